@@ -1,0 +1,86 @@
+# Every command of this project; CI calls the same ones. `make` alone lists them.
+# Needs only make and Python >= 3.11: everything else is installed below .venv and .drivers, in pinned, hashed versions.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+#: Stamps of what is installed: each is as new as the pinned versions it was installed from.
+READY  := $(VENV)/.ready
+#: Older drivers that users still run; the tests try the Oracle stand-in with them too.
+DRIVERS := .drivers/oracledb-3/.ready .drivers/oracledb-4/.ready
+PIP    := $(PY) -m pip --disable-pip-version-check
+#: What `make lock` compiles with: in a place of its own, so that .venv holds nothing unpinned.
+UV     := $(VENV)/lock-tools/bin/uv
+UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
+PYTEST := $(PY) -m pytest
+SOURCES := bench sandbox services shared tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo requirements bench-sandbox clean
+
+help:  ## list the commands (this text)
+	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make demo takes DEMO_SECONDS=30 DEMO_RATE=5000/500ms DEMO_CSV=file.csv and more:"
+	@echo "  $(PY) -m sandbox.run --help explains them"
+
+setup: $(READY) $(DRIVERS)  ## install everything below .venv and .drivers (the other commands do it when needed)
+
+$(READY): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: tagpipe needs Python 3.11 or newer; $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "       Name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@echo "installing $< into $(VENV) (once, and again when that file changes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --require-hashes -r $<
+	@touch $@
+
+.drivers/%/.ready: requirements/%.txt $(READY)
+	@echo "installing $< into $(@D)"
+	@$(PIP) install --quiet --upgrade --target $(@D) --no-deps --require-hashes -r $<
+	@touch $@
+
+$(UV): | $(READY)
+	@$(PY) -m venv $(VENV)/lock-tools
+	@$(VENV)/lock-tools/bin/python -m pip --disable-pip-version-check install --quiet uv
+
+lock: $(UV)  ## pin what pyproject.toml asks for in requirements/*.txt (UPGRADE=1: the newest versions)
+	$(UV_COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(UV_COMPILE) pyproject.toml --extra sandbox --extra dev -o requirements/dev.txt
+	echo 'oracledb==3.4.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-3.txt
+	echo 'oracledb==4.0.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-4.txt
+
+fmt: $(READY)  ## format the code and repair what ruff can repair
+	$(PY) -m ruff check --fix-only --quiet $(SOURCES)
+	$(PY) -m ruff format $(SOURCES)
+
+lint: $(READY)  ## format, style, types, and who may import whom
+	$(PY) -m ruff format --check $(SOURCES)
+	$(PY) -m ruff check $(SOURCES)
+	$(PY) -m mypy
+	$(PY) $(VENV)/bin/lint-imports --no-logo
+
+test: setup  ## all tests but the minutes-long ones
+	$(PYTEST) -m "not slow"
+
+test-unit: setup  ## tests of single modules; seconds
+	$(PYTEST) tests/unit
+
+test-integration: setup  ## tests with a real Redis and the real Oracle driver
+	$(PYTEST) -m "not slow" tests/contract tests/integration
+
+test-fault: setup  ## crashes, outages, full disks; the slow ones too
+	$(PYTEST) tests/fault
+
+demo: $(READY)  ## run the whole pipeline on this machine; says where the dashboard is; ends with Ctrl+C
+	@$(PY) -m sandbox.run
+
+requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: fail when one is shown by none)
+	@$(PY) tests/requirements_report.py
+
+bench-sandbox: $(READY)  ## how quick the Oracle stand-in is
+	$(PY) -m bench.oracle_stand_in
+
+clean:  ## remove everything that the commands above made (the demo's backup files too)
+	rm -rf $(VENV) .drivers .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
