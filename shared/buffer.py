@@ -1,0 +1,162 @@
+"""The buffer: a capped Redis list of TagValues between consumer and writer.
+
+The consumer pushes; when the cap is reached the oldest go, and every one that goes is counted. The writer waits in
+Redis, claims the oldest into a list of its own, and settles it when every value has its outcome. Each move is one Lua
+script that moves and counts in one step and can be repeated after a lost answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.claims import Claims
+from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
+from shared.data_queue import MAX_REJECTED_MESSAGES, MessageBatch
+from shared.errors import RedisUnavailableError
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+from shared.settings import BufferSettings
+
+#: An idle writer looks after this many seconds although no bell rang: whoever heard it may have died.
+UNHEARD_BELL_S = 5.0
+
+
+@dataclass(frozen=True)
+class Push:
+    """What a push did: values in the buffer now, and the raw values that were discarded for it, oldest first.
+
+    `applied` is False when the push had been carried out before (its answer was lost); `dropped` is then unknown.
+    """
+
+    applied: bool
+    depth: int
+    dropped: list[bytes]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Values in flight: the list that holds them, their raw forms oldest first, and what is left in the buffer."""
+
+    list_key: str
+    raws: list[bytes]
+    left: int
+
+
+@dataclass(frozen=True)
+class Pressure:
+    """The buffer should fall to `target` values; `urgent` when values are lost otherwise, however well Oracle works."""
+
+    target: int
+    urgent: bool
+
+
+class TagBuffer:
+    """The buffer of one namespace; safe to use from several threads."""
+
+    def __init__(self, link: RedisLink, keys: Keys, settings: BufferSettings) -> None:
+        self._link = link
+        self._keys = keys
+        self._settings = settings
+        self._window_args = (keys.window_prefix, WINDOW_BUCKET_S, WINDOW_KEEP_S)
+        self._bells = [keys.ready_bell, keys.full_bell, keys.pressure_bell]
+
+    def push(
+        self,
+        messages: MessageBatch,
+        values: Sequence[bytes],
+        rejected: Sequence[bytes] = (),
+        counts: Mapping[Counter, int] | None = None,
+    ) -> Push | None:
+        """Put what a batch of messages was expanded to on the buffer, and be done with the messages, in one step.
+
+        Args: values: encoded TagValues, oldest first. rejected: for the rejected list. counts: further counters.
+        Returns: None when the claimed list holds another number of messages than `messages`: claim it again.
+        Raises: RedisUnavailableError, RedisFullError: repeat the same call.
+        """
+        items = flatten(counts or {})
+        answer = self._link.run(
+            "push",
+            [messages.list_key, self._keys.claimed, self._keys.buffer, self._keys.counters, *self._bells,
+             self._keys.rejected_messages],
+            [
+                len(messages.raws), self._settings.buffer_max_size, self._settings.buffer_batch_threshold,
+                self._settings.buffer_alert_depth, MAX_REJECTED_MESSAGES, *self._window_args,
+                len(values), len(rejected), len(items), *values, *rejected, *items,
+            ],
+        )  # fmt: skip
+        if answer[0] < 0:
+            return None
+        return Push(applied=answer[0] == 1, depth=answer[1], dropped=answer[2:])
+
+    def wait(self, wait_s: float, linger_s: float) -> bool:
+        """Wait in Redis until a batch should go: a full one at once, else `linger_s` after the first value.
+
+        Returns False when nothing came within `wait_s`.
+        Raises: RedisUnavailableError.
+        """
+        heard = self._link.blocking_pop([self._keys.full_bell, self._keys.ready_bell], wait_s)
+        if heard is not None and heard[0] == self._keys.ready_bell:
+            self._link.blocking_pop([self._keys.full_bell], linger_s)
+        return heard is not None
+
+    def wait_for_pressure(self, wait_s: float) -> Pressure | None:
+        """Wait in Redis until the buffer is under pressure; None when it was not within `wait_s`.
+
+        Raises: RedisUnavailableError.
+        """
+        heard = self._link.blocking_pop([self._keys.pressure_bell], wait_s)
+        if heard is None:
+            return None
+        token = heard[1]
+        return Pressure(target=int(token.rstrip(b"!")), urgent=token.endswith(b"!"))
+
+    def ask_for_room(self, values: int, *, urgent: bool) -> None:
+        """Ring for pressure: a push of so many values waits for room; urgent when it can't wait much longer.
+
+        Raises: RedisUnavailableError.
+        """
+        token = f"{max(0, self._settings.buffer_max_size - values)}{'!' if urgent else ''}"
+        self._link.commands(("DEL", self._keys.pressure_bell), ("RPUSH", self._keys.pressure_bell, token))
+
+    def claim(self, claims: Claims, max_values: int) -> Batch | None:
+        """Move the oldest values, at most `max_values`, in flight and return them; None when there are none.
+
+        A batch that was taken over from a dead writer goes first, whatever its size.
+        Raises: RedisUnavailableError: values may be in flight; `Claims.sweep` finds them again.
+        """
+        list_key = claims.open()
+        try:
+            answer = self._link.run(
+                "claim",
+                [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._bells[:2]],
+                [max_values, self._settings.buffer_batch_threshold],
+            )
+        except RedisUnavailableError:
+            claims.close(list_key)
+            raise
+        if len(answer) == 1:
+            claims.close(list_key)
+            return None
+        return Batch(list_key, answer[1:], answer[0])
+
+    def settle(self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int]) -> bool:
+        """Count what became of a batch and let its in-flight list go, in one step.
+
+        Args: counts: counters to raise; their window counts follow. window: what only the window holds.
+        Returns: False when the batch was settled before, or another writer took it over and settles it.
+        Raises: RedisUnavailableError: repeat the same call.
+        """
+        items = flatten(counts)
+        return bool(
+            self._link.run(
+                "settle",
+                [batch.list_key, self._keys.inflight, self._keys.counters],
+                [len(batch.raws), *self._window_args, len(items), *items, *flatten(window)],
+            )
+        )
+
+    def depth(self) -> int:
+        """Return the number of values in the buffer.
+
+        Raises: RedisUnavailableError.
+        """
+        return int(self._link.command("LLEN", self._keys.buffer))

@@ -1,0 +1,72 @@
+"""The names of all counters, and the names of what the 5-minute window holds.
+
+Totals live in one Redis hash and only ever grow; the scripts that move values change them in the same step.
+The ledger: inserted = overflowed + in buffer + in flight + written + duplicates + rejected + backed_up.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+#: Seconds that one window bucket covers. 10 s: fine enough for rates, 30 hashes for five minutes.
+WINDOW_BUCKET_S = 10
+
+#: Seconds that rates, averages and percentiles look back.
+WINDOW_S = 300
+
+#: Seconds that buckets are kept: an hour of history and a margin for clocks that disagree.
+WINDOW_KEEP_S = 3900
+
+
+class Counter(StrEnum):
+    """A total since the namespace began. Unit: values, unless the comment says otherwise."""
+
+    INSERTED = "inserted"  #: pushed on the buffer, overflowed ones included
+    OVERFLOWED = "overflowed"  #: discarded, oldest first, because the buffer was at its cap
+    REMOVED = "removed"  #: taken from the buffer by writers
+    WRITTEN = "written"  #: committed to the table by a live write
+    DUPLICATES = "duplicates"  #: already in the table (ORA-00001)
+    CONFLICTS = "conflicts"  #: of the duplicates looked up: same key, other value
+    REJECTED = "rejected"  #: refused for their own fault; they are in a rejected_*.csv file
+    BACKED_UP = "backed_up"  #: written to a CSV backup file
+    RECOVERED = "recovered"  #: rows of backup files put into the table later
+    BATCHES_WRITTEN = "batches_written"  #: batches that ended with Oracle's answer
+    BATCHES_FAILED = "batches_failed"  #: batches that Oracle did not take; they went to the backup
+    RETRIES = "retries"  #: attempts after the first
+    MESSAGES = "messages"  #: PollingData understood and pushed (messages)
+    MESSAGES_REJECTED = "messages_rejected"  #: messages that could not be understood (messages)
+    UNSUPPORTED = "unsupported"  #: readings of a type that no column can hold; stored as BAD without a value
+
+
+class Window(StrEnum):
+    """What a window bucket holds beside the counters of the same name."""
+
+    LATENCY_SUM_MS = "latency_sum_ms"  #: sum of write latencies of batches: claim to settled
+    LATENCY = "latency"  #: prefix of the histogram of batch write latency; `latency:<upper bound in ms>`
+    LAG = "lag"  #: prefix of the histogram of values' age when committed; `lag:<upper bound in ms>`
+
+
+#: Upper bounds of the histograms, in milliseconds; the last catches everything above.
+HISTOGRAM_BOUNDS_MS: tuple[int, ...] = (
+    1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700,
+    1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000,
+)  # fmt: skip
+
+#: Field suffix for what lies above the last bound.
+HISTOGRAM_ABOVE = "inf"
+
+
+def histogram_field(prefix: str, milliseconds: float) -> str:
+    """Return the field that counts an observation.
+
+    >>> histogram_field("latency", 42.0)
+    'latency:50'
+    """
+    for bound in HISTOGRAM_BOUNDS_MS:
+        if milliseconds <= bound:
+            return f"{prefix}:{bound}"
+    return f"{prefix}:{HISTOGRAM_ABOVE}"
+
+
+def flatten(counts: Mapping[Counter, int] | Mapping[str, int]) -> list[str | int]:
+    """Return name, count, name, count...: what the scripts take; zeros are left out."""
+    return [item for name, count in counts.items() if count for item in (name, count)]

@@ -1,0 +1,128 @@
+"""The DataQueue: PollingData on its way from a polling engine to the consumer.
+
+A polling engine in Python calls `DataQueue.put`; in any other language it does RPUSH with the same JSON:
+
+    queue = DataQueue.connect("redis://localhost:6379/0")
+    queue.put({"timestamp": "2025-11-02T14:30:52.123456", "group_id": 1, "group_name": "line 1", "plc_code": "PLC01",
+               "mode": "FIXED", "tag_values": {"D100": 12.5}, "poll_time_ms": 3.1, "error_tags": {}}, timeout=0.5)
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Any
+
+from shared.claims import Claims
+from shared.errors import QueueFullError, RedisUnavailableError
+from shared.keys import Keys
+from shared.models import PollingData, encode_polling_data
+from shared.redis_link import RedisLink
+
+#: Messages that the DataQueue holds at most before `put` refuses more.
+DEFAULT_MAX_MESSAGES = 10_000
+
+#: Messages kept on the rejected list.
+MAX_REJECTED_MESSAGES = 1_000
+
+#: Seconds between two tries while the DataQueue is full and the caller still wants to wait.
+_FULL_RETRY_S = 0.02
+
+
+@dataclass(frozen=True)
+class MessageBatch:
+    """Messages that one consumer works on: the list that holds them, their raw JSON oldest first, and what is left."""
+
+    list_key: str
+    raws: list[bytes]
+    left: int
+
+
+class DataQueue:
+    """The DataQueue of one namespace. `put` is for polling engines; `wait` and `claim` are for the consumer."""
+
+    def __init__(self, link: RedisLink, keys: Keys, max_messages: int = DEFAULT_MAX_MESSAGES) -> None:
+        self._link = link
+        self._keys = keys
+        self._max_messages = max_messages
+        self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="data-queue")
+
+    @classmethod
+    def connect(
+        cls, redis_url: str, namespace: str = "tagpipe", max_messages: int = DEFAULT_MAX_MESSAGES
+    ) -> "DataQueue":
+        """Return a DataQueue for a polling engine. Opens no connection yet: Redis may come later."""
+        return cls(RedisLink(redis_url, client_name="polling-engine"), Keys(namespace), max_messages)
+
+    def put(self, polling_data: PollingData | Mapping[str, Any], timeout: float = 1.0) -> int:
+        """Queue one poll's readings; return the number of messages queued now.
+
+        Never blocks for longer than `timeout` seconds, whatever Redis does.
+
+        Raises:
+            QueueFullError: the queue held its maximum all the while; nothing was queued.
+            RedisUnavailableError: no answer in time. The message may have been queued or not; putting the same one
+                again is safe, the table's key tells the copies.
+            RejectedError: the consumer would not understand this message; nothing was queued.
+        """
+        if timeout <= 0:
+            raise ValueError("timeout: give it more than 0 seconds, a round trip to Redis takes some")
+        message = encode_polling_data(polling_data)
+        # The socket's own timeout restarts with every step (connect, log in, send): only a thread of its own lets the
+        # caller go exactly when it asked.
+        sending: Future[int] = self._sender.submit(self._put_until, message, monotonic() + timeout)
+        try:
+            return sending.result(timeout)
+        except FutureTimeoutError:
+            state = "was not queued" if sending.cancel() else "may have been queued"
+            raise RedisUnavailableError(f"Redis did not answer within {timeout:g} s; the message {state}") from None
+
+    def _put_until(self, message: bytes, deadline: float) -> int:
+        while True:
+            depth = int(self._link.run("put", [self._keys.data_queue], [self._max_messages, message]))
+            if depth:
+                return depth
+            # Half a retry before the deadline, so that the caller hears why.
+            if monotonic() + 1.5 * _FULL_RETRY_S >= deadline:
+                raise QueueFullError(
+                    f"the DataQueue holds its maximum of {self._max_messages} messages: is a consumer running?"
+                )
+            sleep(_FULL_RETRY_S)
+
+    def depth(self) -> int:
+        """Return the number of messages queued.
+
+        Raises: RedisUnavailableError.
+        """
+        return int(self._link.command("LLEN", self._keys.data_queue))
+
+    def wait(self, wait_s: float) -> bool:
+        """Wait in Redis until there is a message; return whether there is.
+
+        Raises: RedisUnavailableError.
+        """
+        return self._link.blocking_peek(self._keys.data_queue, wait_s)
+
+    def claim(self, claims: Claims, max_messages: int, max_bytes: int) -> MessageBatch | None:
+        """Move the oldest messages to a list of this consumer's and return them; None when there are none.
+
+        A batch that was taken over from a dead consumer goes first, whatever its size.
+        Raises: RedisUnavailableError: messages may be claimed; `Claims.sweep` finds them again.
+        """
+        list_key = claims.open()
+        try:
+            answer = self._link.run(
+                "claim_messages", [self._keys.data_queue, list_key, self._keys.claimed], [max_messages, max_bytes]
+            )
+        except RedisUnavailableError:
+            claims.close(list_key)
+            raise
+        if len(answer) == 1:
+            claims.close(list_key)
+            return None
+        return MessageBatch(list_key, answer[1:], answer[0])
+
+    def close(self) -> None:
+        """Stop sending; the link stays open, it may serve others."""
+        self._sender.shutdown(wait=False, cancel_futures=True)

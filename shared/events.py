@@ -1,0 +1,61 @@
+"""What happened, for people: a capped stream that the monitor shows."""
+
+import json
+from enum import StrEnum
+from typing import Any
+
+from shared.errors import RedisUnavailableError
+from shared.keys import Keys
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+#: Events kept; older ones go. 10,000 are under 3 MB.
+MAX_EVENTS = 10_000
+
+_log = get_logger()
+
+
+class Event(StrEnum):
+    """Kinds of events."""
+
+    STARTED = "started"
+    STOPPED = "stopped"  #: with the pending count
+    REDIS_BACK = "redis_back"  #: with the seconds that it was away
+    OVERFLOW = "overflow"
+    BUFFER_HIGH = "buffer_high"
+    BUFFER_NORMAL = "buffer_normal"
+    MESSAGE_REJECTED = "message_rejected"
+    RECLAIMED = "reclaimed"  #: a dead process's batch was taken over
+    ORACLE_RETRY = "oracle_retry"
+    ORACLE_LOST = "oracle_lost"
+    ORACLE_BACK = "oracle_back"
+    ORACLE_CONFIGURATION = "oracle_configuration"  #: credentials, table, column or grant: a person must act
+    BACKUP_FILE = "backup_file"
+    BACKUP_FAILED = "backup_failed"
+    BACKUP_WORKS = "backup_works"
+    ROWS_REJECTED = "rows_rejected"
+    CONFLICTS = "conflicts"  #: same key, other value
+    RECOVERED = "recovered"
+
+
+class EventLog:
+    """Writes events under a service's name; never fails its caller."""
+
+    def __init__(self, link: RedisLink, keys: Keys, role: str) -> None:
+        self._link = link
+        self._key = keys.events
+        self._role = role
+        #: Set by the heartbeat once the process has its name.
+        self.instance = ""
+
+    def add(self, kind: Event, message: str, **details: Any) -> None:
+        """Add one event. While Redis is away it is only logged: the pipeline must not wait for its diary."""
+        fields = {"kind": kind, "role": self._role, "instance": self.instance, "message": message}
+        if details:
+            fields["details"] = json.dumps(details, ensure_ascii=False, default=str)
+        try:
+            self._link.command(
+                "XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *(part for item in fields.items() for part in item)
+            )
+        except RedisUnavailableError as error:
+            _log.debug(f"event not recorded ({error}): {message}")

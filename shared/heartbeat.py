@@ -1,0 +1,139 @@
+"""A process's name and the proof that it lives.
+
+A name is taken atomically: two processes never hold one name, and a process that was killed finds its old name and with
+it its unfinished batches again at once. A name whose holder does not beat for HEARTBEAT_EXPIRY_S is free.
+"""
+
+import os
+import secrets
+import socket
+import time
+from typing import Any
+
+from shared import __version__
+from shared.errors import RedisUnavailableError
+from shared.events import EventLog
+from shared.keys import Keys
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+#: A process that has not beaten for so long counts as dead, and its batches are taken over.
+HEARTBEAT_EXPIRY_S = 10.0
+
+#: Seconds between two beats: several may be lost before the process counts as dead.
+BEAT_INTERVAL_S = 1.0
+
+_log = get_logger()
+
+
+class Heartbeat:
+    """One process's entry among the services."""
+
+    def __init__(self, link: RedisLink, keys: Keys, events: EventLog, role: str, name: str | None = None) -> None:
+        self._link = link
+        self._keys = keys
+        self._events = events
+        self._role = role
+        self._wanted_name = name or _host_name()
+        self._started_at = f"{time.time():.3f}"
+        #: Tells this process from an earlier or later one of the same name; part of every batch's id.
+        self.incarnation = secrets.token_hex(4)
+        #: The name held; empty until `register`.
+        self.instance = ""
+
+    def register(self, state: str = "starting") -> str:
+        """Take a name: the wanted one, or with -2, -3... where a living process holds it. Returns it.
+
+        Raises: RedisUnavailableError: no name was taken that would not expire by itself.
+        """
+        number = 1
+        while True:
+            name = self._wanted_name if number == 1 else f"{self._wanted_name}-{number}"
+            taken, host, pid = self._beat(name, force=False, state=state, details={})
+            if not taken and _is_dead(host, pid):
+                taken, _, _ = self._beat(name, force=True, state=state, details={})
+            if taken:
+                self.instance = self._events.instance = name
+                return name
+            number += 1
+
+    def register_when_there(self, stop: StopFlag) -> bool:
+        """Take a name as soon as Redis is there; return False when stopped before that."""
+        while not stop.is_set():
+            try:
+                self.register()
+            except RedisUnavailableError as error:
+                self._link.wait_until_there(stop, error)
+            else:
+                return True
+        return False
+
+    def beat(self, state: str, **details: Any) -> bool:
+        """Say that the loop turns, in which state. Returns False when the name was lost and another was taken.
+
+        A process that was frozen for longer than the expiry may find its name, and its batches, with another.
+        """
+        taken, _, _ = self._beat(self.instance, force=False, state=state, details=details)
+        if taken:
+            return True
+        lost = self.instance
+        self.register(state)
+        _log.warning(f"the name {lost} went to another process while this one did not beat; now {self.instance}")
+        return False
+
+    def close(self) -> None:
+        """Give the name back, so that what this process left is taken over at once."""
+        if not self.instance:
+            return
+        key = self._keys.service(self._role, self.instance)
+        if self._link.hash(key).get("incarnation") == self.incarnation:
+            self._link.commands(("DEL", key), ("ZREM", self._keys.services, f"{self._role}:{self.instance}"))
+
+    def _beat(self, name: str, *, force: bool, state: str, details: dict[str, Any]) -> tuple[bool, str, int]:
+        fields = {
+            "role": self._role,
+            "instance": name,
+            "version": __version__,
+            "host": _host_name(),
+            "pid": os.getpid(),
+            "started_at": self._started_at,
+            "state": state,
+            **details,
+        }
+        answer = self._link.run(
+            "beat",
+            [self._keys.service(self._role, name), self._keys.services],
+            [
+                self.incarnation,
+                int(force),
+                int(HEARTBEAT_EXPIRY_S * 1000),
+                f"{self._role}:{name}",
+                *(part for field, value in fields.items() for part in (field, str(value))),
+            ],
+        )
+        if answer[0] == 1:
+            return True, "", 0
+        return False, answer[1].decode(), int(answer[2] or 0)
+
+
+def _host_name() -> str:
+    return socket.gethostname().replace(":", "-")
+
+
+def _is_dead(host: str, pid: int) -> bool:
+    """Tell whether the holder of a name surely lives no more: a process of this host that is gone, or had our pid.
+
+    The latter is a container's process 1, restarted.
+    """
+    if host != _host_name() or pid <= 0:
+        return False
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,122 @@
+"""Every Redis key of the pipeline: its type, who writes it, who reads it, when it expires.
+
+The braces make all keys of a namespace fall in one slot of a cluster, which is what lets one script move values
+between them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one namespace."""
+
+    namespace: str
+
+    @property
+    def _ns(self) -> str:
+        return f"{{{self.namespace}}}"
+
+    @property
+    def data_queue(self) -> str:
+        """List of PollingData (JSON). Written by polling engines (RPUSH), read by consumers."""
+        return f"{self._ns}:data_queue"
+
+    @property
+    def claimed(self) -> str:
+        """Set of the keys of all claimed lists. Written by the scripts that claim and push messages."""
+        return f"{self._ns}:data_queue:claimed"
+
+    def claimed_list(self, consumer: str, batch: str) -> str:
+        """List of the PollingData that one consumer expands now. Gone when they are pushed."""
+        return f"{self._ns}:data_queue:claimed:{consumer}:{batch}"
+
+    @property
+    def rejected_messages(self) -> str:
+        """List, capped, of messages that could not be understood, each with its reason. Written by consumers."""
+        return f"{self._ns}:data_queue:rejected"
+
+    @property
+    def buffer(self) -> str:
+        """List of TagValue (JSON arrays), capped, oldest at the head. Written by consumers, drained by writers."""
+        return f"{self._ns}:buffer"
+
+    @property
+    def ready_bell(self) -> str:
+        """List of at most one token: the buffer is not empty. Rung by push and claim; writers wait on it."""
+        return f"{self._ns}:buffer:ready"
+
+    @property
+    def full_bell(self) -> str:
+        """List of at most one token: a whole batch is there. Rung by push and claim; writers wait on it."""
+        return f"{self._ns}:buffer:full"
+
+    @property
+    def pressure_bell(self) -> str:
+        """List of at most one token: the buffer is above its alert threshold, or a push needs room.
+
+        The token is the depth to fall to, with `!` after it when values overflow otherwise.
+        Rung by consumers; the writers' relief waits on it.
+        """
+        return f"{self._ns}:buffer:pressure"
+
+    @property
+    def inflight(self) -> str:
+        """Set of the keys of all in-flight lists. Written by the scripts that claim, settle and reclaim."""
+        return f"{self._ns}:inflight"
+
+    def inflight_list(self, writer: str, batch: str) -> str:
+        """List of the TagValues that one writer writes now. Gone when they are settled."""
+        return f"{self._ns}:inflight:{writer}:{batch}"
+
+    @property
+    def counters(self) -> str:
+        """Hash of totals (`shared/counters.py`). Written by the scripts that move values; never expires."""
+        return f"{self._ns}:counters"
+
+    @property
+    def window_prefix(self) -> str:
+        """Start of the key of a window: a hash of counts and histograms of WINDOW_BUCKET_S seconds; expires."""
+        return f"{self._ns}:window:"
+
+    def window(self, bucket: int) -> str:
+        """Return the key of one bucket: the seconds since 1970 divided by WINDOW_BUCKET_S."""
+        return f"{self.window_prefix}{bucket}"
+
+    @property
+    def services(self) -> str:
+        """Sorted set of `role:instance` by the time of its last beat (seconds since 1970)."""
+        return f"{self._ns}:services"
+
+    def service(self, role: str, instance: str) -> str:
+        """Hash: one process's heartbeat with its state. Written by the service itself; expires."""
+        return f"{self._ns}:service:{role}:{instance}"
+
+    @property
+    def events(self) -> str:
+        """Stream, capped, of what happened. Written by every service, read by the monitor."""
+        return f"{self._ns}:events"
+
+    @property
+    def overflow_episodes(self) -> str:
+        """Hash, capped: overflow episode -> JSON of when, how many, which tags. Written by consumers."""
+        return f"{self._ns}:overflows"
+
+    @property
+    def backup_files(self) -> str:
+        """Hash: backup file name -> JSON of rows, bytes, created, state. Written by writers and `recover`."""
+        return f"{self._ns}:backup_files"
+
+    @property
+    def polling(self) -> str:
+        """Hash: polling group -> JSON of its status. Written by pollers and consumers; read by the monitor."""
+        return f"{self._ns}:polling"
+
+
+def list_owner(list_key: str) -> str:
+    """Return the instance that a claimed or in-flight list belongs to.
+
+    >>> list_owner("{tagpipe}:inflight:host-2:6f3a-17")
+    'host-2'
+    """
+    return list_key.rsplit(":", 2)[1]

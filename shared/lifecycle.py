@@ -1,0 +1,112 @@
+"""Start and stop: signals become a flag, mistakes become an exit status."""
+
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from shared.errors import FatalError, SettingsError
+from shared.logs import configure_logs, get_logger
+from shared.settings import ServiceSettings, load_settings
+
+#: Exit status for wrong settings or arguments, and for everything else that a person must look at.
+EXIT_SETTINGS, EXIT_FATAL = 2, 1
+
+#: Seconds from the signal to the end at most; 5 are promised.
+STOP_LIMIT_S = 4.7
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+class StopFlag:
+    """A flag that is set once and on which any number of threads can wait.
+
+    Made of a pipe instead of threading.Event, whose lock a signal handler may find taken by the very thread that it
+    interrupted.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        self._set = False
+
+    def set(self) -> None:
+        """Set the flag; every wait ends. Safe in a signal handler and to repeat."""
+        if not self._set:
+            self._set = True
+            os.write(self._writer, b"!")
+
+    def is_set(self) -> bool:
+        """Tell whether the flag is set."""
+        return self._set
+
+    def wait(self, wait_s: float) -> bool:
+        """Wait until the flag is set, `wait_s` seconds at most; return whether it is."""
+        if not self._set and wait_s > 0:
+            select.select([self._reader], [], [], wait_s)
+        return self._set
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable once the flag is set: for an event loop's add_reader."""
+        return self._reader
+
+
+@contextmanager
+def stop_on_signals(limit_s: float | None = None) -> Iterator[StopFlag]:
+    """Turn SIGTERM and SIGINT into a flag; a second signal has its default action.
+
+    With `limit_s` the process is ended when it has not come to its end so long after the signal: for services that hold
+    nothing that is not in Redis too, and that an answer which never comes must not keep.
+    """
+    stop = StopFlag()
+    over = threading.Event()
+    if limit_s is not None:
+        threading.Thread(target=_end_when_late, args=(stop, over, limit_s), name="stop-limit", daemon=True).start()
+
+    def handle(signum: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signum, signal.SIG_DFL)
+
+    before = {signum: signal.signal(signum, handle) for signum in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        over.set()
+        stop.set()
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _end_when_late(stop: StopFlag, over: threading.Event, limit_s: float) -> None:
+    select.select([stop.fileno()], [], [])
+    if not over.wait(limit_s):
+        get_logger().error(f"Stopping took longer than {limit_s:g} s: leaving; what is left stays in Redis")
+        os._exit(0)
+
+
+def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> None:
+    """Load the settings, set up logging, run `main`; leave the process with its exit status.
+
+    Wrong settings: one line for each mistake on stderr and exit status 2, before anything is opened.
+    """
+    try:
+        settings = load_settings(settings_class)
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)  # noqa: T201 - logging is not set up without settings
+        raise SystemExit(EXIT_SETTINGS) from None
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        status = main(settings)
+    except SettingsError as error:
+        for problem in error.problems:
+            get_logger().error(problem)
+        raise SystemExit(EXIT_SETTINGS) from None
+    except FatalError as error:
+        get_logger().critical(str(error))
+        raise SystemExit(EXIT_FATAL) from None
+    raise SystemExit(status or 0)

@@ -1,0 +1,34 @@
+#!lua flags=allow-oom
+-- claim: the oldest values of the buffer into the in-flight list of one batch.
+-- Safe to repeat: a batch whose list exists gets what the list holds.
+-- allow-oom: what drains the buffer must run at the memory limit.
+-- KEYS  buffer, in-flight list of the batch, set of in-flight lists, counters, ready, full
+-- ARGV  max_values, batch threshold
+-- Returns {values left in the buffer, value...}.
+local CHUNK = 5000 -- Lua's unpack takes about 8,000
+local values = redis.call('LRANGE', KEYS[2], 0, -1)
+if #values > 0 then
+  table.insert(values, 1, redis.call('LLEN', KEYS[1]))
+  return values
+end
+values = redis.call('LPOP', KEYS[1], ARGV[1])
+local left = redis.call('LLEN', KEYS[1])
+if not values then
+  redis.call('DEL', KEYS[5], KEYS[6])
+  return {0}
+end
+for i = 1, #values, CHUNK do
+  redis.call('RPUSH', KEYS[2], unpack(values, i, math.min(i + CHUNK - 1, #values)))
+end
+redis.call('SADD', KEYS[3], KEYS[2])
+redis.call('HINCRBY', KEYS[4], 'removed', #values)
+
+-- A bell says what is true now: rung for the next writer, silenced when nothing is left to come for.
+local function set(bell, on)
+  if not on then redis.call('DEL', bell)
+  elseif redis.call('LLEN', bell) == 0 then redis.call('RPUSH', bell, 1) end
+end
+set(KEYS[5], left > 0)
+set(KEYS[6], left >= tonumber(ARGV[2]))
+table.insert(values, 1, left)
+return values

@@ -1,0 +1,80 @@
+#!lua
+-- push: what a batch of messages was expanded to goes on the capped buffer, and the batch is done.
+-- Safe to repeat: the claimed list vanishes in the same step, and without it nothing happens.
+-- Refused by Redis at its memory limit (no allow-oom): the messages then stay claimed.
+-- KEYS  claimed list, set of claimed lists, buffer, counters, ready, full, pressure, rejected messages
+-- ARGV  messages in the batch, cap, batch threshold, alert depth, cap of rejected messages,
+--       window prefix, bucket seconds, keep seconds, number of values, number of rejected messages,
+--       number of counter items, values..., rejected messages..., counter items (name, count)...
+-- Returns {1, depth, dropped value...}; {0, depth} when it was done before; {-1, messages} when the list holds
+-- another number of messages than were expanded (the caller claims again).
+local CHUNK = 5000 -- Lua's unpack takes about 8,000
+local claimed = redis.call('LLEN', KEYS[1])
+if claimed == 0 then
+  return {0, redis.call('LLEN', KEYS[3])}
+end
+if claimed ~= tonumber(ARGV[1]) then
+  return {-1, claimed}
+end
+local cap, batch_threshold, alert_depth = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local n_values, n_rejected, n_items = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local first_value, first_rejected = 12, 12 + n_values
+local first_item = first_rejected + n_rejected
+
+local before = redis.call('LLEN', KEYS[3])
+for i = first_value, first_rejected - 1, CHUNK do
+  redis.call('RPUSH', KEYS[3], unpack(ARGV, i, math.min(i + CHUNK - 1, first_rejected - 1)))
+end
+local depth = before + n_values
+
+local reply = {1, 0}
+local excess = depth - cap
+if excess > 0 then
+  for i = 0, excess - 1, CHUNK do
+    local dropped = redis.call('LRANGE', KEYS[3], i, math.min(i + CHUNK, excess) - 1)
+    for j = 1, #dropped do reply[#reply + 1] = dropped[j] end
+  end
+  redis.call('LTRIM', KEYS[3], excess, -1)
+  depth = cap
+else
+  excess = 0
+end
+reply[2] = depth
+
+for i = first_rejected, first_item - 1 do
+  redis.call('RPUSH', KEYS[8], ARGV[i])
+end
+if n_rejected > 0 then
+  redis.call('LTRIM', KEYS[8], -tonumber(ARGV[5]), -1)
+end
+redis.call('DEL', KEYS[1])
+redis.call('SREM', KEYS[2], KEYS[1])
+
+local window = ARGV[6] .. math.floor(redis.call('TIME')[1] / tonumber(ARGV[7]))
+local function count(name, n)
+  if n > 0 then
+    redis.call('HINCRBY', KEYS[4], name, n)
+    redis.call('HINCRBY', window, name, n)
+  end
+end
+count('inserted', n_values)
+count('overflowed', excess)
+for i = first_item, first_item + n_items - 1, 2 do
+  count(ARGV[i], tonumber(ARGV[i + 1]))
+end
+redis.call('EXPIRE', window, ARGV[8])
+
+local function ring(bell, token)
+  if redis.call('LLEN', bell) == 0 then redis.call('RPUSH', bell, token) end
+end
+if before == 0 and depth > 0 then ring(KEYS[5], 1) end
+if depth >= batch_threshold then ring(KEYS[6], 1) end
+-- The token says how far relief should go: far enough for the next push; with `!` when values are being lost.
+local target = math.floor(alert_depth / 2)
+if excess > 0 then
+  redis.call('DEL', KEYS[7])
+  ring(KEYS[7], target .. '!')
+elseif depth >= alert_depth then
+  ring(KEYS[7], target)
+end
+return reply

@@ -1,0 +1,226 @@
+"""The way to Redis: one client per process, every failure turned into one of our errors.
+
+No other module imports `redis`. The client never repeats a command by itself: redis-py would do so ten times, and an
+RPUSH repeated after a lost reply doubles what it pushed. The scripts are safe to repeat, so the callers repeat those.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.errors import FatalError, RedisFullError, RedisUnavailableError
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+
+#: Seconds until an answer counts as lost. A blocking command must wait for less (`MAX_BLOCK_S`), or redis-py raises.
+SOCKET_TIMEOUT_S = 10.0
+MAX_BLOCK_S = 5.0
+
+#: Seconds between two tries while Redis is away: doubled from the first to the last.
+FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
+
+#: Server errors that end by themselves or by an administrator's hand; all other error answers are bugs.
+_AWAY = ("LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "BUSY")
+_REFUSING = ("OOM", "MISCONF", "READONLY")
+
+_SCRIPTS = Path(__file__).with_name("lua")
+_log = get_logger()
+
+Argument = str | bytes | int | float
+
+
+@dataclass(frozen=True)
+class _Script:
+    """A loaded script, and whether Redis refuses it at its memory limit."""
+
+    call: Callable[..., Any]
+    is_refused_when_full: bool
+
+
+class RedisLink:
+    """One process's connections to Redis; safe to use from several threads at once."""
+
+    def __init__(self, redis_url: str, *, client_name: str = "tagpipe") -> None:
+        self._client = redis.Redis.from_url(
+            redis_url,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=SOCKET_TIMEOUT_S / 2,
+            health_check_interval=20,
+            client_name=client_name,
+        )
+        self._scripts: dict[str, _Script] = {}
+        self._state = threading.Lock()
+        self._away_since: float | None = None
+        self._full_since: float | None = None
+        #: Called with the seconds that Redis was away, once it is back.
+        self.on_back: Callable[[float], None] | None = None
+
+    @cached_property
+    def address(self) -> str:
+        """Host and port, without credentials: for logs."""
+        options = self._client.connection_pool.connection_kwargs
+        return str(options.get("path") or f"{options.get('host')}:{options.get('port')}")
+
+    def run(self, script: str, keys: Sequence[str], args: Iterable[Argument] = ()) -> Any:
+        """Run `lua/<script>.lua` and return its answer.
+
+        Raises: RedisUnavailableError: it may have run; RedisFullError: it did not. Both: repeat the same call.
+        """
+        known = self._scripts.get(script) or self._load(script)
+        answer = self._guard(lambda: known.call(keys=keys, args=list(args)))
+        if known.is_refused_when_full and self._full_since is not None:
+            self._say_writable()
+        return answer
+
+    def _load(self, script: str) -> "_Script":
+        text = (_SCRIPTS / f"{script}.lua").read_text("utf-8")
+        known = _Script(
+            self._client.register_script(text), is_refused_when_full="allow-oom" not in text.splitlines()[0]
+        )
+        self._scripts[script] = known
+        return known
+
+    def command(self, *args: Argument) -> Any:
+        """Run one Redis command and return its answer.
+
+        Raises: RedisUnavailableError, RedisFullError.
+        """
+        execute: Callable[..., Any] = self._client.execute_command
+        return self._guard(lambda: execute(*args))
+
+    def commands(self, *many: Sequence[Argument]) -> list[Any]:
+        """Run several commands in one transaction and one round trip; return their answers in order.
+
+        Raises: RedisUnavailableError, RedisFullError.
+        """
+
+        def run() -> list[Any]:
+            pipeline: Any = self._client.pipeline(transaction=True)
+            for args in many:
+                pipeline.execute_command(*args)
+            return list(pipeline.execute())
+
+        answers: list[Any] = self._guard(run)
+        return answers
+
+    def hash(self, key: str) -> dict[str, str]:
+        """Return a hash as text; empty when there is none."""
+        answer: Mapping[bytes, bytes] = self.command("HGETALL", key)
+        return {name.decode(): value.decode(errors="replace") for name, value in answer.items()}
+
+    def blocking_pop(self, keys: Sequence[str], wait_s: float) -> tuple[str, bytes] | None:
+        """Wait in Redis until one of the lists holds something, take one element; return its list's key and itself.
+
+        Earlier keys go first. Returns None after `wait_s` (at most MAX_BLOCK_S).
+        """
+        answer = self.command("BLPOP", *keys, max(0.001, min(wait_s, MAX_BLOCK_S)))
+        return (answer[0].decode(), answer[1]) if answer else None
+
+    def blocking_peek(self, key: str, wait_s: float) -> bool:
+        """Wait in Redis until the list holds something; return whether it does. Nothing is moved.
+
+        A list moved onto its own head waits like any other blocking move and changes nothing, so no reply that is
+        lost and no process that dies can take an element with it.
+        """
+        return bool(self.command("BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S))))
+
+    def ping(self) -> None:
+        """Ask for an answer.
+
+        Raises: RedisUnavailableError.
+        """
+        self.command("PING")
+
+    def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
+        """Return True as soon as Redis takes writes again, False when stopped first. Says so once, not every try."""
+        delay = FIRST_RETRY_S
+        while not stop.is_set():
+            if cause is None:
+                try:
+                    self.ping()
+                except RedisUnavailableError as error:
+                    cause = error
+                else:
+                    self._say_back()
+                    return True
+            if isinstance(cause, RedisFullError):
+                # It answers: the caller may go on with what is not refused, but not at full speed.
+                self._say_full(cause)
+                return not stop.wait(LAST_RETRY_S / 2)
+            self._say_away(cause)
+            stop.wait(delay)
+            delay = min(delay * 2, LAST_RETRY_S)
+            cause = None
+        return False
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _say_away(self, cause: RedisUnavailableError) -> None:
+        with self._state:
+            if self._away_since is not None:
+                return
+            self._away_since = monotonic()
+        _log.warning(f"Redis at {self.address} is not usable, trying again until it is: {cause}")
+
+    def _say_back(self) -> None:
+        with self._state:
+            if self._away_since is None:
+                return
+            away_s = monotonic() - self._away_since
+            self._away_since = None
+        _log.info(f"Redis at {self.address} is back after {away_s:.1f} s")
+        if self.on_back is not None:
+            self.on_back(away_s)
+
+    def _say_full(self, cause: RedisFullError) -> None:
+        with self._state:
+            if self._full_since is not None:
+                return
+            self._full_since = monotonic()
+        _log.error(f"Redis at {self.address} takes no more, trying again until it does: {cause}")
+
+    def _say_writable(self) -> None:
+        with self._state:
+            if self._full_since is None:
+                return
+            full_s = monotonic() - self._full_since
+            self._full_since = None
+        _log.info(f"Redis at {self.address} takes writes again after {full_s:.1f} s")
+
+    def _guard(self, call: Callable[[], Any]) -> Any:
+        try:
+            answer = call()
+        except redis.exceptions.AuthenticationError as error:
+            raise RedisUnavailableError(f"REDIS_URL: user or password refused ({error})") from error
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
+            raise RedisUnavailableError(str(error) or type(error).__name__) from error
+        except redis.exceptions.ResponseError as error:
+            raise _translate(error) from error
+        if self._away_since is not None:
+            self._say_back()
+        return answer
+
+
+def _translate(error: redis.exceptions.ResponseError) -> Exception:
+    # redis-py cuts the code off the message of the errors that it knows by class.
+    text = str(error)
+    if isinstance(error, redis.exceptions.OutOfMemoryError | redis.exceptions.ReadOnlyError) or _says(text, _REFUSING):
+        return RedisFullError(f"Redis refuses writes: {text}")
+    if _says(text, _AWAY):
+        return RedisUnavailableError(text)
+    return FatalError(f"Redis answered with an error that should not occur: {text}")
+
+
+def _says(text: str, codes: Sequence[str]) -> bool:
+    return text.startswith(tuple(codes)) or any(f"-{code} " in text for code in codes)

@@ -1,0 +1,58 @@
+"""One moment of the pipeline: the ledger, read in one step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.counters import Counter
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where all values are, at one moment of Redis' clock. Unit: values, or messages where the name says so."""
+
+    taken_at: float  #: seconds since 1970
+    in_buffer: int
+    in_flight: int
+    batches_in_flight: int
+    queued_messages: int
+    claimed_messages: int
+    rejected_messages_kept: int
+    counters: Mapping[Counter, int]
+
+    def __getitem__(self, counter: Counter) -> int:
+        return self.counters[counter]
+
+    @property
+    def accounted(self) -> int:
+        """All values whose place or end is known; equal to `inserted` when the ledger balances."""
+        ends = (Counter.OVERFLOWED, Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED, Counter.BACKED_UP)
+        return sum(self.counters[end] for end in ends) + self.in_buffer + self.in_flight
+
+    @property
+    def balances(self) -> bool:
+        """The ledger: every value ever pushed is in exactly one place."""
+        return self.counters[Counter.INSERTED] == self.accounted
+
+
+def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
+    """Read all figures at one moment.
+
+    Raises: RedisUnavailableError.
+    """
+    seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, flat = link.run(
+        "snapshot",
+        [keys.counters, keys.buffer, keys.inflight, keys.data_queue, keys.claimed, keys.rejected_messages],
+    )
+    counts = dict(zip((name.decode() for name in flat[::2]), map(int, flat[1::2]), strict=True))
+    return Snapshot(
+        taken_at=int(seconds) + int(microseconds) / 1e6,
+        in_buffer=in_buffer,
+        in_flight=in_flight,
+        batches_in_flight=batches,
+        queued_messages=queued,
+        claimed_messages=claimed,
+        rejected_messages_kept=rejected_kept,
+        counters={counter: counts.get(counter, 0) for counter in Counter},
+    )

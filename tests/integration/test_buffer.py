@@ -1,0 +1,380 @@
+"""The scripts that move values, on a real server: atomic, counted, safe to repeat."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from shared.buffer import Batch, TagBuffer
+from shared.claims import Claims
+from shared.counters import WINDOW_BUCKET_S, Counter
+from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
+from shared.errors import FatalError, RedisUnavailableError
+from shared.events import EventLog
+from shared.heartbeat import Heartbeat
+from shared.keys import Keys
+from shared.models import TagValue, encode_value
+from shared.redis_link import RedisLink
+from shared.settings import BufferSettings
+from shared.snapshot import Snapshot, take_snapshot
+from tests.lossy_proxy import LossyProxy
+
+
+@dataclass
+class Side:
+    """One process's view: a consumer and a writer in one, under one name."""
+
+    link: RedisLink
+    keys: Keys
+    buffer: TagBuffer
+    queue: DataQueue
+    heartbeat: Heartbeat
+    messages: Claims
+    inflight: Claims
+
+    def push(self, *texts: str) -> list[bytes]:
+        """Push values of these texts, as one message; return what was dropped."""
+        self.link.command("RPUSH", self.keys.data_queue, "message")
+        batch = self.queue.claim(self.messages, 1, 10**6)
+        assert batch is not None
+        done = self.buffer.push(batch, raws(*texts), [], {Counter.MESSAGES: 1})
+        assert done is not None
+        self.messages.close(batch.list_key)
+        return done.dropped
+
+    def claim(self, count: int = 500) -> Batch:
+        batch = self.buffer.claim(self.inflight, count)
+        assert batch is not None
+        return batch
+
+    def snapshot(self) -> Snapshot:
+        snapshot = take_snapshot(self.link, self.keys)
+        assert snapshot.balances, snapshot
+        return snapshot
+
+
+def side(url: str, namespace: str, name: str, **settings: int) -> Side:
+    link, keys = RedisLink(url), Keys(namespace)
+    events = EventLog(link, keys, "writer")
+    heartbeat = Heartbeat(link, keys, events, "writer", name)
+    heartbeat.register()
+    messages, inflight = (
+        Claims(link, keys, heartbeat, events, role="writer", index_key=index, list_key=list_key)
+        for index, list_key in ((keys.claimed, keys.claimed_list), (keys.inflight, keys.inflight_list))
+    )
+    buffer_settings = BufferSettings(buffer_max_size=settings.get("cap", 100), buffer_batch_threshold=10)
+    return Side(
+        link, keys, TagBuffer(link, keys, buffer_settings), DataQueue(link, keys), heartbeat, messages, inflight
+    )
+
+
+def raws(*texts: str) -> list[bytes]:
+    return [encode_value(TagValue(datetime(2026, 1, 1), "P", "D", text, "GOOD")) for text in texts]
+
+
+def numbered(start: int, stop: int) -> list[str]:
+    return [str(number) for number in range(start, stop)]
+
+
+@pytest.fixture
+def one(redis_server: EmbeddedRedis, namespace: str) -> Side:
+    return side(redis_server.url, namespace, "one")
+
+
+@pytest.fixture
+def two(redis_server: EmbeddedRedis, namespace: str, one: Side) -> Side:
+    del one
+    return side(redis_server.url, namespace, "two")
+
+
+@pytest.fixture
+def proxy(redis_server: EmbeddedRedis) -> Iterator[LossyProxy]:
+    with LossyProxy(redis_server.port) as proxy:
+        yield proxy
+
+
+@pytest.mark.req("FR-004", "FR-002", "FR-005")
+def test_push_discards_the_oldest_and_returns_them(one: Side) -> None:
+    assert one.push(*numbered(0, 90)) == []
+    assert one.push(*numbered(90, 130)) == raws(*numbered(0, 30))
+    snapshot = one.snapshot()
+    assert (snapshot.in_buffer, snapshot[Counter.OVERFLOWED], snapshot[Counter.INSERTED]) == (100, 30, 130)
+    assert one.claim().raws == raws(*numbered(30, 130))
+
+
+def test_a_push_larger_than_the_cap_and_than_luas_limits_keeps_the_newest(one: Side) -> None:
+    dropped = one.push(*numbered(0, 20_001))
+    assert dropped == raws(*numbered(0, 19_901))
+    assert one.claim().raws == raws(*numbered(19_901, 20_001))
+
+
+def test_a_push_that_is_repeated_does_nothing(one: Side) -> None:
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    first = one.buffer.push(batch, raws("1"))
+    again = one.buffer.push(batch, raws("1"))
+    assert first is not None
+    assert again is not None
+    assert (first.applied, again.applied, again.depth) == (True, False, 1)
+    assert one.snapshot()[Counter.INSERTED] == 1
+
+
+def test_a_push_that_does_not_cover_the_claimed_messages_moves_nothing(one: Side) -> None:
+    one.link.command("RPUSH", one.keys.data_queue, "message", "another")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    one.link.command("RPUSH", batch.list_key, "came late")
+    assert one.buffer.push(batch, raws("1")) is None
+    assert one.snapshot().in_buffer == 0
+    assert one.snapshot().claimed_messages == 2
+
+
+def test_the_rejected_list_is_capped(one: Side) -> None:
+    for _ in range(3):
+        one.link.command("RPUSH", one.keys.data_queue, "message")
+        batch = one.queue.claim(one.messages, 1, 10**6)
+        assert batch is not None
+        one.buffer.push(batch, [], [b"bad"] * 600, {Counter.MESSAGES_REJECTED: 600})
+    snapshot = one.snapshot()
+    assert snapshot.rejected_messages_kept == MAX_REJECTED_MESSAGES
+    assert snapshot[Counter.MESSAGES_REJECTED] == 1800
+
+
+def test_claim_takes_the_oldest_and_counts_them(one: Side) -> None:
+    one.push(*numbered(0, 30))
+    batch = one.claim(20)
+    assert (batch.raws, batch.left) == (raws(*numbered(0, 20)), 10)
+    snapshot = one.snapshot()
+    assert (snapshot.in_buffer, snapshot.in_flight, snapshot.batches_in_flight) == (10, 20, 1)
+    assert snapshot[Counter.REMOVED] == 20
+
+
+def test_settle_counts_the_outcome_once(one: Side) -> None:
+    one.push(*numbered(0, 30))
+    batch = one.claim()
+    counts: dict[Counter, int] = {Counter.WRITTEN: 27, Counter.DUPLICATES: 3, Counter.BATCHES_WRITTEN: 1}
+    assert one.buffer.settle(batch, counts, {"latency:50": 1})
+    assert not one.buffer.settle(batch, counts, {"latency:50": 1})
+    snapshot = one.snapshot()
+    assert (snapshot[Counter.WRITTEN], snapshot[Counter.DUPLICATES], snapshot.in_flight) == (27, 3, 0)
+    window = one.link.hash(one.keys.window(int(snapshot.taken_at // WINDOW_BUCKET_S)))
+    assert (window["written"], window["latency:50"]) == ("27", "1")
+
+
+def test_an_outcome_that_does_not_cover_the_list_is_refused(one: Side) -> None:
+    one.push(*numbered(0, 30))
+    batch = one.claim()
+    with pytest.raises(FatalError, match="LEDGER in-flight list holds 30 values, the outcome covers 29"):
+        one.buffer.settle(Batch(batch.list_key, batch.raws[1:], 0), {Counter.WRITTEN: 29}, {})
+    assert one.snapshot().in_flight == 30
+
+
+@pytest.mark.req("EC-3")
+@pytest.mark.parametrize("lost", [1, 3])
+def test_lost_answers_neither_lose_nor_double(
+    redis_server: EmbeddedRedis, namespace: str, proxy: LossyProxy, lost: int
+) -> None:
+    del redis_server
+    one = side(proxy.url, namespace, "one")
+    one.push("warm")
+    one.buffer.settle(one.claim(), {Counter.WRITTEN: 1}, {})
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+
+    # The claim of messages: what was claimed is found again by the sweep
+    proxy.lose_next(1, one.keys.claimed.encode())
+    with pytest.raises(RedisUnavailableError):
+        one.queue.claim(one.messages, 1, 10**6)
+    assert one.messages.sweep() == 1
+    messages = one.queue.claim(one.messages, 1, 10**6)
+    assert messages is not None
+
+    # The push: repeated until answered
+    proxy.lose_next(lost, one.keys.rejected_messages.encode())
+    for _ in range(lost):
+        with pytest.raises(RedisUnavailableError):
+            one.buffer.push(messages, raws(*numbered(0, 50)))
+    done = one.buffer.push(messages, raws(*numbered(0, 50)))
+    assert done is not None
+    assert not done.applied
+    assert one.snapshot()[Counter.INSERTED] == 51
+
+    # The claim of values
+    proxy.lose_next(1, one.keys.full_bell.encode())
+    with pytest.raises(RedisUnavailableError):
+        one.buffer.claim(one.inflight, 500)
+    assert one.inflight.sweep() == 50
+    batch = one.claim()
+    assert batch.raws == raws(*numbered(0, 50))
+
+    # The settling
+    proxy.lose_next(lost, batch.list_key.encode())
+    for _ in range(lost):
+        with pytest.raises(RedisUnavailableError):
+            one.buffer.settle(batch, {Counter.WRITTEN: 50}, {})
+    assert not one.buffer.settle(batch, {Counter.WRITTEN: 50}, {})
+    assert one.snapshot()[Counter.WRITTEN] == 51
+    one.link.close()
+
+
+def test_a_batch_of_a_living_writer_is_not_taken_over(one: Side, two: Side) -> None:
+    one.push(*numbered(0, 5))
+    one.claim()
+    assert two.inflight.sweep() == 0
+    assert one.inflight.sweep() == 0, "its own batch in hand is no orphan"
+
+
+def test_a_batch_of_a_dead_writer_is_taken_over_whole_and_settled_once(one: Side, two: Side) -> None:
+    one.push(*numbered(0, 5))
+    batch = one.claim()
+    one.heartbeat.close()
+    assert two.inflight.sweep() == 5
+    taken = two.claim(1)
+    assert taken.raws == batch.raws
+    # The dead writer was only frozen: what it settles now counts for nothing.
+    assert not one.buffer.settle(batch, {Counter.WRITTEN: 5}, {})
+    assert two.buffer.settle(taken, {Counter.DUPLICATES: 5}, {})
+    snapshot = two.snapshot()
+    assert (snapshot[Counter.WRITTEN], snapshot[Counter.DUPLICATES]) == (0, 5)
+
+
+def test_two_writers_that_sweep_at_once_take_a_batch_over_once(one: Side, two: Side, namespace: str) -> None:
+    for _ in range(20):
+        one.push(*numbered(0, 5))
+        one.claim()
+    one.heartbeat.close()
+    three = side(f"redis://{two.link.address}/0", namespace, "three")
+    taken: dict[str, int] = {}
+    threads = [
+        threading.Thread(target=lambda s=s: taken.__setitem__(s.heartbeat.instance, s.inflight.sweep()))
+        for s in (two, three)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken.values()) == 100
+
+
+def test_a_name_is_held_by_one_process_and_given_on_when_it_beats_no_more(one: Side, namespace: str) -> None:
+    url = f"redis://{one.link.address}/0"
+    one.link.command("HSET", one.keys.service("writer", "one"), "pid", 1, "host", "elsewhere")
+    second = side(url, namespace, "one")
+    assert second.heartbeat.instance == "one-2"
+    one.link.command("DEL", one.keys.service("writer", "one"))
+    third = side(url, namespace, "one")
+    assert third.heartbeat.instance == "one"
+    # The first wakes up and finds its name with another.
+    for name in ("one", "one-2"):
+        third.link.command("HSET", one.keys.service("writer", name), "host", "elsewhere")
+    assert one.heartbeat.beat("running") is False
+    assert one.heartbeat.instance == "one-3"
+    assert second.heartbeat.beat("running") is True
+
+
+@pytest.mark.req("FR-009")
+def test_a_writer_is_woken_by_the_first_value_and_goes_when_a_batch_is_full(one: Side, two: Side) -> None:
+    heard: list[tuple[bool, int]] = []
+
+    def wait() -> None:
+        heard.append((two.buffer.wait(5, linger_s=5), two.buffer.depth()))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    for before, after in pairwise(range(0, 13, 2)):
+        one.push(*numbered(before, after))
+        if after < 10:
+            assert waiting.is_alive()
+    waiting.join(4)
+    assert heard
+    assert heard[0][0]
+    assert heard[0][1] >= 10
+
+
+def test_bells_are_silent_when_the_buffer_is_empty_and_ring_for_what_is_left(one: Side) -> None:
+    one.push(*numbered(0, 25))
+    one.claim(10)
+    assert one.buffer.wait(0.05, linger_s=0.05), "15 are left: a full batch"
+    one.claim(10)
+    assert one.buffer.wait(0.05, linger_s=0.05), "5 are left"
+    one.claim(10)
+    assert not one.buffer.wait(0.05, linger_s=0.05)
+    assert not one.link.command("EXISTS", one.keys.ready_bell, one.keys.full_bell)
+
+
+def test_pressure_rings_at_the_alert_depth_and_says_how_far_to_fall(one: Side) -> None:
+    one.push(*numbered(0, 79))
+    assert one.buffer.wait_for_pressure(0.05) is None
+    one.push("80")
+    pressure = one.buffer.wait_for_pressure(0.05)
+    assert pressure is not None
+    assert (pressure.target, pressure.urgent) == (40, False)
+    one.push(*numbered(0, 30))
+    overflowing = one.buffer.wait_for_pressure(0.05)
+    assert overflowing is not None
+    assert overflowing.urgent
+
+
+@pytest.mark.req("FR-003")
+def test_any_number_of_pushers_and_claimers_at_once_corrupt_nothing(
+    redis_server: EmbeddedRedis, namespace: str
+) -> None:
+    sides = [side(redis_server.url, namespace, f"side-{number}") for number in range(4)]
+    claimed: list[bytes] = []
+    dropped: list[bytes] = []
+    errors: list[BaseException] = []
+    lock = threading.Lock()
+
+    def work(number: int) -> None:
+        own = sides[number]
+        try:
+            for round_ in range(50):
+                lost = own.push(*(f"{number}-{round_}-{n}" for n in range(23)))
+                batch = own.buffer.claim(own.inflight, 17)
+                if batch is not None:
+                    own.buffer.settle(batch, {Counter.WRITTEN: len(batch.raws)}, {})
+                with lock:
+                    dropped.extend(lost)
+                    claimed.extend(batch.raws if batch else [])
+                own.snapshot()
+        except BaseException as error:  # noqa: BLE001 - shown below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    rest = sides[0].claim(1000).raws
+    everything = [*claimed, *dropped, *rest]
+    assert sorted(everything) == sorted(raws(*(f"{a}-{b}-{c}" for a in range(4) for b in range(50) for c in range(23))))
+
+
+@pytest.mark.req("MEM-1")
+def test_ten_thousand_values_take_less_than_two_megabytes(redis_server: EmbeddedRedis, namespace: str) -> None:
+    one = side(redis_server.url, namespace, "one", cap=10_000)
+    values = [
+        encode_value(TagValue(datetime(2026, 1, 1, 1, 2, 3, 456789), "PLC01", f"D{n:05}", str(n * 1.37), "GOOD"))
+        for n in range(10_000)
+    ]
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    one.buffer.push(batch, values)
+    used = one.link.command("MEMORY", "USAGE", one.keys.buffer, "SAMPLES", 0)
+    print(f"{used / 10_000:.0f} bytes a value")
+    assert used < 2_000_000
+
+
+def test_a_blocking_wait_ends_by_itself(one: Side) -> None:
+    began = time.monotonic()
+    assert not one.queue.wait(0.1)
+    assert not one.buffer.wait(0.1, 0.1)
+    assert one.buffer.wait_for_pressure(0.1) is None
+    assert time.monotonic() - began < 5

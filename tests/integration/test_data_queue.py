@@ -1,0 +1,87 @@
+"""The DataQueue as a polling engine meets it."""
+
+import json
+import time
+
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from shared.data_queue import DataQueue
+from shared.errors import QueueFullError, RedisUnavailableError, RejectedError
+from shared.keys import Keys
+from tests.pipeline import poll
+
+READING = {
+    "timestamp": "2025-11-02T14:30:52.123456", "group_id": 1, "group_name": "line 1", "plc_code": "PLC01",
+    "mode": "FIXED", "tag_values": {"D100": 12.5}, "poll_time_ms": 3.1, "error_tags": {},
+}  # fmt: skip
+
+
+@pytest.mark.req("FR-001")
+def test_put_queues_the_same_json_that_any_language_can_push(redis_server: EmbeddedRedis, namespace: str) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace)
+    assert queue.put(READING) == 1
+    assert queue.put(poll(0, 3)) == 2
+    link = queue._link
+    assert json.loads(link.command("LINDEX", Keys(namespace).data_queue, 0)) == READING
+    assert json.loads(link.command("LINDEX", Keys(namespace).data_queue, 1))["tag_values"] == {
+        "D0": 0.5, "D1": 1.5, "D2": 2.5,
+    }  # fmt: skip
+    queue.close()
+
+
+def test_a_full_queue_refuses_after_the_time_asked_for(redis_server: EmbeddedRedis, namespace: str) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace, max_messages=2)
+    queue.put(READING)
+    queue.put(READING)
+    began = time.monotonic()
+    with pytest.raises(QueueFullError, match="maximum of 2 messages"):
+        queue.put(READING, timeout=0.3)
+    assert 0.2 < time.monotonic() - began < 3
+    assert queue.depth() == 2
+    queue.close()
+
+
+@pytest.mark.req("FR-001")
+@pytest.mark.parametrize("state", ["gone", "frozen"])
+def test_put_never_blocks_for_longer_than_asked_when_redis_is_away(state: str) -> None:
+    with EmbeddedRedis() as redis:
+        queue = DataQueue.connect(redis.url)
+        queue.put(READING)
+        if state == "gone":
+            redis.kill()
+        else:
+            redis.pause()
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(RedisUnavailableError):
+                queue.put(READING, timeout=0.2)
+            assert time.monotonic() - began < 1
+        redis.resume()
+        queue.close()
+
+
+@pytest.mark.parametrize(
+    ("reading", "reason"),
+    [
+        ({**READING, "timestamp": "soon"}, "Invalid isoformat"),
+        ({**READING, "tag_values": [1]}, "tag_values"),
+        ({"timestamp": "2026-01-01"}, "plc_code"),
+        ({**READING, "tag_values": {"a": object()}}, "object"),
+    ],
+)
+def test_what_the_consumer_would_not_understand_is_refused_at_once(
+    redis_server: EmbeddedRedis, namespace: str, reading: dict[str, object], reason: str
+) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace)
+    with pytest.raises(RejectedError, match=reason):
+        queue.put(reading)
+    assert queue.depth() == 0
+    queue.close()
+
+
+def test_a_timeout_of_nothing_is_a_mistake(redis_server: EmbeddedRedis, namespace: str) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace)
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        queue.put(READING, timeout=0)
+    queue.close()
