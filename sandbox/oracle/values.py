@@ -1,0 +1,151 @@
+"""Oracle's data types as raw bytes, and back.
+
+All of these compare like the values they stand for when compared byte by byte, which is why the store never decodes
+them: NUMBER, DATE, TIMESTAMP and BINARY_DOUBLE sort and make unique keys as they are. b"" is NULL in every type.
+
+Source: python-oracledb, src/oracledb/impl/base/encoders.pyx and decoders.pyx.
+"""
+
+import struct
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+
+#: most base-100 digits of a NUMBER
+MAX_PAIRS = 20
+#: NUMBER reaches from 1e-130 to just under 1e126
+MAX_EXPONENT, MIN_EXPONENT = 126, -130
+#: the byte that ends a negative NUMBER, so that it compares right
+NEGATIVE_END = 102
+ZERO = b"\x80"
+MIN_NUMBER = b"\x00"
+#: decimal digits that survive in a NUMBER, and the arithmetic that keeps them
+PRECISION = 40
+DECIMALS = Context(prec=PRECISION, rounding=ROUND_HALF_UP)
+DATE_SIZE, TIMESTAMP_SIZE, ZONED_SIZE = 7, 11, 13
+
+
+class NumberRangeError(ValueError):
+    """The number is too large for NUMBER."""
+
+
+def encode_number(value: Decimal) -> bytes:
+    """Encode a finite number; what is too small becomes 0.
+
+    Raises: NumberRangeError: 1e126 or more, either sign.
+    """
+    sign, digits, exponent = DECIMALS.plus(value).as_tuple()
+    if not isinstance(exponent, int):
+        raise NumberRangeError("not a finite number")
+    text = "".join(map(str, digits)).lstrip("0")
+    if not text:
+        return ZERO
+    if exponent % 2:  # base-100 digits begin at an even power of ten
+        text += "0"
+        exponent -= 1
+    if len(text) % 2:
+        text = "0" + text
+    pairs = [int(text[i : i + 2]) for i in range(0, len(text), 2)]
+    power = exponent // 2 + len(pairs)
+    pairs = pairs[:MAX_PAIRS]
+    while pairs[-1] == 0:
+        pairs.pop()
+    if power * 2 > MAX_EXPONENT:
+        raise NumberRangeError("too large for NUMBER")
+    if power * 2 < MIN_EXPONENT + 2:
+        return ZERO
+    if sign:
+        end = bytes((NEGATIVE_END,)) if len(pairs) < MAX_PAIRS else b""
+        return bytes((0x3F - power,)) + bytes(101 - pair for pair in pairs) + end
+    return bytes((0xC0 + power,)) + bytes(pair + 1 for pair in pairs)
+
+
+def decode_number(raw: bytes) -> Decimal:
+    """Decode a NUMBER that is not NULL."""
+    if raw == ZERO:
+        return Decimal(0)
+    if raw == MIN_NUMBER:
+        return Decimal("-1e126")
+    if raw[0] & 0x80:
+        sign, power, pairs = 0, raw[0] - 0xC0, [byte - 1 for byte in raw[1:]]
+    else:
+        digits = raw[1:-1] if raw[-1] == NEGATIVE_END else raw[1:]
+        sign, power, pairs = 1, 0x3F - raw[0], [101 - byte for byte in digits]
+    coefficient = tuple(int(digit) for pair in pairs for digit in f"{pair:02}")
+    return Decimal((sign, coefficient, (power - len(pairs)) * 2))
+
+
+def number_from_text(text: str) -> bytes:
+    """Encode a number written as text. Raises: ValueError: it is not one (or NumberRangeError: too large)."""
+    try:
+        value = DECIMALS.create_decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError("not a number") from None
+    if not value.is_finite() or "_" in text:
+        raise ValueError("not a number")
+    return encode_number(value)
+
+
+def number_to_text(raw: bytes) -> str:
+    """Write a NUMBER as Oracle's TO_CHAR without a format does: no exponent, no zero before the point."""
+    value = decode_number(raw)
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if text.startswith(("0.", "-0.")):
+        text = text.replace("0.", ".", 1)
+    return text
+
+
+def round_number(raw: bytes, precision: int, scale: int) -> bytes:
+    """Round to NUMBER(precision, scale). Raises: NumberRangeError: it does not fit."""
+    value = decode_number(raw).quantize(Decimal(1).scaleb(-scale), context=Context(prec=200, rounding=ROUND_HALF_UP))
+    if value and value.adjusted() >= precision - scale:
+        raise NumberRangeError("does not fit the precision")
+    return encode_number(value)
+
+
+def encode_timestamp(value: datetime, nanoseconds: int | None = None) -> bytes:
+    """Encode a TIMESTAMP: 7 bytes when the fraction is zero, else 11, as the drivers do."""
+    base = encode_date(value)
+    fraction = value.microsecond * 1000 if nanoseconds is None else nanoseconds
+    return base + fraction.to_bytes(4, "big") if fraction else base
+
+
+def encode_date(value: datetime) -> bytes:
+    """Encode a DATE: whole seconds, 7 bytes."""
+    century, year = divmod(value.year, 100)
+    return bytes(
+        (century + 100, year + 100, value.month, value.day, value.hour + 1, value.minute + 1, value.second + 1)
+    )
+
+
+def decode_timestamp(raw: bytes) -> tuple[datetime, int]:
+    """Decode a DATE or TIMESTAMP; the second element is the fraction in nanoseconds."""
+    nanoseconds = int.from_bytes(raw[DATE_SIZE:TIMESTAMP_SIZE], "big")
+    year = (raw[0] - 100) * 100 + raw[1] - 100
+    second = raw[6] - 1
+    moment = datetime(year, raw[2], raw[3], raw[4] - 1, raw[5] - 1, second, nanoseconds // 1000)  # noqa: DTZ001 - Oracle's TIMESTAMP has no zone either
+    return moment, nanoseconds
+
+
+def encode_double(value: float) -> bytes:
+    """Encode a BINARY_DOUBLE so that bytes compare like numbers."""
+    bits = int.from_bytes(struct.pack(">d", value), "big")
+    bits = bits ^ 0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else bits | 1 << 63
+    return bits.to_bytes(8, "big")
+
+
+def decode_double(raw: bytes) -> float:
+    """Decode a BINARY_DOUBLE."""
+    bits = int.from_bytes(raw, "big")
+    bits = bits & ~(1 << 63) if bits >> 63 else bits ^ 0xFFFF_FFFF_FFFF_FFFF
+    value: float = struct.unpack(">d", bits.to_bytes(8, "big"))[0]
+    return value
+
+
+def decode_float(raw: bytes) -> float:
+    """Decode a BINARY_FLOAT."""
+    bits = int.from_bytes(raw, "big")
+    bits = bits & ~(1 << 31) if bits >> 31 else bits ^ 0xFFFF_FFFF
+    value: float = struct.unpack(">f", bits.to_bytes(4, "big"))[0]
+    return value

@@ -1,0 +1,165 @@
+"""python -m sandbox.run: the whole pipeline on this machine, without Docker, Oracle or root."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sandbox.console import DemoConsole
+from sandbox.demo import INTERRUPTED, OK, WRONG, Demo
+from sandbox.pipeline import ChildDiedError, Pipeline, StoppedEarly, clear
+from sandbox.plan import Plan, PlanError, make_plan
+from sandbox.recording import Recording, read_recording
+from sandbox.supervisor import Supervisor
+from shared.counters import Counter
+from shared.lifecycle import EXIT_SETTINGS, stop_on_signals
+from shared.snapshot import Snapshot
+
+_HELP = """
+Run the whole pipeline on this machine: Redis (Valkey) from its wheel, the Oracle stand-in, and the four services.
+
+It says where the dashboard is, then shows the figures. Ctrl+C stops everything within 5 seconds.
+
+\b
+    make demo                                         until Ctrl+C
+    make demo DEMO_SECONDS=30                         ends by itself, with a verdict
+    make demo DEMO_RATE=5000/500ms DEMO_SECONDS=30    5,000 tags every 500 ms
+    DEMO_CSV=file.csv make demo                       replays a recorded file and compares the table with it
+
+Every option is also an environment variable. Settings of the services (BUFFER_MAX_SIZE, ORACLE_POOL_MAX, LOG_LEVEL
+and others: docs/settings.md) are passed on to them.
+
+\b
+Exit status: 0  every value is accounted for (or Ctrl+C where no end was asked for)
+             1  one is not, or a process died
+             2  a parameter is wrong
+           130  stopped before a verdict could be given
+"""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(help=_HELP)
+def run(
+    seconds: Annotated[str, typer.Option(envvar="DEMO_SECONDS", help="Seconds until it ends; 0: until Ctrl+C.")] = "",
+    rate: Annotated[
+        str, typer.Option(envvar="DEMO_RATE", help="Tags and interval of the simulator; default 3491/1s.")
+    ] = "",
+    csv: Annotated[str, typer.Option(envvar="DEMO_CSV", help="A recorded file to replay: timestamp,<tag>,...")] = "",
+    speed: Annotated[
+        str,
+        typer.Option(
+            envvar="DEMO_SPEED", help="Speed of the replay; default max (as fast as it is taken); 1: recorded."
+        ),
+    ] = "",
+    directory: Annotated[
+        str, typer.Option(envvar="DEMO_DIRECTORY", help="Where logs, data and backup files go; default .demo.")
+    ] = "",
+    monitor_port: Annotated[
+        str, typer.Option(envvar="DEMO_MONITOR_PORT", help="Port of the dashboard; default 8000, or a free one.")
+    ] = "",
+    redis_port: Annotated[str, typer.Option(envvar="DEMO_REDIS_PORT", help="Port of Redis; default a free one.")] = "",
+    oracle_port: Annotated[
+        str, typer.Option(envvar="DEMO_ORACLE_PORT", help="Port of the Oracle stand-in; default a free one.")
+    ] = "",
+) -> None:
+    """Run the demo and leave with its exit status."""
+    console = DemoConsole()
+    try:
+        plan = make_plan(
+            {
+                "DEMO_SECONDS": seconds,
+                "DEMO_RATE": rate,
+                "DEMO_CSV": csv,
+                "DEMO_SPEED": speed,
+                "DEMO_DIRECTORY": directory,
+                "DEMO_MONITOR_PORT": monitor_port,
+                "DEMO_REDIS_PORT": redis_port,
+                "DEMO_ORACLE_PORT": oracle_port,
+            }
+        )
+        recording = read_recording(plan.csv) if plan.csv else None
+        with _own_directory(plan.directory):
+            status = _run(plan, recording, console)
+    except PlanError as error:
+        console.error(str(error))
+        status = EXIT_SETTINGS
+    raise SystemExit(status)
+
+
+def _run(plan: Plan, recording: Recording | None, console: DemoConsole) -> int:
+    with stop_on_signals() as stop, Supervisor(plan.directory) as supervisor:
+        pipeline = Pipeline(plan, supervisor, stop)
+        status = WRONG
+        try:
+            console.say("starting Redis, Oracle, monitor, writer, consumer, poller")
+            pipeline.start()
+            console.table("tagpipe demo", pipeline.addresses())
+            console.say(_what_comes(plan, recording))
+            status = Demo(plan, recording, pipeline, console, stop).run()
+        except StoppedEarly:
+            status = INTERRUPTED if plan.ends_by_itself else OK
+        except ChildDiedError as error:
+            console.died(error.child)
+        except RuntimeError as error:
+            console.error(str(error))
+        if stop.is_set():
+            console.say("stopping; a second Ctrl+C ends everything at once")
+        ledger = pipeline.stop()
+        _say_end(console, ledger)
+        return WRONG if status == OK and ledger is not None and not ledger.balances else status
+
+
+def _what_comes(plan: Plan, recording: Recording | None) -> str:
+    if recording is not None:
+        pace = "as fast as it is taken" if plan.speed is None else f"at {plan.speed:g} times its speed"
+        what = f"replaying {recording.rows:,} rows x {recording.tags} tags {pace}"
+    else:
+        what = f"polling {plan.rate.tags:,} tags every {plan.rate.interval_ms} ms"
+    if plan.seconds:
+        return f"{what}, for {plan.seconds:g} s"
+    return what if plan.csv else f"{what}, until Ctrl+C"
+
+
+def _say_end(console: DemoConsole, ledger: Snapshot | None) -> None:
+    if ledger is None:
+        console.say("all stopped; Redis did not answer any more, so what is left is not known")
+        return
+    left = ledger.in_buffer + ledger.in_flight
+    console.say(
+        f"all stopped: {ledger[Counter.WRITTEN]:,} values written, {left:,} left, "
+        f"ledger {'balances' if ledger.balances else 'DOES NOT BALANCE'}"
+    )
+
+
+@contextmanager
+def _own_directory(directory: Path) -> Iterator[None]:
+    """Keep other demos out of the directory while this one runs, and clear it of what an earlier one left.
+
+    Raises: PlanError: another demo has it, or it can't be made.
+    """
+    try:
+        (directory / "backup").mkdir(parents=True, exist_ok=True)
+        # The lock is the directory itself, so that no file is left, and it ends with this process however that ends.
+        lock = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise PlanError(f"DEMO_DIRECTORY={directory}: can't be used ({error.strerror})") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PlanError(
+                f"another demo runs in {directory}: stop it, or name a DEMO_DIRECTORY for this one"
+            ) from None
+        clear(directory)
+        yield
+    finally:
+        os.close(lock)
+
+
+if __name__ == "__main__":
+    app()
