@@ -1,0 +1,104 @@
+"""What overflow costs: log lines, the alert, and a record of every episode. No I/O; time is passed in."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.models import TagValue
+
+#: Seconds without overflow that end an episode.
+EPISODE_GAP_S = 5.0
+
+#: Tags that an episode's record names, those hit most first.
+TAGS_NAMED = 20
+
+#: Percentage points below the threshold at which the utilization alert is armed again: no flapping at the edge.
+HYSTERESIS_PCT = 10.0
+
+
+@dataclass
+class Episode:
+    """One stretch of time in which values were lost: enough to explain a gap in the table."""
+
+    began_at: float  #: seconds since 1970
+    last_at: float
+    values: int = 0
+    oldest_timestamp: datetime | None = None
+    newest_timestamp: datetime | None = None
+    tags: Counter[str] = field(default_factory=Counter)
+
+    def add(self, lost: Sequence[TagValue], count: int, now: float) -> None:
+        """Add values lost at `now`; `count` may exceed what could be decoded."""
+        self.last_at = now
+        self.values += count
+        if not lost:
+            return
+        times = [value.timestamp for value in lost]
+        self.oldest_timestamp = min(times) if self.oldest_timestamp is None else min(self.oldest_timestamp, *times)
+        self.newest_timestamp = max(times) if self.newest_timestamp is None else max(self.newest_timestamp, *times)
+        self.tags.update(value.tag_name for value in lost)
+
+    def record(self, *, ended: bool) -> dict[str, Any]:
+        """Return what the monitor shows of the episode; `ended_at` is None while it goes on."""
+        return {
+            "began_at": self.began_at,
+            "ended_at": self.last_at if ended else None,
+            "values": self.values,
+            "oldest_timestamp": self.oldest_timestamp.isoformat() if self.oldest_timestamp else None,
+            "newest_timestamp": self.newest_timestamp.isoformat() if self.newest_timestamp else None,
+            "tags_hit": len(self.tags),
+            "tags": dict(self.tags.most_common(TAGS_NAMED)),
+        }
+
+
+class OverflowWatch:
+    """Turns what pushes dropped into episodes and into one line a second."""
+
+    def __init__(self) -> None:
+        self._episode: Episode | None = None
+        self._unsaid = 0
+
+    def note(self, lost: Sequence[TagValue], count: int, now: float) -> None:
+        """Take note of `count` values discarded at `now`; `lost` are those that could be decoded."""
+        if self._episode is None:
+            self._episode = Episode(began_at=now, last_at=now)
+        self._episode.add(lost, count, now)
+        self._unsaid += count
+
+    def take_unsaid(self) -> int:
+        """Return how many values were discarded since the last call: for the log."""
+        unsaid, self._unsaid = self._unsaid, 0
+        return unsaid
+
+    @property
+    def episode(self) -> Episode | None:
+        """The episode that goes on, if any."""
+        return self._episode
+
+    def take_ended(self, now: float) -> Episode | None:
+        """Return the episode once it is over, and forget it."""
+        episode = self._episode
+        if episode is None or now - episode.last_at < EPISODE_GAP_S:
+            return None
+        self._episode = None
+        return episode
+
+
+class UtilizationAlert:
+    """Tells when the buffer gets too full and when it is well again, with hysteresis."""
+
+    def __init__(self, threshold_pct: float) -> None:
+        self._threshold_pct = threshold_pct
+        self.raised = False
+
+    def changed(self, utilization_pct: float) -> bool:
+        """Take a new figure; return whether the alert was raised or ended by it."""
+        if not self.raised and utilization_pct >= self._threshold_pct:
+            self.raised = True
+            return True
+        if self.raised and utilization_pct < self._threshold_pct - HYSTERESIS_PCT:
+            self.raised = False
+            return True
+        return False

@@ -1,0 +1,43 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.consumer.overflow import EPISODE_GAP_S, TAGS_NAMED, OverflowWatch, UtilizationAlert
+from shared.models import TagValue
+
+
+def lost(tag: str, second: int) -> TagValue:
+    return TagValue(datetime(2026, 1, 1) + timedelta(seconds=second), "P", tag, "1", "GOOD")
+
+
+@pytest.mark.req("FR-005")
+def test_an_episode_holds_count_times_and_the_tags_hit_most() -> None:
+    watch = OverflowWatch()
+    watch.note([lost("a", 3), lost("b", 1)], 2, now=100.0)
+    watch.note([lost("a", 9)], 5, now=102.0)
+    assert watch.take_unsaid() == 7
+    assert watch.take_unsaid() == 0
+    assert watch.take_ended(now=102.0 + EPISODE_GAP_S - 0.1) is None
+    episode = watch.take_ended(now=102.0 + EPISODE_GAP_S)
+    assert episode is not None
+    assert episode.record(ended=True) == {
+        "began_at": 100.0, "ended_at": 102.0, "values": 7, "oldest_timestamp": "2026-01-01T00:00:01",
+        "newest_timestamp": "2026-01-01T00:00:09", "tags_hit": 2, "tags": {"P.a": 2, "P.b": 1},
+    }  # fmt: skip
+    assert watch.take_ended(now=1e9) is None
+
+
+def test_a_record_names_only_the_tags_hit_most() -> None:
+    watch = OverflowWatch()
+    watch.note([lost(f"t{n}", 0) for n in range(100)] + [lost("worst", 0)] * 2, 102, now=0.0)
+    assert watch.episode is not None
+    record = watch.episode.record(ended=False)
+    assert (record["ended_at"], record["tags_hit"], len(record["tags"])) == (None, 101, TAGS_NAMED)
+    assert next(iter(record["tags"])) == "P.worst"
+
+
+@pytest.mark.req("OPS-1")
+def test_the_alert_rises_at_its_threshold_and_ends_only_well_below() -> None:
+    alert = UtilizationAlert(80.0)
+    figures = [79.9, 80.0, 79.0, 85.0, 70.1, 69.9, 75.0, 80.0]
+    assert [alert.changed(figure) for figure in figures] == [False, True, False, False, False, True, False, True]
