@@ -1,0 +1,156 @@
+"""`python -m services.writer`: from the buffer to Oracle; `check` and `recover` are its commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.writer.auto_recover import AutoRecover
+from services.writer.breaker import Breaker
+from services.writer.check import check as run_check
+from services.writer.conflicts import ConflictCheck
+from services.writer.csv_backup import HEADER, REJECTED_HEADER, CsvBackup
+from services.writer.delivery import Delivery
+from services.writer.manifest import Manifest
+from services.writer.oracle_sink import OracleSink
+from services.writer.recover import recover as run_recover
+from services.writer.recovery import Recovery
+from services.writer.recovery_diary import RecoveryDiary
+from services.writer.report import Report
+from services.writer.service import WriterService, close_and_leave
+from services.writer.settings import WriterSettings
+from services.writer.worker import Progress, Relief, Worker
+from shared import __version__
+from shared.buffer import TagBuffer
+from shared.claims import Claims
+from shared.clock import SystemClock
+from shared.errors import FatalError
+from shared.events import Event, EventLog
+from shared.heartbeat import Heartbeat
+from shared.keys import Keys
+from shared.lifecycle import EXIT_FATAL, STOP_LIMIT_S, run_service, stop_on_signals
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+_log = get_logger()
+app = typer.Typer(add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context) -> None:
+    """Write the buffer's values into Oracle until stopped; while Oracle is away, into CSV files.
+
+    Settings come from the environment or .env (docs/settings.md): ORACLE_DSN (or ORACLE_HOST and ORACLE_SERVICE_NAME),
+    ORACLE_USER, ORACLE_PASSWORD, ORACLE_TABLE, BACKUP_DIR, REDIS_URL and others. Any number of writers may run at once.
+
+    Example: ORACLE_DSN=db.plant:1521/PROD ORACLE_USER=tagpipe ORACLE_PASSWORD_FILE=/run/secrets/oracle
+    python -m services.writer
+    """
+    if context.invoked_subcommand is None:
+        run_service(WriterSettings, _main)
+
+
+@app.command()
+def check(
+    leave_row: Annotated[
+        bool, typer.Option(help="Try the commit even where the user may not DELETE: one row then stays in the table.")
+    ] = False,
+) -> None:
+    """Test the connection, the table and everything else that the writer needs; say what is wrong and how to cure it.
+
+    Inserts test rows named `tagpipe.check.<random>` and takes all of them back. Writers may run meanwhile.
+
+    Exit status: 0 nothing failed (warnings do not count), 1 something did, 2 a setting is wrong.
+    """
+    run_service(WriterSettings, lambda settings: run_check(settings, leave_row=leave_row))
+
+
+@app.command()
+def recover(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files to put back, rejected_*.csv too; default: all backup_*.csv in BACKUP_DIR."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, count and look up; write nothing.")] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Rows a second at most, so that live values do not wait.")
+    ] = None,
+) -> None:
+    """Put backup files into Oracle, the oldest first; what is in the table already is skipped.
+
+    Safe to interrupt (Ctrl+C), to run again, and to run while writers run: a file that one of them still writes is left
+    out. A file that is through moves to BACKUP_DIR/recovered. Rows that the table can't hold, and lines that can't be
+    read, are kept in a rejected_*.csv: put them right there and name that file here.
+
+    Exit status: 0 done, 1 a file is left that a person must see to, 2 a setting is wrong, 130 interrupted.
+
+    Example: python -m services.writer recover --rate 2000
+    """
+    run_service(
+        WriterSettings, lambda settings: run_recover(settings, files or [], dry_run=dry_run, max_rows_per_s=rate)
+    )
+
+
+def _main(settings: WriterSettings) -> None:
+    service = compose(settings)
+    status = 0
+    with stop_on_signals(STOP_LIMIT_S) as stop:
+        if service.heartbeat.register_when_there(stop):
+            name = service.heartbeat.instance
+            _log.info(f"Writer {name} {__version__} writes to {settings.oracle_table} at {settings.dsn}")
+            service.events.add(Event.STARTED, f"Writer {name} {__version__} started")
+            try:
+                service.run(stop)
+            except FatalError as error:
+                _log.critical(str(error))
+                status = EXIT_FATAL
+    close_and_leave(service.sink, status)
+    raise SystemExit(status)
+
+
+def compose(settings: WriterSettings) -> WriterService:
+    """Put the writer together from its settings; opens no connection."""
+    clock = SystemClock()
+    keys = Keys(settings.redis_namespace)
+    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-writer")
+    events = EventLog(link, keys, "writer")
+    link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
+    heartbeat = Heartbeat(link, keys, events, "writer", settings.instance_name)
+    claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
+    buffer = TagBuffer(link, keys, settings)
+    sink = OracleSink(settings)
+    breaker = Breaker(settings.oracle_probe_interval)
+    manifest = Manifest(link, keys, settings.backup_dir)
+    report = Report(events, breaker, manifest)
+    backup, rejects = (
+        CsvBackup(
+            settings.backup_dir,
+            kind,
+            header,
+            clock,
+            rotate_bytes=settings.backup_rotate_bytes,
+            min_free_bytes=settings.backup_min_free_bytes,
+            on_change=manifest.note,
+        )
+        for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
+    )
+    conflicts = ConflictCheck(sink, events, clock)
+    delivery = Delivery(sink, breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
+    progress = Progress()
+    workers = [
+        Worker(number, link, buffer, claims, delivery, breaker, progress, settings, clock)
+        for number in range(settings.writer_concurrency)
+    ]
+    relief = Relief(link, buffer, claims, delivery, breaker, progress, settings, clock)
+    diary = RecoveryDiary(link, keys, events, manifest, clock)
+    # No retries: it rests and comes back, and looks first whether there is time.
+    recovery = Recovery(sink, rejects, conflicts, diary, clock, retry_delays_s=[])
+    auto_recover = AutoRecover(recovery, breaker, buffer, settings, clock) if settings.backup_auto_recover else None
+    return WriterService(
+        link, keys, events, heartbeat, claims, sink, breaker, backup, rejects, manifest, report, progress,
+        workers, relief, clock, auto_recover,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,145 @@
+"""The list of backup files in Redis, for the monitor. The directory is the truth; the list is made from it."""
+
+import csv
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from services.writer.csv_backup import FileState
+from shared.errors import RedisUnavailableError
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+
+#: States of a file: a writer appends to it, it waits for `recover`, `recover` reads it, its rows are in the table.
+OPEN, WAITING, RECOVERING, RECOVERED = "open", "waiting", "recovering", "recovered"
+
+#: Recovered files kept in the list.
+MAX_RECOVERED = 100
+
+
+class Manifest:
+    """The entries of one backup directory; safe to use from several threads. Never fails its caller."""
+
+    def __init__(self, link: RedisLink, keys: Keys, directory: Path) -> None:
+        self._link = link
+        self._key = keys.backup_files
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._unsaid: dict[str, dict[str, Any]] = {}
+
+    def note(self, state: FileState) -> None:
+        """Take note of a file that changed; `flush` says it."""
+        self.set(
+            state.path,
+            OPEN if state.is_open else WAITING,
+            rows=state.rows,
+            size_bytes=state.size_bytes,
+            created=state.created.timestamp(),
+        )
+
+    def set(self, path: Path, state: str, *, rows: int, size_bytes: int, created: float) -> None:
+        """Take note of a file's state."""
+        with self._lock:
+            self._unsaid[path.name] = {
+                "rows": rows,
+                "bytes": size_bytes,
+                "created": round(created, 3),
+                "state": state,
+                "kind": path.name.split("_", 1)[0],
+                "host": socket.gethostname(),
+                "directory": str(self._directory.resolve()),
+            }
+
+    def flush(self) -> None:
+        """Write what changed; what can't be written now is written by a later flush."""
+        with self._lock:
+            entries, self._unsaid = self._unsaid, {}
+        if not entries:
+            return
+        parts = [part for name, entry in entries.items() for part in (name, json.dumps(entry, ensure_ascii=False))]
+        try:
+            self._link.command("HSET", self._key, *parts)
+        except RedisUnavailableError:
+            with self._lock:
+                self._unsaid = {**entries, **self._unsaid}
+
+    def rebuild(self) -> None:
+        """Make the entries agree with the directory: add files that are missing, drop those that are gone.
+
+        Raises: RedisUnavailableError.
+        """
+        known = {name: json.loads(entry) for name, entry in self._link.hash(self._key).items()}
+        here = str(self._directory.resolve()), socket.gethostname()
+        files = {path.name: path for path in backup_files(self._directory)}
+        done = {path.name: path for path in recovered_files(self._directory)}
+        for name, path in {**done, **files}.items():
+            if name not in known:
+                with suppress(OSError):
+                    size = path.stat()
+                    state = WAITING if name in files else RECOVERED
+                    self.set(
+                        path,
+                        state,
+                        rows=count_rows(path),
+                        size_bytes=size.st_size,
+                        created=created_at(path).timestamp(),
+                    )
+        gone = [
+            name
+            for name, entry in known.items()
+            if (entry.get("directory"), entry.get("host")) == here and name not in files and name not in done
+        ]
+        if gone:
+            self._link.command("HDEL", self._key, *gone)
+        self.flush()
+
+
+def backup_files(directory: Path) -> list[Path]:
+    """Return the files of a directory that hold rows which are not in the table, oldest first."""
+    return sorted([*directory.glob("backup_*.csv"), *directory.glob("rejected_*.csv")], key=_age_order)
+
+
+def recovered_files(directory: Path) -> list[Path]:
+    """Return the newest files that were put into the table."""
+    return sorted((directory / "recovered").glob("*.csv"), key=_age_order)[-MAX_RECOVERED:]
+
+
+def created_at(path: Path) -> datetime:
+    """Return when a file was begun, from its name; else when it was last changed."""
+    try:
+        return datetime.strptime("_".join(path.stem.split("_")[1:3]), "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def count_rows(path: Path) -> int:
+    """Return the number of complete rows in a file.
+
+    Raises: OSError.
+    """
+    return sum(1 for _ in complete_lines(path)) - 1 if path.stat().st_size else 0
+
+
+def complete_lines(path: Path) -> Iterator[list[str]]:
+    """Yield the cells of every complete line, the header first; a torn last line is left out.
+
+    Raises: OSError.
+    """
+    with path.open(encoding="utf-8", newline="", errors="replace") as file:
+        reader = csv.reader(_until_last_newline(file))
+        yield from reader
+
+
+def _until_last_newline(lines: Iterator[str]) -> Iterator[str]:
+    return (line for line in lines if line.endswith("\n"))
+
+
+def _age_order(path: Path) -> tuple[str, int, str]:
+    parts = path.stem.split("_")
+    number = int(parts[3]) if len(parts) > 3 and parts[3].isdecimal() else 1  # noqa: PLR2004 - kind, day, time, number
+    return "_".join(parts[1:3]), number, path.name

@@ -1,0 +1,198 @@
+"""The writer as a process: its threads, its heartbeat, its end."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.writer.auto_recover import AutoRecover
+from services.writer.breaker import Breaker, State
+from services.writer.csv_backup import CsvBackup
+from services.writer.manifest import Manifest
+from services.writer.oracle_errors import OracleError, Verdict
+from services.writer.oracle_sink import OracleSink
+from services.writer.report import Report
+from services.writer.worker import Progress, Relief, Worker
+from shared.claims import SWEEP_INTERVAL_S, Claims
+from shared.clock import Clock
+from shared.counters import Counter
+from shared.errors import FatalError, RedisUnavailableError
+from shared.events import Event, EventLog
+from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.keys import Keys
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+from shared.snapshot import take_snapshot
+
+#: Seconds from the signal to the end that the threads may take; the promise is 5 for all.
+THREADS_END_S = 4.0
+
+#: Seconds between two comparisons of the backup directory with its list in Redis.
+MANIFEST_INTERVAL_S = 30.0
+
+_PROBE_LOOK_S = 0.1
+
+_log = get_logger()
+
+
+@dataclass
+class WriterService:
+    """Runs the workers, relief and the prober, and watches them."""
+
+    link: RedisLink
+    keys: Keys
+    events: EventLog
+    heartbeat: Heartbeat
+    claims: Claims
+    sink: OracleSink
+    breaker: Breaker
+    backup: CsvBackup
+    rejects: CsvBackup
+    manifest: Manifest
+    report: Report
+    progress: Progress
+    workers: list[Worker]
+    relief: Relief
+    clock: Clock
+    auto_recover: AutoRecover | None = None
+
+    def run(self, stop: StopFlag) -> None:
+        """Go on until stopped.
+
+        Raises: FatalError: a thread ended that must not; what was in flight is in Redis.
+        """
+        try:
+            self.claims.sweep()
+        except RedisUnavailableError:
+            _log.warning("Redis went away: looking for unfinished batches when it is back")
+        failures: list[BaseException] = []
+        threads = [
+            self._start(loop, stop, name, failures)
+            for name, loop in [
+                *((f"worker-{number}", worker.run) for number, worker in enumerate(self.workers, 1)),
+                ("relief", self.relief.run),
+                ("prober", self.probe_when_due),
+                *([("auto-recover", self.auto_recover.run)] if self.auto_recover else []),
+            ]
+        ]
+        next_sweep = next_rebuild = 0.0
+        while not stop.is_set():
+            now = self.clock.monotonic()
+            try:
+                self.beat()
+                self.report.tick()
+                if now >= next_sweep:
+                    next_sweep = now + SWEEP_INTERVAL_S
+                    self.claims.sweep()
+                if now >= next_rebuild:
+                    next_rebuild = now + MANIFEST_INTERVAL_S
+                    self.manifest.rebuild()
+                stop.wait(BEAT_INTERVAL_S)
+            except RedisUnavailableError as error:
+                self.link.wait_until_there(stop, error)
+            if self.breaker.state is State.CLOSED:
+                self.backup.finish()
+        self._end(threads)
+        if failures:
+            raise FatalError(f"a thread of the writer ended: {failures[0]!r}") from failures[0]
+
+    def beat(self) -> None:
+        """Say how the writer is.
+
+        Raises: RedisUnavailableError.
+        """
+        now = self.clock.monotonic()
+        opened, busy = self.sink.connections
+        cause = self.breaker.cause
+        details = {
+            "breaker": self.breaker.state.value,
+            "oracle": _oracle_state(
+                self.breaker.state, cause, seen=self.progress.last_write_at is not None or opened > 0
+            ),
+            "backup": "failing" if self.report.backup_failure else "ok",
+            "backup_failure": self.report.backup_failure,
+            "last_write_at": self.progress.last_write_at,
+            "last_error": self.report.last_error,
+            "batches_in_hand": len(self.progress.attempts),
+            "oldest_batch_s": round(self.progress.oldest_attempt_s(now), 3),
+            "connections_open": opened,
+            "connections_busy": busy,
+        }
+        self.heartbeat.beat("running", **{name: value for name, value in details.items() if value is not None})
+
+    def probe_when_due(self, stop: StopFlag) -> None:
+        """Learn the table at the start; later ask Oracle at intervals while the breaker is open."""
+        try:
+            self.sink.probe()
+        except OracleError as error:
+            _log.warning(f"Oracle is not usable yet: {error}")
+            if error.verdict is Verdict.CONFIGURATION:
+                self.breaker.failed(error, self.clock.monotonic(), last=True)
+        while not stop.wait(_PROBE_LOOK_S):
+            if not self.breaker.probe_due(self.clock.monotonic()):
+                continue
+            try:
+                self.sink.probe()
+            except OracleError as error:
+                self.breaker.probe_failed(error, self.clock.monotonic())
+            else:
+                self.breaker.probe_succeeded(self.clock.monotonic())
+
+    def _start(
+        self, loop: Callable[[StopFlag], None], stop: StopFlag, name: str, failures: list[BaseException]
+    ) -> threading.Thread:
+        def run() -> None:
+            try:
+                loop(stop)
+            except BaseException as error:  # noqa: BLE001 - a thread that dies unseen is the worst outcome
+                _log.critical(f"{name} ended: {error!r}", exc_info=not isinstance(error, FatalError))
+                failures.append(error)
+                stop.set()
+
+        # Daemons: a thread that hangs in the driver must not keep the process.
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _end(self, threads: list[threading.Thread]) -> None:
+        """Wait for the threads, say what is left, give the name back so that others take over what is in flight."""
+        deadline = self.clock.monotonic() + THREADS_END_S
+        for thread in threads:
+            thread.join(max(0.0, deadline - self.clock.monotonic()))
+        self.backup.finish()
+        self.rejects.finish()
+        self.report.tick()
+        try:
+            figures = take_snapshot(self.link, self.keys)
+            pending = figures.in_buffer + figures.in_flight
+            message = (
+                f"Final metrics: written {figures[Counter.WRITTEN]}, duplicates {figures[Counter.DUPLICATES]}, "
+                f"rejected {figures[Counter.REJECTED]}, backed up {figures[Counter.BACKED_UP]}, pending {pending}"
+            )
+            _log.info(message)
+            self.events.add(Event.STOPPED, f"Writer {self.heartbeat.instance} stopped. {message}", pending=pending)
+            self.heartbeat.close()
+        except RedisUnavailableError as error:
+            _log.warning(f"Redis is away ({error}): what is left is there for the next writer")
+        _log.info("Shutdown complete")
+
+
+def close_and_leave(sink: OracleSink, status: int) -> None:
+    """Close the connections if that is quick, then end the process whatever still hangs in the driver."""
+    closing = threading.Thread(target=sink.close, daemon=True)
+    closing.start()
+    closing.join(0.5)
+    if closing.is_alive() or any(thread.is_alive() and thread.daemon for thread in threading.enumerate()):
+        # The driver's own exit handler would wait for what hangs.
+        time.sleep(0)
+        os._exit(status)
+
+
+def _oracle_state(state: State, cause: OracleError | None, *, seen: bool) -> str:
+    if cause is not None and cause.verdict is Verdict.CONFIGURATION:
+        return "configuration"
+    if state is State.CLOSED:
+        return "ok" if seen else "unknown"
+    return "away"

@@ -1,0 +1,96 @@
+"""The writer's settings."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
+
+from shared.settings import BufferSettings
+
+#: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
+TableName = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z][A-Za-z0-9_$#]*(\.[A-Za-z][A-Za-z0-9_$#]*)?$")
+]
+
+
+class WriterSettings(BufferSettings):
+    """What the writer and its commands read from the environment."""
+
+    oracle_host: str | None = Field(None, description="Host of the listener; or give ORACLE_DSN")
+    oracle_port: int = Field(1521, ge=1, le=65535, description="Port of the listener")
+    oracle_service_name: str | None = Field(None, description="Service name, e.g. FREEPDB1")
+    oracle_dsn: str | None = Field(
+        None, description="Instead of the three: `host:port/service`, or a full connect descriptor (TLS: `tcps://...`)"
+    )
+    oracle_user: str = Field(description="User that may INSERT into and SELECT from the table")
+    oracle_password: SecretStr = Field(description="Its password; ORACLE_PASSWORD_FILE names a file that holds it")
+    oracle_pool_min: int = Field(2, ge=1, le=100, description="Connections kept open")
+    oracle_pool_max: int = Field(5, ge=1, le=100, description="Connections at most")
+    oracle_pool_timeout: float = Field(10.0, gt=0, le=3600, description="Seconds to wait for a free connection")
+    oracle_connect_timeout: float = Field(5.0, gt=0, le=3600, description="Seconds to wait for the TCP connection")
+    oracle_call_timeout: float = Field(15.0, gt=0, le=3600, description="Seconds to wait for an answer")
+    oracle_retry_max: int = Field(3, ge=0, le=20, description="Tries after the first, before the batch is backed up")
+    oracle_retry_base_delay: float = Field(
+        1.0, gt=0, le=60, description="Seconds before the first retry; doubled for each further one"
+    )
+    oracle_probe_interval: float = Field(5.0, gt=0, le=3600, description="Seconds between two probes in an outage")
+    oracle_table: TableName = Field("TAG_DATA", description="Table, or schema.table")
+    oracle_table_layout: Literal["tag_data", "tag_values"] = Field(
+        "tag_data", description="`tag_data` or `tag_values`: see deploy/oracle"
+    )
+    buffer_batch_size_max: int = Field(500, ge=1, le=5000, description="Values that one batch holds at most")
+    buffer_write_interval_sec: float = Field(
+        0.5, gt=0, le=60, description="Seconds after its first value at which a batch goes though it is not full"
+    )
+    writer_concurrency: int = Field(4, ge=1, le=100, description="Batches written at once")
+    backup_dir: Path = Field(Path("./backup"), description="Directory of backup_*.csv and rejected_*.csv")
+    backup_rotate_bytes: int = Field(
+        100_000_000, ge=10_000, description="Bytes from which a backup file is closed and the next one begun"
+    )
+    backup_min_free_bytes: int = Field(
+        200_000_000, ge=0, description="Bytes of the disk that backups leave free; below it values stay in Redis"
+    )
+    backup_auto_recover: bool = Field(
+        default=False,
+        description="Put backup files into Oracle by itself while Oracle is well and the buffer below 20 %",
+    )
+    no_value_text: str = Field("NULL", min_length=1, max_length=255, description="Stored where a reading has no value")
+
+    @field_validator("oracle_table_layout", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _where_oracle_is(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not values.get("oracle_dsn"):
+            missing = [name.upper() for name in ("oracle_host", "oracle_service_name") if not values.get(name)]
+            if missing:
+                raise ValueError(
+                    f"{' and '.join(missing)} not set: give ORACLE_HOST and ORACLE_SERVICE_NAME, or ORACLE_DSN"
+                )
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "WriterSettings":
+        if self.oracle_pool_min > self.oracle_pool_max:
+            raise ValueError(
+                f"ORACLE_POOL_MIN={self.oracle_pool_min} is more than ORACLE_POOL_MAX={self.oracle_pool_max}"
+            )
+        if self.buffer_batch_threshold > self.buffer_batch_size_max:
+            raise ValueError(
+                f"BUFFER_BATCH_THRESHOLD={self.buffer_batch_threshold} is more than "
+                f"BUFFER_BATCH_SIZE_MAX={self.buffer_batch_size_max}: a batch could never be full"
+            )
+        return self
+
+    @property
+    def dsn(self) -> str:
+        """Where Oracle is, as the driver takes it."""
+        return self.oracle_dsn or f"{self.oracle_host}:{self.oracle_port}/{self.oracle_service_name}"
+
+    @property
+    def retry_delays_s(self) -> list[float]:
+        """Seconds to wait before each retry: 1, 2, 4 by default."""
+        return [self.oracle_retry_base_delay * 2**n for n in range(self.oracle_retry_max)]

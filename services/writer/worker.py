@@ -1,0 +1,238 @@
+"""The writer's loops: claim, deliver, settle; and relief, when the buffer fills faster than Oracle takes."""
+
+import collections
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from services.writer.breaker import Breaker, State
+from services.writer.delivery import Delivered, Delivery
+from services.writer.settings import WriterSettings
+from shared.buffer import UNHEARD_BELL_S, Batch, Pressure, TagBuffer
+from shared.claims import Claims
+from shared.clock import Clock
+from shared.counters import Counter, Window, histogram_field
+from shared.errors import RedisUnavailableError, RejectedError
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+from shared.models import TagValue, decode_values
+from shared.redis_link import RedisLink
+
+#: Seconds that a stopping writer goes on draining the buffer; it must be gone within 5.
+DRAIN_S = 3.0
+
+#: Seconds that one wait in Redis lasts at most: how long a stop may go unnoticed.
+WAIT_S = 1.0
+
+#: An attempt that has lasted so long while the buffer is under pressure counts as stuck.
+SLOW_ATTEMPT_S = 0.5
+
+_PRESSURE_LOOK_S = 0.05
+
+_log = get_logger()
+
+
+class Progress:
+    """What the loops did last, for heartbeat and relief; each field is written by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[int, float] = {}  #: worker -> monotonic time at which its present batch was claimed
+        self.last_write_at: float | None = None  #: seconds since 1970
+
+    def oldest_attempt_s(self, now: float) -> float:
+        """Return for how long the longest-running batch has been in hand."""
+        return now - min(list(self.attempts.values()), default=now)
+
+
+class Worker:
+    """Takes batches from the buffer and sees each through; several run at once, each in a thread of its own."""
+
+    def __init__(
+        self,
+        number: int,
+        link: RedisLink,
+        buffer: TagBuffer,
+        claims: Claims,
+        delivery: Delivery,
+        breaker: Breaker,
+        progress: Progress,
+        settings: WriterSettings,
+        clock: Clock,
+    ) -> None:
+        self._number = number
+        self._link = link
+        self._buffer = buffer
+        self._claims = claims
+        self._delivery = delivery
+        self._breaker = breaker
+        self._progress = progress
+        self._settings = settings
+        self._clock = clock
+        self._left = 0
+        self._last_claim = clock.monotonic()
+
+    def run(self, stop: StopFlag) -> None:
+        """Go on until stopped, whatever Oracle and Redis do; then drain."""
+        while not stop.is_set():
+            try:
+                self.run_once(WAIT_S, stop)
+            except RedisUnavailableError as error:
+                self._link.wait_until_there(stop, error)
+        self.drain(stop)
+
+    def run_once(self, wait_s: float, stop: StopFlag) -> bool:
+        """Wait for a batch and see it through; return whether there was one.
+
+        Raises: RedisUnavailableError: nothing is lost; claimed values are in flight.
+        """
+        if not self._should_claim(wait_s):
+            return False
+        self._last_claim = self._clock.monotonic()
+        batch = self._buffer.claim(self._claims, self._settings.buffer_batch_size_max)
+        if batch is None:
+            self._left = 0
+            return False
+        self._left = batch.left
+        self._see_through(batch, stop)
+        return True
+
+    def drain(self, stop: StopFlag) -> None:
+        """Write what the buffer holds, for DRAIN_S at most and only while Oracle takes it."""
+        deadline = self._clock.monotonic() + DRAIN_S
+        self._left = 1
+        rows = 0
+        try:
+            while self._clock.monotonic() < deadline and self._breaker.state is State.CLOSED:
+                batch = self._buffer.claim(self._claims, self._settings.buffer_batch_size_max)
+                if batch is None:
+                    break
+                if self._see_through(batch, stop):
+                    rows = len(batch.raws)
+        except RedisUnavailableError as error:
+            _log.warning(f"Stopped draining: {error}; what is left stays in Redis")
+        if rows:
+            _log.info(f"Final batch written: {rows} rows")
+
+    def _should_claim(self, wait_s: float) -> bool:
+        if self._left >= self._settings.buffer_batch_threshold or self._claims.has_adopted:
+            return True
+        if self._buffer.wait(wait_s, self._settings.buffer_write_interval_sec):
+            return True
+        return self._clock.monotonic() - self._last_claim > UNHEARD_BELL_S
+
+    def _see_through(self, batch: Batch, stop: StopFlag) -> bool:
+        claimed_at = self._clock.monotonic()
+        self._progress.attempts[self._number] = claimed_at
+        try:
+            values = decode_values(batch.raws)
+            delivered = self._delivery.deliver(values, stop)
+            if delivered is None:
+                return False
+            if delivered.written:
+                self._progress.last_write_at = self._clock.now().timestamp()
+            window = observations(delivered, values, self._clock.monotonic() - claimed_at, self._clock.now())
+            return settle(self._buffer, self._claims, self._link, batch, delivered.counts, window, stop)
+        finally:
+            self._progress.attempts.pop(self._number, None)
+
+
+class Relief:
+    """Saves the oldest values to the backup before they would overflow because of Oracle."""
+
+    def __init__(
+        self,
+        link: RedisLink,
+        buffer: TagBuffer,
+        claims: Claims,
+        delivery: Delivery,
+        breaker: Breaker,
+        progress: Progress,
+        settings: WriterSettings,
+        clock: Clock,
+    ) -> None:
+        self._link = link
+        self._buffer = buffer
+        self._claims = claims
+        self._delivery = delivery
+        self._breaker = breaker
+        self._progress = progress
+        self._settings = settings
+        self._clock = clock
+
+    def run(self, stop: StopFlag) -> None:
+        """Wait for pressure and relieve it, until stopped."""
+        while not stop.is_set():
+            try:
+                pressure = self._buffer.wait_for_pressure(WAIT_S)
+                if pressure is not None:
+                    self.relieve(pressure, stop)
+            except RedisUnavailableError as error:
+                self._link.wait_until_there(stop, error)
+
+    def relieve(self, pressure: Pressure, stop: StopFlag) -> None:
+        """See to it that the buffer falls: by the workers, or by the backup where they are not enough.
+
+        Raises: RedisUnavailableError.
+        """
+        while not stop.is_set() and self._buffer.depth() > pressure.target:
+            if not (pressure.urgent or self._oracle_is_the_cause()):
+                stop.wait(_PRESSURE_LOOK_S)
+                continue
+            batch = self._buffer.claim(self._claims, self._settings.buffer_batch_size_max)
+            if batch is None:
+                return
+            delivered = self._delivery.back_up(decode_values(batch.raws), stop)
+            if delivered is None:
+                return
+            settle(self._buffer, self._claims, self._link, batch, delivered.counts, {}, stop)
+
+    def _oracle_is_the_cause(self) -> bool:
+        stuck = self._progress.oldest_attempt_s(self._clock.monotonic()) > SLOW_ATTEMPT_S
+        return stuck or self._breaker.state is not State.CLOSED
+
+
+def settle(
+    buffer: TagBuffer,
+    claims: Claims,
+    link: RedisLink,
+    batch: Batch,
+    counts: Mapping[Counter, int],
+    window: dict[str, int],
+    stop: StopFlag,
+) -> bool:
+    """Settle a batch, however long Redis is away; return whether it was this call that settled it.
+
+    Raises: RedisUnavailableError: stopped before that; the values are written again by who takes the batch over, and
+        the table's key tells that they were.
+    """
+    while True:
+        try:
+            settled = buffer.settle(batch, counts, window)
+        except RedisUnavailableError as error:
+            if not link.wait_until_there(stop, error):
+                raise
+            continue
+        claims.close(batch.list_key)
+        if not settled:
+            _log.info(f"A batch of {len(batch.raws)} was settled before, or taken over while this writer stood still")
+        return settled
+
+
+def observations(
+    delivered: Delivered, values: list[TagValue | RejectedError], took_s: float, now: datetime
+) -> dict[str, int]:
+    """Return what the window learns of a batch: how long it took, and how old its values were when they were there.
+
+    A naive timestamp is taken for UTC: the age of values of a source that stamps local time is off by its offset.
+    """
+    if not delivered.written:
+        return {}
+    window = collections.Counter(
+        {Window.LATENCY_SUM_MS: round(took_s * 1000), histogram_field(Window.LATENCY, took_s * 1000): 1}
+    )
+    stored_now = now.astimezone(UTC).replace(tzinfo=None)
+    for timestamp, count in collections.Counter(
+        value.timestamp for value in values if isinstance(value, TagValue)
+    ).items():
+        age_ms = (stored_now - timestamp).total_seconds() * 1000
+        window[histogram_field(Window.LAG, max(0.0, age_ms))] += count
+    return dict(window)

@@ -1,0 +1,240 @@
+"""What Oracle can do to the writer. Each test ends with the ledger balanced and every value found by its value."""
+
+import time
+
+import pytest
+
+from sandbox.oracle.control import OracleControl
+from shared.counters import Counter
+from shared.models import PollingData
+from shared.snapshot import Snapshot
+from tests.fault.load import Load
+from tests.oracle_target import OracleTarget
+from tests.pipeline import START, Pipeline, in_csv
+from tests.waiting import wait_until
+
+
+def assert_nothing_lost_nothing_twice(
+    pipeline: Pipeline, expected: dict[tuple[str, object], tuple[object, str]]
+) -> None:
+    """Table and CSV files together hold exactly what was put, value by value."""
+    table = pipeline.table_rows()
+    saved = in_csv(pipeline.csv_rows())
+    assert {**saved, **table} == expected
+    assert len(pipeline.csv_rows()) == pipeline.snapshot()[Counter.BACKED_UP]
+
+
+def wait_for_state(pipeline: Pipeline, state: str) -> None:
+    wait_until(lambda: writer_beat(pipeline).get("breaker") == state, what=f"the breaker to be {state}")
+
+
+def writer_beat(pipeline: Pipeline) -> dict[str, str]:
+    for name in pipeline.services():
+        if name.startswith("writer:"):
+            return pipeline.link.hash(pipeline.keys.service("writer", name.split(":", 1)[1]))
+    return {}
+
+
+def events(pipeline: Pipeline) -> list[str]:
+    entries = pipeline.link.command("XRANGE", pipeline.keys.events, "-", "+")
+    return [fields[b"kind"].decode() for _, fields in entries]
+
+
+@pytest.fixture
+def running(pipeline: Pipeline, faults: OracleControl) -> Pipeline:
+    """Consumer and writer at work."""
+    del faults
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer")
+    pipeline.put(polls=1, tags=1, plc_code="WARM")
+    pipeline.wait_until_idle()
+    pipeline.oracle.execute(f"TRUNCATE TABLE {pipeline.table}")
+    return pipeline
+
+
+def drain(pipeline: Pipeline) -> Snapshot:
+    ledger = pipeline.wait_until_idle(60)
+    assert ledger[Counter.OVERFLOWED] == 0
+    return ledger
+
+
+@pytest.mark.req("SC-004", "FR-011", "FR-012", "SC-003", "FR-023")
+@pytest.mark.parametrize(
+    ("rate", "seconds"),
+    [
+        pytest.param(3491, 3.0, id="short"),
+        pytest.param(3491, 60.0, id="3491 a second for 60 s", marks=[pytest.mark.slow, pytest.mark.timeout(240)]),
+        pytest.param(20_000, 20.0, id="20000 a second for 20 s", marks=[pytest.mark.slow, pytest.mark.timeout(240)]),
+    ],
+)
+def test_oracle_refuses_connections(running: Pipeline, faults: OracleControl, rate: int, seconds: float) -> None:
+    with Load(running, rate) as load:
+        wait_until(lambda: running.snapshot()[Counter.WRITTEN] > rate / 2, what="values in the table")
+        faults.stop_listening(cut="rst")
+        time.sleep(seconds)
+        assert running.snapshot()[Counter.BACKED_UP] > 0
+        faults.listen()
+        wait_for_state(running, "closed")
+        written = running.snapshot()[Counter.WRITTEN]
+        wait_until(lambda: running.snapshot()[Counter.WRITTEN] > written + rate / 2, what="live values in the table")
+    drain(running)
+    assert_nothing_lost_nothing_twice(running, load.rows)
+    log = running.log("writer")
+    for line in (
+        "Oracle write failed (attempt 1/4): ", "Retrying in 0.05 seconds...",
+        "All 3 retries exhausted, saving to CSV backup", " items to ",
+    ):  # fmt: skip
+        assert line in log
+    assert {"oracle_lost", "oracle_back", "backup_file"} <= set(events(running))
+    assert running.start("writer", "recover").wait(60) == 0, running.log("writer")
+    assert running.table_rows() == load.rows
+
+
+def test_a_listener_that_accepts_and_says_nothing(running: Pipeline, faults: OracleControl) -> None:
+    with Load(running, 3491) as load:
+        faults.hang_new_connections()
+        faults.cut_sessions()
+        wait_until(lambda: running.snapshot()[Counter.BACKED_UP] > 3000, 40, "values in the backup")
+        faults.reset()
+        wait_for_state(running, "closed")
+        written = running.snapshot()[Counter.WRITTEN]
+        wait_until(lambda: running.snapshot()[Counter.WRITTEN] > written + 1000, what="live values in the table")
+    drain(running)
+    assert_nothing_lost_nothing_twice(running, load.rows)
+
+
+def test_calls_that_are_never_answered_end_by_their_timeout(running: Pipeline, faults: OracleControl) -> None:
+    with Load(running, 3491) as load:
+        faults.hang_calls()
+        wait_until(lambda: running.snapshot()[Counter.BACKED_UP] > 3000, 40, "values in the backup")
+        faults.reset()
+        wait_for_state(running, "closed")
+    drain(running)
+    assert_nothing_lost_nothing_twice(running, load.rows)
+
+
+@pytest.mark.parametrize("how", ["rst", "fin"])
+@pytest.mark.parametrize("fault", ["cut_before_execute", "cut_mid_call", "lose_reply_after_commit"])
+@pytest.mark.req("EC-3")
+def test_a_connection_that_is_cut(running: Pipeline, faults: OracleControl, fault: str, how: str) -> None:
+    with Load(running, 5000) as load:
+        for _ in range(5):
+            getattr(faults, fault)(1, how=how)
+            puts = load.puts
+            wait_until(lambda puts=puts: load.puts > puts + 2, what="more readings")  # type: ignore[misc]
+    ledger = drain(running)
+    assert_nothing_lost_nothing_twice(running, load.rows)
+    assert ledger[Counter.RETRIES] > 0
+    if fault == "lose_reply_after_commit":
+        assert ledger[Counter.DUPLICATES] > 0
+        assert ledger[Counter.CONFLICTS] == 0
+
+
+@pytest.mark.req("EC-4", "EC-6", "SC-007")
+@pytest.mark.parametrize("bad", [1, 10, 500])
+def test_bad_rows_among_500(pipeline: Pipeline, oracle: OracleTarget, bad: int) -> None:
+    # Given: rows that Oracle itself refuses (a check constraint), and rows too long for their column
+    changes = (("quality   VARCHAR2(20)  NOT NULL", "quality VARCHAR2(20) NOT NULL CHECK (quality IN ('GOOD'))"),)
+    with oracle.table(changes=changes) as table:
+        pipeline.start_and_wait("consumer")
+        pipeline.start_and_wait("writer", ORACLE_TABLE=table)
+        readings: dict[str, object] = {f"D{n}": n for n in range(500)}
+        guilty = list(readings)[2 :: max(1, 500 // bad)][:bad] if bad < 500 else list(readings)
+        for number, address in enumerate(guilty):
+            readings[address] = None if number % 2 else "x" * 256
+        pipeline.queue.put(
+            PollingData(timestamp=START, group_id=1, group_name="g", plc_code="P", tag_values=readings), timeout=5
+        )
+        ledger = pipeline.wait_until_idle()
+        stored = {name.removeprefix("P.") for name, _ in oracle.rows(table)}
+    assert (ledger[Counter.WRITTEN], ledger[Counter.REJECTED]) == (500 - len(guilty), len(guilty))
+    assert ledger[Counter.RETRIES] == ledger[Counter.BACKED_UP] == 0
+    rejected = pipeline.csv_rows("rejected")
+    assert {row["tag_address"] for row in rejected} == set(guilty) == set(readings) - stored
+    assert {row["error_code"] for row in rejected} <= {"ORA-02290", "TOO_LONG"}
+
+
+def test_a_full_tablespace_rejects_nothing(running: Pipeline, faults: OracleControl) -> None:
+    faults.fail_next(1_000_000, ora_code=1653, message="unable to extend table by 128 in tablespace USERS")
+    expected = running.put(polls=10, tags=300)
+    wait_until(lambda: running.snapshot()[Counter.BACKED_UP] > 0, what="values in the backup")
+    faults.reset()
+    wait_for_state(running, "closed")
+    expected |= running.put(polls=10, tags=300)
+    ledger = drain(running)
+    assert ledger[Counter.REJECTED] == 0
+    assert_nothing_lost_nothing_twice(running, expected)
+
+
+@pytest.mark.req("EC-8")
+def test_a_table_that_is_gone_is_no_reason_for_a_storm_of_retries(running: Pipeline, faults: OracleControl) -> None:
+    name = running.table
+    running.oracle.execute(f"DROP TABLE {name}")
+    expected = running.put(polls=10, tags=300)
+    ledger = drain(running)
+    assert ledger[Counter.BACKED_UP] == len(expected)
+    assert ledger[Counter.RETRIES] == 0
+    assert in_csv(running.csv_rows()) == expected
+    assert "ORA-00942" in running.log("writer")
+    wait_until(lambda: writer_beat(running).get("oracle") == "configuration", what="the heartbeat to say so")
+    assert "oracle_configuration" in events(running)
+    assert faults.status().sessions >= 0
+
+
+@pytest.mark.req("EC-8")
+def test_a_changed_password_is_tried_rarely(running: Pipeline, faults: OracleControl) -> None:
+    tries_before = faults.status().connections
+    faults.change_password("another")
+    try:
+        faults.cut_sessions()
+        expected = running.put(polls=10, tags=300)
+        ledger = drain(running)
+        assert ledger[Counter.BACKED_UP] + ledger[Counter.WRITTEN] == len(expected) + 1
+        wait_until(lambda: writer_beat(running).get("oracle") == "configuration", what="the heartbeat to say so")
+        time.sleep(0.4)  # longer than the probe interval of these tests
+        # Each worker may have met it once, and the pool's own thread; nobody again and again.
+        assert faults.status().connections - tries_before < 10
+    finally:
+        faults.change_password(running.oracle.password)
+
+
+@pytest.mark.req("EC-2", "FR-007")
+def test_a_pool_smaller_than_the_work_makes_workers_wait(pipeline: Pipeline, faults: OracleControl) -> None:
+    faults.delay_ms(50)
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait(
+        "writer", ORACLE_POOL_MIN="1", ORACLE_POOL_MAX="1", WRITER_CONCURRENCY="6", ORACLE_POOL_TIMEOUT="5"
+    )
+    expected = pipeline.put(polls=10, tags=500)
+    drain(pipeline)
+    assert_nothing_lost_nothing_twice(pipeline, expected)
+
+
+@pytest.mark.req("EC-2")
+def test_no_session_left_on_the_server(pipeline: Pipeline, faults: OracleControl) -> None:
+    faults.cut_sessions()
+    faults.limit_sessions(0)
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer")
+    expected = pipeline.put(polls=5, tags=500)
+    wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] > 0, what="values in the backup")
+    faults.reset()
+    wait_for_state(pipeline, "closed")
+    expected |= pipeline.put(polls=5, tags=500)
+    drain(pipeline)
+    assert_nothing_lost_nothing_twice(pipeline, expected)
+
+
+def test_pressure_is_relieved_to_the_backup_while_oracle_is_slow(pipeline: Pipeline, faults: OracleControl) -> None:
+    # Given: an Oracle that takes seconds for each batch, and retries far away
+    faults.delay_ms(3000)
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer", ORACLE_CALL_TIMEOUT="60", WRITER_CONCURRENCY="1")
+    # If: more comes than the buffer holds
+    with Load(pipeline, 8000) as load:
+        wait_until(lambda: load.values > 25_000, what="25,000 values put")
+    # Expect: the backup took what Oracle could not, and nothing overflowed
+    faults.delay_ms(0)
+    ledger = drain(pipeline)
+    assert ledger[Counter.BACKED_UP] > 5000
+    assert_nothing_lost_nothing_twice(pipeline, load.rows)

@@ -1,0 +1,164 @@
+"""What the monitor's tests share: a monitor to ask, and a consumer and writer by hand."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from sandbox.redis import free_port
+from services.monitor.app import create_app
+from services.monitor.feed import Feed
+from services.monitor.reader import RedisReader
+from services.monitor.server import listen, serve, url_of
+from services.monitor.settings import MonitorSettings
+from services.monitor.worker import Worker
+from shared.buffer import TagBuffer
+from shared.claims import Claims
+from shared.clock import SystemClock
+from shared.counters import Counter
+from shared.data_queue import DataQueue
+from shared.events import EventLog
+from shared.heartbeat import Heartbeat
+from shared.keys import Keys
+from shared.lifecycle import StopFlag
+from shared.redis_link import RedisLink
+from shared.settings import BufferSettings
+from tests.waiting import wait_until
+
+
+@dataclass
+class Monitor:
+    """A monitor that serves at an address."""
+
+    url: str
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return httpx.get(self.url + path, headers=headers, timeout=5)
+
+    def shows(self, path: str, expected: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer once it holds what is expected."""
+
+        def look() -> dict[str, Any]:
+            answer: dict[str, Any] = self.get(path).json()
+            return answer if {name: answer.get(name) for name in expected} == expected else {}
+
+        return wait_until(look, what=f"{expected} at {path}")
+
+
+@dataclass
+class MonitorProcess(Monitor):
+    """A monitor in a process of its own."""
+
+    process: subprocess.Popen[str]
+
+    def end(self) -> str:
+        """End it by SIGTERM; return what it logged."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.communicate(timeout=10)[1]
+
+
+@contextmanager
+def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iterator[Monitor]:
+    """Serve from a thread of the tests' own process: as the service does, without the second that a start costs."""
+    chosen = MonitorSettings.model_validate({"monitor_port": 0, **settings})
+    link, keys, clock, stop = RedisLink(redis_url), Keys(namespace), SystemClock(), StopFlag()
+    events = EventLog(link, keys, "monitor")
+    feed = Feed(clock)
+    worker = Worker(link, RedisReader(link, keys), feed, Heartbeat(link, keys, events, "monitor"), events, clock)
+    listener = listen(chosen)
+    monitor = Monitor(url_of(listener))
+    serving = threading.Thread(target=serve, args=[create_app(feed, chosen), listener, stop])
+    worker.start(stop)
+    serving.start()
+    try:
+        yield monitor
+    finally:
+        stop.set()
+        serving.join()
+        worker.join()
+        link.close()
+    assert worker.crash is None
+
+
+def environment(redis_url: str, namespace: str, **settings: str) -> dict[str, str]:
+    """Return the environment for a monitor process."""
+    return {**os.environ, "REDIS_URL": redis_url, "REDIS_NAMESPACE": namespace, **settings}
+
+
+def start_process(redis_url: str, namespace: str, **settings: str) -> MonitorProcess:
+    """Return a monitor process that answers; the caller ends it."""
+    port = free_port()
+    env = environment(redis_url, namespace, MONITOR_PORT=str(port), **settings)
+    command = [sys.executable, "-m", "services.monitor"]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    monitor = MonitorProcess(f"http://127.0.0.1:{port}", process)
+    wait_until(lambda: _lives(monitor), what="an answer from the monitor")
+    return monitor
+
+
+def _lives(monitor: MonitorProcess) -> bool:
+    assert monitor.process.poll() is None, "the monitor ended"
+    try:
+        return monitor.get("/livez").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class Pipeline:
+    """Consumer and writer by hand: moves values with the same scripts."""
+
+    def __init__(self, link: RedisLink, keys: Keys, max_size: int = 10_000) -> None:
+        self.events = EventLog(link, keys, "writer")
+        self.writer = Heartbeat(link, keys, self.events, "writer", "plant-1")
+        self.consumer = Heartbeat(link, keys, EventLog(link, keys, "consumer"), "consumer", "plant-1")
+        self.writer.register()
+        self.consumer.register()
+        self._queue = DataQueue(link, keys)
+        self._buffer = TagBuffer(link, keys, BufferSettings.model_validate({"buffer_max_size": max_size}))
+
+        def claims(role: str, index_key: str, list_key: Callable[[str, str], str]) -> Claims:
+            return Claims(link, keys, self.writer, self.events, role=role, index_key=index_key, list_key=list_key)
+
+        self._messages = claims("consumer", keys.claimed, keys.claimed_list)
+        self._batches = claims("writer", keys.inflight, keys.inflight_list)
+
+    def push(self, count: int) -> None:
+        """Queue one message of so many values and push them."""
+        names = [f"D{number}" for number in range(count)]
+        self._queue.put(
+            {
+                "timestamp": "2026-01-01T00:00:00",
+                "plc_code": "PLC01",
+                "group_id": 1,
+                "group_name": "line 1",
+                "tag_values": dict.fromkeys(names, 1),
+            }
+        )
+        batch = self._queue.claim(self._messages, 10, 1_000_000)
+        assert batch is not None
+        raws = [f'[1,"2026-01-01T00:00:00","PLC01","{name}","1","GOOD"]'.encode() for name in names]
+        assert self._buffer.push(batch, raws) is not None
+
+    def claim(self, count: int) -> None:
+        """Take values in flight and leave them there."""
+        assert self._buffer.claim(self._batches, count) is not None
+
+    def write(self, count: int) -> None:
+        """Claim and settle a batch as written, after 12 ms, the values 300 ms old at most."""
+        batch = self._buffer.claim(self._batches, count)
+        assert batch is not None
+        counts: dict[Counter, int] = {Counter.WRITTEN: count, Counter.BATCHES_WRITTEN: 1}
+        assert self._buffer.settle(batch, counts, {"latency_sum_ms": 12, "latency:15": 1, "lag:300": count})
+        self.writer.beat("running", breaker="closed", oracle="ok", backup="ok", last_write_at=time.time())
+
+    def close(self) -> None:
+        """End the sender's thread."""
+        self._queue.close()

@@ -1,0 +1,239 @@
+"""`python -m services.writer check` as a process, against the real driver and tables of all kinds."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import oracledb
+import pytest
+
+from sandbox.oracle.process import OracleStandIn
+from sandbox.redis import EmbeddedRedis
+
+DEPLOY = Path("deploy/oracle")
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Iterator[OracleStandIn]:
+    with OracleStandIn(init_sql=[DEPLOY / "02_tag_data.sql", DEPLOY / "03_tag_values.sql"]) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def without_faults(oracle: OracleStandIn) -> Iterator[None]:
+    yield
+    oracle.control.reset()
+
+
+@pytest.fixture
+def environment(oracle: OracleStandIn, redis_server: EmbeddedRedis, namespace: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ORACLE_DSN": oracle.dsn,
+        "ORACLE_USER": oracle.user,
+        "ORACLE_PASSWORD": oracle.password,
+        "REDIS_URL": redis_server.url,
+        "REDIS_NAMESPACE": namespace,
+        "BACKUP_DIR": str(tmp_path / "backup"),
+        "BACKUP_MIN_FREE_BYTES": "1000",
+    }
+
+
+def check(environment: dict[str, str], *arguments: str, **settings: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "services.writer", "check", *arguments],
+        env={**environment, **settings}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.returncode, done.stdout
+
+
+def line_of(check: str, output: str) -> str:
+    return next((line for line in output.splitlines() if f"│ {check} " in line), "")
+
+
+def run_sql(oracle: OracleStandIn, *statements: str) -> list[tuple[object, ...]]:
+    with oracledb.connect(user=oracle.user, password=oracle.password, dsn=oracle.dsn) as connection:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            rows = list(cursor) if cursor.description else []
+        connection.commit()
+    return rows
+
+
+@pytest.mark.req("OPS-5", "FR-006")
+@pytest.mark.parametrize("layout", ["tag_data", "tag_values"])
+def test_sound_table_passes_and_is_left_as_it_was(
+    oracle: OracleStandIn, environment: dict[str, str], layout: str
+) -> None:
+    status, output = check(environment, ORACLE_TABLE=layout, ORACLE_TABLE_LAYOUT=layout)
+
+    assert status == 0, output
+    assert "FAILED" not in output
+    for name in ("connection", "table", "primary key", "insert and read back", "duplicate detection",
+                 "commit, seen by another connection", "insert of 500 rows", "backup directory", "Redis"):  # fmt: skip
+        assert " ok " in line_of(name, output), name
+    assert "index on timestamp" in output
+    assert "rows/s" in output
+    assert run_sql(oracle, f"SELECT COUNT(*) FROM {layout}") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("ORACLE_PASSWORD", "wrong", ["user or password wrong", "ORA-01017", "ORACLE_PASSWORD"]),
+        ("ORACLE_TABLE", "nowhere", ["no such table", "ORA-00942", "GRANT SELECT"]),
+        ("ORACLE_DSN", "127.0.0.1:1/FREEPDB1", ["nothing accepts connections", "DPY-6005", "ORACLE_PORT"]),
+    ],
+)
+@pytest.mark.req("OPS-5", "EC-8")
+def test_wrong_setting_fails_with_its_cure(
+    environment: dict[str, str], setting: str, value: str, words: list[str]
+) -> None:
+    status, output = check(environment, **{setting: value})
+
+    assert status == 1
+    assert [word for word in words if word not in output] == []
+
+
+def test_unknown_service_fails_with_its_cure(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    status, output = check(environment, ORACLE_DSN=oracle.dsn.replace("FREEPDB1", "ELSEWHERE"))
+
+    assert status == 1
+    assert "ORACLE_SERVICE_NAME" in output
+
+
+def test_wrong_password_costs_the_account_one_try(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    before = oracle.control.status().errors
+    check(environment, ORACLE_PASSWORD="wrong")
+
+    assert oracle.control.status().errors == before + 1
+
+
+def test_locked_account_is_named(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    oracle.control.lock_account()
+    status, output = check(environment)
+
+    assert status == 1
+    assert "the account is locked" in output
+
+
+def test_listener_that_says_nothing_ends_the_check(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    oracle.control.hang_new_connections()
+    status, output = check(environment, ORACLE_CONNECT_TIMEOUT="0.3", ORACLE_CALL_TIMEOUT="0.3")
+
+    assert status == 1
+    assert "says nothing" in output
+
+
+@pytest.mark.req("FR-014")
+def test_table_without_a_key_fails_by_dictionary_and_by_trial(
+    oracle: OracleStandIn, environment: dict[str, str]
+) -> None:
+    run_sql(
+        oracle,
+        "CREATE TABLE keyless (tag_name VARCHAR2(100) NOT NULL, tag_value VARCHAR2(255) NOT NULL, "
+        "timestamp TIMESTAMP(6) NOT NULL, quality VARCHAR2(20) NOT NULL)",
+    )
+    status, output = check(environment, ORACLE_TABLE="keyless")
+
+    assert status == 1
+    assert "FAILED" in line_of("primary key", output)
+    assert "FAILED" in line_of("duplicate detection", output)
+    assert run_sql(oracle, "SELECT COUNT(*) FROM keyless") == [(0,)]
+
+
+def test_key_that_is_too_narrow_fails(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    run_sql(
+        oracle,
+        "CREATE TABLE narrow (tag_name VARCHAR2(100) PRIMARY KEY, tag_value VARCHAR2(255) NOT NULL, "
+        "timestamp TIMESTAMP(6) NOT NULL, quality VARCHAR2(20) NOT NULL)",
+    )
+    status, output = check(environment, ORACLE_TABLE="narrow")
+
+    assert status == 1
+    assert "values would be lost" in output
+
+
+@pytest.mark.req("FR-013", "EC-8")
+def test_number_column_passes_and_a_missing_column_fails(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    run_sql(
+        oracle,
+        "CREATE TABLE numbers (tag_name VARCHAR2(100), tag_value NUMBER, timestamp TIMESTAMP(6), "
+        "quality VARCHAR2(20) NOT NULL, PRIMARY KEY (tag_name, timestamp))",
+        "CREATE TABLE lacking (tag_name VARCHAR2(100), tag_value VARCHAR2(255), timestamp TIMESTAMP(6), "
+        "PRIMARY KEY (tag_name, timestamp))",
+    )
+    status, output = check(environment, ORACLE_TABLE="numbers")
+    assert status == 0, output
+    assert "NUMBER" in line_of("column tag_value", output)
+    assert "warning" in line_of("index on timestamp", output)
+
+    status, output = check(environment, ORACLE_TABLE="lacking")
+    assert status == 1
+    assert "FAILED" in line_of("column quality", output)
+
+
+@pytest.mark.req("FR-018")
+def test_column_that_rounds_to_milliseconds_fails(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    run_sql(
+        oracle,
+        "CREATE TABLE rounding (tag_name VARCHAR2(100), tag_value VARCHAR2(255), timestamp TIMESTAMP(3), "
+        "quality VARCHAR2(20), PRIMARY KEY (tag_name, timestamp))",
+    )
+    status, output = check(environment, ORACLE_TABLE="rounding")
+
+    assert status == 1
+    assert "TIMESTAMP(3)" in line_of("column timestamp", output)
+
+
+def test_user_without_delete_can_check_and_no_row_stays(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    oracle.control.fail_next(None, ora_code=1031, verb="DELETE")
+    status, output = check(environment)
+
+    assert status == 0, output
+    assert "may not DELETE" in output
+    assert run_sql(oracle, "SELECT COUNT(*) FROM tag_data") == [(0,)]
+
+
+def test_user_without_delete_is_told_which_row_stays(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    oracle.control.fail_next(None, ora_code=1031, verb="DELETE")
+    status, output = check(environment, "--leave-row")
+    oracle.control.reset()
+
+    ((name,),) = run_sql(oracle, "SELECT tag_name FROM tag_data")
+    run_sql(oracle, "DELETE FROM tag_data")
+    assert status == 0
+    assert str(name).startswith("tagpipe.check.")
+    assert f"{name} at " in output
+
+
+def test_user_without_insert_fails_with_its_cure(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    oracle.control.fail_next(None, ora_code=1031, verb="INSERT")
+    status, output = check(environment)
+
+    assert status == 1
+    assert "a privilege is missing" in line_of("insert and read back", output)
+    assert "GRANT SELECT, INSERT" in output
+
+
+def test_directory_that_cannot_be_written_fails_and_redis_away_only_warns(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    status, output = check(environment, BACKUP_DIR=str(tmp_path / "file"), REDIS_URL="redis://127.0.0.1:1/0")
+
+    assert status == 1
+    assert "FAILED" in line_of("backup directory", output)
+    assert "warning" in line_of("Redis", output)
+    assert check(environment, REDIS_URL="redis://127.0.0.1:1/0")[0] == 0
+
+
+def test_disk_without_the_room_that_must_stay_fails(environment: dict[str, str]) -> None:
+    status, output = check(environment, BACKUP_MIN_FREE_BYTES=str(10**18))
+
+    assert status == 1
+    assert "BACKUP_MIN_FREE_BYTES" in line_of("backup directory", output)
