@@ -1,0 +1,1 @@
+"""The monitor: reads Redis alone and serves its REST API."""

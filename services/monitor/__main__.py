@@ -1,0 +1,64 @@
+"""`python -m services.monitor`: the REST API over what is in Redis."""
+
+import typer
+
+from services.monitor.app import create_app
+from services.monitor.feed import Feed
+from services.monitor.reader import RedisReader
+from services.monitor.server import listen, serve, take_library_logs
+from services.monitor.settings import MonitorSettings
+from services.monitor.worker import Worker
+from shared.clock import SystemClock
+from shared.events import Event, EventLog
+from shared.heartbeat import Heartbeat
+from shared.keys import Keys
+from shared.lifecycle import run_service, stop_on_signals
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+_log = get_logger()
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run() -> None:
+    """Serve the state of the pipeline over HTTP, from Redis alone, until stopped.
+
+    Settings come from the environment or .env (docs/settings.md): REDIS_URL, REDIS_NAMESPACE, MONITOR_HOST,
+    MONITOR_PORT, MONITOR_API_TOKEN, BUFFER_MAX_SIZE, BUFFER_ALERT_THRESHOLD, LOG_LEVEL and others.
+    The paths are in docs/api.md and at /openapi.json.
+
+    Example: REDIS_URL=redis://localhost:6379/0 MONITOR_PORT=8000 python -m services.monitor
+    """
+    run_service(MonitorSettings, _main)
+
+
+def _main(settings: MonitorSettings) -> None:
+    # The socket first: who can't listen must not show up among the services.
+    listener = listen(settings)
+    clock = SystemClock()
+    keys = Keys(settings.redis_namespace)
+    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-monitor")
+    events = EventLog(link, keys, "monitor")
+    heartbeat = Heartbeat(link, keys, events, "monitor", settings.instance_name)
+    link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
+    feed = Feed(clock)
+    worker = Worker(link, RedisReader(link, keys), feed, heartbeat, events, clock)
+    take_library_logs()
+    _warn_if_open(settings)
+    with stop_on_signals() as stop:
+        worker.start(stop)
+        serve(create_app(feed, settings), listener, stop)
+        worker.join()
+    if worker.crash is not None:
+        raise worker.crash
+    _log.info("Shutdown complete")
+
+
+def _warn_if_open(settings: MonitorSettings) -> None:
+    if settings.monitor_api_token is None and settings.monitor_host not in {"127.0.0.1", "localhost", "::1"}:
+        _log.warning(f"Anyone who reaches {settings.monitor_host} can read the API: set MONITOR_API_TOKEN")
+
+
+if __name__ == "__main__":
+    app()

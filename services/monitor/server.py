@@ -1,0 +1,101 @@
+"""The HTTP server: its socket, its logs, and its end within five seconds."""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from services.monitor.settings import MonitorSettings
+from shared.errors import FatalError
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+
+#: Seconds that answers under way get when the process stops; it must be gone within 5 s.
+GRACEFUL_S = 3
+
+#: Connections that may wait to be accepted.
+_BACKLOG = 256
+
+_log = get_logger()
+
+
+def listen(settings: MonitorSettings) -> socket.socket:
+    """Return the socket that the server listens on.
+
+    Raises: FatalError: the address is taken or is none of this machine's.
+    """
+    host, port = settings.monitor_host, settings.monitor_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        cure = {
+            errno.EADDRINUSE: "another program listens there; stop it or set MONITOR_PORT to a free port",
+            errno.EACCES: "ports below 1024 are for root; set MONITOR_PORT to a higher one",
+        }.get(error.errno or 0, f"{error.strerror or error}; check MONITOR_HOST")
+        raise FatalError(f"The monitor can't listen on {host}:{port}: {cure}") from error
+    # asyncio does this only for sockets that it makes itself; without, every answer waits 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the address to open in a browser."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def take_library_logs() -> None:
+    """Let what uvicorn and asyncio log, from warnings on, appear in our log, in its form."""
+    logging.basicConfig(handlers=[_ToOurLog()], level=logging.WARNING, force=True)
+
+
+def serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
+    """Serve until stopped; say where. Streams end at once, other answers get GRACEFUL_S seconds."""
+    asyncio.run(_serve(app, listener, stop))
+
+
+async def _serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=GRACEFUL_S,
+    )
+    server = _Server(config)
+
+    def end() -> None:
+        loop.remove_reader(stop.fileno())
+        app.state.stream.closing.set()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(stop.fileno(), end)
+    _log.info(f"Monitor at {url_of(listener)}")
+    await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: ours set the flag, and a second signal has its default action."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `stop_on_signals`."""
+        yield
+
+
+class _ToOurLog(logging.Handler):
+    """Brings what the libraries log into our log, in its form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record on."""
+        _log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

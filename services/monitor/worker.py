@@ -1,0 +1,110 @@
+"""The monitor's loop: one reading of Redis a tick, for all clients, and a heartbeat."""
+
+import threading
+
+from services.monitor.feed import Feed
+from services.monitor.reader import RedisReader
+from shared import __version__
+from shared.clock import Clock
+from shared.errors import FatalError, RedisFullError, RedisUnavailableError
+from shared.events import Event, EventLog
+from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+#: Seconds between two readings: what an answer is behind at most, in normal times.
+TICK_S = 0.5
+
+#: Seconds that the goodbye to Redis may take; a Redis that hangs must not hold up the stop.
+GOODBYE_S = 0.5
+
+_log = get_logger()
+
+
+class Worker:
+    """Feeds the API from Redis until stopped, whatever Redis does meanwhile."""
+
+    def __init__(
+        self, link: RedisLink, reader: RedisReader, feed: Feed, heartbeat: Heartbeat, events: EventLog, clock: Clock
+    ) -> None:
+        self._link = link
+        self._reader = reader
+        self._feed = feed
+        self._heartbeat = heartbeat
+        self._events = events
+        self._clock = clock
+        self._next_beat = 0.0
+        self._thread: threading.Thread | None = None
+        #: What ended the thread although nobody asked it to.
+        self.crash: BaseException | None = None
+
+    def start(self, stop: StopFlag) -> None:
+        """Run in a thread of its own until `stop` is set.
+
+        A daemon: a read of a frozen Redis may hang for longer than we may take to stop.
+        """
+        self._thread = threading.Thread(target=self._guarded_run, args=[stop], name="reader", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the thread has said goodbye, not longer than GOODBYE_S."""
+        if self._thread is not None:
+            self._thread.join(GOODBYE_S)
+
+    def run(self, stop: StopFlag) -> None:
+        """Go on until stopped; while Redis is away, the feed says so and the link tries again."""
+        while not stop.is_set():
+            try:
+                self.run_once()
+                stop.wait(TICK_S)
+            except RedisUnavailableError as error:
+                self._feed.fail(str(error))
+                self._link.wait_until_there(stop, error)
+        self._say_goodbye()
+
+    def run_once(self) -> None:
+        """Read, publish, and beat when it is time.
+
+        Raises: RedisUnavailableError.
+        """
+        try:
+            self._feed.publish(self._reader.read())
+        except FatalError as error:
+            self._say_unreadable(str(error))
+            return
+        if self._clock.monotonic() >= self._next_beat:
+            self._next_beat = self._clock.monotonic() + BEAT_INTERVAL_S
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
+            if self._heartbeat.instance:
+                self._heartbeat.beat("running")
+                return
+            name = self._heartbeat.register("running")
+            self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
+        except RedisFullError as error:
+            # A read-only replica is fit to be watched; it only takes no heartbeat.
+            _log.debug(f"no heartbeat: {error}")
+
+    def _say_unreadable(self, reason: str) -> None:
+        if self._feed.failure != reason:
+            _log.error(f"{reason}; the API answers 503 until that is cured")
+        self._feed.fail(reason)
+
+    def _say_goodbye(self) -> None:
+        if self._heartbeat.instance and self._feed.failure is None:
+            try:
+                self._events.add(Event.STOPPED, f"Monitor {self._heartbeat.instance} stopped")
+                self._heartbeat.close()
+            except RedisUnavailableError as error:
+                _log.debug(f"the heartbeat ends by itself: {error}")
+
+    def _guarded_run(self, stop: StopFlag) -> None:
+        # A thread that died inside a live process is the worst outcome: its end must end the process.
+        try:
+            self.run(stop)
+        except BaseException as error:  # noqa: BLE001 - `__main__` raises it again
+            self.crash = error
+            stop.set()

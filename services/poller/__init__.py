@@ -1,0 +1,1 @@
+"""The poller: reads tags from simulators and recordings and puts PollingData on the DataQueue."""

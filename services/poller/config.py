@@ -1,0 +1,143 @@
+"""The polling groups: a TOML file, checked to the last key before anything is polled."""
+
+import difflib
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from services.poller.source import DEFAULT_INTERVAL_S, TagSource
+from services.poller.sources import SOURCE_MODELS, AnySource
+from shared.errors import SettingsError
+
+#: How alike an unknown key must be to a known one to be taken for a slip of the pen.
+_TYPO_LIKENESS = 0.6
+
+
+class GroupConfig(BaseModel):
+    """One `[[group]]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str = Field(min_length=1, max_length=100)
+    plc_code: str | None = Field(None, min_length=1, max_length=100, pattern=r"^\S+$")
+    group_id: int | None = Field(None, ge=0)
+    mode: Literal["FIXED"] = "FIXED"
+    interval_ms: int | None = Field(None, ge=100)
+    source: AnySource
+
+    @model_validator(mode="after")
+    def _has_plc_code(self) -> "GroupConfig":
+        if not self.plc:
+            raise ValueError("plc_code is missing: tag names begin with it, as in PLC01.D100")
+        return self
+
+    @property
+    def plc(self) -> str:
+        """The PLC code, given or the source's own."""
+        return self.plc_code or self.source.default_plc_code() or ""
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two polls of a source that does not pace itself."""
+        return DEFAULT_INTERVAL_S if self.interval_ms is None else self.interval_ms / 1000
+
+    def build_source(self, directory: Path) -> TagSource:
+        """Return the group's source; its relative paths begin at the directory."""
+        return self.source.build(self.name, self._given_interval_s, directory)
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return f"group {self.group_id} '{self.name}': {self.plc}, {self.source.describe(self._given_interval_s)}"
+
+    @property
+    def _given_interval_s(self) -> float | None:
+        return None if self.interval_ms is None else self.interval_s
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    group: list[GroupConfig] = Field(min_length=1)
+
+
+def load_groups(path: Path) -> list[GroupConfig]:
+    """Read the polling groups; a group without an id gets its place in the file, from 1.
+
+    Raises: SettingsError: with one line for each mistake: file, group, key and cure.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{path}: can't be read: {error.strerror or error}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path}: not TOML: {error}"]) from error
+    try:
+        groups = _File.model_validate(document).group
+    except ValidationError as error:
+        raise SettingsError([f"{path}: {_explain(problem, document)}" for problem in error.errors()]) from None
+    groups = [
+        group if group.group_id is not None else group.model_copy(update={"group_id": place})
+        for place, group in enumerate(groups, start=1)
+    ]
+    problems = _repeated("name", [group.name for group in groups])
+    problems += _repeated("group_id", [group.group_id for group in groups])
+    if problems:
+        raise SettingsError([f"{path}: {problem}" for problem in problems])
+    return groups
+
+
+def _repeated(key: str, values: Sequence[object]) -> list[str]:
+    return [
+        f"{count} groups have the {key} {value!r}: give each its own"
+        for value, count in Counter(values).items()
+        if count > 1
+    ]
+
+
+def _explain(problem: Any, document: dict[str, Any]) -> str:
+    """Return one line for one of pydantic's findings."""
+    where, keys, known = _locate(list(problem["loc"]), document)
+    key = ".".join(keys)
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        alike = difflib.get_close_matches(keys[-1], known, n=1, cutoff=_TYPO_LIKENESS)
+        cure = f"did you mean {alike[0]}?" if alike else f"known are {', '.join(known)}"
+        return f"{where}{key} is not a key; {cure}"
+    if kind in ("missing", "union_tag_not_found"):
+        return f"{where}{key} is missing{_HINTS.get(key, '')}"
+    if kind == "union_tag_invalid":
+        return f"{where}source.type = {problem['ctx']['tag']!r} is not a source; use {' or '.join(SOURCE_MODELS)}"
+    if key == "mode":
+        return f"{where}mode = {problem['input']!r}: only 'FIXED' is supported"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    shown = f"{key} = {problem['input']!r}: " if key and not isinstance(problem["input"], dict) else ""
+    return f"{where}{shown}{message}"
+
+
+_HINTS = {
+    "group": ": begin each polling group with a line [[group]]",
+    "source": ": add [group.source] with type = " + " or ".join(f'"{kind}"' for kind in SOURCE_MODELS),
+    "source.type": ": use " + " or ".join(f'"{kind}"' for kind in SOURCE_MODELS),
+}
+
+
+def _locate(loc: list[Any], document: dict[str, Any]) -> tuple[str, list[str], list[str]]:
+    """Return the group's place as text, the key's path within it, and the keys that are known there."""
+    if len(loc) < 2:  # noqa: PLR2004 - "group" and its place in the list
+        return "", [str(part) for part in loc], list(_File.model_fields)
+    place, keys = loc[1], [str(part) for part in loc[2:]]
+    group = document["group"][place]
+    name = group.get("name") if isinstance(group, dict) else None
+    where = f"group {place + 1}{f' {name!r}' if isinstance(name, str) else ''}: "
+    if keys[:1] != ["source"]:
+        return where, keys, list(GroupConfig.model_fields)
+    if len(keys) == 1:
+        tagless = isinstance(group.get("source"), dict) and "type" not in group["source"]
+        return where, ["source", "type"] if tagless else keys, []
+    # pydantic puts the kind of source between `source` and its key.
+    kind = keys[1]
+    return where, ["source", *keys[2:]], list(SOURCE_MODELS[kind].model_fields)

@@ -1,0 +1,158 @@
+"""One polling group: waits for its time, reads its source, hands messages to the ring."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal, TypeVar
+
+from services.poller.config import GroupConfig
+from services.poller.ring import Message, Ring
+from services.poller.source import Reading, SourceError, TagSource
+from services.poller.stamps import Stamper
+from services.poller.triggers import Trigger
+from shared.clock import Clock
+from shared.logs import get_logger
+from shared.models import PollingData
+
+#: Tags in one message: a larger poll goes in several, with the same timestamp.
+MAX_TAGS_PER_MESSAGE = 5_000
+
+T = TypeVar("T")
+_log = get_logger()
+
+
+@dataclass
+class GroupStatus:
+    """What became of a group so far.
+
+    `polls`, `skipped`, `values`, `errors` are totals since the start; errors are the values that are BAD.
+    """
+
+    polls: int = 0
+    skipped: int = 0
+    values: int = 0
+    errors: int = 0
+    messages: int = 0
+    last_poll: str | None = None
+    last_duration_ms: float = 0.0
+    state: Literal["starting", "running", "finished", "failed", "stopped"] = "starting"
+
+
+class PollingGroup:
+    """One group at work; its troubles are its own."""
+
+    def __init__(
+        self,
+        config: GroupConfig,
+        source: TagSource,
+        trigger: Trigger,
+        ring: Ring,
+        stamper: Stamper,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self.config = config
+        self.status = GroupStatus()
+        self._source = source
+        self._trigger = trigger
+        self._ring = ring
+        self._stamper = stamper
+        self._clock = clock
+        self._sleep = sleep
+        self._started_s = 0.0
+
+    async def run(self) -> None:
+        """Poll until the source has nothing more, or can't go on."""
+        try:
+            await self._source.open()
+            self.status.state = "running"
+            self._started_s = self._clock.monotonic()
+            while await self.poll_once():
+                pass
+            self.status.state = "finished"
+            _log.info(f"Group '{self.config.name}' is at the end of its source: {self._totals()}")
+        except SourceError as error:
+            self.status.state = "failed"
+            _log.error(f"Group '{self.config.name}' ends, the others go on: {error}")
+        except asyncio.CancelledError:
+            self.status.state = "stopped"
+            raise
+        finally:
+            await self._source.close()
+
+    async def poll_once(self) -> bool:
+        """Wait for the next poll's time, poll, hand on what was read; return False when there is nothing more.
+
+        Raises: SourceError.
+        """
+        self.status.skipped += await self._trigger.wait()
+        began_s = self._clock.monotonic()
+        reading = await self._source.read()
+        took_ms = round((self._clock.monotonic() - began_s) * 1000, 3)
+        if reading is None:
+            return False
+        await self._wait_until_due(reading)
+        for message in self._messages(reading, took_ms):
+            await self._ring.add(message)
+            self.status.messages += 1
+            self.status.values += message.values
+        self.status.errors += len(reading.errors) + [*reading.values.values()].count(None)
+        self.status.polls += 1
+        self.status.last_poll = self._clock.now().isoformat()
+        self.status.last_duration_ms = took_ms
+        return True
+
+    def describe(self) -> dict[str, Any]:
+        """Return the group's status for the monitor."""
+        return {
+            "name": self.config.name,
+            "group_id": self.config.group_id,
+            "plc_code": self.config.plc,
+            "mode": self.config.mode,
+            "interval_ms": None if self._source.self_paced else round(self.config.interval_s * 1000),
+            **vars(self.status),
+        }
+
+    async def _wait_until_due(self, reading: Reading) -> None:
+        if reading.due_s is not None:
+            await self._sleep(max(0.0, self._started_s + reading.due_s - self._clock.monotonic()))
+
+    def _messages(self, reading: Reading, took_ms: float) -> Iterator[Message]:
+        """Return the reading as messages of MAX_TAGS_PER_MESSAGE tags at most, all of one timestamp."""
+        timestamp = reading.timestamp or self._stamper.stamp(self._clock.now())
+        for values, errors in _parts(reading):
+            data = PollingData(
+                timestamp=timestamp,
+                group_id=self.config.group_id or 0,
+                group_name=self.config.name,
+                plc_code=self.config.plc,
+                mode=self.config.mode,
+                tag_values=values,
+                poll_time_ms=took_ms,
+                error_tags=errors,
+                tag_qualities=_of(reading.qualities, values),
+                tag_timestamps=_of(reading.tag_timestamps, values),
+            )
+            yield Message(data, len(values) + len(errors), lossless=self._source.lossless)
+
+    def _totals(self) -> str:
+        return f"{self.status.polls} polls, {self.status.values} values, {self.status.errors} of them BAD"
+
+
+def _parts(reading: Reading) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Return the values and errors of a reading in parts that fit a message; most readings are one part."""
+    if len(reading.values) + len(reading.errors) <= MAX_TAGS_PER_MESSAGE:
+        yield reading.values, reading.errors
+        return
+    values, errors = iter(reading.values.items()), iter(reading.errors.items())
+    while True:
+        some_values = dict(islice(values, MAX_TAGS_PER_MESSAGE))
+        some_errors = dict(islice(errors, MAX_TAGS_PER_MESSAGE - len(some_values)))
+        if not some_values and not some_errors:
+            return
+        yield some_values, some_errors
+
+
+def _of(all_tags: dict[str, T], values: dict[str, Any]) -> dict[str, T]:
+    return {address: all_tags[address] for address in values if address in all_tags} if all_tags else {}

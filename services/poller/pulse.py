@@ -1,0 +1,103 @@
+"""The poller's sign of life, once a second: its state, its groups, its ring, and what the ring discarded."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from services.poller.group import PollingGroup
+from services.poller.ring import Overflow, Ring
+from services.poller.sender import Sender
+from shared.errors import RedisUnavailableError
+from shared.events import Event, EventLog
+from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.logs import get_logger
+
+_log = get_logger()
+
+
+class Pulse:
+    """Beats for a poller."""
+
+    def __init__(
+        self, heartbeat: Heartbeat, events: EventLog, groups: Sequence[PollingGroup], ring: Ring, sender: Sender
+    ) -> None:
+        self._heartbeat = heartbeat
+        self._events = events
+        self._groups = groups
+        self._ring = ring
+        self._sender = sender
+        self._episode = Overflow()
+        #: What the next beat says.
+        self.state = "running"
+
+    async def run(self) -> None:
+        """Beat once a second, until cancelled."""
+        while True:
+            quiet = not self._tell_overflow()
+            try:
+                await asyncio.to_thread(self._beat, self.details(), ended=quiet)
+            except RedisUnavailableError as error:
+                # The sender says that Redis is away, and waits for it; here the next beat is soon enough.
+                _log.debug(f"no heartbeat: {error}")
+            await asyncio.sleep(BEAT_INTERVAL_S)
+
+    def details(self) -> dict[str, Any]:
+        """Return what the heartbeat says beside the state."""
+        return {
+            "groups": json.dumps([group.describe() for group in self._groups], ensure_ascii=False),
+            "ring": self._ring.depth,
+            "ring_overflowed": self._ring.overflow.messages,
+            "ring_overflowed_values": self._ring.overflow.values,
+            "messages_sent": self._sender.messages_sent,
+            "values_sent": self._sender.values_sent,
+            "messages_rejected": self._sender.messages_rejected,
+        }
+
+    def close(self, message: str) -> None:
+        """Give the name back and write the last events.
+
+        Raises: RedisUnavailableError: at the first step, so that a Redis that is silent is not waited for twice.
+        """
+        self._heartbeat.close()
+        self._tell_overflow()
+        self._report_episode()
+        self._events.add(Event.STOPPED, message, pending=self._ring.depth)
+
+    def _beat(self, details: dict[str, Any], *, ended: bool) -> None:
+        if not self._heartbeat.instance:
+            name = self._heartbeat.register(self.state)
+            _log.info(f"Poller {name} is known to the monitor")
+            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._groups)} polling groups")
+        self._heartbeat.beat(self.state, **details)
+        if ended:
+            self._report_episode()
+
+    def _tell_overflow(self) -> bool:
+        """Log what the ring discarded since the last beat; return whether it was anything."""
+        news = self._ring.take_overflow()
+        if not news.messages:
+            return False
+        self._episode.messages += news.messages
+        self._episode.values += news.values
+        self._episode.first = self._episode.first or news.first
+        self._episode.last = news.last
+        _log.warning(
+            f"Poller overflow: discarded {news.messages} oldest messages with {news.values} values (FIFO). "
+            f"Total overflow: {self._ring.overflow.messages} messages, {self._ring.overflow.values} values"
+        )
+        return True
+
+    def _report_episode(self) -> None:
+        """Write an event for an overflow that has ended; while Redis is away it waits here."""
+        episode, self._episode = self._episode, Overflow()
+        if episode.messages:
+            self._events.add(
+                Event.OVERFLOW,
+                f"Poller overflow: {episode.messages} messages with {episode.values} values were discarded, "
+                f"read from {episode.first} to {episode.last}",
+                messages=episode.messages,
+                values=episode.values,
+                first=episode.first,
+                last=episode.last,
+            )

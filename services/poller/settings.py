@@ -1,0 +1,26 @@
+"""What the poller reads from the environment or `.env`."""
+
+from pydantic import Field, FilePath
+
+from shared.data_queue import DEFAULT_MAX_MESSAGES
+from shared.settings import ServiceSettings
+
+
+class PollerSettings(ServiceSettings):
+    """Settings of the poller; the polling groups themselves are in the file that POLLER_CONFIG names."""
+
+    poller_config: FilePath = Field(description="Path of the TOML file with the polling groups")
+    poller_ring_max_messages: int = Field(
+        10_000,
+        ge=1,
+        description="Messages kept in memory while Redis is away or the DataQueue full; then the oldest go",
+    )
+    poller_ring_max_values: int = Field(
+        5_000_000, ge=1, description="Values in those messages at most; 5,000,000 take about 300 MB of memory"
+    )
+    poller_put_timeout_s: float = Field(
+        0.5, gt=0, le=1, description="Seconds that one attempt to queue a message may take"
+    )
+    data_queue_max_messages: int = Field(
+        DEFAULT_MAX_MESSAGES, ge=1, description="Messages on the DataQueue at which the poller waits with more"
+    )

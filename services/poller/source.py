@@ -1,0 +1,87 @@
+"""What every source of tag values is to its polling group.
+
+A new kind of source is one file in `sources/` with two classes, its keys (`SourceModel`) and what reads (`TagSource`),
+and one name in the list of `sources/__init__.py`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.errors import PipelineError
+from shared.models import Quality, Scalar
+
+#: Seconds between two polls where a group does not say.
+DEFAULT_INTERVAL_S = 1.0
+
+
+class SourceError(PipelineError):
+    """This source gives no more readings; its polling group ends, the others go on. The text says why."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one poll read.
+
+    `values`: None is BAD without a value. `errors`: tags that could not be read, with the reason; they are not in
+    `values`. `timestamp`: None is stamped with the time at which the poll ended. `due_s`: seconds after the group's
+    start at which a self-paced source's reading is to be emitted; None is at once.
+    """
+
+    values: dict[str, Scalar]
+    errors: dict[str, str] = field(default_factory=dict)
+    qualities: dict[str, Quality] = field(default_factory=dict)
+    tag_timestamps: dict[str, datetime] = field(default_factory=dict)
+    timestamp: datetime | None = None
+    due_s: float | None = None
+
+
+class TagSource(Protocol):
+    """Where the tags of one polling group are read."""
+
+    @property
+    def self_paced(self) -> bool:
+        """True: readings say when they are due, and the group's interval is not used."""
+
+    @property
+    def lossless(self) -> bool:
+        """True: readings wait for room. False: they go on as a plant does, and the oldest that wait are discarded."""
+
+    async def open(self) -> None:
+        """Get ready to read.
+
+        Raises: SourceError: it can't be; the text says why.
+        """
+
+    async def read(self) -> Reading | None:
+        """Return what the tags read now; None when there is nothing more to read, ever.
+
+        Raises: SourceError: no further reading is possible.
+        """
+
+    async def close(self) -> None:
+        """Let go of what `open` took; safe without an `open` and to repeat."""
+
+
+class SourceModel(BaseModel):
+    """The keys of one kind of source in `[group.source]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def build(self, group: str, interval_s: float | None, directory: Path) -> TagSource:
+        """Return the source for the group of this name.
+
+        Args: interval_s: None where the group does not give one. directory: where relative paths begin.
+        """
+        raise NotImplementedError
+
+    def default_plc_code(self) -> str | None:
+        """Return the PLC code of a group that gives none; None when it must give one."""
+        return None
+
+    def describe(self, interval_s: float | None) -> str:
+        """Return what is read, and how often, for people."""
+        raise NotImplementedError

@@ -1,0 +1,122 @@
+"""A recorded CSV file `timestamp,<tag>,...`, read line by line; a damaged line costs nothing but itself."""
+
+import csv
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from services.poller.source import SourceError
+from shared.models import Scalar, stored_timestamp
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NOT_A_NUMBER = re.compile(r"[+-]?nan", re.IGNORECASE)
+
+#: Integers that JSON readers of any language can take; a longer one stays text, with all its digits.
+_INT64 = range(-(2**63), 2**63)
+
+#: Hears of a line that is left out or changed: its number and the reason.
+Complain = Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One good line: its number in the file, its time as it is stored, and a value (or None) for each tag."""
+
+    line: int
+    timestamp: datetime
+    values: dict[str, Scalar]
+
+
+class CsvLines:
+    """The good lines of one file. Each line is parsed by itself: a stray quote can't swallow the lines after it."""
+
+    def __init__(self, path: Path, complain: Complain) -> None:
+        self._path = path
+        self._complain = complain
+
+    def rows(self) -> Iterator[Row]:
+        """Return the good lines in order; each of the others is complained of.
+
+        Raises: SourceError: the file can't be read, or its header is none.
+        """
+        try:
+            with self._path.open("rb") as file:
+                width, columns = self._header(file.readline())
+                for number, raw in enumerate(file, start=2):
+                    if not raw.strip():
+                        continue
+                    try:
+                        yield _row(number, _cells(raw), width, columns)
+                    except (ValueError, OverflowError, csv.Error) as error:
+                        self._complain(number, str(error))
+        except OSError as error:
+            raise SourceError(f"{self._path}: can't be read: {error.strerror or error}") from error
+
+    def _header(self, raw: bytes) -> tuple[int, dict[int, str]]:
+        """Return how many cells a line must have, and position -> tag address of those that are used."""
+        try:
+            names = [name.strip() for name in _cells(raw.removeprefix(b"\xef\xbb\xbf"))]
+        except (ValueError, csv.Error) as error:
+            raise SourceError(f"{self._path}: line 1: {error}") from error
+        if not names or names[0].lower() != "timestamp":
+            first = names[0][:40] if names else ""
+            raise SourceError(
+                f"{self._path}: line 1: the first column is {first!r}, not 'timestamp': "
+                "the header must be `timestamp,<tag>,...` with commas"
+            )
+        columns: dict[int, str] = {}
+        for position, name in enumerate(names[1:], start=1):
+            if not name:
+                self._complain(1, f"column {position + 1} has no name: it is left out")
+            elif name in columns.values():
+                self._complain(1, f"column {position + 1} repeats the name {name!r}: it is left out")
+            else:
+                columns[position] = name
+        if not columns:
+            raise SourceError(f"{self._path}: line 1: the header names no tag")
+        return len(names), columns
+
+
+def _cells(raw: bytes) -> list[str]:
+    """Return the cells of one line.
+
+    Raises: ValueError (also as UnicodeDecodeError), csv.Error.
+    """
+    try:
+        text = raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start + 1} of the line") from error
+    if "\0" in text:
+        raise ValueError("holds a NUL byte")
+    return next(csv.reader((text,), strict=True), [])
+
+
+def _row(number: int, cells: list[str], width: int, columns: dict[int, str]) -> Row:
+    if len(cells) != width:
+        raise ValueError(f"{len(cells)} columns where the header has {width}")
+    try:
+        timestamp = stored_timestamp(cells[0].strip())
+    except ValueError:
+        raise ValueError(f"{cells[0][:40]!r} is not a time (ISO 8601)") from None
+    return Row(number, timestamp, {name: parse_cell(cells[position]) for position, name in columns.items()})
+
+
+def parse_cell(text: str) -> Scalar:
+    """Return the value of a cell: an integer, a number, None for nothing and NaN, else the text as it is.
+
+    >>> [parse_cell(text) for text in ("7", "1.335972e+07", "", "nan", "open")]
+    [7, 13359720.0, None, None, 'open']
+    """
+    bare = text.strip()
+    if not bare or _NOT_A_NUMBER.fullmatch(bare):
+        return None
+    # Python's own int() and float() also take 1_000, inf and digits of other scripts: those are text.
+    if _INTEGER.fullmatch(bare) and len(bare) <= len(str(_INT64.start)) and int(bare) in _INT64:
+        return int(bare)
+    if _NUMBER.fullmatch(bare) and not _INTEGER.fullmatch(bare) and math.isfinite(number := float(bare)):
+        return number
+    return text

@@ -1,0 +1,182 @@
+"""A plant that never was: drifting, noisy, stepping, boolean and text tags, now and then one that can't be read.
+
+The same seed gives the same values, poll by poll, whatever the time. Numbers are kept as whole thousandths, so that
+every value is short as text and a poll of 100,000 tags takes some tens of milliseconds.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from services.poller.source import DEFAULT_INTERVAL_S, Reading, SourceModel
+from shared.models import Scalar
+
+#: What the tags are, by turns: every kind among the first five, most of them drifting.
+KINDS = ("drift", "noise", "step", "bool", "text", *("drift", "drift", "noise", "drift", "drift") * 2, *("drift",) * 5)
+
+#: States of a text tag; one is not ASCII, as in many plants.
+TEXTS = ("RUN", "STOP", "IDLE", "ALARM", "점검중")
+
+#: Chance of a stepping, boolean or text tag to change at a poll.
+CHANGE_RATIO = 0.02
+
+#: How strongly a drifting tag is pulled back to its middle: one part in so many a poll.
+_PULL = 128
+
+#: Random steps made once and used again from a random place at every poll: far quicker than new ones for every tag.
+_MIN_STEPS = 4096
+
+
+class SimulatorModel(SourceModel):
+    """`type = "simulator"`."""
+
+    type: Literal["simulator"]
+    tags: int = Field(100, ge=1, le=1_000_000)
+    seed: int = 0
+    bad_ratio: float = Field(0.001, ge=0, le=1, allow_inf_nan=False)
+    prefix: str = Field("D", min_length=1, max_length=50)
+    polls: int | None = Field(None, ge=1)
+
+    def build(self, group: str, interval_s: float | None, directory: Path) -> "Simulator":
+        """Return the plant."""
+        del group, interval_s, directory
+        return Simulator(self)
+
+    def describe(self, interval_s: float | None) -> str:
+        """Return how many tags, how often."""
+        return f"simulator of {self.tags} tags every {(interval_s or DEFAULT_INTERVAL_S) * 1000:g} ms"
+
+
+class _Block(Protocol):
+    """All tags of one kind."""
+
+    def read(self) -> Sequence[Scalar]:
+        """Return the next value of each."""
+
+
+class _Drift:
+    """Walk at random around a middle, as temperatures and levels do."""
+
+    def __init__(self, count: int, random: Random) -> None:
+        self._random = random
+        self._middles = [random.randrange(10_000, 5_000_000) for _ in range(count)]
+        self._now = list(self._middles)
+        self._steps = [round(random.gauss(0, 400)) for _ in range(count + _MIN_STEPS)]
+
+    def read(self) -> list[Scalar]:
+        first = self._random.randrange(_MIN_STEPS)
+        self._now = [
+            now + step - (now - middle) // _PULL
+            for now, step, middle in zip(self._now, self._steps[first:], self._middles, strict=False)
+        ]
+        return [now / 1000 for now in self._now]
+
+
+class _Noise:
+    """Scatter around a fixed point, as a controlled pressure does."""
+
+    def __init__(self, count: int, random: Random) -> None:
+        self._random = random
+        self._middles = [random.randrange(1_000, 500_000) for _ in range(count)]
+        self._steps = [round(random.gauss(0, 250)) for _ in range(count + _MIN_STEPS)]
+
+    def read(self) -> list[Scalar]:
+        first = self._random.randrange(_MIN_STEPS)
+        return [(middle + step) / 1000 for middle, step in zip(self._middles, self._steps[first:], strict=False)]
+
+
+class _Choice:
+    """Stay at one of a few values and change now and then, as setpoints, contacts and states do."""
+
+    def __init__(self, count: int, random: Random, choices: Sequence[Scalar]) -> None:
+        self._random = random
+        self._choices = choices
+        self._now = [random.choice(choices) for _ in range(count)]
+
+    def read(self) -> list[Scalar]:
+        for index in _some(len(self._now), CHANGE_RATIO, self._random):
+            self._now[index] = self._random.choice(self._choices)
+        return self._now
+
+
+class Simulator:
+    """The plant of one polling group."""
+
+    #: The group's interval says when to poll.
+    self_paced = False
+
+    #: A plant does not wait.
+    lossless = False
+
+    def __init__(self, model: SimulatorModel) -> None:
+        self._model = model
+        self._random = Random(model.seed)
+        self._addresses, self._blocks = self._plant()
+        self._polls = 0
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def read(self) -> Reading | None:
+        """Return the next value of every tag; None after the number of polls that was asked for."""
+        if self._polls == self._model.polls:
+            return None
+        self._polls += 1
+        values: list[Scalar] = []
+        for block in self._blocks:
+            values += block.read()
+            # A large plant takes a while: the other groups' polls are due meanwhile.
+            await asyncio.sleep(0)
+        reading = Reading(dict(zip(self._addresses, values, strict=True)))
+        self._spoil(reading)
+        return reading
+
+    def _plant(self) -> tuple[list[str], list[_Block]]:
+        """Return the addresses, ordered by kind, and the blocks in the same order."""
+        by_kind: dict[str, list[str]] = {kind: [] for kind in KINDS}
+        for number in range(self._model.tags):
+            by_kind[KINDS[number % len(KINDS)]].append(f"{self._model.prefix}{100 + number}")
+        random = self._random
+        blocks: list[_Block] = [
+            _Drift(len(by_kind["drift"]), random),
+            _Noise(len(by_kind["noise"]), random),
+            _Choice(len(by_kind["step"]), random, [step * 25 for step in range(9)]),
+            _Choice(len(by_kind["bool"]), random, [False, True]),
+            _Choice(len(by_kind["text"]), random, TEXTS),
+        ]
+        return [address for addresses in by_kind.values() for address in addresses], blocks
+
+    def _spoil(self, reading: Reading) -> None:
+        """Make some tags BAD: by turns without a value and with an error."""
+        for turn, index in enumerate(_some(len(self._addresses), self._model.bad_ratio, self._random)):
+            address = self._addresses[index]
+            if turn % 2:
+                reading.values[address] = None
+            else:
+                del reading.values[address]
+                reading.errors[address] = "simulated: no answer"
+
+
+def _some(count: int, ratio: float, random: Random) -> list[int]:
+    """Return each of 0..count-1 with the chance `ratio`, rising; takes time only for those that it returns."""
+    if ratio >= 1:
+        return list(range(count))
+    chosen: list[int] = []
+    if ratio <= 0:
+        return chosen
+    scale = 1 / math.log1p(-ratio)
+    index = -1
+    while True:
+        # The gap between two hits has a geometric distribution. 1 - random() is never 0.
+        index += 1 + int(math.log(1.0 - random.random()) * scale)
+        if index >= count:
+            return chosen
+        chosen.append(index)

@@ -1,0 +1,124 @@
+"""Overviews made by hand: what the monitor's tests without Redis start from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.monitor.reader import Bucket, EventRecord, Overview, Service
+from shared.counters import WINDOW_BUCKET_S, WINDOW_S, Counter
+from shared.snapshot import Snapshot
+
+#: 2026-01-01T00:00:05Z: in the middle of a bucket.
+NOW = 1_767_225_605.0
+
+_BUCKETS = WINDOW_S // WINDOW_BUCKET_S
+
+
+def make_overview(
+    *,
+    counters: Mapping[Counter, int] | None = None,
+    in_buffer: int = 0,
+    in_flight: int = 0,
+    window: Mapping[int, Mapping[str, int]] | None = None,
+    services: Sequence[Service] = (),
+    events: Sequence[EventRecord] = (),
+    backup_files: Mapping[str, Mapping[str, Any]] | None = None,
+    overflows: Mapping[str, Mapping[str, Any]] | None = None,
+    polling: Mapping[str, Mapping[str, Any]] | None = None,
+    taken_at: float = NOW,
+) -> Overview:
+    """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before."""
+    first = int(taken_at // WINDOW_BUCKET_S) - _BUCKETS + 1
+    counts = window or {}
+    return Overview(
+        ledger=Snapshot(
+            taken_at=taken_at,
+            in_buffer=in_buffer,
+            in_flight=in_flight,
+            batches_in_flight=int(in_flight > 0),
+            queued_messages=3,
+            claimed_messages=1,
+            rejected_messages_kept=0,
+            counters={counter: (counters or {}).get(counter, 0) for counter in Counter},
+        ),
+        buckets=tuple(
+            Bucket((first + index) * WINDOW_BUCKET_S, counts.get(_BUCKETS - 1 - index, {})) for index in range(_BUCKETS)
+        ),
+        services=tuple(services),
+        events=tuple(events),
+        backup_files=backup_files or {},
+        overflows=overflows or {},
+        polling=polling or {},
+    )
+
+
+def writer(name: str = "plant-1", **fields: str) -> Service:
+    """Return a living writer that is well, but for what `fields` say."""
+    return Service(
+        "writer", name, NOW, {"state": "running", "breaker": "closed", "oracle": "ok", "backup": "ok", **fields}
+    )
+
+
+def consumer(name: str = "plant-1") -> Service:
+    """Return a living consumer."""
+    return Service("consumer", name, NOW, {"state": "running"})
+
+
+def backup_file(**fields: Any) -> dict[str, Any]:
+    """Return what a writer says of a backup file, but for what `fields` say."""
+    return {"kind": "backup", "state": "open", "rows": 500, "bytes": 40_000, "created": NOW - 4, **fields}
+
+
+def healthy_overview() -> Overview:
+    """Return a pipeline at work: every kind of thing is there, the ledger balances."""
+    return make_overview(
+        counters={
+            Counter.INSERTED: 5_000,
+            Counter.REMOVED: 4_880,
+            Counter.WRITTEN: 4_370,
+            Counter.DUPLICATES: 2,
+            Counter.REJECTED: 8,
+            Counter.BATCHES_WRITTEN: 9,
+            Counter.BATCHES_FAILED: 1,
+        },
+        in_buffer=120,
+        in_flight=500,
+        window={
+            0: {"batches_written": 1, "written": 400, "latency:10": 1, "latency_sum_ms": 8},
+            1: {"inserted": 1_000, "batches_written": 3, "written": 900, "latency:20": 3, "latency_sum_ms": 48},
+        },
+        services=[consumer(), writer(last_write_at=str(NOW - 0.5), last_error="")],
+        events=[
+            EventRecord(
+                "1767225604000-0",
+                NOW - 1,
+                {"kind": "started", "role": "writer", "instance": "plant-1", "message": "Writer plant-1 started"},
+            )
+        ],
+        backup_files={"backup_20260101_000001.csv": backup_file()},
+        overflows={
+            "1767225000.000-ab": {
+                "began_at": 1_767_225_000.0,
+                "ended_at": 1_767_225_009.5,
+                "values": 12,
+                "oldest_timestamp": "2025-12-31T23:49:00",
+                "newest_timestamp": "2025-12-31T23:50:00",
+                "tags_hit": 1,
+                "tags": {"PLC01.D100": 12},
+            }
+        },
+        polling={
+            "PLC01/line 1": {
+                "group_id": 1,
+                "group_name": "line 1",
+                "plc_code": "PLC01",
+                "mode": "FIXED",
+                "last_poll": "2026-01-01T00:00:04.500000",
+                "last_seen_at": NOW - 0.25,
+                "interval_ms": 998.5,
+                "poll_time_ms": 3.1,
+                "values": 98,
+                "errors": 2,
+                "messages": 3600,
+            }
+        },
+    )

@@ -1,0 +1,101 @@
+import asyncio
+
+import pytest
+
+from services.monitor.feed import STALE_AFTER_S, Feed
+from services.monitor.settings import MonitorSettings
+from services.monitor.stream import Stream
+from shared.clock import SystemClock
+from shared.errors import RedisUnavailableError
+from tests.unit.monitor.overviews import healthy_overview, make_overview
+
+
+class HandClock(SystemClock):
+    """A clock whose monotonic time moves by hand."""
+
+    seconds = 100.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+def test_fresh_returns_the_newest_overview(clock: HandClock) -> None:
+    feed = Feed(clock)
+    feed.publish(make_overview())
+    newest = healthy_overview()
+    feed.publish(newest)
+    assert asyncio.run(feed.fresh()) is newest
+
+
+def test_fresh_waits_for_the_first_overview_just_after_the_start() -> None:
+    feed = Feed(SystemClock())
+
+    async def ask_before_it_is_there() -> object:
+        asking = asyncio.ensure_future(feed.fresh())
+        await asyncio.sleep(0.02)
+        assert not asking.done()
+        feed.publish(healthy_overview())
+        return await asking
+
+    assert asyncio.run(ask_before_it_is_there()) == healthy_overview()
+
+
+def test_failure_is_told_at_once_and_ends_with_the_next_overview(clock: HandClock) -> None:
+    feed = Feed(clock)
+    feed.publish(make_overview())
+    feed.fail("connection refused")
+    with pytest.raises(RedisUnavailableError, match="connection refused"):
+        asyncio.run(feed.fresh())
+    feed.publish(healthy_overview())
+    assert asyncio.run(feed.fresh()) == healthy_overview()
+
+
+def test_overview_that_grew_old_is_no_answer(clock: HandClock) -> None:
+    # Given a Redis that hangs: nothing new, and no failure either
+    feed = Feed(clock)
+    feed.publish(make_overview())
+    clock.seconds += STALE_AFTER_S + 0.1
+    with pytest.raises(RedisUnavailableError, match="no answer"):
+        asyncio.run(feed.fresh())
+
+
+def test_stream_shows_the_last_known_figures_as_stale_while_redis_is_away(clock: HandClock) -> None:
+    feed = Feed(clock)
+    stream = Stream(feed, MonitorSettings.model_validate({}))
+    before = stream.snapshot()
+    feed.publish(healthy_overview())
+    there = stream.snapshot()
+    feed.fail("connection refused")
+    away = stream.snapshot()
+    assert (before.stale, before.buffer) == (True, None)
+    assert (there.stale, there.error) == (False, None)
+    assert away.stale
+    assert away.error is not None
+    assert away.ledger == there.ledger is not None
+
+
+def test_stream_makes_one_snapshot_for_all_clients_of_a_tick(clock: HandClock) -> None:
+    feed = Feed(clock)
+    feed.publish(healthy_overview())
+    stream = Stream(feed, MonitorSettings.model_validate({}))
+    assert stream.snapshot() is stream.snapshot()
+
+
+def test_stream_ends_when_the_server_closes(clock: HandClock) -> None:
+    feed = Feed(clock)
+    feed.publish(healthy_overview())
+
+    async def count_until_closed() -> int:
+        stream = Stream(feed, MonitorSettings.model_validate({}))
+        seen = 0
+        async for _ in stream.snapshots():
+            seen += 1
+            stream.closing.set()
+        return seen
+
+    assert asyncio.run(count_until_closed()) == 1

@@ -1,0 +1,127 @@
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.poller.source import SourceError
+from services.poller.sources.csv_lines import CsvLines, Row, parse_cell
+from shared.models import Scalar
+
+HEADER = b"timestamp,A,B\n"
+
+
+def read(tmp_path: Path, raw: bytes) -> tuple[list[Row], list[tuple[int, str]]]:
+    """Return the good lines, and the complaints."""
+    path = tmp_path / "recording.csv"
+    path.write_bytes(raw)
+    complaints: list[tuple[int, str]] = []
+    rows = list(CsvLines(path, lambda line, reason: complaints.append((line, reason))).rows())
+    return rows, complaints
+
+
+@pytest.mark.req("FR-018")
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_lines_keep_their_microseconds_with_any_line_end_and_without_a_last_one(tmp_path: Path, end: bytes) -> None:
+    raw = end.join([b"timestamp,A,B", b"2017-10-31 19:30:25.000001,1,2.5", b"2017-10-31 19:30:25.999999,,x"])
+    rows, complaints = read(tmp_path, raw)
+    assert rows == [
+        Row(2, datetime(2017, 10, 31, 19, 30, 25, 1), {"A": 1, "B": 2.5}),
+        Row(3, datetime(2017, 10, 31, 19, 30, 25, 999999), {"A": None, "B": "x"}),
+    ]
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"2017-01-01 00:00:01,1", "2 columns where the header has 3"),
+        (b"2017-01-01 00:00:01,1,2,3", "4 columns where the header has 3"),
+        (b"yesterday,1,2", "'yesterday' is not a time (ISO 8601)"),
+        (b",1,2", "'' is not a time (ISO 8601)"),
+        (b'2017-01-01 00:00:01,"1,2', "unexpected end of data"),
+        (b"2017-01-01 00:00:01,\xff,2", "not UTF-8 at byte 21 of the line"),
+        (b"2017-01-01 00:00:01,\x00,2", "holds a NUL byte"),
+        (b"0001-01-01T00:00:00+09:00,1,2", "date value out of range"),
+    ],
+)
+def test_a_damaged_line_is_told_with_its_number_and_costs_only_itself(tmp_path: Path, line: bytes, reason: str) -> None:
+    raw = HEADER + b"2017-01-01 00:00:00,1,2\n" + line + b"\n2017-01-01 00:00:02,5,6\n"
+    rows, complaints = read(tmp_path, raw)
+    assert [row.line for row in rows] == [2, 4]
+    assert complaints == [(3, reason)]
+
+
+def test_blank_lines_and_a_byte_order_mark_are_no_faults(tmp_path: Path) -> None:
+    rows, complaints = read(tmp_path, b"\xef\xbb\xbf" + HEADER + b"\n2017-01-01 00:00:00,1,2\n\r\n\n")
+    assert [row.values for row in rows] == [{"A": 1, "B": 2}]
+    assert complaints == []
+
+
+def test_columns_without_a_name_or_with_a_repeated_one_are_left_out_and_told(tmp_path: Path) -> None:
+    rows, complaints = read(tmp_path, b"timestamp,A,,A,B\n2017-01-01 00:00:00,1,2,3,4\n")
+    assert [row.values for row in rows] == [{"A": 1, "B": 4}]
+    assert complaints == [
+        (1, "column 3 has no name: it is left out"),
+        (1, "column 4 repeats the name 'A': it is left out"),
+    ]
+
+
+def test_an_aware_time_is_read_as_utc(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, HEADER + b"2017-01-01T09:00:00.5+09:00,1,2\n")
+    assert rows[0].timestamp == datetime(2017, 1, 1, 0, 0, 0, 500000)
+
+
+def test_quoted_cells_hold_commas_and_quotes(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, HEADER + b'2017-01-01 00:00:00,"a,b","say ""hi"""\n')
+    assert rows[0].values == {"A": "a,b", "B": 'say "hi"'}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "line 1: the first column is '', not 'timestamp'"),
+        (b"time,A\n", "line 1: the first column is 'time', not 'timestamp'"),
+        (b"timestamp;A\n", "with commas"),
+        (b"timestamp\n", "line 1: the header names no tag"),
+        (b"timestamp,\xff\n", "line 1: not UTF-8"),
+    ],
+)
+def test_a_header_that_is_none_ends_the_source(tmp_path: Path, raw: bytes, reason: str) -> None:
+    with pytest.raises(SourceError, match=r"recording\.csv: ") as caught:
+        read(tmp_path, raw)
+    assert reason in str(caught.value)
+
+
+def test_a_file_that_can_not_be_read_ends_the_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"nowhere\.csv: can't be read: No such file or directory"):
+        list(CsvLines(tmp_path / "nowhere.csv", lambda _line, _reason: None).rows())
+    with pytest.raises(SourceError, match="can't be read: Is a directory"):
+        list(CsvLines(tmp_path, lambda _line, _reason: None).rows())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("7", 7), ("-12", -12), ("+5", 5), (" 8 ", 8), ("007", 7),
+        ("1.335972e+07", 13359720.0), ("0.000000e+00", 0.0), (".5", 0.5), ("2.", 2.0), ("1E3", 1000.0),
+        ("9223372036854775807", 9223372036854775807), ("9223372036854775808", "9223372036854775808"),
+        ("1e999", "1e999"), ("1_000", "1_000"), ("inf", "inf"), ("١٢", "١٢"), ("0x1F", "0x1F"), ("1,5", "1,5"),
+        ("", None), ("  ", None), ("NaN", None), ("-nan", None),
+        ("True", "True"), ("open ", "open "), ("정지", "정지"),
+    ],
+)  # fmt: skip
+def test_a_cell_is_an_integer_a_number_nothing_or_text(text: str, value: Scalar) -> None:
+    parsed = parse_cell(text)
+    assert (parsed, type(parsed)) == (value, type(value))
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_comes_back_as_it_was_written(number: float) -> None:
+    assert parse_cell(repr(number)) == number
+
+
+@given(st.text())
+def test_any_cell_has_a_value(text: str) -> None:
+    assert isinstance(parse_cell(text), int | float | str | None)

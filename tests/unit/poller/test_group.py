@@ -1,0 +1,135 @@
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.poller.config import GroupConfig
+from services.poller.group import MAX_TAGS_PER_MESSAGE, PollingGroup
+from services.poller.ring import Message, Ring
+from services.poller.source import Reading, SourceError
+from services.poller.stamps import TICK, Stamper
+from services.poller.triggers import AtOnce, FixedInterval
+from shared.models import Scalar
+from tests.unit.poller.fake_time import EPOCH, FakeTime
+
+
+class ScriptedSource:
+    """Gives the readings it was told, or fails; a poll takes some time."""
+
+    lossless = False
+
+    def __init__(
+        self, time: FakeTime, readings: Iterable[Reading | SourceError], *, self_paced: bool = False, read_s: float = 0
+    ) -> None:
+        self.self_paced = self_paced
+        self._time = time
+        self._readings = iter(readings)
+        self._read_s = read_s
+        self.closed = False
+
+    async def open(self) -> None:
+        pass
+
+    async def read(self) -> Reading | None:
+        self._time.pass_(self._read_s)
+        reading = next(self._readings, None)
+        if isinstance(reading, SourceError):
+            raise reading
+        return reading
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def config(**keys: Any) -> GroupConfig:
+    source = {"type": "simulator"}
+    return GroupConfig.model_validate({"name": "line 1", "plc_code": "P1", "group_id": 3, "source": source, **keys})
+
+
+def run_group(time: FakeTime, source: ScriptedSource) -> tuple[PollingGroup, list[Message]]:
+    """Run a group of 1 s until its source is at its end; return it and what it handed on."""
+
+    async def run() -> tuple[PollingGroup, list[Message]]:
+        ring = Ring(1000, 1_000_000)
+        trigger = AtOnce() if source.self_paced else FixedInterval(1.0, time, time.sleep)
+        group = PollingGroup(config(), source, trigger, ring, Stamper(), time, time.sleep)
+        await group.run()
+        return group, await ring.take(1000) if ring.depth else []
+
+    return asyncio.run(run())
+
+
+def test_a_reading_becomes_one_message_with_its_group_time_and_duration() -> None:
+    time = FakeTime()
+    reading = Reading({"D1": 1.5, "D2": None}, errors={"D3": "no answer"}, qualities={"D1": "UNCERTAIN"})
+    group, (message,) = run_group(time, ScriptedSource(time, [reading], read_s=0.25))
+    data = message.data
+    assert (data.group_id, data.group_name, data.plc_code, data.mode) == (3, "line 1", "P1", "FIXED")
+    assert (data.tag_values, data.error_tags) == ({"D1": 1.5, "D2": None}, {"D3": "no answer"})
+    assert data.tag_qualities == {"D1": "UNCERTAIN"}
+    assert (data.poll_time_ms, message.values) == (250.0, 3)
+    assert (group.status.polls, group.status.values, group.status.errors) == (1, 3, 2)
+
+
+@pytest.mark.req("FR-014", "FR-018")
+def test_polls_at_the_same_instant_get_times_of_their_own() -> None:
+    time = FakeTime()
+    source = ScriptedSource(time, [Reading({"D1": number}) for number in range(3)], self_paced=True)
+    _, messages = run_group(time, source)
+    assert [message.data.timestamp for message in messages] == [EPOCH, EPOCH + TICK, EPOCH + 2 * TICK]
+
+
+def test_a_source_s_own_time_is_not_touched() -> None:
+    time = FakeTime()
+    naive = EPOCH.replace(tzinfo=None, year=2017)
+    _, (message,) = run_group(time, ScriptedSource(time, [Reading({"D1": 1}, timestamp=naive)]))
+    assert message.data.timestamp == naive
+
+
+def test_a_large_poll_is_split_into_messages_of_one_time() -> None:
+    time = FakeTime()
+    values: dict[str, Scalar] = {f"D{number}": number for number in range(2 * MAX_TAGS_PER_MESSAGE + 10)}
+    errors = {f"E{number}": "no" for number in range(MAX_TAGS_PER_MESSAGE)}
+    group, messages = run_group(time, ScriptedSource(time, [Reading(values, errors)]))
+    assert all(message.values <= MAX_TAGS_PER_MESSAGE for message in messages)
+    assert len({message.data.timestamp for message in messages}) == 1
+    assert {k: v for message in messages for k, v in message.data.tag_values.items()} == values
+    assert {k: v for message in messages for k, v in message.data.error_tags.items()} == errors
+    assert group.status.values == len(values) + len(errors) == sum(message.values for message in messages)
+
+
+def test_an_overrunning_poll_is_skipped_and_counted() -> None:
+    time = FakeTime()
+    group, messages = run_group(time, ScriptedSource(time, [Reading({"D1": 1})] * 3, read_s=2.5))
+    assert len(messages) == 3
+    assert group.status.skipped == 4
+    assert group.status.last_duration_ms == 2500.0
+
+
+def test_a_self_paced_source_is_emitted_when_it_is_due() -> None:
+    time = FakeTime(start_s=50.0)
+    source = ScriptedSource(time, [Reading({"D1": 1}, due_s=due_s) for due_s in (0, 2, 1, 7)], self_paced=True)
+    _, messages = run_group(time, source)
+    assert [round((m.data.timestamp - EPOCH).total_seconds() - 50) for m in messages] == [0, 2, 2, 7]
+
+
+def test_a_broken_source_ends_its_group_with_the_reason() -> None:
+    time = FakeTime()
+    source = ScriptedSource(time, [Reading({"D1": 1}), SourceError("the cable is cut")])
+    with capture_logs() as logs:
+        group, messages = run_group(time, source)
+    assert len(messages) == 1
+    assert (group.status.state, source.closed) == ("failed", True)
+    assert "Group 'line 1' ends, the others go on: the cable is cut" in [log["event"] for log in logs]
+
+
+def test_the_status_tells_what_the_monitor_shows() -> None:
+    time = FakeTime()
+    group, _ = run_group(time, ScriptedSource(time, [Reading({"D1": 1})]))
+    assert group.describe() == {
+        "name": "line 1", "group_id": 3, "plc_code": "P1", "mode": "FIXED", "interval_ms": 1000,
+        "polls": 1, "skipped": 0, "values": 1, "errors": 0, "messages": 1,
+        "last_poll": EPOCH.isoformat(), "last_duration_ms": 0.0, "state": "finished",
+    }  # fmt: skip

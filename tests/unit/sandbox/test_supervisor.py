@@ -1,0 +1,126 @@
+"""Real processes, tiny ones: what the supervisor starts must be gone, whoever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.supervisor import Supervisor
+from tests.waiting import wait_until
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+#: A child that says when it is ready; with `deaf` it ignores SIGTERM, with `parent` it starts another of its kind.
+_SLEEPER = """
+import signal, subprocess, sys, time
+if "deaf" in sys.argv: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+else: signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+if "parent" in sys.argv: print(subprocess.Popen([sys.executable, "-m", "sleeper", "deaf"]).pid)
+print("ready", flush=True)
+while True: time.sleep(60)
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "sleeper.py").write_text(_SLEEPER)
+    return tmp_path
+
+
+def _is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that only waits to be reaped does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _spawn(supervisor: Supervisor, name: str, *arguments: str) -> int:
+    child = supervisor.spawn(name, ["sleeper", *arguments], os.environ)
+    wait_until(lambda: "ready" in child.log_tail(), what="the child's start")
+    return child.process.pid
+
+
+def test_children_are_gone_after_the_block(directory: Path) -> None:
+    with Supervisor(directory) as supervisor:
+        pids = [_spawn(supervisor, "one"), _spawn(supervisor, "two")]
+        assert all(map(_is_alive, pids))
+    assert not any(map(_is_alive, pids))
+
+
+def test_stop_ends_only_whom_it_names(directory: Path) -> None:
+    with Supervisor(directory) as supervisor:
+        one, two = _spawn(supervisor, "one"), _spawn(supervisor, "two")
+        assert supervisor.stop(["one", "nobody"], wait_s=10) == []
+        assert not _is_alive(one)
+        assert _is_alive(two)
+        assert supervisor.child("one") is None
+        assert supervisor.fallen() is None
+
+
+def test_child_that_does_not_listen_is_killed_and_named(directory: Path) -> None:
+    with Supervisor(directory) as supervisor:
+        pid = _spawn(supervisor, "deaf", "deaf")
+        assert [child.name for child in supervisor.stop(["deaf"], wait_s=0.1)] == ["deaf"]
+        assert not _is_alive(pid)
+
+
+def test_grandchildren_are_ended_too(directory: Path) -> None:
+    with Supervisor(directory) as supervisor:
+        _spawn(supervisor, "parent", "parent")
+        grandchild = int((directory / "parent.log").read_text().split()[0])
+        supervisor.stop(["parent"], wait_s=10)
+        wait_until(lambda: not _is_alive(grandchild), what="the grandchild's end")
+
+
+def test_child_that_dies_is_noticed_with_its_last_words(directory: Path) -> None:
+    (directory / "broken.py").write_text("raise SystemExit('no such table')")
+    with Supervisor(directory) as supervisor:
+        _spawn(supervisor, "healthy")
+        supervisor.spawn("broken", ["broken"], os.environ)
+        child = wait_until(supervisor.fallen, what="the child's end")
+        assert child is not None
+        assert child.name == "broken"
+        assert child.end == "ended with status 1"
+        assert child.log_tail() == "no such table"
+
+
+def test_child_that_was_killed_is_said_to_be(directory: Path) -> None:
+    with Supervisor(directory) as supervisor:
+        os.kill(_spawn(supervisor, "one"), signal.SIGKILL)
+        child = wait_until(supervisor.fallen, what="the child's end")
+        assert child is not None
+        assert child.end == "was ended by SIGKILL"
+
+
+def test_killed_runner_leaves_no_children(directory: Path) -> None:
+    # Given: a runner with one obedient and one deaf child
+    (directory / "runner.py").write_text(
+        "import os, time; from pathlib import Path; from sandbox.supervisor import Supervisor\n"
+        "with Supervisor(Path('.')) as supervisor:\n"
+        "    pids = [supervisor.spawn(n, ['sleeper', n], os.environ).process.pid for n in ('obedient', 'deaf')]\n"
+        "    print(*pids, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    runner = subprocess.Popen(
+        [sys.executable, "runner.py"],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with runner:
+        assert runner.stdout is not None
+        pids = [int(pid) for pid in runner.stdout.readline().split()]
+        for name in ("obedient", "deaf"):
+            wait_until((directory / f"{name}.log").read_text, what="the children's start")
+        # If: it is killed and can do nothing
+        runner.kill()
+    # Expect: the watchdog ends both
+    wait_until(lambda: not any(map(_is_alive, pids)), what="the children's end")
+    assert len(pids) == 2
