@@ -16,7 +16,7 @@ PYTEST := $(PY) -m pytest
 SOURCES := bench sandbox services shared tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo requirements bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo requirements settings bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ demo: $(READY)  ## run the whole pipeline on this machine; says where the dashbo
 
 requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: fail when one is shown by none)
 	@$(PY) tests/requirements_report.py
+
+settings: $(READY)  ## write docs/settings.md from the settings classes
+	@$(PY) -m tests.settings_table
 
 bench-sandbox: $(READY)  ## how quick the Oracle stand-in is
 	$(PY) -m bench.oracle_stand_in

@@ -138,4 +138,5 @@ def _explain(settings_class: type[ServiceSettings], problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{variable} is not set: {settings_class.model_fields[field].description}"
     secret = "SecretStr" in str(settings_class.model_fields[field].annotation)
-    return f"{variable}{'' if secret else '=' + str(problem['input'])}: {message}"
+    shown = "" if secret or problem["input"] is None else f"={problem['input']}"
+    return f"{variable}{shown}: {message}"

@@ -130,7 +130,8 @@ def complete_lines(path: Path) -> Iterator[list[str]]:
 
     Raises: OSError.
     """
-    with path.open(encoding="utf-8", newline="", errors="replace") as file:
+    # Lines end with \n alone: a carriage return is part of a value.
+    with path.open(encoding="utf-8", newline="\n", errors="replace") as file:
         reader = csv.reader(_until_last_newline(file))
         yield from reader
 

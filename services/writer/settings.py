@@ -1,9 +1,9 @@
 """The writer's settings."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from shared.settings import BufferSettings
 
@@ -20,7 +20,9 @@ class WriterSettings(BufferSettings):
     oracle_port: int = Field(1521, ge=1, le=65535, description="Port of the listener")
     oracle_service_name: str | None = Field(None, description="Service name, e.g. FREEPDB1")
     oracle_dsn: str | None = Field(
-        None, description="Instead of the three: `host:port/service`, or a full connect descriptor (TLS: `tcps://...`)"
+        None,
+        validate_default=True,
+        description="Instead of the three: `host:port/service`, or a full connect descriptor (TLS: `tcps://...`)",
     )
     oracle_user: str = Field(description="User that may INSERT into and SELECT from the table")
     oracle_password: SecretStr = Field(description="Its password; ORACLE_PASSWORD_FILE names a file that holds it")
@@ -61,16 +63,15 @@ class WriterSettings(BufferSettings):
     def _any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @model_validator(mode="before")
+    @field_validator("oracle_dsn")
     @classmethod
-    def _where_oracle_is(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("oracle_dsn"):
-            missing = [name.upper() for name in ("oracle_host", "oracle_service_name") if not values.get(name)]
-            if missing:
-                raise ValueError(
-                    f"{' and '.join(missing)} not set: give ORACLE_HOST and ORACLE_SERVICE_NAME, or ORACLE_DSN"
-                )
-        return values
+    def _where_oracle_is(cls, dsn: str | None, info: ValidationInfo) -> str | None:
+        missing = [name.upper() for name in ("oracle_host", "oracle_service_name") if not info.data.get(name)]
+        if not dsn and missing:
+            raise ValueError(
+                f"{' and '.join(missing)} not set: give ORACLE_HOST and ORACLE_SERVICE_NAME, or ORACLE_DSN"
+            )
+        return dsn or None
 
     @model_validator(mode="after")
     def _consistent(self) -> "WriterSettings":

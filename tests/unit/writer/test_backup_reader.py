@@ -11,7 +11,7 @@ from services.writer.csv_backup import HEADER, REJECTED_HEADER, CsvBackup, backu
 from shared.clock import SystemClock
 from shared.models import TagValue
 
-NOON = datetime(2025, 11, 2, 12, 0, 0, 123456)  # noqa: DTZ001 - stored times are naive
+NOON = datetime(2025, 11, 2, 12, 0, 0, 123456)
 HEAD = (",".join(HEADER) + "\n").encode()
 
 

@@ -9,7 +9,7 @@ from services.writer.outcome import BatchOutcome, decide
 from shared.lifecycle import StopFlag
 from shared.models import TagValue
 
-NOON = datetime(2025, 11, 2, 12)  # noqa: DTZ001 - stored times are naive
+NOON = datetime(2025, 11, 2, 12)
 
 
 def values(count: int) -> list[TagValue]:

@@ -1,0 +1,71 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from shared.lifecycle import StopFlag, stop_on_signals
+
+ROOT = Path(__file__).parent.parent.parent.parent
+
+
+def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=ROOT, capture_output=True, text=True, timeout=20, check=False,
+        env={"PATH": os.environ["PATH"], **environment},
+    )  # fmt: skip
+
+
+def test_a_flag_wakes_every_thread_that_waits() -> None:
+    stop = StopFlag()
+    assert not stop.wait(0.01)
+    threads = [threading.Thread(target=stop.wait, args=(30,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    stop.set()
+    stop.set()
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+    assert stop.wait(30)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_sets_the_flag_and_handlers_are_put_back(signum: signal.Signals) -> None:
+    before = signal.getsignal(signum)
+    with stop_on_signals() as stop:
+        os.kill(os.getpid(), signum)
+        assert stop.wait(5)
+        assert signal.getsignal(signum) == signal.SIG_DFL
+    assert signal.getsignal(signum) == before
+
+
+def test_a_process_that_does_not_come_to_its_end_is_ended() -> None:
+    ended = run("""
+        import os, signal, time
+        from shared.lifecycle import stop_on_signals
+        with stop_on_signals(limit_s=0.2) as stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(15)
+        print("never")
+    """)
+    assert ended.returncode == 0
+    assert "never" not in ended.stdout
+
+
+@pytest.mark.req("FR-020")
+def test_wrong_settings_are_one_line_each_and_exit_status_2(tmp_path: Path) -> None:
+    program = "from services.writer.__main__ import app; app()"
+    ended = run(program, BUFFER_MAX_SIZE="x", ORACLE_PASSWORD="very-secret", LOG_LEVEL="x", HOME=str(tmp_path))
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    assert all(line.startswith("error: ") for line in lines)
+    assert any("BUFFER_MAX_SIZE=x" in line for line in lines)
+    assert any("ORACLE_USER is not set" in line for line in lines)
+    assert "very-secret" not in ended.stderr
