@@ -16,7 +16,7 @@ PYTEST := $(PY) -m pytest
 SOURCES := bench sandbox services shared tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo requirements settings bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo chaos requirements settings bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ test-integration: setup  ## tests with a real Redis and the real Oracle driver
 
 test-fault: setup  ## crashes, outages, full disks; the slow ones too
 	$(PYTEST) tests/fault
+
+chaos: $(READY)  ## random faults under load, then a comparison value by value (CHAOS_SECONDS=60, CHAOS_SEED)
+	@$(PY) -m tests.fault.chaos
 
 demo: $(READY)  ## run the whole pipeline on this machine; says where the dashboard is; ends with Ctrl+C
 	@$(PY) -m sandbox.run

@@ -141,16 +141,15 @@ class TagBuffer:
     def settle(self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int]) -> bool:
         """Count what became of a batch and let its in-flight list go, in one step.
 
-        Args: counts: counters to raise; their window counts follow. window: what only the window holds.
+        Args: counts: counters to raise. window: observations. Both are counted in total and in the window.
         Returns: False when the batch was settled before, or another writer took it over and settles it.
         Raises: RedisUnavailableError: repeat the same call.
         """
-        items = flatten(counts)
         return bool(
             self._link.run(
                 "settle",
-                [batch.list_key, self._keys.inflight, self._keys.counters],
-                [len(batch.raws), *self._window_args, len(items), *items, *flatten(window)],
+                [batch.list_key, self._keys.inflight, self._keys.counters, self._keys.buffer],
+                [len(batch.raws), *self._window_args, *flatten(counts), *flatten(window)],
             )
         )
 

@@ -38,11 +38,17 @@ class Counter(StrEnum):
 
 
 class Window(StrEnum):
-    """What a window bucket holds beside the counters of the same name."""
+    """What a window bucket holds beside the counters of the same name.
+
+    Sums and histograms also stand beside the totals, since the namespace began; the depths don't.
+    """
 
     LATENCY_SUM_MS = "latency_sum_ms"  #: sum of write latencies of batches: claim to settled
     LATENCY = "latency"  #: prefix of the histogram of batch write latency; `latency:<upper bound in ms>`
+    LAG_SUM_MS = "lag_sum_ms"  #: sum of the values' age when committed
     LAG = "lag"  #: prefix of the histogram of values' age when committed; `lag:<upper bound in ms>`
+    DEPTH = "depth"  #: values in the buffer after the last move of the bucket
+    DEPTH_MAX = "depth_max"  #: most values in the buffer after any move of the bucket
 
 
 #: Upper bounds of the histograms, in milliseconds; the last catches everything above.

@@ -7,7 +7,7 @@ A polling engine in Python calls `DataQueue.put`; in any other language it does 
                "mode": "FIXED", "tag_values": {"D100": 12.5}, "poll_time_ms": 3.1, "error_tags": {}}, timeout=0.5)
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -66,23 +66,46 @@ class DataQueue:
                 again is safe, the table's key tells the copies.
             RejectedError: the consumer would not understand this message; nothing was queued.
         """
+        message = encode_polling_data(polling_data)
+        return self._within(timeout, lambda: int(self._link.run("put", *self._put_arguments([message]))))
+
+    def put_many(self, messages: Sequence[PollingData | Mapping[str, Any]], timeout: float = 1.0) -> int:
+        """Queue several polls' readings in one step, in order; return how many were queued: the first so many.
+
+        All of them unless the queue reaches its maximum; at least one. Never blocks for longer than `timeout` seconds.
+
+        Raises:
+            QueueFullError: the queue held its maximum all the while; nothing was queued.
+            RedisUnavailableError: no answer in time. Either none was queued or as many as fitted; putting the same ones
+                again is safe, the table's key tells the copies.
+            RejectedError: the consumer would not understand one of them; nothing was queued.
+        """
+        encoded = [encode_polling_data(message) for message in messages]
+        if not encoded:
+            return 0
+        return self._within(timeout, lambda: int(self._link.run("put_many", *self._put_arguments(encoded))))
+
+    def _put_arguments(self, encoded: list[bytes]) -> tuple[list[str], list[bytes | int]]:
+        return [self._keys.data_queue], [self._max_messages, *encoded]
+
+    def _within(self, timeout: float, put: Callable[[], int]) -> int:
+        """Call `put` until it queued something; return its answer."""
         if timeout <= 0:
             raise ValueError("timeout: give it more than 0 seconds, a round trip to Redis takes some")
-        message = encode_polling_data(polling_data)
         # The socket's own timeout restarts with every step (connect, log in, send): only a thread of its own lets the
         # caller go exactly when it asked.
-        sending: Future[int] = self._sender.submit(self._put_until, message, monotonic() + timeout)
+        sending: Future[int] = self._sender.submit(self._put_until, put, monotonic() + timeout)
         try:
             return sending.result(timeout)
         except FutureTimeoutError:
             state = "was not queued" if sending.cancel() else "may have been queued"
             raise RedisUnavailableError(f"Redis did not answer within {timeout:g} s; the message {state}") from None
 
-    def _put_until(self, message: bytes, deadline: float) -> int:
+    def _put_until(self, put: Callable[[], int], deadline: float) -> int:
         while True:
-            depth = int(self._link.run("put", [self._keys.data_queue], [self._max_messages, message]))
-            if depth:
-                return depth
+            queued = put()
+            if queued:
+                return queued
             # Half a retry before the deadline, so that the caller hears why.
             if monotonic() + 1.5 * _FULL_RETRY_S >= deadline:
                 raise QueueFullError(

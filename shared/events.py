@@ -36,6 +36,10 @@ class Event(StrEnum):
     ROWS_REJECTED = "rows_rejected"
     CONFLICTS = "conflicts"  #: same key, other value
     RECOVERED = "recovered"
+    SOURCE_LOST = "source_lost"  #: a poller's source can't be read: which group, why
+    SOURCE_BACK = "source_back"  #: with the seconds that it was away
+    GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
+    GROUPS_REFUSED = "groups_refused"  #: the changed file holds a mistake: nothing was changed
 
 
 class EventLog:

@@ -112,6 +112,23 @@ class Keys:
         """Hash: polling group -> JSON of its status. Written by pollers and consumers; read by the monitor."""
         return f"{self._ns}:polling"
 
+    @property
+    def poll_requests(self) -> str:
+        """List of requests (JSON) to poll a HANDSHAKE group once. Written by whoever wants one, taken by pollers."""
+        return f"{self._ns}:poll_requests"
+
+    def forwarded_poll_requests(self, poller: str) -> str:
+        """List of requests that another poller took and that are this one's. Written by pollers."""
+        return f"{self._ns}:poll_requests:to:{poller}"
+
+    def claimed_poll_requests(self, poller: str) -> str:
+        """List of the requests that one poller carries out now; expires."""
+        return f"{self._ns}:poll_requests:claimed:{poller}"
+
+    def poll_result(self, request_id: str) -> str:
+        """List of one element (JSON): what became of a request. Written by pollers; expires."""
+        return f"{self._ns}:poll_results:{request_id}"
+
 
 def list_owner(list_key: str) -> str:
     """Return the instance that a claimed or in-flight list belongs to.

@@ -93,10 +93,9 @@ class AuthMessage:
 def read_auth_message(reader: Reader) -> AuthMessage:
     """Read a logon message's body; keys and values may end in a zero byte."""
     has_user = reader.u8()
-    reader.skip_ubs(2)  # length of the user name, mode
-    reader.u8()
+    reader.skip("uub")  # length of the user name, mode
     pairs = reader.ub()
-    reader.raw(2)
+    reader.skip("bb")
     user = reader.clr() if has_user else b""
     values = {}
     for _ in range(pairs):

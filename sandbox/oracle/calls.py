@@ -236,7 +236,9 @@ class Calls:
         if isinstance(statement, Insert | InsertSelect):
             self.instance.counters.rows_inserted += outcome.row_count
         self._arm_half_answer()
-        commits = isinstance(statement, Commit) or (request.options & Option.COMMIT and not _failed(outcome))
+        # with batch errors nothing is committed if any row failed; DDL has committed by itself
+        wants_commit = request.options & Option.COMMIT and cursor.prepared.target is not None
+        commits = isinstance(statement, Commit) or (wants_commit and not _failed(outcome))
         if commits and not self.half_answer:
             self._commit()
         if isinstance(statement, Rollback):

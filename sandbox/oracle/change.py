@@ -1,12 +1,9 @@
 """DELETE, UPDATE and INSERT ... SELECT: one statement changes all of its rows or none."""
 
-from copy import copy
-
 from sandbox.oracle.client import Client
 from sandbox.oracle.convert import fit
 from sandbox.oracle.errors import OracleError
-from sandbox.oracle.evaluate import Scope, compile_expression, constant, convert_to
-from sandbox.oracle.evaluate import Value as Constant
+from sandbox.oracle.evaluate import Scope, Value, compile_expression, constant, convert_to
 from sandbox.oracle.insert import Inserter, check_row, compile_checks, insert_targets
 from sandbox.oracle.query import Query
 from sandbox.oracle.rows import unpacker
@@ -34,21 +31,14 @@ class Changer:
             if isinstance(statement, Update):
                 return await self._update(table, statement)
             return await self._insert(table, statement)
-        except OracleError:
-            self._restore(table, before)
+        except BaseException:
+            # also a break, which may come while the statement waits for another transaction
+            self.log.restore(table, self.client.txn, before)
             raise
 
     def _snapshot(self, table: Table) -> Overlay | None:
         own = self.client.txn.overlays.get(table)
-        if own is None:
-            return None
-        saved = copy(own)
-        saved.added, saved.removed = dict(own.added), set(own.removed)
-        saved.taken, saved.freed = [dict(each) for each in own.taken], [set(each) for each in own.freed]
-        return saved
-
-    def _restore(self, table: Table, before: Overlay | None) -> None:
-        self.log.restore(table, self.client.txn, before)
+        return None if own is None else own.copy()
 
     def _scope(self, table: Table, alias: str) -> Scope:
         return self.query.scope([(alias, column) for column in table.columns])
@@ -113,7 +103,7 @@ class Changer:
             raise OracleError(947 if len(result.columns) < len(targets) else 913)
         scope = self._scope(table, table.name)
         defaults = [
-            compile_expression(column.default, scope) if column.default else constant(Constant(b"", None))
+            compile_expression(column.default, scope) if column.default else constant(Value(b"", None))
             for column in table.columns
         ]
         source = Scope(scope.context, scope.binds, [("", column) for column in result.columns])

@@ -26,7 +26,7 @@ from sandbox.oracle.syntax import (
 HARMLESS_SETTINGS = frozenset(("TIME_ZONE", "STATISTICS_LEVEL", "OPTIMIZER_MODE", "NLS_LANGUAGE", "NLS_TERRITORY"))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def parse_statement(sql: str) -> tuple[Statement, int]:
     """Parse a statement; return it and the number of its binds.
 

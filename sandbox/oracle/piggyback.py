@@ -21,16 +21,11 @@ def _close_cursors(reader: Reader, found: Piggybacks) -> None:
 
 
 def _end_to_end(reader: Reader, found: Piggybacks) -> None:
-    reader.raw(2)
-    reader.ub()
+    reader.skip("bbu")
     present = [_pointer_and_length(reader) for _ in range(3)]  # client identifier, module, action
-    reader.u8()
-    reader.ub()
-    reader.u8()
-    reader.ub()
+    reader.skip("bubu")
     present.append(_pointer_and_length(reader))  # client info
-    for _ in range(2):
-        _pointer_and_length(reader)
+    reader.skip("bubu")
     present.append(_pointer_and_length(reader))  # database operation
     values = [reader.clr() if is_there else b"" for is_there in present]
     if present[1]:
@@ -48,12 +43,9 @@ def _set_schema(reader: Reader, found: Piggybacks) -> None:
 
 
 def _key_values(reader: Reader, _found: Piggybacks) -> None:
-    reader.u8()
-    reader.ub()
-    reader.u8()
+    reader.skip("bub")
     count = reader.ub()
-    reader.ub()
-    reader.u8()
+    reader.skip("ub")
     reader.clr()
     for _ in range(count):
         reader.clr2()

@@ -20,7 +20,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"oracle stand-in ready dsn=(\S+):(\d+)/(\S+) control=(\S+)")
 
 
-class StartError(Exception):
+class StartError(RuntimeError):
     """The stand-in did not come up; the message holds what it wrote."""
 
 

@@ -112,36 +112,19 @@ class Execute:
 def read_execute(reader: Reader, field_version: int) -> Execute:
     """Read EXECUTE up to its rows."""
     options, cursor_id = reader.ub(), reader.ub()
-    reader.u8()
-    reader.ub()  # length of the SQL
-    reader.u8()
+    reader.skip("bub")  # length of the SQL
     vector_length = reader.ub()
-    reader.raw(2)
-    reader.ub()
+    reader.skip("bbu")
     prefetch_rows = reader.ub()
-    reader.ub()
-    reader.u8()
+    reader.skip("ub")
     binds = reader.ub()
-    reader.raw(5)
-    reader.u8()
+    reader.skip("bbbbbb")
     defines = reader.ub()
-    reader.ub()
-    reader.raw(3)
-    reader.ub()
-    reader.u8()
-    reader.skip_ubs(2)
-    reader.u8()
-    reader.ub()
-    reader.u8()
+    reader.skip("ubbbubuubub")
     if field_version >= FV_12_2:
-        reader.u8()
-        reader.ub()
-        reader.u8()
-        reader.ub()
-        reader.u8()
+        reader.skip("bubub")
     if field_version >= FV_12_2_EXT:
-        reader.u8()
-        reader.ub()
+        reader.skip("bu")
     sql = reader.clr().decode() if cursor_id == 0 or options & Option.PARSE else None
     vector = [reader.ub() for _ in range(vector_length)]
     if len(vector) < VECTOR_LENGTH:
@@ -169,16 +152,14 @@ def read_execute(reader: Reader, field_version: int) -> Execute:
 
 def _read_bind_type(reader: Reader, field_version: int) -> BindType:
     wire_type = reader.u8()
-    reader.raw(3)
+    reader.skip("bbb")
     size = reader.ub()
-    reader.skip_ubs(2)
+    reader.skip("uu")
     if reader.ub():
         reader.clr()
-    reader.skip_ubs(2)
+    reader.skip("uu")
     form = reader.u8()
-    reader.ub()
-    if field_version >= FV_12_2:
-        reader.ub()
+    reader.skip("uu" if field_version >= FV_12_2 else "u")
     return BindType(wire_type, size, form)
 
 
@@ -205,8 +186,7 @@ def read_fetch(reader: Reader) -> tuple[int, int]:
 
 def read_release(reader: Reader) -> None:
     """Read SESSION RELEASE, which asks for nothing here."""
-    reader.raw(2)
-    reader.ub()
+    reader.skip("bbu")
 
 
 def in_bind_order(bind_types: Sequence[BindType]) -> Callable[[Row], Row] | None:

@@ -20,6 +20,10 @@ class Overlay:
     taken: list[dict[bytes, bytes]] = field(default_factory=list)
     freed: list[set[bytes]] = field(default_factory=list)
 
+    def copy(self) -> "Overlay":
+        """Return a copy that later changes leave alone."""
+        return Overlay(dict(self.added), set(self.removed), [dict(d) for d in self.taken], [set(s) for s in self.freed])
+
     def touches(self, key: bytes) -> bool:
         """Whether this row is locked by the transaction."""
         return key in self.added or key in self.removed

@@ -85,10 +85,13 @@ class Reader:
         self.pos = end + 1
         return value
 
-    def skip_ubs(self, count: int) -> None:
-        """Skip `count` universal integers."""
-        for _ in range(count):
-            self.ub()
+    def skip(self, layout: str) -> None:
+        """Skip fields that mean nothing here: "b" is a byte, "u" a universal integer."""
+        for field in layout:
+            if field == "b":
+                self.u8()
+            else:
+                self.ub()
 
 
 def ub(value: int) -> bytes:

@@ -6,7 +6,7 @@ import json
 from services.consumer.expand import expand
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
-from shared.buffer import Push, TagBuffer
+from shared.buffer import TagBuffer
 from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.counters import Counter
@@ -25,8 +25,12 @@ CLAIM_MAX_MESSAGES, CLAIM_MAX_BYTES = 500, 32 * 1024
 #: Bytes for each value of the buffer's cap that one claim takes at most: a small buffer wants small pushes.
 CLAIM_BYTES_PER_CAP = 4
 
-#: Seconds that a push waits for room while the buffer is not drained at all; then it overflows, as it must.
-HOLD_WITHOUT_PROGRESS_S = 1.5
+#: Seconds after the buffer was last seen to be drained for which a push waits for room: a writer's restart. Then values
+#: overflow, as they must.
+HOLD_AFTER_DRAIN_S = 15.0
+
+#: Seconds for which a consumer that has just started waits to see whether anybody drains the buffer.
+HOLD_AT_START_S = 1.5
 _HOLD_LOOK_S = 0.01
 
 #: Times CONSUMER_HOLD_MESSAGES in the DataQueue at which a push no longer waits for anything.
@@ -55,8 +59,8 @@ class Consumer:
         self._report = report
         self._settings = settings
         self._clock = clock
-        self._depth = 0
-        self._drains = True
+        self._depth: int | None = None
+        self._hold_until = clock.monotonic() + HOLD_AT_START_S
         self._next_beat = self._next_sweep = 0.0
 
     def run(self, stop: StopFlag) -> None:
@@ -84,7 +88,8 @@ class Consumer:
     def push(self, batch: MessageBatch, stop: StopFlag) -> bool:
         """Expand the messages and push their values; return whether the batch is done with.
 
-        A batch that is not (its list holds more than was read) is found again by the next sweep.
+        False when stopped before there was room. A batch whose list holds more than was read is found again by the next
+        sweep.
         Raises: RedisUnavailableError: the same batch can be pushed again.
         """
         values: list[bytes] = []
@@ -102,7 +107,8 @@ class Consumer:
             values += encoded
             unsupported += len(expansion.unsupported)
             self._report.message(data, len(encoded), sum(value.quality == "BAD" for value in expansion.values))
-        self._hold(batch, len(values), stop)
+        if not self._wait_for_room(batch, len(values), stop):
+            return False
         done = self._buffer.push(
             batch,
             values,
@@ -115,45 +121,47 @@ class Consumer:
         )
         self._claims.close(batch.list_key)
         if done is not None:
-            self._pushed(done)
+            self._see_depth(done.depth - len(values) + len(done.dropped))
+            self._depth = done.depth
+            self._report.pushed(done.depth, done.dropped)
         return True
 
-    def _pushed(self, done: Push) -> None:
-        self._depth = done.depth
-        self._report.pushed(done.depth, done.dropped)
-
-    def _hold(self, batch: MessageBatch, count: int, stop: StopFlag) -> None:
-        """Wait for room while the buffer is being drained and the DataQueue may hold what comes meanwhile.
+    def _wait_for_room(self, batch: MessageBatch, count: int, stop: StopFlag) -> bool:
+        """Wait while a push would overflow a buffer that is being drained; False when stopped meanwhile.
 
         After a pause of the consumer the DataQueue holds seconds of readings; pushed all at once they would overflow a
-        buffer that the writer drains with ease. A buffer that nobody drains overflows after a moment, as designed.
+        buffer that the writer drains with ease. While a writer restarts they can wait too. A buffer that nobody has
+        drained for a while overflows, as designed; so does one that takes no more for so long that the DataQueue grows.
         """
-        cap = self._settings.buffer_max_size
-        urgent = batch.left >= self._settings.consumer_hold_messages
-        if self._depth + count <= cap or batch.left >= MAX_HOLD_FACTOR * self._settings.consumer_hold_messages:
-            return
-        self._buffer.ask_for_room(min(count, cap), urgent=urgent)
-        progress_at = self._clock.monotonic()
-        while not stop.is_set():
-            depth = self._buffer.depth()
-            if depth < self._depth:
-                self._drains = True
-                progress_at = self._clock.monotonic()
-            self._depth = depth
-            # A message that is larger than the buffer goes as soon as the buffer is empty.
-            if depth + min(count, cap) <= cap:
-                return
-            self._chores()
-            if not self._drains or self._clock.monotonic() - progress_at > HOLD_WITHOUT_PROGRESS_S:
-                self._drains = False
-                return
+        cap, hold_messages = self._settings.buffer_max_size, self._settings.consumer_hold_messages
+        room_for = min(count, cap)  # a message larger than the buffer goes as soon as the buffer is empty
+        if self._depth is None:
+            self._see_depth(self._buffer.depth())
+        asked = False
+        while (self._depth or 0) + room_for > cap and batch.left < MAX_HOLD_FACTOR * hold_messages:
+            if stop.is_set():
+                return False
+            if self._clock.monotonic() > self._hold_until:
+                break
+            if not asked:
+                asked = True
+                self._buffer.ask_for_room(room_for, urgent=batch.left >= hold_messages)
             stop.wait(_HOLD_LOOK_S)
+            self._see_depth(self._buffer.depth())
+            self._chores()
+        return True
+
+    def _see_depth(self, depth: int) -> None:
+        """Take note of the buffer's depth; if it fell since the last look somebody drains it."""
+        if self._depth is not None and depth < self._depth:
+            self._hold_until = self._clock.monotonic() + HOLD_AFTER_DRAIN_S
+        self._depth = depth
 
     def _chores(self) -> None:
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + BEAT_INTERVAL_S
-            self._heartbeat.beat("running", buffer_depth=self._depth)
+            self._heartbeat.beat("running")
             self._report.tick(self._buffer.depth())
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S

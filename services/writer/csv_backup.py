@@ -69,6 +69,8 @@ class CsvBackup:
         self._clock = clock
         self._rotate_bytes = rotate_bytes
         self._min_free_bytes = min_free_bytes
+        #: Bytes that may still be written, as seen before the last write; None before the first.
+        self.free_bytes: int | None = None
         self._on_change = on_change
         self._lock = threading.Lock()
         self._file: _OpenFile | None = None
@@ -118,6 +120,7 @@ class CsvBackup:
         self._directory.mkdir(parents=True, exist_ok=True)
         disk = os.statvfs(self._directory)
         free = disk.f_bavail * disk.f_frsize
+        self.free_bytes = max(0, free - size - self._min_free_bytes)
         if free - size < self._min_free_bytes:
             raise BackupFailedError(
                 f"{self._directory}: {free} bytes free and {size} to write, "

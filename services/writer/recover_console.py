@@ -29,6 +29,7 @@ class RecoverConsole:
             TimeRemainingColumn(),
             console=self._out,
             disable=not self._out.is_terminal,
+            transient=True,
         )
         self._task: TaskID | None = None
         self._next_line_at = 0.0

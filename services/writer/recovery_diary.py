@@ -1,5 +1,6 @@
 """What recovery tells Redis: the counter `recovered`, the files' states, events. Redis away never stops it."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -79,7 +80,7 @@ class RecoveryDiary:
                 known.extend([json.loads(entry)] if entry else [])
 
             self._tell(ask)
-            self._rows[path.name] = int(known[0].get("rows", 0)) if known else count_rows(path)
+            self._rows[path.name] = int(known[0].get("rows", 0)) if known else _count(path)
         return self._rows[path.name]
 
     def _count(self) -> None:
@@ -107,3 +108,11 @@ class RecoveryDiary:
             self._next_at = self._clock.monotonic() + RETRY_S
         else:
             self._is_away = False
+
+
+def _count(path: Path) -> int:
+    try:
+        return count_rows(path)
+    except (OSError, csv.Error):
+        # Bad lines; what can be read of it is found out by reading it, this is for the list only.
+        return 0

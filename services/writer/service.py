@@ -113,6 +113,7 @@ class WriterService:
             ),
             "backup": "failing" if self.report.backup_failure else "ok",
             "backup_failure": self.report.backup_failure,
+            "backup_free_bytes": self.backup.free_bytes,
             "last_write_at": self.progress.last_write_at,
             "last_error": self.report.last_error,
             "batches_in_hand": len(self.progress.attempts),

@@ -235,4 +235,5 @@ def observations(
     ).items():
         age_ms = (stored_now - timestamp).total_seconds() * 1000
         window[histogram_field(Window.LAG, max(0.0, age_ms))] += count
+        window[Window.LAG_SUM_MS] += round(max(0.0, age_ms) * count)
     return dict(window)

@@ -62,6 +62,10 @@ count('overflowed', excess)
 for i = first_item, first_item + n_items - 1, 2 do
   count(ARGV[i], tonumber(ARGV[i + 1]))
 end
+redis.call('HSET', window, 'depth', depth)
+if depth > tonumber(redis.call('HGET', window, 'depth_max') or -1) then
+  redis.call('HSET', window, 'depth_max', depth)
+end
 redis.call('EXPIRE', window, ARGV[8])
 
 local function ring(bell, token)

@@ -85,3 +85,33 @@ def test_a_timeout_of_nothing_is_a_mistake(redis_server: EmbeddedRedis, namespac
     with pytest.raises(ValueError, match="more than 0 seconds"):
         queue.put(READING, timeout=0)
     queue.close()
+
+
+def test_put_many_queues_all_in_one_step_and_in_order(redis_server: EmbeddedRedis, namespace: str) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace)
+    # More than one RPUSH of the script takes.
+    assert queue.put_many([poll(number, 1) for number in range(2500)]) == 2500
+    raws = queue._link.command("LRANGE", Keys(namespace).data_queue, 0, -1)
+    assert [json.loads(raw)["tag_values"]["D0"] for raw in raws] == [number * 1000 + 0.5 for number in range(2500)]
+    assert queue.put_many([]) == 0
+    queue.close()
+
+
+def test_put_many_queues_as_many_as_fit_and_says_how_many(redis_server: EmbeddedRedis, namespace: str) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace, max_messages=5)
+    assert queue.put_many([poll(number, 1) for number in range(3)]) == 3
+    assert queue.put_many([poll(number, 1) for number in range(3, 9)]) == 2
+    raws = queue._link.command("LRANGE", Keys(namespace).data_queue, 0, -1)
+    assert [json.loads(raw)["tag_values"]["D0"] for raw in raws] == [number * 1000 + 0.5 for number in range(5)]
+    with pytest.raises(QueueFullError, match="maximum of 5 messages"):
+        queue.put_many([poll(9, 1)], timeout=0.1)
+    assert queue.depth() == 5
+    queue.close()
+
+
+def test_put_many_queues_nothing_when_one_can_not_be_understood(redis_server: EmbeddedRedis, namespace: str) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace)
+    with pytest.raises(RejectedError, match="tag_values"):
+        queue.put_many([READING, {**READING, "tag_values": [1]}])
+    assert queue.depth() == 0
+    queue.close()

@@ -254,13 +254,24 @@ def test_deleted_row_keeps_its_key_until_the_commit(
 
 def test_wait_ends_with_the_clients_patience(one: oracledb.Connection, two: oracledb.Connection) -> None:
     execute(one, INSERT, 1, "first")
-    two.call_timeout = 100
+    two.call_timeout = 250
     with pytest.raises(oracledb.DatabaseError, match="DPY-4024"):
         execute(two, INSERT, 1, "second")
     assert count(two) == 0
     one.rollback()
     execute(two, INSERT, 1, "second")
     two.rollback()
+
+
+def test_statement_that_gives_up_waiting_changes_nothing(one: oracledb.Connection, two: oracledb.Connection) -> None:
+    one.cursor().executemany(INSERT, [(1, "a"), (2, "b"), (3, "c")])
+    one.commit()
+    execute(one, "DELETE FROM k WHERE id = 2")
+    two.call_timeout = 250
+    with pytest.raises(oracledb.DatabaseError, match="DPY-4024"):
+        execute(two, "UPDATE k SET note = 'x'")
+    assert execute(two, "SELECT note FROM k ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]
+    assert not two.transaction_in_progress
 
 
 def test_wait_can_be_cancelled(one: oracledb.Connection, two: oracledb.Connection) -> None:

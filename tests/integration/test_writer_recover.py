@@ -25,8 +25,7 @@ from shared.redis_link import RedisLink
 from tests.waiting import wait_until
 
 DEPLOY = Path("deploy/oracle")
-NOON = datetime(2025, 11, 2, 12, 0, 0, 123456)  # noqa: DTZ001 - stored times are naive
-HEAD = ",".join(HEADER) + "\n"
+NOON = datetime(2025, 11, 2, 12, 0, 0, 123456)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.monitor.reader import Bucket, EventRecord, Overview, Service
-from shared.counters import WINDOW_BUCKET_S, WINDOW_S, Counter
+from services.monitor.buckets import HISTORY_S, Bucket
+from services.monitor.reader import EventRecord, Overview, Service
+from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.snapshot import Snapshot
 
 #: 2026-01-01T00:00:05Z: in the middle of a bucket.
 NOW = 1_767_225_605.0
 
-_BUCKETS = WINDOW_S // WINDOW_BUCKET_S
+_BUCKETS = HISTORY_S // WINDOW_BUCKET_S + 1
 
 
 def make_overview(
@@ -24,6 +25,8 @@ def make_overview(
     backup_files: Mapping[str, Mapping[str, Any]] | None = None,
     overflows: Mapping[str, Mapping[str, Any]] | None = None,
     polling: Mapping[str, Mapping[str, Any]] | None = None,
+    observed: Mapping[str, int] | None = None,
+    owners: Sequence[tuple[str, str]] = (),
     taken_at: float = NOW,
 ) -> Overview:
     """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before."""
@@ -40,7 +43,7 @@ def make_overview(
             rejected_messages_kept=0,
             counters={counter: (counters or {}).get(counter, 0) for counter in Counter},
         ),
-        buckets=tuple(
+        history=tuple(
             Bucket((first + index) * WINDOW_BUCKET_S, counts.get(_BUCKETS - 1 - index, {})) for index in range(_BUCKETS)
         ),
         services=tuple(services),
@@ -48,6 +51,8 @@ def make_overview(
         backup_files=backup_files or {},
         overflows=overflows or {},
         polling=polling or {},
+        observed={**{counter.value: count for counter, count in (counters or {}).items()}, **(observed or {})},
+        owners=frozenset(owners),
     )
 
 

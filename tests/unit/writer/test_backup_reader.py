@@ -37,11 +37,15 @@ def test_rows_become_the_values_they_were() -> None:
     assert reader.position == len(HEAD + row() + row("D2", ""))
 
 
+AWKWARD = ["=1+1", "+5", "-5", "@x", "온도 센서", 'say "hi"', "a,b", "two\nlines", "a\rb", "\t ", "x" * 200_000]
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @given(st.lists(st.tuples(texts, texts, st.none() | texts), max_size=5))
-def test_whatever_was_written_reads_back_the_same(tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str, str | None]]) -> None:  # fmt: skip
+def test_whatever_was_written_reads_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str, str | None]]
+) -> None:
     values = [TagValue(NOON, plc, address, value, "UNCERTAIN") for plc, address, value in cells]
     backup = CsvBackup(
         tmp_path_factory.mktemp("b"), "backup", HEADER, SystemClock(), rotate_bytes=10**9, min_free_bytes=0
@@ -56,7 +60,7 @@ def test_whatever_was_written_reads_back_the_same(tmp_path_factory: pytest.TempP
     assert reader.torn_line is None
 
 
-@pytest.mark.parametrize("value", ["=1+1", "+5", "-5", "@x", "온도 센서", 'say "hi"', "a,b", "two\nlines", "a\rb", "\t ", "x" * 200_000])  # fmt: skip
+@pytest.mark.parametrize("value", AWKWARD)
 def test_awkward_text_reads_back_the_same(value: str, tmp_path: Path) -> None:
     backup = CsvBackup(tmp_path, "backup", HEADER, SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
     path = backup.append([backup_row(TagValue(NOON, "PLC01", "D1", value, "GOOD"), "now")])
