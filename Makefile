@@ -16,7 +16,7 @@ PYTEST := $(PY) -m pytest
 SOURCES := bench sandbox services shared tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo chaos requirements settings bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo chaos overflow-drill outage-drill requirements settings bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,12 @@ test-fault: setup  ## crashes, outages, full disks; the slow ones too
 
 chaos: $(READY)  ## random faults under load, then a comparison value by value (CHAOS_SECONDS=60, CHAOS_SEED)
 	@$(PY) -m tests.fault.chaos
+
+overflow-drill: $(READY)  ## let the buffer overflow, see what is lost and what is kept (DRILL="--buffer 1000 --overflow 500")
+	@$(PY) -m sandbox.drills overflow $(DRILL)
+
+outage-drill: $(READY)  ## kill Oracle under load, recover, compare the table value by value (DRILL="--seconds 20 --rate 3491")
+	@$(PY) -m sandbox.drills outage $(DRILL)
 
 demo: $(READY)  ## run the whole pipeline on this machine; says where the dashboard is; ends with Ctrl+C
 	@$(PY) -m sandbox.run

@@ -109,6 +109,13 @@ class TagBuffer:
         token = heard[1]
         return Pressure(target=int(token.rstrip(b"!")), urgent=token.endswith(b"!"))
 
+    def forget_pressure(self) -> None:
+        """Silence the pressure bell: for a writer that begins, whom a bell rung for another would mislead.
+
+        Raises: RedisUnavailableError.
+        """
+        self._link.command("DEL", self._keys.pressure_bell)
+
     def ask_for_room(self, values: int, *, urgent: bool) -> None:
         """Ring for pressure: a push of so many values waits for room; urgent when it can't wait much longer.
 

@@ -8,6 +8,7 @@ TagValue is one value of one tag: a JSON array on the buffer, version first, so 
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -146,22 +147,33 @@ def encode_value(value: TagValue) -> bytes:
     return _encoder.encode(value)
 
 
-def decode_values(raws: Sequence[bytes]) -> "list[TagValue | RejectedError]":
-    """Return the values that a batch holds, in the same order and number.
+@dataclass(frozen=True)
+class Decoded:
+    """What a batch of raw elements holds: the values in their order, and apart what is no TagValue, with its reason."""
 
-    An element that is no TagValue of this version becomes a RejectedError that says why; the others are not touched.
-    """
+    values: list[TagValue]
+    unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.values) + len(self.unreadable)
+
+
+def decode_values(raws: Sequence[bytes]) -> Decoded:
+    """Return what a batch holds; an element that is no TagValue of this version does not touch the others."""
     try:
         # Decoded as one array: a third quicker than one by one.
         values = _values_decoder.decode(b"[" + b",".join(raws) + b"]")
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return [_decode_value(raw) for raw in raws]
+        return _decode_one_by_one(raws)
     # An element such as `[1,...],[1,...]` would decode as two: then find it one by one.
-    return list(values) if len(values) == len(raws) else [_decode_value(raw) for raw in raws]
+    return Decoded(values) if len(values) == len(raws) else _decode_one_by_one(raws)
 
 
-def _decode_value(raw: bytes) -> "TagValue | RejectedError":
-    try:
-        return _value_decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return RejectedError(f"not a TagValue: {error}")
+def _decode_one_by_one(raws: Sequence[bytes]) -> Decoded:
+    decoded = Decoded([])
+    for raw in raws:
+        try:
+            decoded.values.append(_value_decoder.decode(raw))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            decoded.unreadable.append((raw, str(error)))
+    return decoded

@@ -14,7 +14,7 @@ from shared.errors import RejectedError
 from shared.events import Event, EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
-from shared.models import PollingData, TagValue, decode_values
+from shared.models import PollingData, decode_values
 from shared.redis_link import RedisLink
 from shared.settings import BufferSettings
 from shared.snapshot import take_snapshot
@@ -52,8 +52,7 @@ class Report:
         """Take note of a push: the buffer's depth after it and what it discarded."""
         self._depth = depth
         if dropped:
-            lost = [value for value in decode_values(dropped) if isinstance(value, TagValue)]
-            self._overflow.note(lost, len(dropped), self._clock.now().timestamp())
+            self._overflow.note(decode_values(dropped).values, len(dropped), self._clock.now().timestamp())
         self._watch_utilization()
 
     def rejected(self, reason: RejectedError) -> None:

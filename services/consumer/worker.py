@@ -33,6 +33,9 @@ HOLD_AFTER_DRAIN_S = 15.0
 HOLD_AT_START_S = 1.5
 _HOLD_LOOK_S = 0.01
 
+#: Seconds between two requests for room: a writer that has just started did not hear the first.
+ASK_INTERVAL_S = 1.0
+
 #: Times CONSUMER_HOLD_MESSAGES in the DataQueue at which a push no longer waits for anything.
 MAX_HOLD_FACTOR = 10
 
@@ -137,14 +140,14 @@ class Consumer:
         room_for = min(count, cap)  # a message larger than the buffer goes as soon as the buffer is empty
         if self._depth is None:
             self._see_depth(self._buffer.depth())
-        asked = False
+        next_asking = 0.0
         while (self._depth or 0) + room_for > cap and batch.left < MAX_HOLD_FACTOR * hold_messages:
             if stop.is_set():
                 return False
             if self._clock.monotonic() > self._hold_until:
                 break
-            if not asked:
-                asked = True
+            if self._clock.monotonic() >= next_asking:
+                next_asking = self._clock.monotonic() + ASK_INTERVAL_S
                 self._buffer.ask_for_room(room_for, urgent=batch.left >= hold_messages)
             stop.wait(_HOLD_LOOK_S)
             self._see_depth(self._buffer.depth())

@@ -97,20 +97,27 @@ class Breaker:
                 self._go(State.RETRYING, str(error), now)
 
     def probe_due(self, now: float) -> bool:
-        """Tell whether Oracle should be probed now."""
-        return self._state is State.OPEN and now >= self._next_probe
+        """Tell whether Oracle should be probed now: it is away, or seems to be back and no batch came to try."""
+        waiting = self._state is State.OPEN or (self._state is State.HALF_OPEN and not self._trial_runs)
+        return waiting and now >= self._next_probe
 
     def probe_succeeded(self, now: float) -> None:
-        """Oracle answered a probe: one batch may try."""
+        """Oracle answered a probe: one batch may try; if none came until the next probe, that is proof enough."""
         with self._lock:
             if self._state is State.OPEN:
+                self._next_probe = now + self._probe_interval_s
                 self._go(State.HALF_OPEN, "Oracle answers again", now)
+            elif self._state is State.HALF_OPEN and not self._trial_runs:
+                self.cause = None
+                self._go(State.CLOSED, "Oracle answered twice and no batch came meanwhile", now)
 
     def probe_failed(self, error: OracleError, now: float) -> None:
         """Oracle did not answer a probe."""
         with self._lock:
             self.cause = error
             self._schedule_probe(error, now)
+            if self._state is State.HALF_OPEN and not self._trial_runs:
+                self._go(State.OPEN, str(error), now)
 
     def take_changes(self) -> list[Change]:
         """Return the changes since the last call: for events and logs."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import oracledb
@@ -24,8 +23,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 #: UTF-8 bytes that one character takes at most.
 _MAX_CHAR_BYTES = 4
-
-_SQL = Path(__file__).with_name("sql")
 
 
 @dataclass(frozen=True)
@@ -115,9 +112,9 @@ class TableWriter:
         if self._value_is_number:
             place = self.layout.position("tag_value")
             rows = [_with_number(offset, row, place, errors) for offset, row in enumerate(rows)]
-        for place, column in enumerate(self.layout.columns):
+        for column, cells in zip(self.layout.columns, zip(*rows, strict=True), strict=False):
             if column.max_bytes is not None and not column.is_number:
-                errors += _too_long(rows, place, column.name, column.max_bytes)
+                errors += _too_long(cells, column.name, column.max_bytes)
         first_errors = {error.offset: error for error in reversed(errors)}
         return rows, [first_errors[offset] for offset in sorted(first_errors)]
 
@@ -171,14 +168,14 @@ def stored_number(text: str) -> int | float | None:
     return number if abs(number) < _NUMBER_LIMIT else None
 
 
-def _too_long(rows: Sequence[Row], place: int, name: str, max_bytes: int) -> list[RowError]:
-    if not rows or max(map(len, (row[place] for row in rows))) * _MAX_CHAR_BYTES <= max_bytes:
+def _too_long(cells: Sequence[str], name: str, max_bytes: int) -> list[RowError]:
+    # The longest text decides for all: the bytes of every text are counted only when it might not fit.
+    if len(max(cells, key=len)) * _MAX_CHAR_BYTES <= max_bytes:
         return []
     errors = []
-    for offset, row in enumerate(rows):
-        size = len(row[place]) if row[place].isascii() else len(row[place].encode())
+    for offset, text in enumerate(cells):
+        size = len(text) if text.isascii() else len(text.encode())
         if size > max_bytes:
-            errors.append(
-                RowError(offset, "TOO_LONG", f"{name} holds {max_bytes} bytes and the value has {size} (ORA-12899)")
-            )
+            message = f"{name} holds {max_bytes} bytes and the value has {size} (ORA-12899)"
+            errors.append(RowError(offset, "TOO_LONG", message))
     return errors

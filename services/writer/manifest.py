@@ -1,6 +1,7 @@
 """The list of backup files in Redis, for the monitor. The directory is the truth; the list is made from it."""
 
 import csv
+import fcntl
 import json
 import socket
 import threading
@@ -69,34 +70,31 @@ class Manifest:
                 self._unsaid = {**entries, **self._unsaid}
 
     def rebuild(self) -> None:
-        """Make the entries agree with the directory: add files that are missing, drop those that are gone.
+        """Make the entries agree with the directory: files missing in the list, gone from the disk, or left behind.
 
         Raises: RedisUnavailableError.
         """
         known = {name: json.loads(entry) for name, entry in self._link.hash(self._key).items()}
+        files = {path.name: path for path in [*recovered_files(self._directory), *backup_files(self._directory)]}
+        for name, path in files.items():
+            state = RECOVERED if path.parent.name == "recovered" else WAITING
+            # A file in use is told of by who uses it.
+            if known.get(name, {}).get("state") != state and not _is_in_use(path):
+                self._set_from_file(path, state)
         here = str(self._directory.resolve()), socket.gethostname()
-        files = {path.name: path for path in backup_files(self._directory)}
-        done = {path.name: path for path in recovered_files(self._directory)}
-        for name, path in {**done, **files}.items():
-            if name not in known:
-                with suppress(OSError):
-                    size = path.stat()
-                    state = WAITING if name in files else RECOVERED
-                    self.set(
-                        path,
-                        state,
-                        rows=count_rows(path),
-                        size_bytes=size.st_size,
-                        created=created_at(path).timestamp(),
-                    )
         gone = [
             name
             for name, entry in known.items()
-            if (entry.get("directory"), entry.get("host")) == here and name not in files and name not in done
+            if (entry.get("directory"), entry.get("host")) == here and name not in files
         ]
         if gone:
             self._link.command("HDEL", self._key, *gone)
         self.flush()
+
+    def _set_from_file(self, path: Path, state: str) -> None:
+        with suppress(OSError):
+            size_bytes = path.stat().st_size
+            self.set(path, state, rows=count_rows(path), size_bytes=size_bytes, created=created_at(path).timestamp())
 
 
 def backup_files(directory: Path) -> list[Path]:
@@ -118,11 +116,25 @@ def created_at(path: Path) -> datetime:
 
 
 def count_rows(path: Path) -> int:
-    """Return the number of complete rows in a file.
+    """Return the number of complete rows in a file; what follows a line that is no CSV is not counted.
 
     Raises: OSError.
     """
-    return sum(1 for _ in complete_lines(path)) - 1 if path.stat().st_size else 0
+    lines = 0
+    with suppress(csv.Error):
+        for _ in complete_lines(path):
+            lines += 1
+    return max(0, lines - 1)
+
+
+def _is_in_use(path: Path) -> bool:
+    """Tell whether a writer or a recovery holds the file; see `CsvBackup` for the lock."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
 
 
 def complete_lines(path: Path) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ from shared.buffer import UNHEARD_BELL_S, Batch, Pressure, TagBuffer
 from shared.claims import Claims
 from shared.clock import Clock
 from shared.counters import Counter, Window, histogram_field
-from shared.errors import RedisUnavailableError, RejectedError
+from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import TagValue, decode_values
@@ -123,13 +123,13 @@ class Worker:
         claimed_at = self._clock.monotonic()
         self._progress.attempts[self._number] = claimed_at
         try:
-            values = decode_values(batch.raws)
-            delivered = self._delivery.deliver(values, stop)
+            decoded = decode_values(batch.raws)
+            delivered = self._delivery.deliver(decoded, stop)
             if delivered is None:
                 return False
             if delivered.written:
                 self._progress.last_write_at = self._clock.now().timestamp()
-            window = observations(delivered, values, self._clock.monotonic() - claimed_at, self._clock.now())
+            window = observations(delivered, decoded.values, self._clock.monotonic() - claimed_at, self._clock.now())
             return settle(self._buffer, self._claims, self._link, batch, delivered.counts, window, stop)
         finally:
             self._progress.attempts.pop(self._number, None)
@@ -160,8 +160,12 @@ class Relief:
 
     def run(self, stop: StopFlag) -> None:
         """Wait for pressure and relieve it, until stopped."""
+        begun = False
         while not stop.is_set():
             try:
+                if not begun:
+                    self._buffer.forget_pressure()
+                    begun = True
                 pressure = self._buffer.wait_for_pressure(WAIT_S)
                 if pressure is not None:
                     self.relieve(pressure, stop)
@@ -217,9 +221,7 @@ def settle(
         return settled
 
 
-def observations(
-    delivered: Delivered, values: list[TagValue | RejectedError], took_s: float, now: datetime
-) -> dict[str, int]:
+def observations(delivered: Delivered, values: list[TagValue], took_s: float, now: datetime) -> dict[str, int]:
     """Return what the window learns of a batch: how long it took, and how old its values were when they were there.
 
     A naive timestamp is taken for UTC: the age of values of a source that stamps local time is off by its offset.

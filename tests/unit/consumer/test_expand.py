@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.consumer.expand import expand, stored_text
 from shared.errors import RejectedError
-from shared.models import PollingData, decode_polling_data, decode_values, encode_value
+from shared.models import Decoded, PollingData, decode_polling_data, decode_values, encode_value
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
@@ -50,14 +50,18 @@ def test_what_is_expanded_survives_the_buffer(readings: dict[str, object], momen
         raws = [encode_value(value) for value in values]
     except UnicodeEncodeError:
         return  # a lone surrogate: decode_polling_data refuses it before it comes here
-    assert decode_values(raws) == values
+    assert decode_values(raws) == Decoded(values)
 
 
 def test_decode_values_finds_the_one_element_that_is_none() -> None:
-    good = [encode_value(value) for value in expand(polling_data(tag_values={"a": 1, "b": 2})).values]
-    decoded = decode_values([good[0], b"[2]", b"", b"\xff", good[0] + b"," + good[1], good[1]])
-    kinds = [type(item).__name__ for item in decoded]
-    assert kinds == ["TagValue", *["RejectedError"] * 4, "TagValue"]
+    values = expand(polling_data(tag_values={"a": 1, "b": 2})).values
+    good = [encode_value(value) for value in values]
+    bad = [b"[2]", b"", b"\xff", good[0] + b"," + good[1]]
+    decoded = decode_values([good[0], *bad, good[1]])
+    assert decoded.values == values
+    assert [raw for raw, _ in decoded.unreadable] == bad
+    assert all(reason for _, reason in decoded.unreadable)
+    assert len(decoded) == 6
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,17 @@ def test_used_up_retries_open_it_and_one_successful_trial_closes_it() -> None:
     assert (breaker.state, breaker.permit()) == (State.CLOSED, Permit.TRY)
 
 
+def test_without_traffic_a_second_probe_closes_it_and_a_failed_one_opens_it_again() -> None:
+    breaker = open_breaker()
+    breaker.probe_succeeded(5.0)
+    assert (breaker.probe_due(9.9), breaker.probe_due(10.0)) == (False, True)
+    breaker.probe_failed(LOST, 10.0)
+    assert breaker.state is State.OPEN
+    breaker.probe_succeeded(15.0)
+    breaker.probe_succeeded(20.0)
+    assert (breaker.state, breaker.cause) == (State.CLOSED, None)
+
+
 def test_a_failed_trial_opens_it_again_and_the_next_probe_is_an_interval_away() -> None:
     breaker = open_breaker()
     breaker.probe_succeeded(5.0)

@@ -9,11 +9,9 @@ from services.writer.conflicts import ConflictCheck
 from services.writer.csv_backup import BackupFailedError, CsvBackup
 from services.writer.delivery import Delivery
 from services.writer.oracle_errors import OracleError, RowError
-from services.writer.oracle_sink import OracleSink
 from services.writer.report import Report
-from shared.errors import RejectedError
 from shared.lifecycle import StopFlag
-from shared.models import TagValue
+from shared.models import Decoded, TagValue
 from tests.fakes import FakeClock, ScriptedSink, tag_values
 
 LOST = OracleError("DPY-4011", "DPY-4011: the database closed the connection")
@@ -67,7 +65,7 @@ class Bench:
         self.rejects = FakeFile()
         self.stop = HurriedFlag()
         self.delivery = Delivery(
-            cast("OracleSink", self.sink),
+            self.sink,
             self.breaker,
             cast("CsvBackup", self.backup),
             cast("CsvBackup", self.rejects),
@@ -77,8 +75,8 @@ class Bench:
             [1.0, 2.0, 4.0],
         )
 
-    def deliver(self, values: Sequence[TagValue | RejectedError]) -> dict[str, int]:
-        delivered = self.delivery.deliver(values, self.stop)
+    def deliver(self, values: list[TagValue], unreadable: Sequence[bytes] = ()) -> dict[str, int]:
+        delivered = self.delivery.deliver(Decoded(values, [(raw, "why") for raw in unreadable]), self.stop)
         assert delivered is not None
         return {str(name): count for name, count in delivered.counts.items() if count}
 
@@ -192,10 +190,11 @@ def test_an_outage_in_the_middle_of_halving_keeps_what_is_left() -> None:
 
 def test_an_element_that_is_no_value_is_rejected_and_the_rest_is_written() -> None:
     bench = Bench()
-    assert bench.deliver([*tag_values(2), RejectedError("not a TagValue")]) == {
+    assert bench.deliver(tag_values(2), [b"[7]"]) == {
         "written": 2, "rejected": 1, "batches_written": 1,
     }  # fmt: skip
-    assert bench.rejects.rows[0][-2] == "NOT_A_VALUE"
+    assert bench.rejects.rows[0][4] == "[7]"
+    assert bench.rejects.rows[0][-2:] == ("NOT_A_VALUE", "not a TagValue: why")
 
 
 @pytest.mark.req("EC-5")
@@ -209,13 +208,13 @@ def test_a_backup_that_cant_be_written_is_tried_until_it_can() -> None:
 def test_a_stop_while_nothing_can_be_written_settles_nothing() -> None:
     bench = Bench(LOST, LOST, LOST, LOST, backup_failures=1)
     bench.stop.set()
-    assert bench.delivery.deliver(tag_values(5), bench.stop) is None
+    assert bench.delivery.deliver(Decoded(tag_values(5)), bench.stop) is None
     assert bench.backup.rows == []
 
 
 def test_an_outcome_that_does_not_cover_the_batch_is_never_settled() -> None:
     bench = Bench()
-    delivered = bench.delivery.deliver(tag_values(3), bench.stop)
+    delivered = bench.delivery.deliver(Decoded(tag_values(3)), bench.stop)
     assert delivered is not None
     delivered.written = 2
     with pytest.raises(RuntimeError, match="3 values in the batch"):
