@@ -4,9 +4,9 @@ No other module imports `redis`. The client never repeats a command by itself: r
 RPUSH repeated after a lost reply doubles what it pushed. The scripts are safe to repeat, so the callers repeat those.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
@@ -37,12 +37,13 @@ _log = get_logger()
 Argument = str | bytes | int | float
 
 
-@dataclass(frozen=True)
 class _Script:
-    """A loaded script, and whether Redis refuses it at its memory limit."""
+    """A script of `lua/`, and whether Redis refuses it at its memory limit."""
 
-    call: Callable[..., Any]
-    is_refused_when_full: bool
+    def __init__(self, name: str) -> None:
+        self.text = (_SCRIPTS / f"{name}.lua").read_text("utf-8")
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self.is_refused_when_full = "allow-oom" not in self.text.splitlines()[0]
 
 
 class RedisLink:
@@ -58,6 +59,7 @@ class RedisLink:
             client_name=client_name,
         )
         self._scripts: dict[str, _Script] = {}
+        self._local = threading.local()
         self._state = threading.Lock()
         self._away_since: float | None = None
         self._full_since: float | None = None
@@ -75,19 +77,34 @@ class RedisLink:
 
         Raises: RedisUnavailableError: it may have run; RedisFullError: it did not. Both: repeat the same call.
         """
-        known = self._scripts.get(script) or self._load(script)
-        answer = self._guard(lambda: known.call(keys=keys, args=list(args)))
+        known = self._scripts.get(script) or self._scripts.setdefault(script, _Script(script))
+        arguments = [len(keys), *keys, *args]
+        try:
+            answer = self._guard(lambda: self._exchange("EVALSHA", known.sha, *arguments))
+        except redis.exceptions.NoScriptError:
+            answer = self._guard(lambda: self._exchange("EVAL", known.text, *arguments))
         if known.is_refused_when_full and self._full_since is not None:
             self._say_writable()
         return answer
 
-    def _load(self, script: str) -> "_Script":
-        text = (_SCRIPTS / f"{script}.lua").read_text("utf-8")
-        known = _Script(
-            self._client.register_script(text), is_refused_when_full="allow-oom" not in text.splitlines()[0]
-        )
-        self._scripts[script] = known
-        return known
+    def _exchange(self, *arguments: Argument) -> Any:
+        """Send one command and read its answer on this thread's own connection.
+
+        The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
+        three commands.
+        """
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._client.connection_pool.get_connection()
+        try:
+            connection.send_command(*arguments)
+            return connection.read_response()
+        except redis.exceptions.ResponseError:
+            raise
+        except BaseException:
+            # An answer that was not read must not be taken for the next command's.
+            connection.disconnect()
+            raise
 
     def command(self, *args: Argument) -> Any:
         """Run one Redis command and return its answer.
@@ -122,7 +139,7 @@ class RedisLink:
 
         Earlier keys go first. Returns None after `wait_s` (at most MAX_BLOCK_S).
         """
-        answer = self.command("BLPOP", *keys, max(0.001, min(wait_s, MAX_BLOCK_S)))
+        answer = self._guard(lambda: self._exchange("BLPOP", *keys, max(0.001, min(wait_s, MAX_BLOCK_S))))
         return (answer[0].decode(), answer[1]) if answer else None
 
     def blocking_peek(self, key: str, wait_s: float) -> bool:
@@ -163,8 +180,8 @@ class RedisLink:
         return False
 
     def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
+        """Close all connections, of all threads."""
+        self._client.connection_pool.disconnect()
 
     def _say_away(self, cause: RedisUnavailableError) -> None:
         with self._state:
@@ -205,6 +222,8 @@ class RedisLink:
             raise RedisUnavailableError(f"REDIS_URL: user or password refused ({error})") from error
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
             raise RedisUnavailableError(str(error) or type(error).__name__) from error
+        except redis.exceptions.NoScriptError:
+            raise
         except redis.exceptions.ResponseError as error:
             raise _translate(error) from error
         if self._away_since is not None:
