@@ -137,11 +137,9 @@ def compose(settings: WriterSettings) -> WriterService:
     conflicts = ConflictCheck(sink, events, clock)
     delivery = Delivery(sink, breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
     progress = Progress()
-    workers = [
-        Worker(number, link, buffer, claims, delivery, breaker, progress, settings, clock)
-        for number in range(settings.writer_concurrency)
-    ]
-    relief = Relief(link, buffer, claims, delivery, breaker, progress, settings, clock)
+    loop = (link, buffer, claims, delivery, breaker, progress, settings, clock)
+    workers = [Worker(*loop, number) for number in range(settings.writer_concurrency)]
+    relief = Relief(*loop)
     diary = RecoveryDiary(link, keys, events, manifest, clock)
     # No retries: it rests and comes back, and looks first whether there is time.
     recovery = Recovery(sink, rejects, conflicts, diary, clock, retry_delays_s=[])

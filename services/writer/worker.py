@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from services.writer.breaker import Breaker, State
@@ -10,7 +11,7 @@ from services.writer.settings import WriterSettings
 from shared.buffer import UNHEARD_BELL_S, Batch, Pressure, TagBuffer
 from shared.claims import Claims
 from shared.clock import Clock
-from shared.counters import Counter, Window, histogram_field
+from shared.counters import Window, histogram_field
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -43,32 +44,47 @@ class Progress:
         return now - min(list(self.attempts.values()), default=now)
 
 
-class Worker:
+@dataclass
+class Loop:
+    """What both loops work with."""
+
+    link: RedisLink
+    buffer: TagBuffer
+    claims: Claims
+    delivery: Delivery
+    breaker: Breaker
+    progress: Progress
+    settings: WriterSettings
+    clock: Clock
+
+    def settle(self, batch: Batch, delivered: Delivered, window: Mapping[str, int], stop: StopFlag) -> bool:
+        """Settle a batch, however long Redis is away; return whether it was this call that settled it.
+
+        Raises: RedisUnavailableError: stopped before that; the values are written again by who takes the batch over,
+            and the table's key tells that they were.
+        """
+        while True:
+            try:
+                settled = self.buffer.settle(batch, delivered.counts, window)
+            except RedisUnavailableError as error:
+                if not self.link.wait_until_there(stop, error):
+                    raise
+                continue
+            self.claims.close(batch.list_key)
+            if not settled:
+                _log.info(
+                    f"A batch of {len(batch.raws)} was settled before, or taken over while this writer stood still"
+                )
+            return settled
+
+
+@dataclass
+class Worker(Loop):
     """Takes batches from the buffer and sees each through; several run at once, each in a thread of its own."""
 
-    def __init__(
-        self,
-        number: int,
-        link: RedisLink,
-        buffer: TagBuffer,
-        claims: Claims,
-        delivery: Delivery,
-        breaker: Breaker,
-        progress: Progress,
-        settings: WriterSettings,
-        clock: Clock,
-    ) -> None:
-        self._number = number
-        self._link = link
-        self._buffer = buffer
-        self._claims = claims
-        self._delivery = delivery
-        self._breaker = breaker
-        self._progress = progress
-        self._settings = settings
-        self._clock = clock
-        self._left = 0
-        self._last_claim = clock.monotonic()
+    number: int
+    _left: int = field(default=0, init=False)
+    _last_claim: float = field(default=0.0, init=False)
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever Oracle and Redis do; then drain."""
@@ -76,7 +92,7 @@ class Worker:
             try:
                 self.run_once(WAIT_S, stop)
             except RedisUnavailableError as error:
-                self._link.wait_until_there(stop, error)
+                self.link.wait_until_there(stop, error)
         self.drain(stop)
 
     def run_once(self, wait_s: float, stop: StopFlag) -> bool:
@@ -86,8 +102,8 @@ class Worker:
         """
         if not self._should_claim(wait_s):
             return False
-        self._last_claim = self._clock.monotonic()
-        batch = self._buffer.claim(self._claims, self._settings.buffer_batch_size_max)
+        self._last_claim = self.clock.monotonic()
+        batch = self.buffer.claim(self.claims, self.settings.buffer_batch_size_max)
         if batch is None:
             self._left = 0
             return False
@@ -97,12 +113,12 @@ class Worker:
 
     def drain(self, stop: StopFlag) -> None:
         """Write what the buffer holds, for DRAIN_S at most and only while Oracle takes it."""
-        deadline = self._clock.monotonic() + DRAIN_S
+        deadline = self.clock.monotonic() + DRAIN_S
         self._left = 1
         rows = 0
         try:
-            while self._clock.monotonic() < deadline and self._breaker.state is State.CLOSED:
-                batch = self._buffer.claim(self._claims, self._settings.buffer_batch_size_max)
+            while self.clock.monotonic() < deadline and self.breaker.state is State.CLOSED:
+                batch = self.buffer.claim(self.claims, self.settings.buffer_batch_size_max)
                 if batch is None:
                     break
                 if self._see_through(batch, stop):
@@ -113,50 +129,30 @@ class Worker:
             _log.info(f"Final batch written: {rows} rows")
 
     def _should_claim(self, wait_s: float) -> bool:
-        if self._left >= self._settings.buffer_batch_threshold or self._claims.has_adopted:
+        if self._left >= self.settings.buffer_batch_threshold or self.claims.has_adopted:
             return True
-        if self._buffer.wait(wait_s, self._settings.buffer_write_interval_sec):
+        if self.buffer.wait(wait_s, self.settings.buffer_write_interval_sec):
             return True
-        return self._clock.monotonic() - self._last_claim > UNHEARD_BELL_S
+        return self.clock.monotonic() - self._last_claim > UNHEARD_BELL_S
 
     def _see_through(self, batch: Batch, stop: StopFlag) -> bool:
-        claimed_at = self._clock.monotonic()
-        self._progress.attempts[self._number] = claimed_at
+        claimed_at = self.clock.monotonic()
+        self.progress.attempts[self.number] = claimed_at
         try:
             decoded = decode_values(batch.raws)
-            delivered = self._delivery.deliver(decoded, stop)
+            delivered = self.delivery.deliver(decoded, stop)
             if delivered is None:
                 return False
             if delivered.written:
-                self._progress.last_write_at = self._clock.now().timestamp()
-            window = observations(delivered, decoded.values, self._clock.monotonic() - claimed_at, self._clock.now())
-            return settle(self._buffer, self._claims, self._link, batch, delivered.counts, window, stop)
+                self.progress.last_write_at = self.clock.now().timestamp()
+            window = observations(delivered, decoded.values, self.clock.monotonic() - claimed_at, self.clock.now())
+            return self.settle(batch, delivered, window, stop)
         finally:
-            self._progress.attempts.pop(self._number, None)
+            self.progress.attempts.pop(self.number, None)
 
 
-class Relief:
+class Relief(Loop):
     """Saves the oldest values to the backup before they would overflow because of Oracle."""
-
-    def __init__(
-        self,
-        link: RedisLink,
-        buffer: TagBuffer,
-        claims: Claims,
-        delivery: Delivery,
-        breaker: Breaker,
-        progress: Progress,
-        settings: WriterSettings,
-        clock: Clock,
-    ) -> None:
-        self._link = link
-        self._buffer = buffer
-        self._claims = claims
-        self._delivery = delivery
-        self._breaker = breaker
-        self._progress = progress
-        self._settings = settings
-        self._clock = clock
 
     def run(self, stop: StopFlag) -> None:
         """Wait for pressure and relieve it, until stopped."""
@@ -164,61 +160,34 @@ class Relief:
         while not stop.is_set():
             try:
                 if not begun:
-                    self._buffer.forget_pressure()
+                    self.buffer.forget_pressure()
                     begun = True
-                pressure = self._buffer.wait_for_pressure(WAIT_S)
+                pressure = self.buffer.wait_for_pressure(WAIT_S)
                 if pressure is not None:
                     self.relieve(pressure, stop)
             except RedisUnavailableError as error:
-                self._link.wait_until_there(stop, error)
+                self.link.wait_until_there(stop, error)
 
     def relieve(self, pressure: Pressure, stop: StopFlag) -> None:
         """See to it that the buffer falls: by the workers, or by the backup where they are not enough.
 
         Raises: RedisUnavailableError.
         """
-        while not stop.is_set() and self._buffer.depth() > pressure.target:
+        while not stop.is_set() and self.buffer.depth() > pressure.target:
             if not (pressure.urgent or self._oracle_is_the_cause()):
                 stop.wait(_PRESSURE_LOOK_S)
                 continue
-            batch = self._buffer.claim(self._claims, self._settings.buffer_batch_size_max)
+            batch = self.buffer.claim(self.claims, self.settings.buffer_batch_size_max)
             if batch is None:
                 return
-            delivered = self._delivery.back_up(decode_values(batch.raws), stop)
+            delivered = self.delivery.back_up(decode_values(batch.raws), stop)
             if delivered is None:
                 return
-            settle(self._buffer, self._claims, self._link, batch, delivered.counts, {}, stop)
+            self.settle(batch, delivered, {}, stop)
 
     def _oracle_is_the_cause(self) -> bool:
-        stuck = self._progress.oldest_attempt_s(self._clock.monotonic()) > SLOW_ATTEMPT_S
-        return stuck or self._breaker.state is not State.CLOSED
-
-
-def settle(
-    buffer: TagBuffer,
-    claims: Claims,
-    link: RedisLink,
-    batch: Batch,
-    counts: Mapping[Counter, int],
-    window: dict[str, int],
-    stop: StopFlag,
-) -> bool:
-    """Settle a batch, however long Redis is away; return whether it was this call that settled it.
-
-    Raises: RedisUnavailableError: stopped before that; the values are written again by who takes the batch over, and
-        the table's key tells that they were.
-    """
-    while True:
-        try:
-            settled = buffer.settle(batch, counts, window)
-        except RedisUnavailableError as error:
-            if not link.wait_until_there(stop, error):
-                raise
-            continue
-        claims.close(batch.list_key)
-        if not settled:
-            _log.info(f"A batch of {len(batch.raws)} was settled before, or taken over while this writer stood still")
-        return settled
+        stuck = self.progress.oldest_attempt_s(self.clock.monotonic()) > SLOW_ATTEMPT_S
+        return stuck or self.breaker.state is not State.CLOSED
 
 
 def observations(delivered: Delivered, values: list[TagValue], took_s: float, now: datetime) -> dict[str, int]:

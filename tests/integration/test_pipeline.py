@@ -1,11 +1,12 @@
 """The straight way: readings become rows, each once, whatever their kind."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
-from shared.counters import Counter
+from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, WINDOW_BUCKET_S, Counter
 from shared.models import PollingData
 from tests.oracle_target import OracleTarget
 from tests.pipeline import START, Pipeline, poll
@@ -217,3 +218,32 @@ def test_overflow_discards_the_oldest_counts_exactly_and_leaves_a_record(pipelin
         ),
         what="the episode's end",
     )
+
+
+@pytest.mark.req("SC-002", "FR-015")
+def test_what_was_collected_is_in_the_table_within_two_seconds(pipeline: Pipeline) -> None:
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer", BUFFER_WRITE_INTERVAL_SEC="0.5")
+    for _ in range(3):
+        collected = datetime.now(UTC)
+        pipeline.queue.put(replace_time(poll(0, 3491), collected))
+        # The query that the index on the timestamp serves
+        stored = collected.replace(tzinfo=None)
+        condition = f"timestamp = TO_TIMESTAMP('{stored}', 'YYYY-MM-DD HH24:MI:SS.FF6')"
+        wait_until(lambda where=condition: visible(pipeline, where) == 3491, what="the poll in the table")  # type: ignore[misc]
+        assert datetime.now(UTC) - collected < timedelta(seconds=2)
+    snapshot = pipeline.snapshot()
+    window = pipeline.link.hash(pipeline.keys.window(int(snapshot.taken_at // WINDOW_BUCKET_S)))
+    late = [field for field in window if field.startswith("lag:") and field.partition(":")[2] in LATE]
+    assert late == []
+
+
+LATE = {str(bound) for bound in HISTOGRAM_BOUNDS_MS if bound > 2000} | {HISTOGRAM_ABOVE}
+
+
+def replace_time(data: PollingData, moment: datetime) -> PollingData:
+    return structs.replace(data, timestamp=moment)
+
+
+def visible(pipeline: Pipeline, where: str) -> int:
+    return int(str(pipeline.oracle.query(f"SELECT COUNT(*) FROM {pipeline.table} WHERE {where}")[0][0]))

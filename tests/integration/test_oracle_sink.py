@@ -1,0 +1,209 @@
+"""What the driver does in each failure, case by case, and what the sink makes of it; afterwards it must work again."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import pytest
+
+from sandbox.oracle.control import OracleControl
+from services.writer.oracle_errors import OracleError, Verdict
+from services.writer.oracle_sink import OracleSink
+from services.writer.settings import WriterSettings
+from shared.models import TagValue
+from tests.fakes import tag_values
+from tests.oracle_target import OracleTarget
+from tests.waiting import wait_until
+
+Fault = Callable[[OracleControl], None]
+
+
+def settings(oracle: OracleTarget, table: str, **changes: object) -> WriterSettings:
+    quick = {
+        "oracle_dsn": oracle.dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
+        "oracle_table": table, "oracle_pool_timeout": 1, "oracle_connect_timeout": 0.5, "oracle_call_timeout": 0.7,
+    }  # fmt: skip
+    return WriterSettings.model_validate({**quick, **changes})
+
+
+@pytest.fixture
+def sink(oracle: OracleTarget, table: str) -> Iterator[OracleSink]:
+    """A sink whose pool holds no connection yet."""
+    sink = OracleSink(settings(oracle, table))
+    yield sink
+    if oracle.stand_in is not None:
+        oracle.control.reset()
+    sink.close()
+
+
+def failure(sink: OracleSink, values: list[TagValue]) -> OracleError:
+    with pytest.raises(OracleError) as caught:
+        sink.write(values)
+    return caught.value
+
+
+def works_again(sink: OracleSink) -> None:
+    """A write that must succeed soon: what is left of the fault may cost tries, never time without end."""
+
+    def written() -> bool:
+        try:
+            outcome = sink.write(tag_values(5, text="again"))
+        except OracleError:
+            return False
+        return outcome.written + len(outcome.duplicates) == 5
+
+    wait_until(written, 15, "the sink to work again")
+
+
+CONNECTING: dict[str, tuple[Fault, Verdict, str]] = {
+    "TCP refused": (lambda c: c.stop_listening(), Verdict.TRANSIENT, "DPY-6005"),
+    "accepted, then reset": (lambda c: c.refuse_connections(), Verdict.TRANSIENT, "DPY-6005"),
+    "SYN unanswered": (lambda c: c.ignore_connections(), Verdict.TRANSIENT, "DPY-"),
+    "unknown service": (lambda c: c.refuse_connections(12514), Verdict.TRANSIENT, "DPY-6005"),
+    "no handler, 12516": (lambda c: c.refuse_connections(12516), Verdict.TRANSIENT, "DPY-6005"),
+    "no handler, 12520": (lambda c: c.refuse_connections(12520), Verdict.TRANSIENT, "DPY-6005"),
+    "blocked, 12528": (lambda c: c.refuse_connections(12528), Verdict.TRANSIENT, "DPY-6005"),
+    "no session left": (lambda c: c.limit_sessions(0), Verdict.TRANSIENT, "ORA-00018"),
+    "logon 12516": (lambda c: c.fail_logons(12516), Verdict.TRANSIENT, "ORA-12516"),
+    "starting up": (lambda c: c.fail_logons(1033), Verdict.CONNECTION_LOST, "ORA-01033"),
+    "not started": (lambda c: c.fail_logons(1034), Verdict.CONNECTION_LOST, "ORA-01034"),
+    "wrong password": (lambda c: c.fail_logons(1017), Verdict.CONFIGURATION, "ORA-01017"),
+    "expired password": (lambda c: c.fail_logons(28001), Verdict.CONFIGURATION, "ORA-28001"),
+    "locked account": (lambda c: c.lock_account(), Verdict.CONFIGURATION, "ORA-28000"),
+}
+
+
+@pytest.mark.req("EC-2", "EC-8")
+@pytest.mark.parametrize("case", CONNECTING)
+def test_a_failure_to_connect(sink: OracleSink, faults: OracleControl, case: str) -> None:
+    fault, verdict, code = CONNECTING[case]
+    fault(faults)
+    error = failure(sink, tag_values(5))
+    assert (error.verdict, error.code.startswith(code)) == (verdict, True), f"{error.code}: {error}"
+    assert "\n" not in str(error)
+    faults.reset()
+    works_again(sink)
+
+
+LOST = Verdict.CONNECTION_LOST
+ANSWERS = {
+    3113: LOST, 3114: LOST, 28: LOST, 600: LOST, 1012: LOST, 1089: LOST, 12537: LOST, 12570: LOST, 12571: LOST,
+    1033: LOST,    1653: Verdict.SPACE, 1536: Verdict.SPACE, 4031: Verdict.TRANSIENT, 12516: Verdict.TRANSIENT, 60: Verdict.TRANSIENT,
+    54: Verdict.TRANSIENT, 942: Verdict.CONFIGURATION, 1031: Verdict.CONFIGURATION, 77777: Verdict.UNKNOWN,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ANSWERS)
+def test_an_error_in_answer_to_an_insert(sink: OracleSink, faults: OracleControl, table: str, number: int) -> None:
+    sink.probe()
+    faults.fail_next(1, ora_code=number, table=table)
+    error = failure(sink, tag_values(5))
+    assert error.verdict is ANSWERS[number], f"{error.code}: {error}"
+    outcome = sink.write(tag_values(5))
+    assert outcome.written == 5, "nothing of the failed batch was left in a transaction"
+
+
+CUTS: dict[str, tuple[Fault, int]] = {
+    "cut before executing": (lambda c: c.cut_before_execute(1), 0),
+    "cut before executing, in order": (lambda c: c.cut_before_execute(1, how="fin"), 0),
+    "cut in the middle of the call": (lambda c: c.cut_mid_call(1), 0),
+    "answer lost after the commit": (lambda c: c.lose_reply_after_commit(1), 5),
+    "answer lost after the commit, in order": (lambda c: c.lose_reply_after_commit(1, how="fin"), 5),
+}
+
+
+@pytest.mark.req("EC-3")
+@pytest.mark.parametrize("case", CUTS)
+def test_a_connection_cut_looks_the_same_whatever_was_stored(
+    sink: OracleSink, faults: OracleControl, oracle: OracleTarget, table: str, case: str
+) -> None:
+    fault, stored = CUTS[case]
+    sink.probe()
+    fault(faults)
+    error = failure(sink, tag_values(5))
+    assert (error.code, error.verdict) == ("DPY-4011", Verdict.CONNECTION_LOST)
+    wait_until(lambda: oracle.count(table) == stored, 5, f"{stored} rows")
+    outcome = sink.write(tag_values(5))
+    assert (outcome.written, len(outcome.duplicates)) == (5 - stored, stored)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_that_is_not_answered_ends_by_its_timeout(
+    sink: OracleSink, faults: OracleControl, oracle: OracleTarget, table: str, when: str
+) -> None:
+    sink.probe()
+    faults.hang_calls(when)  # type: ignore[arg-type]
+    began = time.monotonic()
+    error = failure(sink, tag_values(5))
+    assert error.verdict in (Verdict.TRANSIENT, Verdict.CONNECTION_LOST)
+    assert time.monotonic() - began < 5
+    faults.reset()
+    works_again(sink)
+    outcome = sink.write(tag_values(5))
+    assert outcome.written + len(outcome.duplicates) == 5
+    assert oracle.count(table) == 5
+
+
+def test_idle_connections_that_died_are_replaced_without_a_word(sink: OracleSink, faults: OracleControl) -> None:
+    assert sink.write(tag_values(5)).written == 5
+    faults.cut_sessions("rst")
+    wait_until(lambda: faults.status().sessions == 0, 5, "no session")
+    assert len(sink.write(tag_values(5)).duplicates) == 5
+
+
+@pytest.mark.req("EC-2", "FR-007")
+def test_a_pool_that_is_in_use_is_waited_for_and_not_replaced(oracle: OracleTarget, table: str) -> None:
+    sink = OracleSink(settings(oracle, table, oracle_pool_min=1, oracle_pool_max=1))
+    with sink.connection():
+        error: list[OracleError] = []
+        thread = threading.Thread(target=lambda: error.append(failure(sink, tag_values(1))))
+        thread.start()
+        thread.join(10)
+    assert error[0].code == "DPY-4005"
+    assert sink.write(tag_values(1)).written == 1
+    assert sink.connections == (1, 0)
+    sink.close()
+
+
+def test_a_listener_that_hangs_spoils_the_pool_and_leaves_no_thread_behind(
+    sink: OracleSink, faults: OracleControl
+) -> None:
+    sink.probe()
+    before = threading.active_count()
+    faults.hang_new_connections()
+    faults.cut_sessions()
+    for _ in range(5):
+        assert failure(sink, tag_values(5)).verdict in (Verdict.TRANSIENT, Verdict.CONNECTION_LOST)
+    faults.reset()
+    works_again(sink)
+    wait_until(lambda: threading.active_count() <= before + 1, 10, "the stuck threads to end")
+
+
+def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarget) -> None:
+    changes = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER"),)
+    with oracle.table(changes=changes) as table:
+        sink = OracleSink(settings(oracle, table))
+        texts = ["1", "nan", "2.5", "1e999", "on", "9" * 60, "3"]
+        values = [TagValue(datetime(2026, 1, 1), "P", f"D{n}", text, "GOOD") for n, text in enumerate(texts)]
+        outcome = sink.write(values)
+        stored = {name: value for (name, _), (value, _) in oracle.rows(table).items()}
+        sink.close()
+    assert [error.offset for error in outcome.rejected] == [1, 3, 4]
+    assert stored == {"P.D0": 1, "P.D2": 2.5, "P.D5": 10**60, "P.D6": 3}
+
+
+def test_rows_before_a_bad_one_are_not_left_for_the_next_commit(oracle: OracleTarget, table: str) -> None:
+    sink = OracleSink(settings(oracle, table))
+    values = tag_values(10)
+    long = TagValue(values[0].timestamp, "P", "D", "온" * 100, "GOOD")
+    outcome = sink.write([*values[:5], long, *values[5:]])
+    assert (outcome.written, [error.code for error in outcome.rejected]) == (10, ["TOO_LONG"])
+    assert oracle.count(table) == 10
+    sink.close()
+
+
+def test_look_up_returns_what_the_table_holds_in_the_same_order(sink: OracleSink) -> None:
+    values = tag_values(3)
+    sink.write(values[:2])
+    assert sink.lookup(values[::-1]) == [None, ("1.5", "GOOD"), ("1.5", "GOOD")]
