@@ -89,7 +89,8 @@ def test_a_failure_to_connect(sink: OracleSink, faults: OracleControl, case: str
 LOST = Verdict.CONNECTION_LOST
 ANSWERS = {
     3113: LOST, 3114: LOST, 28: LOST, 600: LOST, 1012: LOST, 1089: LOST, 12537: LOST, 12570: LOST, 12571: LOST,
-    1033: LOST,    1653: Verdict.SPACE, 1536: Verdict.SPACE, 4031: Verdict.TRANSIENT, 12516: Verdict.TRANSIENT, 60: Verdict.TRANSIENT,
+    1033: LOST, 1653: Verdict.SPACE, 1536: Verdict.SPACE, 4031: Verdict.TRANSIENT, 12516: Verdict.TRANSIENT,
+    60: Verdict.TRANSIENT,
     54: Verdict.TRANSIENT, 942: Verdict.CONFIGURATION, 1031: Verdict.CONFIGURATION, 77777: Verdict.UNKNOWN,
 }  # fmt: skip
 
