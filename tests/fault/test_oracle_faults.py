@@ -154,6 +154,23 @@ def test_bad_rows_among_500(pipeline: Pipeline, oracle: OracleTarget, bad: int) 
     assert {row["error_code"] for row in rejected} <= {"ORA-02290", "TOO_LONG"}
 
 
+@pytest.mark.req("EC-4", "EC-6")
+def test_row_3_of_500_is_too_long_for_oracle_alone(pipeline: Pipeline, oracle: OracleTarget) -> None:
+    # Given: a column that counts letters: only Oracle knows that eleven are too many
+    with oracle.table(changes=(("tag_value VARCHAR2(255)", "tag_value VARCHAR2(10 CHAR)"),)) as table:
+        pipeline.start_and_wait("consumer")
+        pipeline.start_and_wait("writer", ORACLE_TABLE=table)
+        readings = {f"D{n}": "elevenchars" if n == 3 else "온" * 10 for n in range(500)}
+        pipeline.queue.put(
+            PollingData(timestamp=START, group_id=1, group_name="g", plc_code="P", tag_values=readings), timeout=5
+        )
+        ledger = pipeline.wait_until_idle()
+        assert oracle.count(table) == 499
+    assert (ledger[Counter.WRITTEN], ledger[Counter.REJECTED], ledger[Counter.RETRIES]) == (499, 1, 0)
+    (rejected,) = pipeline.csv_rows("rejected")
+    assert (rejected["tag_address"], rejected["error_code"]) == ("D3", "ORA-12899")
+
+
 def test_a_full_tablespace_rejects_nothing(running: Pipeline, faults: OracleControl) -> None:
     faults.fail_next(1_000_000, ora_code=1653, message="unable to extend table by 128 in tablespace USERS")
     expected = running.put(polls=10, tags=300)
