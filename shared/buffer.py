@@ -7,6 +7,7 @@ script that moves and counts in one step and can be repeated after a lost answer
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
@@ -20,14 +21,20 @@ from shared.settings import BufferSettings
 UNHEARD_BELL_S = 5.0
 
 
+class PushOutcome(Enum):
+    """What came of a push."""
+
+    PUSHED = b"pushed"
+    REPEATED = b"repeated"  #: it had been carried out before: its answer was lost; what it dropped is not known
+    NO_ROOM = b"no room"  #: values would have overflowed, and may not; nothing was done
+    MISMATCH = b"mismatch"  #: the claimed list holds another number of messages: claim it again; nothing was done
+
+
 @dataclass(frozen=True)
 class Push:
-    """What a push did: values in the buffer now, and the raw values that were discarded for it, oldest first.
+    """What came of a push, the values in the buffer now, and the raw values discarded for it, oldest first."""
 
-    `applied` is False when the push had been carried out before (its answer was lost); `dropped` is then unknown.
-    """
-
-    applied: bool
+    outcome: PushOutcome
     depth: int
     dropped: list[bytes]
 
@@ -65,11 +72,13 @@ class TagBuffer:
         values: Sequence[bytes],
         rejected: Sequence[bytes] = (),
         counts: Mapping[Counter, int] | None = None,
-    ) -> Push | None:
+        *,
+        may_overflow: bool = True,
+    ) -> Push:
         """Put what a batch of messages was expanded to on the buffer, and be done with the messages, in one step.
 
         Args: values: encoded TagValues, oldest first. rejected: for the rejected list. counts: further counters.
-        Returns: None when the claimed list holds another number of messages than `messages`: claim it again.
+            may_overflow: whether the oldest values may be discarded where there is no room.
         Raises: RedisUnavailableError, RedisFullError: repeat the same call.
         """
         items = flatten(counts or {})
@@ -80,12 +89,10 @@ class TagBuffer:
             [
                 len(messages.raws), self._settings.buffer_max_size, self._settings.buffer_batch_threshold,
                 self._settings.buffer_alert_depth, MAX_REJECTED_MESSAGES, *self._window_args,
-                len(values), len(rejected), len(items), *values, *rejected, *items,
+                len(values), len(rejected), len(items), int(may_overflow), *values, *rejected, *items,
             ],
         )  # fmt: skip
-        if answer[0] < 0:
-            return None
-        return Push(applied=answer[0] == 1, depth=answer[1], dropped=answer[2:])
+        return Push(PushOutcome(answer[0]), answer[1], answer[2:])
 
     def wait(self, wait_s: float, linger_s: float) -> bool:
         """Wait in Redis until a batch should go: a full one at once, else `linger_s` after the first value.

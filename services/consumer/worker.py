@@ -6,7 +6,7 @@ import json
 from services.consumer.expand import expand
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
-from shared.buffer import TagBuffer
+from shared.buffer import PushOutcome, TagBuffer
 from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.counters import Counter
@@ -62,7 +62,7 @@ class Consumer:
         self._report = report
         self._settings = settings
         self._clock = clock
-        self._depth: int | None = None
+        self._depth = 0
         self._hold_until = clock.monotonic() + HOLD_AT_START_S
         self._next_beat = self._next_sweep = 0.0
 
@@ -110,45 +110,46 @@ class Consumer:
             values += encoded
             unsupported += len(expansion.unsupported)
             self._report.message(data, len(encoded), sum(value.quality == "BAD" for value in expansion.values))
-        if not self._wait_for_room(batch, len(values), stop):
-            return False
-        done = self._buffer.push(
-            batch,
-            values,
-            rejected,
-            {
-                Counter.MESSAGES: len(batch.raws) - len(rejected),
-                Counter.MESSAGES_REJECTED: len(rejected),
-                Counter.UNSUPPORTED: unsupported,
-            },
-        )
+        counts = {
+            Counter.MESSAGES: len(batch.raws) - len(rejected),
+            Counter.MESSAGES_REJECTED: len(rejected),
+            Counter.UNSUPPORTED: unsupported,
+        }
+        while True:
+            done = self._buffer.push(batch, values, rejected, counts, may_overflow=self._may_overflow(batch))
+            if done.outcome is not PushOutcome.NO_ROOM:
+                break
+            self._see_depth(done.depth)
+            if not self._wait_for_room(batch, len(values), stop):
+                return False
         self._claims.close(batch.list_key)
-        if done is not None:
-            self._see_depth(done.depth - len(values) + len(done.dropped))
+        if done.outcome is PushOutcome.PUSHED:
+            self._see_depth(done.depth + len(done.dropped) - len(values))
             self._depth = done.depth
             self._report.pushed(done.depth, done.dropped)
         return True
 
-    def _wait_for_room(self, batch: MessageBatch, count: int, stop: StopFlag) -> bool:
-        """Wait while a push would overflow a buffer that is being drained; False when stopped meanwhile.
+    def _may_overflow(self, batch: MessageBatch) -> bool:
+        """Tell whether the oldest values may be discarded for this batch.
 
-        After a pause of the consumer the DataQueue holds seconds of readings; pushed all at once they would overflow a
-        buffer that the writer drains with ease. While a writer restarts they can wait too. A buffer that nobody has
-        drained for a while overflows, as designed; so does one that takes no more for so long that the DataQueue grows.
+        Not while somebody drains the buffer and the DataQueue is short. After a pause of the consumer the DataQueue
+        holds seconds of readings; pushed all at once they would overflow a buffer that the writer drains with ease. And
+        while a writer restarts they can wait too.
         """
-        cap, hold_messages = self._settings.buffer_max_size, self._settings.consumer_hold_messages
+        is_drained = self._clock.monotonic() < self._hold_until
+        return not is_drained or batch.left >= MAX_HOLD_FACTOR * self._settings.consumer_hold_messages
+
+    def _wait_for_room(self, batch: MessageBatch, count: int, stop: StopFlag) -> bool:
+        """Ask for room and wait until a push of `count` values fits, or may overflow; False when stopped meanwhile."""
+        cap = self._settings.buffer_max_size
         room_for = min(count, cap)  # a message larger than the buffer goes as soon as the buffer is empty
-        if self._depth is None:
-            self._see_depth(self._buffer.depth())
         next_asking = 0.0
-        while (self._depth or 0) + room_for > cap and batch.left < MAX_HOLD_FACTOR * hold_messages:
+        while self._depth + room_for > cap and not self._may_overflow(batch):
             if stop.is_set():
                 return False
-            if self._clock.monotonic() > self._hold_until:
-                break
             if self._clock.monotonic() >= next_asking:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
-                self._buffer.ask_for_room(room_for, urgent=batch.left >= hold_messages)
+                self._buffer.ask_for_room(room_for, urgent=batch.left >= self._settings.consumer_hold_messages)
             stop.wait(_HOLD_LOOK_S)
             self._see_depth(self._buffer.depth())
             self._chores()
@@ -156,7 +157,7 @@ class Consumer:
 
     def _see_depth(self, depth: int) -> None:
         """Take note of the buffer's depth; if it fell since the last look somebody drains it."""
-        if self._depth is not None and depth < self._depth:
+        if depth < self._depth:
             self._hold_until = self._clock.monotonic() + HOLD_AFTER_DRAIN_S
         self._depth = depth
 

@@ -5,29 +5,34 @@
 -- KEYS  claimed list, set of claimed lists, buffer, counters, ready, full, pressure, rejected messages
 -- ARGV  messages in the batch, cap, batch threshold, alert depth, cap of rejected messages,
 --       window prefix, bucket seconds, keep seconds, number of values, number of rejected messages,
---       number of counter items, values..., rejected messages..., counter items (name, count)...
--- Returns {1, depth, dropped value...}; {0, depth} when it was done before; {-1, messages} when the list holds
--- another number of messages than were expanded (the caller claims again).
+--       number of counter items, 1 if values may overflow else 0,
+--       values..., rejected messages..., counter items (name, count)...
+-- Returns {'pushed', depth, dropped value...}; {'repeated', depth} when it was done before; {'no room', depth} when
+-- values would overflow and may not (more values than the cap have room in an empty buffer); {'mismatch', messages}
+-- when the list holds another number of messages than were expanded: the caller claims again.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
 local claimed = redis.call('LLEN', KEYS[1])
 if claimed == 0 then
-  return {0, redis.call('LLEN', KEYS[3])}
+  return {'repeated', redis.call('LLEN', KEYS[3])}
 end
 if claimed ~= tonumber(ARGV[1]) then
-  return {-1, claimed}
+  return {'mismatch', claimed}
 end
 local cap, batch_threshold, alert_depth = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local n_values, n_rejected, n_items = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local first_value, first_rejected = 12, 12 + n_values
+local first_value, first_rejected = 13, 13 + n_values
 local first_item = first_rejected + n_rejected
 
 local before = redis.call('LLEN', KEYS[3])
+if ARGV[12] == '0' and before > math.max(0, cap - n_values) then
+  return {'no room', before}
+end
 for i = first_value, first_rejected - 1, CHUNK do
   redis.call('RPUSH', KEYS[3], unpack(ARGV, i, math.min(i + CHUNK - 1, first_rejected - 1)))
 end
 local depth = before + n_values
 
-local reply = {1, 0}
+local reply = {'pushed', 0}
 local excess = depth - cap
 if excess > 0 then
   for i = 0, excess - 1, CHUNK do

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from sandbox.redis import EmbeddedRedis
-from shared.buffer import Batch, TagBuffer
+from shared.buffer import Batch, PushOutcome, TagBuffer
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
@@ -43,7 +43,7 @@ class Side:
         batch = self.queue.claim(self.messages, 1, 10**6)
         assert batch is not None
         done = self.buffer.push(batch, raws(*texts), [], {Counter.MESSAGES: 1})
-        assert done is not None
+        assert done.outcome is PushOutcome.PUSHED
         self.messages.close(batch.list_key)
         return done.dropped
 
@@ -113,15 +113,36 @@ def test_a_push_larger_than_the_cap_and_than_luas_limits_keeps_the_newest(one: S
     assert one.claim().raws == raws(*numbered(19_901, 20_001))
 
 
+def test_a_push_that_may_not_overflow_does_nothing_where_there_is_no_room(one: Side) -> None:
+    one.push(*numbered(0, 60))
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    refused = one.buffer.push(batch, raws(*numbered(0, 41)), may_overflow=False)
+    assert (refused.outcome, refused.depth, refused.dropped) == (PushOutcome.NO_ROOM, 60, [])
+    assert one.snapshot().claimed_messages == 1
+    one.claim(1)
+    assert one.buffer.push(batch, raws(*numbered(0, 41)), may_overflow=False).outcome is PushOutcome.PUSHED
+
+
+def test_a_message_larger_than_the_buffer_goes_when_the_buffer_is_empty(one: Side) -> None:
+    one.push("1")
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    large = raws(*numbered(0, 150))
+    assert one.buffer.push(batch, large, may_overflow=False).outcome is PushOutcome.NO_ROOM
+    one.claim(1)
+    assert len(one.buffer.push(batch, large, may_overflow=False).dropped) == 50
+
+
 def test_a_push_that_is_repeated_does_nothing(one: Side) -> None:
     one.link.command("RPUSH", one.keys.data_queue, "message")
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
     first = one.buffer.push(batch, raws("1"))
     again = one.buffer.push(batch, raws("1"))
-    assert first is not None
-    assert again is not None
-    assert (first.applied, again.applied, again.depth) == (True, False, 1)
+    assert (first.outcome, again.outcome, again.depth) == (PushOutcome.PUSHED, PushOutcome.REPEATED, 1)
     assert one.snapshot()[Counter.INSERTED] == 1
 
 
@@ -130,7 +151,7 @@ def test_a_push_that_does_not_cover_the_claimed_messages_moves_nothing(one: Side
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
     one.link.command("RPUSH", batch.list_key, "came late")
-    assert one.buffer.push(batch, raws("1")) is None
+    assert one.buffer.push(batch, raws("1")).outcome is PushOutcome.MISMATCH
     assert one.snapshot().in_buffer == 0
     assert one.snapshot().claimed_messages == 2
 
@@ -200,8 +221,7 @@ def test_lost_answers_neither_lose_nor_double(
         with pytest.raises(RedisUnavailableError):
             one.buffer.push(messages, raws(*numbered(0, 50)))
     done = one.buffer.push(messages, raws(*numbered(0, 50)))
-    assert done is not None
-    assert not done.applied
+    assert done.outcome is PushOutcome.REPEATED
     assert one.snapshot()[Counter.INSERTED] == 51
 
     # The claim of values
