@@ -13,10 +13,13 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 UV     := $(VENV)/lock-tools/bin/uv
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 PYTEST := $(PY) -m pytest
+#: Test files that run at once (TEST_WORKERS=0: one after the other). Most tests wait for processes, not for a core.
+TEST_WORKERS ?= 3
+PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench sandbox services shared tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo chaos overflow-drill outage-drill requirements settings bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,13 +64,13 @@ lint: $(READY)  ## format, style, types, and who may import whom
 	$(PY) $(VENV)/bin/lint-imports --no-logo
 
 test: setup  ## all tests but the minutes-long ones
-	$(PYTEST) -m "not slow"
+	$(PYTEST) $(PARALLEL) -m "not slow"
 
 test-unit: setup  ## tests of single modules; seconds
 	$(PYTEST) tests/unit
 
 test-integration: setup  ## tests with a real Redis and the real Oracle driver
-	$(PYTEST) -m "not slow" tests/contract tests/integration
+	$(PYTEST) $(PARALLEL) -m "not slow" tests/contract tests/integration
 
 test-fault: setup  ## crashes, outages, full disks; the slow ones too
 	$(PYTEST) tests/fault
@@ -83,6 +86,39 @@ outage-drill: $(READY)  ## kill Oracle under load, recover, compare the table va
 
 demo: $(READY)  ## run the whole pipeline on this machine; says where the dashboard is; ends with Ctrl+C
 	@$(PY) -m sandbox.run
+
+#: The Compose stack: full by default; STACK=lite with the Oracle stand-in, STACK=staging with an Oracle and a Redis outside.
+COMPOSE = docker compose $(if $(STACK),-f docker-compose.yml -f docker-compose.$(STACK).yml)
+
+up:  ## with Docker: build and start the stack, wait until it is healthy (STACK=lite: no Oracle image needed)
+	$(COMPOSE) up --build --detach --wait
+
+down:  ## with Docker: stop the stack; what is in Redis, Oracle and the backup files stays for the next `make up`
+	$(COMPOSE) --profile "*" down --remove-orphans
+
+logs:  ## with Docker: follow the logs (SERVICE=writer: of one)
+	$(COMPOSE) logs --follow --tail=100 $(SERVICE)
+
+ps:  ## with Docker: what runs, and whether it is healthy
+	$(COMPOSE) ps --all
+
+scale: need-SERVICE need-N  ## with Docker: run N of one service (SERVICE=writer N=3), until the next `make up`
+	$(COMPOSE) up --detach --wait --no-deps --no-recreate --scale $(SERVICE)=$(N) $(SERVICE)
+
+restart: need-SERVICE  ## with Docker: restart one service alone (SERVICE=writer)
+	$(COMPOSE) restart --no-deps $(SERVICE)
+
+check:  ## with Docker: try all that the writer needs of Oracle, Redis and the disk; each fault with its cure
+	@$(COMPOSE) run --rm --no-deps writer check $(CHECK)
+
+recover:  ## with Docker: put backup files into Oracle (RECOVER="--dry-run", RECOVER="rejected_....csv")
+	@$(COMPOSE) run --rm --no-deps writer recover $(RECOVER)
+
+need-%:
+	@test -n "$($*)" || { echo "error: $* is not given, for example: make scale SERVICE=writer N=3" >&2; exit 2; }
+
+test-compose: setup  ## with Docker: build the lite stack, then restart, kill and scale it under load (10 minutes)
+	$(PYTEST) -v tests/compose/lite_stack.py
 
 requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: fail when one is shown by none)
 	@$(PY) tests/requirements_report.py

@@ -5,6 +5,9 @@ from typing import Any
 
 from shared.models import PollingData, TagValue
 
+#: What JSON can hold and a column too.
+_STORABLE = frozenset((float, int, str, bool, type(None)))
+
 
 @dataclass(frozen=True)
 class Expansion:
@@ -21,17 +24,16 @@ def expand(data: PollingData) -> Expansion:
     that is no number, text, bool or null (a list, say) is kept as BAD without a value: it must not cost the other tags
     of the message anything.
     """
-    values: list[TagValue] = []
-    unsupported: list[str] = []
+    unsupported = [address for address, reading in data.tag_values.items() if type(reading) not in _STORABLE]
     errors, qualities, times = data.error_tags, data.tag_qualities, data.tag_timestamps
+    moment, plc_code = data.timestamp, data.plc_code
+    values = []
     for address, reading in data.tag_values.items():
-        if not isinstance(reading, str | int | float | None):
-            unsupported.append(address)
         text = stored_text(reading)
         quality = "BAD" if text is None or address in errors else qualities.get(address, "GOOD")
-        values.append(TagValue(times.get(address, data.timestamp), data.plc_code, address, text, quality))
+        values.append(TagValue(times.get(address, moment), plc_code, address, text, quality))
     values.extend(
-        TagValue(times.get(address, data.timestamp), data.plc_code, address, None, "BAD")
+        TagValue(times.get(address, moment), plc_code, address, None, "BAD")
         for address in errors
         if address not in data.tag_values
     )
@@ -44,10 +46,11 @@ def stored_text(reading: Any) -> str | None:
     Numbers in Python's shortest form that reads back the same, bools as 1 and 0, text as it is. Empty text is no
     value: Oracle takes it for NULL.
     """
-    if isinstance(reading, str):
-        return reading or None
-    if isinstance(reading, bool):
-        return "1" if reading else "0"
-    if isinstance(reading, int | float):
+    kind = type(reading)
+    if kind is float or kind is int:
         return repr(reading)
+    if kind is str:
+        return reading or None
+    if kind is bool:
+        return "1" if reading else "0"
     return None
