@@ -4,12 +4,14 @@ import http.client
 import os
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from sandbox.node_opcua import command as node_command
 from sandbox.plan import Plan, PlanError, poller_toml
 from sandbox.recording import NO_VALUE_TEXT
 from sandbox.redis import EmbeddedRedis, free_port
@@ -69,9 +71,9 @@ class StoppedEarly(Exception):  # noqa: N818 - a person's wish, not an error
 
 
 class Pipeline:
-    """Redis, Oracle and the four services of one run."""
+    """Redis, Oracle and the four services of one run; an OPC UA server, where a node-opcua is given."""
 
-    def __init__(self, plan: Plan, supervisor: Supervisor, stop: StopFlag) -> None:
+    def __init__(self, plan: Plan, supervisor: Supervisor, stop: StopFlag, node_opcua: Path | None = None) -> None:
         self._plan = plan
         self._supervisor = supervisor
         self._stop = stop
@@ -81,6 +83,7 @@ class Pipeline:
         self.redis = EmbeddedRedis(port=ports["redis"], directory=plan.directory / "redis")
         self._oracle_port = ports["oracle"]
         self._faults_port = free_port()
+        self._node_opcua, self._opcua_port = node_opcua, free_port()
         self.oracle = OracleLogin(f"127.0.0.1:{self._oracle_port}/{_SERVICE}")
         self.keys = Keys("tagpipe")
         # A Redis that hangs must not hold up Ctrl+C.
@@ -88,11 +91,13 @@ class Pipeline:
 
     def addresses(self) -> dict[str, str]:
         """Return what runs where, for people."""
+        opcua = {"OPC UA": f"opc.tcp://127.0.0.1:{self._opcua_port}"} if self._node_opcua is not None else {}
         return {
             "dashboard": f"{self.monitor_url}/",
             "API": f"{self.monitor_url}/api/ledger",
             "Redis": f"127.0.0.1:{self.redis.port}",
             "Oracle": f"{self.oracle.user}/{self.oracle.password}@{self.oracle.dsn} (a stand-in)",
+            **opcua,
             "faults": f"curl http://127.0.0.1:{self._faults_port}/ lists those that Oracle can be given",
             "logs": str(self._plan.directory / "*.log"),
             "backup files": str(self._plan.directory / "backup"),
@@ -104,6 +109,8 @@ class Pipeline:
         Raises: ChildDiedError, StoppedEarly; RuntimeError: one does not get ready.
         """
         self._start_redis()
+        if self._node_opcua is not None:
+            self._start_opcua(self._node_opcua)
         oracle = self._start_oracle()
         self._until_ready("oracle", lambda: _ORACLE_READY in oracle.log_tail())
         for name in ("monitor", "writer", "consumer"):
@@ -115,7 +122,7 @@ class Pipeline:
     def start_poller(self) -> None:
         """Let the values come."""
         config = self._plan.directory / "poller.toml"
-        config.write_text(poller_toml(self._plan), "utf-8")
+        config.write_text(poller_toml(self._plan, f"opc.tcp://127.0.0.1:{self._opcua_port}"), "utf-8")
         self._start_service("poller")
 
     def check(self) -> None:
@@ -171,7 +178,7 @@ class Pipeline:
         # One that did not answer before is not asked again: that would take time that the stop does not have.
         ledger = self.ledger() if ledger is not None else None
         self.link.close()
-        self._supervisor.stop(["oracle", "redis"], EDGES_S)
+        self._supervisor.stop(["opcua", "oracle", "redis"], EDGES_S)
         return ledger
 
     def _start_redis(self) -> None:
@@ -182,6 +189,17 @@ class Pipeline:
             # One that started and never answered must be ended, too.
             if self.redis.process is not None:
                 self._supervisor.adopt("redis", self.redis.process, self._plan.directory / "redis" / "server.log")
+
+    def _start_opcua(self, installed: Path) -> None:
+        self._go_on()
+        directory, tags = self._plan.directory, str(self._plan.rate.tags)
+        arguments, more = node_command(installed, self._opcua_port, directory / "opcua", "--tags", tags)
+        with (log := directory / "opcua.log").open("wb") as output:
+            process = subprocess.Popen(
+                arguments, env={**os.environ, **more}, stdout=output, stderr=output, start_new_session=True
+            )
+        opcua = self._supervisor.adopt("opcua", process, log)
+        self._until_ready("opcua", lambda: '"ready":true' in opcua.log_tail())
 
     def _start_oracle(self) -> Child:
         self._go_on()
@@ -243,7 +261,7 @@ class Pipeline:
 def clear(directory: Path) -> None:
     """Remove what an earlier run left, but not its backup files: those may hold what is nowhere else."""
     shutil.rmtree(directory / "redis", ignore_errors=True)
-    for name in ("oracle", "monitor", "writer", "consumer", "poller"):
+    for name in ("opcua", "oracle", "monitor", "writer", "consumer", "poller"):
         (directory / f"{name}.log").unlink(missing_ok=True)
     (directory / "poller.toml").unlink(missing_ok=True)
 

@@ -15,6 +15,9 @@ MAX_TAGS = 1_000_000
 #: The poller's shortest interval of a group.
 MIN_INTERVAL_MS = 100
 
+#: What DEMO_SOURCE may be.
+SOURCES = ("simulator", "opcua")
+
 _RATE = re.compile(r"(?P<tags>\d[\d_]*)\s*/\s*(?P<interval>\d+(\.\d+)?)\s*(?P<unit>ms|s)")
 
 
@@ -42,6 +45,7 @@ class Plan:
     rate: Rate
     seconds: float = 0.0
     csv: Path | None = None
+    opcua: bool = False  #: the tags are those of a node-opcua server, not the poller's simulator
     speed: float | None = None  #: times the recorded speed; None: as fast as it is taken
     directory: Path = Path(".demo")
     ports: Mapping[str, int] = field(default_factory=dict)  #: of monitor, redis and oracle, where given
@@ -61,12 +65,18 @@ def make_plan(given: Mapping[str, str]) -> Plan:
     csv = given.get("DEMO_CSV")
     if csv and "DEMO_RATE" in given:
         raise PlanError("DEMO_RATE is the simulator's; a replay (DEMO_CSV) takes DEMO_SPEED instead")
+    source = given.get("DEMO_SOURCE", "simulator")
+    if source not in SOURCES:
+        raise PlanError(f"DEMO_SOURCE={source}: use {' or '.join(SOURCES)}")
+    if csv and "DEMO_SOURCE" in given:
+        raise PlanError("DEMO_SOURCE and DEMO_CSV: give one of them")
     if "DEMO_SPEED" in given and not csv:
         raise PlanError("DEMO_SPEED needs DEMO_CSV, the recorded file to replay")
     return Plan(
         rate=parse_rate(given.get("DEMO_RATE", DEFAULT_RATE)),
         seconds=_number("DEMO_SECONDS", given.get("DEMO_SECONDS", "0"), "0 (until Ctrl+C) or more seconds"),
         csv=_file(csv) if csv else None,
+        opcua=source == "opcua",
         speed=_speed(given.get("DEMO_SPEED", "max")),
         directory=Path(given.get("DEMO_DIRECTORY", ".demo")).absolute(),
         ports={
@@ -106,8 +116,8 @@ def plc_code(csv: Path) -> str:
     return "-".join(csv.stem.split("_", maxsplit=1)[0].split()) or "PLC01"
 
 
-def poller_toml(plan: Plan) -> str:
-    """Return the poller's configuration for this run."""
+def poller_toml(plan: Plan, opcua_url: str = "") -> str:
+    """Return the poller's configuration for this run; `opcua_url` is where its OPC UA server is, if it has one."""
     source: dict[str, object]
     if plan.csv is not None:
         source = {
@@ -118,12 +128,16 @@ def poller_toml(plan: Plan) -> str:
             "loop": False,
         }
         return _group_toml({"name": "replay", "plc_code": plc_code(plan.csv)}, source)
-    source = {"type": "simulator", "tags": plan.rate.tags, "seed": 1}
+    if plan.opcua:
+        tags = [f"ns=1;s=D{number}" for number in range(plan.rate.tags)]
+        source = {"type": "opcua", "url": opcua_url, "tags": tags}
+    else:
+        source = {"type": "simulator", "tags": plan.rate.tags, "seed": 1}
     return _group_toml({"name": "line 1", "plc_code": "PLC01", "interval_ms": plan.rate.interval_ms}, source)
 
 
 def _group_toml(group: Mapping[str, object], source: Mapping[str, object]) -> str:
-    # A JSON scalar is a TOML scalar.
+    # A JSON scalar, or a list of them, is one of TOML, too.
     def pairs(table: Mapping[str, object]) -> list[str]:
         return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
 

@@ -11,6 +11,7 @@ import typer
 
 from sandbox.console import DemoConsole
 from sandbox.demo import INTERRUPTED, OK, WRONG, Demo
+from sandbox.node_opcua import NodeUnavailableError, install
 from sandbox.pipeline import ChildDiedError, Pipeline, StoppedEarly, clear
 from sandbox.plan import Plan, PlanError, make_plan
 from sandbox.recording import Recording, read_recording
@@ -28,6 +29,7 @@ It says where the dashboard is, then shows the figures. Ctrl+C stops everything 
     make demo                                         until Ctrl+C
     make demo DEMO_SECONDS=30                         ends by itself, with a verdict
     make demo DEMO_RATE=5000/500ms DEMO_SECONDS=30    5,000 tags every 500 ms
+    make demo DEMO_SOURCE=opcua                       reads them from an OPC UA server (needs npm)
     DEMO_CSV=file.csv make demo                       replays a recorded file and compares the table with it
 
 Every option is also an environment variable. Settings of the services (BUFFER_MAX_SIZE, ORACLE_POOL_MAX, LOG_LEVEL
@@ -50,6 +52,12 @@ def run(
         str, typer.Option(envvar="DEMO_RATE", help="Tags and interval of the simulator; default 3491/1s.")
     ] = "",
     csv: Annotated[str, typer.Option(envvar="DEMO_CSV", help="A recorded file to replay: timestamp,<tag>,...")] = "",
+    source: Annotated[
+        str,
+        typer.Option(
+            envvar="DEMO_SOURCE", help="simulator (default), or opcua: a node-opcua server, installed by npm at first."
+        ),
+    ] = "",
     speed: Annotated[
         str,
         typer.Option(
@@ -75,6 +83,7 @@ def run(
                 "DEMO_SECONDS": seconds,
                 "DEMO_RATE": rate,
                 "DEMO_CSV": csv,
+                "DEMO_SOURCE": source,
                 "DEMO_SPEED": speed,
                 "DEMO_DIRECTORY": directory,
                 "DEMO_MONITOR_PORT": monitor_port,
@@ -83,17 +92,20 @@ def run(
             }
         )
         recording = read_recording(plan.csv) if plan.csv else None
+        if plan.opcua:
+            console.say("making sure of node-opcua (npm installs it once)")
+        node_opcua = install() if plan.opcua else None
         with _own_directory(plan.directory):
-            status = _run(plan, recording, console)
-    except PlanError as error:
+            status = _run(plan, recording, console, node_opcua)
+    except (PlanError, NodeUnavailableError) as error:
         console.error(str(error))
         status = EXIT_SETTINGS
     raise SystemExit(status)
 
 
-def _run(plan: Plan, recording: Recording | None, console: DemoConsole) -> int:
+def _run(plan: Plan, recording: Recording | None, console: DemoConsole, node_opcua: Path | None) -> int:
     with stop_on_signals() as stop, Supervisor(plan.directory) as supervisor:
-        pipeline = Pipeline(plan, supervisor, stop)
+        pipeline = Pipeline(plan, supervisor, stop, node_opcua)
         status = WRONG
         try:
             console.say("starting Redis, Oracle, monitor, writer, consumer, poller")
@@ -119,7 +131,8 @@ def _what_comes(plan: Plan, recording: Recording | None) -> str:
         pace = "as fast as it is taken" if plan.speed is None else f"at {plan.speed:g} times its speed"
         what = f"replaying {recording.rows:,} rows x {recording.tags} tags {pace}"
     else:
-        what = f"polling {plan.rate.tags:,} tags every {plan.rate.interval_ms} ms"
+        server = " of an OPC UA server" if plan.opcua else ""
+        what = f"polling {plan.rate.tags:,} tags{server} every {plan.rate.interval_ms} ms"
     if plan.seconds:
         return f"{what}, for {plan.seconds:g} s"
     return what if plan.csv else f"{what}, until Ctrl+C"

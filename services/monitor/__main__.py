@@ -1,12 +1,16 @@
-"""`python -m services.monitor`: the REST API over what is in Redis."""
+"""`python -m services.monitor`: the REST API and the dashboard over what is in Redis."""
+
+import os
 
 import typer
 
 from services.monitor.app import create_app
+from services.monitor.dashboard.mount import mount as mount_dashboard
 from services.monitor.feed import Feed
 from services.monitor.reader import RedisReader
 from services.monitor.server import listen, serve, take_library_logs
 from services.monitor.settings import MonitorSettings
+from services.monitor.watch import Watch
 from services.monitor.worker import Worker
 from shared.clock import SystemClock
 from shared.events import Event, EventLog
@@ -15,6 +19,9 @@ from shared.keys import Keys
 from shared.lifecycle import run_service, stop_on_signals
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
+
+#: How far the monitor stands back for the services on a machine that they share: it gets a third of their share.
+NICENESS = 5
 
 _log = get_logger()
 app = typer.Typer(add_completion=False)
@@ -26,7 +33,7 @@ def run() -> None:
 
     Settings come from the environment or .env (docs/settings.md): REDIS_URL, REDIS_NAMESPACE, MONITOR_HOST,
     MONITOR_PORT, MONITOR_API_TOKEN, BUFFER_MAX_SIZE, BUFFER_ALERT_THRESHOLD, LOG_LEVEL and others.
-    The paths are in docs/api.md and at /openapi.json.
+    The dashboard is at /monitoring/buffer, Prometheus reads /metrics; docs/api.md and /openapi.json list all paths.
 
     Example: REDIS_URL=redis://localhost:6379/0 MONITOR_PORT=8000 python -m services.monitor
     """
@@ -34,6 +41,8 @@ def run() -> None:
 
 
 def _main(settings: MonitorSettings) -> None:
+    # Who shares a machine with the pipeline lets it go first, however many clients ask.
+    os.nice(NICENESS)
     # The socket first: who can't listen must not show up among the services.
     listener = listen(settings)
     clock = SystemClock()
@@ -42,13 +51,15 @@ def _main(settings: MonitorSettings) -> None:
     events = EventLog(link, keys, "monitor")
     heartbeat = Heartbeat(link, keys, events, "monitor", settings.instance_name)
     link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
-    feed = Feed(clock)
-    worker = Worker(link, RedisReader(link, keys), feed, heartbeat, events, clock)
+    feed, watch = Feed(clock), Watch(settings)
+    worker = Worker(link, RedisReader(link, keys), watch, feed, heartbeat, events, clock)
     take_library_logs()
     _warn_if_open(settings)
     with stop_on_signals() as stop:
         worker.start(stop)
-        serve(create_app(feed, settings), listener, stop)
+        api = create_app(feed, watch, settings)
+        mount_dashboard(api, settings)
+        serve(api, listener, stop)
         worker.join()
     if worker.crash is not None:
         raise worker.crash

@@ -1,12 +1,13 @@
 """From an overview to what the API answers. No I/O, no clock."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 from pydantic import ValidationError
 
+from services.monitor.backlog import RECOVERED
 from services.monitor.health import judge, last_write_at
 from services.monitor.listings import (
     BackupFile,
@@ -33,13 +34,18 @@ from services.monitor.schemas import (
     WriterFigures,
     WriterMetrics,
     WriterState,
+    moment,
 )
-from services.monitor.stats import mean_batch_size, mean_latency_ms, per_second, percent, percentile_ms, total
+from services.monitor.stats import (
+    mean_batch_size,
+    mean_lag_ms,
+    mean_latency_ms,
+    per_second,
+    percent,
+    percentile_ms,
+)
 from shared.counters import WINDOW_S, Counter, Window
 from shared.settings import BufferSettings
-
-#: State of a backup file that is in the table: nobody needs to care for it any more.
-RECOVERED = "recovered"
 
 #: Heartbeat fields that have a place of their own in the answer, or none.
 _OWN_PLACE = {"role", "instance", "state", "beat_at", "started_at", "version", "host", "pid", "incarnation", "groups"}
@@ -85,7 +91,7 @@ def ledger(now: Overview) -> Ledger:
 
 def writer_metrics(now: Overview) -> WriterMetrics:
     """Return what the writers did, in all and in the window."""
-    counts, window = now.ledger, total(now.buckets)
+    counts, window = now.ledger, now.window
     writers = now.living("writer")
     return WriterMetrics(
         **_write_totals(now),
@@ -101,6 +107,7 @@ def writer_metrics(now: Overview) -> WriterMetrics:
         written_per_second=per_second(now.buckets, Counter.WRITTEN),
         window_seconds=WINDOW_S,
         **_write_means(window),
+        avg_lag_ms=_rounded(mean_lag_ms(window)),
         write_latency_p50_ms=percentile_ms(window, Window.LATENCY, 50),
         write_latency_p95_ms=percentile_ms(window, Window.LATENCY, 95),
         write_latency_p99_ms=percentile_ms(window, Window.LATENCY, 99),
@@ -123,7 +130,7 @@ def buffer_metrics(now: Overview, settings: BufferSettings) -> BufferMetrics:
         ),
         writer=WriterFigures(
             **_write_totals(now),
-            **_write_means(total(now.buckets)),
+            **_write_means(now.window),
             last_write_time=_moment(last_write_at(now, now.living("writer"))),
         ),
         backup=BackupFigures(file_count=files.file_count, total_bytes=files.total_bytes),
@@ -191,11 +198,6 @@ def polling_status(now: Overview) -> PollingStatus:
         if isinstance(seen_at, int | float):
             group["age_seconds"] = round(max(0.0, now.taken_at - seen_at), 3)
     return PollingStatus(groups=_readable(PollingGroup, (groups[name] for name in sorted(groups))))
-
-
-def moment(seconds: float) -> datetime:
-    """Return the aware UTC datetime of seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _moment(seconds: float | None) -> datetime | None:

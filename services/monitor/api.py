@@ -5,14 +5,19 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
-from services.monitor import answers, listings, schemas
+from services.monitor import answers, listings, prometheus, schemas
+from services.monitor.board import Board
 from services.monitor.feed import Feed
 from services.monitor.health import Status
+from services.monitor.history import MINUTES_KEPT, History
+from services.monitor.history import history as make_history
 from services.monitor.reader import EVENTS_READ, Overview
 from services.monitor.settings import MonitorSettings
 from services.monitor.stream import Stream
+from services.monitor.watch import View
 
 _AWAY: dict[int | str, dict[str, Any]] = {503: {"model": schemas.Error, "description": "Redis can't be read"}}
 _UNHEALTHY: dict[int | str, dict[str, Any]] = {
@@ -31,12 +36,18 @@ async def _fresh(request: Request) -> Overview:
     return await feed.fresh()
 
 
+def _board(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
+
+
 def _settings(request: Request) -> MonitorSettings:
     settings: MonitorSettings = request.app.state.settings
     return settings
 
 
 Now = Annotated[Overview, Depends(_fresh)]
+NewestBoard = Annotated[Board, Depends(_board)]
 Settings = Annotated[MonitorSettings, Depends(_settings)]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most", examples=[50])]
 
@@ -120,9 +131,36 @@ async def overflows(now: Now, limit: Limit = 50) -> listings.Overflows:
     return answers.overflows(now, limit)
 
 
+@router.get("/api/alerts", tags=["process"])
+async def alerts(board: NewestBoard) -> listings.Alerts:
+    """What is wrong now, since when, and what to do; while Redis is away that, and the last known."""
+    await board.wait_for_first()
+    return listings.Alerts(
+        stale=board.failure is not None, alerts=[listings.AlertEntry.of(alert) for alert in board.alerts]
+    )
+
+
+@router.get("/api/history", tags=["buffer"], response_model=History, responses=_LIMITED)
+async def history(
+    now: Now, minutes: Annotated[int, Query(ge=1, le=MINUTES_KEPT, description="How far back", examples=[60])] = 60
+) -> Response:
+    """The last hour, ten seconds a point: what came in, what became of it, depth, latency and lag."""
+    # Encoded here: to validate hundreds of points again would hold up everybody else.
+    return Response(make_history(now, minutes).model_dump_json(), media_type="application/json")
+
+
+@router.get("/metrics", tags=["process"], response_class=PlainTextResponse)
+async def metrics(board: NewestBoard, settings: Settings) -> Response:
+    """Everything for Prometheus; while Redis is away only `tagpipe_redis_up 0`."""
+    await board.wait_for_first()
+    view: View | None = None if board.failure is not None else board.view
+    return Response(prometheus.metrics(view, settings), media_type=prometheus.CONTENT_TYPE)
+
+
 @router.get("/api/stream", tags=["stream"], response_class=EventSourceResponse)
 async def stream(request: Request) -> AsyncIterator[listings.StreamSnapshot]:
     """Everything above once a second, as server-sent events; while Redis is away the last known, marked as stale."""
     source: Stream = request.app.state.stream
-    async for snapshot in source.snapshots():
-        yield snapshot
+    async for event in source.events():
+        # Encoded once for all clients; the annotation is what the documentation is made of.
+        yield event  # type: ignore[misc]

@@ -4,12 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.monitor import api, problems
+from services.monitor import api, login, problems
+from services.monitor.board import Board
 from services.monitor.feed import Feed
 from services.monitor.guard import Guard
+from services.monitor.once import OncePerReading
 from services.monitor.schemas import Error
 from services.monitor.settings import MonitorSettings
 from services.monitor.stream import Stream
+from services.monitor.watch import Watch
 from shared import __version__
 
 _DESCRIPTION = """
@@ -22,7 +25,7 @@ If MONITOR_API_TOKEN is set, every path but `/livez` wants `Authorization: Beare
 _UNAUTHORIZED: dict[int | str, dict[str, Any]] = {401: {"model": Error, "description": "The token is missing or wrong"}}
 
 
-def create_app(feed: Feed, settings: MonitorSettings) -> FastAPI:
+def create_app(feed: Feed, watch: Watch, settings: MonitorSettings) -> FastAPI:
     """Return the application; whoever runs it keeps the feed fed and sets `app.state.stream.closing` at the end."""
     # Without the interactive pages: they load their scripts from elsewhere, and a plant's network has no elsewhere.
     app = FastAPI(
@@ -37,8 +40,13 @@ def create_app(feed: Feed, settings: MonitorSettings) -> FastAPI:
     )
     app.state.feed = feed
     app.state.settings = settings
-    app.state.stream = Stream(feed, settings)
+    app.state.board = Board(feed, watch)
+    app.state.stream = Stream(app.state.board, settings)
+    app.state.gate = login.Gate(settings.monitor_api_token)
     problems.install(app)
     app.include_router(api.router)
-    app.add_middleware(Guard, token=settings.monitor_api_token)
+    app.include_router(login.router)
+    # The last one added is the first to be asked.
+    app.add_middleware(OncePerReading, feed=feed)
+    app.add_middleware(Guard, gate=app.state.gate)
     return app

@@ -20,6 +20,7 @@ class _Latest:
     overview: Overview | None = None
     read_at: float = 0.0  #: on the monotonic clock
     failure: str | None = None
+    failed_at: float = 0.0  #: seconds since 1970, when the failure was first seen
 
 
 class Feed:
@@ -36,7 +37,9 @@ class Feed:
 
     def fail(self, reason: str) -> None:
         """Say that there is none now, and why; the last one stays for those who show it as stale."""
-        self._latest = _Latest(self._latest.overview, self._latest.read_at, reason)
+        before = self._latest
+        failed_at = before.failed_at if before.failure is not None else self._clock.now().timestamp()
+        self._latest = _Latest(before.overview, before.read_at, reason, failed_at)
 
     @property
     def last(self) -> Overview | None:
@@ -60,18 +63,29 @@ class Feed:
         return None
 
     @property
+    def failed_at(self) -> float:
+        """Since when there is nothing fresh, in seconds since 1970: the last reading, else the first failure."""
+        if self._latest.overview is None:
+            return self._latest.failed_at
+        return self._clock.now().timestamp() - self.age_s
+
+    @property
     def _waits_for_first(self) -> bool:
         return self._latest.overview is None and self._latest.failure is None
+
+    async def wait_for_first(self) -> None:
+        """Wait for the first overview or the first failure, right after the start; not for long."""
+        deadline = self._clock.monotonic() + FIRST_WAIT_S
+        # Looked for instead of signalled: the thread that publishes knows no event loop, and it is once a process.
+        while self._waits_for_first and self._clock.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
 
     async def fresh(self) -> Overview:
         """Return the newest overview; right after the start, wait for the first.
 
         Raises: RedisUnavailableError: there is none that is fresh.
         """
-        deadline = self._clock.monotonic() + FIRST_WAIT_S
-        # Looked for instead of signalled: the thread that publishes knows no event loop, and it is once a process.
-        while self._waits_for_first and self._clock.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_S)
+        await self.wait_for_first()
         overview, failure = self.last, self.failure
         if overview is None or failure is not None:
             raise RedisUnavailableError(failure or "Redis gives no answer")

@@ -1,56 +1,119 @@
-"""What stands before every path: the token, if one is set, and headers that keep browsers strict."""
+"""What stands before every path: the token, if one is set, limits, and headers that keep browsers strict."""
 
-import hmac
-
-from pydantic import SecretStr
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.monitor.login import LOGIN_PATH, Gate, login_page
 from services.monitor.problems import problem_response
 from services.monitor.schemas import Error
 
-#: Paths that need no token: whoever restarts the process must not need one.
-OPEN_PATHS = frozenset({"/livez"})
+#: Paths that need no token: whoever restarts the process must not need one, and one must be able to log in.
+OPEN_PATHS = frozenset({"/livez", LOGIN_PATH})
 
-#: The API answers data, never pages: a browser has nothing to load, run or frame.
-HEADERS = {
+#: Everything for people is below this; `/` leads there.
+PAGES = "/monitoring"
+
+#: What the pages load; its names hold its version, so that browsers may keep it.
+_ASSETS = f"{PAGES}/_nicegui/"
+
+#: Requests and streams under way, and pages open, at the same time. More are refused: answering them would take the
+#: processor from the pipeline where both share a machine.
+MAX_AT_ONCE = 300
+
+_STRICT = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+}
+
+#: The API answers data, never pages: a browser has nothing to load, run or frame.
+HEADERS = {
+    **_STRICT,
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+#: Everything comes from here. Scripts and styles stand in the page as NiceGUI makes it, and Vue compiles its templates
+#: there, hence the three `unsafe`; what the pages show is escaped or set as text.
+PAGE_HEADERS = {
+    **_STRICT,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
 }
 
 
 class Guard:
     """An ASGI middleware; written out because Starlette's base class would buffer streams."""
 
-    def __init__(self, app: ASGIApp, token: SecretStr | None) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app = app
-        self._expected = f"Bearer {token.get_secret_value()}".encode() if token else None
+        self._gate = gate
+        self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or pass the request on; add the headers to either answer."""
-        if scope["type"] != "http":
+        """Refuse or pass the request on; add the headers to either answer."""
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        self._open += 1
+        try:
+            if scope["type"] == "http":
+                await self._http(scope, receive, _with_headers(scope["path"], send))
+            else:
+                await self._websocket(scope, receive, send)
+        finally:
+            self._open -= 1
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path not in OPEN_PATHS and not self._gate.admits(Headers(scope=scope)):
+            is_page = path == "/" or (path.startswith(PAGES) and not path.startswith(_ASSETS))
+            app: ASGIApp = login_page(401) if is_page else _unauthorized
+        elif self._open > MAX_AT_ONCE and path != "/livez":
+            app = _too_many
+        else:
+            app = self._app
+        await app(scope, receive, send)
 
-        app = self._app if self._admits(scope) else _unauthorized
-        await app(scope, receive, send_with_headers)
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if self._open > MAX_AT_ONCE or not self._gate.admits(headers) or not _is_own_page(headers):
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await self._app(scope, receive, send)
 
-    def _admits(self, scope: Scope) -> bool:
-        if self._expected is None or scope["path"] in OPEN_PATHS:
-            return True
-        given = Headers(scope=scope).get("authorization", "")
-        # In constant time: how long a refusal takes must not tell how much of the token was right.
-        return hmac.compare_digest(given.encode(), self._expected)
+
+def _with_headers(path: str, send: Send) -> Send:
+    added = PAGE_HEADERS if path == "/" or path.startswith(PAGES) else HEADERS
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(added)
+            if path.startswith(PAGES) and not path.startswith(_ASSETS):
+                headers["Cache-Control"] = "no-store"
+        await send(message)
+
+    return send_with_headers
+
+
+def _is_own_page(headers: Headers) -> bool:
+    """Tell whether a page of ours opens this connection: browsers let pages of any site open them, and say which."""
+    origin = headers.get("origin")
+    return origin is None or origin.split("://", 1)[-1] == headers.get("host")
 
 
 async def _unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
     problem = Error(error="UNAUTHORIZED", message="Send the header `Authorization: Bearer <MONITOR_API_TOKEN>`")
     await problem_response(401, problem, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+
+
+async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = Error(error="TOO_MANY_CLIENTS", message=f"More than {MAX_AT_ONCE} clients at once; try again later")
+    await problem_response(503, problem, {"Retry-After": "1"})(scope, receive, send)

@@ -1,10 +1,11 @@
 """What the API answers in lists, and in the stream that holds all of it: further models beside `schemas.py`."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import AwareDatetime, Field
 
+from services.monitor.alert_kinds import Severity
 from services.monitor.schemas import (
     Answer,
     BufferHealth,
@@ -14,7 +15,37 @@ from services.monitor.schemas import (
     Ledger,
     Milliseconds,
     WriterMetrics,
+    moment,
 )
+from services.monitor.watch import Alert
+
+
+class AlertEntry(Answer):
+    """Something wrong that a person should know."""
+
+    code: str = Field(description="Which alert; docs/alerts.md lists all", examples=["backup_waiting"])
+    severity: Severity = Field(description="warning or critical", examples=["warning"])
+    since: datetime = Field(description="When it began, UTC", examples=["2025-11-02T14:00:00Z"])
+    message: str = Field(description="What is wrong, with the figures", examples=["1 file with 500 rows to recover"])
+    what_to_do: str = Field(description="The cure", examples=["Run `python -m services.writer recover`"])
+
+    @classmethod
+    def of(cls, alert: Alert) -> Self:
+        """Return an alert as it is answered."""
+        return cls(
+            code=alert.code,
+            severity=alert.severity,
+            since=moment(alert.since),
+            message=alert.message,
+            what_to_do=alert.what_to_do,
+        )
+
+
+class Alerts(Answer):
+    """What is wrong now."""
+
+    stale: bool = Field(description="True: Redis is away, the other alerts are the last known", examples=[False])
+    alerts: list[AlertEntry] = Field(description="Critical ones first; empty when all is well")
 
 
 class ServiceState(Answer):
@@ -155,6 +186,7 @@ class StreamSnapshot(Answer):
     writer: WriterMetrics | None
     ledger: Ledger | None
     health: BufferHealth | None
+    alerts: list[AlertEntry] = Field(description="What is wrong; critical ones first")
     services: list[ServiceState]
     backups: Backups | None
     polling: list[PollingGroup]

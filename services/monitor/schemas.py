@@ -1,6 +1,6 @@
 """What the API answers: every field with its unit, every model with an example."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,11 @@ class Answer(BaseModel):
     """Base of all answers: immutable."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def moment(seconds: float) -> datetime:
+    """Return the aware UTC datetime of seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class Error(Answer):
@@ -114,6 +119,9 @@ class WriterMetrics(Answer):
     )
     avg_write_latency_ms: Milliseconds = Field(
         description="Claim to settled, in ms; null without a batch in the window", examples=[12.4]
+    )
+    avg_lag_ms: Milliseconds = Field(
+        description="Collection to commit, in ms; null without a value in the window", examples=[480.2]
     )
     write_latency_p50_ms: Milliseconds = Field(description="Half of the batches took no longer, in ms", examples=[10.0])
     write_latency_p95_ms: Milliseconds = Field(description="95 % took no longer, in ms", examples=[20.0])

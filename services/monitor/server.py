@@ -67,8 +67,10 @@ async def _serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
-        lifespan="off",
-        ws="none",
+        lifespan="on",
+        ws="websockets-sansio",
+        # Compression would cost the processor more than a plant's network is worth.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACEFUL_S,
     )
     server = _Server(config)

@@ -4,7 +4,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from services.monitor.reader import Bucket
+from services.monitor.buckets import Bucket
 from shared.counters import (
     HISTOGRAM_ABOVE,
     HISTOGRAM_BOUNDS_MS,
@@ -55,8 +55,17 @@ def mean_batch_size(window: Mapping[str, int]) -> float | None:
 
 def mean_latency_ms(window: Mapping[str, int]) -> float | None:
     """Return the mean time from claim to settled, in ms; None without an observation."""
-    observed = sum(histogram(window, Window.LATENCY))
-    return window.get(Window.LATENCY_SUM_MS, 0) / observed if observed else None
+    return _mean_ms(window, Window.LATENCY, Window.LATENCY_SUM_MS)
+
+
+def mean_lag_ms(window: Mapping[str, int]) -> float | None:
+    """Return the mean age of values when they were committed, in ms; None without an observation."""
+    return _mean_ms(window, Window.LAG, Window.LAG_SUM_MS)
+
+
+def _mean_ms(window: Mapping[str, int], prefix: Window, sum_field: Window) -> float | None:
+    observed = sum(histogram(window, prefix))
+    return window.get(sum_field, 0) / observed if observed else None
 
 
 def histogram(window: Mapping[str, int], prefix: Window) -> list[int]:
@@ -74,6 +83,15 @@ def percentile_ms(window: Mapping[str, int], prefix: Window, percentage: float) 
         return None
     reached = next(index for index, below in enumerate(sums) if below >= sums[-1] * percentage / 100)
     return float(HISTOGRAM_BOUNDS_MS[min(reached, len(HISTOGRAM_BOUNDS_MS) - 1)])
+
+
+def percentile_of_ms(bucket: Bucket, prefix: Window, percentage: float) -> float | None:
+    """Return `percentile_ms` of one bucket, worked out once."""
+    key = prefix, percentage
+    if key not in bucket.memo:
+        bucket.memo[key] = percentile_ms(bucket.counts, prefix, percentage)
+    known: float | None = bucket.memo[key]
+    return known
 
 
 def newest_with(buckets: Sequence[Bucket], *counters: Counter) -> Bucket | None:

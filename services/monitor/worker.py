@@ -4,6 +4,7 @@ import threading
 
 from services.monitor.feed import Feed
 from services.monitor.reader import RedisReader
+from services.monitor.watch import Watch
 from shared import __version__
 from shared.clock import Clock
 from shared.errors import FatalError, RedisFullError, RedisUnavailableError
@@ -26,15 +27,23 @@ class Worker:
     """Feeds the API from Redis until stopped, whatever Redis does meanwhile."""
 
     def __init__(
-        self, link: RedisLink, reader: RedisReader, feed: Feed, heartbeat: Heartbeat, events: EventLog, clock: Clock
+        self,
+        link: RedisLink,
+        reader: RedisReader,
+        watch: Watch,
+        feed: Feed,
+        heartbeat: Heartbeat,
+        events: EventLog,
+        clock: Clock,
     ) -> None:
         self._link = link
         self._reader = reader
+        self._watch = watch
         self._feed = feed
         self._heartbeat = heartbeat
         self._events = events
         self._clock = clock
-        self._next_beat = 0.0
+        self._next_beat = self._next_tick = 0.0
         self._thread: threading.Thread | None = None
         #: What ended the thread although nobody asked it to.
         self.crash: BaseException | None = None
@@ -57,11 +66,17 @@ class Worker:
         while not stop.is_set():
             try:
                 self.run_once()
-                stop.wait(TICK_S)
+                stop.wait(self._until_next_tick())
             except RedisUnavailableError as error:
                 self._feed.fail(str(error))
                 self._link.wait_until_there(stop, error)
         self._say_goodbye()
+
+    def _until_next_tick(self) -> float:
+        """Return the seconds to the next reading: readings come at even distances, however long one takes."""
+        now = self._clock.monotonic()
+        self._next_tick = max(self._next_tick + TICK_S, now)
+        return self._next_tick - now
 
     def run_once(self) -> None:
         """Read, publish, and beat when it is time.
@@ -69,10 +84,13 @@ class Worker:
         Raises: RedisUnavailableError.
         """
         try:
-            self._feed.publish(self._reader.read())
+            overview = self._reader.read()
         except FatalError as error:
             self._say_unreadable(str(error))
             return
+        # Before anyone asks: what is seen over time must be looked at even while nobody does.
+        self._watch.look(overview)
+        self._feed.publish(overview)
         if self._clock.monotonic() >= self._next_beat:
             self._next_beat = self._clock.monotonic() + BEAT_INTERVAL_S
             self._beat()

@@ -1,23 +1,29 @@
-"""python -m services.poller: run the polling groups, or check their file."""
+"""python -m services.poller: run the polling groups, check their file, ask for a poll, browse a server."""
 
 import asyncio
+import json
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from services.poller.config import load_groups
+from services.poller.requests import PollRequests
 from services.poller.settings import PollerSettings
 from services.poller.source import SourceError
+from services.poller.sources.opcua import OpcuaModel
 from services.poller.worker import Poller
 from shared.clock import SystemClock
 from shared.data_queue import DataQueue
-from shared.errors import SettingsError
+from shared.errors import RedisUnavailableError, SettingsError
 from shared.events import Event, EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
-from shared.lifecycle import EXIT_SETTINGS, StopFlag, run_service, stop_on_signals
+from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, StopFlag, run_service, stop_on_signals
 from shared.redis_link import RedisLink
+from shared.settings import ServiceSettings, load_settings
 
 _HELP = """
 Read tags in polling groups and put the readings on the DataQueue.
@@ -34,15 +40,19 @@ The groups are in a TOML file:
     tags = 3491
 
 \b
+    python -m services.poller browse opc.tcp://10.0.0.5:4840      what a server has to read
     python -m services.poller validate groups.toml
     POLLER_CONFIG=groups.toml python -m services.poller
+    python -m services.poller trigger "line 2" --wait             poll a HANDSHAKE group now
+
+A changed file is taken over while the poller runs (SIGHUP: at once); groups that are the same go on.
 
 It ends with status 0 when all sources are at their end (a recording played once) or on SIGTERM, 1 when a group failed
 and the others are at their end, 2 when a setting or the file is wrong.
 More examples: deploy/poller/polling_groups.toml; every key: docs/sources.md.
 """
 
-app = typer.Typer(help=_HELP, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(help=_HELP, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -67,16 +77,86 @@ def validate(file: Annotated[Path, typer.Argument(help="TOML file with polling g
     problems = []
     for group in groups:
         typer.echo(group.describe())
-        try:
-            asyncio.run(group.build_source(file.parent).open())
-        except SourceError as error:
-            problems.append(f"{file}: group '{group.name}': {error}")
+        found = asyncio.run(group.source.check(group.name, file.parent))
+        problems += [f"{file}: group '{group.name}': {problem}" for problem in found]
     if problems:
         _complain(problems)
     typer.echo(f"{file}: {len(groups)} polling groups, all well")
 
 
-def _complain(problems: list[str]) -> None:
+@app.command()
+def trigger(
+    group: Annotated[str, typer.Argument(help="Name of a polling group of mode HANDSHAKE")],
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the outcome; status 0 when the group was read.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait at most.")] = 10.0,
+) -> None:
+    """Ask whichever poller has this group to poll it once, now. Needs REDIS_URL and REDIS_NAMESPACE alone."""
+    try:
+        settings = load_settings(ServiceSettings)
+    except SettingsError as error:
+        _complain(error.problems)
+    link = RedisLink(settings.redis_url.get_secret_value(), client_name="poll-trigger")
+    requests = PollRequests(link, Keys(settings.redis_namespace))
+    try:
+        request_id = requests.ask(group)
+        if not wait:
+            typer.echo(request_id)
+            return
+        outcome = requests.outcome(request_id, timeout)
+    except RedisUnavailableError as error:
+        _fail(f"Redis at {link.address}: {error}")
+    finally:
+        link.close()
+    if outcome is None:
+        _fail(f"no outcome of request {request_id} within {timeout:g} s: is a poller running?")
+    typer.echo(json.dumps(outcome, ensure_ascii=False))
+    raise SystemExit(0 if outcome["state"] == "read" else EXIT_FATAL)
+
+
+@app.command()
+def browse(
+    url: Annotated[str, typer.Argument(help="opc.tcp://host:port")],
+    glob: Annotated[list[str] | None, typer.Option(help="Only paths like this, for example 'Plant/**'.")] = None,
+    as_file: Annotated[bool, typer.Option("--csv", help="A CSV file for `tags = {file = ...}`, not a tree.")] = False,
+    security: Annotated[str, typer.Option(help="none, sign or sign_and_encrypt")] = "none",
+    policy: Annotated[str, typer.Option(help="Basic256Sha256 and others")] = "Basic256Sha256",
+    certificate: Annotated[str | None, typer.Option(help="File of our certificate")] = None,
+    private_key: Annotated[str | None, typer.Option(help="File of its key")] = None,
+    user: Annotated[str | None, typer.Option(help="User; the password is asked of OPCUA_PASSWORD")] = None,
+) -> None:
+    """List the variables of an OPC UA server that can be read: a tree, or a CSV file to build a group from."""
+    keys = {
+        "type": "opcua", "url": url, "tags": {"glob": glob or ["**"]}, "security": security, "policy": policy,
+        "certificate": certificate, "private_key": private_key, "user": user,
+        "password": os.environ.get("OPCUA_PASSWORD") if user else None,
+    }  # fmt: skip
+    try:
+        model = OpcuaModel.model_validate({name: value for name, value in keys.items() if value is not None})
+    except ValidationError as error:
+        _complain(
+            [
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+                for problem in error.errors()
+            ]
+        )
+    # Only this command pays for the import.
+    from services.poller.sources.opcua.listing import as_csv, as_tree, look  # noqa: PLC0415
+
+    try:
+        found = asyncio.run(look(model, Path.cwd()))
+    except SourceError as error:
+        _fail(str(error))
+    typer.echo(as_csv(found) if as_file else "\n".join(as_tree(found)), nl=not as_file)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise SystemExit(EXIT_FATAL)
+
+
+def _complain(problems: list[str]) -> NoReturn:
     for problem in problems:
         typer.echo(f"error: {problem}", err=True)
     raise SystemExit(EXIT_SETTINGS)
@@ -93,7 +173,8 @@ def main(settings: PollerSettings) -> int:
     heartbeat = Heartbeat(link, keys, events, "poller", settings.instance_name)
     try:
         with stop_on_signals() as stop:
-            poller = Poller(settings, groups, queue, link, heartbeat, events, SystemClock())
+            requests = PollRequests(link, keys)
+            poller = Poller(settings, groups, queue, link, requests, heartbeat, events, SystemClock())
             return asyncio.run(_run_and_hang_up(poller, stop, link))
     finally:
         queue.close()

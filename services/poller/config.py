@@ -3,13 +3,14 @@
 import difflib
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.poller.source import DEFAULT_INTERVAL_S, TagSource
+from services.poller.source import DEFAULT_INTERVAL_S, TagSource, Tell
 from services.poller.sources import SOURCE_MODELS, AnySource
 from shared.errors import SettingsError
 
@@ -25,7 +26,7 @@ class GroupConfig(BaseModel):
     name: str = Field(min_length=1, max_length=100)
     plc_code: str | None = Field(None, min_length=1, max_length=100, pattern=r"^\S+$")
     group_id: int | None = Field(None, ge=0)
-    mode: Literal["FIXED"] = "FIXED"
+    mode: Literal["FIXED", "HANDSHAKE"] = "FIXED"
     interval_ms: int | None = Field(None, ge=100)
     source: AnySource
 
@@ -33,6 +34,14 @@ class GroupConfig(BaseModel):
     def _has_plc_code(self) -> "GroupConfig":
         if not self.plc:
             raise ValueError("plc_code is missing: tag names begin with it, as in PLC01.D100")
+        return self
+
+    @model_validator(mode="after")
+    def _mode_fits(self) -> "GroupConfig":
+        if self.mode == "HANDSHAKE" and self.interval_ms is not None:
+            raise ValueError("interval_ms is for mode = 'FIXED': a HANDSHAKE group is polled when asked")
+        if self.mode == "HANDSHAKE" and not self.source.polls_on_request():
+            raise ValueError("mode = 'HANDSHAKE': this source gives readings at its own pace; use 'FIXED'")
         return self
 
     @property
@@ -45,13 +54,14 @@ class GroupConfig(BaseModel):
         """Seconds between two polls of a source that does not pace itself."""
         return DEFAULT_INTERVAL_S if self.interval_ms is None else self.interval_ms / 1000
 
-    def build_source(self, directory: Path) -> TagSource:
+    def build_source(self, directory: Path, tell: Tell) -> TagSource:
         """Return the group's source; its relative paths begin at the directory."""
-        return self.source.build(self.name, self._given_interval_s, directory)
+        return self.source.build(self.name, self._given_interval_s, directory, tell)
 
     def describe(self) -> str:
         """Return one line for people."""
-        return f"group {self.group_id} '{self.name}': {self.plc}, {self.source.describe(self._given_interval_s)}"
+        pace = "on request" if self.mode == "HANDSHAKE" else f"every {self.interval_s * 1000:g} ms"
+        return f"group {self.group_id} '{self.name}': {self.plc}, {self.source.describe(self._given_interval_s, pace)}"
 
     @property
     def _given_interval_s(self) -> float | None:
@@ -64,8 +74,10 @@ class _File(BaseModel):
     group: list[GroupConfig] = Field(min_length=1)
 
 
-def load_groups(path: Path) -> list[GroupConfig]:
+def load_groups(path: Path, known_ids: Mapping[str, int] | None = None) -> list[GroupConfig]:
     """Read the polling groups; a group without an id gets its place in the file, from 1.
+
+    With `known_ids` (name -> id of the groups that run) it keeps the id that it has, and a new one gets a free one.
 
     Raises: SettingsError: with one line for each mistake: file, group, key and cure.
     """
@@ -79,10 +91,7 @@ def load_groups(path: Path) -> list[GroupConfig]:
         groups = _File.model_validate(document).group
     except ValidationError as error:
         raise SettingsError([f"{path}: {_explain(problem, document)}" for problem in error.errors()]) from None
-    groups = [
-        group if group.group_id is not None else group.model_copy(update={"group_id": place})
-        for place, group in enumerate(groups, start=1)
-    ]
+    groups = _with_ids(groups, known_ids or {})
     problems = _repeated("name", [group.name for group in groups])
     problems += _repeated("group_id", [group.group_id for group in groups])
     if problems:
@@ -90,11 +99,25 @@ def load_groups(path: Path) -> list[GroupConfig]:
     return groups
 
 
+def _with_ids(groups: Sequence[GroupConfig], known_ids: Mapping[str, int]) -> list[GroupConfig]:
+    kept = {group.name: known_ids[group.name] for group in groups if group.group_id is None and group.name in known_ids}
+    taken = {group.group_id for group in groups} | set(kept.values())
+    result = []
+    for place, group in enumerate(groups, start=1):
+        group_id = group.group_id if group.group_id is not None else kept.get(group.name)
+        if group_id is None:
+            # Its place; where an explicit id has taken that, it is told as a mistake. At a reload, a free one.
+            group_id = next(number for number in count(place) if not known_ids or number not in taken)
+            taken.add(group_id)
+        result.append(group.model_copy(update={"group_id": group_id}))
+    return result
+
+
 def _repeated(key: str, values: Sequence[object]) -> list[str]:
     return [
-        f"{count} groups have the {key} {value!r}: give each its own"
-        for value, count in Counter(values).items()
-        if count > 1
+        f"{times} groups have the {key} {value!r}: give each its own"
+        for value, times in Counter(values).items()
+        if times > 1
     ]
 
 
@@ -110,18 +133,25 @@ def _explain(problem: Any, document: dict[str, Any]) -> str:
     if kind in ("missing", "union_tag_not_found"):
         return f"{where}{key} is missing{_HINTS.get(key, '')}"
     if kind == "union_tag_invalid":
-        return f"{where}source.type = {problem['ctx']['tag']!r} is not a source; use {' or '.join(SOURCE_MODELS)}"
+        return f"{where}source.type = {problem['ctx']['tag']!r} is not a source; use {_KINDS}"
     if key == "mode":
-        return f"{where}mode = {problem['input']!r}: only 'FIXED' is supported"
+        return f"{where}mode = {problem['input']!r}: use 'FIXED' or 'HANDSHAKE'"
     message = str(problem["msg"]).removeprefix("Value error, ")
-    shown = f"{key} = {problem['input']!r}: " if key and not isinstance(problem["input"], dict) else ""
+    value = "***" if _is_secret(key, problem["input"]) else repr(problem["input"])
+    shown = (f"{key}: " if isinstance(problem["input"], dict) else f"{key} = {value}: ") if key else ""
     return f"{where}{shown}{message}"
 
 
+def _is_secret(key: str, value: object) -> bool:
+    """Tell whether a value must not be repeated: a password, or an address with one in it."""
+    return "password" in key or (isinstance(value, str) and "@" in value)
+
+
+_KINDS = ", ".join([*SOURCE_MODELS][:-1]) + f" or {[*SOURCE_MODELS][-1]}"
 _HINTS = {
     "group": ": begin each polling group with a line [[group]]",
-    "source": ": add [group.source] with type = " + " or ".join(f'"{kind}"' for kind in SOURCE_MODELS),
-    "source.type": ": use " + " or ".join(f'"{kind}"' for kind in SOURCE_MODELS),
+    "source": f": add [group.source] with type = one of {_KINDS}",
+    "source.type": f": use {_KINDS}",
 }
 
 

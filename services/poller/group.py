@@ -10,7 +10,7 @@ from services.poller.config import GroupConfig
 from services.poller.ring import Message, Ring
 from services.poller.source import Reading, SourceError, TagSource
 from services.poller.stamps import Stamper
-from services.poller.triggers import Trigger
+from services.poller.triggers import FixedInterval, PollOutcome, Trigger
 from shared.clock import Clock
 from shared.logs import get_logger
 from shared.models import PollingData
@@ -26,7 +26,8 @@ _log = get_logger()
 class GroupStatus:
     """What became of a group so far.
 
-    `polls`, `skipped`, `values`, `errors` are totals since the start; errors are the values that are BAD.
+    `polls`, `skipped`, `values`, `errors` are totals since the start; errors are the values that are BAD. `trouble`:
+    why the source could not be read the last time.
     """
 
     polls: int = 0
@@ -37,6 +38,7 @@ class GroupStatus:
     last_poll: str | None = None
     last_duration_ms: float = 0.0
     state: Literal["starting", "running", "finished", "failed", "stopped"] = "starting"
+    trouble: str | None = None
 
 
 class PollingGroup:
@@ -53,9 +55,9 @@ class PollingGroup:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.config = config
+        self.trigger = trigger
         self.status = GroupStatus()
         self._source = source
-        self._trigger = trigger
         self._ring = ring
         self._stamper = stamper
         self._clock = clock
@@ -73,12 +75,13 @@ class PollingGroup:
             self.status.state = "finished"
             _log.info(f"Group '{self.config.name}' is at the end of its source: {self._totals()}")
         except SourceError as error:
-            self.status.state = "failed"
+            self.status.state, self.status.trouble = "failed", str(error)
             _log.error(f"Group '{self.config.name}' ends, the others go on: {error}")
         except asyncio.CancelledError:
             self.status.state = "stopped"
             raise
         finally:
+            self.trigger.close(f"group '{self.config.name}' is {self.status.state}")
             await self._source.close()
 
     async def poll_once(self) -> bool:
@@ -86,22 +89,32 @@ class PollingGroup:
 
         Raises: SourceError.
         """
-        self.status.skipped += await self._trigger.wait()
+        self.status.skipped += await self.trigger.wait()
         began_s = self._clock.monotonic()
         reading = await self._source.read()
         took_ms = round((self._clock.monotonic() - began_s) * 1000, 3)
         if reading is None:
             return False
         await self._wait_until_due(reading)
+        values = 0
         for message in self._messages(reading, took_ms):
             await self._ring.add(message)
             self.status.messages += 1
-            self.status.values += message.values
-        self.status.errors += len(reading.errors) + [*reading.values.values()].count(None)
-        self.status.polls += 1
-        self.status.last_poll = self._clock.now().isoformat()
-        self.status.last_duration_ms = took_ms
+            values += message.values
+        errors = len(reading.errors) + [*reading.values.values()].count(None)
+        self._count(reading, values, errors, took_ms)
         return True
+
+    def _count(self, reading: Reading, values: int, errors: int, took_ms: float) -> None:
+        status = self.status
+        status.polls += 1
+        status.values += values
+        status.errors += errors
+        status.last_poll = self._clock.now().isoformat()
+        status.last_duration_ms = took_ms
+        status.trouble = reading.trouble
+        state: Literal["read", "failed"] = "failed" if reading.trouble else "read"
+        self.trigger.polled(PollOutcome(state, status.last_poll, values, errors, took_ms, reading.trouble or ""))
 
     def describe(self) -> dict[str, Any]:
         """Return the group's status for the monitor."""
@@ -110,9 +123,18 @@ class PollingGroup:
             "group_id": self.config.group_id,
             "plc_code": self.config.plc,
             "mode": self.config.mode,
-            "interval_ms": None if self._source.self_paced else round(self.config.interval_s * 1000),
+            "interval_ms": self._interval_ms(),
             **vars(self.status),
+            **self._lateness(),
+            **self._source.status(),
         }
+
+    def _interval_ms(self) -> int | None:
+        is_fixed = self.config.mode == "FIXED" and not self._source.self_paced
+        return round(self.config.interval_s * 1000) if is_fixed else None
+
+    def _lateness(self) -> dict[str, float]:
+        return {"late_p99_ms": self.trigger.lateness_p99_ms()} if isinstance(self.trigger, FixedInterval) else {}
 
     async def _wait_until_due(self, reading: Reading) -> None:
         if reading.due_s is not None:
@@ -120,6 +142,8 @@ class PollingGroup:
 
     def _messages(self, reading: Reading, took_ms: float) -> Iterator[Message]:
         """Return the reading as messages of MAX_TAGS_PER_MESSAGE tags at most, all of one timestamp."""
+        if not reading.values and not reading.errors:
+            return
         timestamp = reading.timestamp or self._stamper.stamp(self._clock.now())
         for values, errors in _parts(reading):
             data = PollingData(
@@ -132,7 +156,7 @@ class PollingGroup:
                 poll_time_ms=took_ms,
                 error_tags=errors,
                 tag_qualities=_of(reading.qualities, values),
-                tag_timestamps=_of(reading.tag_timestamps, values),
+                tag_timestamps=_of(reading.tag_timestamps, values) | _of(reading.tag_timestamps, errors),
             )
             yield Message(data, len(values) + len(errors), lossless=self._source.lossless)
 

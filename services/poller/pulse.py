@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections import deque
 from typing import Any
 
-from services.poller.group import PollingGroup
+from services.poller.fleet import Fleet
 from services.poller.ring import Overflow, Ring
 from services.poller.sender import Sender
 from shared.errors import RedisUnavailableError
@@ -13,23 +13,45 @@ from shared.events import Event, EventLog
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.logs import get_logger
 
+#: Events that wait for a beat at most; older ones go.
+_MAX_NEWS = 1000
+
 _log = get_logger()
+
+
+class News:
+    """Events that are told without waiting for Redis: the next beat takes them along."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Event, str]] = deque(maxlen=_MAX_NEWS)
+
+    def tell(self, kind: Event, message: str) -> None:
+        """Add one event. Never waits."""
+        self._waiting.append((kind, message))
+
+    def write(self, events: EventLog) -> None:
+        """Write what waits."""
+        while self._waiting:
+            events.add(*self._waiting.popleft())
 
 
 class Pulse:
     """Beats for a poller."""
 
     def __init__(
-        self, heartbeat: Heartbeat, events: EventLog, groups: Sequence[PollingGroup], ring: Ring, sender: Sender
+        self, heartbeat: Heartbeat, events: EventLog, fleet: Fleet, ring: Ring, sender: Sender, news: News
     ) -> None:
         self._heartbeat = heartbeat
         self._events = events
-        self._groups = groups
+        self._fleet = fleet
         self._ring = ring
         self._sender = sender
+        self._news = news
         self._episode = Overflow()
         #: What the next beat says.
         self.state = "running"
+        #: Set once the process has its name.
+        self.named = asyncio.Event()
 
     async def run(self) -> None:
         """Beat once a second, until cancelled."""
@@ -37,6 +59,7 @@ class Pulse:
             quiet = not self._tell_overflow()
             try:
                 await asyncio.to_thread(self._beat, self.details(), ended=quiet)
+                self.named.set()
             except RedisUnavailableError as error:
                 # The sender says that Redis is away, and waits for it; here the next beat is soon enough.
                 _log.debug(f"no heartbeat: {error}")
@@ -45,7 +68,7 @@ class Pulse:
     def details(self) -> dict[str, Any]:
         """Return what the heartbeat says beside the state."""
         return {
-            "groups": json.dumps([group.describe() for group in self._groups], ensure_ascii=False),
+            "groups": json.dumps([group.describe() for group in self._fleet.groups], ensure_ascii=False),
             "ring": self._ring.depth,
             "ring_overflowed": self._ring.overflow.messages,
             "ring_overflowed_values": self._ring.overflow.values,
@@ -60,6 +83,7 @@ class Pulse:
         Raises: RedisUnavailableError: at the first step, so that a Redis that is silent is not waited for twice.
         """
         self._heartbeat.close()
+        self._news.write(self._events)
         self._tell_overflow()
         self._report_episode()
         self._events.add(Event.STOPPED, message, pending=self._ring.depth)
@@ -68,8 +92,9 @@ class Pulse:
         if not self._heartbeat.instance:
             name = self._heartbeat.register(self.state)
             _log.info(f"Poller {name} is known to the monitor")
-            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._groups)} polling groups")
+            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._fleet.groups)} polling groups")
         self._heartbeat.beat(self.state, **details)
+        self._news.write(self._events)
         if ended:
             self._report_episode()
 

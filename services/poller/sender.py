@@ -1,4 +1,4 @@
-"""From the ring to the DataQueue: one message after the other, each again until it is taken.
+"""From the ring to the DataQueue: in order, several messages in one step, each again until it is taken.
 
 Only the sender waits for Redis; the polling groups go on meanwhile.
 """
@@ -14,8 +14,11 @@ from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import PollingData
 
-#: Messages taken from the ring at a time: enough to make the change of threads cheap.
-MAX_IN_HAND = 64
+#: Messages taken from the ring at a time, and queued in one step at most.
+MAX_IN_HAND = 256
+
+#: Values queued in one step: more could take longer than a put may.
+MAX_VALUES_PER_PUT = 20_000
 
 _log = get_logger()
 
@@ -23,8 +26,8 @@ _log = get_logger()
 class Queue(Protocol):
     """The DataQueue, as the sender sees it."""
 
-    def put(self, polling_data: PollingData, timeout: float = ...) -> int:
-        """Queue one message within `timeout` seconds.
+    def put_many(self, messages: Sequence[PollingData], timeout: float = ...) -> int:
+        """Queue messages within `timeout` seconds; return how many: the first so many.
 
         Raises: QueueFullError, RedisUnavailableError, RejectedError.
         """
@@ -59,31 +62,42 @@ class Sender:
                 await asyncio.to_thread(self._link.wait_until_there, self._giving_up, trouble)
 
     def give_up(self) -> None:
-        """Send nothing after the message that is on its way now; the rest stays in the ring."""
+        """Send nothing after what is on its way now; the rest stays in the ring."""
         self._giving_up.set()
         self._ring.close()
 
     def _send(self, messages: Sequence[Message]) -> tuple[int, Exception | None]:
         """Put messages in order; return how many are done with, and what kept the next one from it."""
-        for done, message in enumerate(messages):
-            if self._giving_up.is_set():
-                return done, None
+        done, one_by_one_until = 0, 0
+        while done < len(messages) and not self._giving_up.is_set():
+            some = messages[done : done + 1] if done < one_by_one_until else _bundle(messages[done:])
             try:
-                self._queue.put(message.data, timeout=self._put_timeout_s)
+                queued = self._queue.put_many([message.data for message in some], timeout=self._put_timeout_s)
             except RejectedError as error:
-                self.messages_rejected += 1
-                _log.error(f"Group '{message.data.group_name}': a reading is left out: {error}")
+                if len(some) == 1:
+                    self._leave_out(some[0], error)
+                    done += 1
+                else:
+                    one_by_one_until = done + len(some)
             except QueueFullError as error:
                 self._say_full(error)
                 return done, error
             except RedisUnavailableError as error:
-                # It may have been queued. Put again it is stored once all the same: the table's key tells the copies.
+                # They may be queued. Put again they are stored once all the same: the table's key tells the copies.
                 return done, error
             else:
-                self.messages_sent += 1
-                self.values_sent += message.values
-                self._say_taken()
-        return len(messages), None
+                self._count(some[:queued])
+                done += queued
+        return done, None
+
+    def _count(self, messages: Sequence[Message]) -> None:
+        self.messages_sent += len(messages)
+        self.values_sent += sum(message.values for message in messages)
+        self._say_taken()
+
+    def _leave_out(self, message: Message, error: RejectedError) -> None:
+        self.messages_rejected += 1
+        _log.error(f"Group '{message.data.group_name}': a reading is left out: {error}")
 
     def _say_full(self, error: QueueFullError) -> None:
         if self._full_since is None:
@@ -94,3 +108,13 @@ class Sender:
         if self._full_since is not None:
             _log.info(f"The DataQueue takes readings again after {monotonic() - self._full_since:.1f} s")
             self._full_since = None
+
+
+def _bundle(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return the first messages, as many as go in one step; at least one."""
+    values = 0
+    for count, message in enumerate(messages):
+        values += message.values
+        if count and values > MAX_VALUES_PER_PUT:
+            return messages[:count]
+    return messages

@@ -4,18 +4,23 @@ A new kind of source is one file in `sources/` with two classes, its keys (`Sour
 and one name in the list of `sources/__init__.py`.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.errors import PipelineError
+from shared.events import Event
 from shared.models import Quality, Scalar
 
 #: Seconds between two polls where a group does not say.
 DEFAULT_INTERVAL_S = 1.0
+
+#: Hears what is to be an event for the operators: its kind and one line. Never waits.
+Tell: TypeAlias = Callable[[Event, str], None]
 
 
 class SourceError(PipelineError):
@@ -28,7 +33,8 @@ class Reading:
 
     `values`: None is BAD without a value. `errors`: tags that could not be read, with the reason; they are not in
     `values`. `timestamp`: None is stamped with the time at which the poll ended. `due_s`: seconds after the group's
-    start at which a self-paced source's reading is to be emitted; None is at once.
+    start at which a self-paced source's reading is to be emitted; None is at once. `trouble`: why the source as a whole
+    could not be read this time. Without values and errors nothing is emitted.
     """
 
     values: dict[str, Scalar]
@@ -37,6 +43,7 @@ class Reading:
     tag_timestamps: dict[str, datetime] = field(default_factory=dict)
     timestamp: datetime | None = None
     due_s: float | None = None
+    trouble: str | None = None
 
 
 class TagSource(Protocol):
@@ -63,7 +70,14 @@ class TagSource(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of what `open` took; safe without an `open` and to repeat."""
+        """Let go of what `open` took, within a second; safe without an `open` and to repeat."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what the monitor is to show of the source beside its group's figures; empty when there is nothing."""
+
+
+def _nobody(kind: Event, message: str) -> None:
+    del kind, message
 
 
 class SourceModel(BaseModel):
@@ -71,17 +85,44 @@ class SourceModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    def build(self, group: str, interval_s: float | None, directory: Path) -> TagSource:
-        """Return the source for the group of this name.
+    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell = _nobody) -> TagSource:
+        """Return the source for the group of this name; opens nothing.
 
-        Args: interval_s: None where the group does not give one. directory: where relative paths begin.
+        Args:
+            group: the group's name, for logs.
+            interval_s: None where the group does not give one.
+            directory: where relative paths begin.
+            tell: hears of what operators should know, such as a server that is away.
         """
         raise NotImplementedError
+
+    async def check(self, group: str, directory: Path) -> list[str]:
+        """Return what is wrong with the files that the keys name; servers are not asked.
+
+        Returns: one line each; empty when all is well.
+        """
+        source = self.build(group, None, directory)
+        try:
+            await source.open()
+        except SourceError as error:
+            return [str(error)]
+        finally:
+            await source.close()
+        return []
+
+    def files(self, directory: Path) -> list[Path]:
+        """Return the files that make the source another one when they change."""
+        del directory
+        return []
+
+    def polls_on_request(self) -> bool:
+        """Tell whether a group of mode HANDSHAKE can read this source."""
+        return True
 
     def default_plc_code(self) -> str | None:
         """Return the PLC code of a group that gives none; None when it must give one."""
         return None
 
-    def describe(self, interval_s: float | None) -> str:
-        """Return what is read, and how often, for people."""
+    def describe(self, interval_s: float | None, pace: str) -> str:
+        """Return what is read, and how often, for people. `pace`: how the group paces a source that does not itself."""
         raise NotImplementedError

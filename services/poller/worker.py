@@ -1,19 +1,26 @@
 """The poller's story: groups poll, one sender sends, one pulse beats; at the end everything is sent, or said."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from services.poller.config import GroupConfig
+from services.poller.fleet import Fleet
 from services.poller.group import PollingGroup
-from services.poller.pulse import Pulse
+from services.poller.handshake import Handshake
+from services.poller.pulse import News, Pulse
+from services.poller.reload import Reload
+from services.poller.requests import PollRequests
 from services.poller.ring import Ring
 from services.poller.sender import Link, Queue, Sender
 from services.poller.settings import PollerSettings
+from services.poller.source import TagSource, Tell
 from services.poller.stamps import Stamper
-from services.poller.triggers import AtOnce, FixedInterval
+from services.poller.triggers import AtOnce, FixedInterval, OnRequest, Trigger
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
@@ -27,6 +34,10 @@ DRAIN_S = 3.0
 #: Seconds that a stop leaves for the last event and giving the name back.
 _CLOSE_S = 0.5
 
+#: Groups of one interval that poll at the same moment get into each other's way. Steps of the golden ratio spread any
+#: number of them over the interval; the first begins at once.
+_GOLDEN = 0.618
+
 _log = get_logger()
 
 
@@ -39,26 +50,39 @@ class Poller:
         configs: Sequence[GroupConfig],
         queue: Queue,
         link: Link,
+        requests: PollRequests,
         heartbeat: Heartbeat,
         events: EventLog,
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._configs = configs
+        self._link = link
+        self._requests = requests
+        self._heartbeat = heartbeat
+        self._clock = clock
         self._ring = Ring(settings.poller_ring_max_messages, settings.poller_ring_max_values)
-        self._groups = build_groups(configs, settings.poller_config.parent, self._ring, clock)
+        self._news = News()
+        directory = settings.poller_config.parent
+        self._fleet = Fleet(GroupBuilder(directory, self._ring, clock, self._news.tell).build, directory)
         self._sender = Sender(self._ring, queue, link, settings.poller_put_timeout_s)
-        self._pulse = Pulse(heartbeat, events, self._groups, self._ring, self._sender)
+        self._pulse = Pulse(heartbeat, events, self._fleet, self._ring, self._sender, self._news)
 
     async def run(self, stop: StopFlag) -> int:
         """Poll until stopped or all sources are at their end; return the exit status: 1 when a group failed."""
+        handshake = Handshake(self._requests, self._fleet, self._heartbeat, self._link, self._clock, stop)
+        reload = Reload(self._settings.poller_config, self._fleet, self._news.tell)
         try:
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(self._sender.run())
                 beating = tasks.create_task(self._pulse.run())
                 stopped = tasks.create_task(_wait_for(stop))
-                polling = [tasks.create_task(group.run()) for group in self._groups]
-                await _first_of(stopped, asyncio.gather(*polling, return_exceptions=True))
-                for task in polling:
+                self._fleet.start(self._configs, tasks)
+                with _on_hangup(reload.ask):
+                    serving = [tasks.create_task(reload.run(tasks)), tasks.create_task(handshake.run(self._pulse))]
+                    await _first_of(stopped, asyncio.ensure_future(self._fleet.wait_until_done()))
+                self._fleet.cancel()
+                for task in serving:
                     task.cancel()
                 self._pulse.state = "draining"
                 await self._drain(stopped)
@@ -71,7 +95,7 @@ class Poller:
         finally:
             self._sender.give_up()
         await self._say_goodbye(silent=silent)
-        return EXIT_FATAL if any(group.status.state == "failed" for group in self._groups) else 0
+        return EXIT_FATAL if any(group.status.state == "failed" for group in self._fleet.groups) else 0
 
     async def _drain(self, stopped: "asyncio.Task[None]") -> None:
         """Wait until everything is sent: as long as it takes, but once stopped DRAIN_S at most."""
@@ -94,16 +118,43 @@ class Poller:
         _log.info("Shutdown complete")
 
 
-def build_groups(configs: Sequence[GroupConfig], directory: Path, ring: Ring, clock: Clock) -> list[PollingGroup]:
-    """Return the polling groups; those of one PLC share a stamper, so that no time of a tag repeats."""
-    stampers: dict[str, Stamper] = {}
-    groups = []
-    for config in configs:
-        source = config.build_source(directory)
-        trigger = AtOnce() if source.self_paced else FixedInterval(config.interval_s, clock)
-        stamper = stampers.setdefault(config.plc, Stamper())
-        groups.append(PollingGroup(config, source, trigger, ring, stamper, clock))
-    return groups
+class GroupBuilder:
+    """Puts polling groups together; those of one PLC share a stamper, so that no time of a tag repeats."""
+
+    def __init__(self, directory: Path, ring: Ring, clock: Clock, tell: Tell) -> None:
+        self._directory = directory
+        self._ring = ring
+        self._clock = clock
+        self._tell = tell
+        self._stampers: dict[str, Stamper] = {}
+        self._places = count()
+
+    def build(self, config: GroupConfig) -> PollingGroup:
+        """Return a group, ready to run."""
+        source = config.build_source(self._directory, self._tell)
+        stamper = self._stampers.setdefault(config.plc, Stamper())
+        return PollingGroup(config, source, self._trigger(config, source), self._ring, stamper, self._clock)
+
+    def _trigger(self, config: GroupConfig, source: TagSource) -> Trigger:
+        if config.mode == "HANDSHAKE":
+            return OnRequest(self._clock)
+        if source.self_paced:
+            return AtOnce()
+        phase = next(self._places) * _GOLDEN % 1.0
+        return FixedInterval(config.interval_s, self._clock, phase_s=phase * config.interval_s)
+
+
+@contextmanager
+def _on_hangup(call: Callable[[], None]) -> Iterator[None]:
+    """Call this at every SIGHUP, which else would end the process."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, call)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        # While the poller drains, a late one has nothing more to say.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 async def _wait_for(stop: StopFlag) -> None:

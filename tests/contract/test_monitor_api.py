@@ -15,7 +15,9 @@ from pydantic import BaseModel
 from services.monitor import listings, schemas
 from services.monitor.app import create_app
 from services.monitor.feed import Feed
+from services.monitor.history import History
 from services.monitor.settings import MonitorSettings
+from services.monitor.watch import Watch
 from shared.clock import SystemClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
 
@@ -33,8 +35,10 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/api/backups": listings.Backups,
     "/api/events": listings.Events,
     "/api/overflows": listings.Overflows,
+    "/api/alerts": listings.Alerts,
+    "/api/history": History,
 }
-NEED_REDIS = [path for path in ANSWERS if path != "/livez"]
+NEED_REDIS = [path for path in ANSWERS if path not in {"/livez", "/api/alerts"}]
 
 #: The names that users and outside checks rely on.
 FIXED_NAMES = {
@@ -67,7 +71,8 @@ class Api:
     def __init__(self, **settings: Any) -> None:
         self.feed = Feed(SystemClock())
         self.feed.publish(healthy_overview())
-        self.app: FastAPI = create_app(self.feed, MonitorSettings.model_validate(settings))
+        chosen = MonitorSettings.model_validate(settings)
+        self.app: FastAPI = create_app(self.feed, Watch(chosen), chosen)
 
     def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return asyncio.run(self._ask(method, path, headers))
@@ -100,7 +105,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def test_every_path_is_tested_here(api: Api) -> None:
-    assert set(api.app.openapi()["paths"]) == {*ANSWERS, "/api/stream"}
+    assert set(api.app.openapi()["paths"]) == {*ANSWERS, "/api/stream", "/metrics"}
 
 
 @pytest.mark.parametrize("path", ANSWERS)

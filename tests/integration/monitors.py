@@ -19,8 +19,9 @@ from services.monitor.feed import Feed
 from services.monitor.reader import RedisReader
 from services.monitor.server import listen, serve, url_of
 from services.monitor.settings import MonitorSettings
+from services.monitor.watch import Watch
 from services.monitor.worker import Worker
-from shared.buffer import TagBuffer
+from shared.buffer import PushOutcome, TagBuffer
 from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.counters import Counter
@@ -71,11 +72,11 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     chosen = MonitorSettings.model_validate({"monitor_port": 0, **settings})
     link, keys, clock, stop = RedisLink(redis_url), Keys(namespace), SystemClock(), StopFlag()
     events = EventLog(link, keys, "monitor")
-    feed = Feed(clock)
-    worker = Worker(link, RedisReader(link, keys), feed, Heartbeat(link, keys, events, "monitor"), events, clock)
+    feed, watch = Feed(clock), Watch(chosen)
+    worker = Worker(link, RedisReader(link, keys), watch, feed, Heartbeat(link, keys, events, "monitor"), events, clock)
     listener = listen(chosen)
     monitor = Monitor(url_of(listener))
-    serving = threading.Thread(target=serve, args=[create_app(feed, chosen), listener, stop])
+    serving = threading.Thread(target=serve, args=[create_app(feed, watch, chosen), listener, stop])
     worker.start(stop)
     serving.start()
     try:
@@ -145,7 +146,7 @@ class Pipeline:
         batch = self._queue.claim(self._messages, 10, 1_000_000)
         assert batch is not None
         raws = [f'[1,"2026-01-01T00:00:00","PLC01","{name}","1","GOOD"]'.encode() for name in names]
-        assert self._buffer.push(batch, raws) is not None
+        assert self._buffer.push(batch, raws).outcome is PushOutcome.PUSHED
 
     def claim(self, count: int) -> None:
         """Take values in flight and leave them there."""

@@ -128,6 +128,82 @@ def test_old_buckets_leave_the_averages(monitor: Monitor, link: RedisLink, keys:
     assert metrics["avg_write_latency_ms"] == 10
 
 
+@pytest.mark.req("OPS-4")
+def test_history_is_kept_in_redis_so_that_a_restart_of_the_monitor_loses_nothing(
+    redis_server: EmbeddedRedis, pipeline: Pipeline, keys: Keys
+) -> None:
+    # Given 100 values pushed, of which 60 are written
+    pipeline.push(100)
+    pipeline.write(60)
+    seen = []
+    for _ in range(2):
+        with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
+            monitor.shows("/api/ledger", {"written": 60})
+            points = monitor.get("/api/history?minutes=2").json()["points"]
+        moved = [point for point in points if point["inserted"] or point["written"]]
+        assert sum(point["inserted"] for point in moved) == 100
+        assert sum(point["written"] for point in moved) == 60
+        assert max(point["depth_max"] for point in moved) == 100
+        assert points[-1]["depth"] == 40
+        seen.append({point["at"]: point for point in moved})
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.req("OPS-4")
+def test_latency_is_counted_in_total_too_for_prometheus(monitor: Monitor, pipeline: Pipeline) -> None:
+    pipeline.push(100)
+    pipeline.write(60)
+    monitor.shows("/api/ledger", {"written": 60})
+    exposition = monitor.get("/metrics").text
+    assert 'tagpipe_write_latency_seconds_bucket{le="0.01"} 0.0' in exposition
+    assert 'tagpipe_write_latency_seconds_bucket{le="0.015"} 1.0' in exposition
+    assert "tagpipe_write_latency_seconds_sum 0.012" in exposition
+    assert "tagpipe_lag_seconds_count 60.0" in exposition
+    assert 'tagpipe_values_total{outcome="written"} 60.0' in exposition
+
+
+@pytest.mark.req("OPS-1")
+def test_alerts_follow_what_happens_and_survive_a_restart(
+    redis_server: EmbeddedRedis, pipeline: Pipeline, keys: Keys, link: RedisLink
+) -> None:
+    link.command("HSET", keys.backup_files, "backup_20260101_000000.csv", json.dumps(backup_file()))
+    pipeline.events.add(Event.ORACLE_LOST, "Oracle: retrying -> open")
+    pipeline.writer.beat("running", breaker="open", oracle="away", backup="ok")
+    since = []
+    for _ in range(2):
+        with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
+            found = wait_until(lambda: _alerts(monitor, "oracle_away", "backup_waiting"), what="the alerts")
+            since.append({code: alert["since"] for code, alert in found.items()})
+    assert since[0] == since[1]
+
+
+def _alerts(monitor: Monitor, *codes: str) -> dict[str, dict[str, str]]:
+    found = {alert["code"]: alert for alert in monitor.get("/api/alerts").json()["alerts"]}
+    return {code: found[code] for code in codes} if set(codes) <= set(found) else {}
+
+
+def test_garbage_in_redis_hides_nothing_else(monitor: Monitor, pipeline: Pipeline, link: RedisLink, keys: Keys) -> None:
+    pipeline.push(7)
+    link.command("HSET", keys.window(int(time.time()) // WINDOW_BUCKET_S), "inserted", "lots", "torn", "{")
+    link.command("SADD", keys.inflight, "odd")
+    link.command("XADD", keys.events, "*", "kind", b"\xff\xfe")
+    monitor.shows("/api/ledger", {"inserted": 7})
+    for path in ("/api/history", "/api/alerts", "/api/buffer/writer/metrics", "/api/events", "/metrics"):
+        assert monitor.get(path).status_code == 200, path
+
+
+def test_total_that_is_no_number_is_a_503_with_the_reason_until_it_is_cured(
+    monitor: Monitor, pipeline: Pipeline, link: RedisLink, keys: Keys
+) -> None:
+    pipeline.push(7)
+    link.command("HSET", keys.counters, "written", "many")
+    wait_until(lambda: monitor.get("/api/ledger").status_code == 503, what="the 503")
+    assert "no count" in monitor.get("/api/ledger").json()["details"]["reason"]
+    assert {alert["code"] for alert in monitor.get("/api/alerts").json()["alerts"]} >= {"redis_away"}
+    link.command("HDEL", keys.counters, "written")
+    monitor.shows("/api/ledger", {"inserted": 7})
+
+
 def test_stream_sends_a_snapshot_a_second(monitor: Monitor, pipeline: Pipeline) -> None:
     pipeline.push(7)
     seen = []

@@ -1,15 +1,10 @@
 """The poller as a process of its own, against a real Redis that fails in real ways."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,6 +14,7 @@ from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.models import PollingData, decode_polling_data
 from shared.redis_link import RedisLink
+from tests.integration.pollers import PollerProcess, command, events, queued, start
 from tests.waiting import wait_until
 
 SIMULATOR = """
@@ -45,48 +41,6 @@ def recording(tmp_path: Path, lines: int, name: str = "WELL-1_2017.csv") -> Path
     return path
 
 
-@dataclass
-class PollerProcess:
-    """A poller, its log, and what it left in Redis."""
-
-    config: str
-    redis_url: str
-    namespace: str
-    directory: Path
-    settings: dict[str, str] = field(default_factory=dict)
-
-    def start(self) -> None:
-        path = self.directory / "groups.toml"
-        path.write_text(self.config, "utf-8")
-        environment = {
-            **os.environ, "POLLER_CONFIG": str(path), "REDIS_URL": self.redis_url,
-            "REDIS_NAMESPACE": self.namespace, "INSTANCE_NAME": "poller-1", **self.settings,
-        }  # fmt: skip
-        self._log = (self.directory / "poller.log").open("wb")
-        self.process = subprocess.Popen([sys.executable, "-m", "services.poller"], env=environment, stderr=self._log)
-
-    @property
-    def log(self) -> str:
-        return (self.directory / "poller.log").read_text()
-
-    def wait_for_log(self, text: str) -> None:
-        wait_until(lambda: text in self.log or self.process.poll() is not None, what=f"{text!r} in the log")
-        assert text in self.log
-
-    def stop(self) -> float:
-        """Send SIGTERM; return the seconds until the process was gone."""
-        began = monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
-        return monotonic() - began
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._log.close()
-
-
 @pytest.fixture
 def pollers() -> Iterator[list[PollerProcess]]:
     """Pollers that are ended with the test."""
@@ -101,25 +55,6 @@ def own_redis() -> Iterator[EmbeddedRedis]:
     """A server that the test may break."""
     with EmbeddedRedis() as server:
         yield server
-
-
-def start(
-    pollers: list[PollerProcess], config: str, url: str, namespace: str, directory: Path, **settings: str
-) -> PollerProcess:
-    poller = PollerProcess(config, url, namespace, directory, settings)
-    pollers.append(poller)
-    poller.start()
-    return poller
-
-
-def queued(link: RedisLink, keys: Keys) -> list[PollingData]:
-    return [decode_polling_data(raw) for raw in link.command("LRANGE", keys.data_queue, 0, -1)]
-
-
-def events(link: RedisLink, keys: Keys, kind: str) -> list[dict[bytes, bytes]]:
-    entries = [dict(zip(*[iter(fields)] * 2, strict=True)) if isinstance(fields, list) else dict(fields)
-               for _, fields in link.command("XRANGE", keys.events, "-", "+")]  # fmt: skip
-    return [entry for entry in entries if entry[b"kind"].decode() == kind]
 
 
 def numbers(messages: list[PollingData]) -> list[Any]:
@@ -273,6 +208,8 @@ def test_a_poller_stops_in_time_whatever_redis_does(
         link.close()
         own_redis.kill() if trouble == "killed" else own_redis.pause()
     poller.wait_for_log("Readings wait" if trouble == "queue full" else "is not usable, trying again")
+    # A reading or two that can't be sent.
+    time.sleep(0.3)
     took_s = poller.stop()
     own_redis.resume()
     assert poller.process.returncode == 0
@@ -301,13 +238,6 @@ def test_a_wrong_file_stops_the_start_with_a_line_for_each_mistake(
     assert "groups.toml: group 1 'line 1': source.tagz is not a key; did you mean tags?" in poller.log
     assert "groups.toml: group 1 'line 1': interval_ms = 10: " in poller.log
     assert "Traceback" not in poller.log
-
-
-def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.poller", *arguments],
-        env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
 
 
 def test_validate_tells_what_will_be_polled_or_what_is_wrong(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 """A recording played again: a CSV file, at its own pace, N times as fast, or as fast as it is taken."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from services.poller.source import Reading, SourceError, SourceModel
+from services.poller.source import Reading, SourceError, SourceModel, Tell
 from services.poller.sources.csv_lines import CsvLines, Row
 from services.poller.stamps import Stamper
 from shared.logs import get_logger
@@ -40,15 +40,20 @@ class ReplayModel(SourceModel):
             return value
         raise ValueError('use a number above 0 or "max"')
 
-    def build(self, group: str, interval_s: float | None, directory: Path) -> "Replay":
+    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell | None = None) -> "Replay":
         """Return the recording; a relative path begins at the directory."""
+        del tell
         return Replay(self, directory / self.file, group, interval_s)
+
+    def polls_on_request(self) -> bool:
+        """A recording has its own pace."""
+        return False
 
     def default_plc_code(self) -> str | None:
         """Return what stands before the first underscore of the file's name: WELL-00004_20171031.csv -> WELL-00004."""
         return Path(self.file).stem.split("_")[0].strip() or None
 
-    def describe(self, interval_s: float | None) -> str:
+    def describe(self, interval_s: float | None, pace: str) -> str:
         """Return the file, the pace and the stamps."""
         if self.speed == "max":
             pace = "as fast as it is taken"
@@ -99,6 +104,10 @@ class Replay:
         if self._readings is not None:
             self._readings.close()
             self._readings = None
+
+    def status(self) -> Mapping[str, Any]:
+        """Nothing to show."""
+        return {}
 
     def _play(self) -> Generator[Reading]:
         number, shift = 0, timedelta(0)

@@ -6,14 +6,14 @@ every value is short as text and a poll of 100,000 tags takes some tens of milli
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from services.poller.source import DEFAULT_INTERVAL_S, Reading, SourceModel
+from services.poller.source import Reading, SourceModel, Tell
 from shared.models import Scalar
 
 #: What the tags are, by turns: every kind among the first five, most of them drifting.
@@ -42,14 +42,15 @@ class SimulatorModel(SourceModel):
     prefix: str = Field("D", min_length=1, max_length=50)
     polls: int | None = Field(None, ge=1)
 
-    def build(self, group: str, interval_s: float | None, directory: Path) -> "Simulator":
+    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell | None = None) -> "Simulator":
         """Return the plant."""
-        del group, interval_s, directory
+        del group, interval_s, directory, tell
         return Simulator(self)
 
-    def describe(self, interval_s: float | None) -> str:
+    def describe(self, interval_s: float | None, pace: str) -> str:
         """Return how many tags, how often."""
-        return f"simulator of {self.tags} tags every {(interval_s or DEFAULT_INTERVAL_S) * 1000:g} ms"
+        del interval_s
+        return f"simulator of {self.tags} tags {pace}"
 
 
 class _Block(Protocol):
@@ -124,6 +125,10 @@ class Simulator:
 
     async def close(self) -> None:
         """Nothing to close."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Nothing to show."""
+        return {}
 
     async def read(self) -> Reading | None:
         """Return the next value of every tag; None after the number of polls that was asked for."""

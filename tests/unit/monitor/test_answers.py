@@ -3,9 +3,12 @@ import json
 import pytest
 
 from services.monitor import answers
+from services.monitor.prometheus import metrics
 from services.monitor.reader import EventRecord, Service
+from services.monitor.schemas import moment
 from services.monitor.settings import MonitorSettings
 from services.monitor.stream import make_snapshot
+from services.monitor.watch import Watch
 from shared.counters import Counter
 from tests.unit.monitor.overviews import NOW, backup_file, healthy_overview, make_overview
 
@@ -43,7 +46,7 @@ def test_writer_metrics_give_totals_and_averages_of_the_window() -> None:
     metrics = answers.writer_metrics(healthy_overview())
     assert (metrics.total_writes, metrics.successful_writes, metrics.failed_writes) == (10, 9, 1)
     assert metrics.success_rate_pct == 90
-    assert metrics.last_write_timestamp == answers.moment(NOW - 0.5)
+    assert metrics.last_write_timestamp == moment(NOW - 0.5)
     assert metrics.avg_batch_size == 325
     assert metrics.avg_write_latency_ms == 14
     assert metrics.write_latency_p50_ms == 20
@@ -84,7 +87,7 @@ def test_services_tell_the_lost_from_the_living() -> None:
         ("b", False, "lost"),
     ]
     assert (listed[0].pid, listed[0].details) == (77, {"breaker": "open"})
-    assert listed[0].started_at == answers.moment(NOW - 60)
+    assert listed[0].started_at == moment(NOW - 60)
     assert listed[1].last_beat_age_seconds == 90
 
 
@@ -147,7 +150,10 @@ def test_heartbeat_with_odd_fields_hides_nothing(odd: str) -> None:
         backup_files={"a": backup_file(created=odd), "b": backup_file(created="2026-01-01"), "c": backup_file()},
         overflows={"a": {"began_at": odd, "values": 1}, "b": {"began_at": NOW, "values": 1}},
     )
-    snapshot = make_snapshot(overview, None, MonitorSettings.model_validate({}))
+    settings = MonitorSettings.model_validate({})
+    view = Watch(settings).look(overview)
+    snapshot = make_snapshot(overview, None, view.alerts, settings)
+    assert metrics(view, settings)
     assert snapshot.model_dump_json()
     assert [service.instance for service in snapshot.services] == ["a", "a"]
     assert [group.plc_code for group in snapshot.polling] == ["PLC01"]

@@ -2,9 +2,11 @@ import asyncio
 
 import pytest
 
+from services.monitor.board import Board
 from services.monitor.feed import STALE_AFTER_S, Feed
 from services.monitor.settings import MonitorSettings
 from services.monitor.stream import Stream
+from services.monitor.watch import Watch
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError
 from tests.unit.monitor.overviews import healthy_overview, make_overview
@@ -22,6 +24,11 @@ class HandClock(SystemClock):
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+def stream_of(feed: Feed) -> Stream:
+    settings = MonitorSettings.model_validate({})
+    return Stream(Board(feed, Watch(settings)), settings)
 
 
 def test_fresh_returns_the_newest_overview(clock: HandClock) -> None:
@@ -66,7 +73,7 @@ def test_overview_that_grew_old_is_no_answer(clock: HandClock) -> None:
 
 def test_stream_shows_the_last_known_figures_as_stale_while_redis_is_away(clock: HandClock) -> None:
     feed = Feed(clock)
-    stream = Stream(feed, MonitorSettings.model_validate({}))
+    stream = stream_of(feed)
     before = stream.snapshot()
     feed.publish(healthy_overview())
     there = stream.snapshot()
@@ -82,7 +89,7 @@ def test_stream_shows_the_last_known_figures_as_stale_while_redis_is_away(clock:
 def test_stream_makes_one_snapshot_for_all_clients_of_a_tick(clock: HandClock) -> None:
     feed = Feed(clock)
     feed.publish(healthy_overview())
-    stream = Stream(feed, MonitorSettings.model_validate({}))
+    stream = stream_of(feed)
     assert stream.snapshot() is stream.snapshot()
 
 
@@ -91,9 +98,9 @@ def test_stream_ends_when_the_server_closes(clock: HandClock) -> None:
     feed.publish(healthy_overview())
 
     async def count_until_closed() -> int:
-        stream = Stream(feed, MonitorSettings.model_validate({}))
+        stream = stream_of(feed)
         seen = 0
-        async for _ in stream.snapshots():
+        async for _ in stream.events():
             seen += 1
             stream.closing.set()
         return seen

@@ -1,3 +1,4 @@
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -71,18 +72,26 @@ def test_a_given_plc_code_goes_before_the_one_of_the_file_name(tmp_path: Path) -
             "group 1 'line 1': interval_ms = 50: Input should be greater than or equal to 100",
         ),
         (simulator(source='tags = "5"'), "group 1 'line 1': source.tags = '5': Input should be a valid integer"),
-        (simulator('mode = "HANDSHAKE"'), "group 1 'line 1': mode = 'HANDSHAKE': only 'FIXED' is supported"),
+        (simulator('mode = "SOMETIMES"'), "group 1 'line 1': mode = 'SOMETIMES': use 'FIXED' or 'HANDSHAKE'"),
         (
-            simulator().replace('type = "simulator"', 'type = "opcua"'),
-            "group 1 'line 1': source.type = 'opcua' is not a source; use simulator or replay",
+            simulator('mode = "HANDSHAKE"\ninterval_ms = 500'),
+            "group 1 'line 1': interval_ms is for mode = 'FIXED': a HANDSHAKE group is polled when asked",
+        ),
+        (
+            replay('mode = "HANDSHAKE"'),
+            "group 1 'well': mode = 'HANDSHAKE': this source gives readings at its own pace; use 'FIXED'",
+        ),
+        (
+            simulator().replace('type = "simulator"', 'type = "modbus"'),
+            "group 1 'line 1': source.type = 'modbus' is not a source; use simulator, replay or opcua",
         ),
         (
             simulator().replace('type = "simulator"', "tags = 5"),
-            'group 1 \'line 1\': source.type is missing: use "simulator" or "replay"',
+            "group 1 'line 1': source.type is missing: use simulator, replay or opcua",
         ),
         (
             '[[group]]\nname = "line 1"\nplc_code = "PLC01"\n',
-            'group 1 \'line 1\': source is missing: add [group.source] with type = "simulator" or "replay"',
+            "group 1 'line 1': source is missing: add [group.source] with type = one of simulator, replay or opcua",
         ),
         (
             simulator().replace('plc_code = "PLC01"', ""),
@@ -128,3 +137,64 @@ def test_a_missing_file_is_told_by_its_name(tmp_path: Path) -> None:
 def test_the_example_that_is_shipped_is_valid() -> None:
     example = Path(__file__).parents[3] / "deploy" / "poller" / "polling_groups.toml"
     assert load_groups(example)
+
+
+def test_what_the_example_holds_as_comments_is_valid_too(tmp_path: Path) -> None:
+    example = (Path(__file__).parents[3] / "deploy" / "poller" / "polling_groups.toml").read_text()
+    (group,) = load(tmp_path, _uncommented(example, "line 3"))
+    assert (group.plc, group.source.type) == ("PLC03", "opcua")
+    (group,) = load(tmp_path, _uncommented(example, "recipe"))
+    assert group.mode == "HANDSHAKE"
+
+
+def _uncommented(example: str, name: str) -> str:
+    """Return the group of this name, its lines without the # before them."""
+    lines = [line.removeprefix("# ") for line in example.split(f'# name = "{name}"')[1].splitlines()]
+    keys = takewhile(lambda line: not line.startswith(("--- ", "[[")), lines)
+    return "\n".join([f'[[group]]\nname = "{name}"', *(line for line in keys if line[:1] not in ("#", "-"))])
+
+
+def opcua(keys: str, group: str = "") -> str:
+    if "url" not in keys:
+        keys += '\nurl = "opc.tcp://plc:4840"'
+    if "tags" not in keys:
+        keys += '\ntags = ["i=2258"]'
+    return f'[[group]]\nname = "plc"\nplc_code = "P"\n{group}\n[group.source]\ntype = "opcua"\n{keys}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (opcua('url = "http://plc"'), "source.url = 'http://plc': write it as opc.tcp://host:port"),
+        (opcua('url = "opc.tcp://plc"'), "source.url = 'opc.tcp://plc': write it as opc.tcp://host:port"),
+        (opcua('url = "opc.tcp://me:secret@plc:4840"'), "source.url = ***: take user and password out of the address"),
+        (opcua('tags = ["D100"]'), "source.tags = ['D100']: entry 1: 'D100' is not a node id"),
+        (opcua('tags = {globs = "a"}'), "source.tags: use a list: "),
+        (opcua("password = 5"), "source.password = ***: "),
+        (opcua('password = "secret"'), "a password needs a user"),
+        (opcua('security = "sign"'), "security = 'sign' needs certificate and private_key: paths of two files"),
+        (opcua('policy = "Basic128Rsa15"'), "source.policy = 'Basic128Rsa15': Input should be 'Basic256Sha256'"),
+        (
+            opcua('mode = "subscribe"', 'mode = "HANDSHAKE"'),
+            "mode = 'HANDSHAKE': this source gives readings at its own",
+        ),
+    ],
+)
+def test_a_mistake_of_an_opcua_source_is_told_and_its_secrets_are_not(tmp_path: Path, text: str, expected: str) -> None:
+    told = problems(tmp_path, text)
+    assert any(expected in problem for problem in told), told
+    assert not any("secret" in problem for problem in told)
+
+
+def test_at_a_reload_groups_keep_their_ids_and_a_new_one_gets_a_free_one(tmp_path: Path) -> None:
+    path = tmp_path / "groups.toml"
+    path.write_text("\n".join(simulator().replace("line 1", name) for name in ("new", "b", "a")))
+    groups = load_groups(path, {"a": 1, "b": 2})
+    assert {group.name: group.group_id for group in groups} == {"new": 3, "b": 2, "a": 1}
+
+
+@pytest.mark.parametrize("mode", ["read", "subscribe"])
+def test_a_source_has_a_status_before_it_is_opened(tmp_path: Path, mode: str) -> None:
+    (group,) = load(tmp_path, opcua(f'mode = "{mode}"'))
+    status = group.build_source(tmp_path, lambda _kind, _message: None).status()
+    assert status["server"] == "away"

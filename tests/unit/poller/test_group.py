@@ -42,6 +42,9 @@ class ScriptedSource:
     async def close(self) -> None:
         self.closed = True
 
+    def status(self) -> dict[str, Any]:
+        return {"server": "up"}
+
 
 def config(**keys: Any) -> GroupConfig:
     source = {"type": "simulator"}
@@ -132,4 +135,5 @@ def test_the_status_tells_what_the_monitor_shows() -> None:
         "name": "line 1", "group_id": 3, "plc_code": "P1", "mode": "FIXED", "interval_ms": 1000,
         "polls": 1, "skipped": 0, "values": 1, "errors": 0, "messages": 1,
         "last_poll": EPOCH.isoformat(), "last_duration_ms": 0.0, "state": "finished",
+        "trouble": None, "late_p99_ms": 0.0, "server": "up",
     }  # fmt: skip

@@ -1,10 +1,11 @@
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from structlog.testing import capture_logs
 
 from services.poller.ring import Message, Ring
-from services.poller.sender import Sender
+from services.poller.sender import MAX_VALUES_PER_PUT, Sender
 from shared.errors import QueueFullError, RedisUnavailableError, RejectedError
 from shared.lifecycle import StopFlag
 from shared.models import PollingData
@@ -19,14 +20,18 @@ class ScriptedQueue:
     def __init__(self, *failures: Exception | None) -> None:
         self._failures = list(failures)
         self.taken: list[int] = []
+        self.steps = 0
+        self.most_at_once = 1000
 
-    def put(self, polling_data: PollingData, timeout: float = 1.0) -> int:
+    def put_many(self, messages: Sequence[PollingData], timeout: float = 1.0) -> int:
         del timeout
         failure = self._failures.pop(0) if self._failures else None
         if failure is not None:
             raise failure
-        self.taken.append(polling_data.group_id)
-        return len(self.taken)
+        some = messages[: self.most_at_once]
+        self.taken += [message.group_id for message in some]
+        self.steps += 1
+        return len(some)
 
 
 class CountingLink:
@@ -38,12 +43,12 @@ class CountingLink:
         return not stop.is_set()
 
 
-async def send(count: int, queue: ScriptedQueue, link: CountingLink) -> Sender:
-    """Send some messages of two values until the ring is empty."""
-    ring = Ring(100, 1000)
+async def send(count: int, queue: ScriptedQueue, link: CountingLink, values: int = 2) -> Sender:
+    """Send some messages until the ring is empty."""
+    ring = Ring(100, 1_000_000)
     for number in range(count):
         data = PollingData(timestamp=datetime.now(UTC), group_id=number, group_name="g", plc_code="P")
-        await ring.add(Message(data, values=2))
+        await ring.add(Message(data, values=values))
     sender = Sender(ring, queue, link, put_timeout_s=0.1)
     sending = asyncio.create_task(sender.run())
     await ring.wait_until_empty()
@@ -52,15 +57,31 @@ async def send(count: int, queue: ScriptedQueue, link: CountingLink) -> Sender:
     return sender
 
 
-def test_messages_are_sent_in_order_and_counted() -> None:
+def test_messages_are_sent_in_order_in_one_step_and_counted() -> None:
     queue = ScriptedQueue()
     sender = asyncio.run(send(90, queue, CountingLink()))
     assert queue.taken == list(range(90))
+    assert queue.steps == 1
     assert (sender.messages_sent, sender.values_sent) == (90, 180)
 
 
-def test_while_redis_is_away_the_same_message_is_tried_again() -> None:
-    queue, link = ScriptedQueue(None, AWAY, AWAY), CountingLink()
+def test_one_step_holds_no_more_values_than_a_put_can_take_in_its_time() -> None:
+    queue = ScriptedQueue()
+    asyncio.run(send(5, queue, CountingLink(), values=MAX_VALUES_PER_PUT // 2))
+    assert queue.taken == list(range(5))
+    assert queue.steps == 3
+
+
+def test_those_that_did_not_fit_are_put_again_in_order() -> None:
+    queue = ScriptedQueue()
+    queue.most_at_once = 4
+    sender = asyncio.run(send(10, queue, CountingLink()))
+    assert queue.taken == list(range(10))
+    assert sender.messages_sent == 10
+
+
+def test_while_redis_is_away_the_same_messages_are_tried_again() -> None:
+    queue, link = ScriptedQueue(AWAY, AWAY), CountingLink()
     sender = asyncio.run(send(4, queue, link))
     assert queue.taken == [0, 1, 2, 3]
     assert link.waits == [AWAY, AWAY]
@@ -68,7 +89,7 @@ def test_while_redis_is_away_the_same_message_is_tried_again() -> None:
 
 
 def test_a_full_queue_is_waited_for_and_told_once_with_its_end() -> None:
-    queue, link = ScriptedQueue(None, FULL, FULL, FULL), CountingLink()
+    queue, link = ScriptedQueue(FULL, FULL, FULL), CountingLink()
     with capture_logs() as logs:
         asyncio.run(send(3, queue, link))
     assert queue.taken == [0, 1, 2]
@@ -80,11 +101,12 @@ def test_a_full_queue_is_waited_for_and_told_once_with_its_end() -> None:
 
 
 def test_a_message_that_nobody_can_understand_is_told_and_costs_only_itself() -> None:
-    queue = ScriptedQueue(None, RejectedError("no JSON"))
+    # All at once is refused; then one by one, of which the second is.
+    queue = ScriptedQueue(RejectedError("no JSON"), None, RejectedError("no JSON"))
     with capture_logs() as logs:
-        sender = asyncio.run(send(3, queue, CountingLink()))
-    assert queue.taken == [0, 2]
-    assert (sender.messages_sent, sender.messages_rejected) == (2, 1)
+        sender = asyncio.run(send(4, queue, CountingLink()))
+    assert queue.taken == [0, 2, 3]
+    assert (sender.messages_sent, sender.messages_rejected) == (3, 1)
     assert [log["event"] for log in logs] == ["Group 'g': a reading is left out: no JSON"]
 
 
@@ -92,13 +114,14 @@ def test_giving_up_leaves_the_rest_in_the_ring() -> None:
     class GivingUp(ScriptedQueue):
         sender: Sender
 
-        def put(self, polling_data: PollingData, timeout: float = 1.0) -> int:
+        def put_many(self, messages: Sequence[PollingData], timeout: float = 1.0) -> int:
             if len(self.taken) == 2:
                 self.sender.give_up()
-            return super().put(polling_data, timeout)
+            return super().put_many(messages, timeout)
 
     async def run() -> None:
         ring, queue = Ring(100, 1000), GivingUp()
+        queue.most_at_once = 1
         for number in range(9):
             data = PollingData(timestamp=datetime.now(UTC), group_id=number, group_name="g", plc_code="P")
             await ring.add(Message(data, values=1))

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.poller.triggers import FixedInterval
+from services.poller.triggers import FixedInterval, OnRequest, PollOutcome
 from tests.unit.poller.fake_time import FakeTime
 
 
@@ -35,3 +35,77 @@ def test_interval_does_not_poll_early_when_a_sleep_ends_early() -> None:
     time = FakeTime(sleep_factor=0.9)
     begins, _ = asyncio.run(poll_times(FixedInterval(1.0, time, time.sleep), time, [0.0] * 20))
     assert begins == pytest.approx([float(number) for number in range(20)])
+
+
+def test_interval_starts_in_its_phase() -> None:
+    time = FakeTime(start_s=10.0)
+    trigger = FixedInterval(1.0, time, time.sleep, phase_s=0.25)
+    begins, skipped = asyncio.run(poll_times(trigger, time, [0.1, 1.3, 0.1, 0.1]))
+    assert begins == pytest.approx([10.25, 11.25, 12.55, 13.25])
+    assert skipped == 0
+
+
+def test_interval_tells_how_late_its_polls_begin() -> None:
+    time = FakeTime()
+    trigger = FixedInterval(1.0, time, time.sleep)
+    # One poll in ten overruns by 0.3 s: the next begins that much too late.
+    asyncio.run(poll_times(trigger, time, [1.3, *[0.1] * 9] * 20))
+    assert trigger.lateness_p99_ms() == pytest.approx(300, abs=1)
+
+
+async def outcome_of(future: "asyncio.Future[PollOutcome]") -> PollOutcome:
+    return await asyncio.wait_for(future, 1)
+
+
+def test_requests_within_a_second_are_one_poll_with_one_outcome() -> None:
+    async def run() -> None:
+        time = FakeTime()
+        trigger = OnRequest(time)
+        first = trigger.ask()
+        await trigger.wait()
+        time.pass_(0.9)
+        second = trigger.ask()
+        trigger.polled(PollOutcome("read", values=7))
+        third = trigger.ask()
+        assert [(await outcome_of(asked)).values for asked in (first, second, third)] == [7, 7, 7]
+        time.pass_(0.2)
+        fourth = trigger.ask()
+        await asyncio.wait_for(trigger.wait(), 1)
+        trigger.polled(PollOutcome("failed"))
+        assert (await outcome_of(fourth)).state == "failed"
+
+    asyncio.run(run())
+
+
+def test_requests_during_a_long_poll_are_one_poll_after_it() -> None:
+    async def run() -> None:
+        time = FakeTime()
+        trigger = OnRequest(time)
+        running = trigger.ask()
+        await trigger.wait()
+        time.pass_(1.5)
+        waiting = trigger.ask()
+        time.pass_(1.5)
+        assert trigger.ask() is waiting
+        trigger.polled(PollOutcome("read", values=1))
+        await asyncio.wait_for(trigger.wait(), 1)
+        trigger.polled(PollOutcome("read", values=2))
+        assert [(await outcome_of(asked)).values for asked in (running, waiting)] == [1, 2]
+
+    asyncio.run(run())
+
+
+def test_requests_of_a_group_that_ends_are_answered() -> None:
+    async def run() -> None:
+        time = FakeTime()
+        trigger = OnRequest(time)
+        running = trigger.ask()
+        await trigger.wait()
+        time.pass_(2)
+        waiting = trigger.ask()
+        trigger.close("group 'h' is stopped")
+        time.pass_(2)
+        for asked in (running, waiting, trigger.ask()):
+            assert await outcome_of(asked) == PollOutcome("failed", message="group 'h' is stopped")
+
+    asyncio.run(run())

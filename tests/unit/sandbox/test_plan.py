@@ -34,6 +34,8 @@ def test_impossible_rate_is_refused_in_one_line(text: str) -> None:
         ({"DEMO_SECONDS": "nan"}, "DEMO_SECONDS=nan: "),
         ({"DEMO_CSV": "nowhere.csv"}, "DEMO_CSV=nowhere.csv: there is no such file"),
         ({"DEMO_SPEED": "2"}, "DEMO_SPEED needs DEMO_CSV"),
+        ({"DEMO_SOURCE": "modbus"}, "DEMO_SOURCE=modbus: use simulator or opcua"),
+        ({"DEMO_SOURCE": "opcua", "DEMO_CSV": __file__}, "DEMO_SOURCE and DEMO_CSV: give one of them"),
         ({"DEMO_CSV": __file__, "DEMO_RATE": "1/1s"}, "DEMO_RATE is the simulator's"),
         ({"DEMO_CSV": __file__, "DEMO_SPEED": "0"}, "DEMO_SPEED=0: "),
         ({"DEMO_MONITOR_PORT": "http"}, "DEMO_MONITOR_PORT=http: "),
@@ -69,6 +71,14 @@ def test_poller_is_told_to_simulate() -> None:
     (group,) = tomllib.loads(poller_toml(make_plan({"DEMO_RATE": "20/200ms"})))["group"]
     assert group["interval_ms"] == 200
     assert group["source"] == {"type": "simulator", "tags": 20, "seed": 1}
+
+
+def test_poller_is_told_to_read_the_opcua_server() -> None:
+    plan = make_plan({"DEMO_RATE": "2/200ms", "DEMO_SOURCE": "opcua"})
+    (group,) = tomllib.loads(poller_toml(plan, "opc.tcp://127.0.0.1:4840"))["group"]
+    assert group["interval_ms"] == 200
+    tags = ["ns=1;s=D0", "ns=1;s=D1"]
+    assert group["source"] == {"type": "opcua", "url": "opc.tcp://127.0.0.1:4840", "tags": tags}
 
 
 def test_poller_is_told_to_replay_once_with_the_recorded_times(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""Every alert there is: its code, how bad it is, what it means and what to do. docs/alerts.md shows the same table."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad an alert is."""
+
+    CRITICAL = "critical"  #: values are lost, or will be unless a person acts
+    WARNING = "warning"  #: nothing is lost; a person should look
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of alert."""
+
+    code: str
+    severity: Severity  #: as a rule; a finding may be worse
+    cause: str  #: when it is raised
+    cure: str  #: what a person does about it
+    hold_s: float = 0.0  #: seconds that the cause must last before anyone is told: shorter ones are no news
+
+
+def _kinds(*kinds: Kind) -> dict[str, Kind]:
+    return {kind.code: kind for kind in kinds}
+
+
+_CRITICAL, _WARNING = Severity.CRITICAL, Severity.WARNING
+
+#: By code, the ones to look at first in front.
+KINDS = _kinds(
+    Kind(
+        "redis_away", _CRITICAL,
+        "Redis gives the monitor no answer, or holds something that no service wrote.",
+        "Start Redis or mend the network to it; every service goes on by itself once it answers. Pollers of ours keep "
+        "their readings in memory meanwhile.",
+    ),
+    Kind(
+        "ledger_unbalanced", _CRITICAL,
+        "Some values are in no place, or in two: inserted is not the sum of all places.",
+        "Something else than tagpipe wrote or deleted keys of this namespace, or Redis came back from an older copy. "
+        "Keep the logs of all services, compare the table with the source, and report it.",
+        hold_s=2.0,
+    ),
+    Kind(
+        "buffer_overflowing", _CRITICAL,
+        "The buffer is full and the oldest values were discarded in the last seconds.",
+        "See whether a writer runs and can write to Oracle or to its backup directory. More writers or a larger "
+        "WRITER_CONCURRENCY drain faster; /api/overflows says which tags and times were lost.",
+    ),
+    Kind(
+        "overflow_soon", _WARNING,
+        "At the present rates the buffer is full within a minute; critical within 15 s.",
+        "See why the writers take less than comes in: Oracle slow, backup disk slow, too few writers.",
+        hold_s=2.0,
+    ),
+    Kind(
+        "buffer_high", _WARNING,
+        "The buffer is above BUFFER_ALERT_THRESHOLD; critical when it is nearly full and Oracle is away.",
+        "Watch whether it falls again. If not, writers are too slow: see write latency, and start another writer.",
+    ),
+    Kind(
+        "no_writer", _CRITICAL,
+        "No writer is running: nothing goes to Oracle or to the backup.",
+        "Start one: `python -m services.writer`. If it ends at once, its log's last line says why.",
+        hold_s=2.0,
+    ),
+    Kind(
+        "no_consumer", _CRITICAL,
+        "No consumer is running: polls pile up in the DataQueue.",
+        "Start one: `python -m services.consumer`. If it ends at once, its log's last line says why.",
+        hold_s=2.0,
+    ),
+    Kind(
+        "oracle_configuration", _CRITICAL,
+        "Oracle answers and refuses: credentials, table, column or grant. No retry can cure that.",
+        "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it, then "
+        "restart the writer if the password changed.",
+    ),
+    Kind(
+        "oracle_away", _WARNING,
+        "Oracle can't be reached or does not answer; values go to the backup. Critical when they can't.",
+        "Nothing is lost while the backup can be written. See whether the database and its listener run and the "
+        "network is up; writing goes on by itself. Afterwards put the backup files into the table.",
+        hold_s=2.0,
+    ),
+    Kind(
+        "backup_failed", _CRITICAL,
+        "A writer can't write its backup directory: disk full, read-only or no permission.",
+        "Make room in BACKUP_DIR or grant the writer's user access to it; it tries again by itself. Until then values "
+        "stay in Redis, which holds BUFFER_MAX_SIZE of them.",
+    ),
+    Kind(
+        "backup_waiting", _WARNING,
+        "Backup files hold values that are not in the table yet.",
+        "When Oracle works again: `python -m services.writer recover` on the writer's host. It can be repeated.",
+    ),
+    Kind(
+        "rows_rejected", _WARNING,
+        "Oracle refused values for their own fault in the last 5 minutes: too long, wrong type, a constraint.",
+        "See rejected_*.csv in BACKUP_DIR: each row has its reason. Mend the table or the source, then `recover` it.",
+    ),
+    Kind(
+        "messages_rejected", _WARNING,
+        "Messages on the DataQueue could not be understood in the last 5 minutes.",
+        "Look at the event's reason and at the newest entries of {ns}:data_queue:rejected; mend the polling engine.",
+    ),
+    Kind(
+        "conflicts", _WARNING,
+        "The table held other values under the keys of values that came in the last 5 minutes.",
+        "Two sources write one tag, or a source repeats its time stamps. The table keeps what was there first; the "
+        "writer's log names tags and times.",
+    ),
+    Kind(
+        "success_rate_low", _WARNING,
+        "Fewer than 99.9 % of the batches of the last 5 minutes were taken by Oracle.",
+        "Nothing is lost: what was not taken is in the backup. The events and the writer's log say what Oracle said.",
+    ),
+    Kind(
+        "inflight_orphaned", _WARNING,
+        "A dead process still holds values or messages, and no living one took them over.",
+        "A living process of the same role takes them over within seconds: start one, if none runs.",
+        hold_s=20.0,
+    ),
+    Kind(
+        "polling_silent", _WARNING,
+        "A polling group in FIXED mode has sent nothing for several of its intervals.",
+        "See whether its poller runs, whether the PLC or its server answers, and whether the consumer keeps up.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,86 @@
+"""What every page shows at one moment: drawn once, sent to all. No I/O, no clock."""
+
+from dataclasses import dataclass, field
+
+from services.monitor.board import Board
+from services.monitor.dashboard import cards, charts, tables
+from services.monitor.dashboard.charts import Series
+from services.monitor.health import judge
+from services.monitor.watch import View
+from services.monitor.words import clock_time, duration
+from shared.settings import BufferSettings
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Cards by name, as HTML, and the charts' points by range and chart."""
+
+    title: str
+    freshness: str
+    moment: str
+    cards: dict[str, str] = field(default_factory=dict)
+    charts: dict[str, dict[str, Series]] = field(default_factory=dict)
+
+
+class Painter:
+    """Draws the newest picture, and of it only what changed since the last one."""
+
+    def __init__(self, board: Board, settings: BufferSettings) -> None:
+        self._board = board
+        self._settings = settings
+        self._drawn_of: object = None
+        self._charts_at: dict[str, int] = {}
+        self._cards: dict[str, str] = {}
+        self._charts: dict[str, dict[str, Series]] = {}
+        self._picture = Picture("tagpipe", "", "")
+
+    def newest(self) -> Picture:
+        """Return the picture of now; the same object as before when nothing changed."""
+        view, failure = self._board.view, self._board.failure
+        drawn_of = (view, failure, int(self._board.age_s)) if failure is not None else (view, None, 0)
+        if drawn_of != self._drawn_of:
+            self._drawn_of = drawn_of
+            self._picture = self._draw(view, failure)
+        return self._picture
+
+    def _draw(self, view: View | None, failure: str | None) -> Picture:
+        taken_at = view.overview.taken_at if view is not None else None
+        moment = f"{clock_time(taken_at)} UTC" if taken_at is not None else "no data yet"
+        if failure is not None or view is None:
+            top = {
+                "state": cards.unknown_state(failure or "it was not read yet", taken_at),
+                "spoken": "unknown: Redis can't be read",
+                "alerts": cards.alerts(self._board.alerts, taken_at),
+            }
+            self._cards = {**self._cards, **top}
+            old = f"stale for {duration(self._board.age_s)}" if taken_at is not None else "no data"
+            return Picture("? unknown, tagpipe", old, moment, self._cards, self._charts)
+        self._cards = _cards(view, self._settings)
+        ticks = {name: int(view.overview.taken_at) // every_s for name, every_s in charts.EVERY_S.items()}
+        self._charts = {
+            name: self._charts[name]
+            if ticks[name] == self._charts_at.get(name)
+            else charts.data(view, self._settings, seconds)
+            for name, seconds in charts.RANGES.items()
+        }
+        self._charts_at = ticks
+        status = judge(view.overview, self._settings).status.value
+        return Picture(f"{status}, tagpipe", "live", moment, self._cards, self._charts)
+
+
+def _cards(view: View, settings: BufferSettings) -> dict[str, str]:
+    now = view.overview
+    return {
+        "state": cards.state(view, settings),
+        "spoken": cards.spoken_state(view, settings),
+        "alerts": cards.alerts(view.alerts, now.taken_at),
+        "gauge": cards.gauge(now, settings),
+        "flow": cards.flow(view),
+        "writing": cards.writing(now),
+        "ledger": cards.ledger(now),
+        "services": tables.services(now),
+        "polling": tables.polling(now),
+        "backups": tables.backups(now),
+        "events": tables.events(now),
+        **{f"{key}-table": html for key, html in charts.tables(view).items()},
+    }

@@ -1,0 +1,257 @@
+"""What is wrong with the pipeline just now, and since when as far as Redis knows. No I/O, no clock."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from services.monitor.alert_kinds import Severity
+from services.monitor.backlog import how_long, waiting_files
+from services.monitor.health import FULL_PCT
+from services.monitor.reader import FORGET_AFTER_S, Overview, Service
+from services.monitor.stats import lately, percent
+from services.monitor.trend import Rates
+from services.monitor.words import count_of, duration, number, size
+from shared.counters import Counter
+from shared.events import Event
+from shared.settings import BufferSettings
+
+#: Seconds to the overflow from which a person is told, and from which it is critical.
+SOON_S, VERY_SOON_S = 60, 15
+
+#: Share of what comes in by which the buffer must grow to count as filling: polls come in bursts.
+_LEAST_GROWTH = 0.05
+
+#: Percent of batches that Oracle must take while it is there.
+PROMISED_SUCCESS_PCT = 99.9
+
+#: A FIXED group is silent after so many intervals, and not before so many seconds.
+SILENT_INTERVALS, SILENT_S = 3, 10.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong; `since` in seconds since 1970 where Redis knows it."""
+
+    code: str
+    message: str
+    since: float | None = None
+    severity: Severity | None = None  #: where it differs from the rule
+
+
+def find(now: Overview, rates: Rates, settings: BufferSettings) -> list[Finding]:
+    """Return all that is wrong, in no order."""
+    return [
+        *_ledger(now),
+        *_buffer(now, rates, settings),
+        *_missing(now),
+        *_oracle(now, rates, settings),
+        *_backup(now),
+        *_rows(now),
+        *_orphans(now),
+        *_silent_groups(now),
+    ]
+
+
+def _ledger(now: Overview) -> Iterator[Finding]:
+    difference = now.ledger[Counter.INSERTED] - now.ledger.accounted
+    if difference > 0:
+        yield Finding("ledger_unbalanced", f"{count_of(difference, 'value')} of those inserted are in no place")
+    elif difference < 0:
+        yield Finding(
+            "ledger_unbalanced", f"{count_of(-difference, 'value')} more are accounted for than were inserted"
+        )
+
+
+def _buffer(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
+    held, cap = now.ledger.in_buffer, settings.buffer_max_size
+    filled_pct = percent(held, cap)
+    overflowing = lately(now.buckets, Counter.OVERFLOWED)
+    if overflowing:
+        began = [episode.get("began_at") for episode in now.overflows.values() if episode.get("ended_at") is None]
+        yield Finding(
+            "buffer_overflowing",
+            f"{count_of(overflowing, 'value')} discarded in the last 20 s, "
+            f"{number(now.ledger[Counter.OVERFLOWED])} in all; buffer {filled_pct:.1f} % full",
+            min((at for at in began if isinstance(at, float | int)), default=None),
+        )
+    full_in_s = time_to_overflow(held, cap, rates)
+    if full_in_s is not None and full_in_s < SOON_S and not overflowing:
+        yield Finding(
+            "overflow_soon",
+            f"Full in {duration(full_in_s)}: {number(rates.inserted)} values/s come in, "
+            f"{number(rates.removed)} go out, room for {number(cap - held)}",
+            severity=Severity.CRITICAL if full_in_s < VERY_SOON_S else None,
+        )
+    if filled_pct >= settings.buffer_alert_threshold:
+        stuck = filled_pct >= FULL_PCT and bool(_without_oracle(now))
+        yield Finding(
+            "buffer_high",
+            f"{filled_pct:.1f} % full ({number(held)} of {number(cap)} values), threshold "
+            f"{settings.buffer_alert_threshold:g} %{'; Oracle is away' if stuck else ''}",
+            _began(now, Event.BUFFER_HIGH, Event.BUFFER_NORMAL),
+            Severity.CRITICAL if stuck else None,
+        )
+
+
+def time_to_overflow(held: int, cap: int, rates: Rates) -> float | None:
+    """Return the seconds until the buffer is full at these rates; None when it does not fill."""
+    if rates.growth <= max(1.0, _LEAST_GROWTH * rates.inserted):
+        return None
+    return max(0, cap - held) / rates.growth
+
+
+def _missing(now: Overview) -> Iterator[Finding]:
+    for role, code in (("writer", "no_writer"), ("consumer", "no_consumer")):
+        if not now.living(role):
+            lost = [service.beat_at for service in now.services if service.role == role]
+            lost += [event.at for event in now.events if _is(event.fields, role, Event.STOPPED)]
+            last = max(lost, default=None)
+            ago = f", the last one was seen {duration(now.taken_at - last)} ago" if last else ""
+            held = now.ledger.in_buffer if role == "writer" else now.ledger.queued_messages
+            what = "value" if role == "writer" else "message"
+            yield Finding(code, f"No {role} is running{ago}; {count_of(held, what)} wait", last)
+
+
+def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
+    away = _without_oracle(now)
+    refused = [writer for writer in away if writer.fields["oracle"] == "configuration"]
+    gone = [writer for writer in away if writer not in refused]
+    if refused:
+        error = next((writer.fields["last_error"] for writer in refused if writer.fields.get("last_error")), "")
+        yield Finding(
+            "oracle_configuration",
+            f"Oracle refuses {_names(refused)}: {error or 'see the log'}",
+            _lost_at(now, refused),
+        )
+    if gone:
+        since = _lost_at(now, gone)
+        failing = all(writer.fields.get("backup") == "failing" for writer in gone)
+        for_ = f" for {duration(now.taken_at - since)}" if since else ""
+        yield Finding(
+            "oracle_away",
+            f"Oracle is away{for_} ({_names(gone)}): {how_long(now, gone, rates, settings)}",
+            since,
+            Severity.CRITICAL if failing else None,
+        )
+
+
+def _backup(now: Overview) -> Iterator[Finding]:
+    failing = [writer for writer in now.living("writer") if writer.fields.get("backup") == "failing"]
+    if failing:
+        cause = failing[0].fields.get("backup_failure", "see its log")
+        yield Finding(
+            "backup_failed",
+            f"{_names(failing)} can't write the backup: {cause}",
+            _began(now, Event.BACKUP_FAILED, Event.BACKUP_WORKS),
+        )
+    waiting = waiting_files(now)
+    if waiting.files:
+        yield Finding(
+            "backup_waiting",
+            f"{count_of(waiting.files, 'file')} with {count_of(waiting.rows, 'row')} ({size(waiting.bytes)}) "
+            f"to recover; the oldest is {duration(now.taken_at - waiting.oldest)} old",
+            waiting.oldest,
+        )
+
+
+def _rows(now: Overview) -> Iterator[Finding]:
+    window = now.window
+    for counter, code, what in (
+        (Counter.REJECTED, "rows_rejected", "{} refused by Oracle in the last 5 minutes"),
+        (Counter.CONFLICTS, "conflicts", "{} in the last 5 minutes that the table holds otherwise"),
+        (Counter.MESSAGES_REJECTED, "messages_rejected", "{} not understood in the last 5 minutes"),
+    ):
+        if window[counter]:
+            noun = "message" if counter is Counter.MESSAGES_REJECTED else "value"
+            yield Finding(code, what.format(count_of(window[counter], noun)), _first_counted(now, counter))
+    written, failed = window[Counter.BATCHES_WRITTEN], window[Counter.BATCHES_FAILED]
+    rate = percent(written, written + failed, of_nothing=100.0)
+    if rate < PROMISED_SUCCESS_PCT:
+        yield Finding(
+            "success_rate_low",
+            f"{rate:.2f} % of the batches of the last 5 minutes were taken by Oracle "
+            f"({number(failed)} of {number(written + failed)} were not)",
+            _first_counted(now, Counter.BATCHES_FAILED),
+        )
+
+
+def _orphans(now: Overview) -> Iterator[Finding]:
+    living = {(service.role, service.instance) for service in now.services if service.alive}
+    orphans = sorted(now.owners - living)
+    if orphans:
+        names = ", ".join(f"{role} {name}" for role, name in orphans)
+        yield Finding("inflight_orphaned", f"{names} is gone and still holds what it had claimed")
+
+
+def _silent_groups(now: Overview) -> Iterator[Finding]:
+    silent = {
+        name: seen
+        for name, group in now.polling.items()
+        if group.get("mode") == "FIXED"
+        and isinstance(seen := group.get("last_seen_at"), int | float)
+        and _patience_s(group) < now.taken_at - seen < FORGET_AFTER_S
+        and name not in _finished_groups(now)
+    }
+    if silent:
+        shown = ", ".join(f"{name} for {duration(now.taken_at - seen)}" for name, seen in sorted(silent.items())[:5])
+        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""  # noqa: PLR2004 - as many as are shown
+        yield Finding("polling_silent", f"Silent: {shown}{more}", min(silent.values()))
+
+
+def _patience_s(group: Any) -> float:
+    interval_ms = group.get("interval_ms")
+    return max(SILENT_S, SILENT_INTERVALS * interval_ms / 1000) if isinstance(interval_ms, int | float) else SILENT_S
+
+
+def _finished_groups(now: Overview) -> set[str]:
+    """Return the groups that a living poller says are at the end of their recording."""
+    # Read as text: whether a group is finished is all that is asked of the JSON here.
+    texts = [poller.fields.get("groups", "") for poller in now.living("poller")]
+    return {
+        name
+        for name in now.polling
+        if any('"finished"' in text and f'"{name.split("/", 1)[-1]}"' in text for text in texts)
+    }
+
+
+def _without_oracle(now: Overview) -> list[Service]:
+    return [writer for writer in now.living("writer") if writer.fields.get("oracle") in {"away", "configuration"}]
+
+
+def _names(writers: Iterable[Service]) -> str:
+    names = [writer.instance for writer in writers]
+    return f"writer{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _lost_at(now: Overview, writers: Iterable[Service]) -> float | None:
+    """Return when the first of these writers lost Oracle: its first failure since it last wrote."""
+    lost = []
+    for writer in writers:
+        began = None
+        for event in now.events:
+            if event.fields.get("instance") != writer.instance or event.fields.get("role") != "writer":
+                continue
+            kind = event.fields.get("kind")
+            # Half-open is said as "back" too; only a batch that was written ends the outage, and then it says how long.
+            if kind == Event.STARTED or (kind == Event.ORACLE_BACK and "after_s" in event.fields.get("details", "")):
+                break
+            if kind in {Event.ORACLE_LOST, Event.ORACLE_RETRY, Event.ORACLE_CONFIGURATION}:
+                began = event.at
+        if began is not None:
+            lost.append(began)
+    return min(lost, default=None)
+
+
+def _began(now: Overview, begins: Event, ends: Event) -> float | None:
+    """Return when something began that is not over, by the events; None when they don't tell any more."""
+    kinds = {begins.value, ends.value}
+    newest = next((event for event in now.events if event.fields.get("kind") in kinds), None)
+    return newest.at if newest is not None and newest.fields.get("kind") == begins else None
+
+
+def _first_counted(now: Overview, counter: Counter) -> float | None:
+    return next((bucket.began_at for bucket in now.buckets if bucket.counts.get(counter)), None)
+
+
+def _is(fields: Any, role: str, kind: Event) -> bool:
+    return bool(fields.get("role") == role and fields.get("kind") == kind)

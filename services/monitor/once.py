@@ -1,0 +1,60 @@
+"""One answer a reading: who asks what was asked since the last reading of Redis gets the same bytes again.
+
+A flood of clients costs a copy each, so that it can't take the processor from the pipeline.
+"""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.monitor.feed import Feed
+
+#: Paths whose answers depend on the reading alone.
+_PREFIX, _METRICS = "/api/", "/metrics"
+
+#: The one path below `/api/` that never ends.
+STREAM_PATH = "/api/stream"
+
+#: Different answers kept: parameters may be invented without end.
+MAX_KEPT = 64
+
+_Key = tuple[str, bytes, str]
+
+
+class OncePerReading:
+    """An ASGI middleware; it must stand behind whatever decides who may ask."""
+
+    def __init__(self, app: ASGIApp, feed: Feed) -> None:
+        self._app = app
+        self._feed = feed
+        self._made_of: object = None
+        self._kept: dict[_Key, list[Message]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from what is kept, or let it be made and keep it."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not _is_kept(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        made_of = self._feed.last, self._feed.failure
+        if made_of != self._made_of:
+            self._made_of, self._kept = made_of, {}
+        kept, key = self._kept, (scope["path"], scope["query_string"], scope.get("root_path", ""))
+        messages = kept.get(key)
+        if messages is None:
+            messages = []
+            await self._app(scope, receive, _recorder(messages))
+            # Before the first reading an answer waits for it; what it says is of that one, and not kept for later.
+            if len(kept) < MAX_KEPT and made_of == (self._feed.last, self._feed.failure):
+                kept[key] = messages
+        for message in messages:
+            # The headers are copied: whoever stands in front of us adds its own to them.
+            await send({**message, "headers": [*message["headers"]]} if "headers" in message else message)
+
+
+def _is_kept(path: str) -> bool:
+    return path == _METRICS or (path.startswith(_PREFIX) and path != STREAM_PATH)
+
+
+def _recorder(messages: list[Message]) -> Send:
+    async def record(message: Message) -> None:
+        messages.append(message)
+
+    return record

@@ -1,0 +1,79 @@
+"""What is seen over time: how fast values move, and since when something is wrong."""
+
+import threading
+from dataclasses import dataclass
+
+from services.monitor.alert_kinds import KINDS, Severity
+from services.monitor.findings import Finding, find
+from services.monitor.reader import Overview
+from services.monitor.trend import Rates, Sample, Trend
+from shared.settings import BufferSettings
+
+_ORDER = {code: index for index, code in enumerate(KINDS)}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something wrong that a person should know; `since` in seconds since 1970."""
+
+    code: str
+    severity: Severity
+    since: float
+    message: str
+    what_to_do: str
+
+
+@dataclass(frozen=True)
+class View:
+    """An overview with what only time tells."""
+
+    overview: Overview
+    rates: Rates
+    alerts: tuple[Alert, ...]  #: critical ones first
+    samples: tuple[Sample, ...]  #: one a second, oldest first
+
+
+class Watch:
+    """Looks at every overview once; safe to use from several threads."""
+
+    def __init__(self, settings: BufferSettings) -> None:
+        self._settings = settings
+        self._trend = Trend()
+        self._first_seen: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._view: View | None = None
+
+    def look(self, overview: Overview) -> View:
+        """Return the view of an overview; each is looked at once, however many ask."""
+        with self._lock:
+            if self._view is None or self._view.overview is not overview:
+                rates = self._trend.add(overview)
+                alerts = self._alerts(find(overview, rates, self._settings), overview.taken_at)
+                self._view = View(overview, rates, alerts, tuple(self._trend.samples))
+            return self._view
+
+    def _alerts(self, findings: list[Finding], now: float) -> tuple[Alert, ...]:
+        # What is found again keeps the time when it was first seen; what is not is forgotten.
+        self._first_seen = {finding.code: self._first_seen.get(finding.code, now) for finding in findings}
+        alerts = [
+            alert_of(finding, self._first_seen[finding.code])
+            for finding in findings
+            if self._lasts(finding, now) >= KINDS[finding.code].hold_s
+        ]
+        return tuple(sorted(alerts, key=lambda alert: (alert.severity is not Severity.CRITICAL, _ORDER[alert.code])))
+
+    def _lasts(self, finding: Finding, now: float) -> float:
+        first_seen = self._first_seen[finding.code]
+        return now - min(first_seen, finding.since if finding.since is not None else now)
+
+
+def alert_of(finding: Finding, first_seen: float) -> Alert:
+    """Return the alert of a finding: since when is what Redis tells, else when it was first seen."""
+    kind = KINDS[finding.code]
+    return Alert(
+        code=finding.code,
+        severity=finding.severity or kind.severity,
+        since=first_seen if finding.since is None else max(0.0, min(finding.since, first_seen)),
+        message=finding.message,
+        what_to_do=kind.cure,
+    )

@@ -1,0 +1,80 @@
+"""Figures as people read them. No I/O, no clock."""
+
+from datetime import UTC, datetime
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_K = 1000
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in the unit that fits it.
+
+    >>> duration(9.4), duration(200), duration(7_500), duration(200_000)
+    ('9 s', '3 min 20 s', '2 h 5 min', '2 d 7 h')
+    """
+    whole = max(0, round(seconds))
+    if whole < _MINUTE_S:
+        return f"{whole} s"
+    for unit, part, size, part_size in (
+        ("min", "s", _MINUTE_S, 1),
+        ("h", "min", _HOUR_S, _MINUTE_S),
+        ("d", "h", _DAY_S, _HOUR_S),
+    ):
+        if whole < size * (24 if unit == "h" else _MINUTE_S) or unit == "d":
+            rest = whole % size // part_size
+            return f"{whole // size} {unit} {rest} {part}" if rest else f"{whole // size} {unit}"
+    raise AssertionError
+
+
+def number(figure: float) -> str:
+    """Return a figure with its thousands apart, with one place behind the point where it is small.
+
+    >>> number(3_600_000), number(12.34), number(120.0)
+    ('3,600,000', '12.3', '120')
+    """
+    if figure == round(figure) or abs(figure) >= 100:  # noqa: PLR2004 - three digits are enough to read a rate
+        return f"{figure:,.0f}"
+    return f"{figure:,.1f}"
+
+
+def size(count: float) -> str:
+    """Return bytes in the unit that fits.
+
+    >>> size(999), size(41_250)
+    ('999 bytes', '41.2 kB')
+    """
+    for unit in _UNITS:
+        if count < _K or unit == _UNITS[-1]:
+            return f"{count:,.0f} {unit}" if unit == _UNITS[0] else f"{count:,.1f} {unit}"
+        count /= _K
+    raise AssertionError
+
+
+def milliseconds(ms: float | None) -> str:
+    """Return a time in ms or s; a dash where there is none.
+
+    >>> milliseconds(9.98), milliseconds(700), milliseconds(12_000), milliseconds(None)
+    ('10 ms', '700 ms', '12.0 s', '-')
+    """
+    if ms is None:
+        return "-"
+    return f"{ms:.0f} ms" if ms < _K else f"{ms / _K:.1f} s"
+
+
+def count_of(figure: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun.
+
+    >>> count_of(1, "file"), count_of(2000, "value")
+    ('1 file', '2,000 values')
+    """
+    return f"{figure:,} {one if figure == 1 else many or one + 's'}"
+
+
+def clock_time(seconds: float) -> str:
+    """Return the time of day in UTC.
+
+    >>> clock_time(0)
+    '00:00:00'
+    """
+    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"

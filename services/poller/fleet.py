@@ -1,0 +1,116 @@
+"""All polling groups of one poller: each a task of its own, started, stopped and exchanged without the others."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.poller.config import GroupConfig
+from services.poller.group import PollingGroup
+from shared.logs import get_logger
+
+#: Builds a group from its configuration.
+Build = Callable[[GroupConfig], PollingGroup]
+
+_log = get_logger()
+
+
+@dataclass(frozen=True)
+class _Running:
+    """One group at work, and what its files were when it was started."""
+
+    group: PollingGroup
+    task: asyncio.Task[None]
+    files: tuple[tuple[str, int, int], ...]
+
+
+class Fleet:
+    """The polling groups of one file."""
+
+    def __init__(self, build: Build, directory: Path) -> None:
+        self._build = build
+        self._directory = directory
+        self._running: dict[str, _Running] = {}
+        self._changed = asyncio.Event()
+
+    @property
+    def groups(self) -> list[PollingGroup]:
+        """The groups of the file, in its order; those that are at their end too."""
+        return [running.group for running in self._running.values()]
+
+    def group(self, name: str) -> PollingGroup | None:
+        """Return the group of this name; None when there is none."""
+        running = self._running.get(name)
+        return running.group if running else None
+
+    def start(self, configs: Iterable[GroupConfig], tasks: asyncio.TaskGroup) -> None:
+        """Start all groups."""
+        for config in configs:
+            self._running[config.name] = self._start(config, tasks)
+
+    def to_start(self, configs: Iterable[GroupConfig]) -> list[GroupConfig]:
+        """Return the groups that are new or other than those at work."""
+        running = self._running
+        return [
+            config
+            for config in configs
+            if config.name not in running or not self._is_same(running[config.name], config)
+        ]
+
+    async def exchange(self, configs: Iterable[GroupConfig], tasks: asyncio.TaskGroup) -> str:
+        """Take over another list of groups: unchanged ones go on as if nothing had happened; say what was done.
+
+        A changed group is stopped and, once it has let go of its source, started anew.
+        """
+        before, after = self._running, {config.name: config for config in configs}
+        same = after.keys() - {config.name for config in self.to_start(after.values())}
+        ending = [running.task for name, running in before.items() if name not in same]
+        changed = [name for name in after if name in before and name not in same]
+        added = [name for name in after if name not in before]
+        removed = [name for name in before if name not in after]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._running = {
+            name: before[name] if name in same else self._start(config, tasks) for name, config in after.items()
+        }
+        self._changed.set()
+        done = {"started": added, "restarted": changed, "stopped": removed}
+        return f"{len(same)} unchanged, " + ", ".join(f"{what}: {_listed(names)}" for what, names in done.items())
+
+    async def wait_until_done(self) -> None:
+        """Wait until every group is at its end."""
+        while not all(running.task.done() for running in self._running.values()):
+            self._changed.clear()
+            await self._changed.wait()
+
+    def cancel(self) -> None:
+        """Stop all groups."""
+        for running in self._running.values():
+            running.task.cancel()
+
+    def _start(self, config: GroupConfig, tasks: asyncio.TaskGroup) -> _Running:
+        files = self._files(config)
+        group = self._build(config)
+        task = tasks.create_task(group.run(), name=f"group {config.name}")
+        task.add_done_callback(lambda _task: self._changed.set())
+        return _Running(group, task, files)
+
+    def _is_same(self, running: _Running, config: GroupConfig) -> bool:
+        return running.group.config == config and running.files == self._files(config)
+
+    def _files(self, config: GroupConfig) -> tuple[tuple[str, int, int], ...]:
+        return tuple(look_at(path) for path in config.source.files(self._directory))
+
+
+def look_at(path: Path) -> tuple[str, int, int]:
+    """Return what tells a file from its later self: name, time of change, size; -1 where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return str(path), -1, -1
+    return str(path), stat.st_mtime_ns, stat.st_size
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "none"

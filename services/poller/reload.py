@@ -1,0 +1,88 @@
+"""A changed file of polling groups: noticed, checked as a whole, and only then taken over.
+
+A file with a mistake changes nothing and is said so.
+"""
+
+import asyncio
+from pathlib import Path
+
+from services.poller.config import GroupConfig, load_groups
+from services.poller.fleet import Fleet, look_at
+from services.poller.source import Tell
+from shared.errors import SettingsError
+from shared.events import Event
+from shared.logs import get_logger
+
+#: Seconds between two looks at the files. A change is taken over when they look the same twice.
+LOOK_S = 1.0
+
+_log = get_logger()
+
+
+class Reload:
+    """Keeps the fleet as the file says."""
+
+    def __init__(self, path: Path, fleet: Fleet, tell: Tell) -> None:
+        self._path = path
+        self._fleet = fleet
+        self._tell = tell
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Look now (SIGHUP)."""
+        self._asked.set()
+
+    async def run(self, tasks: asyncio.TaskGroup) -> None:
+        """Take over every change, until cancelled."""
+        taken = seen = self._look()
+        while True:
+            asked = await self._is_asked_within(LOOK_S)
+            before, seen = seen, self._look()
+            # A file that is still being written looks different from one moment to the next.
+            if asked or (seen != taken and seen == before):
+                await self._take_over(tasks, asked=asked)
+                # The groups may have other files now; what changed meanwhile is still to come.
+                now = self._look()
+                taken, seen = (now, now) if now[0] == seen[0] else (seen, now)
+
+    def _look(self) -> list[tuple[str, int, int]]:
+        of_sources = [file for group in self._fleet.groups for file in group.config.source.files(self._path.parent)]
+        return [look_at(path) for path in (self._path, *of_sources)]
+
+    async def _is_asked_within(self, wait_s: float) -> bool:
+        try:
+            await asyncio.wait_for(self._asked.wait(), wait_s)
+        except TimeoutError:
+            return False
+        self._asked.clear()
+        return True
+
+    async def _take_over(self, tasks: asyncio.TaskGroup, *, asked: bool) -> None:
+        running = {group.config.name: group.config.group_id or 0 for group in self._fleet.groups}
+        why = "SIGHUP" if asked else "the file has changed"
+        try:
+            configs = await asyncio.to_thread(load_groups, self._path, running)
+            await self._check(configs)
+        except SettingsError as error:
+            for problem in error.problems:
+                _log.error(problem)
+            message = f"{self._path.name}: {why}, but it holds a mistake: all groups go on as they were"
+            _log.error(message)
+            self._tell(Event.GROUPS_REFUSED, f"{message}: {error.problems[0]}")
+            return
+        message = f"{self._path.name}: {why}: {await self._fleet.exchange(configs, tasks)}"
+        _log.info(message)
+        self._tell(Event.GROUPS_CHANGED, message)
+
+    async def _check(self, configs: list[GroupConfig]) -> None:
+        """Check what the groups that are to be started refer to.
+
+        Raises: SettingsError.
+        """
+        problems = [
+            f"{self._path}: group '{config.name}': {problem}"
+            for config in self._fleet.to_start(configs)
+            for problem in await config.source.check(config.name, self._path.parent)
+        ]
+        if problems:
+            raise SettingsError(problems)

@@ -1,0 +1,118 @@
+"""A walk through a server's address space: its variables and the paths to them."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from asyncua import ua
+
+from services.poller.source import SourceError
+from services.poller.sources.opcua.session import Session
+from services.poller.sources.opcua.tags import Tag, compile_glob
+
+#: Where the walk begins, and the server's own affairs, which it leaves out.
+_OBJECTS, _SERVER = ua.NodeId(ua.Int32(85)), ua.NodeId(ua.Int32(2253))
+
+#: All that leads downwards, without properties (units, ranges): those describe a variable.
+_HIERARCHICAL, _HAS_PROPERTY = ua.NodeId(ua.Int32(33)), ua.NodeId(ua.Int32(46))
+
+#: Objects and variables.
+_NODE_CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable
+
+#: Nodes after which a walk is given up: something goes in circles by ever new names.
+MAX_NODES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable and the browse names that lead to it from Objects, joined by slashes."""
+
+    node_id: ua.NodeId
+    path: str
+
+
+async def walk(session: Session) -> AsyncIterator[Variable]:
+    """Yield every variable once, level by level.
+
+    Raises: SourceError: there are more than MAX_NODES; what asyncua raises.
+    """
+    level: list[tuple[ua.NodeId, str]] = [(_OBJECTS, "")]
+    seen = {_OBJECTS, _SERVER}
+    while level:
+        below: list[tuple[ua.NodeId, str]] = []
+        for first in range(0, len(level), session.browse_chunk):
+            parents = level[first : first + session.browse_chunk]
+            children = await _browse(session, [node for node, _ in parents])
+            for (_, path), references in zip(parents, children, strict=True):
+                for reference in references:
+                    node = _local(reference.NodeId)
+                    if node in seen or reference.ReferenceTypeId == _HAS_PROPERTY:
+                        continue
+                    seen.add(node)
+                    name = f"{path}/{reference.BrowseName.Name}" if path else str(reference.BrowseName.Name)
+                    below.append((node, name))
+                    if reference.NodeClass == ua.NodeClass.Variable:
+                        yield Variable(node, name)
+        if len(seen) > MAX_NODES:
+            raise SourceError(f"the address space holds more than {MAX_NODES} nodes: name the tags in a list or a file")
+        level = below
+
+
+async def find(session: Session, globs: Sequence[str]) -> list[tuple[ua.NodeId, Tag]]:
+    """Return the variables that match: by their path, or by their node id for a pattern that begins like one.
+
+    A tag is called by its path; where two have the same one, by its node id.
+    """
+    expressions = [(compile_glob(pattern), _is_of_node_id(pattern)) for pattern in globs]
+    found: dict[str, tuple[ua.NodeId, Tag]] = {}
+    async for variable in walk(session):
+        node_id = variable.node_id.to_string()
+        for expression, by_id in expressions:
+            name = node_id if by_id else variable.path
+            if expression.fullmatch(name):
+                address = name if name not in found else node_id
+                found[address] = variable.node_id, Tag(node_id, address)
+                break
+    return list(found.values())
+
+
+def _is_of_node_id(pattern: str) -> bool:
+    return re.match(r"(ns=\d+;)?[isgb]=", pattern) is not None
+
+
+async def _browse(session: Session, nodes: Sequence[ua.NodeId]) -> list[list[ua.ReferenceDescription]]:
+    """Return what each node refers to."""
+    parameters = ua.BrowseParameters()
+    parameters.View.Timestamp = ua.get_win_epoch()
+    parameters.RequestedMaxReferencesPerNode = ua.Counter(0)
+    parameters.NodesToBrowse = [_description(node) for node in nodes]
+    results = await session.client.uaclient.browse(parameters)
+    found: list[list[ua.ReferenceDescription]] = []
+    for node, result in zip(nodes, results, strict=True):
+        if result.StatusCode.value == ua.status_codes.StatusCodes.BadNoContinuationPoints and len(nodes) > 1:
+            found += await _browse(session, [node])
+            continue
+        references = list(result.References or ())
+        while result.ContinuationPoint:
+            more = ua.BrowseNextParameters()
+            more.ReleaseContinuationPoints = False
+            more.ContinuationPoints = [result.ContinuationPoint]
+            (result,) = await session.client.uaclient.browse_next(more)  # noqa: PLW2901 - the same node's next part
+            references += result.References or ()
+        found.append(references)
+    return found
+
+
+def _description(node: ua.NodeId) -> ua.BrowseDescription:
+    description = ua.BrowseDescription()
+    description.NodeId = node
+    description.BrowseDirection = ua.BrowseDirection.Forward
+    description.ReferenceTypeId = _HIERARCHICAL
+    description.IncludeSubtypes = True
+    description.NodeClassMask = ua.UInt32(_NODE_CLASSES)
+    description.ResultMask = ua.UInt32(ua.BrowseResultMask.All)
+    return description
+
+
+def _local(node_id: ua.NodeId) -> ua.NodeId:
+    return ua.NodeId(node_id.Identifier, node_id.NamespaceIndex, node_id.NodeIdType)

@@ -1,0 +1,152 @@
+"""Keeps a session with a server: connects, connects again with growing pauses, and tells of both."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from asyncua import ua
+
+from services.poller.source import SourceError, Tell
+from services.poller.sources.opcua.session import Session
+from shared.clock import Clock
+from shared.events import Event
+from shared.logs import get_logger
+
+#: Seconds before the first new try; doubled with each up to what the group's keys say.
+_FIRST_RETRY_S = 0.2
+
+#: Seconds between two tries where a person must act: a refused password must not lock the account.
+_PERSON_RETRY_S = 30.0
+
+#: Seconds that a connection must have held for the pauses to begin anew.
+_PROVEN_S = 5.0
+
+#: Seconds after which a stop is asked for again.
+_CANCEL_AGAIN_S = 0.2
+
+#: Refusals that repeating does not cure.
+_A_PERSON_S = (
+    ua.uaerrors.BadUserAccessDenied,
+    ua.uaerrors.BadIdentityTokenRejected,
+    ua.uaerrors.BadIdentityTokenInvalid,
+    ua.uaerrors.BadSecurityPolicyRejected,
+    ua.uaerrors.BadSecurityModeRejected,
+    ua.uaerrors.BadCertificateUntrusted,
+    ua.uaerrors.BadCertificateInvalid,
+    ua.uaerrors.BadCertificateUriInvalid,
+    ua.uaerrors.BadCertificateTimeInvalid,
+    SourceError,
+)
+
+_log = get_logger()
+
+
+class Connection:
+    """A session with one server, while there is one.
+
+    Args:
+        connect: opens a session and makes it ready to read; whatever it raises is told and tried again.
+        name: of group and server, for logs.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Session]], name: str, max_retry_s: float, clock: Clock, tell: Tell
+    ) -> None:
+        self._connect = connect
+        self._name = name
+        self._max_retry_s = max_retry_s
+        self._clock = clock
+        self._tell = tell
+        self._task: asyncio.Task[None] | None = None
+        self._broken = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._stopping = False
+        self._away_since: float | None = None
+        #: The session, while the server is there.
+        self.session: Session | None = None
+        #: Why there is none.
+        self.trouble: str | None = "not connected yet"
+        #: Set when the session came or went.
+        self.changed = asyncio.Event()
+        #: Times that a session was made, after the first.
+        self.reconnects = -1
+
+    async def start(self) -> None:
+        """Begin to keep the session; return after the first try, whatever came of it."""
+        self._task = asyncio.create_task(self._keep(), name=f"connection of {self._name}")
+        await self._tried.wait()
+
+    async def stop(self) -> None:
+        """Close the session and make no other."""
+        self._stopping = True
+        # More than once: the client below swallows a cancellation that meets it at the wrong moment.
+        while self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=_CANCEL_AGAIN_S)
+        self._task = None
+
+    def lose(self, error: Exception, session: Session | None = None) -> None:
+        """Give up the session: something went wrong with it. One that has been given up already is not meant."""
+        if self.session is not None and session in (None, self.session):
+            self.session, self.trouble = None, reason(error)
+            self._broken.set()
+            self.changed.set()
+
+    async def _keep(self) -> None:
+        pause_s = _FIRST_RETRY_S
+        while not self._stopping:
+            try:
+                session = await self._connect()
+            except Exception as error:  # noqa: BLE001 - asyncua raises all sorts; each means: not now
+                self._say_away(error)
+                for_a_person = isinstance(error, _A_PERSON_S)
+                await asyncio.sleep(_PERSON_RETRY_S if for_a_person else pause_s * random.uniform(0.8, 1.0))
+                pause_s = min(pause_s * 2, self._max_retry_s)
+                continue
+            began_s = self._clock.monotonic()
+            try:
+                self._say_there(session)
+                await self._broken.wait()
+            finally:
+                self.session = None
+                await session.close()
+            self._say_away(None)
+            pause_s = _FIRST_RETRY_S if self._clock.monotonic() - began_s > _PROVEN_S else pause_s
+
+    def _say_there(self, session: Session) -> None:
+        self._broken.clear()
+        self.session, self.trouble = session, None
+        self.reconnects += 1
+        self._tried.set()
+        self.changed.set()
+        if self._away_since is None:
+            _log.info(f"{self._name}: connected")
+            return
+        away_s = self._clock.monotonic() - self._away_since
+        self._away_since = None
+        message = f"{self._name}: back after {away_s:.1f} s"
+        _log.info(message)
+        self._tell(Event.SOURCE_BACK, message)
+
+    def _say_away(self, error: Exception | None) -> None:
+        """Tell it once an outage; while it lasts, only where the reason changes, and only in the log."""
+        before = self.trouble
+        if error is not None:
+            self.trouble = reason(error)
+        self._tried.set()
+        if self._away_since is None:
+            self._away_since = self._clock.monotonic()
+            message = f"{self._name}: can't be read, trying again until it can: {self.trouble}"
+            _log.warning(message)
+            self._tell(Event.SOURCE_LOST, message)
+        elif self.trouble != before:
+            _log.info(f"{self._name}: still away: {self.trouble}")
+
+
+def reason(error: Exception) -> str:
+    """Return in one line why a server can't be read."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ua.uaerrors.UaStatusCodeError):
+        return f"{type(error).__name__}"
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,101 @@
+"""Certificates, keys and passwords of an OPC UA client."""
+
+from pathlib import Path
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.crypto import security_policies
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+from services.poller.source import SourceError
+from services.poller.sources.opcua import OpcuaModel
+
+_MODES = {
+    "sign": ua.MessageSecurityMode.Sign,
+    "sign_and_encrypt": ua.MessageSecurityMode.SignAndEncrypt,
+}
+
+
+def check_files(model: OpcuaModel, directory: Path) -> list[str]:
+    """Return what is wrong with the files that the keys name; one line each."""
+    problems = []
+    try:
+        model.secret(directory)
+    except SourceError as error:
+        problems.append(str(error))
+    for name in (model.certificate, model.server_certificate):
+        try:
+            if name:
+                load_certificate(directory / name)
+        except SourceError as error:
+            problems.append(str(error))
+    try:
+        if model.private_key:
+            _check_key(directory / model.private_key, _key_password(model))
+    except SourceError as error:
+        problems.append(str(error))
+    return problems
+
+
+async def secure(client: Client, model: OpcuaModel, directory: Path) -> None:
+    """Give a client its certificate, policy, user and password, before it connects.
+
+    Raises: SourceError: a file can't be used. What asyncua raises: the server offers no such policy.
+    """
+    if model.user:
+        client.set_user(model.user)
+        client.set_password(model.secret(directory) or "")
+    if model.security == "none" or model.certificate is None or model.private_key is None:
+        return
+    certificate = directory / model.certificate
+    # Servers compare the two: what the certificate says of its application is what the client must say, too.
+    client.application_uri = _application_uri(load_certificate(certificate)) or client.application_uri
+    await client.set_security(
+        getattr(security_policies, f"SecurityPolicy{model.policy}"),
+        certificate,
+        directory / model.private_key,
+        private_key_password=_key_password(model),
+        server_certificate=str(directory / model.server_certificate) if model.server_certificate else None,
+        mode=_MODES[model.security],
+    )
+
+
+def load_certificate(path: Path) -> x509.Certificate:
+    """Return the certificate of a .pem or .der file.
+
+    Raises: SourceError.
+    """
+    raw = _read(path)
+    try:
+        return x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
+    except ValueError as error:
+        raise SourceError(f"{path}: not a certificate (.pem or .der): {error}") from error
+
+
+def _check_key(path: Path, password: bytes | None) -> None:
+    raw = _read(path)
+    load = load_pem_private_key if b"-----BEGIN" in raw else load_der_private_key
+    try:
+        load(raw, password)
+    except (ValueError, TypeError) as error:
+        raise SourceError(f"{path}: not a private key that can be opened (.pem or .der): {error}") from error
+
+
+def _key_password(model: OpcuaModel) -> bytes | None:
+    return model.private_key_password.get_secret_value().encode() if model.private_key_password else None
+
+
+def _application_uri(certificate: x509.Certificate) -> str | None:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return None
+    return next(iter(names.get_values_for_type(x509.UniformResourceIdentifier)), None)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error

@@ -1,0 +1,130 @@
+"""What reading and subscribing share: the group's tags, the connection, and what is said while the server is away."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asyncua import ua
+
+from services.poller.source import Reading, SourceError, Tell
+from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.opcua.browse import find
+from services.poller.sources.opcua.connection import Connection
+from services.poller.sources.opcua.session import Session
+from services.poller.sources.opcua.tags import Tag
+from services.poller.sources.opcua.times import RisingTimes
+from services.poller.sources.opcua.values import Collector
+from shared.clock import Clock, SystemClock
+from shared.events import Event
+from shared.logs import get_logger
+
+_log = get_logger()
+
+
+class Server:
+    """The tags of one polling group on one server."""
+
+    #: A plant does not wait.
+    lossless = False
+
+    def __init__(
+        self, model: OpcuaModel, group: str, interval_s: float, directory: Path, tell: Tell | None = None,
+        clock: Clock | None = None,
+    ) -> None:  # fmt: skip
+        self.model = model
+        self.interval_s = interval_s
+        self.clock = clock or SystemClock()
+        self.times = RisingTimes(use_source=model.timestamps == "source")
+        self.collector = Collector(self.times)
+        self._group = group
+        self._directory = directory
+        name = f"Group '{group}': {model.url}"
+        self.connection = Connection(self._connect, name, model.reconnect_max_ms / 1000, self.clock, tell or _nobody)
+        #: Nodes and the addresses of their tags, as they are on the server now.
+        self.nodes: list[ua.NodeId] = []
+        self.addresses: list[str] = []
+        #: Tags that the server can't have: address -> why.
+        self.impossible: dict[str, str] = {}
+
+    async def open(self) -> None:
+        """Read the list of tags and try to connect; a server that is away is not an error.
+
+        Raises: SourceError: the list of tags can't be read.
+        """
+        self._know(self.model.tags.listed(self._directory))
+        await self.connection.start()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self.connection.stop()
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what the monitor shows of the server."""
+        return {
+            "server": "connected" if self.connection.session is not None else "away",
+            "tags": len(self.addresses) + len(self.impossible),
+            "reconnects": max(0, self.connection.reconnects),
+            "lost_at_server": self.collector.lost_at_server,
+            "source_times_ahead": self.times.ahead,
+        }
+
+    def away(self) -> Reading:
+        """Return what is read of a server that is away: every tag BAD, or nothing, as the keys say."""
+        trouble = self.connection.trouble or "the server is away"
+        if self.model.away == "bad":
+            now = self.clock.now()
+            for address in [*self.addresses, *self.impossible]:
+                self.collector.fail(address, trouble, now)
+        reading = self.collector.take()
+        return Reading(reading.values, reading.errors, reading.qualities, reading.tag_timestamps, trouble=trouble)
+
+    async def ready(self, session: Session) -> None:
+        """Do what is to be done with a new session before the first reading."""
+
+    async def _connect(self) -> Session:
+        session = await Session.connect(self.model, self._directory, self.connection.lose)
+        try:
+            await self._resolve(session)
+            await self.ready(session)
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    async def _resolve(self, session: Session) -> None:
+        """Find the nodes of the tags: indexes of namespaces may have changed, and what a glob matches."""
+        if self.model.tags.globs:
+            found = await find(session, self.model.tags.globs)
+            if not found:
+                raise SourceError(f"no variable matches {', '.join(self.model.tags.globs)}")
+            if len(found) != len(self.addresses):
+                _log.info(f"Group '{self._group}': {len(found)} tags match {', '.join(self.model.tags.globs)}")
+            self.nodes, self.addresses = [node for node, _ in found], [tag.address for _, tag in found]
+            return
+        tags = self.model.tags.listed(self._directory)
+        uses_uris = any(tag.node_id.startswith("nsu=") for tag in tags)
+        self._know(tags, await session.namespaces() if uses_uris else ())
+
+    def _know(self, tags: Sequence[Tag], namespaces: Sequence[str] = ()) -> None:
+        self.nodes, self.addresses, self.impossible = [], [], {}
+        for tag in tags:
+            try:
+                node = _node(tag.node_id, namespaces)
+            except (ua.uaerrors.UaError, ValueError, LookupError) as error:
+                self.impossible[tag.address] = str(error)
+            else:
+                self.nodes.append(node)
+                self.addresses.append(tag.address)
+
+
+def _node(text: str, namespaces: Sequence[str]) -> ua.NodeId:
+    if not text.startswith("nsu="):
+        return ua.NodeId.from_string(text)
+    uri, _, identifier = text.removeprefix("nsu=").partition(";")
+    if uri not in namespaces:
+        raise LookupError(f"the server has no namespace {uri}")
+    return ua.NodeId.from_string(f"ns={namespaces.index(uri)};{identifier}")
+
+
+def _nobody(kind: Event, message: str) -> None:
+    del kind, message

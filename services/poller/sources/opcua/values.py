@@ -1,0 +1,140 @@
+"""DataValues of OPC UA -> a Reading: quality, time, and values that a table can hold. Pure."""
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncua import ua
+
+from services.poller.source import Reading
+from services.poller.sources.opcua.times import RisingTimes
+from shared.models import Quality, Scalar
+
+#: The two highest bits of a status code: its severity.
+#: Source: OPC UA Part 4, 7.39 StatusCode.
+_QUALITIES: tuple[Quality, ...] = ("GOOD", "UNCERTAIN", "BAD", "BAD")
+_SEVERITY_SHIFT = 30
+
+#: Info type DataValue with the overflow bit: the server's queue of this item was full, values were lost there.
+_OVERFLOW = 0x480
+
+
+class UnsupportedError(ValueError):
+    """No column can hold this value; the text says of what type it is."""
+
+
+class Collector:
+    """Makes readings of what a server says of the tags of one group."""
+
+    def __init__(self, times: RisingTimes) -> None:
+        self._times = times
+        #: Address of an array -> those of its elements when it was last read: they are BAD when it is.
+        self._elements: dict[str, list[str]] = {}
+        #: Values that the server's own queues lost.
+        self.lost_at_server = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._reading = Reading({})
+        self._seen: set[str] = set()
+
+    def has(self, address: str) -> bool:
+        """Tell whether the reading in the making holds this tag."""
+        return address in self._seen
+
+    def take(self) -> Reading:
+        """Return the reading and begin the next."""
+        reading = self._reading
+        self._begin()
+        return reading
+
+    def fail(self, address: str, reason: str, now: datetime) -> None:
+        """Add a tag that could not be read at the moment `now`: all of its elements, if it is known to be an array."""
+        self._seen.add(address)
+        self._fail_at(address, reason, self._times.time(address, None, now))
+
+    def add(self, address: str, data: ua.DataValue, now: datetime) -> None:
+        """Add what the server says of a tag at the moment `now`."""
+        code = data.StatusCode.value if data.StatusCode is not None else 0
+        quality = _QUALITIES[code >> _SEVERITY_SHIFT]
+        self.lost_at_server += code & _OVERFLOW == _OVERFLOW
+        time = self._times.time(address, data.SourceTimestamp or data.ServerTimestamp, now)
+        self._seen.add(address)
+        if quality == "BAD":
+            self._fail_at(address, ua.StatusCode(ua.UInt32(code)).name, time)
+            return
+        variant = data.Value
+        if variant is None or not variant.is_array:
+            self._put(address, variant.Value if variant is not None else None, quality, time)
+            return
+        elements = list(_elements(variant.Value, ""))
+        if not elements:
+            self._fail_at(address, "an array without elements", time)
+            return
+        self._elements[address] = [f"{address}[{index}]" for index, _ in elements]
+        for element, (_, value) in zip(self._elements[address], elements, strict=True):
+            self._put(element, value, quality, time)
+
+    def _put(self, address: str, value: Any, quality: Quality, time: datetime | None) -> None:
+        try:
+            self._reading.values[address] = scalar(value)
+        except UnsupportedError as error:
+            self._reading.errors[address] = str(error)
+        else:
+            if quality != "GOOD":
+                self._reading.qualities[address] = quality
+        if time is not None:
+            self._reading.tag_timestamps[address] = time
+
+    def _fail_at(self, address: str, reason: str, time: datetime | None) -> None:
+        for element in self._elements.get(address) or (address,):
+            self._reading.errors[element] = reason
+            if time is not None:
+                self._reading.tag_timestamps[element] = time
+
+
+def _elements(value: Any, index: str) -> Iterator[tuple[str, Any]]:
+    """Return index and value of every element of a list of any number of dimensions: `2`, or `0,2`."""
+    for place, element in enumerate(value or ()):
+        here = f"{index},{place}" if index else str(place)
+        if isinstance(element, list | tuple):
+            yield from _elements(element, here)
+        else:
+            yield here, element
+
+
+def scalar(value: Any) -> Scalar:
+    """Return what is stored for a value of any of OPC UA's built-in types.
+
+    Times as ISO 8601, bytes as hexadecimal digits, names and node ids as they are written.
+
+    Raises: UnsupportedError: it has no text of its own: a structure.
+    """
+    if isinstance(value, bool | str) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise UnsupportedError(f"not a number that can be stored: {value}")
+        return value
+    if isinstance(value, ua.Variant | ua.DataValue):
+        return scalar(value.Value)
+    text = next((text for kind, text in _TEXTS.items() if isinstance(value, kind)), None)
+    if text is None:
+        raise UnsupportedError(f"a value of type {type(value).__name__} can't be stored")
+    return text(value)
+
+
+_TEXTS: dict[type, Callable[[Any], str | None]] = {
+    datetime: lambda value: value.isoformat(),
+    bytes: lambda value: value.hex(),
+    UUID: str,
+    ua.LocalizedText: lambda value: value.Text,
+    ua.NodeId: lambda value: value.to_string(),
+    ua.QualifiedName: lambda value: value.to_string(),
+    ua.StatusCode: lambda value: value.name,
+    ua.XmlElement: lambda value: value.Value,
+}

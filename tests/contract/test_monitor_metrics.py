@@ -1,0 +1,145 @@
+"""What Prometheus reads: names, units, labels; and that rules, dashboards and tests beside it name what there is."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.monitor.alert_kinds import KINDS
+from services.monitor.prometheus import metrics
+from services.monitor.settings import MonitorSettings
+from services.monitor.watch import Watch
+from shared.counters import Counter
+from tests.unit.monitor.overviews import backup_file, consumer, healthy_overview, make_overview, writer
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+SETTINGS = MonitorSettings.model_validate({})
+
+
+def exposition(**parts: object) -> str:
+    overview = make_overview(**parts) if parts else healthy_overview()  # type: ignore[arg-type]
+    return metrics(Watch(SETTINGS).look(overview), SETTINGS).decode()
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    """Return every sample by its name and its labels' values, in the order of the labels' names."""
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def names() -> set[str]:
+    return {key[0] for key in samples(exposition())}
+
+
+def test_counters_say_what_became_of_values() -> None:
+    found = samples(exposition(counters={Counter.WRITTEN: 7, Counter.OVERFLOWED: 3, Counter.INSERTED: 10}))
+    assert found["tagpipe_values_total", "written"] == 7
+    assert found["tagpipe_values_total", "overflowed"] == 3
+    assert found["tagpipe_inserted_values_total",] == 10
+    assert found["tagpipe_ledger_difference_values",] == 0
+
+
+@pytest.mark.req("OPS-4")
+def test_histograms_are_cumulative_and_in_seconds() -> None:
+    observed = {
+        "latency:10": 3,
+        "latency:1000": 1,
+        "latency:inf": 1,
+        "latency_sum_ms": 2_500,
+        "lag:500": 40,
+        "lag_sum_ms": 9,
+    }
+    found = samples(exposition(observed=observed))
+    assert found["tagpipe_write_latency_seconds_bucket", "0.01"] == 3
+    assert found["tagpipe_write_latency_seconds_bucket", "1"] == 4
+    assert found["tagpipe_write_latency_seconds_bucket", "+Inf"] == 5
+    assert found["tagpipe_write_latency_seconds_count",] == 5
+    assert found["tagpipe_write_latency_seconds_sum",] == 2.5
+    assert found["tagpipe_lag_seconds_count",] == 40
+
+
+def test_services_files_and_alerts_have_their_series() -> None:
+    found = samples(
+        exposition(
+            services=[consumer(), writer("a", oracle="away", breaker="open", backup_free_bytes="5")],
+            backup_files={"a": backup_file(), "b": backup_file()},
+        )
+    )
+    assert found["tagpipe_service_up", "a", "writer"] == 1
+    assert found["tagpipe_writer_oracle_up", "a"] == 0
+    assert found["tagpipe_writer_breaker", "a", "open"] == 1
+    assert found["tagpipe_writer_backup_free_bytes", "a"] == 5
+    assert found["tagpipe_backup_rows", "backup", "open"] == 1000
+    assert found["tagpipe_alert_active", "backup_waiting", "warning"] == 1
+    assert found["tagpipe_alert_active", "backup_waiting", "critical"] == 0
+    assert {key[1] for key in found if key[0] == "tagpipe_alert_active"} == set(KINDS)
+
+
+def test_redis_away_is_told_and_nothing_is_made_up() -> None:
+    found = samples(metrics(None, SETTINGS).decode())
+    assert found["tagpipe_redis_up",] == 0
+    assert not any(name.startswith(("tagpipe_values", "tagpipe_buffer")) for name, *_ in found)
+
+
+def test_names_have_base_units_and_no_label_without_a_bound() -> None:
+    for family in text_string_to_metric_families(exposition()):
+        assert family.name.startswith("tagpipe_")
+        assert family.documentation
+        assert not re.search(r"_(ms|milliseconds|pct|percent|kb|mb)(_|$)", family.name)
+        labels = {label for sample in family.samples for label in sample.labels}
+        assert labels <= {
+            "outcome", "le", "role", "name", "version", "host", "state", "kind", "plc", "group", "code", "severity",
+        }  # fmt: skip
+
+
+def used_in(text: str) -> set[str]:
+    return set(re.findall(r"\btagpipe_[a-z_]+\b", text)) - {"tagpipe_alerts", "tagpipe_alerts_test", "tagpipe_token"}
+
+
+def test_rules_name_metrics_that_there_are() -> None:
+    rules = (DEPLOY / "prometheus" / "tagpipe_alerts.yml").read_text("utf-8")
+    assert used_in(rules)
+    assert used_in(rules) <= names()
+
+
+def test_grafana_dashboard_names_metrics_that_there_are() -> None:
+    dashboard = json.loads((DEPLOY / "grafana" / "dashboards" / "tagpipe.json").read_text("utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len(queries) > 10
+    assert used_in(" ".join(queries)) <= names()
+    source = (DEPLOY / "grafana" / "provisioning" / "datasources" / "tagpipe.yml").read_text("utf-8")
+    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == set(re.findall(r"uid: (\S+)", source))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "config", "prometheus.yml"],
+        ["check", "rules", "tagpipe_alerts.yml"],
+        ["test", "rules", "tagpipe_alerts_test.yml"],
+    ],
+)
+def test_promtool_finds_nothing(arguments: list[str]) -> None:
+    _promtool(arguments)
+
+
+def test_promtool_finds_nothing_in_the_exposition() -> None:
+    _promtool(["check", "metrics"], exposition())
+
+
+def _promtool(arguments: list[str], given: str = "") -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: package prometheus)")
+    found = subprocess.run(
+        [promtool, *arguments],
+        cwd=DEPLOY / "prometheus", input=given, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stdout + found.stderr

@@ -1,0 +1,224 @@
+"""Who gets an answer from the monitor, how many at once, and that one reading serves all of them."""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
+
+from services.monitor.app import create_app
+from services.monitor.feed import Feed
+from services.monitor.guard import MAX_AT_ONCE, Guard
+from services.monitor.login import COOKIE, DASHBOARD_PATH, LOGIN_PATH, Gate
+from services.monitor.once import MAX_KEPT, OncePerReading
+from services.monitor.settings import MonitorSettings
+from services.monitor.watch import Watch
+from shared.clock import SystemClock
+from tests.unit.monitor.overviews import healthy_overview, make_overview
+
+TOKEN = "s3cret-token"
+
+
+def monitor(**settings: Any) -> FastAPI:
+    chosen = MonitorSettings.model_validate(settings)
+    feed = Feed(SystemClock())
+    feed.publish(healthy_overview())
+    app = create_app(feed, Watch(chosen), chosen)
+
+    @app.get(DASHBOARD_PATH)
+    async def dashboard() -> str:
+        return "the dashboard"
+
+    return app
+
+
+def ask(app: FastAPI, method: str, path: str, **parts: Any) -> httpx.Response:
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as client:
+            return await client.request(method, path, **parts)
+
+    return asyncio.run(send())
+
+
+def log_in(app: FastAPI, token: str) -> httpx.Response:
+    return ask(app, "POST", LOGIN_PATH, content=urlencode({"token": token}))
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    """A monitor that wants a token."""
+    return monitor(monitor_api_token=TOKEN)
+
+
+class TestLogin:
+    """People give the token once, for a cookie."""
+
+    @pytest.mark.parametrize("path", ["/", DASHBOARD_PATH, "/monitoring/other"])
+    def test_page_without_a_cookie_is_the_form(self, app: FastAPI, path: str) -> None:
+        answer = ask(app, "GET", path)
+        assert answer.status_code == 401
+        assert f'action="{LOGIN_PATH}"' in answer.text
+        assert "the dashboard" not in answer.text
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+    def test_right_token_gives_a_cookie_that_opens_everything(self, app: FastAPI) -> None:
+        answer = log_in(app, TOKEN)
+        assert (answer.status_code, answer.headers["location"]) == (303, DASHBOARD_PATH)
+        given = answer.headers["set-cookie"]
+        assert "HttpOnly" in given
+        assert "SameSite=strict" in given
+        assert TOKEN not in given
+        cookies = {"Cookie": f"other=1; {COOKIE}={answer.cookies[COOKIE]}"}
+        assert "the dashboard" in ask(app, "GET", DASHBOARD_PATH, headers=cookies).text
+        assert ask(app, "GET", "/api/ledger", headers=cookies).status_code == 200
+        assert ask(app, "GET", "/", headers=cookies).headers["location"] == DASHBOARD_PATH
+
+    @pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x", "\x00", "x" * 10_000])
+    def test_wrong_token_gives_none(self, app: FastAPI, token: str) -> None:
+        answer = log_in(app, token)
+        assert answer.status_code in {401, 413}
+        assert "set-cookie" not in answer.headers
+        assert 'role="alert"' in answer.text
+
+    @pytest.mark.parametrize("cookie", ["", "x", f"{COOKIE}=", f"{COOKIE}={TOKEN}", f"{COOKIE}=é", "\x01;;=,"])
+    def test_other_cookies_open_nothing(self, app: FastAPI, cookie: str) -> None:
+        assert ask(app, "GET", "/api/ledger", headers={"Cookie": cookie.encode()}).status_code == 401
+
+    def test_cookie_of_another_token_opens_nothing(self, app: FastAPI) -> None:
+        other = log_in(monitor(monitor_api_token="another"), "another").cookies[COOKIE]
+        assert ask(app, "GET", "/api/ledger", headers={"Cookie": f"{COOKIE}={other}"}).status_code == 401
+
+    def test_metrics_want_the_token_too(self, app: FastAPI) -> None:
+        assert ask(app, "GET", "/metrics").status_code == 401
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        assert "tagpipe_buffer_values" in ask(app, "GET", "/metrics", headers=bearer).text
+
+
+def test_without_a_token_everyone_may_see_the_page() -> None:
+    app = monitor()
+    assert ask(app, "GET", "/").headers["location"] == DASHBOARD_PATH
+    assert "the dashboard" in ask(app, "GET", DASHBOARD_PATH).text
+
+
+class Inner:
+    """An application that counts who reaches it, and holds them until told."""
+
+    def __init__(self) -> None:
+        self.reached = 0
+        self.release = asyncio.Event()
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        self.reached += 1
+        await self.release.wait()
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": str(self.reached).encode()})
+
+
+async def call(app: Any, path: str = "/api/ledger", kind: str = "http", **headers: str) -> list[Message]:
+    """Call an ASGI application; return what it sends."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect" if kind == "websocket" else "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": kind, "path": path, "method": "GET", "query_string": b"", "headers": raw}
+    await app(scope, receive, send)
+    return sent
+
+
+def test_more_than_so_many_at_once_are_refused_but_not_livez() -> None:
+    async def flood() -> tuple[list[Message], list[Message], int]:
+        inner = Inner()
+        guard = Guard(inner, Gate(None))
+        held = [asyncio.create_task(call(guard, "/api/stream")) for _ in range(MAX_AT_ONCE)]
+        await asyncio.sleep(0)
+        assert inner.reached == MAX_AT_ONCE
+        refused = await call(guard)
+        inner.release.set()
+        alive = await call(guard, "/livez")
+        await asyncio.gather(*held)
+        again = await call(guard)
+        return refused, alive, again[0]["status"]
+
+    refused, alive, again = asyncio.run(flood())
+    assert refused[0]["status"] == 503
+    assert b"TOO_MANY_CLIENTS" in refused[1]["body"]
+    assert (alive[0]["status"], again) == (200, 200)
+
+
+@pytest.mark.parametrize(
+    ("headers", "opens"),
+    [
+        ({"host": "plant:8000", "origin": "http://plant:8000"}, True),
+        ({"host": "plant:8000"}, True),
+        ({"host": "plant:8000", "origin": "http://evil.example"}, False),
+        ({"host": "plant:8000", "origin": "null"}, False),
+    ],
+)
+def test_socket_is_open_to_our_own_pages_alone(headers: dict[str, str], opens: bool) -> None:
+    inner = Inner()
+    inner.release.set()
+    sent = asyncio.run(call(Guard(inner, Gate(None)), "/monitoring/_nicegui_ws/socket.io/", "websocket", **headers))
+    assert inner.reached == int(opens)
+    assert sent == ([] if opens else [{"type": "websocket.close", "code": 1008}])
+
+
+def test_socket_wants_the_token_too() -> None:
+    inner = Inner()
+    gate = Gate(MonitorSettings.model_validate({"monitor_api_token": TOKEN}).monitor_api_token)
+    asyncio.run(call(Guard(inner, gate), "/monitoring/_nicegui_ws/socket.io/", "websocket"))
+    assert inner.reached == 0
+
+
+class TestOneAnswerAReading:
+    """However many ask, an answer is made once a reading."""
+
+    @staticmethod
+    def run(paths: list[str], feed: Feed, inner: Inner, between: Any = None) -> list[bytes]:
+        async def ask_all() -> list[bytes]:
+            inner.release.set()
+            app = OncePerReading(inner, feed)
+            bodies = []
+            for path in paths:
+                bodies.append((await call(app, path))[1]["body"])
+                if between is not None:
+                    between()
+            return bodies
+
+        return asyncio.run(ask_all())
+
+    @pytest.fixture
+    def feed(self) -> Feed:
+        feed = Feed(SystemClock())
+        feed.publish(healthy_overview())
+        return feed
+
+    def test_same_question_has_the_same_answer_until_the_next_reading(self, feed: Feed) -> None:
+        inner = Inner()
+        assert self.run(["/api/ledger"] * 100 + ["/api/events"], feed, inner) == [b"1"] * 100 + [b"2"]
+
+    def test_new_reading_has_a_new_answer(self, feed: Feed) -> None:
+        times = iter(range(9))
+        bodies = self.run(["/api/ledger"] * 3, feed, Inner(), lambda: feed.publish(make_overview(taken_at=next(times))))
+        assert bodies == [b"1", b"2", b"3"]
+
+    def test_failure_of_redis_shows_at_once(self, feed: Feed) -> None:
+        assert self.run(["/api/ledger"] * 2, feed, Inner(), lambda: feed.fail("away")) == [b"1", b"2"]
+
+    def test_what_is_kept_is_bounded(self, feed: Feed) -> None:
+        inner = Inner()
+        self.run([f"/api/{number}" for number in range(2 * MAX_KEPT)] * 2, feed, inner)
+        assert inner.reached == 3 * MAX_KEPT
+
+    @pytest.mark.parametrize("path", ["/livez", "/monitoring/buffer", "/api/stream"])
+    def test_what_depends_on_more_is_not_kept(self, feed: Feed, path: str) -> None:
+        assert self.run([path] * 2, feed, Inner()) == [b"1", b"2"]

@@ -1,0 +1,295 @@
+"""The dashboard in a real browser, over the real pipeline, in every state that it must show."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from sandbox.oracle.process import OracleStandIn
+from sandbox.redis import EmbeddedRedis, free_port
+from shared.counters import Counter
+from tests.e2e.browsing import Tab, chromium
+from tests.oracle_target import OracleTarget
+from tests.pipeline import Pipeline
+from tests.waiting import wait_until
+
+#: 5,000 values a second from two PLCs.
+_GROUPS = """
+[[group]]
+name = "line 1"
+plc_code = "PLC01"
+interval_ms = 200
+[group.source]
+type = "simulator"
+tags = 900
+bad_ratio = 0.0
+[[group]]
+name = "line 2"
+plc_code = "PLC02"
+interval_ms = 200
+[group.source]
+type = "simulator"
+tags = 100
+bad_ratio = 0.0
+"""
+
+TOKEN = "s3cret-token"
+
+
+class Scene:
+    """The pipeline under a dashboard, and ways to make its life hard."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self.redis = stack.enter_context(EmbeddedRedis())
+        self.oracle = stack.enter_context(OracleStandIn())
+        target = OracleTarget(self.oracle.dsn, self.oracle.user, self.oracle.password, self.oracle)
+        table = stack.enter_context(target.table())
+        self.pipeline = stack.enter_context(Pipeline(self.redis.url, target, table, "dashboard", directory))
+        self.pipeline.environment["INSTANCE_NAME"] = "plant-1"
+        # As operators give it, and not where this test happens to run: events name it.
+        self.pipeline.environment["BACKUP_DIR"] = "backup"
+        config = directory / "groups.toml"
+        config.write_text(_GROUPS)
+        self.pipeline.environment["POLLER_CONFIG"] = str(config)
+        self.url = self.monitor()
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def monitor(self, **settings: str) -> str:
+        """Start a monitor; return its address once it answers."""
+        port = free_port()
+        self.last_monitor = self.pipeline.start("monitor", MONITOR_PORT=str(port), **settings)
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _answers(f"{url}/livez"), what="the monitor")
+        return url
+
+    def make_well(self) -> None:
+        """Start whatever does not run and end every fault."""
+        self.oracle.control.reset()
+        for service in ("consumer", "writer", "poller"):
+            if service not in self._running:
+                self._running[service] = self.pipeline.start_and_wait(service)
+
+    def stop(self, service: str) -> None:
+        """End a service in order."""
+        self.pipeline.stop(self._running.pop(service))
+
+    def recover(self) -> None:
+        """Put the backup files into the table."""
+        subprocess.run(
+            [sys.executable, "-m", "services.writer", "recover"],
+            cwd=self.pipeline.directory,
+            env=self.pipeline.environment,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def scene(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it may skip
+    with ExitStack() as stack:
+        yield Scene(tmp_path_factory.mktemp("scene"), stack)
+
+
+@pytest.fixture
+def tab(scene: Scene, browser: Browser) -> Iterator[Tab]:
+    """A dashboard over a pipeline that is well."""
+    scene.make_well()
+    tab = Tab(browser, scene.url)
+    tab.shows("state", "healthy")
+    yield tab
+    tab.close()
+
+
+def test_healthy_pipeline_is_shown_as_such_by_itself(tab: Tab) -> None:
+    tab.shows("state", r"healthy [\d,]+ values a second come in, [\d,]+ reach Oracle")
+    tab.shows("flow", r"Come in [1-9][\d,]*")
+    services = tab.shows("services", "writer plant-1")
+    for role in ("consumer", "monitor", "poller", "writer"):
+        assert f"{role} plant-1 running" in services
+    assert "Oracle ok, breaker closed, backup ok" in services
+    polling = tab.shows("polling", "PLC02 line 2")
+    assert "PLC01 line 1 FIXED, every 200 ms now 900" in polling
+    assert re.search(r"\d\d:\d\d:\d\d started", tab.text("events"))
+    assert tab.page.title() == "healthy, tagpipe"
+    assert tab.poor_contrast() == []
+
+
+def test_page_needs_nothing_from_elsewhere_and_breaks_no_rule_of_its_own(tab: Tab, scene: Scene) -> None:
+    tab.shows("flow", r"Come in [1-9]")
+    assert [url for url in tab.asked if not url.startswith((scene.url, scene.url.replace("http", "ws"), "data:"))] == []
+    assert tab.complaints == []
+    answer = httpx.get(f"{scene.url}/monitoring/buffer")
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert httpx.get(f"{scene.url}/").headers["location"] == "/monitoring/buffer"
+
+
+def test_figures_agree_with_the_ledger_and_the_table(tab: Tab, scene: Scene) -> None:
+    # Given a pipeline that has come to rest
+    scene.stop("poller")
+    ledger = scene.pipeline.wait_until_idle()
+    inserted, written = ledger[Counter.INSERTED], ledger[Counter.WRITTEN]
+    # Expect page, API and table to say the same
+    said = tab.shows("ledger", rf"{inserted:,} inserted = ")
+    assert f"balances {inserted:,} inserted = " in said
+    assert f"{written:,} written" in said
+    assert scene.pipeline.oracle.query(f"SELECT COUNT(*) FROM {scene.pipeline.table}") == [(written,)]
+    assert httpx.get(f"{scene.url}/api/ledger").json()["written"] == written
+
+
+@pytest.mark.req("OPS-1")
+def test_overflow_is_shown_with_its_figures_and_its_cure(tab: Tab, scene: Scene, browser: Browser) -> None:
+    scene.stop("writer")
+    assert "No writer is running" in tab.shows("state", "unhealthy")
+    alerts = tab.shows("alerts", "critical buffer overflowing", 40)
+    assert re.search(r"[\d,]+ values discarded in the last 20 s", alerts)
+    assert "Start one: python -m services.writer" in alerts
+    assert "10,000 of 10,000 values" in tab.shows("gauge", "above the threshold")
+    assert re.search(r"[\d,]+ overflowed \+ 10,000 in buffer", tab.shows("ledger", r"10,000 in buffer"))
+    tab.shows("flow", r"Overflow: lost [1-9]")
+    tab.picture("overflow-light")
+    dark = Tab(browser, scene.url, theme="dark")
+    assert dark.poor_contrast() == []
+    dark.close()
+    # If a writer comes back, expect the page to say so by itself
+    scene.make_well()
+    tab.shows("gauge", "below the threshold")
+    assert "overflow" in tab.shows("events", "Overflow ended")
+
+
+@pytest.mark.req("OPS-1", "OPS-2", "EC-1")
+def test_outage_backup_and_recovery_are_shown(tab: Tab, scene: Scene, browser: Browser) -> None:
+    # If Oracle goes
+    scene.oracle.control.stop_listening("rst")
+    # Expect a degraded state that says for how long and how long it can last
+    said = tab.shows("alerts", r"oracle away since .* lasts", 40)
+    assert re.search(r"Oracle is away for \d+ s \(writer plant-1\): values go to the backup; nothing is lost", said)
+    assert "degraded" in tab.text("state")
+    assert "Oracle away, breaker open, backup ok" in tab.shows("services", "Oracle away")
+    assert re.search(r"backup_\d+_\d+\.csv [\d,]+ [\d.]+ [kM]B under 1 min open", tab.shows("backups", "open"))
+    tab.shows("flow", r"Go to the backup [1-9]")
+    dark, phone = Tab(browser, scene.url, theme="dark"), Tab(browser, scene.url, width=390, height=844)
+    for other, name in ((tab, "outage-light"), (dark, "outage-dark"), (phone, "outage-phone")):
+        other.shows("flow", r"Go to the backup [1-9]")
+        other.picture(name)
+        assert other.poor_contrast() == []
+    dark.close()
+    phone.close()
+    # If it comes back, expect the files to wait for recover, and to be recovered then
+    scene.oracle.control.reset()
+    tab.shows("services", "Oracle ok")
+    tab.shows("state", "healthy")
+    tab.shows("backups", "waiting")
+    assert "backup waiting" in tab.text("alerts")
+    scene.recover()
+    assert "0 files to recover" in tab.shows("backups", "recovered")
+    tab.shows("ledger", r"[1-9][\d,]* recovered")
+    assert "backup waiting" not in tab.shows("alerts", r"^((?!backup waiting).)*$")
+    tab.picture("recovery-light")
+
+
+def test_redis_away_is_shown_as_stale_and_ends_by_itself(tab: Tab, scene: Scene) -> None:
+    scene.redis.pause()
+    said = tab.shows("state", "unknown")
+    assert re.search(r"The figures below are those of \d\d:\d\d:\d\d UTC", said)
+    tab.shows("freshness", r"stale for \d+ s")
+    assert "redis away" in tab.text("alerts")
+    assert tab.poor_contrast() == []
+    scene.redis.resume()
+    tab.shows("freshness", "live")
+    tab.shows("state", "healthy|degraded|unhealthy")
+
+
+def test_pause_holds_the_figures_until_it_is_ended(tab: Tab) -> None:
+    tab.shows("flow", r"Come in [1-9]")
+    tab.page.get_by_role("button", name="Pause").press("Enter")
+    tab.shows("freshness", r"paused at \d\d:\d\d:\d\d UTC")
+    held = tab.text("ledger")
+    tab.page.wait_for_timeout(1_500)  # several readings, which must not show
+    assert tab.text("ledger") == held
+    tab.page.get_by_role("button", name="Go on").press("Enter")
+    tab.shows("freshness", "live")
+    tab.shows("ledger", f"^(?!{re.escape(held)}$)")
+
+
+def test_page_follows_the_system_theme_and_can_be_told_another(scene: Scene, browser: Browser) -> None:
+    scene.make_well()
+    tab = Tab(browser, scene.url, theme="dark")
+    dark = tab.page.locator("body.body--dark")
+    assert dark.count() == 1
+    tab.shows("services", "writer plant-1")
+    assert tab.poor_contrast() == []
+    for theme in ("auto", "dark"):
+        tab.page.get_by_role("button", name=f"Theme: {theme}").click()
+    dark.wait_for(state="detached")
+    tab.close()
+
+
+def test_phone_shows_all_of_it_without_scrolling_sideways(scene: Scene, browser: Browser) -> None:
+    scene.make_well()
+    phone = Tab(browser, scene.url, width=390, height=844)
+    phone.shows("services", "writer plant-1")
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.close()
+
+
+def test_keyboard_and_screen_reader_find_their_way(tab: Tab) -> None:
+    reached = []
+    for _ in range(8):
+        tab.page.keyboard.press("Tab")
+        reached.append(tab.page.evaluate("document.activeElement.textContent.trim()"))
+    assert reached[:3] == ["Charts: 5 min", "Theme: auto", "Pause"]
+    assert "As a table" in reached
+    page = tab.page
+    assert page.get_attribute("html", "lang") == "en-US"
+    assert [heading.inner_text() for heading in page.get_by_role("heading", level=1).all()] == ["tagpipe"]
+    assert page.get_by_role("status").inner_text().startswith("healthy")
+    assert re.search(
+        r"of 10,000 values, threshold 80 percent", page.get_attribute("svg[role=meter]", "aria-valuetext") or ""
+    )
+    # Behind every chart there is a table
+    assert page.locator("section:has(.chart) details").count() == page.locator(".chart").count() == 3
+    page.locator("summary").first.press("Enter")
+    assert page.get_by_role("table", name="Values in and out, 10 seconds a row").is_visible()
+
+
+def test_token_is_asked_for_once_and_an_open_page_does_not_hold_up_the_end(scene: Scene, browser: Browser) -> None:
+    url = scene.monitor(MONITOR_API_TOKEN=TOKEN)
+    page = browser.new_page()
+    page.goto(url)
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("alert").wait_for()
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_selector("[data-testid=state] .word")
+    assert page.url == f"{url}/monitoring/buffer"
+    (cookie,) = page.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert TOKEN not in cookie["value"]
+    assert page.evaluate("document.cookie") == ""
+    # If the monitor is stopped while the page is open, expect it to go in order
+    scene.last_monitor.send_signal(signal.SIGTERM)
+    assert scene.last_monitor.wait(timeout=5) == 0
+    assert "Traceback" not in scene.pipeline.log("monitor")
+    page.close()

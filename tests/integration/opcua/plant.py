@@ -1,0 +1,76 @@
+"""A small OPC UA server for the quick tests: `python plant.py PORT`. It says "ready" when it takes connections."""
+
+import asyncio
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from asyncua import ua as typed_ua
+from asyncua.common.node import Node
+from asyncua.server.server import Server
+
+#: Its own number types are of no interest here.
+ua: Any = typed_ua
+
+#: The one time at which the value of Line/Stamped was taken.
+STAMPED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+#: Values of the tags that never change.
+STILL: dict[str, tuple[Any, typed_ua.VariantType]] = {
+    "Bool": (True, ua.VariantType.Boolean),
+    "Int": (-7, ua.VariantType.Int32),
+    "Big": (2**63 + 1, ua.VariantType.UInt64),
+    "Double": (0.1, ua.VariantType.Double),
+    "Text": ("점검중", ua.VariantType.String),
+    "Time": (datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC), ua.VariantType.DateTime),
+    "Bytes": (b"\x00\xff", ua.VariantType.ByteString),
+    "NotANumber": (float("nan"), ua.VariantType.Double),
+    "Array": ([1.5, 2.5, 3.5], ua.VariantType.Double),
+    "Empty": ([], ua.VariantType.Int32),
+}
+
+_BAD = ua.UInt32(0x80350000)  # BadAttributeIdInvalid: any bad one does
+_UNCERTAIN = ua.UInt32(0x40900000)  # UncertainLastUsableValue
+
+
+async def main(port: int) -> None:
+    """Serve until ended."""
+    logging.disable(logging.CRITICAL)
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
+    index = await server.register_namespace("urn:plant")
+    line = await server.nodes.objects.add_folder(ua.NodeId("Line", index), ua.QualifiedName("Line", index))
+
+    async def add(name: str, value: Any, kind: typed_ua.VariantType) -> Node:
+        return await line.add_variable(ua.NodeId(f"Line.{name}", index), ua.QualifiedName(name, index), value, kind)
+
+    for name, (value, kind) in STILL.items():
+        await add(name, value, kind)
+    await set_status(server, await add("Bad", 13.0, ua.VariantType.Double), 13.0, _BAD)
+    await set_status(server, await add("Uncertain", 12.5, ua.VariantType.Double), 12.5, _UNCERTAIN)
+    stamped = await add("Stamped", 1, ua.VariantType.Int64)
+    await server.write_attribute_value(
+        stamped.nodeid, ua.DataValue(ua.Variant(1, ua.VariantType.Int64), SourceTimestamp=STAMPED_AT)
+    )
+    counter = await add("Counter", 0, ua.VariantType.Int64)
+    async with server:
+        print("ready", flush=True)
+        number = 0
+        while True:
+            await asyncio.sleep(0.02)
+            number += 1
+            await counter.write_value(ua.DataValue(
+                ua.Variant(number, ua.VariantType.Int64), SourceTimestamp=datetime.now(UTC)
+            ))  # fmt: skip
+
+
+async def set_status(server: Server, node: Node, value: float, status: typed_ua.UInt32) -> None:
+    """Give a node a value of this status."""
+    data = ua.DataValue(ua.Variant(value, ua.VariantType.Double), ua.StatusCode(status), datetime.now(UTC))
+    await server.write_attribute_value(node.nodeid, data)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

@@ -1,0 +1,82 @@
+"""Pollers as processes of their own, and what they left in Redis."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from shared.keys import Keys
+from shared.models import PollingData, decode_polling_data
+from shared.redis_link import RedisLink
+from tests.waiting import wait_until
+
+
+@dataclass
+class PollerProcess:
+    """A poller, its log, and what it left in Redis."""
+
+    config: str
+    redis_url: str
+    namespace: str
+    directory: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        path = self.directory / "groups.toml"
+        path.write_text(self.config, "utf-8")
+        environment = {
+            **os.environ, "POLLER_CONFIG": str(path), "REDIS_URL": self.redis_url,
+            "REDIS_NAMESPACE": self.namespace, "INSTANCE_NAME": "poller-1", **self.settings,
+        }  # fmt: skip
+        self._log = (self.directory / "poller.log").open("wb")
+        self.process = subprocess.Popen([sys.executable, "-m", "services.poller"], env=environment, stderr=self._log)
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "poller.log").read_text()
+
+    def wait_for_log(self, text: str) -> None:
+        wait_until(lambda: text in self.log or self.process.poll() is not None, what=f"{text!r} in the log")
+        assert text in self.log
+
+    def stop(self) -> float:
+        """Send SIGTERM; return the seconds until the process was gone."""
+        began = monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=30)
+        return monotonic() - began
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+def start(
+    pollers: list[PollerProcess], config: str, url: str, namespace: str, directory: Path, **settings: str
+) -> PollerProcess:
+    poller = PollerProcess(config, url, namespace, directory, settings)
+    pollers.append(poller)
+    poller.start()
+    return poller
+
+
+def queued(link: RedisLink, keys: Keys) -> list[PollingData]:
+    return [decode_polling_data(raw) for raw in link.command("LRANGE", keys.data_queue, 0, -1)]
+
+
+def events(link: RedisLink, keys: Keys, kind: str) -> list[dict[bytes, bytes]]:
+    entries = [dict(zip(*[iter(fields)] * 2, strict=True)) if isinstance(fields, list) else dict(fields)
+               for _, fields in link.command("XRANGE", keys.events, "-", "+")]  # fmt: skip
+    return [entry for entry in entries if entry[b"kind"].decode() == kind]
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "services.poller", *arguments],
+        env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
