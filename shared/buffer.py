@@ -48,6 +48,13 @@ class Batch:
     left: int
 
 
+class Bell(Enum):
+    """What rang for a writer."""
+
+    READY = "ready"  #: the buffer is not empty
+    FULL = "full"  #: a whole batch is there
+
+
 @dataclass(frozen=True)
 class Pressure:
     """The buffer should fall to `target` values; `urgent` when values are lost otherwise, however well Oracle works."""
@@ -94,16 +101,22 @@ class TagBuffer:
         )  # fmt: skip
         return Push(PushOutcome(answer[0]), answer[1], answer[2:])
 
-    def wait(self, wait_s: float, linger_s: float) -> bool:
-        """Wait in Redis until a batch should go: a full one at once, else `linger_s` after the first value.
+    def wait(self, wait_s: float) -> Bell | None:
+        """Wait in Redis until there is a value or a full batch; None when nothing came within `wait_s`.
 
-        Returns False when nothing came within `wait_s`.
         Raises: RedisUnavailableError.
         """
         heard = self._link.blocking_pop([self._keys.full_bell, self._keys.ready_bell], wait_s)
-        if heard is not None and heard[0] == self._keys.ready_bell:
-            self._link.blocking_pop([self._keys.full_bell], linger_s)
-        return heard is not None
+        if heard is None:
+            return None
+        return Bell.FULL if heard[0] == self._keys.full_bell else Bell.READY
+
+    def wait_for_full(self, wait_s: float) -> bool:
+        """Wait in Redis until there is a full batch; False when there was none within `wait_s`.
+
+        Raises: RedisUnavailableError.
+        """
+        return self._link.blocking_pop([self._keys.full_bell], wait_s) is not None
 
     def wait_for_pressure(self, wait_s: float) -> Pressure | None:
         """Wait in Redis until the buffer is under pressure; None when it was not within `wait_s`.

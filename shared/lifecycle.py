@@ -47,8 +47,22 @@ class StopFlag:
     def wait(self, wait_s: float) -> bool:
         """Wait until the flag is set, `wait_s` seconds at most; return whether it is."""
         if not self._set and wait_s > 0:
-            select.select([self._reader], [], [], wait_s)
+            self._poll(wait_s)
         return self._set
+
+    def wait_for_ever(self) -> None:
+        """Wait until the flag is set."""
+        self._poll(None)
+
+    def _poll(self, wait_s: float | None) -> None:
+        # poll instead of select: that one fails for descriptors from 1,024.
+        flag = select.poll()
+        flag.register(self._reader, select.POLLIN)
+        flag.poll(None if wait_s is None else wait_s * 1000)
+
+    def __del__(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
 
     def fileno(self) -> int:
         """Return a descriptor that is readable once the flag is set: for an event loop's add_reader."""
@@ -82,7 +96,7 @@ def stop_on_signals(limit_s: float | None = None) -> Iterator[StopFlag]:
 
 
 def _end_when_late(stop: StopFlag, over: threading.Event, limit_s: float) -> None:
-    select.select([stop.fileno()], [], [])
+    stop.wait_for_ever()
     if not over.wait(limit_s):
         get_logger().error(f"Stopping took longer than {limit_s:g} s: leaving; what is left stays in Redis")
         os._exit(0)

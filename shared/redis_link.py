@@ -148,7 +148,8 @@ class RedisLink:
         A list moved onto its own head waits like any other blocking move and changes nothing, so no reply that is
         lost and no process that dies can take an element with it.
         """
-        return bool(self.command("BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S))))
+        answer = self.command("BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S)))
+        return answer is not None  # an empty element is one, too
 
     def ping(self) -> None:
         """Ask for an answer.

@@ -1,6 +1,7 @@
 """How fast values move just now: rates from the totals of the last seconds, one sample a second for five minutes."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.monitor.reader import Overview
@@ -12,8 +13,12 @@ KEEP_S = 300
 #: Seconds between two samples at least: a second, and some room for readings that come a little early.
 SAMPLE_S = 0.9
 
-#: Seconds that a rate looks back: polls come once a second, so shorter ones would jump.
-RATE_S = 5
+#: Seconds that a rate looks back, half of them against the other half: polls come in bursts, and a rate from one sample
+#: to another would jump by a poll as the samples fall before or after it.
+RATE_S = 10
+
+#: Seconds that the buffer's growth looks back: it may be full in less.
+GROWTH_S = 5
 
 
 @dataclass(frozen=True)
@@ -31,18 +36,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Rates:
-    """Values a second over RATE_S seconds, as of the last full second; all 0 before there are two samples."""
+    """Values a second over RATE_S seconds, as of the last sample; all 0 before there are two."""
 
     inserted: float = 0.0
     removed: float = 0.0
     written: float = 0.0
     saved: float = 0.0
     overflowed: float = 0.0
-
-    @property
-    def growth(self) -> float:
-        """Values a second by which the buffer grows, or would if it were not full."""
-        return self.inserted - self.removed
+    growth: float = 0.0  #: by which the buffer grows, or would if it were not full; over GROWTH_S seconds
 
 
 class Trend:
@@ -64,12 +65,7 @@ class Trend:
             self.samples.append(sample)
         while self.samples[0].at < sample.at - KEEP_S:
             self.samples.popleft()
-        return self._rates()
-
-    def _rates(self) -> Rates:
-        now = self.samples[-1]
-        then = next(sample for sample in self.samples if sample.at >= now.at - RATE_S - 0.5)
-        return rates_between(then, now)
+        return rates_of([*self.samples][-RATE_S:])
 
 
 def sample_of(overview: Overview) -> Sample:
@@ -86,15 +82,26 @@ def sample_of(overview: Overview) -> Sample:
     )
 
 
-def rates_between(then: Sample, now: Sample) -> Rates:
-    """Return what moved a second between two samples."""
-    seconds = now.at - then.at
+def rates_of(samples: Sequence[Sample]) -> Rates:
+    """Return what moved a second over these samples, RATE_S at most, the oldest first."""
+    half = len(samples) // 2
+    early, late = samples[:half], samples[len(samples) - half :]
+    seconds = _mean(early, "at", late)
     if seconds <= 0:
         return Rates()
+    then = samples[-min(GROWTH_S + 1, len(samples))]
+    grown = (samples[-1].inserted - then.inserted) - (samples[-1].removed - then.removed)
     return Rates(
-        inserted=(now.inserted - then.inserted) / seconds,
-        removed=(now.removed - then.removed) / seconds,
-        written=(now.written - then.written) / seconds,
-        saved=(now.saved - then.saved) / seconds,
-        overflowed=(now.overflowed - then.overflowed) / seconds,
+        inserted=_mean(early, "inserted", late) / seconds,
+        removed=_mean(early, "removed", late) / seconds,
+        written=_mean(early, "written", late) / seconds,
+        saved=_mean(early, "saved", late) / seconds,
+        overflowed=_mean(early, "overflowed", late) / seconds,
+        growth=grown / (samples[-1].at - then.at),
     )
+
+
+def _mean(early: Sequence[Sample], field: str, late: Sequence[Sample]) -> float:
+    """Return by how much the mean of a field is higher late than early; 0 without samples."""
+    difference = sum(getattr(sample, field) for sample in late) - sum(getattr(sample, field) for sample in early)
+    return float(difference) / len(early) if early else 0.0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from services.writer.breaker import Breaker, State
 from services.writer.delivery import Delivered, Delivery
 from services.writer.settings import WriterSettings
-from shared.buffer import UNHEARD_BELL_S, Batch, Pressure, TagBuffer
+from shared.buffer import UNHEARD_BELL_S, Batch, Bell, Pressure, TagBuffer
 from shared.claims import Claims
 from shared.clock import Clock
 from shared.counters import Window, histogram_field
@@ -100,7 +100,7 @@ class Worker(Loop):
 
         Raises: RedisUnavailableError: nothing is lost; claimed values are in flight.
         """
-        if not self._should_claim(wait_s):
+        if not self._should_claim(wait_s, stop) or stop.is_set():
             return False
         self._last_claim = self.clock.monotonic()
         batch = self.buffer.claim(self.claims, self.settings.buffer_batch_size_max)
@@ -128,12 +128,20 @@ class Worker(Loop):
         if rows:
             _log.info(f"Final batch written: {rows} rows")
 
-    def _should_claim(self, wait_s: float) -> bool:
+    def _should_claim(self, wait_s: float, stop: StopFlag) -> bool:
         if self._left >= self.settings.buffer_batch_threshold or self.claims.has_adopted:
             return True
-        if self.buffer.wait(wait_s, self.settings.buffer_write_interval_sec):
-            return True
-        return self.clock.monotonic() - self._last_claim > UNHEARD_BELL_S
+        bell = self.buffer.wait(wait_s)
+        if bell is Bell.READY:
+            self._linger(stop)
+        return bell is not None or self.clock.monotonic() - self._last_claim > UNHEARD_BELL_S
+
+    def _linger(self, stop: StopFlag) -> None:
+        """Wait until a whole batch is there, or the interval after its first value is over, or a stop."""
+        deadline = self.clock.monotonic() + self.settings.buffer_write_interval_sec
+        while not stop.is_set() and (rest_s := deadline - self.clock.monotonic()) > 0:
+            if self.buffer.wait_for_full(min(rest_s, WAIT_S)):
+                return
 
     def _see_through(self, batch: Batch, stop: StopFlag) -> bool:
         claimed_at = self.clock.monotonic()

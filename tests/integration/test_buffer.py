@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from sandbox.redis import EmbeddedRedis
-from shared.buffer import Batch, PushOutcome, TagBuffer
+from shared.buffer import Batch, Bell, PushOutcome, TagBuffer
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
@@ -302,7 +302,7 @@ def test_a_writer_is_woken_by_the_first_value_and_goes_when_a_batch_is_full(one:
     heard: list[tuple[bool, int]] = []
 
     def wait() -> None:
-        heard.append((two.buffer.wait(5, linger_s=5), two.buffer.depth()))
+        heard.append((two.buffer.wait(5) is Bell.READY and two.buffer.wait_for_full(5), two.buffer.depth()))
 
     waiting = threading.Thread(target=wait)
     waiting.start()
@@ -319,11 +319,11 @@ def test_a_writer_is_woken_by_the_first_value_and_goes_when_a_batch_is_full(one:
 def test_bells_are_silent_when_the_buffer_is_empty_and_ring_for_what_is_left(one: Side) -> None:
     one.push(*numbered(0, 25))
     one.claim(10)
-    assert one.buffer.wait(0.05, linger_s=0.05), "15 are left: a full batch"
+    assert one.buffer.wait(0.05) is Bell.FULL, "15 are left"
     one.claim(10)
-    assert one.buffer.wait(0.05, linger_s=0.05), "5 are left"
+    assert one.buffer.wait(0.05) is Bell.READY, "5 are left"
     one.claim(10)
-    assert not one.buffer.wait(0.05, linger_s=0.05)
+    assert one.buffer.wait(0.05) is None
     assert not one.link.command("EXISTS", one.keys.ready_bell, one.keys.full_bell)
 
 
@@ -395,6 +395,7 @@ def test_ten_thousand_values_take_less_than_two_megabytes(redis_server: Embedded
 def test_a_blocking_wait_ends_by_itself(one: Side) -> None:
     began = time.monotonic()
     assert not one.queue.wait(0.1)
-    assert not one.buffer.wait(0.1, 0.1)
+    assert one.buffer.wait(0.1) is None
+    assert not one.buffer.wait_for_full(0.1)
     assert one.buffer.wait_for_pressure(0.1) is None
     assert time.monotonic() - began < 5

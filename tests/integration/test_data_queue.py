@@ -115,3 +115,10 @@ def test_put_many_queues_nothing_when_one_can_not_be_understood(redis_server: Em
         queue.put_many([READING, {**READING, "tag_values": [1]}])
     assert queue.depth() == 0
     queue.close()
+
+
+def test_an_empty_message_at_the_head_is_waited_for_like_any_other(redis_server: EmbeddedRedis, namespace: str) -> None:
+    queue = DataQueue.connect(redis_server.url, namespace)
+    queue._link.command("RPUSH", Keys(namespace).data_queue, b"")
+    assert queue.wait(0.1)
+    queue.close()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from shared import __version__
 from tests.settings_table import SERVICES
 
 _ROOT = Path(__file__).parents[2]
@@ -72,3 +73,7 @@ def test_only_the_monitor_is_published_and_to_this_machine_alone() -> None:
         # With its profile alone.
         "grafana": ["${GRAFANA_BIND:-127.0.0.1}:${GRAFANA_PORT:-3000}:3000"],
     }
+
+
+def test_the_image_is_labelled_with_the_version() -> None:
+    assert f"ARG VERSION={__version__}\n" in (_ROOT / "Dockerfile").read_text()

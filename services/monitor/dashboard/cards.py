@@ -110,7 +110,7 @@ def flow(view: View) -> str:
     rates, ledger = view.rates, view.overview.ledger
     lost = ledger[Counter.OVERFLOWED]
     return (
-        heading("flow", "Values a second", "last 5 s")
+        heading("flow", "Values a second", "last 10 s")
         + '<dl class="figures">'
         + figure("Come in", number(round(rates.inserted)), f"{number(ledger[Counter.INSERTED])} in all")
         + figure("Reach Oracle", number(round(rates.written)), f"{number(ledger[Counter.WRITTEN])} in all")

@@ -7,7 +7,7 @@ from typing import Any
 from services.monitor.buckets import Bucket
 from services.monitor.dashboard.markup import table
 from services.monitor.stats import percentile_of_ms
-from services.monitor.trend import RATE_S, Sample, rates_between
+from services.monitor.trend import RATE_S, Sample, rates_of
 from services.monitor.watch import View
 from services.monitor.words import clock_time, milliseconds, number
 from shared.counters import WINDOW_BUCKET_S, Counter, Window
@@ -165,8 +165,8 @@ def tables(view: View) -> dict[str, str]:
 def _live(samples: Sequence[Sample]) -> tuple[Series, list[Point]]:
     """Return rates, each over RATE_S seconds, and depths, one for every sample."""
     flow: Series = [[], [], [], []]
-    for then, now in zip(samples, samples[RATE_S:], strict=False):
-        rates = rates_between(then, now)
+    for index in range(1, len(samples)):
+        now, rates = samples[index], rates_of(samples[max(0, index + 1 - RATE_S) : index + 1])
         for line, rate in zip(flow, (rates.inserted, rates.written, rates.saved, rates.overflowed), strict=True):
             line.append((_ms(now.at), round(rate, 1)))
     return flow, [(_ms(sample.at), sample.depth) for sample in samples]

@@ -114,11 +114,11 @@ def test_recording_that_was_played_to_its_end_is_not_silent() -> None:
 
 @pytest.mark.req("OPS-1")
 def test_time_to_overflow_is_told_in_seconds() -> None:
-    filling = Rates(inserted=100, removed=50)
+    filling = Rates(inserted=100, removed=50, growth=50)
     soon = found(overview(in_buffer=550), filling)["overflow_soon"]
     assert soon.message.startswith("Full in 9 s: 100 values/s come in, 50 go out, room for 450")
     assert soon.severity is Severity.CRITICAL
-    later = found(overview(in_buffer=0), Rates(inserted=100, removed=60))["overflow_soon"]
+    later = found(overview(in_buffer=0), Rates(inserted=100, removed=60, growth=40))["overflow_soon"]
     assert later.severity is None
 
 
@@ -127,8 +127,8 @@ def test_time_to_overflow_is_told_in_seconds() -> None:
     [
         (Rates(), None),
         (Rates(inserted=100, removed=100), None),
-        (Rates(inserted=1000, removed=960), None),
-        (Rates(inserted=100, removed=50), 10.0),
+        (Rates(inserted=1000, removed=960, growth=40), None),
+        (Rates(inserted=100, removed=50, growth=50), 10.0),
     ],
 )
 def test_buffer_that_does_not_fill_will_not_overflow(rates: Rates, seconds: float | None) -> None:

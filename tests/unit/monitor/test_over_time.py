@@ -73,6 +73,26 @@ class TestTrend:
         }
         assert seen - {0} == {500}
 
+    def test_samples_that_fall_before_or_after_a_poll_by_chance_move_the_rate_little(self) -> None:
+        trend = Trend()
+        rates = [
+            trend.add(make_overview(counters={Counter.INSERTED: 500 * (n + n * 7 % 3 % 2)}, taken_at=NOW + n)).inserted
+            for n in range(60)
+        ]
+        assert all(450 <= rate <= 550 for rate in rates[20:])
+
+    def test_buffer_that_begins_to_fill_shows_in_its_growth_within_seconds(self) -> None:
+        trend = Trend()
+        for second in range(30):
+            inserted = 100 * second
+            removed = min(inserted, 2_000)
+            rates = trend.add(
+                make_overview(counters={Counter.INSERTED: inserted, Counter.REMOVED: removed}, taken_at=NOW + second)
+            )
+            if second == 25:
+                break
+        assert rates.growth == 100
+
     def test_there_is_no_rate_before_two_samples_and_after_another_redis_came(self) -> None:
         trend = Trend()
         assert trend.add(make_overview(counters={Counter.INSERTED: 1_000}, taken_at=NOW)).inserted == 0
