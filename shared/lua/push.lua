@@ -78,12 +78,6 @@ local function ring(bell, token)
 end
 if before == 0 and depth > 0 then ring(KEYS[5], 1) end
 if depth >= batch_threshold then ring(KEYS[6], 1) end
--- The token says how far relief should go: far enough for the next push; with `!` when values are being lost.
-local target = math.floor(alert_depth / 2)
-if excess > 0 then
-  redis.call('DEL', KEYS[7])
-  ring(KEYS[7], target .. '!')
-elseif depth >= alert_depth then
-  ring(KEYS[7], target)
-end
+-- The token says how far relief should go: far enough for the next push.
+if depth >= alert_depth then ring(KEYS[7], math.floor(alert_depth / 2)) end
 return reply

@@ -302,7 +302,8 @@ def test_a_writer_is_woken_by_the_first_value_and_goes_when_a_batch_is_full(one:
     heard: list[tuple[bool, int]] = []
 
     def wait() -> None:
-        heard.append((two.buffer.wait(5) is Bell.READY and two.buffer.wait_for_full(5), two.buffer.depth()))
+        bell = two.buffer.wait(5)
+        heard.append((bell is Bell.FULL or two.buffer.wait_for_full(5), two.buffer.depth()))
 
     waiting = threading.Thread(target=wait)
     waiting.start()
@@ -334,10 +335,10 @@ def test_pressure_rings_at_the_alert_depth_and_says_how_far_to_fall(one: Side) -
     pressure = one.buffer.wait_for_pressure(0.05)
     assert pressure is not None
     assert (pressure.target, pressure.urgent) == (40, False)
-    one.push(*numbered(0, 30))
-    overflowing = one.buffer.wait_for_pressure(0.05)
-    assert overflowing is not None
-    assert overflowing.urgent
+    one.buffer.ask_for_room(30, urgent=True)
+    asked = one.buffer.wait_for_pressure(0.05)
+    assert asked is not None
+    assert (asked.target, asked.urgent) == (70, True)
 
 
 @pytest.mark.req("FR-003")
