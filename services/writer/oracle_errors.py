@@ -50,14 +50,14 @@ _TABLE: dict[Verdict, tuple[str, ...]] = {
         # sessions, processes, locked, deadlock, serialization, cancelled, listener has no handler, wait timed out
         *_ora(18, 20, 54, 60, 1013, 4031, 8177, 12516, 12519, 12520, 30006),
     ),
-    Verdict.SPACE: _ora(1536, 1631, 1653, 1654, 1688, 1691, 19809, 257, 30036),
+    Verdict.SPACE: _ora(1536, 1631, 1653, 1654, 1688, 1691, 12954, 19809, 257, 30036),
     Verdict.CONFIGURATION: (
         "DPY-4001",  # no credentials
         # password, locked, expired, no CREATE SESSION, table, column, too few or many values, grant, alias
         *_ora(1017, 28000, 28001, 1045, 942, 904, 913, 947, 1031, 12154),
     ),
     Verdict.ROW: (
-        *_ora(1400, 1438, 1426, 12899, 1722, *range(1840, 1862), 2290, 2291, 14400, 1461, 1483),
+        *_ora(1400, 1438, 1426, 12899, 1722, *range(1840, 1862), 2290, 2291, 14300, 14400, 1461, 1483),
         "TOO_LONG", "NOT_A_NUMBER", "NOT_A_VALUE",  # found before binding: layout.py, delivery.py
     ),
 }  # fmt: skip

@@ -62,7 +62,7 @@ def test_errors_that_do_not_fit_the_batch_settle_nothing(offsets: list[int]) -> 
         ("DPY-3013", Verdict.ROW), ("DPY-4004", Verdict.ROW), ("ORA-02290", Verdict.ROW),
         ("DPY-4011", Verdict.CONNECTION_LOST), ("ORA-03113", Verdict.CONNECTION_LOST),
         ("DPY-6005", Verdict.TRANSIENT), ("DPY-4024", Verdict.TRANSIENT), ("ORA-00060", Verdict.TRANSIENT),
-        ("ORA-01653", Verdict.SPACE), ("ORA-00257", Verdict.SPACE), ("ORA-01017", Verdict.CONFIGURATION),
+        ("ORA-01653", Verdict.SPACE), ("ORA-12954", Verdict.SPACE), ("ORA-01017", Verdict.CONFIGURATION),
         ("ORA-00942", Verdict.CONFIGURATION), ("ORA-99999", Verdict.UNKNOWN), ("UNKNOWN", Verdict.UNKNOWN),
     ],
 )  # fmt: skip
