@@ -19,7 +19,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench sandbox services shared tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ lint: $(READY)  ## format, style, types, and who may import whom
 
 test: setup  ## all tests but the minutes-long ones
 	$(PYTEST) $(PARALLEL) -m "not slow"
+
+test-again: setup  ## only what failed the last time, one after the other
+	$(PYTEST) --last-failed --last-failed-no-failures none
 
 test-unit: setup  ## tests of single modules; seconds
 	$(PYTEST) tests/unit
