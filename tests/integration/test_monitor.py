@@ -101,11 +101,12 @@ def test_services_events_backups_overflows_and_groups_are_listed(
     monitor: Monitor, pipeline: Pipeline, link: RedisLink, keys: Keys
 ) -> None:
     pipeline.events.add(Event.BACKUP_FILE, "Saved 500 items", rows=500)
-    link.command("HSET", keys.backup_files, "backup_20260101_000000.csv", json.dumps(backup_file()))
     episode = {"began_at": 1_767_225_000.5, "ended_at": None, "values": 3, "tags": {"PLC01.D1": 3}}
     link.command("HSET", keys.overflow_episodes, "1767225000.500-ab", json.dumps(episode), "torn", "{")
     group = {"group_id": 1, "group_name": "line 1", "plc_code": "PLC01", "mode": "FIXED", "last_seen_at": time.time()}
     link.command("HSET", keys.polling, "PLC01/line 1", json.dumps(group))
+    # Last: a reading that shows it shows the others too.
+    link.command("HSET", keys.backup_files, "backup_20260101_000000.csv", json.dumps(backup_file()))
 
     monitor.shows("/api/backups", {"file_count": 1, "total_bytes": 40_000})
     (event,) = monitor.get("/api/events?kind=backup_file").json()["events"]
