@@ -5,16 +5,19 @@ Redis, claims the oldest into a list of its own, and settles it when every value
 script that moves and counts in one step and can be repeated after a lost answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
 from shared.data_queue import MAX_REJECTED_MESSAGES, MessageBatch
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.models import Decoded, decode_array, decode_values
+from shared.redis_link import Call, RedisLink
 from shared.settings import BufferSettings
 
 #: An idle writer looks after this many seconds although no bell rang: whoever heard it may have died.
@@ -41,11 +44,14 @@ class Push:
 
 @dataclass(frozen=True)
 class Batch:
-    """Values in flight: the list that holds them, their raw forms oldest first, and what is left in the buffer."""
+    """Values in flight: the list that holds them, the values oldest first, and how many are left in the buffer."""
 
     list_key: str
-    raws: list[bytes]
+    values: Decoded
     left: int
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 class Bell(Enum):
@@ -151,19 +157,9 @@ class TagBuffer:
         Raises: RedisUnavailableError: values may be in flight; `Claims.sweep` finds them again.
         """
         list_key = claims.open()
-        try:
-            answer = self._link.run(
-                "claim",
-                [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._bells[:2]],
-                [max_values, self._settings.buffer_batch_threshold],
-            )
-        except RedisUnavailableError:
-            claims.close(list_key)
-            raise
-        if len(answer) == 1:
-            claims.close(list_key)
-            return None
-        return Batch(list_key, answer[1:], answer[0])
+        with _closing_on_failure(claims, list_key):
+            (answer,) = self._link.run_all(self._claim_call(list_key, max_values))
+            return self._claimed(claims, list_key, answer)
 
     def settle(self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int]) -> bool:
         """Count what became of a batch and let its in-flight list go, in one step.
@@ -172,13 +168,49 @@ class TagBuffer:
         Returns: False when the batch was settled before, or another writer took it over and settles it.
         Raises: RedisUnavailableError: repeat the same call.
         """
-        return bool(
-            self._link.run(
-                "settle",
-                [batch.list_key, self._keys.inflight, self._keys.counters, self._keys.buffer],
-                [len(batch.raws), *self._window_args, *flatten(counts), *flatten(window)],
+        (answer,) = self._link.run_all(self._settle_call(batch, counts, window))
+        return bool(answer)
+
+    def settle_and_claim(
+        self,
+        batch: Batch,
+        counts: Mapping[Counter, int],
+        window: Mapping[str, int],
+        claims: Claims,
+        max_values: int,
+    ) -> tuple[bool, Batch | None]:
+        """Do both in one round trip: for a writer that knows that more is there.
+
+        Raises: RedisUnavailableError: settle the batch again; what was claimed is found again by `Claims.sweep`.
+        """
+        list_key = claims.open()
+        with _closing_on_failure(claims, list_key):
+            settled, claimed = self._link.run_all(
+                self._settle_call(batch, counts, window), self._claim_call(list_key, max_values)
             )
+            return bool(settled), self._claimed(claims, list_key, claimed)
+
+    def _settle_call(self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int]) -> Call:
+        return Call(
+            "settle",
+            [batch.list_key, self._keys.inflight, self._keys.counters, self._keys.buffer],
+            [len(batch), *self._window_args, *flatten(counts), *flatten(window)],
         )
+
+    def _claim_call(self, list_key: str, max_values: int) -> Call:
+        return Call(
+            "claim",
+            [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._bells[:2]],
+            [max_values, self._settings.buffer_batch_threshold],
+        )
+
+    def _claimed(self, claims: Claims, list_key: str, answer: Sequence[Any]) -> Batch | None:
+        left, count, array = answer
+        if count == 0:
+            claims.close(list_key)
+            return None
+        values = decode_array(array, count) or decode_values(self._link.command("LRANGE", list_key, 0, -1))
+        return Batch(list_key, values, left)
 
     def depth(self) -> int:
         """Return the number of values in the buffer.
@@ -186,3 +218,13 @@ class TagBuffer:
         Raises: RedisUnavailableError.
         """
         return int(self._link.command("LLEN", self._keys.buffer))
+
+
+@contextmanager
+def _closing_on_failure(claims: Claims, list_key: str) -> Iterator[None]:
+    """Forget a list when Redis goes away: the next sweep finds it, if it was filled."""
+    try:
+        yield
+    except RedisUnavailableError:
+        claims.close(list_key)
+        raise

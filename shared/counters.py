@@ -4,6 +4,7 @@ Totals live in one Redis hash and only ever grow; the scripts that move values c
 The ledger: inserted = overflowed + in buffer + in flight + written + duplicates + rejected + backed_up.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -67,10 +68,8 @@ def histogram_field(prefix: str, milliseconds: float) -> str:
     >>> histogram_field("latency", 42.0)
     'latency:50'
     """
-    for bound in HISTOGRAM_BOUNDS_MS:
-        if milliseconds <= bound:
-            return f"{prefix}:{bound}"
-    return f"{prefix}:{HISTOGRAM_ABOVE}"
+    place = bisect_left(HISTOGRAM_BOUNDS_MS, milliseconds)
+    return f"{prefix}:{HISTOGRAM_BOUNDS_MS[place] if place < len(HISTOGRAM_BOUNDS_MS) else HISTOGRAM_ABOVE}"
 
 
 def flatten(counts: Mapping[Counter, int] | Mapping[str, int]) -> list[str | int]:

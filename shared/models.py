@@ -158,15 +158,22 @@ class Decoded:
         return len(self.values) + len(self.unreadable)
 
 
-def decode_values(raws: Sequence[bytes]) -> Decoded:
-    """Return what a batch holds; an element that is no TagValue of this version does not touch the others."""
+def decode_array(array: bytes, count: int) -> Decoded | None:
+    """Return the `count` elements of a JSON array of TagValues; None when one is none: `decode_values` finds it.
+
+    Decoded as one array: a third quicker than one by one.
+    """
     try:
-        # Decoded as one array: a third quicker than one by one.
-        values = _values_decoder.decode(b"[" + b",".join(raws) + b"]")
+        values = _values_decoder.decode(array)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _decode_one_by_one(raws)
-    # An element such as `[1,...],[1,...]` would decode as two: then find it one by one.
-    return Decoded(values) if len(values) == len(raws) else _decode_one_by_one(raws)
+        return None
+    # An element such as `[1,...],[1,...]` would decode as two.
+    return Decoded(values) if len(values) == count else None
+
+
+def decode_values(raws: Sequence[bytes]) -> Decoded:
+    """Return what raw elements hold; one that is no TagValue of this version does not touch the others."""
+    return decode_array(b"[" + b",".join(raws) + b"]", len(raws)) or _decode_one_by_one(raws)
 
 
 def _decode_one_by_one(raws: Sequence[bytes]) -> Decoded:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
@@ -46,6 +46,14 @@ class _Script:
         self.is_refused_when_full = "allow-oom" not in self.text.splitlines()[0]
 
 
+class Call(NamedTuple):
+    """A script of `lua/` with what it takes."""
+
+    script: str
+    keys: Sequence[str]
+    args: Iterable[Argument] = ()
+
+
 class RedisLink:
     """One process's connections to Redis; safe to use from several threads at once."""
 
@@ -77,34 +85,56 @@ class RedisLink:
 
         Raises: RedisUnavailableError: it may have run; RedisFullError: it did not. Both: repeat the same call.
         """
-        known = self._scripts.get(script) or self._scripts.setdefault(script, _Script(script))
-        arguments = [len(keys), *keys, *args]
-        try:
-            answer = self._guard(lambda: self._exchange("EVALSHA", known.sha, *arguments))
-        except redis.exceptions.NoScriptError:
-            answer = self._guard(lambda: self._exchange("EVAL", known.text, *arguments))
-        if known.is_refused_when_full and self._full_since is not None:
-            self._say_writable()
+        (answer,) = self.run_all(Call(script, keys, args))
         return answer
 
-    def _exchange(self, *arguments: Argument) -> Any:
-        """Send one command and read its answer on this thread's own connection.
+    def run_all(self, *calls: Call) -> list[Any]:
+        """Run scripts one after the other in one round trip; return their answers in order.
+
+        They are not one step: others may come between two of them.
+        Raises: RedisUnavailableError: any of them may have run; RedisFullError: one did not. Both: repeat each.
+        """
+        scripts = [self._scripts.get(call.script) or self._load(call.script) for call in calls]
+        answers: list[Any] = self._guard(lambda: self._evaluate(scripts, calls))
+        if self._full_since is not None and any(script.is_refused_when_full for script in scripts):
+            self._say_writable()
+        return answers
+
+    def _load(self, name: str) -> _Script:
+        return self._scripts.setdefault(name, _Script(name))
+
+    def _evaluate(self, scripts: Sequence[_Script], calls: Sequence[Call]) -> list[Any]:
+        arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
+        answers = self._exchange(
+            [("EVALSHA", script.sha, *rest) for script, rest in zip(scripts, arguments, strict=True)]
+        )
+        for place, answer in enumerate(answers):
+            if isinstance(answer, redis.exceptions.NoScriptError):
+                answers[place] = self._exchange([("EVAL", scripts[place].text, *arguments[place])])[0]
+        return _without_errors(answers)
+
+    def _exchange(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """Send commands and read their answers, errors among them, on this thread's own connection.
 
         The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
-        three commands.
+        several commands.
         """
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._client.connection_pool.get_connection()
+        answers: list[Any] = []
         try:
-            connection.send_command(*arguments)
-            return connection.read_response()
-        except redis.exceptions.ResponseError:
-            raise
+            connection.send_packed_command(connection.pack_commands(commands))
+            for _ in commands:
+                try:
+                    answers.append(connection.read_response())
+                except redis.exceptions.ResponseError as error:
+                    answers.append(error)
         except BaseException:
             # An answer that was not read must not be taken for the next command's.
             connection.disconnect()
             raise
+        return answers
 
     def command(self, *args: Argument) -> Any:
         """Run one Redis command and return its answer.
@@ -139,7 +169,8 @@ class RedisLink:
 
         Earlier keys go first. Returns None after `wait_s` (at most MAX_BLOCK_S).
         """
-        answer = self._guard(lambda: self._exchange("BLPOP", *keys, max(0.001, min(wait_s, MAX_BLOCK_S))))
+        command: list[Argument] = ["BLPOP", *keys, max(0.001, min(wait_s, MAX_BLOCK_S))]
+        (answer,) = self._guard(lambda: _without_errors(self._exchange([command])))
         return (answer[0].decode(), answer[1]) if answer else None
 
     def blocking_peek(self, key: str, wait_s: float) -> bool:
@@ -223,13 +254,18 @@ class RedisLink:
             raise RedisUnavailableError(f"REDIS_URL: user or password refused ({error})") from error
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
             raise RedisUnavailableError(str(error) or type(error).__name__) from error
-        except redis.exceptions.NoScriptError:
-            raise
         except redis.exceptions.ResponseError as error:
             raise _translate(error) from error
         if self._away_since is not None:
             self._say_back()
         return answer
+
+
+def _without_errors(answers: list[Any]) -> list[Any]:
+    for answer in answers:
+        if isinstance(answer, redis.exceptions.ResponseError):
+            raise answer
+    return answers
 
 
 def _translate(error: redis.exceptions.ResponseError) -> Exception:

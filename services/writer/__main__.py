@@ -12,7 +12,7 @@ from services.writer.conflicts import ConflictCheck
 from services.writer.csv_backup import HEADER, REJECTED_HEADER, CsvBackup
 from services.writer.delivery import Delivery
 from services.writer.manifest import Manifest
-from services.writer.oracle_sink import OracleSink
+from services.writer.oracle_sink import BusySink, OracleSink
 from services.writer.recover import recover as run_recover
 from services.writer.recovery import Recovery
 from services.writer.recovery_diary import RecoveryDiary
@@ -135,7 +135,7 @@ def compose(settings: WriterSettings) -> WriterService:
         for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
     )
     conflicts = ConflictCheck(sink, events, clock)
-    delivery = Delivery(sink, breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
+    delivery = Delivery(BusySink(sink), breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
     progress = Progress()
     loop = (link, buffer, claims, delivery, breaker, progress, settings, clock)
     workers = [Worker(*loop, number) for number in range(settings.writer_concurrency)]

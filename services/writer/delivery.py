@@ -6,6 +6,7 @@ the values stay in flight until all of them have an outcome.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 from services.writer.breaker import Breaker, Permit
 from services.writer.conflicts import ConflictCheck
@@ -23,6 +24,13 @@ from shared.models import Decoded, TagValue
 BACKUP_RETRY_S = 1.0
 
 _log = get_logger()
+
+
+class RestingSink(Sink, Protocol):
+    """A sink that keeps something for a thread's next batch."""
+
+    def rest(self) -> None:
+        """Give back what was kept for this thread."""
 
 
 class Delivered(Insertion):
@@ -63,7 +71,7 @@ class Delivery:
 
     def __init__(
         self,
-        sink: Sink,
+        sink: RestingSink,
         breaker: Breaker,
         backup: CsvBackup,
         rejects: CsvBackup,
@@ -102,6 +110,10 @@ class Delivery:
                 if stop.wait(self._retry_delays_s[failures - 1]):
                     return None
         return delivered if self._finish(delivered, stop) else None
+
+    def rest(self) -> None:
+        """Give back what was kept for the next batch: there is none for now."""
+        self._sink.rest()
 
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """Save a batch to the backup without trying Oracle; None when stopped before it was saved."""

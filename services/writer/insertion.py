@@ -12,7 +12,7 @@ MAX_FRUITLESS_TRIES = 20
 
 
 class Sink(Protocol):
-    """What takes values: OracleSink, or a test's."""
+    """What takes values: OracleSink, BusySink, or a test's."""
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
         """Insert and commit what is taken. Raises: OracleError."""

@@ -4,18 +4,20 @@
 -- allow-oom: what drains the buffer must run at the memory limit.
 -- KEYS  buffer, in-flight list of the batch, set of in-flight lists, counters, ready, full
 -- ARGV  max_values, batch threshold
--- Returns {values left in the buffer, value...}.
+-- Returns {values left in the buffer, values in the batch, the values as one JSON array}; {0, 0, '[]'}: there are none.
+-- One string, not one for each value: an answer of hundreds of strings takes the client longer than all the rest.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
+local function answer(values)
+  return {redis.call('LLEN', KEYS[1]), #values, '[' .. table.concat(values, ',') .. ']'}
+end
 local values = redis.call('LRANGE', KEYS[2], 0, -1)
 if #values > 0 then
-  table.insert(values, 1, redis.call('LLEN', KEYS[1]))
-  return values
+  return answer(values)
 end
 values = redis.call('LPOP', KEYS[1], ARGV[1])
-local left = redis.call('LLEN', KEYS[1])
 if not values then
   redis.call('DEL', KEYS[5], KEYS[6])
-  return {0}
+  return answer({})
 end
 for i = 1, #values, CHUNK do
   redis.call('RPUSH', KEYS[2], unpack(values, i, math.min(i + CHUNK - 1, #values)))
@@ -23,6 +25,7 @@ end
 redis.call('SADD', KEYS[3], KEYS[2])
 redis.call('HINCRBY', KEYS[4], 'removed', #values)
 
+local left = redis.call('LLEN', KEYS[1])
 -- A bell says what is true now: rung for the next writer, silenced when nothing is left to come for.
 local function set(bell, on)
   if not on then redis.call('DEL', bell)
@@ -30,5 +33,4 @@ local function set(bell, on)
 end
 set(KEYS[5], left > 0)
 set(KEYS[6], left >= tonumber(ARGV[2]))
-table.insert(values, 1, left)
-return values
+return answer(values)

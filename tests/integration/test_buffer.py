@@ -18,7 +18,7 @@ from shared.errors import FatalError, RedisUnavailableError
 from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
-from shared.models import TagValue, encode_value
+from shared.models import Decoded, TagValue, encode_value
 from shared.redis_link import RedisLink
 from shared.settings import BufferSettings
 from shared.snapshot import Snapshot, take_snapshot
@@ -77,6 +77,10 @@ def raws(*texts: str) -> list[bytes]:
     return [encode_value(TagValue(datetime(2026, 1, 1), "P", "D", text, "GOOD")) for text in texts]
 
 
+def held(batch: Batch) -> list[str | None]:
+    return [value.tag_value for value in batch.values.values]
+
+
 def numbered(start: int, stop: int) -> list[str]:
     return [str(number) for number in range(start, stop)]
 
@@ -104,13 +108,13 @@ def test_push_discards_the_oldest_and_returns_them(one: Side) -> None:
     assert one.push(*numbered(90, 130)) == raws(*numbered(0, 30))
     snapshot = one.snapshot()
     assert (snapshot.in_buffer, snapshot[Counter.OVERFLOWED], snapshot[Counter.INSERTED]) == (100, 30, 130)
-    assert one.claim().raws == raws(*numbered(30, 130))
+    assert held(one.claim()) == numbered(30, 130)
 
 
 def test_a_push_larger_than_the_cap_and_than_luas_limits_keeps_the_newest(one: Side) -> None:
     dropped = one.push(*numbered(0, 20_001))
     assert dropped == raws(*numbered(0, 19_901))
-    assert one.claim().raws == raws(*numbered(19_901, 20_001))
+    assert held(one.claim()) == numbered(19_901, 20_001)
 
 
 def test_a_push_that_may_not_overflow_does_nothing_where_there_is_no_room(one: Side) -> None:
@@ -170,7 +174,7 @@ def test_the_rejected_list_is_capped(one: Side) -> None:
 def test_claim_takes_the_oldest_and_counts_them(one: Side) -> None:
     one.push(*numbered(0, 30))
     batch = one.claim(20)
-    assert (batch.raws, batch.left) == (raws(*numbered(0, 20)), 10)
+    assert (held(batch), batch.left) == (numbered(0, 20), 10)
     snapshot = one.snapshot()
     assert (snapshot.in_buffer, snapshot.in_flight, snapshot.batches_in_flight) == (10, 20, 1)
     assert snapshot[Counter.REMOVED] == 20
@@ -192,8 +196,46 @@ def test_an_outcome_that_does_not_cover_the_list_is_refused(one: Side) -> None:
     one.push(*numbered(0, 30))
     batch = one.claim()
     with pytest.raises(FatalError, match="LEDGER in-flight list holds 30 values, the outcome covers 29"):
-        one.buffer.settle(Batch(batch.list_key, batch.raws[1:], 0), {Counter.WRITTEN: 29}, {})
+        one.buffer.settle(Batch(batch.list_key, Decoded(batch.values.values[1:]), 0), {Counter.WRITTEN: 29}, {})
     assert one.snapshot().in_flight == 30
+
+
+def test_settle_and_claim_do_both_in_one_trip(one: Side) -> None:
+    one.push(*numbered(0, 30))
+    batch = one.claim(10)
+    settled, following = one.buffer.settle_and_claim(batch, {Counter.WRITTEN: 10}, {}, one.inflight, 500)
+    assert settled
+    assert following is not None
+    assert (held(following), following.left) == (numbered(10, 30), 0)
+    assert one.buffer.settle_and_claim(following, {Counter.WRITTEN: 20}, {}, one.inflight, 500) == (True, None)
+    assert one.snapshot().in_flight == 0
+    assert not one.buffer.settle(batch, {Counter.WRITTEN: 10}, {})
+
+
+def test_an_element_that_is_no_value_does_not_touch_the_others_of_its_batch(one: Side) -> None:
+    good = raws("1", "2")
+    one.link.command("RPUSH", one.keys.buffer, good[0], "[2]", b"\xff", good[1])
+    one.link.command("HSET", one.keys.counters, "inserted", 4)
+    batch = one.claim()
+    assert held(batch) == ["1", "2"]
+    assert [raw for raw, _ in batch.values.unreadable] == [b"[2]", b"\xff"]
+    assert one.buffer.settle(batch, {Counter.WRITTEN: 2, Counter.REJECTED: 2}, {})
+    assert one.snapshot()[Counter.REJECTED] == 2
+
+
+def test_a_push_of_3000_values_runs_as_many_commands_as_one_of_3(redis_server: EmbeddedRedis, namespace: str) -> None:
+    one = side(redis_server.url, namespace, "one", cap=10_000)
+    calls = []
+    for count in (3, 3000):
+        one.buffer.settle(one.claim(5000), {}, {}) if one.buffer.depth() else None
+        one.link.command("RPUSH", one.keys.data_queue, "message")
+        batch = one.queue.claim(one.messages, 1, 10**6)
+        assert batch is not None
+        one.link.command("CONFIG", "RESETSTAT")
+        one.buffer.push(batch, raws(*numbered(0, count)), [], {Counter.MESSAGES: 1})
+        calls.append({name: stat["calls"] for name, stat in one.link.command("INFO", "commandstats").items()})
+    assert calls[0]["cmdstat_rpush"] == 2, "the values, and the bell of those who wait"
+    assert sum(calls[0].values()) == sum(calls[1].values()) - 2, "one more bell: a whole batch is there"
 
 
 @pytest.mark.req("EC-3")
@@ -230,15 +272,25 @@ def test_lost_answers_neither_lose_nor_double(
         one.buffer.claim(one.inflight, 500)
     assert one.inflight.sweep() == 50
     batch = one.claim()
-    assert batch.raws == raws(*numbered(0, 50))
+    assert held(batch) == numbered(0, 50)
+
+    # A settling with the next claim in the same trip: the batch is settled again, what was claimed is found
+    one.push(*numbered(50, 60))
+    proxy.lose_next(1, batch.list_key.encode())
+    with pytest.raises(RedisUnavailableError):
+        one.buffer.settle_and_claim(batch, {Counter.WRITTEN: 50}, {}, one.inflight, 500)
+    assert not one.buffer.settle(batch, {Counter.WRITTEN: 50}, {})
+    assert one.inflight.sweep() == 10
+    batch = one.claim()
+    assert held(batch) == numbered(50, 60)
 
     # The settling
     proxy.lose_next(lost, batch.list_key.encode())
     for _ in range(lost):
         with pytest.raises(RedisUnavailableError):
-            one.buffer.settle(batch, {Counter.WRITTEN: 50}, {})
-    assert not one.buffer.settle(batch, {Counter.WRITTEN: 50}, {})
-    assert one.snapshot()[Counter.WRITTEN] == 51
+            one.buffer.settle(batch, {Counter.WRITTEN: 10}, {})
+    assert not one.buffer.settle(batch, {Counter.WRITTEN: 10}, {})
+    assert one.snapshot()[Counter.WRITTEN] == 61
     one.link.close()
 
 
@@ -255,7 +307,7 @@ def test_a_batch_of_a_dead_writer_is_taken_over_whole_and_settled_once(one: Side
     one.heartbeat.close()
     assert two.inflight.sweep() == 5
     taken = two.claim(1)
-    assert taken.raws == batch.raws
+    assert taken.values == batch.values
     # The dead writer was only frozen: what it settles now counts for nothing.
     assert not one.buffer.settle(batch, {Counter.WRITTEN: 5}, {})
     assert two.buffer.settle(taken, {Counter.DUPLICATES: 5}, {})
@@ -358,10 +410,10 @@ def test_any_number_of_pushers_and_claimers_at_once_corrupt_nothing(
                 lost = own.push(*(f"{number}-{round_}-{n}" for n in range(23)))
                 batch = own.buffer.claim(own.inflight, 17)
                 if batch is not None:
-                    own.buffer.settle(batch, {Counter.WRITTEN: len(batch.raws)}, {})
+                    own.buffer.settle(batch, {Counter.WRITTEN: len(batch)}, {})
                 with lock:
                     dropped.extend(lost)
-                    claimed.extend(batch.raws if batch else [])
+                    claimed.extend(map(encode_value, batch.values.values) if batch else [])
                 own.snapshot()
         except BaseException as error:  # noqa: BLE001 - shown below
             errors.append(error)
@@ -372,7 +424,7 @@ def test_any_number_of_pushers_and_claimers_at_once_corrupt_nothing(
     for thread in threads:
         thread.join()
     assert errors == []
-    rest = sides[0].claim(1000).raws
+    rest = map(encode_value, sides[0].claim(1000).values.values)
     everything = [*claimed, *dropped, *rest]
     assert sorted(everything) == sorted(raws(*(f"{a}-{b}-{c}" for a in range(4) for b in range(50) for c in range(23))))
 

@@ -1,0 +1,146 @@
+"""What a batch costs, counted and not timed: round trips, commits, Redis commands."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.oracle.control import OracleControl, Status
+from sandbox.redis import EmbeddedRedis
+from services.writer.__main__ import compose
+from services.writer.oracle_sink import BusySink, OracleSink
+from services.writer.service import WriterService
+from services.writer.settings import WriterSettings
+from shared.counters import Counter as Total
+from shared.keys import Keys
+from shared.lifecycle import StopFlag
+from shared.models import encode_value
+from shared.redis_link import RedisLink
+from shared.snapshot import take_snapshot
+from tests.fakes import tag_values
+from tests.oracle_target import OracleTarget
+
+BATCHES = 10
+
+
+@pytest.fixture
+def writer(
+    redis_server: EmbeddedRedis,
+    oracle: OracleTarget,
+    table: str,
+    namespace: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[WriterService]:
+    settings = WriterSettings.model_validate(
+        {
+            "redis_url": redis_server.url, "redis_namespace": namespace, "oracle_dsn": oracle.dsn,
+            "oracle_user": oracle.user, "oracle_password": oracle.password, "oracle_table": table,
+            "writer_concurrency": 1, "backup_dir": tmp_path_factory.mktemp("backup"),
+        }
+    )  # fmt: skip
+    service = compose(settings)
+    service.heartbeat.register()
+    service.sink.probe()
+    yield service
+    service.sink.close()
+    service.link.close()
+
+
+def fill(link: RedisLink, keys: Keys, values: int) -> None:
+    link.command("RPUSH", keys.buffer, *map(encode_value, tag_values(values)))
+    link.command("HSET", keys.counters, "inserted", values)
+    link.commands(("RPUSH", keys.ready_bell, 1), ("RPUSH", keys.full_bell, 1))
+
+
+def commands(link: RedisLink) -> Counter[str]:
+    """Return how often each command ran so far, those inside scripts included."""
+    stats = link.command("INFO", "commandstats")
+    return Counter({name.removeprefix("cmdstat_"): figures["calls"] for name, figures in stats.items()})
+
+
+def executed(before: Status, after: Status) -> tuple[int, int, int, int]:
+    return (
+        after.round_trips - before.round_trips,
+        after.executions - before.executions,
+        after.commits - before.commits,
+        after.logons - before.logons,
+    )
+
+
+@pytest.mark.req("FR-006", "FR-008")
+def test_a_batch_costs_one_round_trip_to_oracle_and_one_to_redis(
+    writer: WriterService, faults: OracleControl, keys: Keys, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips: list[tuple[str, ...]] = []
+    run_all, command = RedisLink.run_all, RedisLink.command
+    fill(link, keys, 500 * BATCHES)
+    worker, stop = writer.workers[0], StopFlag()
+    assert worker.run_once(1, stop), "the first batch, for which it waits in Redis"
+
+    def counted_scripts(self: RedisLink, *calls: object) -> object:
+        trips.append(tuple(call.script for call in calls))  # type: ignore[attr-defined]
+        return run_all(self, *calls)  # type: ignore[arg-type]
+
+    def counted_command(self: RedisLink, *arguments: object) -> object:
+        trips.append(("command",))
+        return command(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RedisLink, "run_all", counted_scripts)
+    monkeypatch.setattr(RedisLink, "command", counted_command)
+    before = faults.status()
+    for _ in range(BATCHES - 2):
+        assert worker.run_once(1, stop)
+    assert executed(before, faults.status()) == (BATCHES - 2, BATCHES - 2, BATCHES - 2, 0)
+    assert trips == [("settle", "claim")] * (BATCHES - 2)
+    assert worker.run_once(1, stop)
+    assert trips[-1] == ("settle",), "nothing is left to claim"
+    monkeypatch.undo()
+    ledger = take_snapshot(link, keys)
+    assert ledger.balances
+    assert ledger[Total.WRITTEN] == 500 * BATCHES
+
+
+def test_a_batch_of_500_runs_as_many_redis_commands_as_one_of_5(
+    writer: WriterService, keys: Keys, link: RedisLink
+) -> None:
+    ran, buffer = [], writer.workers[0].buffer
+    for values in (5, 500):
+        fill(link, keys, values)
+        before = commands(link)
+        batch = buffer.claim(writer.claims, 500)
+        assert batch is not None
+        assert len(batch) == values
+        buffer.settle(batch, {Total.WRITTEN: values}, {"lag:100": values})
+        ran.append({name: calls - before[name] for name, calls in commands(link).items() if calls != before[name]})
+        ran[-1].pop("hset")  # one more where the window begins a new bucket
+    assert ran[0] == ran[1]
+    assert ran[0]["rpush"] == ran[0]["lpop"] == 1
+
+
+def test_a_connection_is_kept_between_batches_and_given_back_before_a_wait(
+    writer: WriterService, faults: OracleControl, keys: Keys, link: RedisLink
+) -> None:
+    fill(link, keys, 1000)
+    worker, stop = writer.workers[0], StopFlag()
+    assert worker.run_once(1, stop)
+    assert writer.sink.connections[1] == 1
+    assert worker.run_once(1, stop)
+    assert not worker.run_once(0.01, stop), "nothing comes"
+    assert writer.sink.connections[1] == 0
+    # One that dies while nobody has it is replaced by the pool, and costs no try.
+    faults.cut_sessions("rst")
+    fill(link, keys, 500)
+    assert worker.run_once(1, stop)
+    assert take_snapshot(link, keys)[Total.RETRIES] == 0
+
+
+@pytest.mark.req("EC-2")
+def test_the_pools_last_connection_is_kept_by_nobody(oracle: OracleTarget, table: str) -> None:
+    settings = WriterSettings.model_validate(
+        {"oracle_dsn": oracle.dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
+         "oracle_table": table, "oracle_pool_min": 1, "oracle_pool_max": 1}
+    )  # fmt: skip
+    sink = OracleSink(settings)
+    assert BusySink(sink).write(tag_values(5)).written == 5
+    assert sink.connections == (1, 0)
+    sink.close()
