@@ -1,12 +1,10 @@
 """PollingData -> TagValues. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from shared.models import PollingData, TagValue
-
-#: What JSON can hold and a column too.
-_STORABLE = frozenset((float, int, str, bool, type(None)))
 
 
 @dataclass(frozen=True)
@@ -16,6 +14,11 @@ class Expansion:
     values: list[TagValue]
     unsupported: list[str] = field(default_factory=list)
 
+    @property
+    def bad(self) -> int:
+        """The number of values that are BAD."""
+        return [value.quality for value in self.values].count("BAD")
+
 
 def expand(data: PollingData) -> Expansion:
     """Return one value for each tag that the message names, be it read or in error.
@@ -24,12 +27,18 @@ def expand(data: PollingData) -> Expansion:
     that is no number, text, bool or null (a list, say) is kept as BAD without a value: it must not cost the other tags
     of the message anything.
     """
-    unsupported = [address for address, reading in data.tag_values.items() if type(reading) not in _STORABLE]
     errors, qualities, times = data.error_tags, data.tag_qualities, data.tag_timestamps
+    special = {*errors, *qualities, *times}
     moment, plc_code = data.timestamp, data.plc_code
-    values = []
+    values, unsupported = [], []
     for address, reading in data.tag_values.items():
-        text = stored_text(reading)
+        to_text = _TO_TEXT.get(type(reading))
+        text = to_text(reading) if to_text is not None else None
+        if to_text is None:
+            unsupported.append(address)
+        if address not in special:
+            values.append(TagValue(moment, plc_code, address, text, "BAD" if text is None else "GOOD"))
+            continue
         quality = "BAD" if text is None or address in errors else qualities.get(address, "GOOD")
         values.append(TagValue(times.get(address, moment), plc_code, address, text, quality))
     values.extend(
@@ -46,11 +55,15 @@ def stored_text(reading: Any) -> str | None:
     Numbers in Python's shortest form that reads back the same, bools as 1 and 0, text as it is. Empty text is no
     value: Oracle takes it for NULL.
     """
-    kind = type(reading)
-    if kind is float or kind is int:
-        return repr(reading)
-    if kind is str:
-        return reading or None
-    if kind is bool:
-        return "1" if reading else "0"
-    return None
+    to_text = _TO_TEXT.get(type(reading))
+    return to_text(reading) if to_text is not None else None
+
+
+#: By the type of a reading, the text that is stored for it: what JSON can hold and a column too.
+_TO_TEXT: dict[type, Callable[[Any], str | None]] = {
+    float: repr,
+    int: repr,
+    str: lambda text: text or None,
+    bool: lambda flag: "1" if flag else "0",
+    type(None): lambda _: None,
+}

@@ -14,7 +14,7 @@ from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import RedisUnavailableError, RejectedError
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
-from shared.models import decode_polling_data, encode_value
+from shared.models import decode_polling_data, encode_values
 from shared.redis_link import RedisLink
 
 #: What one claim takes at most (one message at least). A value has 10 bytes or more on the wire, so this is under 3,300
@@ -102,14 +102,14 @@ class Consumer:
             try:
                 data = decode_polling_data(raw)
                 expansion = expand(data)
-                encoded = [encode_value(value) for value in expansion.values]
+                encoded = encode_values(expansion.values)
             except RejectedError as error:
                 self._report.rejected(error)
                 rejected.append(_rejection(raw, error, self._heartbeat.instance, self._clock))
                 continue
             values += encoded
             unsupported += len(expansion.unsupported)
-            self._report.message(data, len(encoded), sum(value.quality == "BAD" for value in expansion.values))
+            self._report.message(data, len(encoded), expansion.bad)
         counts = {
             Counter.MESSAGES: len(batch.raws) - len(rejected),
             Counter.MESSAGES_REJECTED: len(rejected),

@@ -7,6 +7,9 @@
 -- Returns {values left in the buffer, values in the batch, the values as one JSON array}; {0, 0, '[]'}: there are none.
 -- One string, not one for each value: an answer of hundreds of strings takes the client longer than all the rest.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
+-- Up to this depth the whole list is copied and both are trimmed: it takes Redis half of the time of moving each value
+-- through Lua, and a twentieth of the append-only file.
+local DEEP = 20000
 local function answer(values)
   return {redis.call('LLEN', KEYS[1]), #values, '[' .. table.concat(values, ',') .. ']'}
 end
@@ -14,13 +17,20 @@ local values = redis.call('LRANGE', KEYS[2], 0, -1)
 if #values > 0 then
   return answer(values)
 end
-values = redis.call('LPOP', KEYS[1], ARGV[1])
-if not values then
+if redis.call('LLEN', KEYS[1]) <= DEEP then
+  redis.call('COPY', KEYS[1], KEYS[2])
+  redis.call('LTRIM', KEYS[2], 0, ARGV[1] - 1)
+  redis.call('LTRIM', KEYS[1], ARGV[1], -1)
+  values = redis.call('LRANGE', KEYS[2], 0, -1)
+else
+  values = redis.call('LPOP', KEYS[1], ARGV[1])
+  for i = 1, #values, CHUNK do
+    redis.call('RPUSH', KEYS[2], unpack(values, i, math.min(i + CHUNK - 1, #values)))
+  end
+end
+if #values == 0 then
   redis.call('DEL', KEYS[5], KEYS[6])
   return answer({})
-end
-for i = 1, #values, CHUNK do
-  redis.call('RPUSH', KEYS[2], unpack(values, i, math.min(i + CHUNK - 1, #values)))
 end
 redis.call('SADD', KEYS[3], KEYS[2])
 redis.call('HINCRBY', KEYS[4], 'removed', #values)

@@ -180,6 +180,21 @@ def test_claim_takes_the_oldest_and_counts_them(one: Side) -> None:
     assert snapshot[Counter.REMOVED] == 20
 
 
+def test_claims_from_a_deep_buffer_and_from_a_shallow_one_take_the_same(
+    redis_server: EmbeddedRedis, namespace: str
+) -> None:
+    one = side(redis_server.url, namespace, "one", cap=30_000)
+    one.push(*numbered(0, 30_000))
+    taken: list[str | None] = []
+    while len(taken) < 30_000:
+        batch = one.claim(6_000)
+        assert batch.left == 30_000 - len(taken) - 6_000
+        taken += held(batch)
+        assert one.buffer.settle(batch, {Counter.WRITTEN: 6_000}, {})
+    assert taken == numbered(0, 30_000)
+    assert one.snapshot()[Counter.REMOVED] == 30_000
+
+
 def test_settle_counts_the_outcome_once(one: Side) -> None:
     one.push(*numbered(0, 30))
     batch = one.claim()

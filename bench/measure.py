@@ -1,0 +1,61 @@
+"""What is read of processes and clocks, and how repetitions become one figure. Source: proc(5)."""
+
+import os
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity, measured several times in one run."""
+
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Series":
+        """Return the series of these values; a single one is a series, too."""
+        return cls(tuple(values))
+
+    @property
+    def median(self) -> float:
+        """The figure that is told."""
+        return statistics.median(self.values)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds that a process has used, in steps of a clock tick (10 ms)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    """Return the memory of a process that is in RAM, in megabytes of 2**20 bytes."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def open_files(pid: int) -> int:
+    """Return the number of a process's file descriptors."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def percentile(weighted: Sequence[tuple[float, int]], percent: float) -> float:
+    """Return the value that `percent` of the weight does not exceed. `weighted`: values with how often each occurred.
+
+    >>> percentile([(1.0, 90), (7.0, 10)], 95)
+    7.0
+    """
+    ordered = sorted(weighted)
+    rest = percent / 100 * sum(weight for _, weight in ordered)
+    for value, weight in ordered:
+        rest -= weight
+        if rest <= 1e-9:
+            return value
+    return ordered[-1][0]
+
+
+def mean(weighted: Sequence[tuple[float, int]]) -> float:
+    """Return the mean of values with how often each occurred."""
+    return sum(value * weight for value, weight in weighted) / sum(weight for _, weight in weighted)
