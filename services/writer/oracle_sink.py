@@ -43,7 +43,9 @@ class OracleSink:
         self._lock = threading.Lock()
         self._pool: oracledb.ConnectionPool | None = None
         self._stuck: list[threading.Thread] = []
-        self._kept = threading.local()
+        #: One for each connection that the pool may open: who has one never waits for another's connection.
+        self._slots = threading.BoundedSemaphore(settings.oracle_pool_max)
+        self._kept: list[Lease] = []
         layout = LAYOUTS[settings.oracle_table_layout]
         self._table = TableWriter(layout, settings.oracle_table, settings.no_value_text)
         self._table_is_known = False
@@ -62,29 +64,30 @@ class OracleSink:
     def write(self, values: Sequence[TagValue], *, keep: bool = False) -> BatchOutcome:
         """Insert values and commit what Oracle took: one round trip, a second when a row failed.
 
-        keep: keep the connection for this thread's next call, until it rests.
+        keep: keep the connection out of the pool for the next call, until `rest`.
 
         Raises: OracleError: the call failed as a whole. Where its verdict is CONNECTION_LOST or TRANSIENT the rows may
             have been committed all the same.
         """
-        with self._connection(keep=keep) as connection:
-            rows, faults = self._table.rows(values)
-            if not faults:
-                return decide(len(values), self._insert(connection, rows))
-            faulty = {fault.offset for fault in faults}
-            sound = [offset for offset in range(len(rows)) if offset not in faulty]
-            errors = self._insert(connection, [rows[offset] for offset in sound]) if sound else []
-            return decide(len(values), [*faults, *(replace(error, offset=sound[error.offset]) for error in errors)])
+        self._know_table()
+        # Before a connection is taken: others may be waiting for it.
+        rows, faults = self._table.rows(values)
+        if not faults:
+            return decide(len(values), self._insert(rows, keep=keep))
+        faulty = {fault.offset for fault in faults}
+        sound = [offset for offset in range(len(rows)) if offset not in faulty]
+        errors = self._insert([rows[offset] for offset in sound], keep=keep) if sound else []
+        return decide(len(values), [*faults, *(replace(error, offset=sound[error.offset]) for error in errors)])
 
-    def _insert(self, connection: oracledb.Connection, rows: list[Row]) -> list[RowError]:
-        with connection.cursor() as cursor:
+    def _insert(self, rows: list[Row], *, keep: bool) -> list[RowError]:
+        with self._connection(keep=keep) as connection, connection.cursor() as cursor:
             cursor.setinputsizes(*self._table.input_sizes)
             # With autocommit the commit travels with the insert; the server leaves it out when a row failed.
             connection.autocommit = True
             cursor.executemany(self._table.insert_sql, rows, batcherrors=True)
             failed = cursor.getbatcherrors()
-        if failed:
-            connection.commit()
+            if failed:
+                connection.commit()
         return [RowError(error.offset, error.full_code, one_line(error.message)) for error in failed]
 
     def probe(self) -> None:
@@ -100,9 +103,10 @@ class OracleSink:
 
         Raises: OracleError.
         """
+        self._know_table()
+        table = self._table
+        rows, _ = table.rows(values)
         with self._connection() as connection, connection.cursor() as cursor:
-            table = self._table
-            rows, _ = table.rows(values)
             keys = [table.key_of(row) for row in rows]
             width = len(table.layout.key)
             condition = " OR ".join(
@@ -128,30 +132,45 @@ class OracleSink:
             yield connection
 
     def rest(self) -> None:
-        """Give back the connection that this thread kept."""
-        if (lease := self._take_kept()) is not None:
+        """Give the connections that were kept back to the pool."""
+        while (lease := self._take_kept()) is not None:
             _release(*lease)
 
     def close(self) -> None:
         """Close the pool; does not wait for connections in use."""
         with self._lock:
             pool, self._pool = self._pool, None
+        self.rest()
         if pool is not None:
             with suppress(oracledb.Error):
                 pool.close(force=True)
 
     @contextmanager
     def _connection(self, *, keep: bool = False) -> Iterator[oracledb.Connection]:
-        """Lend a connection, for one call.
+        """Lend a connection for one call.
 
-        keep: the thread keeps it for its next call, until it rests, unless it is the pool's last: to acquire one and to
-        give it back costs a sixth of the CPU that a batch takes.
+        keep: the next call gets it without the pool, whose acquire and release cost a sixth of a batch's CPU and delay
+        those that wait.
         """
-        pool, connection = self._take_kept() or self._acquire()
+        settings = self._settings
+        if not self._slots.acquire(timeout=settings.oracle_pool_timeout):
+            raise OracleError(
+                "DPY-4005",
+                f"DPY-4005: all {settings.oracle_pool_max} connections were in use for "
+                f"{settings.oracle_pool_timeout:g} s",
+            )
+        try:
+            with self._returning(self._take_kept() or self._acquire(), keep=keep) as connection:
+                yield connection
+        finally:
+            self._slots.release()
+
+    @contextmanager
+    def _returning(self, lease: Lease, *, keep: bool) -> Iterator[oracledb.Connection]:
+        """Keep a connection afterwards, or give it back, or drop it when it is not sound any more."""
+        pool, connection = lease
         sound = True
         try:
-            if not self._table_is_known:
-                self._learn_table(connection)
             yield connection
         except Exception as driver_error:
             error = driver_error if isinstance(driver_error, OracleError) else from_driver(driver_error)
@@ -164,17 +183,19 @@ class OracleSink:
                 _end_transaction(connection)
             if not sound:
                 _drop(pool, connection)
-            elif keep and pool is self._pool and pool.busy < pool.max:
-                self._kept.lease = pool, connection
+            elif keep and pool is self._pool:
+                self._kept.append(lease)
             else:
                 _release(pool, connection)
 
     def _take_kept(self) -> Lease | None:
-        lease, self._kept.lease = getattr(self._kept, "lease", None), None
-        if lease is not None and lease[0] is not self._pool:
-            _release(*lease)
-            return None
-        return lease
+        with suppress(IndexError):
+            while True:
+                lease = self._kept.pop()
+                if lease[0] is self._pool:
+                    return lease
+                _release(*lease)
+        return None
 
     def _acquire(self) -> Lease:
         pool = self._get_pool()
@@ -182,7 +203,8 @@ class OracleSink:
             connection = pool.acquire()
         except Exception as driver_error:
             error = from_driver(driver_error)
-            if error.code == "DPY-4005" and pool.busy < pool.max:
+            if error.code == "DPY-4005":
+                # There is a slot, so the pool could grow, and does not.
                 self._replace(pool)
             raise error from driver_error
         try:
@@ -192,6 +214,10 @@ class OracleSink:
             _drop(pool, connection)
             raise from_driver(driver_error) from driver_error
         return pool, connection
+
+    def _know_table(self) -> None:
+        if not self._table_is_known:
+            self.probe()
 
     def _learn_table(self, connection: oracledb.Connection) -> None:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes."""
@@ -252,7 +278,7 @@ class OracleSink:
 
 
 class BusySink:
-    """The sink for threads that write batch after batch: each keeps its connection until it rests."""
+    """The sink for threads that write batch after batch: connections are kept ready until one of them rests."""
 
     def __init__(self, sink: OracleSink) -> None:
         self._sink = sink

@@ -1,5 +1,6 @@
 """What a batch costs, counted and not timed: round trips, commits, Redis commands."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from sandbox.oracle.control import OracleControl, Status
 from sandbox.redis import EmbeddedRedis
 from services.writer.__main__ import compose
 from services.writer.oracle_sink import BusySink, OracleSink
+from services.writer.outcome import BatchOutcome
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
 from shared.counters import Counter as Total
@@ -135,12 +137,22 @@ def test_a_connection_is_kept_between_batches_and_given_back_before_a_wait(
 
 
 @pytest.mark.req("EC-2")
-def test_the_pools_last_connection_is_kept_by_nobody(oracle: OracleTarget, table: str) -> None:
+def test_threads_share_the_connections_that_are_kept(oracle: OracleTarget, table: str) -> None:
     settings = WriterSettings.model_validate(
-        {"oracle_dsn": oracle.dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
-         "oracle_table": table, "oracle_pool_min": 1, "oracle_pool_max": 1}
+        {
+            "oracle_dsn": oracle.dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
+            "oracle_table": table, "oracle_pool_min": 1, "oracle_pool_max": 1, "oracle_pool_timeout": 5,
+        }
     )  # fmt: skip
     sink = OracleSink(settings)
-    assert BusySink(sink).write(tag_values(5)).written == 5
+    busy, outcomes = BusySink(sink), list[BatchOutcome]()
+    threads = [threading.Thread(target=lambda: outcomes.append(busy.write(tag_values(5)))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert [outcome.written + len(outcome.duplicates) for outcome in outcomes] == [5] * 4
+    assert sink.connections == (1, 1), "one, and it is kept"
+    busy.rest()
     assert sink.connections == (1, 0)
     sink.close()
