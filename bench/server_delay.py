@@ -19,8 +19,9 @@ def run(*, quick: bool) -> Section:
     section = Section(
         "server-delay",
         "6. Server delay",
-        f"Every answer of Oracle is late by so much. Ideal: connections x {BATCH} / round trip, the round trip as a bare "
-        f"loop on one connection finds it. ORACLE_POOL_MAX is the number of connections, WRITER_CONCURRENCY {SPARE} more.",
+        f"Every answer of Oracle is late by so much. Ideal: connections x {BATCH} / round trip, the round trip as a "
+        "bare loop on one connection finds it. ORACLE_POOL_MAX is the number of connections, WRITER_CONCURRENCY "
+        f"{SPARE} more.",
     )
     values = values_of(rows(600_000))
     with Stage() as stage:

@@ -117,8 +117,11 @@ class CsvBackup:
                 raise BackupFailedError(f"{self._directory}: {error.strerror or error}") from error
 
     def _check_room(self, size: int) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        disk = os.statvfs(self._directory)
+        try:
+            disk = os.statvfs(self._directory)
+        except FileNotFoundError:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            disk = os.statvfs(self._directory)
         free = disk.f_bavail * disk.f_frsize
         self.free_bytes = max(0, free - size - self._min_free_bytes)
         if free - size < self._min_free_bytes:

@@ -141,7 +141,8 @@ class Delivery:
         return is_last
 
     def _save_rest(self, delivered: Delivered, stop: StopFlag) -> bool:
-        if not self._save(self._backup, [backup_row(value, self._now()) for value in delivered.rest], stop):
+        now = self._now()
+        if not self._save(self._backup, [backup_row(value, now) for value in delivered.rest], stop):
             return False
         delivered.backed_up, delivered.rest = len(delivered.rest), []
         return True
@@ -160,7 +161,8 @@ class Delivery:
     def _finish(self, delivered: Delivered, stop: StopFlag) -> bool:
         """Save the rejected rows and look duplicates up; False when stopped before the rejected rows were saved."""
         if delivered.rejected:
-            rows = [rejected_row(value, self._now(), error) for value, error in delivered.rejected]
+            now = self._now()
+            rows = [rejected_row(value, now, error) for value, error in delivered.rejected]
             while not self._save(self._rejects, rows, stop):
                 if stop.is_set():
                     return False

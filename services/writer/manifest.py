@@ -30,6 +30,7 @@ class Manifest:
         self._link = link
         self._key = keys.backup_files
         self._directory = directory
+        self._here = {"host": socket.gethostname(), "directory": str(directory.resolve())}
         self._lock = threading.Lock()
         self._unsaid: dict[str, dict[str, Any]] = {}
 
@@ -52,8 +53,7 @@ class Manifest:
                 "created": round(created, 3),
                 "state": state,
                 "kind": path.name.split("_", 1)[0],
-                "host": socket.gethostname(),
-                "directory": str(self._directory.resolve()),
+                **self._here,
             }
 
     def flush(self) -> None:
@@ -81,11 +81,10 @@ class Manifest:
             # A file in use is told of by who uses it.
             if known.get(name, {}).get("state") != state and not _is_in_use(path):
                 self._set_from_file(path, state)
-        here = str(self._directory.resolve()), socket.gethostname()
         gone = [
             name
             for name, entry in known.items()
-            if (entry.get("directory"), entry.get("host")) == here and name not in files
+            if self._here.items() <= entry.items() and name not in files
         ]
         if gone:
             self._link.command("HDEL", self._key, *gone)
