@@ -8,18 +8,21 @@ PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 #: Older drivers that users still run; the tests try the Oracle stand-in with them too.
 DRIVERS := .drivers/oracledb-3/.ready .drivers/oracledb-4/.ready
+#: What draws the soak's plots.
+PLOTTING := .drivers/plots/.ready
 PIP    := $(PY) -m pip --disable-pip-version-check
 #: What `make lock` compiles with: in a place of its own, so that .venv holds nothing unpinned.
 UV     := $(VENV)/lock-tools/bin/uv
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 PYTEST := $(PY) -m pytest
+SOAK_MINUTES ?= 30
 #: Test files that run at once (TEST_WORKERS=0: one after the other). Most tests wait for processes, not for a core.
 TEST_WORKERS ?= 3
 PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench sandbox services shared tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench soak bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +53,7 @@ $(UV): | $(READY)
 lock: $(UV)  ## pin what pyproject.toml asks for in requirements/*.txt (UPGRADE=1: the newest versions)
 	$(UV_COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(UV_COMPILE) pyproject.toml --extra sandbox --extra dev -o requirements/dev.txt
+	echo 'matplotlib' | $(UV_COMPILE) --constraint requirements/dev.txt --no-annotate - -o requirements/plots.txt
 	echo 'oracledb==3.4.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-3.txt
 	echo 'oracledb==4.0.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-4.txt
 
@@ -128,6 +132,12 @@ requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: 
 
 settings: $(READY)  ## write docs/settings.md from the settings classes
 	@$(PY) -m tests.settings_table
+
+bench: $(READY)  ## measure everything, 10 minutes: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed)
+	$(PY) -m bench $(BENCH) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)
+
+soak: $(READY) $(PLOTTING)  ## run at 3,491 values/s with a fault every few minutes; plots in docs/images (SOAK_MINUTES=30)
+	PYTHONPATH=.drivers/plots $(PY) -m bench.soak $(SOAK_MINUTES)
 
 bench-sandbox: $(READY)  ## how quick the Oracle stand-in is
 	$(PY) -m bench.oracle_stand_in

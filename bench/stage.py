@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,6 +122,11 @@ class Stage:
         """End services in order."""
         self._supervisor.stop([service.name for service in services], 8.0)
 
+    def kill(self, service: Service) -> None:
+        """End a service without warning."""
+        os.kill(service.pid, signal.SIGKILL)
+        self._supervisor.stop([service.name], 1.0)
+
     def wait_for_end(self, service: Service) -> None:
         """Wait until a process ends by itself."""
         child = self._supervisor.child(service.name)
@@ -141,7 +147,7 @@ class Stage:
                 for number in range(groups)
             )
         )
-        return self.start("poller", POLLER_CONFIG=config)
+        return self.start("poller", POLLER_CONFIG=config, LOG_LEVEL="INFO")
 
     def polling_groups(self) -> list[dict[str, Any]]:
         """Return the state of all groups, as the poller's heartbeat tells it."""

@@ -1,0 +1,84 @@
+"""The benchmarks, by name or all: printed, and written as JSON and Markdown."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import baselines, consumer, end_to_end, growth, latency, outage, server_delay, writer
+from bench.figures import Section
+from bench.report import as_json, as_lines, as_markdown, machine, summary, write_json
+
+BENCHMARKS: dict[str, Callable[..., Section]] = {
+    "writer": writer.run,
+    "consumer": consumer.run,
+    "end-to-end": end_to_end.run,
+    "latency": latency.run,
+    "server-delay": server_delay.run,
+    "baselines": baselines.run,
+    "outage": outage.run,
+    "growth": growth.run,
+}
+
+#: Marks in the Markdown document between which a run is written; what stands around them stays.
+BEGIN, END = "<!-- a run of make bench: begin -->", "<!-- a run of make bench: end -->"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(BENCHMARKS)}. Default: all.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Less of everything: a look, not a measurement.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every repetition of every figure to this file.")
+    ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the tables into this document, between its two marks.")
+    ] = None,
+) -> None:
+    """Measure the pipeline on this machine, each figure beside what it is compared with, in one run.
+
+    All of them take about ten minutes and want the machine for themselves: whatever else runs shows in the spread.
+    Everything runs on 127.0.0.1, with a Redis and an Oracle stand-in of its own.
+
+    Example: python -m bench writer latency
+    """
+    unknown = set(names or []) - BENCHMARKS.keys()
+    if unknown:
+        raise typer.BadParameter(f"no benchmark of this name: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    if markdown_file is not None and BEGIN not in markdown_file.read_text("utf-8"):
+        raise typer.BadParameter(f"{markdown_file} has no line {BEGIN}")
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    sections = []
+    for name in names or BENCHMARKS:
+        since = time.monotonic()
+        typer.echo(f"\n{name} ...", nl=False)
+        sections.append(BENCHMARKS[name](quick=quick))
+        typer.echo(f" {time.monotonic() - since:.0f} s")
+        for line in as_lines(sections[-1]):
+            typer.echo(line)
+    typer.echo(f"\n{summary(sections)}")
+    if json_file is not None:
+        write_json(json_file, as_json(sections, began))
+    if markdown_file is not None:
+        _insert(markdown_file, _document(sections, began))
+
+
+def _document(sections: list[Section], began: str) -> str:
+    about = "\n".join(f"| {name} | {value} |" for name, value in machine().items())
+    tables = "\n".join(as_markdown(section) for section in sections)
+    return f"Run of {began}. {summary(sections)}.\n\n| machine | |\n| --- | --- |\n{about}\n\n{tables}"
+
+
+def _insert(path: Path, text: str) -> None:
+    before, rest = path.read_text("utf-8").split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,50 @@
+"""What grows with what: memory, bytes in Redis, rate and latency against tags and writers."""
+
+from bench.figures import Goal, Section
+from bench.latency import measure
+from bench.measure import percentile
+from bench.stage import Stage, rows, values_of
+from bench.writer import drain
+from shared.counters import Counter
+from shared.snapshot import Snapshot
+
+CAP = 10_000
+
+
+def run(*, quick: bool) -> Section:
+    """Measure each against what it might grow with."""
+    section = Section(
+        "growth",
+        "9. Growth",
+        "Bytes of a full buffer as MEMORY USAGE tells them; latency of so many tags polled at once each second, at the "
+        "default cap; the rate of several writers on one buffer. Memory of the services: section 4 and the soak.",
+    )
+    _bytes_in_redis(section)
+    for tags in (100, 1_000, 10_000, 100_000):
+        with Stage() as stage:
+            waits = measure(stage, tags, 1000, 4.0 if quick else 8.0)
+            ledger = stage.snapshot()
+        section.add(f"{tags:,} tags each second, p99", [percentile(waits.ages, 99)], "s", 3)
+        section.add(f"{tags:,} tags each second, stored", [100 * _stored(ledger)], "%", 1)
+    _writers(section, quick=quick)
+    return section
+
+
+def _bytes_in_redis(section: Section) -> None:
+    with Stage() as stage:
+        stage.fill(values_of(rows(CAP)))
+        used = stage.link.command("MEMORY", "USAGE", stage.keys.buffer, "SAMPLES", 0)
+    section.add(f"{CAP:,} values in Redis", [used / 1e6], "MB", 2, Goal(at_most=2.0))
+    section.add("bytes per value", [used / CAP], "B", 0)
+
+
+def _stored(ledger: Snapshot) -> float:
+    return ledger[Counter.WRITTEN] / ledger[Counter.INSERTED]
+
+
+def _writers(section: Section, *, quick: bool) -> None:
+    values = values_of(rows(200_000 if quick else 600_000))
+    with Stage() as stage:
+        rates = {count: drain(stage, values, writers=count)[0] for count in (1, 2, 3, 4)}
+    for count, rate in rates.items():
+        section.add(f"{count} writer{'s' if count > 1 else ''}, to one", [rate / rates[1]])
