@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench import baselines, consumer, end_to_end, growth, latency, outage, server_delay, writer
+from bench import api, baselines, consumer, end_to_end, growth, latency, outage, server_delay, writer
 from bench.figures import Section
 from bench.report import as_json, as_lines, as_markdown, machine, summary, write_json
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[..., Section]] = {
     "baselines": baselines.run,
     "outage": outage.run,
     "growth": growth.run,
+    "api": api.run,
 }
 
 #: Marks in the Markdown document between which a run is written; what stands around them stays.

@@ -17,7 +17,7 @@ import oracledb
 
 from bench.measure import cpu_s, resident_mb
 from sandbox.oracle.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis
+from sandbox.redis import EmbeddedRedis, free_port
 from sandbox.supervisor import Supervisor
 from shared.keys import Keys
 from shared.models import TagValue, encode_values
@@ -136,6 +136,11 @@ class Stage:
     def log(self, service: Service) -> str:
         """Return what a service has printed."""
         return (self.directory / f"{service.name}.log").read_text(errors="replace")
+
+    @staticmethod
+    def free_port() -> int:
+        """Return a port for a service."""
+        return free_port()
 
     def poll(self, tags: int, interval_ms: int, groups: int = 1) -> Service:
         """Start a poller of simulated tags."""

@@ -1,9 +1,13 @@
 """What stands before every path: the token, if one is set, limits, and headers that keep browsers strict."""
 
+import asyncio
+import time
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.monitor.login import LOGIN_PATH, Gate, login_page
+from services.monitor.pace import Pace
 from services.monitor.problems import problem_response
 from services.monitor.schemas import Error
 
@@ -54,6 +58,7 @@ class Guard:
         self._app = app
         self._gate = gate
         self._open = 0
+        self._pace = Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse or pass the request on; add the headers to either answer."""
@@ -74,11 +79,20 @@ class Guard:
         if path not in OPEN_PATHS and not self._gate.admits(Headers(scope=scope)):
             is_page = path == "/" or (path.startswith(PAGES) and not path.startswith(_ASSETS))
             app: ASGIApp = login_page(401) if is_page else _unauthorized
-        elif self._open > MAX_AT_ONCE and path != "/livez":
+        elif path != "/livez" and (self._open > MAX_AT_ONCE or not await self._has_its_turn(path)):
             app = _too_many
         else:
             app = self._app
         await app(scope, receive, send)
+
+    async def _has_its_turn(self, path: str) -> bool:
+        """Wait for the request's turn; False when that would take too long. A page's own files need none."""
+        if path.startswith(_ASSETS):
+            return True
+        wait_s = self._pace.turn(time.monotonic())
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        return wait_s is not None
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -115,5 +129,5 @@ async def _unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = Error(error="TOO_MANY_CLIENTS", message=f"More than {MAX_AT_ONCE} clients at once; try again later")
+    problem = Error(error="TOO_MANY_CLIENTS", message="More requests than the monitor answers; try again later")
     await problem_response(503, problem, {"Retry-After": "1"})(scope, receive, send)

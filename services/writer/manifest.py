@@ -81,11 +81,7 @@ class Manifest:
             # A file in use is told of by who uses it.
             if known.get(name, {}).get("state") != state and not _is_in_use(path):
                 self._set_from_file(path, state)
-        gone = [
-            name
-            for name, entry in known.items()
-            if self._here.items() <= entry.items() and name not in files
-        ]
+        gone = [name for name, entry in known.items() if self._here.items() <= entry.items() and name not in files]
         if gone:
             self._link.command("HDEL", self._key, *gone)
         self.flush()
