@@ -54,11 +54,11 @@ PAGE_HEADERS = {
 class Guard:
     """An ASGI middleware; written out because Starlette's base class would buffer streams."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, pace: Pace | None = None) -> None:
         self._app = app
         self._gate = gate
         self._open = 0
-        self._pace = Pace()
+        self._pace = pace or Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse or pass the request on; add the headers to either answer."""

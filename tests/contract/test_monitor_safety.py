@@ -14,6 +14,7 @@ from services.monitor.feed import Feed
 from services.monitor.guard import MAX_AT_ONCE, Guard
 from services.monitor.login import COOKIE, DASHBOARD_PATH, LOGIN_PATH, Gate
 from services.monitor.once import MAX_KEPT, OncePerReading
+from services.monitor.pace import Pace
 from services.monitor.settings import MonitorSettings
 from services.monitor.watch import Watch
 from shared.clock import SystemClock
@@ -138,7 +139,7 @@ async def call(app: Any, path: str = "/api/ledger", kind: str = "http", **header
 def test_more_than_so_many_at_once_are_refused_but_not_livez() -> None:
     async def flood() -> tuple[list[Message], list[Message], int]:
         inner = Inner()
-        guard = Guard(inner, Gate(None))
+        guard = Guard(inner, Gate(None), Pace(per_s=1e6, burst=MAX_AT_ONCE))
         held = [asyncio.create_task(call(guard, "/api/stream")) for _ in range(MAX_AT_ONCE)]
         await asyncio.sleep(0)
         assert inner.reached == MAX_AT_ONCE
@@ -153,6 +154,22 @@ def test_more_than_so_many_at_once_are_refused_but_not_livez() -> None:
     assert refused[0]["status"] == 503
     assert b"TOO_MANY_CLIENTS" in refused[1]["body"]
     assert (alive[0]["status"], again) == (200, 200)
+
+
+def test_a_flood_waits_its_turn_and_is_refused_beyond_that_but_not_livez_nor_a_pages_files() -> None:
+    async def flood() -> tuple[Inner, list[int], list[int]]:
+        inner = Inner()
+        inner.release.set()
+        guard = Guard(inner, Gate(None), Pace(per_s=1000, burst=10, max_wait_s=0.02))
+        answers = await asyncio.gather(*(call(guard) for _ in range(60)))
+        free = [await call(guard, path) for path in ("/livez", "/monitoring/_nicegui/3.0/vue.js")]
+        return inner, [answer[0]["status"] for answer in answers], [answer[0]["status"] for answer in free]
+
+    inner, statuses, free = asyncio.run(flood())
+    assert 30 <= statuses.count(200) < 45, "a burst, and those whose turn came soon"
+    assert statuses.count(503) == 60 - statuses.count(200)
+    assert free == [200, 200]
+    assert inner.reached == statuses.count(200) + 2
 
 
 @pytest.mark.parametrize(
