@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench import api, baselines, consumer, end_to_end, growth, latency, outage, server_delay, writer
+from bench import api, baselines, consumer, end_to_end, growth, intervals, latency, outage, server_delay, writer
 from bench.figures import Section
 from bench.report import as_json, as_lines, as_markdown, machine, summary, write_json
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[..., Section]] = {
     "outage": outage.run,
     "growth": growth.run,
     "api": api.run,
+    "intervals": intervals.run,
 }
 
 #: Marks in the Markdown document between which a run is written; what stands around them stays.
