@@ -22,7 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench sandbox services shared tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench soak bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,9 @@ bench: $(READY)  ## measure everything, 10 minutes: ratios with their goals, int
 
 soak: $(READY) $(PLOTTING)  ## run at 3,491 values/s with a fault every few minutes; plots in docs/images (SOAK_MINUTES=30)
 	PYTHONPATH=.drivers/plots $(PY) -m bench.soak $(SOAK_MINUTES)
+
+profile: $(READY)  ## the CPU of each step of a batch and of a message
+	@$(PY) -m tests.step_costs
 
 bench-sandbox: $(READY)  ## how quick the Oracle stand-in is
 	$(PY) -m bench.oracle_stand_in

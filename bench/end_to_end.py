@@ -29,7 +29,7 @@ def run(*, quick: bool) -> Section:
         with cpu_of(pids) as used:
             first, began, depth = stage.snapshot(), time.perf_counter(), 0
             while time.perf_counter() - began < seconds:
-                time.sleep(0.02)
+                time.sleep(0.1)
                 depth = max(depth, stage.snapshot().in_buffer)
             last, took_s = stage.snapshot(), time.perf_counter() - began
         after = {role: resident_mb(pid) for role, pid in pids.items()}
@@ -43,9 +43,23 @@ def run(*, quick: bool) -> Section:
     for role, cpu in used.items():
         section.add(f"CPU of {role}", [100 * cpu / took_s], "% of a core", 0)
     section.add("CPU of all", [sum(used.values()) / took_s], "cores")
+    section.add("at most, when more is polled", [_capacity(seconds / 4)], "values/s", 0)
     for role in services:
         section.add(f"memory of {role} after, to before", [after[role] / before[role]], digits=3)
     return section
+
+
+def _capacity(seconds: float) -> float:
+    """Return the values/s that are written when half as much again is polled: the rest waits in the DataQueue."""
+    with Stage() as stage:
+        services = [stage.start(role) for role in ("monitor", "writer", "consumer")]
+        services.append(stage.poll(TAGS * 3 // 2, INTERVAL_MS))
+        time.sleep(3)
+        first, began = stage.snapshot(), time.perf_counter()
+        time.sleep(seconds)
+        last, took_s = stage.snapshot(), time.perf_counter() - began
+        stage.stop(*reversed(services))
+    return (last[Counter.WRITTEN] - first[Counter.WRITTEN]) / took_s
 
 
 def _edges(stage: Stage) -> dict[str, int]:

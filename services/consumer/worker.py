@@ -33,8 +33,9 @@ HOLD_AFTER_DRAIN_S = 15.0
 HOLD_AT_START_S = 1.5
 _HOLD_LOOK_S = 0.01
 
-#: Seconds between two requests for room: a writer that has just started did not hear the first.
-ASK_INTERVAL_S = 1.0
+#: Seconds that a push waits before it asks for room, and between two requests: a writer that has just started did not
+#: hear the first.
+FIRST_ASK_S, ASK_INTERVAL_S = 0.05, 1.0
 
 #: Times CONSUMER_HOLD_MESSAGES in the DataQueue at which a push no longer waits for anything.
 MAX_HOLD_FACTOR = 10
@@ -115,13 +116,14 @@ class Consumer:
             Counter.MESSAGES_REJECTED: len(rejected),
             Counter.UNSUPPORTED: unsupported,
         }
-        while True:
+        # Looked at before: a push that is refused has cost Redis and us as much as one that is not.
+        while self._wait_for_room(batch, len(values), stop):
             done = self._buffer.push(batch, values, rejected, counts, may_overflow=self._may_overflow(batch))
             if done.outcome is not PushOutcome.NO_ROOM:
                 break
             self._see_depth(done.depth)
-            if not self._wait_for_room(batch, len(values), stop):
-                return False
+        else:
+            return False
         self._claims.close(batch.list_key)
         if done.outcome is PushOutcome.PUSHED:
             self._see_depth(done.depth + len(done.dropped) - len(values))
@@ -140,18 +142,20 @@ class Consumer:
         return not is_drained or batch.left >= MAX_HOLD_FACTOR * self._settings.consumer_hold_messages
 
     def _wait_for_room(self, batch: MessageBatch, count: int, stop: StopFlag) -> bool:
-        """Ask for room and wait until a push of `count` values fits, or may overflow; False when stopped meanwhile."""
+        """Wait until a push of `count` values fits, or may overflow, and ask for room; False when stopped meanwhile."""
         cap = self._settings.buffer_max_size
         room_for = min(count, cap)  # a message larger than the buffer goes as soon as the buffer is empty
-        next_asking = 0.0
+        next_asking = self._clock.monotonic() + FIRST_ASK_S
         while self._depth + room_for > cap and not self._may_overflow(batch):
-            if stop.is_set():
+            # The depth was that after the last push; writers have been at work since.
+            self._see_depth(self._buffer.depth())
+            if self._depth + room_for <= cap:
+                break
+            if stop.wait(_HOLD_LOOK_S):
                 return False
             if self._clock.monotonic() >= next_asking:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
                 self._buffer.ask_for_room(room_for, urgent=batch.left >= self._settings.consumer_hold_messages)
-            stop.wait(_HOLD_LOOK_S)
-            self._see_depth(self._buffer.depth())
             self._chores()
         return True
 
