@@ -133,7 +133,7 @@ requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: 
 settings: $(READY)  ## write docs/settings.md from the settings classes
 	@$(PY) -m tests.settings_table
 
-bench: $(READY)  ## measure everything, 10 minutes: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed)
+bench: $(READY)  ## measure everything, 15 minutes: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed)
 	$(PY) -m bench $(BENCH) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)
 
 soak: $(READY) $(PLOTTING)  ## run at 3,491 values/s with a fault every few minutes; plots in docs/images (SOAK_MINUTES=30)

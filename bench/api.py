@@ -27,7 +27,7 @@ PATHS = (
 
 def run(*, quick: bool) -> Section:
     """Ask and listen while values move; then let clients ask without a pause."""
-    seconds = 4.0 if quick else 15.0
+    seconds = 4.0 if quick else 10.0
     section = Section(
         "api",
         "10. The API under load",

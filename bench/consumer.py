@@ -13,7 +13,7 @@ _START = datetime(2026, 1, 1)  # noqa: DTZ001 - as many polling engines write it
 
 def run(*, quick: bool) -> Section:
     """Let the consumer turn a full DataQueue into values, for messages of different sizes."""
-    count, repetitions = (200_000, 1) if quick else (700_000, 3)
+    count, repetitions = (200_000, 1) if quick else (350_000, 3)
     section = Section(
         "consumer",
         "3. Consumer",

@@ -22,7 +22,7 @@ def run(*, quick: bool) -> Section:
     _bytes_in_redis(section)
     for tags in (100, 1_000, 10_000, 100_000):
         with Stage() as stage:
-            waits = measure(stage, tags, 1000, 4.0 if quick else 8.0)
+            waits = measure(stage, tags, 1000, 4.0 if quick else 6.0)
             ledger = stage.snapshot()
         section.add(f"{tags:,} tags each second, p99", [percentile(waits.ages, 99)], "s", 3)
         section.add(f"{tags:,} tags each second, stored", [100 * _stored(ledger)], "%", 1)

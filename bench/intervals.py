@@ -10,7 +10,7 @@ GROUPS, TAGS_PER_S = 10, 3491
 
 def run(*, quick: bool) -> Section:
     """Poll ten groups with the whole pipeline behind them, at short intervals."""
-    seconds = 6.0 if quick else 20.0
+    seconds = 6.0 if quick else 12.0
     section = Section(
         "intervals",
         "11. Poll intervals",

@@ -52,7 +52,7 @@ def run(*, quick: bool) -> Section:
     )
     for feed in FEEDS:
         with Stage() as stage:
-            waits = measure(stage, feed.tags, feed.interval_ms, 4.0 if quick else 12.0)
+            waits = measure(stage, feed.tags, feed.interval_ms, 4.0 if quick else 10.0)
         for percent in (50, 95, 99):
             goal = Goal(at_most=feed.goal_s) if percent == 99 and feed.goal_s else None
             section.add(f"{feed.name}, p{percent}", [percentile(waits.ages, percent)], "s", 3, goal)

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,10 +24,10 @@ def machine() -> dict[str, str]:
     return {
         "processor": f"{cpu}, {len(os.sched_getaffinity(0))} cores",
         "memory": f"{memory_kb / 2**20:.0f} GB",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "Python": platform.python_version(),
         "python-oracledb": oracledb.__version__,
-        "Redis": Path(wheel_server()).name,
+        "Redis": _redis_version(),
         "Oracle": "the stand-in of this project: its answers take CPU of the same machine",
     }
 
@@ -93,6 +94,12 @@ def _goal(goal: Goal, figure: Figure) -> str:
 
 def _number(value: float, figure: Figure) -> str:
     return f"{value:,.{figure.digits}f}"
+
+
+def _redis_version() -> str:
+    program = wheel_server()
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return f"{Path(program).name} {said.partition('v=')[2].partition(' ')[0]}"
 
 
 def _lines(path: str) -> list[str]:

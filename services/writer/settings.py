@@ -44,7 +44,9 @@ class WriterSettings(BufferSettings):
     buffer_write_interval_sec: float = Field(
         0.5, gt=0, le=60, description="Seconds after its first value at which a batch goes though it is not full"
     )
-    writer_concurrency: int = Field(4, ge=1, le=100, description="Batches written at once")
+    writer_concurrency: int = Field(
+        4, ge=1, le=100, description="Batches in hand at once; two more than ORACLE_POOL_MAX where Oracle is far away"
+    )
     backup_dir: Path = Field(Path("./backup"), description="Directory of backup_*.csv and rejected_*.csv")
     backup_rotate_bytes: int = Field(
         100_000_000, ge=10_000, description="Bytes from which a backup file is closed and the next one begun"

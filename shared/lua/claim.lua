@@ -8,7 +8,7 @@
 -- One string, not one for each value: an answer of hundreds of strings takes the client longer than all the rest.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
 -- Up to this depth the whole list is copied and both are trimmed: it takes Redis half of the time of moving each value
--- through Lua, and a twentieth of the append-only file.
+-- through Lua, and the append-only file grows by three short commands instead of the values.
 local DEEP = 20000
 local function answer(values)
   return {redis.call('LLEN', KEYS[1]), #values, '[' .. table.concat(values, ',') .. ']'}
