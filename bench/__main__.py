@@ -44,7 +44,8 @@ def main(
 ) -> None:
     """Measure the pipeline on this machine, each figure beside what it is compared with, in one run.
 
-    All of them take about a quarter of an hour and want the machine for themselves: whatever else runs shows in the spread.
+    All of them take about a quarter of an hour and want the machine for themselves: whatever else runs shows in the
+    spread.
     Everything runs on 127.0.0.1, with a Redis and an Oracle stand-in of its own.
 
     Example: python -m bench writer latency

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -199,7 +200,7 @@ def create_exclusively(directory: Path, kind: str, moment: datetime) -> tuple[in
 def backup_row(value: TagValue, attempted_at: str) -> tuple[Any, ...]:
     """Return the cells of a value; `attempted_at` is when it was last tried (ISO 8601, UTC)."""
     return (
-        value.timestamp.isoformat(sep=" ", timespec="microseconds"),
+        _time_text(value.timestamp),
         value.plc_code,
         value.tag_address,
         value.tag_name,
@@ -207,6 +208,12 @@ def backup_row(value: TagValue, attempted_at: str) -> tuple[Any, ...]:
         value.quality,
         attempted_at,
     )
+
+
+@lru_cache(maxsize=1024)
+def _time_text(timestamp: datetime) -> str:
+    # Most values of a batch are of one time, and its text takes as long as the rest of the row.
+    return timestamp.isoformat(sep=" ", timespec="microseconds")
 
 
 def rejected_row(value: TagValue, attempted_at: str, error: RowError) -> tuple[Any, ...]:
