@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncua.client.client import Client
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox.node_opcua import NodeUnavailableError, install
@@ -94,13 +101,52 @@ def test_all_types_and_arrays_are_read(server: OpcuaServer) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("policy", ["Basic256Sha256"])
-def test_an_encrypted_server_is_read_within_its_limits(
-    secure_server: OpcuaServer, credentials: dict[str, Any], policy: str
+@pytest.mark.parametrize(
+    ("security", "policy"),
+    [
+        ("sign_and_encrypt", "Basic256Sha256"),
+        ("sign_and_encrypt", "Aes128Sha256RsaOaep"),
+        ("sign_and_encrypt", "Aes256Sha256RsaPss"),
+        ("sign", "Basic256Sha256"),
+    ],
+)
+def test_a_server_with_security_is_read_within_its_limits(
+    secure_server: OpcuaServer, credentials: dict[str, Any], security: str, policy: str
 ) -> None:
     # Given a server that answers BadTooManyOperations above 500 nodes, and a chunk of more than that.
-    reading = with_source(secure_server.url, one, **PLANT, **credentials, policy=policy, read_chunk=5000)
+    secure = {**credentials, "security": security, "policy": policy}
+    reading = with_source(secure_server.url, one, **PLANT, **secure, read_chunk=5000)
     assert qualities(reading) == as_said(secure_server)
+
+
+def test_secrets_may_be_in_files_and_the_servers_certificate_may_be_given(
+    secure_server: OpcuaServer, credentials: dict[str, Any], tmp_path: Path
+) -> None:
+    key = load_pem_private_key(Path(credentials["private_key"]).read_bytes(), None)
+    locked = BestAvailableEncryption(b"to the key")
+    (tmp_path / "locked.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    (tmp_path / "password").write_text("let me in\n")
+    endpoints = asyncio.run(Client(secure_server.url).connect_and_get_server_endpoints())
+    (tmp_path / "server.der").write_bytes(endpoints[0].ServerCertificate)
+    in_files = {
+        **credentials,
+        "private_key": str(tmp_path / "locked.pem"),
+        "private_key_password": "to the key",
+        "password_file": str(tmp_path / "password"),
+        "server_certificate": str(tmp_path / "server.der"),
+    }
+    del in_files["password"]
+    reading = with_source(secure_server.url, one, tags=["ns=1;s=D0"], **in_files)
+    assert reading.trouble is None
+    assert reading.values.keys() == {"ns=1;s=D0"}
+
+
+def test_a_server_without_the_security_that_is_asked_for_is_not_read(
+    server: OpcuaServer, credentials: dict[str, Any]
+) -> None:
+    reading = with_source(server.url, one, tags=["ns=1;s=D0"], **credentials)
+    assert reading.trouble is not None
+    assert "No matching endpoints" in reading.trouble
 
 
 @pytest.mark.parametrize(
@@ -108,7 +154,6 @@ def test_an_encrypted_server_is_read_within_its_limits(
     [
         ({"password": "guessed"}, "BadUserAccessDenied"),
         ({"security": "none"}, "BadSecurityModeRejected"),
-        ({"policy": "Aes256Sha256RsaPss"}, "No matching endpoints"),
     ],
 )
 def test_a_server_that_refuses_is_told_and_not_asked_again_at_once(

@@ -122,8 +122,10 @@ async function main() {
     alternateHostname: ["127.0.0.1", "localhost"],
     serverCertificateManager: certificates,
     userCertificateManager: certificates,
-    securityModes: encrypted ? [MessageSecurityMode.SignAndEncrypt] : [MessageSecurityMode.None],
-    securityPolicies: encrypted ? [SecurityPolicy.Basic256Sha256] : [SecurityPolicy.None],
+    securityModes: encrypted ? [MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt] : [MessageSecurityMode.None],
+    securityPolicies: encrypted
+      ? [SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes128_Sha256_RsaOaep, SecurityPolicy.Aes256_Sha256_RsaPss]
+      : [SecurityPolicy.None],
     allowAnonymous: !encrypted,
     userManager: { isValidUser: (user, password) => user === "operator" && password === "let me in" },
     serverCapabilities: {
