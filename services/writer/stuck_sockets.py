@@ -7,6 +7,7 @@ makes recv() return, and the thread ends with the error of a closed connection.
 
 import os
 import socket
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def _addresses(dsn: str) -> set[tuple[str, int]]:
 
 def _shut_down(descriptor: int, addresses: set[tuple[str, int]]) -> bool:
     try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return False
         # A copy: the driver keeps its own descriptor and closes it itself.
         with socket.socket(fileno=os.dup(descriptor)) as connection:
             if connection.type != socket.SOCK_STREAM or connection.getpeername()[:2] not in addresses:

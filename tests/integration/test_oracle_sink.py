@@ -1,5 +1,6 @@
 """What the driver does in each failure, case by case, and what the sink makes of it; afterwards it must work again."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from datetime import datetime
 
 import pytest
 
+from bench.measure import open_files
 from sandbox.oracle.control import OracleControl
 from services.writer.oracle_errors import OracleError, Verdict
 from services.writer.oracle_sink import OracleSink
@@ -167,11 +169,11 @@ def test_a_pool_that_is_in_use_is_waited_for_and_not_replaced(oracle: OracleTarg
     sink.close()
 
 
-def test_a_listener_that_hangs_spoils_the_pool_and_leaves_no_thread_behind(
+def test_a_listener_that_hangs_spoils_the_pool_and_leaves_no_thread_and_no_descriptor_behind(
     sink: OracleSink, faults: OracleControl
 ) -> None:
     sink.probe()
-    before = threading.active_count()
+    before, descriptors = threading.active_count(), open_files(os.getpid())
     faults.hang_new_connections()
     faults.cut_sessions()
     for _ in range(5):
@@ -179,6 +181,7 @@ def test_a_listener_that_hangs_spoils_the_pool_and_leaves_no_thread_behind(
     faults.reset()
     works_again(sink)
     wait_until(lambda: threading.active_count() <= before + 1, 10, "the stuck threads to end")
+    assert open_files(os.getpid()) <= descriptors + 5
 
 
 def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarget) -> None:
