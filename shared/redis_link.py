@@ -73,6 +73,7 @@ class RedisLink:
         self._state = threading.Lock()
         self._away_since: float | None = None
         self._full_since: float | None = None
+        self._is_closed = False
         #: Called with the seconds that Redis was away, once it is back.
         self.on_back: Callable[[float], None] | None = None
 
@@ -215,7 +216,8 @@ class RedisLink:
         return False
 
     def close(self) -> None:
-        """Close all connections, of all threads."""
+        """Close all connections, of all threads, and open no more: what still waits for an answer fails at once."""
+        self._is_closed = True
         self._client.connection_pool.disconnect()
 
     def _say_away(self, cause: RedisUnavailableError) -> None:
@@ -251,6 +253,8 @@ class RedisLink:
         _log.info(f"Redis at {self.address} takes writes again after {full_s:.1f} s")
 
     def _guard(self, call: Callable[[], Any]) -> Any:
+        if self._is_closed:
+            raise RedisUnavailableError("the link is closed")
         try:
             answer = call()
         except redis.exceptions.AuthenticationError as error:

@@ -1,0 +1,38 @@
+import threading
+from time import monotonic
+
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from shared.errors import RedisUnavailableError
+from shared.redis_link import SOCKET_TIMEOUT_S, RedisLink
+
+
+def test_a_closed_link_frees_who_waits_and_opens_no_connection_again() -> None:
+    failures: list[str] = []
+
+    def ask_three_times() -> None:
+        for _ in range(3):
+            try:
+                link.ping()
+            except RedisUnavailableError as error:
+                failures.append(str(error))
+
+    with EmbeddedRedis() as server:
+        link = RedisLink(server.url)
+        link.ping()
+        server.pause()
+        waiting = threading.Thread(target=ask_three_times)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive(), "a frozen server does not answer"
+        began = monotonic()
+        link.close()
+        waiting.join(SOCKET_TIMEOUT_S / 2)
+        assert not waiting.is_alive()
+        assert monotonic() - began < SOCKET_TIMEOUT_S / 2
+        server.resume()
+    assert len(failures) == 3
+    assert failures[1:] == ["the link is closed"] * 2
+    with pytest.raises(RedisUnavailableError):
+        link.run("snapshot", ["a", "b", "c", "d", "e", "f"])
