@@ -4,18 +4,20 @@ The plant's own rate, a fault every few minutes, a sample every few seconds. In 
 restarted; afterwards they live on through faults of Redis and Oracle, so that their memory can be followed.
 """
 
+import math
 import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.figures import Figure, Goal, Section
-from bench.measure import Series, open_files, resident_mb
+from bench.figures import Goal, Section
+from bench.measure import open_files, resident_mb
 from bench.report import as_lines, as_markdown
 from bench.stage import Service, Stage, wait_until
 from shared.counters import Counter, Window
@@ -23,6 +25,9 @@ from shared.errors import RedisUnavailableError
 
 TAGS, INTERVAL_MS = 3491, 1000
 SAMPLE_S = 5.0
+
+#: Seconds after a fault that are no rest yet, and samples that a stretch of rest must have.
+SETTLING_S, MIN_POINTS = 40.0, 5
 
 #: Share of the run in which processes are killed; slopes are those of the rest.
 KILLING = 1 / 3
@@ -47,9 +52,23 @@ class Samples:
         self.series.setdefault(name, []).append((at_s, value))
 
     def slope_per_h(self, name: str, since_s: float) -> float:
-        """Return by how much a quantity rises an hour, from a straight line through what was seen since a moment."""
-        points = [point for point in self.series[name] if point[0] >= since_s]
-        return statistics.linear_regression(*zip(*points, strict=True)).slope * 3600
+        """Return by how much a quantity rises an hour while nothing happens.
+
+        The median of the straight lines through what was seen between two faults: a fault itself may leave a step,
+        since what deals with it is loaded and used for the first time.
+        """
+        slopes = []
+        for begin, end in pairwise([since_s, *(at_s for at_s, _ in self.faults if at_s > since_s), math.inf]):
+            points = [point for point in self.series[name] if begin + SETTLING_S <= point[0] < end]
+            if len(points) > MIN_POINTS:
+                slopes.append(statistics.linear_regression(*zip(*points, strict=True)).slope * 3600)
+        return statistics.median(slopes) if slopes else math.nan
+
+    def rise(self, name: str, since_s: float) -> float:
+        """Return by how much a quantity is higher at the end than at a moment: steps included."""
+        values = [value for at_s, value in self.series[name] if at_s >= since_s]
+        edge = max(1, len(values) // 20)
+        return statistics.median(values[-edge:]) - statistics.median(values[:edge])
 
 
 class Soak:
@@ -199,7 +218,8 @@ def _judge(stage: Stage, soak: Soak, minutes: float) -> Section:
         f"Soak of {minutes:g} minutes",
         f"{TAGS:,} tags each second; {len(samples.faults)} faults: "
         + "; ".join(f"{name} at {at_s / 60:.0f} min" for at_s, name in samples.faults)
-        + ". Slopes are those of the last two thirds, in which no process is killed.",
+        + ". Slopes and rises are those of the last two thirds, in which no process is killed; a slope is the median "
+        "of the stretches between two faults, a rise holds the steps that faults leave.",
     )
     stored = stage.count()
     section.add("values emitted by the poller", [emitted], "", 0)
@@ -207,18 +227,16 @@ def _judge(stage: Stage, soak: Soak, minutes: float) -> Section:
     section.add("values emitted that are not in the table", [emitted - stored], "", 0, Goal(at_most=0))
     section.add("of them through backup files", [ledger[Counter.BACKED_UP]], "", 0)
     section.add("values that overflowed", [ledger[Counter.OVERFLOWED]], "", 0, Goal(at_most=0))
-    since_s = KILLING * minutes * 60 + 60
+    since_s = KILLING * minutes * 60
     for name, goal in (
         *((f"{role}: memory, MB", 2.0) for role in _ROLES),
         *((f"{role}: open files", 1.0) for role in _ROLES),
         ("Oracle: sessions", 1.0),
         ("Redis: memory, MB", 2.0),
     ):
-        last = samples.series[name][-1][1]
-        section.figures.append(
-            Figure(f"{name}: slope (last {last:,.1f})", Series.of([samples.slope_per_h(name, since_s)]), "per hour", 2,
-                   Goal(at_most=goal))
-        )  # fmt: skip
+        section.add(f"{name}: slope between faults", [samples.slope_per_h(name, since_s)], "per hour", 2,
+                    Goal(at_most=goal))  # fmt: skip
+        section.add(f"{name}: rise to {samples.series[name][-1][1]:,.1f}", [samples.rise(name, since_s)], "", 1)
     return section
 
 
