@@ -168,9 +168,7 @@ def test_a_server_that_goes_away_is_told_and_read_again_when_it_is_back(
         back = await read_until(source, lambda reading: "ns=2;s=Line.Int" in reading.values)
         assert (back.values["ns=2;s=Line.Int"], back.trouble) == (-7, None)
         # The first values of a subscription may come while the connection is still being made up.
-        async with asyncio.timeout(10):
-            while source.status()["server"] != "connected":
-                await asyncio.sleep(0.02)
+        await asyncio.to_thread(wait_until, lambda: source.status()["server"] == "connected", 10, "the connection")
         assert source.status()["reconnects"] == 1
 
     with_source(plant.url, use, told, tags=tags, mode=mode, away=away)
