@@ -95,14 +95,16 @@ class Connections:
             sound = error.verdict in _SOUND
             raise error from driver_error
         finally:
-            if sound:
-                _end_transaction(connection)
             if not sound:
                 _drop(pool, connection)
-            elif keep and pool is self._pool:
-                self._kept.append(lease)
+                # What broke this one may have broken those that are kept; the pool looks before it lends one again.
+                self.rest()
             else:
-                _release(pool, connection)
+                _end_transaction(connection)
+                if keep and pool is self._pool:
+                    self._kept.append(lease)
+                else:
+                    _release(pool, connection)
 
     def _take_kept(self) -> Lease | None:
         with suppress(IndexError):

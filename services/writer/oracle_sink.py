@@ -65,7 +65,7 @@ class OracleSink:
         return [RowError(error.offset, error.full_code, one_line(error.message)) for error in failed]
 
     def probe(self) -> None:
-        """Ask Oracle for the table, on a connection that was tested; learn its columns.
+        """Ask Oracle for the table; learn its columns.
 
         Raises: OracleError.
         """

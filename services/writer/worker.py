@@ -102,7 +102,9 @@ class Worker(Loop):
 
         Raises: RedisUnavailableError: nothing is lost; claimed values are in flight.
         """
-        batch = self._take_claimed() or self._wait_and_claim(wait_s, stop)
+        batch = self._take_claimed()
+        if batch is None:
+            batch = self._wait_and_claim(wait_s, stop)
         if batch is None:
             return False
         self._see_through(batch, stop)
@@ -115,7 +117,9 @@ class Worker(Loop):
         rows = 0
         try:
             while self.clock.monotonic() < deadline and self.breaker.state is State.CLOSED:
-                batch = self._take_claimed() or self._claim()
+                batch = self._take_claimed()
+                if batch is None:
+                    batch = self._claim()
                 if batch is None:
                     break
                 if self._see_through(batch, stop):

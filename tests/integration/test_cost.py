@@ -9,6 +9,7 @@ import pytest
 from sandbox.oracle.control import OracleControl, Status
 from sandbox.redis import EmbeddedRedis
 from services.writer.__main__ import compose
+from services.writer.oracle_errors import OracleError
 from services.writer.oracle_sink import BusySink, OracleSink
 from services.writer.outcome import BatchOutcome
 from services.writer.service import WriterService
@@ -155,4 +156,33 @@ def test_threads_share_the_connections_that_are_kept(oracle: OracleTarget, table
     assert sink.connections == (1, 1), "one, and it is kept"
     busy.rest()
     assert sink.connections == (1, 0)
+    sink.close()
+
+
+def test_a_cut_costs_one_try_however_many_connections_are_kept(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    settings = WriterSettings.model_validate(
+        {
+            "oracle_dsn": oracle.dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
+            "oracle_table": table, "oracle_pool_timeout": 5,
+        }
+    )  # fmt: skip
+    sink = OracleSink(settings)
+    busy = BusySink(sink)
+    sink.probe()
+    faults.delay_ms(300)
+    threads = [threading.Thread(target=lambda: busy.write(tag_values(5))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    faults.reset()
+    assert sink.connections[1] == 3, "each had one of its own, and all are kept"
+
+    faults.cut_sessions("rst")
+    with pytest.raises(OracleError):
+        busy.write(tag_values(5))
+    for _ in range(3):
+        assert len(busy.write(tag_values(5)).duplicates) == 5
     sink.close()

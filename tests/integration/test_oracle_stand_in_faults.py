@@ -243,6 +243,7 @@ def test_released_call_is_answered(control: OracleControl, connection: oracledb.
     timer.start()
     insert(connection, 1)
     timer.join()
+    assert timer.finished.is_set(), "it was answered after the release"
 
 
 def test_cancelled_call_ends(control: OracleControl, connection: oracledb.Connection) -> None:

@@ -88,6 +88,7 @@ def test_long_connect_string_arrives(stand_in: OracleStandIn) -> None:
     dsn = f"(DESCRIPTION=(ADDRESS_LIST={address * 5})(CONNECT_DATA=(SERVICE_NAME={stand_in.service})))"
     with connect(stand_in, dsn=dsn) as connection:
         connection.ping()
+        assert connection.service_name == stand_in.service
 
 
 def test_attributes_of_a_session_are_taken(stand_in: OracleStandIn) -> None:
@@ -173,7 +174,9 @@ def test_ddl_commits_what_was_open(one: oracledb.Connection, two: oracledb.Conne
 def test_closing_a_connection_rolls_back(one: oracledb.Connection, stand_in: OracleStandIn) -> None:
     with connect(stand_in) as other:
         execute(other, INSERT, 1, "a")
+    assert count(one) == 0
     execute(one, INSERT, 1, "mine")
+    assert count(one) == 1
 
 
 def test_same_key_waits_and_fails_if_the_other_commits(

@@ -42,15 +42,6 @@ def recording(tmp_path: Path, lines: int, name: str = "WELL-1_2017.csv") -> Path
 
 
 @pytest.fixture
-def pollers() -> Iterator[list[PollerProcess]]:
-    """Pollers that are ended with the test."""
-    started: list[PollerProcess] = []
-    yield started
-    for poller in started:
-        poller.end()
-
-
-@pytest.fixture
 def own_redis() -> Iterator[EmbeddedRedis]:
     """A server that the test may break."""
     with EmbeddedRedis() as server:

@@ -1,7 +1,6 @@
 """HANDSHAKE: a request on Redis has a group polled once, and whoever asked learns what became of it."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,6 @@ def group(name: str, mode: str = "HANDSHAKE") -> str:
         f'[[group]]\nname = "{name}"\nplc_code = "P-{name.replace(" ", "-")}"\nmode = "{mode}"\n'
         '[group.source]\ntype = "simulator"\ntags = 20\nbad_ratio = 0.0\n'
     )
-
-
-@pytest.fixture
-def pollers() -> Iterator[list[PollerProcess]]:
-    """Pollers that are ended with the test."""
-    started: list[PollerProcess] = []
-    yield started
-    for poller in started:
-        poller.end()
 
 
 @pytest.fixture

@@ -228,15 +228,6 @@ def toml(url: str, more: str = "") -> str:
     )
 
 
-@pytest.fixture
-def pollers() -> Iterator[list[PollerProcess]]:
-    """Pollers that are ended with the test."""
-    started: list[PollerProcess] = []
-    yield started
-    for poller in started:
-        poller.end()
-
-
 @pytest.mark.req("OPS-3")
 def test_the_poller_puts_it_all_on_the_queue_and_tells_of_an_outage(
     pollers: list[PollerProcess], plant: OpcuaServer, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys,

@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,6 @@ def group(name: str, tags: int = 3, interval_ms: int = 100) -> str:
         f'[[group]]\nname = "{name}"\nplc_code = "P{name}"\ninterval_ms = {interval_ms}\n'
         f'[group.source]\ntype = "simulator"\ntags = {tags}\n'
     )
-
-
-@pytest.fixture
-def pollers() -> Iterator[list[PollerProcess]]:
-    """Pollers that are ended with the test."""
-    started: list[PollerProcess] = []
-    yield started
-    for poller in started:
-        poller.end()
 
 
 @pytest.fixture
