@@ -10,7 +10,7 @@ import typer
 
 from bench import api, baselines, consumer, end_to_end, growth, intervals, latency, outage, server_delay, writer
 from bench.figures import Section
-from bench.report import as_json, as_lines, as_markdown, machine, summary, write_json
+from bench.report import as_json, as_lines, as_markdown, machine, replace_between, summary, write_json
 
 BENCHMARKS: dict[str, Callable[..., Section]] = {
     "writer": writer.run,
@@ -68,19 +68,13 @@ def main(
     if json_file is not None:
         write_json(json_file, as_json(sections, began))
     if markdown_file is not None:
-        _insert(markdown_file, _document(sections, began))
+        replace_between(markdown_file, BEGIN, END, _document(sections, began))
 
 
 def _document(sections: list[Section], began: str) -> str:
     about = "\n".join(f"| {name} | {value} |" for name, value in machine().items())
     tables = "\n".join(as_markdown(section) for section in sections)
     return f"Run of {began}. {summary(sections)}.\n\n| machine | |\n| --- | --- |\n{about}\n\n{tables}"
-
-
-def _insert(path: Path, text: str) -> None:
-    before, rest = path.read_text("utf-8").split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":

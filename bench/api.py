@@ -42,7 +42,7 @@ def run(*, quick: bool) -> Section:
             services.append(stage.poll(tags, interval_ms))
             time.sleep(3)
             _ask(stage, port, 1.0, PAUSE_S)  # a monitor that has just started answers its first requests slowly
-            alone = _rate(stage, seconds)
+            alone = stage.written_per_s(seconds)
             ages, refused, with_clients = _ask(stage, port, seconds, PAUSE_S)
             _, _, flooded = _ask(stage, port, seconds, 0.0)
             lost = stage.snapshot()[Counter.OVERFLOWED]
@@ -56,13 +56,6 @@ def run(*, quick: bool) -> Section:
         section.add(f"{feed}: pipeline's rate in the flood, to alone", [flooded / alone])
         section.add(f"{feed}: values that overflowed", [lost], "", 0, Goal(at_most=0))
     return section
-
-
-def _rate(stage: Stage, seconds: float) -> float:
-    first, began = stage.snapshot(), time.perf_counter()
-    time.sleep(seconds)
-    last, took_s = stage.snapshot(), time.perf_counter() - began
-    return (last[Counter.WRITTEN] - first[Counter.WRITTEN]) / took_s
 
 
 def _ask(stage: Stage, port: int, seconds: float, pause_s: float) -> tuple[list[tuple[float, int]], int, float]:

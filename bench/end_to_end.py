@@ -55,11 +55,9 @@ def _capacity(seconds: float) -> float:
         services = [stage.start(role) for role in ("monitor", "writer", "consumer")]
         services.append(stage.poll(TAGS * 3 // 2, INTERVAL_MS))
         time.sleep(3)
-        first, began = stage.snapshot(), time.perf_counter()
-        time.sleep(seconds)
-        last, took_s = stage.snapshot(), time.perf_counter() - began
+        rate = stage.written_per_s(seconds)
         stage.stop(*reversed(services))
-    return (last[Counter.WRITTEN] - first[Counter.WRITTEN]) / took_s
+    return rate
 
 
 def _edges(stage: Stage) -> dict[str, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.figures import Goal, Section
 from bench.measure import mean, percentile
 from bench.stage import Stage
+from shared.counters import Counter
 from shared.snapshot import Snapshot
 
 #: Seconds left out at the beginning: the first batch learns the table and opens connections.
@@ -72,8 +73,7 @@ def measure(stage: Stage, tags: int, interval_ms: int, seconds: float) -> Waits:
         looks.append(stage.snapshot())
         time.sleep(_LOOK_S)
     stage.stop(*reversed(services))
-    rate = tags * 1000 / interval_ms
-    return Waits(_ages(stage), _places(looks, tags, rate))
+    return Waits(_ages(stage), _places(looks, tags * 1000 / interval_ms))
 
 
 def _ages(stage: Stage) -> list[tuple[float, int]]:
@@ -86,12 +86,14 @@ def _ages(stage: Stage) -> list[tuple[float, int]]:
     return [(age, count) for age, count, read in ages if (read - begun).total_seconds() >= _WARM_UP_S]
 
 
-def _places(looks: list[Snapshot], tags: int, rate: float) -> dict[str, float]:
+def _places(looks: list[Snapshot], rate: float) -> dict[str, float]:
     """Return the mean seconds that a value waits in each place: the mean number there, over the rate."""
     count = len(looks) * rate
+    # The poller splits large polls into several messages.
+    per_message = looks[-1][Counter.INSERTED] / looks[-1][Counter.MESSAGES]
     return {
-        "DataQueue": sum(look.queued_messages for look in looks) * tags / count,
-        "consumer": sum(look.claimed_messages for look in looks) * tags / count,
+        "DataQueue": sum(look.queued_messages for look in looks) * per_message / count,
+        "consumer": sum(look.claimed_messages for look in looks) * per_message / count,
         "buffer (linger)": sum(look.in_buffer for look in looks) / count,
         "insert and settle": sum(look.in_flight for look in looks) / count,
     }

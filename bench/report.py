@@ -78,6 +78,18 @@ def summary(sections: Sequence[Section]) -> str:
     return f"{text}; not met: {'; '.join(missed)}" if missed else text
 
 
+def replace_between(path: Path, begin: str, end: str, text: str) -> None:
+    """Put a text between two marks of a document; what stands around them stays."""
+    before, rest = path.read_text("utf-8").split(begin, 1)
+    after = rest.split(end, 1)[1]
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", "utf-8")
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write the JSON document."""
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
 def _cells(figure: Figure) -> tuple[str, str, str, str, str]:
     values = figure.series.values
     spread = f"{_number(min(values), figure)}, {_number(max(values), figure)}" if len(values) > 1 else ""
@@ -105,8 +117,3 @@ def _redis_version() -> str:
 def _lines(path: str) -> list[str]:
     file = Path(path)
     return file.read_text().splitlines() if file.exists() else []
-
-
-def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write the JSON document."""
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -18,7 +18,7 @@ import typer
 
 from bench.figures import Goal, Section
 from bench.measure import open_files, resident_mb
-from bench.report import as_lines, as_markdown
+from bench.report import as_lines, as_markdown, replace_between
 from bench.stage import Service, Stage, wait_until
 from shared.counters import Counter, Window
 from shared.errors import RedisUnavailableError
@@ -89,7 +89,7 @@ class Soak:
         stage = self._stage
         for role in ("monitor", "writer", "consumer"):
             self._services[role] = stage.start(role, BACKUP_AUTO_RECOVER="true")
-        self._services["poller"] = stage.poll(TAGS, INTERVAL_MS)  # its last line says what it emitted
+        self._services["poller"] = stage.poll(TAGS, INTERVAL_MS)
         self._began = time.monotonic()
         faults = self._faults()
         next_fault, end_quiet = every_s, self._seconds - min(60.0, every_s)
@@ -204,10 +204,7 @@ def main(
     for line in as_lines(section):
         typer.echo(line)
     _plot(soak.samples, _DOCS / "images" / "soak.svg")
-    path = _DOCS / "performance.md"
-    before, rest = path.read_text("utf-8").split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    path.write_text(f"{before}{BEGIN}\n\n{as_markdown(section)}\n{END}{after}", "utf-8")
+    replace_between(_DOCS / "performance.md", BEGIN, END, as_markdown(section))
     raise typer.Exit(0 if all(figure.is_met is not False for figure in section.figures) else 1)
 
 

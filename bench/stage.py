@@ -19,6 +19,7 @@ from bench.measure import cpu_s, resident_mb
 from sandbox.oracle.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis, free_port
 from sandbox.supervisor import Supervisor
+from shared.counters import Counter
 from shared.keys import Keys
 from shared.models import TagValue, encode_values
 from shared.redis_link import RedisLink
@@ -167,6 +168,13 @@ class Stage:
     def count(self) -> int:
         """Return the number of rows committed to tag_data, without asking Oracle itself."""
         return self.oracle.control.status().tables["TAG_DATA"]
+
+    def written_per_s(self, seconds: float) -> float:
+        """Return the rate at which values are committed, over so many seconds."""
+        first, began = self.snapshot(), time.perf_counter()
+        time.sleep(seconds)
+        last, took_s = self.snapshot(), time.perf_counter() - began
+        return (last[Counter.WRITTEN] - first[Counter.WRITTEN]) / took_s
 
     def fill(self, values: Sequence[bytes]) -> None:
         """Let values be in the buffer, all at one moment, and wake who waits for them."""
