@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.writer.oracle_errors import OracleError, RowError
-from services.writer.outcome import BatchOutcome, decide
+from services.writer.sink import BatchOutcome, RowError, SinkError, decide
 from shared.models import TagValue
 
-Step = OracleError | Callable[[Sequence[TagValue]], Sequence[RowError]]
+Step = SinkError | Callable[[Sequence[TagValue]], Sequence[RowError]]
 
 
 class FakeClock:
@@ -37,7 +36,7 @@ class ScriptedSink:
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
         self.calls.append(len(values))
         step = self.steps.pop(0) if self.steps else (lambda _values: [])
-        if isinstance(step, OracleError):
+        if isinstance(step, SinkError):
             raise step
         outcome = decide(len(values), step(values))
         failed = {*outcome.duplicates, *(error.offset for error in (*outcome.rejected, *outcome.kept))}

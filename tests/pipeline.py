@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.writer.manifest import backup_files, complete_lines
+from services.writer.backup.index import backup_files, complete_lines
 from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.models import PollingData

@@ -16,17 +16,17 @@ from typing import Any
 
 import oracledb
 
-import services.writer.worker
+import services.writer.deliver.worker
 import shared.buffer
 from sandbox.oracle.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis
 from services.consumer.expand import expand
 from services.writer.__main__ import compose
-from services.writer.delivery import Delivery
-from services.writer.layout import TableWriter
-from services.writer.oracle_sink import OracleSink
+from services.writer.deliver.delivery import Delivery
+from services.writer.deliver.worker import Worker
+from services.writer.oracle.layout import TableWriter
+from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
-from services.writer.worker import Worker
 from shared.lifecycle import StopFlag
 from shared.models import TagValue, decode_polling_data, encode_polling_data, encode_values
 from shared.redis_link import RedisLink
@@ -44,7 +44,7 @@ WRITER_STEPS: tuple[tuple[Any, str, str], ...] = (
     (TableWriter, "rows", "    make rows"),
     (OracleSink, "_insert", "    insert: connection, cursor"),
     (oracledb.Cursor, "executemany", "      the driver's executemany"),
-    (services.writer.worker, "observations", "  ages and latency"),
+    (services.writer.deliver.worker, "observations", "  ages and latency"),
     (RedisLink, "_exchange", "  Redis: send, wait, read"),
 )
 

@@ -1,1 +1,1 @@
-"""The writer: takes values from the buffer into Oracle; what Oracle does not take goes to CSV files."""
+"""The writer: from the buffer into Oracle, else into CSV files; rooms: deliver, oracle, backup, recover, check."""

@@ -5,21 +5,23 @@ from typing import Annotated
 
 import typer
 
-from services.writer.auto_recover import AutoRecover
-from services.writer.breaker import Breaker
-from services.writer.check import check as run_check
-from services.writer.conflicts import ConflictCheck
-from services.writer.csv_backup import HEADER, REJECTED_HEADER, CsvBackup
-from services.writer.delivery import Delivery
-from services.writer.manifest import Manifest
-from services.writer.oracle_sink import BusySink, OracleSink
-from services.writer.recover import recover as run_recover
-from services.writer.recovery import Recovery
-from services.writer.recovery_diary import RecoveryDiary
-from services.writer.report import Report
-from services.writer.service import WriterService, close_and_leave
+from services.writer.backup.csv_backup import HEADER, REJECTED_HEADER, CsvBackup
+from services.writer.backup.index import Manifest
+from services.writer.check.command import check as run_check
+from services.writer.deliver.breaker import Breaker
+from services.writer.deliver.conflicts import ConflictCheck
+from services.writer.deliver.delivery import Delivery
+from services.writer.deliver.report import Report
+from services.writer.deliver.worker import Progress, Relief, Worker
+from services.writer.leave import close_and_leave
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.recover.auto import AutoRecover
+from services.writer.recover.command import recover as run_recover
+from services.writer.recover.file_recovery import Recovery
+from services.writer.recover.progress import RecoveryDiary
+from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
-from services.writer.worker import Progress, Relief, Worker
+from services.writer.sink import BusySink
 from shared import __version__
 from shared.buffer import TagBuffer
 from shared.claims import Claims
@@ -87,7 +89,8 @@ def recover(
     Example: python -m services.writer recover --rate 2000
     """
     run_service(
-        WriterSettings, lambda settings: run_recover(settings, files or [], dry_run=dry_run, max_rows_per_s=rate)
+        WriterSettings,
+        lambda settings: run_recover(settings, OracleSink(settings), files or [], dry_run=dry_run, max_rows_per_s=rate),
     )
 
 

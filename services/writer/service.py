@@ -1,19 +1,16 @@
 """The writer as a process: its threads, its heartbeat, its end."""
 
-import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.writer.auto_recover import AutoRecover
-from services.writer.breaker import Breaker, State
-from services.writer.csv_backup import CsvBackup
-from services.writer.manifest import Manifest
-from services.writer.oracle_errors import OracleError, Verdict
-from services.writer.oracle_sink import OracleSink
-from services.writer.report import Report
-from services.writer.worker import Progress, Relief, Worker
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.index import Manifest
+from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.report import Report
+from services.writer.deliver.worker import Progress, Relief, Worker
+from services.writer.recover.auto import AutoRecover
+from services.writer.sink import Sink, SinkError
 from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.counters import Counter
@@ -46,7 +43,7 @@ class WriterService:
     events: EventLog
     heartbeat: Heartbeat
     claims: Claims
-    sink: OracleSink
+    sink: Sink
     breaker: Breaker
     backup: CsvBackup
     rejects: CsvBackup
@@ -127,16 +124,16 @@ class WriterService:
         """Learn the table at the start; later ask Oracle at intervals while the breaker is open."""
         try:
             self.sink.probe()
-        except OracleError as error:
+        except SinkError as error:
             _log.warning(f"Oracle is not usable yet: {error}")
-            if error.verdict is Verdict.CONFIGURATION:
+            if error.needs_a_person:
                 self.breaker.failed(error, self.clock.monotonic(), last=True)
         while not stop.wait(_PROBE_LOOK_S):
             if not self.breaker.probe_due(self.clock.monotonic()):
                 continue
             try:
                 self.sink.probe()
-            except OracleError as error:
+            except SinkError as error:
                 self.breaker.probe_failed(error, self.clock.monotonic())
             else:
                 self.breaker.probe_succeeded(self.clock.monotonic())
@@ -180,19 +177,8 @@ class WriterService:
         _log.info("Shutdown complete")
 
 
-def close_and_leave(sink: OracleSink, status: int) -> None:
-    """Close the connections if that is quick, then end the process whatever still hangs in the driver."""
-    closing = threading.Thread(target=sink.close, daemon=True)
-    closing.start()
-    closing.join(0.5)
-    if closing.is_alive() or any(thread.is_alive() and thread.daemon for thread in threading.enumerate()):
-        # The driver's own exit handler would wait for what hangs.
-        time.sleep(0)
-        os._exit(status)
-
-
-def _oracle_state(state: State, cause: OracleError | None, *, seen: bool) -> str:
-    if cause is not None and cause.verdict is Verdict.CONFIGURATION:
+def _oracle_state(state: State, cause: SinkError | None, *, seen: bool) -> str:
+    if cause is not None and cause.needs_a_person:
         return "configuration"
     if state is State.CLOSED:
         return "ok" if seen else "unknown"

@@ -9,11 +9,10 @@ import pytest
 from sandbox.oracle.control import OracleControl, Status
 from sandbox.redis import EmbeddedRedis
 from services.writer.__main__ import compose
-from services.writer.oracle_errors import OracleError
-from services.writer.oracle_sink import BusySink, OracleSink
-from services.writer.outcome import BatchOutcome
+from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
+from services.writer.sink import BatchOutcome, BusySink, SinkError
 from shared.counters import Counter as Total
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
@@ -181,7 +180,7 @@ def test_a_cut_costs_one_try_however_many_connections_are_kept(
     assert sink.connections[1] == 3, "each had one of its own, and all are kept"
 
     faults.cut_sessions("rst")
-    with pytest.raises(OracleError):
+    with pytest.raises(SinkError):
         busy.write(tag_values(5))
     for _ in range(3):
         assert len(busy.write(tag_values(5)).duplicates) == 5

@@ -10,9 +10,9 @@ import pytest
 
 from bench.measure import open_files
 from sandbox.oracle.control import OracleControl
-from services.writer.oracle_errors import OracleError, Verdict
-from services.writer.oracle_sink import OracleSink
+from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError, Verdict
 from shared.models import TagValue
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget
@@ -39,8 +39,8 @@ def sink(oracle: OracleTarget, table: str) -> Iterator[OracleSink]:
     sink.close()
 
 
-def failure(sink: OracleSink, values: list[TagValue]) -> OracleError:
-    with pytest.raises(OracleError) as caught:
+def failure(sink: OracleSink, values: list[TagValue]) -> SinkError:
+    with pytest.raises(SinkError) as caught:
         sink.write(values)
     return caught.value
 
@@ -51,7 +51,7 @@ def works_again(sink: OracleSink) -> None:
     def written() -> bool:
         try:
             outcome = sink.write(tag_values(5, text="again"))
-        except OracleError:
+        except SinkError:
             return False
         return outcome.written + len(outcome.duplicates) == 5
 
@@ -70,9 +70,9 @@ CONNECTING: dict[str, tuple[Fault, Verdict, str]] = {
     "logon 12516": (lambda c: c.fail_logons(12516), Verdict.TRANSIENT, "ORA-12516"),
     "starting up": (lambda c: c.fail_logons(1033), Verdict.CONNECTION_LOST, "ORA-01033"),
     "not started": (lambda c: c.fail_logons(1034), Verdict.CONNECTION_LOST, "ORA-01034"),
-    "wrong password": (lambda c: c.fail_logons(1017), Verdict.CONFIGURATION, "ORA-01017"),
-    "expired password": (lambda c: c.fail_logons(28001), Verdict.CONFIGURATION, "ORA-28001"),
-    "locked account": (lambda c: c.lock_account(), Verdict.CONFIGURATION, "ORA-28000"),
+    "wrong password": (lambda c: c.fail_logons(1017), Verdict.CREDENTIALS, "ORA-01017"),
+    "expired password": (lambda c: c.fail_logons(28001), Verdict.CREDENTIALS, "ORA-28001"),
+    "locked account": (lambda c: c.lock_account(), Verdict.CREDENTIALS, "ORA-28000"),
 }
 
 
@@ -159,7 +159,7 @@ def test_idle_connections_that_died_are_replaced_without_a_word(sink: OracleSink
 def test_a_pool_that_is_in_use_is_waited_for_and_not_replaced(oracle: OracleTarget, table: str) -> None:
     sink = OracleSink(settings(oracle, table, oracle_pool_min=1, oracle_pool_max=1))
     with sink.connection():
-        error: list[OracleError] = []
+        error: list[SinkError] = []
         thread = threading.Thread(target=lambda: error.append(failure(sink, tag_values(1))))
         thread.start()
         thread.join(10)

@@ -18,7 +18,7 @@ import pytest
 
 from sandbox.oracle.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis
-from services.writer.csv_backup import HEADER, CsvBackup, backup_row
+from services.writer.backup.csv_backup import HEADER, CsvBackup, backup_row
 from shared.clock import SystemClock
 from shared.keys import Keys
 from shared.models import TagValue

@@ -1,0 +1,182 @@
+"""The command `check`: everything that the writer needs, tried out, each fault with its cure."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from services.writer.backup.csv_backup import HEADER, BackupFailedError, CsvBackup
+from services.writer.check.dictionary import TableShape
+from services.writer.check.findings import Finding, Status, compare_columns, compare_indexes, compare_key
+from services.writer.check.table_probe import Trials, failure
+from services.writer.leave import close_and_leave
+from services.writer.oracle.connecting import connect
+from services.writer.oracle.layout import LAYOUTS
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError
+from shared.clock import SystemClock
+from shared.errors import PipelineError
+from shared.redis_link import RedisLink
+
+#: Bytes of a value in a backup file, about: to tell how many the disk takes.
+_BYTES_OF_A_ROW = 100
+
+#: Width where there is no terminal: lines that a log can hold and a search can find.
+_PLAIN_WIDTH = 250
+
+_STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
+
+
+def check(settings: WriterSettings, *, leave_row: bool) -> int:
+    """Make all checks, print what they found; return the exit status."""
+    sink = OracleSink(settings)
+    findings = list(Checks(settings, sink, leave_row=leave_row).all())
+    failed = sum(finding.status is Status.FAILED for finding in findings)
+    warnings = sum(finding.status is Status.WARNING for finding in findings)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    console.print(_table(findings, f"{settings.oracle_table} at {settings.dsn} as {settings.oracle_user}"))
+    console.print(f"{failed} failed, {warnings} warnings" if failed or warnings else "All is well", markup=False)
+    status = 1 if failed else 0
+    close_and_leave(sink, status)
+    return status
+
+
+def _table(findings: list[Finding], title: str) -> Table:
+    table = Table(title=Text(title), title_justify="left")
+    for heading in ("check", "result", "detail"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        detail = Text(finding.detail)
+        if finding.cure:
+            detail.append(f"\ncure: {finding.cure}", style="bold")
+        table.add_row(Text(finding.check), Text(finding.status.value, style=_STYLES[finding.status]), detail)
+    return table
+
+
+@dataclass(frozen=True)
+class Checks:
+    """All checks, in the order in which one needs the other."""
+
+    settings: WriterSettings
+    sink: OracleSink
+    leave_row: bool
+
+    def all(self) -> Iterator[Finding]:
+        """Yield what is found."""
+        yield from self._oracle()
+        yield self._backup_directory()
+        yield from self._redis()
+
+    def _oracle(self) -> Iterator[Finding]:
+        try:
+            connection = connect(self.settings)
+        except SinkError as error:
+            yield failure("connection", error)
+            yield Finding("table", Status.SKIPPED, "not tried: no connection")
+            return
+        with connection:
+            yield Finding("connection", Status.OK, f"Oracle Database {connection.version}")
+            findings = list(self._shape(TableShape(connection, self.settings.oracle_table)))
+        yield from findings
+        if any(
+            finding.status is Status.FAILED for finding in findings if finding.check.startswith(("table", "column"))
+        ):
+            yield Finding("inserts", Status.SKIPPED, "not tried: the table is not as it must be")
+        else:
+            yield from self._trials()
+
+    def _shape(self, shape: TableShape) -> Iterator[Finding]:
+        try:
+            columns = shape.columns()
+        except SinkError as error:
+            yield failure("table", error)
+            return
+        yield Finding("table", Status.OK, f"{self.settings.oracle_table} is there, the user may SELECT")
+        yield from compare_columns(LAYOUTS[self.settings.oracle_table_layout], columns)
+        yield from self._dictionary(shape)
+
+    def _dictionary(self, shape: TableShape) -> Iterator[Finding]:
+        try:
+            if shape.locate():
+                yield compare_key(LAYOUTS[self.settings.oracle_table_layout], shape.key())
+                yield compare_indexes(shape.indexed_first())
+            else:
+                yield Finding("primary key", Status.WARNING, "it is no table but a view: the trials below show its key")
+        except SinkError as error:
+            yield Finding("primary key", Status.WARNING, f"not readable ({error}): the trials below show it")
+
+    def _trials(self) -> Iterator[Finding]:
+        try:
+            with self.sink.connection() as first, self.sink.connection() as second:
+                trials = Trials(first, self.sink.table)
+                for finding in trials.all():
+                    yield finding
+                    if finding.status is Status.FAILED:
+                        return
+                refused = trials.may_delete()
+                if refused is None or self.leave_row:
+                    yield trials.commit(second, delete=refused is None)
+                else:
+                    yield Finding(
+                        "commit, seen by another connection", Status.SKIPPED,
+                        f"not tried: a row would stay, the user may not DELETE ({refused.code}); nor need a writer",
+                        "to try it all the same and leave one harmless row: check --leave-row",
+                    )  # fmt: skip
+                yield trials.latency(self.settings.buffer_batch_size_max, self.settings.oracle_pool_max)
+        except SinkError as error:
+            yield failure("connection pool", error)
+
+    def _backup_directory(self) -> Finding:
+        settings, check = self.settings, "backup directory"
+        backup = CsvBackup(
+            settings.backup_dir,
+            "backup",
+            HEADER,
+            SystemClock(),
+            rotate_bytes=settings.backup_rotate_bytes,
+            min_free_bytes=settings.backup_min_free_bytes,
+        )
+        try:
+            backup.check()
+        except BackupFailedError as error:
+            cure = "make room, give the writer's user the right to write there, or set BACKUP_DIR elsewhere"
+            return Finding(check, Status.FAILED, f"can't be written: {error}", cure)
+        free = shutil.disk_usage(settings.backup_dir).free - settings.backup_min_free_bytes
+        return Finding(
+            check,
+            Status.OK,
+            f"{settings.backup_dir.resolve()}: room for {free / 1e9:,.1f} GB, about {free // _BYTES_OF_A_ROW:,} values",
+        )
+
+    def _redis(self) -> Iterator[Finding]:
+        link = RedisLink(self.settings.redis_url.get_secret_value(), client_name="tagpipe-check")
+        try:
+            link.ping()
+            info = link.command("INFO")
+        except PipelineError as error:
+            yield Finding("Redis", Status.WARNING, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")
+            return
+        finally:
+            link.close()
+        if not isinstance(info, dict):
+            yield Finding("Redis", Status.OK, link.address)
+            return
+        version = info.get("valkey_version") or info.get("redis_version")
+        yield Finding("Redis", Status.OK, f"{link.address}: version {version}")
+        policy = str(info.get("maxmemory_policy", "noeviction"))
+        if policy.startswith("allkeys"):
+            yield Finding(
+                "Redis memory", Status.WARNING, f"maxmemory-policy {policy}: it deletes the buffer without a word",
+                "maxmemory-policy noeviction",
+            )  # fmt: skip
+        if info.get("aof_enabled") == 0:
+            yield Finding(
+                "Redis on disk", Status.WARNING, "appendonly no: what is in the buffer is lost when Redis restarts",
+                "appendonly yes",
+            )  # fmt: skip

@@ -1,0 +1,220 @@
+"""What the table does, found out by doing it: inserts that are rolled back, and one that is committed and deleted.
+
+Nothing but the commit needs a commit, so that a user with no more than SELECT and INSERT may run all the others. The
+commit is tried where the user may DELETE, or was told that one row may stay.
+"""
+
+import secrets
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace as with_changes
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import oracledb
+
+from services.writer.check.findings import Finding, Status
+from services.writer.oracle.errors import from_driver, one_line, oracle_error, row_error
+from services.writer.oracle.layout import Row, TableWriter
+from services.writer.oracle.remedies import cure_for
+from services.writer.sink import RowError, SinkError, Verdict
+from shared.models import TagValue
+
+#: PLC code of all test rows; with the address they are `tagpipe.check.<random>`.
+PLC_CODE = "tagpipe"
+
+#: Rounds of the timed insert, of which the median counts.
+ROUNDS = 5
+
+
+class Trials:
+    """Trials on one connection, all of them rolled back but `commit`."""
+
+    def __init__(self, connection: oracledb.Connection, table: TableWriter) -> None:
+        self._connection = connection
+        self._table = table
+        self._address = f"check.{secrets.token_hex(4)}"
+        now = datetime.now(UTC).replace(tzinfo=None)
+        #: The last digits of the fraction are never 0: a column that rounds shows.
+        moment = now.replace(microsecond=now.microsecond // 1000 * 1000 + 457)
+        self._value = TagValue(moment, PLC_CODE, self._address, "12.5", "GOOD")
+
+    def all(self) -> Iterator[Finding]:
+        """Yield what each trial finds; the first that fails to insert at all ends them."""
+        trials: dict[str, Callable[[], tuple[Status, str]]] = {
+            "insert and read back": self._round_trip,
+            "duplicate detection": self._duplicate,
+            "key is not too narrow": self._neighbours,
+            "reading without a value": self._no_value,
+        }
+        for check, trial in trials.items():
+            finding = self._found(check, trial)
+            yield finding
+            if finding.status is Status.FAILED and trial == self._round_trip:
+                return
+
+    def _found(self, check: str, trial: Callable[[], tuple[Status, str]]) -> Finding:
+        try:
+            status, detail = trial()
+            return Finding(check, status, detail)
+        except oracledb.Error as driver_error:
+            return failure(check, from_driver(driver_error))
+        except SinkError as error:
+            return failure(check, error)
+        finally:
+            with suppress(oracledb.Error):
+                self._connection.rollback()
+
+    def _round_trip(self) -> tuple[Status, str]:
+        self._insert([self._value])
+        stored = self._stored(self._connection, self._value)
+        if stored is None:
+            return Status.FAILED, f"the row is not found under its timestamp {self._value.timestamp}: it was rounded"
+        text, quality = stored
+        if not self._table.same_value("12.5", text) or quality != "GOOD":
+            return Status.FAILED, f"12.5 GOOD came back as {text} {quality}"
+        return Status.OK, f"value, quality and timestamp to the microsecond ({self._value.timestamp})"
+
+    def _duplicate(self) -> tuple[Status, str]:
+        self._insert([self._value])
+        again = msgspec.structs.replace(self._value, tag_value="13.5", quality="BAD")
+        errors = self._try_insert([again])
+        if not errors:
+            return Status.FAILED, "a second row with the same key was taken: values that come twice are stored twice"
+        if errors[0].verdict is not Verdict.DUPLICATE:
+            raise oracle_error(errors[0].code, errors[0].message)
+        return Status.OK, "the second row with the same key was refused (ORA-00001)"
+
+    def _neighbours(self) -> tuple[Status, str]:
+        later = msgspec.structs.replace(self._value, timestamp=self._value.timestamp + timedelta(microseconds=1))
+        other_tag = msgspec.structs.replace(self._value, tag_address=f"{self._address}.2")
+        errors = self._try_insert([self._value, later, other_tag])
+        if any(error.verdict is Verdict.DUPLICATE for error in errors):
+            what = "another time" if errors[0].offset == 1 else "another tag"
+            return Status.FAILED, f"a row with {what} was refused as a duplicate (ORA-00001): values would be lost"
+        self._raise_first(errors)
+        return Status.OK, "another tag, and the same tag a microsecond later, are rows of their own"
+
+    def _no_value(self) -> tuple[Status, str]:
+        errors = self._try_insert([msgspec.structs.replace(self._value, tag_value=None, quality="BAD")])
+        if errors and errors[0].verdict is Verdict.ROW:
+            return Status.WARNING, f"it will be rejected: {errors[0].message}"
+        self._raise_first(errors)
+        return Status.OK, "it can be stored"
+
+    def may_delete(self) -> SinkError | None:
+        """Try a DELETE, rolled back; return why not."""
+        try:
+            self._insert([self._value])
+            self._delete()
+        except oracledb.Error as driver_error:
+            return from_driver(driver_error)
+        except SinkError as error:
+            return error
+        finally:
+            with suppress(oracledb.Error):
+                self._connection.rollback()
+        return None
+
+    def commit(self, other: oracledb.Connection, *, delete: bool) -> Finding:
+        """Commit a row and look for it on another connection; then delete it, where that is allowed."""
+        check = "commit, seen by another connection"
+        committed = False
+        try:
+            self._insert([self._value])
+            began_at = perf_counter()
+            self._connection.commit()
+            committed, took_ms = True, (perf_counter() - began_at) * 1000
+            if self._stored(other, self._value) is None:
+                return Finding(check, Status.FAILED, "another connection does not see the row")
+            if delete:
+                self._delete()
+                self._connection.commit()
+                committed = False
+        except oracledb.Error as driver_error:
+            finding = failure(check, from_driver(driver_error))
+            return with_changes(finding, detail=f"{finding.detail}{self._stays() if committed else ''}")
+        return Finding(check, Status.OK, f"the commit took {took_ms:.1f} ms{self._stays() if committed else ''}")
+
+    def _stays(self) -> str:
+        return (
+            f"; the row {self._value.tag_name} at {self._value.timestamp} stays in the table: harmless, "
+            "no tag has this name"
+        )
+
+    def latency(self, rows: int, connections: int) -> Finding:
+        """Time the insert of a full batch, rolled back, and tell what rate that allows."""
+        check = f"insert of {rows} rows"
+        batch = [msgspec.structs.replace(self._value, tag_address=f"{self._address}.{n}") for n in range(rows)]
+        took: list[float] = []
+        try:
+            for _ in range(ROUNDS):
+                began_at = perf_counter()
+                self._insert(batch)
+                took.append(perf_counter() - began_at)
+                self._connection.rollback()
+        except oracledb.Error as driver_error:
+            return failure(check, from_driver(driver_error))
+        except SinkError as error:
+            return failure(check, error)
+        finally:
+            with suppress(oracledb.Error):
+                self._connection.rollback()
+        median_s = statistics.median(took)
+        rate = rows / median_s
+        return Finding(
+            check,
+            Status.OK,
+            f"{median_s * 1000:.1f} ms without the commit: about {rate:,.0f} rows/s on one connection, "
+            f"{rate * connections:,.0f} on {connections} (ORACLE_POOL_MAX) if the database keeps up",
+        )
+
+    def _insert(self, values: Sequence[TagValue]) -> None:
+        self._raise_first(self._try_insert(values))
+
+    def _try_insert(self, values: Sequence[TagValue]) -> list[RowError]:
+        """Insert as the sink does, but leave the transaction open."""
+        rows, faults = self._table.rows(values)
+        if faults:
+            return faults
+        with self._connection.cursor() as cursor:
+            cursor.setinputsizes(*self._table.input_sizes)
+            self._connection.autocommit = False
+            cursor.executemany(self._table.insert_sql, rows, batcherrors=True)
+            return [
+                row_error(error.offset, error.full_code, one_line(error.message)) for error in cursor.getbatcherrors()
+            ]
+
+    @staticmethod
+    def _raise_first(errors: Sequence[RowError]) -> None:
+        if errors:
+            raise oracle_error(errors[0].code, errors[0].message)
+
+    def _stored(self, connection: oracledb.Connection, value: TagValue) -> tuple[str | None, str] | None:
+        with self._by_key(connection, "SELECT tag_value, quality FROM", value) as cursor:
+            row: Any = cursor.fetchone()
+            return (self._table.text_of(row[0]), row[1]) if row else None
+
+    def _delete(self) -> None:
+        with self._by_key(self._connection, "DELETE FROM", self._value):
+            pass
+
+    @contextmanager
+    def _by_key(self, connection: oracledb.Connection, verb: str, value: TagValue) -> Iterator[oracledb.Cursor]:
+        key = self._table.layout.key
+        row: Row = self._table.rows([value])[0][0]
+        condition = " AND ".join(f"{name} = :{place}" for place, name in enumerate(key, 1))
+        with connection.cursor() as cursor:
+            # Without its size the time would be bound as a DATE.
+            cursor.setinputsizes(*(oracledb.DB_TYPE_TIMESTAMP if name == "timestamp" else None for name in key))
+            cursor.execute(f"{verb} {self._table.table} WHERE {condition}", list(self._table.key_of(row)))
+            yield cursor
+
+
+def failure(check: str, error: SinkError) -> Finding:
+    """Return the finding for an error: its cause in plain words, Oracle's own text, the cure."""
+    known = cure_for(error)
+    return Finding(check, Status.FAILED, f"{known.cause} ({error})", known.cure)

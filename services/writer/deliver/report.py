@@ -1,0 +1,117 @@
+"""What the writer tells people: log lines and events, most of them at most once a second. Moves nothing."""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.writer.backup.index import Manifest
+from services.writer.deliver.breaker import Breaker, State
+from services.writer.sink import RowError, SinkError
+from shared.events import Event, EventLog
+from shared.logs import get_logger
+from shared.models import TagValue
+
+_log = get_logger()
+
+
+class Report:
+    """Collects what happened and says it by `tick`; safe to use from several threads."""
+
+    def __init__(self, events: EventLog, breaker: Breaker, manifest: Manifest) -> None:
+        self._events = events
+        self._breaker = breaker
+        self._manifest = manifest
+        self._lock = threading.Lock()
+        self._saved: Counter[Path] = Counter()
+        self._announced: set[Path] = set()
+        self._duplicates = 0
+        self._rejected: Counter[str] = Counter()
+        self._reject_example = ""
+        self._retrying: tuple[SinkError, int] | None = None
+        #: Why a file could not be written last; None while files can be written.
+        self.backup_failure: str | None = None
+        #: Text of Oracle's last error; None before any.
+        self.last_error: str | None = None
+
+    def retrying(self, error: SinkError, failures: int) -> None:
+        """Take note that a batch waits for its next try."""
+        with self._lock:
+            self._retrying = (error, failures)
+            self.last_error = str(error)
+
+    def saved(self, path: Path, rows: int) -> None:
+        """Take note of rows written to a file."""
+        with self._lock:
+            self._saved[path] += rows
+            works_again, self.backup_failure = self.backup_failure is not None, None
+        if works_again:
+            message = f"Files can be written again: {path}"
+            _log.info(message)
+            self._events.add(Event.BACKUP_WORKS, message)
+
+    def backup_failed(self, error: Exception) -> None:
+        """Take note that a file can't be written; said when it begins."""
+        with self._lock:
+            begins, self.backup_failure = self.backup_failure is None, str(error)
+        if begins:
+            message = f"Backup can't be written, values stay in Redis and nothing is acknowledged: {error}"
+            _log.critical(message)
+            self._events.add(Event.BACKUP_FAILED, message)
+
+    def duplicates(self, count: int) -> None:
+        """Take note of rows that were in the table already."""
+        with self._lock:
+            self._duplicates += count
+
+    def rejected(self, rows: Sequence[tuple[TagValue, RowError]]) -> None:
+        """Take note of rows refused for themselves."""
+        value, error = rows[-1]
+        with self._lock:
+            self._rejected.update(error.code for _, error in rows)
+            self._reject_example = f"{value.tag_name} at {value.timestamp}: {error.message}"
+
+    def tick(self) -> None:
+        """Say what is new; call it about once a second."""
+        with self._lock:
+            saved, self._saved = self._saved, Counter()
+            duplicates, self._duplicates = self._duplicates, 0
+            rejected, self._rejected = self._rejected, Counter()
+            example = self._reject_example
+            retrying, self._retrying = self._retrying, None
+        if retrying is not None:
+            error, failures = retrying
+            self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", code=error.code)
+        for path, rows in saved.items():
+            _log.info(f"Saved {rows} items to {path}")
+            if path not in self._announced:
+                self._announced.add(path)
+                self._events.add(Event.BACKUP_FILE, f"Writing to {path}", file=path.name)
+        if duplicates:
+            _log.info(f"{duplicates} rows were in the table already (ORA-00001): skipped")
+        if rejected:
+            codes = ", ".join(f"{code}: {count}" for code, count in rejected.most_common())
+            message = f"{rejected.total()} rows rejected ({codes}); last: {example}"
+            _log.error(message)
+            self._events.add(Event.ROWS_REJECTED, message, codes=dict(rejected))
+        self._say_changes()
+        self._manifest.flush()
+
+    def _say_changes(self) -> None:
+        for change in self._breaker.take_changes():
+            text = f"Oracle: {change.before.value} -> {change.after.value} ({change.reason})"
+            if change.after is State.CLOSED and change.before is not State.RETRYING:
+                _log.info(f"{text}, writing again")
+                self._events.add(Event.ORACLE_BACK, text, after_s=round(change.lasted_s, 1))
+            elif change.after is State.OPEN:
+                cause = self._breaker.cause
+                self.last_error = str(cause or change.reason)
+                if cause is not None and cause.needs_a_person:
+                    _log.critical(f"{text}: a person must act; values go to the CSV backup meanwhile")
+                    self._events.add(Event.ORACLE_CONFIGURATION, text, code=cause.code)
+                else:
+                    _log.error(f"{text}: values go to the CSV backup, Oracle is probed")
+                    self._events.add(Event.ORACLE_LOST, text, code=cause.code if cause else None)
+            else:
+                _log.info(text)
+                self._events.add(Event.ORACLE_RETRY if change.after is State.RETRYING else Event.ORACLE_BACK, text)

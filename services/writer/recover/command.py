@@ -1,0 +1,206 @@
+"""The command `recover`: backup files into Oracle, while writers go on."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+from services.writer.backup.csv_backup import REJECTED_HEADER, BackupFailedError, CsvBackup
+from services.writer.backup.index import Manifest, backup_files
+from services.writer.deliver.conflicts import ConflictCheck
+from services.writer.leave import close_and_leave
+from services.writer.recover.console import RecoverConsole
+from services.writer.recover.file_recovery import (
+    FileInUseError,
+    FileRecovery,
+    OpenFile,
+    Recovery,
+    Tally,
+    UnusableFileError,
+)
+from services.writer.recover.progress import RecoveryDiary
+from services.writer.settings import WriterSettings
+from services.writer.sink import Sink, SinkError
+from shared.clock import SystemClock
+from shared.events import EventLog
+from shared.keys import Keys
+from shared.lifecycle import StopFlag, stop_on_signals
+from shared.models import TagValue
+from shared.redis_link import RedisLink
+
+#: Exit status: all done; a file is left that a person must see to; stopped by a signal.
+DONE, LEFT, INTERRUPTED = 0, 1, 130
+
+#: Rows of a file that a dry run looks up in the table: one query.
+ROWS_LOOKED_UP = 200
+
+
+def recover(
+    settings: WriterSettings, sink: Sink, names: Sequence[Path], *, dry_run: bool, max_rows_per_s: float | None
+) -> int:
+    """Put files into the table, `max_rows_per_s` at most; return the exit status."""
+    link, clock = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-recover"), SystemClock()
+    keys = Keys(settings.redis_namespace)
+    events = EventLog(link, keys, "recover")
+    events.instance = "recover"
+    manifest = Manifest(link, keys, settings.backup_dir)
+    rejects = CsvBackup(
+        settings.backup_dir,
+        "rejected",
+        REJECTED_HEADER,
+        clock,
+        rotate_bytes=settings.backup_rotate_bytes,
+        min_free_bytes=settings.backup_min_free_bytes,
+        on_change=manifest.note,
+    )
+    diary = RecoveryDiary(link, keys, events, manifest, clock)
+    recovery = Recovery(sink, rejects, ConflictCheck(sink, events, clock), diary, clock, settings.retry_delays_s)
+    with stop_on_signals() as stop, RecoverConsole() as console:
+        run = Run(settings, recovery, console, stop, max_rows_per_s)
+        files = find_files(names, settings.backup_dir)
+        status = run.count(files) if dry_run else run.put_back(files)
+    rejects.finish()
+    diary.flush()
+    link.close()
+    close_and_leave(sink, status)
+    return status
+
+
+def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
+    """Return the files to put back: those named, where they are or in `directory`; else all backups, oldest first."""
+    if not names:
+        return [path for path in backup_files(directory) if path.name.startswith("backup_")]
+    return [name if name.exists() or name.is_absolute() else directory / name for name in names]
+
+
+class Run:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        settings: WriterSettings,
+        recovery: Recovery,
+        console: RecoverConsole,
+        stop: StopFlag,
+        max_rows_per_s: float | None,
+    ) -> None:
+        self._settings = settings
+        self._recovery = recovery
+        self._console = console
+        self._stop = stop
+        self._rate = max_rows_per_s
+        self._batch_rows = settings.buffer_batch_size_max
+        if max_rows_per_s is not None:
+            # A slow pace in small steps: live values shall not wait for a large batch either.
+            self._batch_rows = max(1, min(self._batch_rows, round(max_rows_per_s)))
+        self._tallies: list[Tally] = []
+        self._status = DONE
+
+    def put_back(self, files: Sequence[Path]) -> int:
+        """Put files into the table one after the other; return the exit status."""
+        if not files:
+            self._console.say(f"Nothing to put back: no backup_*.csv in {self._settings.backup_dir}")
+        began_at = monotonic()
+        for path in files:
+            try:
+                with OpenFile(path) as file:
+                    goes_on = self._put_back(path, file)
+            except FileInUseError as error:
+                self._console.say(str(error))
+                continue
+            except UnusableFileError as error:
+                self._fail(str(error))
+                continue
+            if not goes_on:
+                break
+        self._console.summary(self._tallies, monotonic() - began_at)
+        return self._status
+
+    def _put_back(self, path: Path, file: OpenFile) -> bool:
+        """Put one file back; return whether to go on with the next."""
+        self._console.begins(path, file.size_bytes)
+        recovery = self._recovery.begin(file)
+        self._tallies.append(recovery.tally)
+        try:
+            if self._feed(path, file, recovery):
+                moved_to = recovery.finish()
+                self._console.ends(f"{path}: {recovery.tally}; now {moved_to}")
+                return True
+            recovery.leave()
+            self._console.ends(f"{path}: interrupted after {recovery.tally}. Run it again: what is there is skipped")
+            self._status = INTERRUPTED
+        except SinkError as error:
+            recovery.leave()
+            self._console.ends(f"{path}: left where it is after {recovery.tally}")
+            if self._stop.is_set():
+                self._status = INTERRUPTED
+            else:
+                self._fail(f"Oracle: {error}. When it is well, run `recover` again; `check` finds the cause")
+        except (BackupFailedError, OSError) as error:
+            recovery.leave()
+            self._console.ends(f"{path}: left where it is after {recovery.tally}")
+            self._fail(str(error))
+        return False
+
+    def _feed(self, path: Path, file: OpenFile, recovery: FileRecovery) -> bool:
+        """Deal with one batch after the other; return whether the file is through."""
+        began_at = monotonic()
+        while not self._stop.is_set():
+            if not recovery.step(self._batch_rows, self._stop):
+                return True
+            self._console.progresses(path, recovery.position, file.size_bytes, recovery.tally.read)
+            if self._rate is not None:
+                self._stop.wait(began_at + recovery.tally.read / self._rate - monotonic())
+        return False
+
+    def count(self, files: Sequence[Path]) -> int:
+        """Read files and say what is in them; write nothing. Returns the exit status."""
+        for path in files:
+            try:
+                with OpenFile(path) as file:
+                    tally, sample = self._read_through(file)
+            except FileInUseError as error:
+                self._console.say(str(error))
+                continue
+            except (UnusableFileError, OSError) as error:
+                self._fail(str(error))
+                continue
+            self._tallies.append(tally)
+            torn = ", last line torn" if tally.torn else ""
+            self._console.say(
+                f"{path}: {tally.read:,} rows, {tally.bad_lines} bad lines{torn}; {self._look_up(sample)}"
+            )
+            if self._stop.is_set():
+                return INTERRUPTED
+        rows = sum(tally.read for tally in self._tallies)
+        self._console.say(f"Dry run: {len(self._tallies)} files, {rows:,} rows; nothing was written or moved")
+        return self._status
+
+    def _read_through(self, file: OpenFile) -> tuple[Tally, list[TagValue]]:
+        """Return what is in a file, and rows of it chosen evenly at random."""
+        tally, sample = Tally(), list[TagValue]()
+        chooser = random.Random(0)
+        while not self._stop.is_set() and (batch := file.reader.read(self._batch_rows)).rows:
+            tally.bad_lines += len(batch.bad_lines)
+            for line in batch.bad_lines:
+                self._console.say(f"{file.path} line {line.line}: {line.reason}")
+            for seen, value in enumerate(batch.values, tally.read - tally.bad_lines):
+                place = len(sample) if len(sample) < ROWS_LOOKED_UP else chooser.randrange(seen + 1)
+                if place < ROWS_LOOKED_UP:
+                    sample[place : place + 1] = [value]
+            tally.read += batch.rows
+        tally.torn = int(file.reader.torn_line is not None)
+        return tally, sample
+
+    def _look_up(self, sample: list[TagValue]) -> str:
+        if not sample:
+            return "nothing to look up"
+        try:
+            found = sum(stored is not None for stored in self._recovery.sink.lookup(sample))
+        except SinkError as error:
+            return f"not looked up in the table ({error})"
+        return f"of {len(sample)} looked up {found} are in the table already"
+
+    def _fail(self, text: str) -> None:
+        self._console.error(text)
+        self._status = LEFT

@@ -1,0 +1,86 @@
+"""What the person at the terminal sees of `recover`: a progress bar, or plain lines where there is no terminal."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from services.writer.recover.file_recovery import Tally
+
+#: Seconds between two lines where there is no terminal.
+LINE_EVERY_S = 5.0
+
+
+class RecoverConsole:
+    """Says how far it is, on standard output; mistakes on standard error."""
+
+    def __init__(self) -> None:
+        self._out = Console(highlight=False, soft_wrap=True)
+        self._errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TextColumn("{task.fields[rows]:,} rows"),
+            TimeRemainingColumn(),
+            console=self._out,
+            disable=not self._out.is_terminal,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._next_line_at = 0.0
+
+    def say(self, text: str) -> None:
+        """Say one line."""
+        self._out.print(text, markup=False)
+
+    def error(self, text: str) -> None:
+        """Say one line about what went wrong."""
+        self._errors.print(f"error: {text}")
+
+    def begins(self, path: Path, size_bytes: int) -> None:
+        """Show that a file is begun with."""
+        self._next_line_at = monotonic() + LINE_EVERY_S
+        if self._out.is_terminal:
+            self._task = self._progress.add_task(path.name, total=size_bytes, rows=0)
+        else:
+            self.say(f"{path}: {size_bytes:,} bytes")
+
+    def progresses(self, path: Path, position: int, size_bytes: int, rows: int) -> None:
+        """Show how far a file is; call it as often as you like."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=position, rows=rows)
+        elif monotonic() >= self._next_line_at:
+            self._next_line_at = monotonic() + LINE_EVERY_S
+            self.say(f"{path}: {100 * position / max(1, size_bytes):.0f} %, {rows:,} rows")
+
+    def ends(self, text: str) -> None:
+        """Show what became of the file begun last."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self.say(text)
+
+    def summary(self, tallies: Iterable[Tally], seconds: float) -> None:
+        """Show all files together."""
+        total, files = Tally(), 0
+        for tally in tallies:
+            total.add(tally)
+            files += 1
+        if files > 1:
+            self.say(f"All {files} files: {total}")
+        if total.read:
+            self.say(f"{total.read / max(seconds, 1e-3):,.0f} rows/s over {seconds:.1f} s")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()

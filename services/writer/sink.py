@@ -1,0 +1,148 @@
+"""The role of a sink: what takes values, what it may answer, and what its errors ask of the one who catches them. Pure.
+
+deliver/ and recover/ speak to a sink in these words alone. Who plays the role (oracle/) fills in the verdict: nobody
+else knows a database's error codes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from shared.errors import PipelineError
+from shared.models import TagValue
+
+
+class Verdict(Enum):
+    """What to do about an error."""
+
+    DUPLICATE = "duplicate"  #: the row's key is in the table already
+    ROW = "row"  #: the row's own fault: it can never be stored as it is
+    CONNECTION_LOST = "connection lost"  #: reconnect and repeat; the rows may have been stored
+    TRANSIENT = "transient"  #: repeat later on whatever connection
+    SPACE = "space"  #: no room on the sink's side: hold, alarm, never blame the rows
+    CONFIGURATION = "configuration"  #: a person must act; repeating can't cure it
+    CREDENTIALS = "credentials"  #: a person must act, and every further try counts against the account
+    UNKNOWN = "unknown"  #: as transient, but not for ever
+
+
+class SinkError(PipelineError):
+    """A whole call failed; `code` is the sink's own code, `verdict` what to do about it."""
+
+    def __init__(self, code: str, message: str, verdict: Verdict) -> None:
+        super().__init__(message)
+        self.code = code
+        self.verdict = verdict
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether only a person can cure it."""
+        return self.verdict in (Verdict.CONFIGURATION, Verdict.CREDENTIALS)
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One row of a batch failed; `offset` is its place in the batch, from 0."""
+
+    offset: int
+    code: str
+    message: str
+    verdict: Verdict = Verdict.ROW
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """Every row of a batch in exactly one place: written, or in one of these.
+
+    Offsets are places in the batch, from 0. `kept` rows are not at fault; they must be tried again or backed up.
+    """
+
+    size: int
+    duplicates: tuple[int, ...]
+    rejected: tuple[RowError, ...]
+    kept: tuple[RowError, ...]
+
+    @property
+    def written(self) -> int:
+        """Number of rows that the table took."""
+        return self.size - len(self.duplicates) - len(self.rejected) - len(self.kept)
+
+
+def decide(size: int, errors: Sequence[RowError]) -> BatchOutcome:
+    """Return the outcome of a batch of `size` rows from the errors that the sink reported, in whatever order.
+
+    Raises: ValueError: an error names a row that is not in the batch, or one row twice; nothing can be settled on that.
+    """
+    by_row = {error.offset: error for error in errors}
+    if len(by_row) != len(errors) or any(not 0 <= offset < size for offset in by_row):
+        raise ValueError(f"row errors do not fit a batch of {size}: {sorted(error.offset for error in errors)}")
+    ordered = [by_row[offset] for offset in sorted(by_row)]
+    return BatchOutcome(
+        size=size,
+        duplicates=tuple(error.offset for error in ordered if error.verdict is Verdict.DUPLICATE),
+        rejected=tuple(error for error in ordered if error.verdict is Verdict.ROW),
+        kept=tuple(error for error in ordered if error.verdict not in (Verdict.DUPLICATE, Verdict.ROW)),
+    )
+
+
+class TakesValues(Protocol):
+    """What a batch needs of a sink."""
+
+    def write(self, values: Sequence[TagValue]) -> BatchOutcome:
+        """Insert and commit what is taken.
+
+        Raises: SinkError: the call failed as a whole. Where its verdict is CONNECTION_LOST or TRANSIENT the rows may
+            have been stored all the same.
+        """
+
+
+class RestingSink(TakesValues, Protocol):
+    """A sink that keeps something for a thread's next batch."""
+
+    def rest(self) -> None:
+        """Give back what was kept for this thread."""
+
+
+class LooksUp(Protocol):
+    """A sink that can be asked what it holds."""
+
+    def lookup(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
+        """Return what is stored under the values' keys: value as text and quality, or None. Raises: SinkError."""
+
+    def same_value(self, text: str | None, stored: str | None) -> bool:
+        """Tell whether a value is what is stored."""
+
+
+class Sink(LooksUp, Protocol):
+    """Everything that the writer asks of one."""
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Connections open, and those of them in use."""
+
+    def write(self, values: Sequence[TagValue], *, keep: bool = False) -> BatchOutcome:
+        """As `TakesValues.write`; keep: hold the connection for the next call, until `rest`."""
+
+    def probe(self) -> None:
+        """Ask whether it is there; learn the table. Raises: SinkError."""
+
+    def rest(self) -> None:
+        """Give back what was kept."""
+
+    def close(self) -> None:
+        """Close everything; does not wait for what is in use."""
+
+
+class BusySink:
+    """A sink for threads that write batch after batch: connections are kept ready until one of them rests."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, values: Sequence[TagValue]) -> BatchOutcome:
+        """Insert and commit what is taken. Raises: SinkError."""
+        return self._sink.write(values, keep=True)
+
+    def rest(self) -> None:
+        """Give back the connection: there is nothing to write for now."""
+        self._sink.rest()

@@ -1,0 +1,147 @@
+import csv
+import fcntl
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.writer.backup.csv_backup import HEADER, BackupFailedError, CsvBackup, FileState, backup_row
+from services.writer.backup.index import backup_files, complete_lines, count_rows
+from shared.models import TagValue
+from tests.fakes import FakeClock, tag_values
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+def backup(
+    directory: Path, clock: FakeClock | None = None, states: list[FileState] | None = None, **limits: int
+) -> CsvBackup:
+    return CsvBackup(
+        directory,
+        "backup",
+        HEADER,
+        clock or FakeClock(),
+        rotate_bytes=limits.get("rotate_bytes", 10**9),
+        min_free_bytes=limits.get("min_free_bytes", 0),
+        on_change=(states if states is not None else []).append,
+    )
+
+
+def rows(values: Sequence[TagValue]) -> list[tuple[Any, ...]]:
+    return [backup_row(value, "2026-01-01T00:00:00.000+00:00") for value in values]
+
+
+@pytest.mark.req("FR-011", "FR-012", "SC-004")
+def test_a_file_has_the_name_the_header_and_the_rows_of_the_contract(tmp_path: Path) -> None:
+    path = backup(tmp_path).append(rows(tag_values(2)))
+    assert path.name == "backup_20260101_001640.csv"
+    assert path.read_text("utf-8").splitlines() == [
+        "timestamp,plc_code,tag_address,tag_name,tag_value,quality,insertion_attempt_time",
+        "2026-01-01 00:00:00.000001,PLC01,D0,PLC01.D0,1.5,GOOD,2026-01-01T00:00:00.000+00:00",
+        "2026-01-01 00:00:00.000001,PLC01,D1,PLC01.D1,1.5,GOOD,2026-01-01T00:00:00.000+00:00",
+    ]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(TEXT, TEXT, st.none() | TEXT.filter(bool)), min_size=1, max_size=5))
+def test_every_text_survives_the_file_unchanged(tmp_path: Path, cells: list[tuple[str, str, str | None]]) -> None:
+    values = [TagValue(datetime(2026, 1, 1), plc, address, text, "GOOD") for plc, address, text in cells]
+    path = backup(tmp_path).append(rows(values))
+    back = list(complete_lines(path))[1:]
+    assert [(row[1], row[2], row[4] or None) for row in back] == cells
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b", 'say "go"', "two\nlines", "one\rtwo", "온도", "=1+1", "+1", "-1", "@x", " ", "\x00", "\ufeff"]
+)
+def test_texts_that_other_csv_programs_stumble_over(tmp_path: Path, text: str) -> None:
+    path = backup(tmp_path).append(rows([TagValue(datetime(2026, 1, 1), "P", "D", text, "GOOD")]))
+    assert list(complete_lines(path))[1][4] == text
+    with path.open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file))[1][4] == text
+
+
+def test_batches_are_appended_to_one_file_until_it_is_finished(tmp_path: Path) -> None:
+    states: list[FileState] = []
+    file = backup(tmp_path, states=states)
+    first = file.append(rows(tag_values(3)))
+    assert file.append(rows(tag_values(4))) == first
+    file.finish()
+    second = file.append(rows(tag_values(1)))
+    assert second.name == first.name.replace(".csv", "_2.csv"), "the same second: a name of its own"
+    assert [(state.rows, state.is_open) for state in states] == [(3, True), (7, True), (7, False), (1, True)]
+    assert [count_rows(path) for path in backup_files(tmp_path)] == [7, 1]
+
+
+def test_a_file_is_rotated_by_size_and_names_stay_in_order_of_age(tmp_path: Path) -> None:
+    file = backup(tmp_path, rotate_bytes=2000)
+    for _ in range(12):
+        file.append(rows(tag_values(30)))
+    names = [path.name for path in backup_files(tmp_path)]
+    assert len(names) == 12
+    assert names[1].endswith("_2.csv")
+    assert names[-1].endswith("_12.csv")
+
+
+def test_two_writers_in_one_directory_never_share_a_file(tmp_path: Path) -> None:
+    paths = {backup(tmp_path).append(rows(tag_values(1))) for _ in range(5)}
+    assert len(paths) == 5
+
+
+def test_a_name_that_was_recovered_is_not_given_again(tmp_path: Path) -> None:
+    path = backup(tmp_path).append(rows(tag_values(1)))
+    (tmp_path / "recovered").mkdir()
+    path.rename(tmp_path / "recovered" / path.name)
+    assert backup(tmp_path).append(rows(tag_values(1))).name == path.name.replace(".csv", "_2.csv")
+
+
+def test_a_file_in_use_is_locked(tmp_path: Path) -> None:
+    file = backup(tmp_path)
+    path = file.append(rows(tag_values(1)))
+    with path.open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    file.finish()
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.req("EC-5")
+def test_a_directory_that_cant_be_used_is_said_and_nothing_counts_as_saved(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackupFailedError, match=r"File exists|Not a directory"):
+        backup(tmp_path / "file").append(rows(tag_values(1)))
+    with pytest.raises(BackupFailedError, match="must stay free"):
+        backup(tmp_path, min_free_bytes=10**18).append(rows(tag_values(1)))
+    assert backup_files(tmp_path) == []
+
+
+@pytest.mark.req("EC-5")
+def test_a_write_that_fails_half_way_leaves_no_half_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = backup(tmp_path)
+    path = file.append(rows(tag_values(5)))
+    real_write = os.write
+    fail = iter([False, True])
+
+    def write(descriptor: int, data: Any) -> int:
+        if next(fail):
+            raise OSError(28, "No space left on device")
+        return real_write(descriptor, bytes(data)[: len(data) // 2])
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(BackupFailedError, match="No space left"):
+        file.append(rows(tag_values(100)))
+    monkeypatch.undo()
+    assert count_rows(path) == 5
+    assert file.append(rows(tag_values(2))) != path, "the old file is left alone for good"
+
+
+def test_a_torn_last_line_is_no_row(tmp_path: Path) -> None:
+    path = backup(tmp_path).append(rows(tag_values(5)))
+    with path.open("a") as file:
+        file.write("2026-01-01 00:00:00.000001,PLC01,D5,PLC")
+    assert count_rows(path) == 5

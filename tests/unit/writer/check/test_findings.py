@@ -1,0 +1,101 @@
+import pytest
+
+from services.writer.check.findings import FoundColumn, Status, compare_columns, compare_indexes, compare_key
+from services.writer.oracle.errors import oracle_error
+from services.writer.oracle.layout import LAYOUTS
+from services.writer.oracle.remedies import cure_for
+
+TAG_DATA = LAYOUTS["tag_data"]
+
+GOOD = [
+    FoundColumn("TAG_NAME", "VARCHAR2", 100, 0, nullable=False),
+    FoundColumn("TAG_VALUE", "VARCHAR2", 255, 0, nullable=False),
+    FoundColumn("TIMESTAMP", "TIMESTAMP", 0, 6, nullable=False),
+    FoundColumn("QUALITY", "VARCHAR2", 20, 0, nullable=False),
+]
+
+
+def with_column(column: FoundColumn) -> list[FoundColumn]:
+    return [column if column.name == known.name else known for known in GOOD]
+
+
+def finding_of(column: FoundColumn) -> tuple[Status, str]:
+    finding = next(f for f in compare_columns(TAG_DATA, with_column(column)) if f.check.endswith(column.name.lower()))
+    return finding.status, finding.detail
+
+
+def test_table_as_the_layout_has_it_is_well() -> None:
+    assert {finding.status for finding in compare_columns(TAG_DATA, GOOD)} == {Status.OK}
+
+
+@pytest.mark.req("EC-8")
+def test_missing_column_fails_and_names_what_is_there_instead() -> None:
+    renamed = [FoundColumn("VAL", "VARCHAR2", 255, 0, nullable=True), *(c for c in GOOD if c.name != "TAG_VALUE")]
+    failed = [finding for finding in compare_columns(TAG_DATA, renamed) if finding.status is Status.FAILED]
+
+    assert [finding.check for finding in failed] == ["column tag_value"]
+    assert "val" in failed[0].detail
+    assert "ORACLE_TABLE_LAYOUT" in failed[0].cure
+
+
+@pytest.mark.parametrize(
+    ("column", "status", "word"),
+    [
+        (FoundColumn("TIMESTAMP", "TIMESTAMP", 0, 3, nullable=False), Status.FAILED, "TIMESTAMP(3)"),
+        (FoundColumn("TIMESTAMP", "TIMESTAMP", 0, 9, nullable=False), Status.OK, "TIMESTAMP(9)"),
+        (FoundColumn("TIMESTAMP", "DATE", 0, 0, nullable=False), Status.FAILED, "fractions"),
+        (FoundColumn("TIMESTAMP", "VARCHAR2", 30, 0, nullable=False), Status.FAILED, "no timestamp"),
+        (FoundColumn("TIMESTAMP", "TIMESTAMP_TZ", 0, 6, nullable=False), Status.WARNING, "time zone"),
+        (FoundColumn("TAG_NAME", "VARCHAR2", 50, 0, nullable=False), Status.WARNING, "instead of 100"),
+        (FoundColumn("TAG_NAME", "VARCHAR2", 400, 0, nullable=False), Status.OK, "400 bytes"),
+        (FoundColumn("TAG_NAME", "NUMBER", 0, 0, nullable=False), Status.FAILED, "NUMBER instead of VARCHAR2(100)"),
+        (FoundColumn("TAG_VALUE", "NUMBER", 0, 0, nullable=True), Status.OK, "NUMBER"),
+        (FoundColumn("TAG_VALUE", "NUMBER", 0, 0, nullable=False), Status.WARNING, "without a value"),
+        (FoundColumn("QUALITY", "VARCHAR2", 20, 0, nullable=True), Status.WARNING, "nullable"),
+    ],
+)
+def test_column_that_differs_is_told(column: FoundColumn, status: Status, word: str) -> None:
+    found, detail = finding_of(column)
+
+    assert (found, word in detail) == (status, True), detail
+
+
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [
+        (["TAG_NAME", "TIMESTAMP"], Status.OK),
+        (["TIMESTAMP", "TAG_NAME"], Status.OK),
+        ([], Status.FAILED),
+        (["TAG_NAME"], Status.FAILED),
+        (["TAG_NAME", "TIMESTAMP", "QUALITY"], Status.FAILED),
+    ],
+)
+@pytest.mark.req("FR-014")
+def test_key_must_be_of_exactly_the_right_columns(key: list[str], status: Status) -> None:
+    assert compare_key(TAG_DATA, key).status is status
+
+
+def test_other_order_of_the_key_is_noted() -> None:
+    assert "one tag's history" in compare_key(TAG_DATA, ["TIMESTAMP", "TAG_NAME"]).detail
+
+
+@pytest.mark.req("FR-015")
+def test_missing_index_is_a_warning() -> None:
+    assert compare_indexes(["TAG_NAME"]).status is Status.WARNING
+    assert compare_indexes(["TAG_NAME", "TIMESTAMP"]).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "word"),
+    [
+        ("ORA-01017", "ORA-01017: denied", "ORACLE_PASSWORD"),
+        ("ORA-28000", "ORA-28000: locked", "UNLOCK"),
+        ("DPY-6005", "DPY-6005: cannot connect. [Errno 111] Connection refused", "ORACLE_PORT"),
+        ("DPY-6005", "DPY-6005: cannot connect. DPY-6001: Service X is not registered", "ORACLE_SERVICE_NAME"),
+        ("ORA-00942", "ORA-00942: no table", "GRANT SELECT, INSERT"),
+        ("ORA-01552", "ORA-01552: who knows", "https://docs.oracle.com/error-help/db/ora-01552/"),
+        ("ORA-03114", "ORA-03114: not connected", "firewall"),
+    ],
+)
+def test_errors_have_a_cure(code: str, text: str, word: str) -> None:
+    assert word in cure_for(oracle_error(code, text)).cure

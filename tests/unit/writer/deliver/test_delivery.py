@@ -1,0 +1,227 @@
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.conflicts import ConflictCheck
+from services.writer.deliver.delivery import Delivery
+from services.writer.deliver.report import Report
+from services.writer.oracle.errors import oracle_error, row_error
+from services.writer.sink import RowError, SinkError
+from shared.lifecycle import StopFlag
+from shared.models import Decoded, TagValue
+from tests.fakes import FakeClock, ScriptedSink, tag_values
+
+LOST = oracle_error("DPY-4011", "DPY-4011: the database closed the connection")
+STRANGE = oracle_error("ORA-77777", "ORA-77777: never seen")
+
+
+class FakeFile:
+    """Takes rows; fails as often as told."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.rows: list[Sequence[Any]] = []
+        self.failures = failures
+
+    def append(self, rows: Sequence[Sequence[Any]]) -> Path:
+        if self.failures:
+            self.failures -= 1
+            raise BackupFailedError("disk full")
+        self.rows += rows
+        return Path("backup.csv")
+
+
+class SilentReport:
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_args: None
+
+
+class NoConflicts:
+    def count(self, _duplicates: Sequence[TagValue]) -> int:
+        return 0
+
+
+class HurriedFlag(StopFlag):
+    """Never waits; remembers how long it was asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, wait_s: float) -> bool:
+        self.waits.append(wait_s)
+        return self.is_set()
+
+
+class Bench:
+    """A Delivery over fakes."""
+
+    def __init__(self, *script: Any, backup_failures: int = 0) -> None:
+        self.sink = ScriptedSink(*script)
+        self.breaker = Breaker(5.0)
+        self.backup = FakeFile(backup_failures)
+        self.rejects = FakeFile()
+        self.stop = HurriedFlag()
+        self.delivery = Delivery(
+            self.sink,
+            self.breaker,
+            cast("CsvBackup", self.backup),
+            cast("CsvBackup", self.rejects),
+            cast("ConflictCheck", NoConflicts()),
+            cast("Report", SilentReport()),
+            FakeClock(),
+            [1.0, 2.0, 4.0],
+        )
+
+    def deliver(self, values: list[TagValue], unreadable: Sequence[bytes] = ()) -> dict[str, int]:
+        delivered = self.delivery.deliver(Decoded(values, [(raw, "why") for raw in unreadable]), self.stop)
+        assert delivered is not None
+        return {str(name): count for name, count in delivered.counts.items() if count}
+
+
+def failing(*addresses: str, code: str = "ORA-12899") -> Any:
+    """Return a step in which the rows of these addresses fail with a code of their own."""
+    return lambda values: [row_error(n, code, code) for n, v in enumerate(values) if v.tag_address in addresses]
+
+
+def raising_when(*addresses: str, error: SinkError = STRANGE) -> Any:
+    """Return a step that fails as a whole when one of these rows is in the batch."""
+
+    def step(values: Sequence[TagValue]) -> list[RowError]:
+        if any(value.tag_address in addresses for value in values):
+            raise error
+        return []
+
+    return step
+
+
+def test_a_batch_that_oracle_takes_is_written() -> None:
+    bench = Bench()
+    assert bench.deliver(tag_values(500)) == {"written": 500, "batches_written": 1}
+    assert bench.sink.calls == [500]
+
+
+@pytest.mark.req("EC-4")
+def test_bad_rows_cost_the_others_nothing() -> None:
+    bench = Bench(failing("D3", "D7"))
+    assert bench.deliver(tag_values(500)) == {"written": 498, "rejected": 2, "batches_written": 1}
+    assert [row[2] for row in bench.rejects.rows] == ["D3", "D7"]
+    assert bench.rejects.rows[0][-2:] == ("ORA-12899", "ORA-12899")
+
+
+@pytest.mark.req("FR-010")
+def test_a_failed_batch_is_tried_again_after_1_2_and_4_seconds() -> None:
+    bench = Bench(LOST, LOST, LOST)
+    assert bench.deliver(tag_values(5)) == {"written": 5, "batches_written": 1, "retries": 3}
+    assert bench.stop.waits == [1.0, 2.0, 4.0]
+    assert bench.breaker.state is State.CLOSED
+
+
+@pytest.mark.req("FR-010", "FR-011")
+def test_after_four_failures_the_batch_is_backed_up_and_the_next_goes_there_at_once() -> None:
+    bench = Bench(LOST, LOST, LOST, LOST)
+    assert bench.deliver(tag_values(5)) == {"backed_up": 5, "batches_failed": 1, "retries": 3}
+    assert bench.breaker.state is State.OPEN
+    assert bench.deliver(tag_values(5)) == {"backed_up": 5, "batches_failed": 1}
+    assert bench.sink.calls == [5, 5, 5, 5]
+    assert len(bench.backup.rows) == 10
+
+
+@pytest.mark.req("FR-010", "EC-8")
+def test_an_error_that_repeating_cant_cure_is_not_repeated() -> None:
+    bench = Bench(oracle_error("ORA-00942", "no table"))
+    assert bench.deliver(tag_values(5))["backed_up"] == 5
+    assert bench.stop.waits == []
+    assert bench.sink.calls == [5]
+
+
+def test_rows_that_are_not_at_fault_are_kept_and_only_they_are_tried_again() -> None:
+    bench = Bench(failing("D1", "D2", code="ORA-01653"))
+    assert bench.deliver(tag_values(10)) == {"written": 10, "batches_written": 1, "retries": 1}
+    assert bench.sink.calls == [10, 2]
+
+
+def test_a_full_tablespace_rejects_no_row() -> None:
+    bench = Bench(*[oracle_error("ORA-01653", "no space")] * 4)
+    assert bench.deliver(tag_values(5))["backed_up"] == 5
+    assert bench.rejects.rows == []
+
+
+def test_one_row_that_fails_the_whole_call_for_an_unknown_reason_is_found_by_halving() -> None:
+    bench = Bench(*[raising_when("D137")] * 100)
+    counts = bench.deliver(tag_values(500))
+    assert (counts["written"], counts["rejected"]) == (499, 1)
+    assert bench.rejects.rows[0][2] == "D137"
+    assert bench.stop.waits == [1.0, 2.0, 4.0]
+    assert len(bench.sink.calls) < 4 + 2 * 10
+    assert bench.breaker.state is State.CLOSED
+
+
+def test_several_such_rows_are_found_too() -> None:
+    guilty = {"D0", "D250", "D251", "D499"}
+    bench = Bench(*[raising_when(*guilty)] * 200)
+    counts = bench.deliver(tag_values(500))
+    assert (counts["written"], counts["rejected"]) == (496, 4)
+    assert {row[2] for row in bench.rejects.rows} == guilty
+
+
+def test_an_unknown_error_that_lets_no_row_through_is_not_blamed_on_the_rows() -> None:
+    bench = Bench(*[STRANGE] * 2000)
+    assert bench.deliver(tag_values(500))["backed_up"] == 500
+    assert bench.rejects.rows == []
+    assert len(bench.sink.calls) < 50
+
+
+def test_a_row_that_the_driver_cant_bind_is_found_without_retries() -> None:
+    bench = Bench(*[raising_when("D2", error=oracle_error("DPY-3013", "type"))] * 20)
+    counts = bench.deliver(tag_values(8))
+    assert (counts["written"], counts["rejected"]) == (7, 1)
+    assert bench.stop.waits == []
+
+
+def test_an_outage_in_the_middle_of_halving_keeps_what_is_left() -> None:
+    bench = Bench(*[raising_when("D1")] * 7, *[LOST] * 20)
+    counts = bench.deliver(tag_values(8))
+    assert counts == {"written": 4, "backed_up": 4, "batches_failed": 1, "retries": 3}
+    assert len(bench.sink.stored) == counts["written"]
+
+
+def test_an_element_that_is_no_value_is_rejected_and_the_rest_is_written() -> None:
+    bench = Bench()
+    assert bench.deliver(tag_values(2), [b"[7]"]) == {
+        "written": 2, "rejected": 1, "batches_written": 1,
+    }  # fmt: skip
+    assert bench.rejects.rows[0][4] == "[7]"
+    assert bench.rejects.rows[0][-2:] == ("NOT_A_VALUE", "not a TagValue: why")
+
+
+@pytest.mark.req("EC-5")
+def test_a_backup_that_cant_be_written_is_tried_until_it_can() -> None:
+    bench = Bench(LOST, LOST, LOST, LOST, backup_failures=3)
+    assert bench.deliver(tag_values(5))["backed_up"] == 5
+    assert bench.stop.waits == [1.0, 2.0, 4.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.req("EC-5", "EC-7")
+def test_a_stop_while_nothing_can_be_written_settles_nothing() -> None:
+    bench = Bench(LOST, LOST, LOST, LOST, backup_failures=1)
+    bench.stop.set()
+    assert bench.delivery.deliver(Decoded(tag_values(5)), bench.stop) is None
+    assert bench.backup.rows == []
+
+
+def test_an_outcome_that_does_not_cover_the_batch_is_never_settled() -> None:
+    bench = Bench()
+    delivered = bench.delivery.deliver(Decoded(tag_values(3)), bench.stop)
+    assert delivered is not None
+    delivered.written = 2
+    with pytest.raises(RuntimeError, match="3 values in the batch"):
+        _ = delivered.counts
+
+
+def test_duplicates_are_counted_apart() -> None:
+    bench = Bench(failing("D0", "D1", code="ORA-00001"))
+    assert bench.deliver(tag_values(5)) == {"written": 3, "duplicates": 2, "batches_written": 1}
