@@ -47,6 +47,10 @@ class Commands:
         """Cut every connection now."""
         self._server.cut_sessions(_check_cut(how))
 
+    def forget_sessions(self) -> None:
+        """Let every session there is fall silent without a RST, as a firewall that forgets them; new ones work."""
+        self._server.forget_sessions()
+
     def cut_before_execute(self, count: int | None = 1, how: Cut = "rst", probability: float = 1.0) -> None:
         """Cut the connection instead of executing, the next `count` times."""
         self._instance.faults.before_execute = CutFault(Shots(count, probability), _check_cut(how))

@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         #: set whenever something arrives or the connection ends
         self._news = asyncio.Event()
         self.is_closed = False
+        self._is_forgotten = False
 
     # asyncio's side
 
@@ -59,6 +60,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in packets."""
+        if self._is_forgotten:
+            return
         try:
             packets = self._splitter.feed(data)
         except ProtocolError:
@@ -92,8 +95,12 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send packets."""
-        if self._transport is not None and not self.is_closed:
+        if self._transport is not None and not self.is_closed and not self._is_forgotten:
             self._transport.write(data)
+
+    def forget(self) -> None:
+        """Let all that is sent vanish, both ways, and leave the connection open: a firewall that dropped its entry."""
+        self._is_forgotten = True
 
     def cut(self, how: Cut) -> None:
         """End the connection without a word."""

@@ -77,6 +77,10 @@ class OracleControl:
         """Cut every connection now."""
         self._post("cut_sessions", how=how)
 
+    def forget_sessions(self) -> None:
+        """Let every session there is fall silent without a RST, as a firewall that forgets them; new ones work."""
+        self._post("forget_sessions")
+
     def cut_before_execute(self, count: int | None = 1, *, how: Cut = "rst", probability: float = 1.0) -> None:
         """Cut the connection instead of executing."""
         self._post("cut_before_execute", count=count, how=how, probability=probability)

@@ -100,6 +100,12 @@ class Server:
             connection.cut(how)
         return len(connections)
 
+    def forget_sessions(self) -> int:
+        """Let every connection there is fall silent, without closing it; return how many there were."""
+        for connection in self.connections:
+            connection.forget()
+        return len(self.connections)
+
     def _accept(self) -> None:
         while self._socket is not None:
             try:

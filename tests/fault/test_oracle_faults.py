@@ -103,6 +103,19 @@ def test_a_listener_that_accepts_and_says_nothing(running: Pipeline, faults: Ora
     assert_nothing_lost_nothing_twice(running, load.rows)
 
 
+def test_a_firewall_that_forgets_the_sessions(running: Pipeline, faults: OracleControl) -> None:
+    """Kind: a peer that is gone without a word; the driver's clean-up of several such sessions meets a closing pool."""
+    writer = writer_beat(running)["pid"]
+    with Load(running, 3491) as load:
+        for _ in range(3):
+            written = running.snapshot()[Counter.WRITTEN]
+            faults.forget_sessions()
+            wait_until(lambda: running.snapshot()[Counter.WRITTEN] > written + 3000, 40, "live values in the table")  # noqa: B023 - called here
+    drain(running)
+    assert_nothing_lost_nothing_twice(running, load.rows)
+    assert writer_beat(running)["pid"] == writer, "the writer must live through it"
+
+
 def test_calls_that_are_never_answered_end_by_their_timeout(running: Pipeline, faults: OracleControl) -> None:
     with Load(running, 3491) as load:
         faults.hang_calls()

@@ -134,6 +134,15 @@ def test_cut_session_is_noticed_at_its_next_call(
     assert stored(stand_in) == 0
 
 
+def test_a_forgotten_session_says_nothing_and_a_new_one_works(
+    stand_in: OracleStandIn, control: OracleControl, connection: oracledb.Connection
+) -> None:
+    control.forget_sessions()
+    connection.call_timeout = 200
+    assert failure(lambda: insert(connection, 1)) == LINE_LOST
+    assert stored(stand_in) == 0, "asked on a new connection"
+
+
 def test_cut_rolls_back_what_was_open(
     stand_in: OracleStandIn, control: OracleControl, connection: oracledb.Connection
 ) -> None:
