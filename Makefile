@@ -19,7 +19,7 @@ SOAK_MINUTES ?= 30
 #: Test files that run at once (TEST_WORKERS=0: one after the other). Most tests wait for processes, not for a core.
 TEST_WORKERS ?= 3
 PARALLEL := -n $(TEST_WORKERS) --dist loadfile
-SOURCES := bench sandbox services shared tests
+SOURCES := bench sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench soak profile bench-sandbox clean
@@ -83,7 +83,7 @@ test-fault: setup  ## crashes, outages, full disks; the slow ones too
 	$(PYTEST) tests/fault
 
 chaos: $(READY)  ## random faults under load, then a comparison value by value (CHAOS_SECONDS=60, CHAOS_SEED)
-	@$(PY) -m tests.fault.chaos
+	@$(PY) -m tools.chaos
 
 overflow-drill: $(READY)  ## let the buffer overflow, see what is lost and what is kept (DRILL="--buffer 1000 --overflow 500")
 	@$(PY) -m sandbox.drills overflow $(DRILL)
@@ -128,10 +128,10 @@ test-compose: setup  ## with Docker: build the lite stack, then restart, kill an
 	$(PYTEST) -v tests/compose/lite_stack.py
 
 requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: fail when one is shown by none)
-	@$(PY) tests/requirements_report.py
+	@$(PY) -m tools.requirements_report
 
 settings: $(READY)  ## write docs/settings.md from the settings classes
-	@$(PY) -m tests.settings_table
+	@$(PY) -m tools.settings_table
 
 bench: $(READY)  ## measure everything, 15 minutes: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed)
 	$(PY) -m bench $(BENCH) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)
@@ -140,7 +140,7 @@ soak: $(READY) $(PLOTTING)  ## run at 3,491 values/s with a fault every few minu
 	PYTHONPATH=.drivers/plots $(PY) -m bench.soak $(SOAK_MINUTES)
 
 profile: $(READY)  ## the CPU of each step of a batch and of a message
-	@$(PY) -m tests.step_costs
+	@$(PY) -m tools.step_costs
 
 bench-sandbox: $(READY)  ## how quick the Oracle stand-in is
 	$(PY) -m bench.oracle_stand_in

@@ -8,7 +8,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from shared import __version__
-from tests.settings_table import SERVICES
+from tools.settings_table import SERVICES
 
 _ROOT = Path(__file__).parents[2]
 

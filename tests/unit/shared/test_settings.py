@@ -5,7 +5,7 @@ import pytest
 from services.writer.settings import WriterSettings
 from shared.errors import SettingsError
 from shared.settings import BufferSettings, ServiceSettings, load_settings
-from tests.settings_table import SERVICES
+from tools.settings_table import SERVICES
 
 GOOD = {"ORACLE_DSN": "db:1521/X", "ORACLE_USER": "u", "ORACLE_PASSWORD": "secret-word"}
 

@@ -57,7 +57,7 @@ class Chaos:
         self.processes[service][place] = self._pipeline.start(service)
 
     def kill(self) -> None:
-        """kill -9 and start again."""
+        """Kill -9 and start again."""
         service, place = self._pick()
         self._pipeline.kill(self.processes[service][place])
         self._replace(service, place)
@@ -81,7 +81,7 @@ class Chaos:
         return lambda: process.send_signal(signal.SIGCONT)
 
     def redis_killed(self) -> Callable[[], None]:
-        """kill -9 of Redis; it starts again from its append-only file."""
+        """Kill -9 of Redis; it starts again from its append-only file."""
         self._redis.kill()
         return self._redis.start
 

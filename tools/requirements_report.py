@@ -21,10 +21,12 @@ class ReqMarkers:
         self.failures: list[str] = []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file that cannot be collected."""
         if report.failed:
             self.failures.append(f"{report.nodeid}: can't be collected\n{report.longreprtext}")
 
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
+        """Note what each test shows."""
         for item in items:
             for marker in item.iter_markers("req"):
                 for requirement in marker.args:

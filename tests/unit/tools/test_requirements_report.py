@@ -2,9 +2,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.requirements_report import known_requirements, problems, report
+from tools.requirements_report import known_requirements, problems, report
 
-_TESTS = Path(__file__).resolve().parent.parent
+_TESTS = Path(__file__).resolve().parents[2]
 
 
 def test_the_documentation_names_every_requirement_once() -> None:

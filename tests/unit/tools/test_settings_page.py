@@ -1,4 +1,4 @@
-from tests.settings_table import PAGE, SERVICES, page
+from tools.settings_table import PAGE, SERVICES, page
 
 
 def test_the_settings_page_is_up_to_date() -> None:
