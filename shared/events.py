@@ -4,7 +4,6 @@ import json
 from enum import StrEnum
 from typing import Any
 
-from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
@@ -39,6 +38,7 @@ class Event(StrEnum):
     SOURCE_LOST = "source_lost"  #: a poller's source can't be read: which group, why
     SOURCE_BACK = "source_back"  #: with the seconds that it was away
     GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
+    FAULT = "fault"  #: a loop met what it did not foresee, gave back what it held and went on
     GROUPS_REFUSED = "groups_refused"  #: the changed file holds a mistake: nothing was changed
 
 
@@ -53,13 +53,16 @@ class EventLog:
         self.instance = ""
 
     def add(self, kind: Event, message: str, **details: Any) -> None:
-        """Add one event. While Redis is away it is only logged: the pipeline must not wait for its diary."""
+        """Add one event. What can't be recorded is only logged: the pipeline never waits or ends for its diary."""
+        try:
+            self._add(kind, message, details)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the diary, the pipeline goes on
+            _log.debug(f"event not recorded ({error!r}): {message}")
+
+    def _add(self, kind: Event, message: str, details: dict[str, Any]) -> None:
         fields = {"kind": kind, "role": self._role, "instance": self.instance, "message": message}
         if details:
             fields["details"] = json.dumps(details, ensure_ascii=False, default=str)
-        try:
-            self._link.command(
-                "XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *(part for item in fields.items() for part in item)
-            )
-        except RedisUnavailableError as error:
-            _log.debug(f"event not recorded ({error}): {message}")
+        # A lone surrogate, from a file's name or a message, has no UTF-8.
+        parts = [part.encode(errors="backslashreplace") for item in fields.items() for part in item]
+        self._link.command("XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *parts)

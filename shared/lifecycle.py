@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from shared.errors import FatalError, SettingsError
-from shared.logs import configure_logs, get_logger
+from shared.log_stream import secure_standard_streams
+from shared.logs import configure_logs, flush_logs, get_logger
 from shared.settings import ServiceSettings, load_settings
 
 #: Exit status for wrong settings or arguments, and for everything else that a person must look at.
@@ -99,7 +100,13 @@ def _end_when_late(stop: StopFlag, over: threading.Event, limit_s: float) -> Non
     stop.wait_for_ever()
     if not over.wait(limit_s):
         get_logger().error(f"Stopping took longer than {limit_s:g} s: leaving; what is left stays in Redis")
-        os._exit(0)
+        leave(0)
+
+
+def leave(status: int) -> NoReturn:
+    """End the process now, whatever its threads do; only the last log lines are waited for, and not for long."""
+    flush_logs()
+    os._exit(status)
 
 
 def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> None:
@@ -107,6 +114,7 @@ def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> Non
 
     Wrong settings: one line for each mistake on stderr and exit status 2, before anything is opened.
     """
+    secure_standard_streams()
     try:
         settings = load_settings(settings_class)
     except SettingsError as error:
@@ -118,7 +126,7 @@ def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> Non
         status = main(settings)
     except SettingsError as error:
         for problem in error.problems:
-            get_logger().error(problem)
+            get_logger().error(problem, kind=None)
         raise SystemExit(EXIT_SETTINGS) from None
     except FatalError as error:
         get_logger().critical(str(error))

@@ -59,6 +59,8 @@ class Pipeline:
         }
         self._processes: list[subprocess.Popen[bytes]] = []
         self._polls = 0
+        #: A descriptor that services write their log to in place of their files.
+        self.stderr: int | None = None
 
     def start(self, service: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start a service with further settings; its log is appended to `<service>.log`."""
@@ -68,7 +70,7 @@ class Pipeline:
                 cwd=self.directory,
                 env={**self.environment, **settings},
                 stdout=log,
-                stderr=log,
+                stderr=log if self.stderr is None else self.stderr,
             )
         self._processes.append(process)
         return process

@@ -8,7 +8,7 @@ from services.monitor.app import create_app
 from services.monitor.dashboard.mount import mount as mount_dashboard
 from services.monitor.feed import Feed
 from services.monitor.reader import RedisReader
-from services.monitor.server import listen, serve, take_library_logs
+from services.monitor.server import listen, serve
 from services.monitor.settings import MonitorSettings
 from services.monitor.watch import Watch
 from services.monitor.worker import Worker
@@ -53,7 +53,6 @@ def _main(settings: MonitorSettings) -> None:
     link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
     feed, watch = Feed(clock), Watch(settings)
     worker = Worker(link, RedisReader(link, keys), watch, feed, heartbeat, events, clock)
-    take_library_logs()
     _warn_if_open(settings)
     with stop_on_signals() as stop:
         worker.start(stop)

@@ -118,6 +118,12 @@ KINDS = _kinds(
         "Nothing is lost: what was not taken is in the backup. The events and the writer's log say what Oracle said.",
     ),
     Kind(
+        "unforeseen_fault", _WARNING,
+        "A service met what it did not foresee in the last 5 minutes, gave back what it held and went on.",
+        "Nothing is lost. The service's log holds the traceback: send it with the versions to who maintains tagpipe. "
+        "If it repeats, the service ends and a new process begins afresh.",
+    ),
+    Kind(
         "inflight_orphaned", _WARNING,
         "A dead process still holds values or messages, and no living one took them over.",
         "A living process of the same role takes them over within seconds: start one, if none runs.",

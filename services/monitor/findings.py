@@ -11,7 +11,7 @@ from services.monitor.reader import FORGET_AFTER_S, Overview, Service
 from services.monitor.stats import lately, percent
 from services.monitor.trend import Rates
 from services.monitor.words import count_of, duration, number, size
-from shared.counters import Counter
+from shared.counters import WINDOW_S, Counter
 from shared.events import Event
 from shared.settings import BufferSettings
 
@@ -49,6 +49,7 @@ def find(now: Overview, rates: Rates, settings: BufferSettings) -> list[Finding]
         *_rows(now),
         *_orphans(now),
         *_silent_groups(now),
+        *_faults(now),
     ]
 
 
@@ -181,6 +182,20 @@ def _orphans(now: Overview) -> Iterator[Finding]:
     if orphans:
         names = ", ".join(f"{role} {name}" for role, name in orphans)
         yield Finding("inflight_orphaned", f"{names} is gone and still holds what it had claimed")
+
+
+def _faults(now: Overview) -> Iterator[Finding]:
+    faults = [
+        event for event in now.events if event.fields.get("kind") == Event.FAULT and now.taken_at - event.at <= WINDOW_S
+    ]
+    if faults:
+        last = faults[0].fields
+        yield Finding(
+            "unforeseen_fault",
+            f"{count_of(len(faults), 'fault')} in the last 5 minutes; the last one in {last.get('role')} "
+            f"{last.get('instance')}: {last.get('message')}",
+            faults[-1].at,
+        )
 
 
 def _silent_groups(now: Overview) -> Iterator[Finding]:

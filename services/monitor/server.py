@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,11 +49,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def take_library_logs() -> None:
-    """Let what uvicorn and asyncio log, from warnings on, appear in our log, in its form."""
-    logging.basicConfig(handlers=[_ToOurLog()], level=logging.WARNING, force=True)
-
-
 def serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
     """Serve until stopped; say where. Streams end at once, other answers get GRACEFUL_S seconds."""
     asyncio.run(_serve(app, listener, stop))
@@ -93,11 +87,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to `stop_on_signals`."""
         yield
-
-
-class _ToOurLog(logging.Handler):
-    """Brings what the libraries log into our log, in its form."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Pass one record on."""
-        _log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

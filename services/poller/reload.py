@@ -65,7 +65,7 @@ class Reload:
             await self._check(configs)
         except SettingsError as error:
             for problem in error.problems:
-                _log.error(problem)
+                _log.error(problem, kind=None)
             message = f"{self._path.name}: {why}, but it holds a mistake: all groups go on as they were"
             _log.error(message)
             self._tell(Event.GROUPS_REFUSED, f"{message}: {error.problems[0]}")

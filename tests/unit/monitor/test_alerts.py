@@ -70,6 +70,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("messages_rejected", {"window": {2: {"messages_rejected": 1}}}, "1 message not understood"),
     ("conflicts", {"window": {2: {"conflicts": 2}}}, "2 values in the last 5 minutes that the table holds otherwise"),
     ("success_rate_low", {"window": {3: {"batches_written": 998, "batches_failed": 2}}}, "99.80 %"),
+    (
+        "unforeseen_fault",
+        {"events": [event(20, "fault", message="worker-1 met a ValueError"), event(4000, "fault")]},
+        "1 fault in the last 5 minutes; the last one in writer plant-1: worker-1 met a ValueError",
+    ),
     ("inflight_orphaned", {"owners": [("writer", "gone"), ("writer", "plant-1")]}, "writer gone is gone"),
     (
         "polling_silent",

@@ -1,0 +1,59 @@
+"""What becomes of a loop that meets the unforeseen: it goes on, and only a fault that repeats ends the process.
+
+faults = Faults(events, clock, "worker-1")
+while not stop.is_set():
+    try:
+        run_once()
+    except RedisUnavailableError as error:
+        link.wait_until_there(stop, error)
+    except Exception as error:
+        give_back()                # so that another, or the next turn, finds what was in hand: Claims.close
+        faults.met(error, stop)    # log, event, a pause; FatalError when it repeats
+"""
+
+from collections import deque
+
+from shared.clock import Clock
+from shared.errors import FatalError
+from shared.events import Event, EventLog
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+
+#: So many faults of one loop within so many seconds end the process: going on does not help then, a new start may.
+MAX_FAULTS, WITHIN_S = 5, 60.0
+
+#: Seconds of the pause after a fault: doubled with each one, so that a fault in every turn costs no processor.
+_FIRST_PAUSE_S = 0.25
+
+_log = get_logger()
+
+
+class Faults:
+    """The faults of one loop; those of a side path (a diary, a clean-up) never end the process."""
+
+    def __init__(self, events: EventLog, clock: Clock, loop: str, *, ends_the_process: bool = True) -> None:
+        self._events = events
+        self._clock = clock
+        self._loop = loop
+        self._ends_the_process = ends_the_process
+        self._at: deque[float] = deque(maxlen=MAX_FAULTS)
+
+    def met(self, error: Exception, stop: StopFlag) -> None:
+        """Say what happened, with its traceback, and wait a little; call it once what was in hand is given back.
+
+        Raises: FatalError: the error was one, or it happened MAX_FAULTS times within WITHIN_S.
+        """
+        if isinstance(error, FatalError) and self._ends_the_process:
+            raise error
+        now = self._clock.monotonic()
+        self._at.append(now)
+        recent = sum(now - at <= WITHIN_S for at in self._at)
+        message = f"{self._loop} met what it did not foresee and goes on: {error!r}"
+        _log.error(message, exc_info=error)
+        self._events.add(Event.FAULT, message, loop=self._loop)
+        if recent >= MAX_FAULTS and self._ends_the_process:
+            raise FatalError(
+                f"{self._loop} met {recent} faults within {WITHIN_S:g} s, the last one {error!r}: "
+                "ending, so that a new process begins afresh; what was in hand is in Redis"
+            ) from error
+        stop.wait(_FIRST_PAUSE_S * 2 ** (recent - 1))
