@@ -116,8 +116,10 @@ class RedisLink:
                 answers[place] = self._exchange([("EVAL", scripts[place].text, *arguments[place])])[0]
         return _without_errors(answers)
 
-    def _exchange(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    def _exchange(self, commands: Sequence[Sequence[Argument]], answers: int | None = None) -> list[Any]:
         """Send commands and read their answers, errors among them, on this thread's own connection.
+
+        `answers`: how many come, where it is not one a command.
 
         The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
         several commands.
@@ -125,20 +127,20 @@ class RedisLink:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._client.connection_pool.get_connection()
-        answers: list[Any] = []
+        read: list[Any] = []
         try:
             # redis-py's own packing looks at every argument: half of what a push of thousands of values costs us.
             connection.send_packed_command([b"".join(map(_packed, commands))])
-            for _ in commands:
+            for _ in range(len(commands) if answers is None else answers):
                 try:
-                    answers.append(connection.read_response())
+                    read.append(connection.read_response())
                 except redis.exceptions.ResponseError as error:
-                    answers.append(error)
+                    read.append(error)
         except BaseException:
             # An answer that was not read must not be taken for the next command's.
             connection.disconnect()
             raise
-        return answers
+        return read
 
     def command(self, *args: Argument) -> Any:
         """Run one Redis command and return its answer.
@@ -185,6 +187,15 @@ class RedisLink:
         """
         answer = self.command("BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S)))
         return answer is not None  # an empty element is one, too
+
+    def wait_for_element(self, key: str, wait_s: float) -> None:
+        """Wait in Redis until the list holds something, without ever reading it: it may be larger than our memory.
+
+        Whether there is something, and what speaks against it, is for the next command to say: the server is told to
+        leave out the answer to this one, errors among them.
+        """
+        wait: list[Argument] = ["BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S))]
+        self._guard(lambda: self._exchange([("CLIENT", "REPLY", "SKIP"), wait, ("PING",)], answers=1))
 
     def ping(self) -> None:
         """Ask for an answer.

@@ -1,10 +1,13 @@
 """The poller's side of HANDSHAKE: takes requests from Redis, has the group polled, and gives the outcome back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
+from services.poller.faults import cut, outlive
 from services.poller.fleet import Fleet
 from services.poller.pulse import Pulse
 from services.poller.requests import MAX_AGE_S, PollRequests, Taken, decode_request
@@ -18,6 +21,9 @@ from shared.logs import get_logger
 
 #: Seconds that one wait in Redis lasts at most: a stop need not wait for longer.
 _WAIT_S = 1.0
+
+#: Requests that are carried out at a time.
+_MAX_IN_HAND = 1000
 
 T = TypeVar("T")
 _log = get_logger()
@@ -36,15 +42,14 @@ class Handshake:
         self._clock = clock
         self._stop = stop
         self._in_hand: set[bytes] = set()
-        #: Requests answered, and those that nobody could understand.
-        self.answered = self.rejected = 0
+        self._room = asyncio.Semaphore(_MAX_IN_HAND)
 
     async def run(self, pulse: Pulse) -> None:
         """Serve until cancelled, from when the poller has its name."""
         await pulse.named.wait()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._serve(tasks, forwarded=True))
-            tasks.create_task(self._serve(tasks, forwarded=False))
+            for forwarded in (True, False):
+                tasks.create_task(outlive("the requests to poll", partial(self._serve, tasks, forwarded=forwarded)))
 
     async def _serve(self, tasks: asyncio.TaskGroup, *, forwarded: bool) -> None:
         left_behind = not forwarded
@@ -52,35 +57,53 @@ class Handshake:
             name = self._heartbeat.instance
             try:
                 if left_behind:
-                    for raw in await asyncio.to_thread(self._requests.taken, name):
-                        self._begin(name, raw, tasks)
+                    await self._begin(name, await asyncio.to_thread(self._requests.taken, name), tasks)
                     left_behind = False
-                raw_or_none = await asyncio.to_thread(self._requests.take, name, forwarded=forwarded, wait_s=_WAIT_S)
-                if raw_or_none is not None:
-                    self._begin(name, raw_or_none, tasks)
+                drawn = await asyncio.to_thread(self._requests.take, name, forwarded=forwarded, wait_s=_WAIT_S)
             except RedisUnavailableError as error:
                 # One may have been taken whose name never came here.
                 left_behind = True
                 await asyncio.to_thread(self._link.wait_until_there, self._stop, error)
+                continue
+            if drawn.left_out:
+                _log.warning(
+                    f"Requests to poll are left out: {drawn.left_out}, too large: up to {drawn.largest_bytes} bytes"
+                )
+            await self._begin(name, drawn.raws, tasks)
 
-    def _begin(self, name: str, raw: bytes, tasks: asyncio.TaskGroup) -> None:
-        if raw not in self._in_hand:
-            self._in_hand.add(raw)
-            tasks.create_task(self._carry_out(name, raw))
+    async def _begin(self, name: str, raws: Sequence[bytes], tasks: asyncio.TaskGroup) -> None:
+        """Begin to carry out requests; leave out what is none."""
+        junk, why = [], ""
+        for raw in raws:
+            if raw in self._in_hand:
+                continue
+            try:
+                taken = Taken(raw, decode_request(raw))
+            except RejectedError as error:
+                junk.append(raw)
+                why = cut(error)
+            else:
+                # Whoever floods the list waits: those in hand go first.
+                await self._room.acquire()
+                self._in_hand.add(raw)
+                tasks.create_task(self._carry_out(name, taken))
+        if junk:
+            _log.warning(f"Requests to poll are left out: {len(junk)}, the last of them: {why}")
+            await self._until_done(lambda: self._requests.drop(name, junk))
 
-    async def _carry_out(self, name: str, raw: bytes) -> None:
+    async def _carry_out(self, name: str, taken: Taken) -> None:
+        """Carry out one request; its fault is its own."""
         try:
-            taken = Taken(raw, decode_request(raw))
-        except RejectedError as error:
-            self.rejected += 1
-            _log.warning(f"A request is left out: {error}")
-            await self._until_done(lambda: self._requests.drop(name, raw))
-        else:
             outcome = await self._outcome(name, taken)
             if outcome is not None:
                 await self._until_done(lambda: self._requests.settle(name, taken, outcome))
-                self.answered += 1
-        self._in_hand.discard(raw)
+        except Exception:  # noqa: BLE001 - unforeseen: it is logged with its traceback and costs this request alone
+            _log.exception("A request could not be carried out, the others go on")
+            with suppress(Exception):
+                await self._until_done(lambda: self._requests.drop(name, [taken.raw]))
+        finally:
+            self._in_hand.discard(taken.raw)
+            self._room.release()
 
     async def _outcome(self, name: str, taken: Taken) -> dict[str, Any] | None:
         """Return what became of a request; None when it was handed on."""
@@ -89,12 +112,15 @@ class Handshake:
             return {"state": "expired", "message": f"older than {MAX_AGE_S:g} s when a poller came to it: not polled"}
         group = self._fleet.group(wanted)
         if group is None:
-            if await self._until_done(lambda: self._requests.hand_on(name, taken)):
-                return None
-            return {"state": "refused", "message": f"no poller has a group '{wanted}'"}
+            refusal = await self._until_done(lambda: self._requests.hand_on(name, taken))
+            return {"state": "refused", "message": refusal} if refusal else None
         if not isinstance(group.trigger, OnRequest):
-            return {"state": "refused", "message": f"group '{wanted}' is not of mode HANDSHAKE: it polls by itself"}
-        return asdict(await asyncio.shield(group.trigger.ask()))
+            return {
+                "state": "refused",
+                "message": f"group '{cut(wanted)}' is not of mode HANDSHAKE: it polls by itself",
+            }
+        outcome = asdict(await asyncio.shield(group.trigger.ask()))
+        return {**outcome, "message": cut(outcome["message"])}
 
     async def _until_done(self, call: Callable[[], T]) -> T:
         while True:

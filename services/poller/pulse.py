@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 from services.poller.fleet import Fleet
+from services.poller.requests import PollRequests
 from services.poller.ring import Overflow, Ring
 from services.poller.sender import Sender
 from shared.errors import RedisUnavailableError
@@ -39,13 +40,15 @@ class Pulse:
     """Beats for a poller."""
 
     def __init__(
-        self, heartbeat: Heartbeat, events: EventLog, fleet: Fleet, ring: Ring, sender: Sender, news: News
-    ) -> None:
+        self, heartbeat: Heartbeat, events: EventLog, fleet: Fleet, ring: Ring, sender: Sender, requests: PollRequests,
+        news: News,
+    ) -> None:  # fmt: skip
         self._heartbeat = heartbeat
         self._events = events
         self._fleet = fleet
         self._ring = ring
         self._sender = sender
+        self._requests = requests
         self._news = news
         self._episode = Overflow()
         #: What the next beat says.
@@ -75,6 +78,7 @@ class Pulse:
             "messages_sent": self._sender.messages_sent,
             "values_sent": self._sender.values_sent,
             "messages_rejected": self._sender.messages_rejected,
+            "requests_rejected": self._requests.rejected,
         }
 
     def close(self, message: str) -> None:

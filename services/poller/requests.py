@@ -5,20 +5,26 @@ all but the group optional. A poller moves it to a list of its own, polls, and w
 `{ns}:poll_results:<request_id>`, a list of one element that expires: so the requester can wait for it in Redis. A
 poller that gets another's request hands it on.
 
+Anybody can write to that list. So nothing is read whole before its size is known, and what is no request, or too large
+to be one, is left out, counted and said: it costs no other request anything.
+
 A request is carried out once, or not at all: a poller that dies between taking and polling leaves it on its list, and
 the next process of that name carries it out if it is not older than MAX_AGE_S, else answers that it expired. In both
 cases, and when no process of that name comes, whoever waits is told so by the time that he was willing to wait.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
+from time import monotonic
 from typing import Any
 
 import msgspec
 
+from services.poller.faults import cut
 from shared.errors import RejectedError
 from shared.keys import Keys
 from shared.models import stored_timestamp
@@ -29,6 +35,15 @@ MAX_AGE_S = 10.0
 
 #: Seconds that an outcome, and what a dead poller left, is kept.
 KEPT_S = 60
+
+#: Bytes of a request at most: a group's name, an id and a time are some hundred.
+MAX_REQUEST_BYTES = 4096
+
+#: Requests that one poller takes in one step, and that wait for another one's attention at most.
+MAX_AT_ONCE, MAX_FORWARDED = 100, 10_000
+
+#: Seconds for which it is believed who has which group: a flood of requests must not have all heartbeats read for each.
+_OWNERS_AGE_S = 0.5
 
 
 class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,15 +68,26 @@ class Taken:
     request: PollRequest
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What one look at a list of requests found: requests, and how many were too large to be one."""
+
+    raws: list[bytes] = field(default_factory=list)
+    left_out: int = 0
+    largest_bytes: int = 0
+
+
 def decode_request(raw: bytes) -> PollRequest:
     """Return the request that these bytes hold; unknown keys are ignored.
 
     Raises: RejectedError: it is none; the text says why.
     """
+    if len(raw) > MAX_REQUEST_BYTES:
+        raise RejectedError(f"not a poll request: {len(raw)} bytes, above {MAX_REQUEST_BYTES}")
     try:
         request = msgspec.json.decode(raw, type=PollRequest)
         stored_timestamp(request.requested_at)
-    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise RejectedError(f"not a poll request: {error}") from error
     return request
 
@@ -72,6 +98,10 @@ class PollRequests:
     def __init__(self, link: RedisLink, keys: Keys) -> None:
         self._link = link
         self._keys = keys
+        #: What was no request, ever.
+        self.rejected = 0
+        self._owners: dict[str, str] = {}
+        self._owners_since_s = -math.inf
 
     def ask(self, group: str) -> str:
         """Ask for one poll of a group; return the request's id."""
@@ -89,19 +119,28 @@ class PollRequests:
         found: dict[str, Any] = json.loads(self._link.command("LINDEX", key, 0) or b"null")
         return found
 
-    def take(self, poller: str, *, forwarded: bool, wait_s: float) -> bytes | None:
-        """Wait for a request and move it to this poller's list."""
+    def take(self, poller: str, *, forwarded: bool, wait_s: float) -> Drawn:
+        """Wait for requests and move them to this poller's list."""
         keys = self._keys
         source = keys.forwarded_poll_requests(poller) if forwarded else keys.poll_requests
-        target = keys.claimed_poll_requests(poller)
-        raw: bytes | None = self._link.command("BLMOVE", source, target, "LEFT", "RIGHT", max(0.001, wait_s))
-        if raw is not None:
-            self._link.command("EXPIRE", target, KEPT_S)
-        return raw
+        drawn = self._draw(source, poller)
+        if drawn == Drawn():
+            self._link.wait_for_element(source, wait_s)
+            drawn = self._draw(source, poller)
+        return drawn
+
+    def _draw(self, source: str, poller: str) -> Drawn:
+        left_out, largest, *raws = self._link.run(
+            "take_poll_requests",
+            [source, self._keys.claimed_poll_requests(poller)],
+            [MAX_AT_ONCE, MAX_REQUEST_BYTES, KEPT_S],
+        )
+        self.rejected += left_out
+        return Drawn(raws, left_out, largest)
 
     def taken(self, poller: str) -> list[bytes]:
         """Return what stands on a poller's list: also what an earlier process, or a lost reply, left there."""
-        return list(self._link.command("LRANGE", self._keys.claimed_poll_requests(poller), 0, -1))
+        return list(self._link.command("LRANGE", self._keys.claimed_poll_requests(poller), 0, MAX_FORWARDED))
 
     def settle(self, poller: str, taken: Taken, outcome: Mapping[str, Any]) -> None:
         """Write the outcome and take the request off the poller's list, in one step."""
@@ -114,28 +153,46 @@ class PollRequests:
             ("LREM", self._keys.claimed_poll_requests(poller), 1, taken.raw),
         )
 
-    def drop(self, poller: str, raw: bytes) -> None:
+    def drop(self, poller: str, raws: Sequence[bytes]) -> None:
         """Take off the poller's list what is no request."""
-        self._link.command("LREM", self._keys.claimed_poll_requests(poller), 1, raw)
+        claimed = self._keys.claimed_poll_requests(poller)
+        self._link.commands(*(("LREM", claimed, 1, raw) for raw in raws))
+        self.rejected += len(raws)
 
-    def hand_on(self, poller: str, taken: Taken) -> bool:
-        """Give a request to the living poller whose group it is; return False when there is none."""
+    def hand_on(self, poller: str, taken: Taken) -> str | None:
+        """Give a request to the living poller whose group it is; return why not, None when it was."""
         owner = self._owner(taken.request.group)
         if owner is None or owner == poller:
-            return False
+            return f"no poller has a group '{cut(taken.request.group)}'"
         target = self._keys.forwarded_poll_requests(owner)
+        if self._link.command("LLEN", target) >= MAX_FORWARDED:
+            return f"{MAX_FORWARDED} requests wait for poller {owner} already"
         self._link.commands(
             ("RPUSH", target, taken.raw),
             ("EXPIRE", target, KEPT_S),
             ("LREM", self._keys.claimed_poll_requests(poller), 1, taken.raw),
         )
-        return True
+        return None
 
     def _owner(self, group: str) -> str | None:
+        if monotonic() - self._owners_since_s > _OWNERS_AGE_S:
+            self._owners = self._look_for_owners()
+            self._owners_since_s = monotonic()
+        return self._owners.get(group)
+
+    def _look_for_owners(self) -> dict[str, str]:
+        owners: dict[str, str] = {}
         for member in self._link.command("ZRANGE", self._keys.services, 0, -1):
-            role, _, instance = member.decode().partition(":")
+            role, _, instance = member.decode(errors="replace").partition(":")
             if role == "poller":
                 groups = self._link.hash(self._keys.service(role, instance)).get("groups") or "[]"
-                if any(own.get("name") == group for own in json.loads(groups)):
-                    return str(instance)
-        return None
+                owners |= dict.fromkeys(_names(groups), instance)
+        return owners
+
+
+def _names(groups: str) -> list[str]:
+    """Return the names of the groups in a heartbeat; none when it was not written by a poller."""
+    try:
+        return [group["name"] for group in json.loads(groups)]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return []

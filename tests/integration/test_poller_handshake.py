@@ -139,7 +139,7 @@ def test_what_is_no_request_is_left_out_and_told(
 ) -> None:
     link.command("RPUSH", keys.poll_requests, "poll everything!")
     assert outcome(requests, requests.ask("line 1"))["state"] == "read"
-    poller.wait_for_log("A request is left out: not a poll request: ")
+    poller.wait_for_log("the last of them: not a poll request: ")
     wait_until(lambda: link.command("EXISTS", keys.claimed_poll_requests("poller-1")) == 0, what="the list to be empty")
 
 
