@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 
-import msgspec
 from pydantic import ValidationError
 
 from services.monitor.backlog import RECOVERED
@@ -21,6 +21,7 @@ from services.monitor.listings import (
     Services,
     ServiceState,
 )
+from services.monitor.outside import decoded
 from services.monitor.reader import EventRecord, Overview, Service
 from services.monitor.schemas import (
     Answer,
@@ -49,9 +50,6 @@ from shared.settings import BufferSettings
 
 #: Heartbeat fields that have a place of their own in the answer, or none.
 _OWN_PLACE = {"role", "instance", "state", "beat_at", "started_at", "version", "host", "pid", "incarnation", "groups"}
-
-#: What a poller knows of its groups from their configuration.
-_CONFIGURED = ("group_id", "mode", "interval_ms")
 
 A = TypeVar("A", bound=Answer)
 
@@ -159,15 +157,15 @@ def services(now: Overview) -> Services:
     return Services(services=[_service_state(service, now.taken_at) for service in now.services])
 
 
-def backups(now: Overview) -> Backups:
-    """Return the files that writers wrote, and the size of those that wait for `recover`."""
+def backups(now: Overview, limit: int | None = None) -> Backups:
+    """Return the files that writers wrote, the newest ones up to `limit`, and the size of all that wait."""
     files = _readable(BackupFile, ({**file, "name": name} for name, file in now.backup_files.items()))
     waiting = [file for file in files if file.kind == "backup" and file.state != RECOVERED]
     return Backups(
         file_count=len(waiting),
         total_rows=sum(file.rows or 0 for file in waiting),
         total_bytes=sum(file.bytes or 0 for file in waiting),
-        files=sorted(files, key=lambda file: (file.created, file.name), reverse=True),
+        files=sorted(files, key=lambda file: (file.created, file.name), reverse=True)[:limit],
     )
 
 
@@ -185,19 +183,12 @@ def overflows(now: Overview, limit: int) -> Overflows:
 
 def polling_status(now: Overview) -> PollingStatus:
     """Return every polling group: what came through of it, and what our own pollers say of theirs."""
-    groups = {name: dict(group) for name, group in now.polling.items()}
-    for poller in now.living("poller"):
-        for own in _json(poller.fields.get("groups"), list[dict[str, Any]]) or []:
-            identity = {"plc_code": own.pop("plc_code", None), "group_name": own.pop("name", None)}
-            group = groups.setdefault("{plc_code}/{group_name}".format_map(identity), identity)
-            # What is configured is better known there; what came through, here: its totals are others.
-            configured = {name: own.pop(name) for name in _CONFIGURED if own.get(name) is not None}
-            group.update(configured, details=own)
-    for group in groups.values():
-        seen_at = group.get("last_seen_at")
-        if isinstance(seen_at, int | float):
-            group["age_seconds"] = round(max(0.0, now.taken_at - seen_at), 3)
-    return PollingStatus(groups=_readable(PollingGroup, (groups[name] for name in sorted(groups))))
+    return PollingStatus(groups=polling_groups(now, len(now.groups)))
+
+
+def polling_groups(now: Overview, limit: int) -> list[PollingGroup]:
+    """Return the first polling groups, at most `limit`."""
+    return _readable(PollingGroup, islice(now.groups.values(), limit))
 
 
 def _moment(seconds: float | None) -> datetime | None:
@@ -260,7 +251,7 @@ def _event(event: EventRecord) -> EventEntry:
         role=fields.get("role", ""),
         instance=fields.get("instance", ""),
         message=fields.get("message", ""),
-        details=_json(fields.get("details"), dict[str, Any]),
+        details=decoded(fields.get("details"), dict[str, Any]),
     )
 
 
@@ -273,13 +264,6 @@ def _readable(model: type[A], records: Iterable[Mapping[str, Any]]) -> list[A]:
         except ValidationError:
             continue
     return answers
-
-
-def _json(text: str | None, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(text, type=kind) if text else None
-    except msgspec.MsgspecError:
-        return None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -1,6 +1,7 @@
 """The paths of the API. Each takes the newest overview and answers what one function makes of it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -97,10 +98,16 @@ async def buffer_health(now: Now, settings: Settings, response: Response) -> sch
     return health
 
 
-@router.get("/api/polling/status", tags=["polling"], responses=_AWAY)
-async def polling_status(now: Now) -> listings.PollingStatus:
+@router.get("/api/polling/status", tags=["polling"], response_model=listings.PollingStatus, responses=_AWAY)
+async def polling_status(now: Now) -> Response:
     """Every polling group of every PLC: mode, interval, last poll, values, errors."""
-    return answers.polling_status(now)
+    # Encoded here, and elsewhere than where all requests wait: there may be thousands, and to validate them again
+    # would hold up everybody else.
+    return await asyncio.to_thread(_encoded, answers.polling_status, now)
+
+
+def _encoded(make: Callable[[Overview], schemas.Answer], now: Overview) -> Response:
+    return Response(make(now).model_dump_json(), media_type="application/json")
 
 
 @router.get("/api/services", tags=["process"], responses=_AWAY)
@@ -109,10 +116,10 @@ async def services(now: Now) -> listings.Services:
     return answers.services(now)
 
 
-@router.get("/api/backups", tags=["writer"], responses=_AWAY)
-async def backups(now: Now) -> listings.Backups:
+@router.get("/api/backups", tags=["writer"], response_model=listings.Backups, responses=_AWAY)
+async def backups(now: Now) -> Response:
     """The CSV files that writers wrote, and how many wait for `recover`."""
-    return answers.backups(now)
+    return await asyncio.to_thread(_encoded, answers.backups, now)
 
 
 @router.get("/api/events", tags=["process"], responses=_LIMITED)

@@ -1,11 +1,13 @@
 """What is wrong with the pipeline just now, and since when as far as Redis knows. No I/O, no clock."""
 
+import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from services.monitor.alert_kinds import Severity
 from services.monitor.backlog import how_long, waiting_files
+from services.monitor.groups import is_finished
 from services.monitor.health import FULL_PCT
 from services.monitor.reader import FORGET_AFTER_S, Overview, Service
 from services.monitor.stats import lately, percent
@@ -26,6 +28,9 @@ PROMISED_SUCCESS_PCT = 99.9
 
 #: A FIXED group is silent after so many intervals, and not before so many seconds.
 SILENT_INTERVALS, SILENT_S = 3, 10.0
+
+#: Groups that an alert names.
+GROUPS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -201,32 +206,22 @@ def _faults(now: Overview) -> Iterator[Finding]:
 def _silent_groups(now: Overview) -> Iterator[Finding]:
     silent = {
         name: seen
-        for name, group in now.polling.items()
+        for name, group in now.groups.items()
         if group.get("mode") == "FIXED"
         and isinstance(seen := group.get("last_seen_at"), int | float)
         and _patience_s(group) < now.taken_at - seen < FORGET_AFTER_S
-        and name not in _finished_groups(now)
+        and not is_finished(group)
     }
     if silent:
-        shown = ", ".join(f"{name} for {duration(now.taken_at - seen)}" for name, seen in sorted(silent.items())[:5])
-        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""  # noqa: PLR2004 - as many as are shown
+        first = heapq.nsmallest(GROUPS_NAMED, silent.items())
+        shown = ", ".join(f"{plc} {group} for {duration(now.taken_at - seen)}" for (plc, group), seen in first)
+        more = f" and {number(len(silent) - GROUPS_NAMED)} more" if len(silent) > GROUPS_NAMED else ""
         yield Finding("polling_silent", f"Silent: {shown}{more}", min(silent.values()))
 
 
 def _patience_s(group: Any) -> float:
     interval_ms = group.get("interval_ms")
     return max(SILENT_S, SILENT_INTERVALS * interval_ms / 1000) if isinstance(interval_ms, int | float) else SILENT_S
-
-
-def _finished_groups(now: Overview) -> set[str]:
-    """Return the groups that a living poller says are at the end of their recording."""
-    # Read as text: whether a group is finished is all that is asked of the JSON here.
-    texts = [poller.fields.get("groups", "") for poller in now.living("poller")]
-    return {
-        name
-        for name in now.polling
-        if any('"finished"' in text and f'"{name.split("/", 1)[-1]}"' in text for text in texts)
-    }
 
 
 def _without_oracle(now: Overview) -> list[Service]:

@@ -188,6 +188,7 @@ class StreamSnapshot(Answer):
     health: BufferHealth | None
     alerts: list[AlertEntry] = Field(description="What is wrong; critical ones first")
     services: list[ServiceState]
-    backups: Backups | None
-    polling: list[PollingGroup]
+    backups: Backups | None = Field(description="Sums of all, and the newest 200 files; `/api/backups` has all")
+    polling: list[PollingGroup] = Field(description="The first 200; `/api/polling/status` has all")
+    polling_groups: Count = Field(description="How many polling groups there are", examples=[1])
     events: list[EventEntry] = Field(description="The last ten, newest first")

@@ -13,8 +13,8 @@ _PREFIX, _METRICS = "/api/", "/metrics"
 #: The one path below `/api/` that never ends.
 STREAM_PATH = "/api/stream"
 
-#: Different answers kept: parameters may be invented without end.
-MAX_KEPT = 64
+#: Different answers kept, and their bytes: parameters may be invented without end, and one answer may list thousands.
+MAX_KEPT, MAX_KEPT_BYTES = 64, 32_000_000
 
 _Key = tuple[str, bytes, str]
 
@@ -27,6 +27,7 @@ class OncePerReading:
         self._feed = feed
         self._made_of: object = None
         self._kept: dict[_Key, list[Message]] = {}
+        self._kept_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from what is kept, or let it be made and keep it."""
@@ -35,18 +36,24 @@ class OncePerReading:
             return
         made_of = self._feed.last, self._feed.failure
         if made_of != self._made_of:
-            self._made_of, self._kept = made_of, {}
+            self._made_of, self._kept, self._kept_bytes = made_of, {}, 0
         kept, key = self._kept, (scope["path"], scope["query_string"], scope.get("root_path", ""))
         messages = kept.get(key)
         if messages is None:
             messages = []
             await self._app(scope, receive, _recorder(messages))
             # Before the first reading an answer waits for it; what it says is of that one, and not kept for later.
-            if len(kept) < MAX_KEPT and made_of == (self._feed.last, self._feed.failure):
-                kept[key] = messages
+            if kept is self._kept and made_of == (self._feed.last, self._feed.failure):
+                self._keep(key, messages)
         for message in messages:
             # The headers are copied: whoever stands in front of us adds its own to them.
             await send({**message, "headers": [*message["headers"]]} if "headers" in message else message)
+
+    def _keep(self, key: _Key, messages: list[Message]) -> None:
+        size = sum(len(message.get("body", b"")) for message in messages)
+        if len(self._kept) < MAX_KEPT and self._kept_bytes + size <= MAX_KEPT_BYTES:
+            self._kept[key] = messages
+            self._kept_bytes += size
 
 
 def _is_kept(path: str) -> bool:

@@ -1,6 +1,7 @@
 """The pipeline as Prometheus wants it: base units, `_total` for what only grows, no label without a bound."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -32,6 +33,9 @@ _TOTALS = {
     "tagpipe_unsupported_values": (Counter.UNSUPPORTED, "Readings of a type that no column can hold"),
     "tagpipe_retries": (Counter.RETRIES, "Attempts to write a batch after the first"),
 }
+#: Polling groups with series of their own, by PLC and name; `tagpipe_polling_groups` counts all.
+MAX_GROUPS = 1_000
+
 _BREAKER = ("closed", "retrying", "open", "half-open")
 _GAUGE = dict[str, tuple[float, str]]
 
@@ -172,18 +176,18 @@ def _backups(now: Overview) -> Iterator[Metric]:
 
 
 def _polling(now: Overview) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tagpipe_polling_groups", "Polling groups that are known", len(now.groups))
     labels = ["plc", "group"]
     seen = GaugeMetricFamily(
         "tagpipe_polling_last_seen_timestamp_seconds", "Last poll that came through", labels=labels
     )
     good = GaugeMetricFamily("tagpipe_polling_values", "Tags with a value in the last poll", labels=labels)
     bad = GaugeMetricFamily("tagpipe_polling_errors", "Tags that failed in the last poll", labels=labels)
-    for group in now.polling.values():
-        name = [str(group.get("plc_code", "")), str(group.get("group_name", ""))]
+    for identity, group in islice(now.groups.items(), MAX_GROUPS):
         for family, field in ((seen, "last_seen_at"), (good, "values"), (bad, "errors")):
             figure = group.get(field)
             if isinstance(figure, int | float):
-                family.add_metric(name, figure)
+                family.add_metric(list(identity), figure)
     yield from (seen, good, bad)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from services.monitor.buckets import Bucket, BucketLog
+from services.monitor.groups import Identity, known_groups
 from services.monitor.stats import total
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
 from shared.errors import FatalError
@@ -59,7 +60,7 @@ class Overview:
     events: tuple[EventRecord, ...]  #: newest first
     backup_files: Mapping[str, Mapping[str, Any]]  #: by file name
     overflows: Mapping[str, Mapping[str, Any]]  #: by episode id, which begins with its time
-    polling: Mapping[str, Mapping[str, Any]]  #: by `<plc_code>/<group_name>`
+    polling: Mapping[str, Mapping[str, Any]]  #: what came through of each polling group, by field
     observed: Mapping[str, int]  #: totals by name, the sums and histograms of latency and lag among them
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
 
@@ -77,6 +78,12 @@ class Overview:
     def window(self) -> Mapping[str, int]:
         """The sums over those buckets; what none of them holds counts as 0."""
         return total(self.buckets)
+
+    @cached_property
+    def groups(self) -> Mapping[Identity, Mapping[str, Any]]:
+        """The polling groups by PLC and name, with what living pollers of ours say of them; not to be changed."""
+        pollers = (poller.fields.get("groups", "") for poller in self.living("poller"))
+        return known_groups(self.polling, pollers, self.taken_at)
 
     def living(self, role: str) -> list[Service]:
         """Return the processes of a role that beat."""

@@ -20,6 +20,9 @@ STREAM_INTERVAL_S = 1.0
 #: Events of the pipeline's diary in each snapshot.
 EVENTS_SHOWN = 10
 
+#: Polling groups and files in each snapshot: it goes to every client every second; their own paths answer all.
+GROUPS_SHOWN = FILES_SHOWN = 200
+
 
 class Stream:
     """Makes snapshots for any number of clients, each moment's only once."""
@@ -71,7 +74,8 @@ def make_snapshot(
         health=answers.buffer_health(now, settings) if now else None,
         alerts=[AlertEntry.of(alert) for alert in alerts],
         services=answers.services(now).services if now else [],
-        backups=answers.backups(now) if now else None,
-        polling=answers.polling_status(now).groups if now else [],
+        backups=answers.backups(now, FILES_SHOWN) if now else None,
+        polling=answers.polling_groups(now, GROUPS_SHOWN) if now else [],
+        polling_groups=len(now.groups) if now else 0,
         events=answers.events(now, EVENTS_SHOWN).events if now else [],
     )

@@ -236,6 +236,13 @@ class TestOneAnswerAReading:
         self.run([f"/api/{number}" for number in range(2 * MAX_KEPT)] * 2, feed, inner)
         assert inner.reached == 3 * MAX_KEPT
 
+    def test_what_is_kept_is_bounded_in_bytes_too(self, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Kind: a bound in counts where one thing may be large."""
+        monkeypatch.setattr("services.monitor.once.MAX_KEPT_BYTES", 3)
+        inner = Inner()
+        self.run([f"/api/{number}" for number in range(4)] * 2, feed, inner)
+        assert inner.reached == 4 + 1
+
     @pytest.mark.parametrize("path", ["/livez", "/monitoring/buffer", "/api/stream"])
     def test_what_depends_on_more_is_not_kept(self, feed: Feed, path: str) -> None:
         assert self.run([path] * 2, feed, Inner()) == [b"1", b"2"]

@@ -48,7 +48,6 @@ def _doing(service: ServiceState) -> str:
 
 def polling(now: Overview) -> str:
     """Return PLCs and their polling groups."""
-    groups = answers.polling_status(now).groups
     rows = [
         [
             f"<b>{text(group.plc_code)}</b> {text(group.group_name)}",
@@ -57,13 +56,13 @@ def polling(now: Overview) -> str:
             _tags(group),
             text(milliseconds(group.poll_time_ms)),
         ]
-        for group in groups[:GROUPS_SHOWN]
+        for group in answers.polling_groups(now, GROUPS_SHOWN)
     ]
     columns = ("PLC and group", "Mode", "Last value", "Tags", "Poll took")
     return (
-        heading("polling", "PLCs and polling groups", count_of(len({group.plc_code for group in groups}), "PLC"))
+        heading("polling", "PLCs and polling groups", count_of(len({plc for plc, _ in now.groups}), "PLC"))
         + table("PLCs and polling groups", columns, rows, "No polling group was ever seen.")
-        + _more(len(groups), GROUPS_SHOWN, "/api/polling/status")
+        + _more(len(now.groups), GROUPS_SHOWN, "/api/polling/status")
     )
 
 

@@ -79,7 +79,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     (
         "polling_silent",
         {"polling": {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 1000}}},
-        "P1/a for 1 min 30 s",
+        "P1 a for 1 min 30 s",
     ),
 ]
 

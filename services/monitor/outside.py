@@ -1,0 +1,28 @@
+"""What others wrote, made safe to show: texts cut, JSON that may be anything. No I/O, no clock."""
+
+from typing import Any
+
+import msgspec
+
+#: Letters of a text that are kept: a sentence or a path, whoever wrote it.
+MAX_TEXT = 300
+
+#: Letters of what an event or a group says in JSON beside its sentence.
+MAX_JSON = 8_192
+
+
+def cut(text: str, longest: int = MAX_TEXT) -> str:
+    """Return a text as long as may be; one that was cut says by how much.
+
+    >>> cut("x" * 400, 10)
+    'xxxxxxxxxx… (390 more)'
+    """
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest:,} more)"
+
+
+def decoded(text: str | bytes | None, kind: Any) -> Any:
+    """Return what JSON holds; None where it holds something else, or is none, or is nested without end."""
+    try:
+        return msgspec.json.decode(text, type=kind) if text else None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
