@@ -1,17 +1,16 @@
 """Random faults under load: `make chaos CHAOS_SECONDS=300 [CHAOS_SEED=n]`.
 
 Everything that the other fault tests do one by one, in random order and overlapping: services killed, frozen, stopped
-and restarted, Oracle cut, hanging, full, slow, gone, Redis killed and frozen, the backup directory gone. At the end the
-faults are cured, what waits in files is recovered, and the table is compared with what was put, value by value.
-The seed is printed; the same seed makes the same faults at the same times.
+and restarted, their logs stuck or going nowhere, Oracle cut, forgotten by a firewall, hanging, full, slow, read-only,
+without a partition, gone, Redis killed, frozen and demoted, the backup directory gone, a backup file deleted under its
+writer, two tags of one name. At the end the faults are cured, what waits in files is recovered, and the table is
+compared with what was put, value by value. The seed is printed; the same seed makes the same faults at the same times.
 """
 
 import random
-import signal
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -26,131 +25,7 @@ from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 from tests.waiting import wait_until
-
-#: How many processes of each service run.
-SERVICES = {"consumer": 2, "writer": 2}
-
-
-class Chaos:
-    """The faults: each begins something and returns what ends it, or None."""
-
-    def __init__(self, pipeline: Pipeline, redis: EmbeddedRedis, oracle: OracleStandIn, chance: random.Random) -> None:
-        self._pipeline = pipeline
-        self._redis = redis
-        self._oracle = oracle.control
-        self._chance = chance
-        self.processes: dict[str, list[subprocess.Popen[bytes]]] = {
-            service: [pipeline.start(service) for _ in range(count)] for service, count in SERVICES.items()
-        }
-        self.faults: list[Callable[[], Callable[[], None] | None]] = [
-            self.kill, self.kill, self.terminate, self.freeze, self.redis_killed, self.redis_frozen,
-            self.oracle_gone, self.oracle_gone, self.sessions_cut, self.reply_lost, self.cut_before, self.cut_in_call,
-            self.oracle_slow, self.calls_hang, self.listener_hangs, self.tablespace_full, self.sessions_exhausted,
-            self.backup_gone,
-        ]  # fmt: skip
-
-    def _pick(self) -> tuple[str, int]:
-        service = self._chance.choice(list(SERVICES))
-        return service, self._chance.randrange(SERVICES[service])
-
-    def _replace(self, service: str, place: int) -> None:
-        self.processes[service][place] = self._pipeline.start(service)
-
-    def kill(self) -> None:
-        """Kill -9 and start again."""
-        service, place = self._pick()
-        self._pipeline.kill(self.processes[service][place])
-        self._replace(service, place)
-
-    def terminate(self) -> None:
-        """SIGTERM, as a deployment does, and start again."""
-        service, place = self._pick()
-        status = self._pipeline.stop(self.processes[service][place], 20)
-        assert status == 0, f"{service} ended with {status}"
-        self._replace(service, place)
-
-    def freeze(self) -> Callable[[], None]:
-        """SIGSTOP; sometimes for so long that it counts as dead."""
-        service, place = self._pick()
-        process = self.processes[service][place]
-        process.send_signal(signal.SIGSTOP)
-        if self._chance.random() < 0.5:
-            for name in self._pipeline.services():
-                if name.startswith(f"{service}:"):
-                    self._pipeline.link.command("DEL", self._pipeline.keys.service(*name.split(":", 1)))
-        return lambda: process.send_signal(signal.SIGCONT)
-
-    def redis_killed(self) -> Callable[[], None]:
-        """Kill -9 of Redis; it starts again from its append-only file."""
-        self._redis.kill()
-        return self._redis.start
-
-    def redis_frozen(self) -> Callable[[], None]:
-        """SIGSTOP of Redis."""
-        self._redis.pause()
-        return self._redis.resume
-
-    def oracle_gone(self) -> Callable[[], None]:
-        """Nobody listens, sessions are reset."""
-        self._oracle.stop_listening(cut="rst")
-        return self._oracle.listen
-
-    def sessions_cut(self) -> None:
-        """All sessions end at once."""
-        self._oracle.cut_sessions(self._chance.choice(["rst", "fin"]))
-
-    def reply_lost(self) -> None:
-        """Committed, and the answer never comes."""
-        self._oracle.lose_reply_after_commit(self._chance.randint(1, 5))
-
-    def cut_before(self) -> None:
-        """Cut before the statement runs."""
-        self._oracle.cut_before_execute(self._chance.randint(1, 5))
-
-    def cut_in_call(self) -> None:
-        """Cut in the middle of a call."""
-        self._oracle.cut_mid_call(self._chance.randint(1, 5))
-
-    def oracle_slow(self) -> Callable[[], None]:
-        """Every answer is late."""
-        self._oracle.delay_ms(self._chance.choice([20, 200, 2000]))
-        return lambda: self._oracle.delay_ms(0)
-
-    def calls_hang(self) -> Callable[[], None]:
-        """No call is answered."""
-        self._oracle.hang_calls(self._chance.choice(["before", "after"]))
-        return self._oracle.release
-
-    def listener_hangs(self) -> Callable[[], None]:
-        """Connections are accepted and nothing is said."""
-        self._oracle.hang_new_connections()
-        self._oracle.cut_sessions()
-        return self._oracle.release
-
-    def tablespace_full(self) -> Callable[[], None]:
-        """Every insert fails for want of space."""
-        self._oracle.fail_next(10**6, ora_code=1653, message="unable to extend table")
-        return self._oracle.reset
-
-    def sessions_exhausted(self) -> Callable[[], None]:
-        """No session is left on the server."""
-        self._oracle.cut_sessions()
-        self._oracle.limit_sessions(0)
-        return lambda: self._oracle.limit_sessions(None)
-
-    def backup_gone(self) -> Callable[[], None]:
-        """The backup directory is moved away under the writers, with a file in its place."""
-        directory = self._pipeline.backup_dir
-        directory.mkdir(exist_ok=True)
-        aside = directory.with_name("aside")
-        directory.rename(aside)
-        directory.write_text("in the way")
-
-        def back() -> None:
-            directory.unlink()
-            aside.rename(directory)
-
-        return back
+from tools.chaos_faults import CLASHING, SERVICES, Chaos
 
 
 def main(
@@ -202,8 +77,9 @@ def run(
     for processes in chaos.processes.values():
         for process in processes:
             pipeline.stop(process, 20)
+    chaos.close()
     recovered = pipeline.start("writer", "recover").wait(120)
-    return verdict(pipeline, load, ledger[Counter.OVERFLOWED], recovered)
+    return verdict(pipeline, load, ledger[Counter.OVERFLOWED], recovered) + clash_verdict(pipeline, chaos.clashes)
 
 
 def restart_dead(chaos: Chaos, pipeline: Pipeline) -> None:
@@ -217,7 +93,7 @@ def restart_dead(chaos: Chaos, pipeline: Pipeline) -> None:
 
 def verdict(pipeline: Pipeline, load: Load, overflowed: int, recovered: int) -> list[str]:
     """Compare the table with what was put, value by value; return what is wrong."""
-    table = pipeline.table_rows()
+    table = {key: row for key, row in pipeline.table_rows().items() if key[0] != CLASHING}
     missing = [key for key in load.rows if key not in table]
     changed = [key for key, row in load.rows.items() if key in table and table[key] != row]
     strange = [key for key in table if key not in load.rows]
@@ -235,6 +111,19 @@ def verdict(pipeline: Pipeline, load: Load, overflowed: int, recovered: int) -> 
         f"the ledger does not balance: {ledger}": not ledger.balances,
     }
     return [text for text, wrong in problems.items() if wrong]
+
+
+def clash_verdict(pipeline: Pipeline, clashes: dict[tuple[str, datetime], set[str]]) -> list[str]:
+    """Of two values under one key one must be in the table and the other kept as a conflict; return what is wrong."""
+    table = pipeline.table_rows()
+    kept: dict[tuple[str, datetime], set[str]] = {}
+    for row in pipeline.csv_rows("rejected"):
+        if row["error_code"] == "CONFLICT":
+            key = row["tag_name"], datetime.fromisoformat(row["timestamp"])
+            kept.setdefault(key, set()).add(row["tag_value"])
+    print(f"  {len(clashes)} clashes of names, {len(kept)} conflicts kept")
+    lost = [key for key, texts in clashes.items() if {str(table.get(key, ("",))[0]), *kept.get(key, ())} != texts]
+    return [f"{len(lost)} values of clashing names are lost, first {lost[:3]}"] if lost else []
 
 
 if __name__ == "__main__":
