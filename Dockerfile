@@ -58,13 +58,12 @@ ENTRYPOINT ["python", "-m"]
 FROM services AS oracle-stand-in
 LABEL org.opencontainers.image.title="tagpipe-oracle-stand-in" \
       org.opencontainers.image.description="A test double of Oracle for laptops and CI: not a database"
-COPY sandbox/__init__.py sandbox/
-COPY sandbox/oracle sandbox/oracle
+COPY oracle_stand_in oracle_stand_in
 USER 0
 RUN install -d -o tagpipe -g tagpipe /var/lib/oracle-stand-in
 USER 10001:10001
 EXPOSE 1521
-ENTRYPOINT ["python", "-m", "sandbox.oracle"]
+ENTRYPOINT ["python", "-m", "oracle_stand_in"]
 CMD ["--help"]
 
 # `docker build .` makes the image of the services.

@@ -19,7 +19,7 @@ SOAK_MINUTES ?= 30
 #: Test files that run at once (TEST_WORKERS=0: one after the other). Most tests wait for processes, not for a core.
 TEST_WORKERS ?= 3
 PARALLEL := -n $(TEST_WORKERS) --dist loadfile
-SOURCES := bench sandbox services shared tests tools
+SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench soak profile bench-sandbox clean

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import oracledb
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 
 BATCH = 500
 TABLE = """CREATE TABLE tag_data (

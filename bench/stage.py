@@ -16,7 +16,7 @@ from typing import Any, Self
 import oracledb
 
 from bench.measure import cpu_s, resident_mb
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis, free_port
 from sandbox.supervisor import Supervisor
 from shared.counters import Counter

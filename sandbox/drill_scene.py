@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from sandbox.pipeline import ChildDiedError, StoppedEarly
 from sandbox.recording import Comparison, Recording, compare
 from sandbox.redis import EmbeddedRedis

@@ -205,7 +205,7 @@ class Pipeline:
         self._go_on()
         ports = ["--port", str(self._oracle_port), "--control-port", str(self._faults_port)]
         script = ["--service", _SERVICE, "--init-sql", str(_TABLE_SQL)]
-        return self._supervisor.spawn("oracle", ["sandbox.oracle", *ports, *script], self._environ())
+        return self._supervisor.spawn("oracle", ["oracle_stand_in", *ports, *script], self._environ())
 
     def _start_service(self, name: str) -> None:
         self._go_on()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.oracle.control import OracleControl
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.faults.control import OracleControl
+from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis, wheel_server
 from shared.keys import Keys
 from shared.redis_link import RedisLink

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import oracledb
 
-from sandbox.oracle.control import OracleControl
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.faults.control import OracleControl
+from oracle_stand_in.process import OracleStandIn
 
 _SCHEMAS = {
     "tag_data": Path("deploy/oracle/02_tag_data.sql"),

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis, free_port
 from services.writer.backup.index import backup_files
 from shared.errors import TransientError

@@ -18,7 +18,7 @@ import oracledb
 
 import services.writer.deliver.worker
 import shared.buffer
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis
 from services.consumer.expand import expand
 from services.writer.__main__ import compose

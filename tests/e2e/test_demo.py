@@ -170,7 +170,7 @@ def test_second_signal_ends_everything_at_once(start: Start) -> None:
     # Given: a demo whose writer takes its time to stop, since Oracle hangs
     run = start(**_RATE)
     run.wait_for("values/s")
-    os.kill(run.pid_of("sandbox.oracle"), signal.SIGSTOP)
+    os.kill(run.pid_of("oracle_stand_in"), signal.SIGSTOP)
     # If: it is told to stop, and told again
     run.process.send_signal(signal.SIGINT)
     run.wait_for("a second Ctrl+C ends everything at once")

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sandbox.oracle.control import OracleControl
+from oracle_stand_in.faults.control import OracleControl
 from shared.counters import Counter
 from shared.models import PollingData
 from shared.snapshot import Snapshot

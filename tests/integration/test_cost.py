@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.oracle.control import OracleControl, Status
+from oracle_stand_in.faults.control import OracleControl, Status
 from sandbox.redis import EmbeddedRedis
 from services.writer.__main__ import compose
 from services.writer.oracle.oracle_sink import OracleSink

@@ -6,7 +6,7 @@ from pathlib import Path
 import oracledb
 import pytest
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 
 _ROOT = Path(__file__).parents[2]
 _SQL = _ROOT / "deploy" / "oracle"

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from bench.measure import open_files
-from sandbox.oracle.control import OracleControl
+from oracle_stand_in.faults.control import OracleControl
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict

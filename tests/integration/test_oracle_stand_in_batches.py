@@ -7,7 +7,7 @@ from typing import Any
 import oracledb
 import pytest
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 
 TABLE = """CREATE TABLE tag_data (
   tag_name VARCHAR2(100) NOT NULL, tag_value VARCHAR2(4000), timestamp TIMESTAMP(6) NOT NULL,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.oracle.process import PROJECT, OracleStandIn
+from oracle_stand_in.process import PROJECT, OracleStandIn
 
 #: directory below .drivers/, and the version that must be in it; None is the driver of this environment
 DRIVERS = {"installed": None, "oracledb-3": "3.", "oracledb-4": "4."}

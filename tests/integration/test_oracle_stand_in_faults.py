@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import oracledb
 import pytest
 
-from sandbox.oracle.control import ControlError, OracleControl
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.faults.control import ControlError, OracleControl
+from oracle_stand_in.process import OracleStandIn
 from tests.waiting import wait_until
 
 INSERT = "INSERT INTO k (id) VALUES (:1)"

@@ -12,7 +12,7 @@ import httpx
 import oracledb
 import pytest
 
-from sandbox.oracle.process import PROJECT, OracleStandIn, StartError
+from oracle_stand_in.process import PROJECT, OracleStandIn, StartError
 
 #: All but the partitioned variants, which are beyond the stand-in.
 DEPLOYED = [path for path in sorted((PROJECT / "deploy" / "oracle").glob("*.sql")) if "partitioned" not in path.name]
@@ -30,7 +30,7 @@ def count(stand_in: OracleStandIn, table: str) -> int:
 
 def test_ready_line_and_orderly_end() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.oracle", "--user", "u", "--password", "p"],
+        [sys.executable, "-m", "oracle_stand_in", "--user", "u", "--password", "p"],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,7 +54,7 @@ def test_ready_line_and_orderly_end() -> None:
 
 def test_it_does_not_outlive_its_parent() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.oracle", "--while-stdin-open"],
+        [sys.executable, "-m", "oracle_stand_in", "--while-stdin-open"],
         cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -70,7 +70,7 @@ def test_it_does_not_outlive_its_parent() -> None:
 
 def test_help_teaches() -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "sandbox.oracle", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "oracle_stand_in", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     for word in ("--init-sql", "--data", "--field-version", "ready dsn=", "curl"):
         assert word in result.stdout

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import oracledb
 import pytest
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from tests.waiting import wait_until
 
 INSERT = "INSERT INTO k (id, note) VALUES (:1, :2)"

@@ -8,7 +8,7 @@ from typing import Any
 import oracledb
 import pytest
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 
 TABLE = """CREATE TABLE t (
   name VARCHAR2(10) CONSTRAINT t_name_nn NOT NULL,

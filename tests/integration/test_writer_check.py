@@ -10,7 +10,7 @@ from pathlib import Path
 import oracledb
 import pytest
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis
 
 DEPLOY = Path("deploy/oracle")

@@ -16,7 +16,7 @@ from typing import Any
 import oracledb
 import pytest
 
-from sandbox.oracle.process import OracleStandIn
+from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis
 from services.writer.backup.csv_backup import HEADER, CsvBackup, backup_row
 from shared.clock import SystemClock

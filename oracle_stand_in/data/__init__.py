@@ -1,0 +1,1 @@
+"""Oracle's data as raw bytes: primitives, types, conversions, rows. Knows no SQL, no message and no session."""

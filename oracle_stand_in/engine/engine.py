@@ -1,0 +1,171 @@
+"""Runs statements: the one place where parser, catalog, transactions and journal meet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oracle_stand_in.data.column_types import Column
+from oracle_stand_in.data.convert import BindType
+from oracle_stand_in.data.rows import Row
+from oracle_stand_in.engine.catalog import Catalog
+from oracle_stand_in.engine.change import Changer
+from oracle_stand_in.engine.client import Client
+from oracle_stand_in.engine.dictionary import Dictionary
+from oracle_stand_in.engine.insert import Inserter, InsertPlan, Outcome, bind_types_as_columns, normalise_binds
+from oracle_stand_in.engine.journal import DDL_TYPES, Journal
+from oracle_stand_in.engine.query import Query, Result
+from oracle_stand_in.errors import OracleError
+from oracle_stand_in.flavour import Flavour
+from oracle_stand_in.sql.evaluate import Value
+from oracle_stand_in.sql.parse_statement import parse_statement
+from oracle_stand_in.sql.syntax import (
+    AlterSession,
+    Commit,
+    Delete,
+    Insert,
+    InsertSelect,
+    Rollback,
+    Select,
+    Statement,
+    Update,
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A parsed statement."""
+
+    sql: str
+    statement: Statement
+    binds: int
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it answers with rows."""
+        return isinstance(self.statement, Select)
+
+    @property
+    def target(self) -> str | None:
+        """The table that a DML statement writes to."""
+        if isinstance(self.statement, Insert | InsertSelect | Delete | Update):
+            return self.statement.table.name
+        return None
+
+    @property
+    def verb(self) -> str:
+        """The word that the statement begins with."""
+        return self.sql.split(None, 1)[0].upper() if self.sql.strip() else ""
+
+
+@dataclass(frozen=True)
+class Binds:
+    """The binds of one call: their types, and a row of them for each execution."""
+
+    types: Sequence[BindType]
+    rows: list[Row]
+
+
+NO_BINDS = Binds((), [()])
+
+
+class Engine:
+    """The database as a statement sees it."""
+
+    def __init__(self, schema: str, flavour: Flavour, journal: Journal | None = None) -> None:
+        self.catalog = Catalog(schema)
+        self.dictionary = Dictionary(self.catalog, flavour)
+        self.journal = journal
+
+    @staticmethod
+    def prepare(sql: str) -> Prepared:
+        """Parse a statement. Raises: OracleError: it is none, or none that the stand-in knows."""
+        statement, binds = parse_statement(sql)
+        return Prepared(sql, statement, binds)
+
+    async def describe(self, prepared: Prepared, client: Client) -> list[Column]:
+        """Return a query's columns without running it. Raises: OracleError: it makes no sense."""
+        if not isinstance(prepared.statement, Select):
+            return []
+        unknown = [Value(b"", None)] * prepared.binds
+        query = Query(self.dictionary, client, unknown)
+        return (await query.run(prepared.statement, describe_only=True)).columns
+
+    async def query(self, prepared: Prepared, client: Client, binds: Binds) -> Result:
+        """Answer a query. Raises: OracleError."""
+        if not isinstance(prepared.statement, Select):
+            raise OracleError(900)
+        _check_binds(prepared, binds)
+        return await Query(self.dictionary, client, _values(binds, 0)).run(prepared.statement)
+
+    async def run(self, prepared: Prepared, client: Client, binds: Binds, *, collect_errors: bool) -> Outcome:
+        """Run anything but a query.
+
+        Raises: OracleError: the statement makes no sense; nothing is changed. What goes wrong with single rows is in
+        the outcome.
+        """
+        statement = prepared.statement
+        if isinstance(statement, Insert):
+            _check_binds(prepared, binds)
+            table = self.catalog.table(statement.table)
+            plan = InsertPlan(table, statement, binds.types, client.context())
+            rows = normalise_binds(binds.rows, binds.types)
+            return await Inserter(self.catalog.log, client).run(plan, rows, collect_errors=collect_errors)
+        if isinstance(statement, Delete | Update | InsertSelect):
+            _check_binds(prepared, binds)
+            return await self._change(statement, client, binds, collect_errors)
+        if isinstance(statement, DDL_TYPES):
+            self.commit(client)
+            self.catalog.run(statement, client.txn)
+            if self.journal is not None:
+                self.journal.write_ddl(prepared.sql)
+        elif isinstance(statement, Commit):
+            self.commit(client)
+        elif isinstance(statement, Rollback):
+            self.rollback(client)
+        elif not isinstance(statement, AlterSession):
+            raise OracleError(900)
+        return Outcome()
+
+    async def _change(
+        self, statement: Delete | Update | InsertSelect, client: Client, binds: Binds, collect_errors: bool
+    ) -> Outcome:
+        outcome = Outcome()
+        for offset in range(len(binds.rows)):
+            query = Query(self.dictionary, client, _values(binds, offset))
+            try:
+                outcome.add(await Changer(query, client).run(statement))
+            except OracleError as error:
+                if not collect_errors:
+                    outcome.failure = error
+                    break
+                outcome.refuse(offset, error)
+                outcome.row_counts.append(0)
+        return outcome
+
+    def commit(self, client: Client) -> None:
+        """Commit the client's transaction, on disk first."""
+        if not client.txn.is_open:
+            return
+        if self.journal is not None:
+            self.journal.write_commit(client.txn)
+        self.catalog.log.commit(client.txn)
+
+    def rollback(self, client: Client) -> None:
+        """Roll the client's transaction back."""
+        if client.txn.is_open:
+            self.catalog.log.rollback(client.txn)
+
+
+def _check_binds(prepared: Prepared, binds: Binds) -> None:
+    if prepared.binds > len(binds.types):
+        raise OracleError(1008)
+    if prepared.binds < len(binds.types):
+        raise OracleError(1036, text="illegal variable name/number")
+
+
+def _values(binds: Binds, offset: int) -> list[Value]:
+    """Return one execution's binds as constants."""
+    if not binds.types:
+        return []
+    row = normalise_binds([binds.rows[offset]], binds.types)[0]
+    slots = bind_types_as_columns(binds.types)
+    return [Value(raw, kind) for raw, (_, kind) in zip(row, slots.values(), strict=True)]

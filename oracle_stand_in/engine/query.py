@@ -1,0 +1,297 @@
+"""SELECT: sources, filter, groups, order, projection."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import product
+
+from oracle_stand_in.data.column_types import NUMBER_TYPE, Column, ColumnType, Kind, varchar
+from oracle_stand_in.data.rows import Row, bulk_packer, unpacker
+from oracle_stand_in.data.values import decode_number, encode_number
+from oracle_stand_in.engine.aggregate import Groups, aggregate_calls
+from oracle_stand_in.engine.client import Client
+from oracle_stand_in.engine.dictionary import VIEWS, Dictionary
+from oracle_stand_in.engine.scan import CHUNK, in_chunks, matching
+from oracle_stand_in.engine.table import Table
+from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.sql.conditions import Predicate, compile_condition
+from oracle_stand_in.sql.evaluate import Compiled, Getter, Scope, Value, compile_expression
+from oracle_stand_in.sql.syntax import (
+    All,
+    Call,
+    Comparison,
+    Condition,
+    Expression,
+    InQuery,
+    Literal,
+    Name,
+    OrderItem,
+    QueryRef,
+    Select,
+    SelectItem,
+    Subquery,
+    TableRef,
+)
+from oracle_stand_in.sql.walk import walk
+
+#: a join of more combinations than this would take minutes here
+MAX_JOIN = 5_000_000
+
+
+@dataclass
+class Result:
+    """A query's answer: stored rows, ready to be sent."""
+
+    columns: list[Column]
+    rows: list[bytes]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One table, view or query in FROM."""
+
+    alias: str
+    columns: list[Column]
+    table: Table | None
+    rows: list[Row]
+
+
+class Query:
+    """Runs SELECT statements for one client."""
+
+    def __init__(self, dictionary: Dictionary, client: Client, binds: Sequence[Value]) -> None:
+        self.dictionary = dictionary
+        self.log = dictionary.catalog.log
+        self.client = client
+        self.binds = binds
+
+    async def run(self, select: Select, *, describe_only: bool = False) -> Result:
+        """Answer a query; with `describe_only` its columns alone.
+
+        Raises: OracleError: it makes no sense, or a value in it cannot be converted.
+        """
+        sources = [await self._source(ref, describe_only) for ref in select.sources]
+        scope = self.scope([(s.alias, column) for s in sources for column in s.columns])
+        if not describe_only:
+            await self.answer_subqueries(select, scope)
+        else:
+            scope.answers = _Anything()
+        select = _with_row_limit(replace(select, items=_expand(select.items, sources)))
+        quick = None if describe_only else self._quick(select, sources)
+        if quick is not None:
+            return quick
+        calls = aggregate_calls(select)
+        if calls or select.group_by or select.having:
+            return await self._grouped(select, sources, scope, calls, describe_only)
+        return await self._plain(select, sources, scope, describe_only)
+
+    def scope(self, columns: list[tuple[str, Column]]) -> Scope:
+        """Return the scope for a statement about these columns."""
+        return Scope(self.client.context(), self.binds, columns)
+
+    async def answer_subqueries(self, node: object, scope: Scope) -> None:
+        """Run the queries inside a statement, whose answers its conditions then use."""
+        for each in walk(node):
+            if isinstance(each, (Subquery, InQuery)):
+                result = await self.run(each.query)
+                if len(result.columns) != 1:
+                    raise OracleError(913)
+                scope.answers[each.query] = ([unpacker(1)(row)[0] for row in result.rows], result.columns[0].type)
+
+    async def _source(self, ref: TableRef | QueryRef, describe_only: bool) -> _Source:
+        if isinstance(ref, QueryRef):
+            inner = await self.run(ref.query, describe_only=describe_only)
+            unpack = unpacker(len(inner.columns))
+            return _Source(ref.alias, inner.columns, None, [unpack(row) for row in inner.rows])
+        view = VIEWS.get(ref.name)
+        if view is not None and ref.name not in self.dictionary.catalog.tables and ref.schema in (None, "SYS"):
+            return _Source(ref.alias, view.columns, None, view.raw_rows(self.dictionary))
+        table = self.dictionary.catalog.table(ref)
+        return _Source(ref.alias, list(table.columns), table, [])
+
+    def _quick(self, select: Select, sources: list[_Source]) -> Result | None:
+        """Answer SELECT COUNT(*) FROM table without looking at the rows."""
+        bare = Select(select.items, select.sources)
+        is_count = len(select.items) == 1 and select.items[0].expression == Call("COUNT", star=True)
+        if select != bare or not is_count or len(sources) != 1 or sources[0].table is None:
+            return None
+        count = self.log.count(sources[0].table, self.client.txn)
+        return Result([Column(select.items[0].name, NUMBER_TYPE)], bulk_packer(1)([(encode_number(Decimal(count)),)]))
+
+    async def _rows(self, sources: list[_Source], where: Condition | None, scope: Scope) -> AsyncIterator[list[Row]]:
+        """Yield the rows that FROM and WHERE select, in pieces."""
+        if len(sources) == 1 and sources[0].table is not None:
+            async for items in matching(self.log, sources[0].table, self.client.txn, where, scope):
+                yield [row for _, _, row in items]
+            return
+        predicate: Predicate | None = compile_condition(where, scope) if where else None
+        lists = [self._all_rows(source) for source in sources]
+        size = 1
+        for rows in lists:
+            size *= len(rows)
+        if size > MAX_JOIN:
+            raise unsupported(f"joins of {size} combinations")
+        joined: list[Row] = lists[0] if len(lists) == 1 else [sum(parts, ()) for parts in product(*lists)]
+        for start in range(0, len(joined), CHUNK):
+            chunk = joined[start : start + CHUNK]
+            yield chunk if predicate is None else [row for row in chunk if predicate(row)]
+
+    def _all_rows(self, source: _Source) -> list[Row]:
+        if source.table is None:
+            return source.rows
+        unpack = source.table.unpack
+        return [unpack(row) for _, row in self.log.visible(source.table, self.client.txn)]
+
+    async def _plain(self, select: Select, sources: list[_Source], scope: Scope, describe_only: bool) -> Result:
+        compiled = [compile_expression(_of(item), scope) for item in select.items]
+        columns = [_describe(item.name, each, scope) for item, each in zip(select.items, compiled, strict=True)]
+        order = [(item, compile_expression(_order_target(item, select), scope)) for item in select.order_by]
+        where = select.where
+        if where is not None and describe_only:
+            compile_condition(where, scope)
+        if describe_only:
+            return Result(columns, [])
+        offset, limit = self._limits(select, scope)
+        enough = None if order or select.distinct or limit is None else offset + limit
+        rows: list[Row] = []
+        async for chunk in self._rows(sources, where, scope):
+            rows += chunk
+            if enough is not None and len(rows) >= enough:
+                break
+        _sort(rows, order)
+        if not select.distinct:
+            rows = rows[offset:] if limit is None else rows[offset : offset + limit]
+            return Result(columns, await _project(rows, compiled))
+        stored = list(dict.fromkeys(await _project(rows, compiled)))
+        return Result(columns, stored[offset:] if limit is None else stored[offset : offset + limit])
+
+    async def _grouped(
+        self, select: Select, sources: list[_Source], scope: Scope, calls: list[Call], describe_only: bool
+    ) -> Result:
+        groups = Groups(calls, list(select.group_by), scope)
+        if not describe_only:
+            async for chunk in self._rows(sources, select.where, scope):
+                groups.add(chunk)
+        grouped = groups.scope()
+        grouped.answers = scope.answers
+        compiled = [compile_expression(_of(item), grouped) for item in select.items]
+        columns = [_describe(item.name, each, grouped) for item, each in zip(select.items, compiled, strict=True)]
+        order = [(item, compile_expression(_order_target(item, select), grouped)) for item in select.order_by]
+        having = compile_condition(select.having, grouped) if select.having else None
+        if describe_only:
+            return Result(columns, [])
+        rows = [row for row in groups.rows() if having is None or having(row)]
+        _sort(rows, order)
+        stored = await _project(rows, compiled)
+        if select.distinct:
+            stored = list(dict.fromkeys(stored))
+        offset, limit = self._limits(select, scope)
+        return Result(columns, stored[offset:] if limit is None else stored[offset : offset + limit])
+
+    def _limits(self, select: Select, scope: Scope) -> tuple[int, int | None]:
+        numbers = []
+        for node in (select.offset, select.fetch):
+            raw = compile_expression(node, scope).get(()) if node is not None else b""
+            numbers.append(max(0, int(decode_number(raw))) if raw else 0)
+        return numbers[0], None if select.fetch is None else numbers[1]
+
+
+class _Anything(dict[Select, tuple[list[bytes], ColumnType]]):
+    """Stands for the answers of subqueries while a query is only described."""
+
+    def __missing__(self, _key: Select) -> tuple[list[bytes], ColumnType]:
+        return [b""], varchar(1)
+
+
+def _of(item: SelectItem) -> Expression:
+    if item.expression is None:
+        raise OracleError(936)
+    return item.expression
+
+
+def _expand(items: tuple[SelectItem, ...], sources: list[_Source]) -> tuple[SelectItem, ...]:
+    """Replace every * by the columns it stands for."""
+    expanded: list[SelectItem] = []
+    for item in items:
+        if item.expression is not None:
+            expanded.append(item)
+            continue
+        chosen = [s for s in sources if item.qualifier in (None, s.alias)]
+        if not chosen:
+            raise OracleError(904, f'"{item.qualifier}"')
+        expanded += [SelectItem(Name(c.name, s.alias), c.name) for s in chosen for c in s.columns]
+    return tuple(expanded)
+
+
+def _with_row_limit(select: Select) -> Select:
+    """Turn `ROWNUM <= n` in WHERE into a row limit; any other use of ROWNUM is an unknown column."""
+    terms = select.where.conditions if isinstance(select.where, All) else (select.where,)
+    for term in terms:
+        if not (isinstance(term, Comparison) and term.left == Name("ROWNUM")):
+            continue
+        is_first = term.operator == "=" and term.right == Literal(encode_number(Decimal(1)), NUMBER_TYPE)
+        if not is_first and term.operator not in ("<=", "<"):
+            raise unsupported("this use of ROWNUM")
+        if select.order_by or select.fetch or select.group_by:
+            raise unsupported("ROWNUM together with ORDER BY, GROUP BY or FETCH")
+        limit = term.right
+        if term.operator == "<":
+            if not isinstance(limit, Literal):
+                raise unsupported("ROWNUM < anything but a number")
+            limit = Literal(encode_number(decode_number(limit.value) - 1), limit.type)
+        rest = tuple(other for other in terms if other is not term and other is not None)
+        where = None if not rest else rest[0] if len(rest) == 1 else All(rest)
+        return replace(select, where=where, fetch=limit)
+    return select
+
+
+def _order_target(item: OrderItem, select: Select) -> Expression:
+    """Return what an ORDER BY item means: a position, an alias, or an expression of its own."""
+    node = item.expression
+    if isinstance(node, Literal) and node.type is not None and node.type.kind is Kind.NUMBER:
+        position = int(decode_number(node.value))
+        if not 1 <= position <= len(select.items):
+            raise OracleError(1785)
+        return _of(select.items[position - 1])
+    if isinstance(node, Name) and node.qualifier is None:
+        for each in select.items:
+            if each.name == node.name:
+                return _of(each)
+    return node
+
+
+def _sort(rows: list[Row], order: list[tuple[OrderItem, Compiled]]) -> None:
+    """Sort in place; the last key first, since sorting is stable."""
+    for item, compiled in reversed(order):
+        nulls_high = item.nulls_first == item.descending
+
+        rows.sort(key=_sort_key(compiled.get, nulls_high), reverse=item.descending)
+
+
+def _sort_key(get: Getter, nulls_high: bool) -> Callable[[Row], tuple[bool, bytes]]:
+    def key(row: Row) -> tuple[bool, bytes]:
+        raw = get(row)
+        return (not raw) is nulls_high, raw
+
+    return key
+
+
+async def _project(rows: list[Row], compiled: list[Compiled]) -> list[bytes]:
+    """Work out the select list for every row."""
+    pack = bulk_packer(len(compiled))
+    getters = [each.get for each in compiled]
+    stored: list[bytes] = []
+    async for chunk in in_chunks(rows):
+        columns = [list(map(get, chunk)) for get in getters]
+        stored += pack(zip(*columns, strict=True))
+    return stored
+
+
+def _describe(name: str, compiled: Compiled, scope: Scope) -> Column:
+    """Return how a select item is described."""
+    kind = compiled.type or varchar(1)
+    if compiled.column is not None and not scope.is_grouped:
+        return Column(name, kind, scope.columns[compiled.column][1].nullable)
+    if compiled.value is not None and kind.kind is Kind.VARCHAR:
+        kind = varchar(max(len(compiled.value.raw), 1) if not scope.is_grouped else kind.length)
+    return Column(name, kind)

@@ -1,0 +1,130 @@
+"""Oracle's errors, as far as the stand-in raises them, with the texts Oracle uses.
+
+Source: Oracle Database Error Messages (docs.oracle.com, "Database Error Messages" of 19c).
+"""
+
+from dataclasses import dataclass
+
+#: texts by code; {} are filled in by the caller
+MESSAGES = {
+    1: "unique constraint ({}) violated",
+    18: "maximum number of sessions exceeded",
+    28: "your session has been killed",
+    54: "resource busy and acquire with NOWAIT specified or timeout expired",
+    60: "deadlock detected while waiting for resource",
+    257: "Archiver error. Connect AS SYSDBA only until resolved.",
+    600: "internal error code, arguments: [{}], [], [], [], [], [], [], [], [], [], [], []",
+    900: "invalid SQL statement",
+    902: "invalid datatype",
+    903: "invalid table name",
+    904: "{}: invalid identifier",
+    905: "missing keyword",
+    907: "missing right parenthesis",
+    911: "invalid character",
+    913: "too many values",
+    918: "{}: column ambiguously defined",
+    923: "FROM keyword not found where expected",
+    932: "inconsistent datatypes: expected {} got {}",
+    933: "SQL command not properly ended",
+    934: "group function is not allowed here",
+    936: "missing expression",
+    937: "not a single-group group function",
+    939: "too many arguments for function",
+    938: "not enough arguments for function",
+    942: "table or view does not exist",
+    947: "not enough values",
+    955: "name is already used by an existing object",
+    957: "duplicate column name",
+    979: "not a GROUP BY expression",
+    1001: "invalid cursor",
+    1008: "not all variables bound",
+    1012: "not logged on",
+    1013: "user requested cancel of current operation",
+    1017: "invalid username/password; logon denied",
+    1031: "insufficient privileges",
+    1033: "ORACLE initialization or shutdown in progress",
+    1034: "ORACLE not available",
+    1089: "immediate shutdown or close in progress - no operations are permitted",
+    1400: "cannot insert NULL into ({})",
+    1403: "no data found",
+    1407: "cannot update ({}) to NULL",
+    1408: "such column list already indexed",
+    1418: "specified index does not exist",
+    1426: "numeric overflow",
+    1427: "single-row subquery returns more than one row",
+    1430: "column being added already exists in table",
+    1438: "value larger than specified precision allowed for this column",
+    1452: "cannot CREATE UNIQUE INDEX; duplicate keys found",
+    1476: "divisor is equal to zero",
+    1536: "space quota exceeded for tablespace '{}'",
+    1653: "unable to extend table {} by 128 in tablespace USERS",
+    1654: "unable to extend index {} by 128 in tablespace USERS",
+    1688: "unable to extend table {} partition  by 128 in tablespace USERS",
+    1722: "invalid number",
+    1756: "quoted string not properly terminated",
+    1785: "ORDER BY item must be the number of a SELECT-list expression",
+    1789: "query block has incorrect number of result columns",
+    1821: "date format not recognized",
+    1830: "date format picture ends before converting entire input string",
+    1840: "input value not long enough for date format",
+    1841: "(full) year must be between -4713 and +9999, and not be 0",
+    1843: "not a valid month",
+    1847: "day of month must be between 1 and last day of month",
+    1858: "a non-numeric character was found where a numeric was expected",
+    1861: "literal does not match format string",
+    2260: "table can have only one primary key",
+    2261: "such unique or primary key already exists in the table",
+    2264: "name already used by an existing constraint",
+    2289: "sequence does not exist",
+    2290: "check constraint ({}) violated",
+    2391: "exceeded simultaneous SESSIONS_PER_USER limit",
+    3001: "unimplemented feature",
+    3113: "end-of-file on communication channel",
+    3114: "not connected to ORACLE",
+    3115: "unsupported network datatype or representation",
+    3135: "connection lost contact",
+    4031: 'unable to allocate {} bytes of shared memory ("shared pool","unknown object","sga heap","kglsim")',
+    12516: "TNS:listener could not find available handler with matching protocol stack",
+    12520: "TNS:listener could not find available handler for requested type of server",
+    12528: "TNS:listener: all appropriate instances are blocking new connections",
+    12537: "TNS:connection closed",
+    12570: "TNS:packet reader failure",
+    12571: "TNS:packet writer failure",
+    12899: "value too large for column {} (actual: {}, maximum: {})",
+    14400: "inserted partition key does not map to any partition",
+    24381: "error(s) in array DML",
+    28000: "The account is locked.",
+    28001: "the password has expired",
+    30036: "unable to extend segment by 8 in undo tablespace 'UNDOTBS1'",
+}
+
+
+class OracleError(Exception):
+    """An ORA error for the client.
+
+    `code` is the number, `text` the whole line the client sees, `position` the offset in the statement that the
+    error points at (0: nowhere in particular).
+    """
+
+    def __init__(self, code: int, *arguments: object, text: str | None = None, position: int = 0) -> None:
+        message = MESSAGES.get(code, "error raised by the stand-in") if text is None else text
+        if text is None:
+            message = message.format(*arguments, *("" for _ in range(message.count("{}"))))
+        self.code = code
+        self.text = message if message.startswith("ORA-") else f"ORA-{code:05d}: {message}"
+        self.position = position
+        super().__init__(self.text)
+
+
+def unsupported(what: str, position: int = 0) -> OracleError:
+    """Return the error for SQL that Oracle may know and the stand-in does not."""
+    return OracleError(900, text=f"invalid SQL statement (the stand-in does not support {what})", position=position)
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One row of a batch that was refused."""
+
+    offset: int
+    code: int
+    text: str

@@ -1,0 +1,1 @@
+"""Listener, sessions and calls, and the control API: the only room with sockets."""

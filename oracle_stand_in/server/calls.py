@@ -1,0 +1,286 @@
+"""The calls of a logged-on session: execute, fetch, commit and the rest, and the faults that strike in them."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oracle_stand_in.data.column_types import Column
+from oracle_stand_in.data.convert import BindType
+from oracle_stand_in.data.rows import Row
+from oracle_stand_in.engine.engine import Binds, Engine, Prepared
+from oracle_stand_in.engine.insert import Outcome
+from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.faults.state import Cut, CutFault, fires
+from oracle_stand_in.protocol import answers
+from oracle_stand_in.protocol.requests import (
+    Execute,
+    Function,
+    Option,
+    UnknownFunctionError,
+    in_bind_order,
+    read_execute,
+    read_fetch,
+    read_reexecute,
+    read_release,
+)
+from oracle_stand_in.server.connection import EndSession
+from oracle_stand_in.sql.syntax import Commit, Insert, InsertSelect, Rollback
+
+if TYPE_CHECKING:
+    from oracle_stand_in.server.session import Session
+
+#: a session cannot have more; ids are 16 bits wide
+MAX_CURSOR_ID = 65_535
+
+
+@dataclass
+class Cursor:
+    """A statement that the client may execute again by its number."""
+
+    id: int
+    prepared: Prepared
+    bind_types: tuple[BindType, ...] = ()
+    #: what the client was told about the columns, None before the first time
+    described: list[Column] | None = None
+    rows: list[bytes] = field(default_factory=list)
+    sent: int = 0
+
+
+class Calls:
+    """Runs a session's calls; every method returns the answer's items."""
+
+    def __init__(self, session: "Session") -> None:
+        self.session = session
+        self.instance = session.instance
+        self.engine: Engine = session.instance.engine
+        self.half_answer = False
+        self._cursors: dict[int, Cursor] = {}
+        self._last_cursor = 0
+
+    def close_cursors(self, ids: list[int]) -> None:
+        """Forget cursors; ids that are not known are ignored, as Oracle does."""
+        for cursor_id in ids:
+            self._cursors.pop(cursor_id, None)
+
+    async def run(self, function: int) -> bytes:
+        """Read the rest of a request, do what it asks, and return the answer.
+
+        Raises: OracleError: the call failed; EndSession: a fault cut the connection.
+        """
+        if function == Function.EXECUTE:
+            return await self._execute()
+        if function in (Function.REEXECUTE, Function.REEXECUTE_AND_FETCH):
+            return await self._reexecute(is_query=function == Function.REEXECUTE_AND_FETCH)
+        if function == Function.FETCH:
+            cursor_id, count = await self.session.parse(read_fetch)
+            await self._hang()
+            return self._rows(self._cursor(cursor_id), count)
+        if function == Function.RELEASE:
+            await self.session.parse(read_release)
+            return b""
+        simple = {
+            Function.COMMIT: self._commit,
+            Function.ROLLBACK: self._rollback,
+            Function.PING: self._ping,
+            Function.LOGOFF: self._log_off,
+        }
+        if function not in simple:
+            raise UnknownFunctionError(function)
+        await self._hang()
+        simple[Function(function)]()
+        return answers.status(self.session.txn.is_open, self.session.sequence)
+
+    def _ping(self) -> None:
+        self.instance.counters.pings += 1
+
+    def _log_off(self) -> None:
+        self.engine.rollback(self.session)
+
+    def _commit(self) -> None:
+        self.engine.commit(self.session)
+        self.instance.counters.commits += 1
+        self._cut(self.instance.faults.after_commit)
+
+    def _rollback(self) -> None:
+        self.engine.rollback(self.session)
+        self.instance.counters.rollbacks += 1
+
+    async def _hang(self) -> None:
+        gate = self.instance.faults.calls.hold("before")
+        if gate is not None:
+            await self.session.connection.wait(gate)
+
+    def _cut(self, fault: CutFault | None) -> None:
+        """Cut the connection if the fault strikes now. Raises: EndSession."""
+        if fault is not None and fires(fault):
+            self._end(fault.how)
+
+    def _end(self, how: Cut) -> None:
+        self.session.connection.cut(how)
+        raise EndSession
+
+    def _cursor(self, cursor_id: int) -> Cursor:
+        cursor = self._cursors.get(cursor_id)
+        if cursor is None:
+            raise OracleError(1001)
+        return cursor
+
+    def _new_cursor(self, sql: str) -> Cursor:
+        prepared = self.engine.prepare(sql)
+        while True:
+            self._last_cursor = self._last_cursor % MAX_CURSOR_ID + 1
+            if self._last_cursor not in self._cursors:
+                return Cursor(self._last_cursor, prepared)
+
+    async def _execute(self) -> bytes:
+        version = self.session.negotiated.field_version
+        request = await self.session.parse(lambda reader: read_execute(reader, version))
+        rows = await self._bind_rows(request.bind_types, request.executions)
+        if request.is_scrollable:
+            raise unsupported("scrollable cursors")
+        await self._hang()
+        if request.options & Option.EXECUTE:
+            self._cut(self.instance.faults.before_execute)
+        if request.sql is None:
+            cursor = self._cursor(request.cursor_id)
+        elif request.cursor_id:
+            cursor = Cursor(request.cursor_id, self.engine.prepare(request.sql))
+        else:
+            cursor = self._new_cursor(request.sql)
+        cursor.bind_types = request.bind_types
+        if not request.options & Option.EXECUTE:
+            return await self._parse_only(cursor)
+        if cursor.prepared.is_query:
+            wanted = request.prefetch_rows if request.options & Option.FETCH else None
+            return await self._query(cursor, rows, wanted, commit=bool(request.options & Option.COMMIT))
+        return await self._dml(cursor, rows, request)
+
+    async def _bind_rows(self, bind_types: tuple[BindType, ...], count: int) -> list[Row]:
+        rows = await self.session.read_rows(len(bind_types), count)
+        reorder = in_bind_order(bind_types)
+        return rows if reorder is None else list(map(reorder, rows))
+
+    async def _reexecute(self, *, is_query: bool) -> bytes:
+        request = await self.session.parse(read_reexecute)
+        cursor = self._cursors.get(request.cursor_id)
+        if cursor is None:
+            # without the cursor nobody knows how wide its rows are, nor where the request ends
+            raise UnknownCursorError
+        rows = await self._bind_rows(cursor.bind_types, 1 if is_query else request.count)
+        await self._hang()
+        self._cut(self.instance.faults.before_execute)
+        if cursor.prepared.is_query:
+            return await self._query(cursor, rows, request.count if is_query else None, commit=request.commit)
+        options = Option.COMMIT if request.commit else Option(0)
+        again = Execute(
+            options=options,
+            cursor_id=cursor.id,
+            sql=None,
+            prefetch_rows=0,
+            executions=request.count,
+            is_query=False,
+            wants_row_counts=False,
+            is_scrollable=False,
+            bind_types=cursor.bind_types,
+        )
+        return await self._dml(cursor, rows, again)
+
+    async def _parse_only(self, cursor: Cursor) -> bytes:
+        parts = []
+        if cursor.prepared.is_query:
+            columns = await self.engine.describe(cursor.prepared, self.session)
+            cursor.described = columns
+            parts.append(answers.describe(columns, self.session.negotiated.field_version))
+        self._cursors[cursor.id] = cursor
+        return b"".join((*parts, self._end_item(cursor)))
+
+    async def _query(self, cursor: Cursor, rows: list[Row], wanted: int | None, *, commit: bool) -> bytes:
+        self._before(cursor)
+        result = await self.engine.query(cursor.prepared, self.session, Binds(cursor.bind_types, rows))
+        if commit and self.session.txn.is_open:
+            self._commit()
+        self._cursors[cursor.id] = cursor
+        cursor.rows, cursor.sent = result.rows, 0
+        parts = []
+        if cursor.described != result.columns:
+            cursor.described = result.columns
+            parts.append(answers.describe(result.columns, self.session.negotiated.field_version))
+        self._arm_half_answer()
+        parts.append(self._end_item(cursor) if wanted is None else self._rows(cursor, wanted))
+        return b"".join(parts)
+
+    def _rows(self, cursor: Cursor, wanted: int) -> bytes:
+        rows = cursor.rows[cursor.sent : cursor.sent + wanted]
+        cursor.sent += len(rows)
+        header = answers.row_header(len(cursor.described or ()), len(rows))
+        if len(rows) == wanted:
+            return header + answers.data_rows(rows) + self._end_item(cursor, row_count=cursor.sent)
+        cursor.rows, cursor.sent, total = [], 0, cursor.sent
+        nothing_more = OracleError(answers.NO_DATA_FOUND)
+        end = answers.End(
+            self.session.txn.is_open,
+            self.session.sequence,
+            nothing_more.code,
+            nothing_more.text,
+            cursor_id=cursor.id,
+            row_count=total,
+        )
+        return header + answers.data_rows(rows) + answers.error(end, self.session.negotiated.field_version)
+
+    async def _dml(self, cursor: Cursor, rows: list[Row], request: Execute) -> bytes:
+        self._before(cursor)
+        collect = bool(request.options & Option.BATCH_ERRORS)
+        binds = Binds(cursor.bind_types, rows)
+        outcome = await self.engine.run(cursor.prepared, self.session, binds, collect_errors=collect)
+        self._cursors[cursor.id] = cursor
+        statement = cursor.prepared.statement
+        if isinstance(statement, Insert | InsertSelect):
+            self.instance.counters.rows_inserted += outcome.row_count
+        self._arm_half_answer()
+        # with batch errors nothing is committed if any row failed; DDL has committed by itself
+        wants_commit = request.options & Option.COMMIT and cursor.prepared.target is not None
+        commits = isinstance(statement, Commit) or (wants_commit and not _failed(outcome))
+        if commits and not self.half_answer:
+            self._commit()
+        if isinstance(statement, Rollback):
+            self.instance.counters.rollbacks += 1
+        item = answers.dml_parameters(outcome.row_counts if request.wants_row_counts else None)
+        if outcome.failure is not None:
+            return item + self.session.error(outcome.failure, cursor.id, outcome.row_count)
+        return item + self._end_item(cursor, outcome)
+
+    def _before(self, cursor: Cursor) -> None:
+        self.instance.counters.executions += 1
+        self.instance.faults.check_execute(cursor.prepared.verb, cursor.prepared.target)
+
+    def _arm_half_answer(self) -> None:
+        """Let the fault that strikes in mid-call take effect: cut now, or after half of the answer."""
+        fault = self.instance.faults.mid_call
+        if fault is None or not fires(fault):
+            return
+        if not fault.half_answer:
+            self._end(fault.how)
+        self.half_answer = True
+
+    def _end_item(self, cursor: Cursor, outcome: Outcome | None = None, row_count: int = 0) -> bytes:
+        """Build the ERROR item of a call that succeeded, batch errors included."""
+        errors = outcome.errors if outcome else []
+        count = outcome.row_count if outcome else row_count
+        code = answers.ARRAY_DML_ERRORS if errors else 0
+        end = answers.End(
+            self.session.txn.is_open,
+            self.session.sequence,
+            code,
+            OracleError(code).text if code else "",
+            cursor_id=cursor.id,
+            row_count=count,
+            row_errors=errors,
+        )
+        return answers.error(end, self.session.negotiated.field_version)
+
+
+class UnknownCursorError(Exception):
+    """RE-EXECUTE of a cursor that is not open."""
+
+
+def _failed(outcome: Outcome) -> bool:
+    return outcome.failure is not None or bool(outcome.errors)

@@ -1,0 +1,1 @@
+"""SQL text into small frozen dataclasses, and expressions into functions of a row. Knows no table."""

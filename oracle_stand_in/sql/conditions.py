@@ -1,0 +1,159 @@
+"""Conditions into functions of a row that yield True, False or None, for "unknown"."""
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any as Anything
+
+from oracle_stand_in.data.column_types import ColumnType, Kind, varchar
+from oracle_stand_in.data.rows import Row
+from oracle_stand_in.errors import unsupported
+from oracle_stand_in.sql.evaluate import Scope, Value, compile_expression, constant, convert_to
+from oracle_stand_in.sql.syntax import All, Any, Comparison, Condition, InList, InQuery, IsNull, Like, Not
+
+Predicate = Callable[[Row], bool | None]
+OPERATORS: dict[str, Callable[[bytes, bytes], bool]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def common_type(left: ColumnType | None, right: ColumnType | None) -> ColumnType | None:
+    """Return the type in which two values are compared."""
+    if left is None or right is None or left.kind is right.kind:
+        return left or right
+    order = (Kind.DOUBLE, Kind.NUMBER, Kind.TIMESTAMP, Kind.DATE, Kind.VARCHAR)
+    return min(left, right, key=lambda kind: order.index(kind.kind))
+
+
+def compile_condition(node: Condition, scope: Scope) -> Predicate:
+    """Compile a condition. Raises: OracleError: it makes no sense."""
+    return COMPILERS[type(node)](node, scope)
+
+
+def _not(node: Not, scope: Scope) -> Predicate:
+    inner = compile_condition(node.condition, scope)
+
+    def negated(row: Row) -> bool | None:
+        result = inner(row)
+        return None if result is None else not result
+
+    return negated
+
+
+def _is_null(node: IsNull, scope: Scope) -> Predicate:
+    get = compile_expression(node.value, scope).get
+    return lambda row: not get(row)
+
+
+def _joined(node: All | Any, scope: Scope) -> Predicate:
+    parts = [compile_condition(each, scope) for each in node.conditions]
+    decides = isinstance(node, Any)  # the result that settles the matter: True for OR, False for AND
+
+    def joined(row: Row) -> bool | None:
+        result: bool | None = not decides
+        for part in parts:
+            each = part(row)
+            if each is decides:
+                return decides
+            if each is None:
+                result = None
+        return result
+
+    return joined
+
+
+def _comparison(node: Comparison, scope: Scope) -> Predicate:
+    left, right = compile_expression(node.left, scope), compile_expression(node.right, scope)
+    kind = common_type(left.type, right.type)
+    if kind is None:
+        return lambda _row: None
+    left, right = convert_to(left, kind), convert_to(right, kind)
+    compare = OPERATORS[node.operator]
+    if left.column is not None and right.value is not None:
+        index, raw = left.column, right.value.raw
+        if not raw:
+            return lambda _row: None
+        return lambda row: compare(row[index], raw) if row[index] else None
+    get_left, get_right = left.get, right.get
+
+    def compared(row: Row) -> bool | None:
+        a, b = get_left(row), get_right(row)
+        return compare(a, b) if a and b else None
+
+    return compared
+
+
+def _like(node: Like, scope: Scope) -> Predicate:
+    text = convert_to(compile_expression(node.value, scope), varchar(4000)).get
+    pattern = compile_expression(node.pattern, scope)
+    escape = compile_expression(node.escape, scope).get(()).decode() if node.escape else None
+    if pattern.value is None:
+        raise unsupported("LIKE with a pattern that is not constant")
+    expression = like_pattern(pattern.value.raw.decode(), escape)
+
+    def matches(row: Row) -> bool | None:
+        raw = text(row)
+        return bool(expression.fullmatch(raw.decode("utf-8", "replace"))) if raw else None
+
+    return matches
+
+
+def like_pattern(pattern: str, escape: str | None) -> re.Pattern[str]:
+    """Turn a LIKE pattern into a regular expression."""
+    parts = []
+    escaped = False
+    for character in pattern:
+        if escaped or character not in ("%", "_", escape):
+            parts.append(re.escape(character))
+            escaped = False
+        elif character == escape:
+            escaped = True
+        else:
+            parts.append(".*" if character == "%" else ".")
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _in(node: InList | InQuery, scope: Scope) -> Predicate:
+    value = compile_expression(node.value, scope)
+    if isinstance(node, InQuery):
+        rows, kind = scope.answers[node.query]
+        options = [constant(Value(raw, kind)) for raw in rows]
+    else:
+        options = [compile_expression(option, scope) for option in node.options]
+    if isinstance(node, InList) and any(option.value is None for option in options):
+        return _joined(Any(tuple(Comparison("=", node.value, option) for option in node.options)), scope)
+    kinds = [option.type for option in options if option.type is not None]
+    common = value.type
+    for each in kinds:
+        common = common_type(common, each)
+    if common is None:
+        return lambda _row: None
+    wanted = {raw for o in options if (raw := convert_to(o, common).get(()))}
+    has_null = any(not o.get(()) for o in options)
+    get = convert_to(value, common).get
+
+    def contained(row: Row) -> bool | None:
+        raw = get(row)
+        if not raw:
+            return None
+        return True if raw in wanted else None if has_null else False
+
+    return contained
+
+
+#: kind of condition -> its compiler
+COMPILERS: dict[type, Callable[[Anything, Scope], Predicate]] = {
+    Comparison: _comparison,
+    All: _joined,
+    Any: _joined,
+    Not: _not,
+    IsNull: _is_null,
+    Like: _like,
+    InList: _in,
+    InQuery: _in,
+}

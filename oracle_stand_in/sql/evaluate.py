@@ -1,0 +1,247 @@
+"""Expressions into functions of a row; everything is raw bytes (see values.py)."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from oracle_stand_in.data.column_types import DATE_TYPE, NUMBER_TYPE, TIMESTAMP_TYPE, Column, ColumnType, Kind, varchar
+from oracle_stand_in.data.convert import converter
+from oracle_stand_in.data.rows import Row
+from oracle_stand_in.data.values import encode_date, encode_timestamp
+from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.sql.functions import AGGREGATES, FUNCTIONS, Argument, arithmetic, shift
+from oracle_stand_in.sql.syntax import (
+    Bind,
+    Call,
+    Cast,
+    Expression,
+    IntervalLiteral,
+    Literal,
+    Name,
+    Operation,
+    Select,
+    Subquery,
+)
+
+Getter = Callable[[Row], bytes]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A constant with its type; without a type it is an untyped NULL."""
+
+    raw: bytes
+    type: ColumnType | None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a statement is run with: who asks, when, and how often it may be answered from outside its rows."""
+
+    user: str
+    service: str
+    session_id: int
+    program: str
+    machine: str
+    now: datetime
+
+
+@dataclass
+class Scope:
+    """What names mean inside a statement."""
+
+    context: Context
+    binds: Sequence[Value]
+    #: alias and column, in the order of the row
+    columns: list[tuple[str, Column]] = field(default_factory=list)
+    #: expressions that are columns of the row already, as after GROUP BY
+    slots: Mapping[Expression, tuple[int, ColumnType]] = field(default_factory=dict)
+    #: the same for plain columns, by their place before grouping, however they are qualified
+    column_slots: Mapping[int, tuple[int, ColumnType]] = field(default_factory=dict)
+    #: queries inside the statement, answered beforehand
+    answers: dict[Select, tuple[list[bytes], ColumnType]] = field(default_factory=dict)
+    is_grouped: bool = False
+    #: whether the groups come from GROUP BY, rather than from an aggregate alone
+    has_keys: bool = False
+
+    def find(self, name: Name) -> tuple[int, Column] | None:
+        """Return a column's place and type. Raises: OracleError: 918, there are two of this name."""
+        found = [
+            (index, column)
+            for index, (alias, column) in enumerate(self.columns)
+            if column.name == name.name and name.qualifier in (None, alias)
+        ]
+        if len(found) > 1:
+            raise OracleError(918, name.name, position=name.position)
+        return found[0] if found else None
+
+    def column(self, index: int) -> "Compiled":
+        """Return the row's column of this number, ready to run."""
+        return _column(index, self.columns[index][1].type)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An expression ready to run; `column` or `value` tell what is known beforehand."""
+
+    type: ColumnType | None
+    get: Getter
+    column: int | None = None
+    value: Value | None = None
+
+
+def constant(value: Value) -> Compiled:
+    """Return the compiled form of a constant."""
+    raw = value.raw
+    return Compiled(value.type if raw or value.type else None, lambda _row: raw, value=value)
+
+
+def compile_expression(node: Expression, scope: Scope) -> Compiled:
+    """Compile a value. Raises: OracleError: it makes no sense (904, 932, 9xx)."""
+    slot = scope.slots.get(node)
+    if slot is not None:
+        return _column(*slot)
+    compiler = COMPILERS.get(type(node))
+    if compiler is None:
+        raise unsupported("an INTERVAL on its own")
+    return compiler(node, scope)
+
+
+def _column(index: int, kind: ColumnType) -> Compiled:
+    return Compiled(kind, operator.itemgetter(index), column=index)
+
+
+def _name(node: Name, scope: Scope) -> Compiled:
+    found = scope.find(node)
+    if found is not None:
+        if not scope.is_grouped:
+            return _column(found[0], found[1].type)
+        if found[0] not in scope.column_slots:
+            raise OracleError(979 if scope.has_keys else 937, position=node.position)
+        return _column(*scope.column_slots[found[0]])
+    if node.qualifier is None:
+        value = _pseudo_column(node.name, scope.context)
+        if value is not None:
+            return constant(value)
+    quoted = f'"{node.qualifier}"."{node.name}"' if node.qualifier else f'"{node.name}"'
+    raise OracleError(904, quoted, position=node.position)
+
+
+def _pseudo_column(name: str, context: Context) -> Value | None:
+    if name in ("SYSTIMESTAMP", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP"):
+        return Value(encode_timestamp(context.now), TIMESTAMP_TYPE)
+    if name in ("SYSDATE", "CURRENT_DATE"):
+        return Value(encode_date(context.now), DATE_TYPE)
+    if name == "USER":
+        return Value(context.user.encode(), varchar(128))
+    return None
+
+
+def _call(node: Call, scope: Scope) -> Compiled:
+    if node.name in AGGREGATES:
+        raise OracleError(937 if scope.is_grouped else 934, position=node.position)
+    if node.name == "SYS_CONTEXT":
+        arguments = [compile_expression(argument, scope) for argument in node.arguments]
+        return constant(_sys_context(arguments, scope.context))
+    function = FUNCTIONS.get(node.name)
+    if function is None:
+        raise OracleError(904, f'"{node.name}"', position=node.position)
+    compiled = [compile_expression(argument, scope) for argument in node.arguments]
+    kind, run = function([Argument(c.type, c.value.raw if c.value else None) for c in compiled], scope.context.now)
+    getters = [c.get for c in compiled]
+    if all(c.value is not None for c in compiled):
+        return constant(Value(run([get(()) for get in getters]), kind))
+    return Compiled(kind, lambda row: run([get(row) for get in getters]))
+
+
+def _sys_context(arguments: list[Compiled], context: Context) -> Value:
+    if len(arguments) < 2 or any(a.value is None for a in arguments):
+        raise OracleError(938)
+    namespace, name = (a.get(()).decode().upper() for a in arguments[:2])
+    known = {
+        "SESSION_USER": context.user,
+        "CURRENT_USER": context.user,
+        "CURRENT_SCHEMA": context.user,
+        "AUTHENTICATED_IDENTITY": context.user,
+        "SERVICE_NAME": context.service,
+        "DB_NAME": context.service.upper(),
+        "DB_UNIQUE_NAME": context.service.upper(),
+        "CON_NAME": context.service.upper(),
+        "INSTANCE_NAME": "STANDIN",
+        "SERVER_HOST": "localhost",
+        "SID": str(context.session_id),
+        "SESSIONID": str(context.session_id),
+        "MODULE": context.program,
+        "CLIENT_PROGRAM_NAME": context.program,
+        "HOST": context.machine,
+        "LANGUAGE": "AMERICAN_AMERICA.AL32UTF8",
+    }
+    if namespace != "USERENV":
+        return Value(b"", varchar(256))
+    if name not in known:
+        raise OracleError(2003, text="invalid USERENV parameter")
+    return Value(known[name].encode(), varchar(256))
+
+
+def _operation(node: Operation, scope: Scope) -> Compiled:
+    left = compile_expression(node.left, scope)
+    if isinstance(node.right, IntervalLiteral):
+        interval = node.right.value
+        get, sign = left.get, 1 if node.operator == "+" else -1
+        return _folded(left.type or DATE_TYPE, lambda row: shift(get(row), interval * sign), left)
+    right = compile_expression(node.right, scope)
+    if node.operator == "||":
+        texts = [convert_to(side, varchar(4000)).get for side in (left, right)]
+        return _folded(varchar(4000), lambda row: texts[0](row) + texts[1](row), left, right)
+    datetimes = (Kind.DATE, Kind.TIMESTAMP)
+    if left.type is not None and left.type.kind in datetimes and node.operator in "+-":
+        if right.type is not None and right.type.kind in datetimes:
+            raise unsupported("the difference of two moments")
+        days = convert_to(right, NUMBER_TYPE).get
+        get, sign = left.get, 1 if node.operator == "+" else -1
+        return _folded(DATE_TYPE, lambda row: shift(get(row)[:7], days(row), sign), left, right)
+    run = arithmetic(node.operator)
+    numbers = [convert_to(side, NUMBER_TYPE).get for side in (left, right)]
+    return _folded(NUMBER_TYPE, lambda row: run(numbers[0](row), numbers[1](row)), left, right)
+
+
+def _folded(kind: ColumnType, get: Getter, *sides: Compiled) -> Compiled:
+    """Return the result of an operation, worked out now if its sides are constants."""
+    if all(side.value is not None for side in sides):
+        return constant(Value(get(()), kind))
+    return Compiled(kind, get)
+
+
+def convert_to(inner: Compiled, kind: ColumnType) -> Compiled:
+    """Return the same value in another type. Raises: OracleError: 932, there is no such conversion."""
+    if inner.type is None or inner.type.kind is kind.kind:
+        return Compiled(kind, inner.get, inner.column, Value(inner.value.raw, kind) if inner.value else None)
+    change = converter(inner.type.kind, kind.kind)
+    get = inner.get
+
+    def converted(row: Row) -> bytes:
+        raw = get(row)
+        return change(raw) if raw else b""
+
+    return _folded(kind, converted, inner)
+
+
+def _subquery(node: Subquery, scope: Scope) -> Compiled:
+    rows, kind = scope.answers[node.query]
+    if len(rows) > 1:
+        raise OracleError(1427)
+    return constant(Value(rows[0] if rows else b"", kind))
+
+
+#: kind of expression -> its compiler
+COMPILERS: dict[type, Callable[[Any, Scope], Compiled]] = {
+    Literal: lambda node, _scope: constant(Value(node.value, node.type)),
+    Bind: lambda node, scope: constant(scope.binds[node.index]),
+    Name: _name,
+    Call: _call,
+    Cast: lambda node, scope: convert_to(compile_expression(node.value, scope), node.type),
+    Operation: _operation,
+    Subquery: _subquery,
+}

@@ -1,0 +1,334 @@
+"""What parsed SQL is made of: small frozen dataclasses, so that equal expressions are equal (GROUP BY relies on it)."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeAlias
+
+from oracle_stand_in.data.column_types import ColumnType
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A constant: raw bytes and their type; without a type it is NULL."""
+
+    value: bytes
+    type: ColumnType | None
+
+
+@dataclass(frozen=True)
+class IntervalLiteral:
+    """INTERVAL '5' MINUTE."""
+
+    value: timedelta
+
+
+@dataclass(frozen=True)
+class Bind:
+    """The n-th bind of the statement, from 0."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Name:
+    """A column, or a function without parentheses such as SYSTIMESTAMP."""
+
+    name: str
+    qualifier: str | None = None
+    position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function call; COUNT(*) has `star`."""
+
+    name: str
+    arguments: tuple["Expression", ...] = ()
+    distinct: bool = False
+    star: bool = False
+    position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """CAST(value AS type)."""
+
+    value: "Expression"
+    type: ColumnType
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`+ - * / ||` between two values."""
+
+    operator: str
+    left: "Expression"
+    right: "Expression"
+
+
+@dataclass(frozen=True)
+class Subquery:
+    """A query in parentheses that yields one value."""
+
+    query: "Select"
+
+
+Expression: TypeAlias = Literal | IntervalLiteral | Bind | Name | Call | Cast | Operation | Subquery
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`= <> < <= > >=` between two values."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True)
+class InList:
+    """value IN (options)."""
+
+    value: Expression
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class InQuery:
+    """value IN (SELECT ...)."""
+
+    value: Expression
+    query: "Select"
+
+
+@dataclass(frozen=True)
+class Like:
+    """value LIKE pattern [ESCAPE character]."""
+
+    value: Expression
+    pattern: Expression
+    escape: Expression | None = None
+
+
+@dataclass(frozen=True)
+class IsNull:
+    """value IS NULL."""
+
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Not:
+    """NOT condition."""
+
+    condition: "Condition"
+
+
+@dataclass(frozen=True)
+class All:
+    """Conditions joined by AND."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True)
+class Any:
+    """Conditions joined by OR."""
+
+    conditions: tuple["Condition", ...]
+
+
+Condition: TypeAlias = Comparison | InList | InQuery | Like | IsNull | Not | All | Any
+
+
+@dataclass(frozen=True)
+class TableRef:
+    """A table or view in FROM; `schema` as it was written."""
+
+    name: str
+    alias: str
+    schema: str | None = None
+    position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class QueryRef:
+    """A query in FROM."""
+
+    query: "Select"
+    alias: str
+
+
+@dataclass(frozen=True)
+class SelectItem:
+    """One item of a select list; None as expression stands for `*` (of `qualifier`, if given)."""
+
+    expression: Expression | None
+    name: str
+    qualifier: str | None = None
+
+
+@dataclass(frozen=True)
+class OrderItem:
+    """One item of ORDER BY."""
+
+    expression: Expression
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True)
+class Select:
+    """A query."""
+
+    items: tuple[SelectItem, ...]
+    sources: tuple[TableRef | QueryRef, ...]
+    distinct: bool = False
+    where: Condition | None = None
+    group_by: tuple[Expression, ...] = ()
+    having: Condition | None = None
+    order_by: tuple[OrderItem, ...] = ()
+    offset: Expression | None = None
+    fetch: Expression | None = None
+
+
+@dataclass(frozen=True)
+class Insert:
+    """INSERT INTO table [(columns)] VALUES (values); None as columns stands for all, None as a value for DEFAULT."""
+
+    table: TableRef
+    columns: tuple[Name, ...] | None
+    values: tuple[Expression | None, ...]
+
+
+@dataclass(frozen=True)
+class InsertSelect:
+    """INSERT INTO table [(columns)] SELECT ..."""
+
+    table: TableRef
+    columns: tuple[Name, ...] | None
+    query: Select
+
+
+@dataclass(frozen=True)
+class Delete:
+    """DELETE FROM table [WHERE ...]."""
+
+    table: TableRef
+    where: Condition | None
+
+
+@dataclass(frozen=True)
+class Update:
+    """UPDATE table SET ... [WHERE ...]."""
+
+    table: TableRef
+    changes: tuple[tuple[Name, Expression], ...]
+    where: Condition | None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """COMMIT."""
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """ROLLBACK."""
+
+
+@dataclass(frozen=True)
+class AlterSession:
+    """ALTER SESSION SET ..., accepted without effect where the effect would be none here (see the parser)."""
+
+
+@dataclass(frozen=True)
+class ColumnDef:
+    """A column of CREATE TABLE."""
+
+    name: str
+    type: ColumnType
+    default: Expression | None = None
+    not_null: bool = False
+
+
+@dataclass(frozen=True)
+class KeyDef:
+    """A primary key or unique constraint."""
+
+    columns: tuple[str, ...]
+    primary: bool
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckDef:
+    """A check constraint; `text` is the condition as it was written."""
+
+    condition: Condition
+    text: str
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class CreateTable:
+    """CREATE TABLE."""
+
+    table: TableRef
+    columns: tuple[ColumnDef, ...]
+    keys: tuple[KeyDef, ...]
+    checks: tuple[CheckDef, ...]
+
+
+@dataclass(frozen=True)
+class DropTable:
+    """DROP TABLE [IF EXISTS]."""
+
+    table: TableRef
+    if_exists: bool = False
+
+
+@dataclass(frozen=True)
+class TruncateTable:
+    """TRUNCATE TABLE."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
+class RenameTable:
+    """ALTER TABLE ... RENAME TO."""
+
+    table: TableRef
+    name: str
+
+
+@dataclass(frozen=True)
+class RenameColumn:
+    """ALTER TABLE ... RENAME COLUMN ... TO."""
+
+    table: TableRef
+    column: str
+    name: str
+
+
+@dataclass(frozen=True)
+class CreateIndex:
+    """CREATE [UNIQUE] INDEX."""
+
+    name: str
+    table: TableRef
+    columns: tuple[str, ...]
+    unique: bool
+
+
+@dataclass(frozen=True)
+class DropIndex:
+    """DROP INDEX."""
+
+    name: str
+
+
+Dml: TypeAlias = Insert | InsertSelect | Delete | Update
+Ddl: TypeAlias = CreateTable | DropTable | TruncateTable | RenameTable | RenameColumn | CreateIndex | DropIndex
+Statement: TypeAlias = Select | Dml | Ddl | Commit | Rollback | AlterSession

@@ -1,0 +1,84 @@
+"""The byte stream: primitives, packets, rows."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracle_stand_in.data.convert import BindType
+from oracle_stand_in.data.rows import RowError, bind_row_parser, bulk_packer, pack_row, unpacker
+from oracle_stand_in.data.wire import NeedMoreError, Reader, clr, clr2, ub
+from oracle_stand_in.protocol.packets import PacketSplitter, ProtocolError, data_packets
+from oracle_stand_in.protocol.requests import in_bind_order
+
+ROWS = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=20), st.binary(max_size=5)), max_size=8)
+
+
+@given(st.integers(min_value=0, max_value=2**64 - 1), st.binary(max_size=70_000))
+def test_primitives_survive(number: int, data: bytes) -> None:
+    reader = Reader(ub(number) + clr(data) + clr2(data) + b"text\x00")
+    assert (reader.ub(), reader.clr(), reader.clr2(), reader.cstr()) == (number, data, data, b"text")
+
+
+@given(st.binary(min_size=1, max_size=600), st.data())
+def test_incomplete_values_ask_for_more(data: bytes, draw: st.DataObject) -> None:
+    whole = clr(data)
+    cut = draw.draw(st.integers(min_value=0, max_value=len(whole) - 1))
+    with pytest.raises(NeedMoreError):
+        Reader(whole[:cut]).clr()
+
+
+@pytest.mark.parametrize("raw", [b"\x00", b"\xff", b"\xfd\x01", b"\xfe\x00"])
+def test_null_has_several_forms(raw: bytes) -> None:
+    reader = Reader(raw)
+    assert reader.clr() == b""
+    assert reader.pos == len(raw)
+
+
+@given(st.binary(max_size=5_000), st.integers(min_value=512, max_value=8192), st.integers(min_value=1, max_value=700))
+def test_answers_are_cut_into_packets_and_put_together(payload: bytes, sdu: int, piece: int) -> None:
+    stream = data_packets(payload, sdu, end_of_response=True)
+    splitter = PacketSplitter()
+    splitter.wide_lengths = True
+    packets = []
+    for start in range(0, len(stream), piece):
+        packets += splitter.feed(stream[start : start + piece])
+    assert b"".join(packet.body[2:] for packet in packets) == payload
+    assert all(len(packet.body) + 8 <= sdu for packet in packets)
+    flags = [packet.body[:2] for packet in packets]
+    assert flags == [b"\x00\x00"] * (len(flags) - 1) + [b"\x20\x00"]
+
+
+def test_nonsense_is_no_packet() -> None:
+    with pytest.raises(ProtocolError):
+        PacketSplitter().feed(b"\x00\x01rubbish")
+
+
+@given(ROWS, st.integers(min_value=1, max_value=50))
+def test_bind_rows_are_read_as_they_arrive(rows: Sequence[tuple[bytes, ...]], piece: int) -> None:
+    stream = b"".join(b"\x07" + pack_row(row) for row in rows)
+    parse = bind_row_parser(3)
+    found: list[tuple[bytes, ...]] = []
+    buffer, pos = b"", 0
+    for start in range(0, len(stream), piece):
+        buffer, pos = buffer[pos:] + stream[start : start + piece], 0
+        pos = parse(buffer, pos, len(rows) - len(found), found)
+    assert found == list(rows)
+
+
+def test_row_without_its_tag_is_noticed() -> None:
+    with pytest.raises(RowError):
+        bind_row_parser(1)(b"\x08\x01a", 0, 1, [])
+
+
+@given(ROWS)
+def test_stored_rows_are_unpacked(rows: Sequence[tuple[bytes, ...]]) -> None:
+    assert [unpacker(3)(stored) for stored in bulk_packer(3)(rows)] == list(rows)
+
+
+def test_long_binds_come_back_to_their_places() -> None:
+    assert in_bind_order([BindType(1, 400), BindType(1, 4000)]) is None
+    reorder = in_bind_order([BindType(1, 8000), BindType(1, 10), BindType(1, 5000), BindType(2, 22)])
+    assert reorder is not None
+    assert reorder((b"b", b"d", b"a", b"c")) == (b"a", b"b", b"c", b"d")
