@@ -17,9 +17,9 @@ import msgspec
 import oracledb
 
 from services.writer.check.findings import Finding, Status
+from services.writer.oracle.codes import meaning_of
 from services.writer.oracle.errors import from_driver, one_line, oracle_error, row_error
 from services.writer.oracle.layout import Row, TableWriter
-from services.writer.oracle.remedies import cure_for
 from services.writer.sink import RowError, SinkError, Verdict
 from shared.models import TagValue
 
@@ -216,5 +216,5 @@ class Trials:
 
 def failure(check: str, error: SinkError) -> Finding:
     """Return the finding for an error: its cause in plain words, Oracle's own text, the cure."""
-    known = cure_for(error)
+    known = meaning_of(error)
     return Finding(check, Status.FAILED, f"{known.cause} ({error})", known.cure)

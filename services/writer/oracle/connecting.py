@@ -41,6 +41,6 @@ def connect(settings: WriterSettings) -> oracledb.Connection:
         connected[0].call_timeout = int(settings.oracle_call_timeout * 1000)
         return connected[0]
     if failed:
-        raise from_driver(failed[0]) from failed[0]
+        raise from_driver(failed[0], connecting=True) from failed[0]
     release_stuck_threads(settings.dsn)
     raise oracle_error("HANGS", f"no answer from {settings.dsn} within {wait_s:g} s")

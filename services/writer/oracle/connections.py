@@ -121,7 +121,7 @@ class Connections:
         try:
             connection = pool.acquire()
         except Exception as driver_error:
-            error = from_driver(driver_error)
+            error = from_driver(driver_error, connecting=True)
             if error.code == "DPY-4005":
                 # There is a slot, so the pool could grow, and does not.
                 self._replace(pool)

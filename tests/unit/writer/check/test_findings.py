@@ -1,9 +1,9 @@
 import pytest
 
 from services.writer.check.findings import FoundColumn, Status, compare_columns, compare_indexes, compare_key
+from services.writer.oracle.codes import meaning_of
 from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import LAYOUTS
-from services.writer.oracle.remedies import cure_for
 
 TAG_DATA = LAYOUTS["tag_data"]
 
@@ -98,4 +98,4 @@ def test_missing_index_is_a_warning() -> None:
     ],
 )
 def test_errors_have_a_cure(code: str, text: str, word: str) -> None:
-    assert word in cure_for(oracle_error(code, text)).cure
+    assert word in meaning_of(oracle_error(code, text)).cure
