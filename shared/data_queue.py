@@ -80,12 +80,15 @@ class DataQueue:
                 again is safe, the table's key tells the copies.
             RejectedError: the consumer would not understand one of them; nothing was queued.
         """
-        encoded = [encode_polling_data(message) for message in messages]
+        return self.put_encoded([encode_polling_data(message) for message in messages], timeout)
+
+    def put_encoded(self, encoded: Sequence[bytes], timeout: float = 1.0) -> int:
+        """Queue messages that are JSON already; else as `put_many`, but that nothing is looked at."""
         if not encoded:
             return 0
         return self._within(timeout, lambda: int(self._link.run("put_many", *self._put_arguments(encoded))))
 
-    def _put_arguments(self, encoded: list[bytes]) -> tuple[list[str], list[bytes | int]]:
+    def _put_arguments(self, encoded: Sequence[bytes]) -> tuple[list[str], list[bytes | int]]:
         return [self._keys.data_queue], [self._max_messages, *encoded]
 
     def _within(self, timeout: float, put: Callable[[], int]) -> int:

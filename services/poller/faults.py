@@ -21,7 +21,10 @@ def cut(text: object) -> str:
     >>> cut("x" * 400)[-21:], cut("caf\udce9")
     ('x... (400 characters)', 'caf\\udce9')
     """
-    whole = str(text)
+    try:
+        whole = str(text)
+    except Exception as error:  # noqa: BLE001 - of a type that nobody knows, or an integer of 5,000 digits
+        whole = f"a {type(text).__name__} without a text of its own ({type(error).__name__})"
     shown = whole if len(whole) <= MAX_TEXT else f"{whole[:MAX_TEXT]}... ({len(whole)} characters)"
     return shown.encode(errors="backslashreplace").decode()
 

@@ -1,24 +1,26 @@
 """One polling group: waits for its time, reads its source, hands messages to the ring."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Literal, TypeVar
+from datetime import datetime
+from typing import Any, Literal
 
 from services.poller.config import GroupConfig
-from services.poller.ring import Message, Ring
+from services.poller.faults import cut
+from services.poller.packing import Packer, is_in_calendar
+from services.poller.ring import Ring
 from services.poller.source import Reading, SourceError, TagSource
 from services.poller.stamps import Stamper
 from services.poller.triggers import FixedInterval, PollOutcome, Trigger
 from shared.clock import Clock
 from shared.logs import get_logger
-from shared.models import PollingData
 
-#: Tags in one message: a larger poll goes in several, with the same timestamp.
-MAX_TAGS_PER_MESSAGE = 5_000
+#: Seconds after which a source that can't be opened, for a reason that nobody foresaw, is tried again: the first time,
+#: doubled each time up to the last.
+_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
 
-T = TypeVar("T")
 _log = get_logger()
 
 
@@ -26,12 +28,14 @@ _log = get_logger()
 class GroupStatus:
     """What became of a group so far.
 
-    `polls`, `skipped`, `values`, `errors` are totals since the start; errors are the values that are BAD. `trouble`:
-    why the source could not be read the last time.
+    `polls`, `skipped`, `unforeseen`, `values`, `errors` are totals since the start: polls made, left out because one
+    took too long, and failed for a reason that nobody foresaw; values, and those of them that are BAD. `trouble`: why
+    the source could not be read the last time.
     """
 
     polls: int = 0
     skipped: int = 0
+    unforeseen: int = 0
     values: int = 0
     errors: int = 0
     messages: int = 0
@@ -63,14 +67,18 @@ class PollingGroup:
         self._clock = clock
         self._sleep = sleep
         self._started_s = 0.0
+        self._packer = Packer(config.group_id or 0, config.name, config.plc, config.mode, source.lossless)
 
     async def run(self) -> None:
-        """Poll until the source has nothing more, or can't go on."""
+        """Poll until the source has nothing more, or can't go on.
+
+        The unforeseen costs the poll that met it: it is logged with its traceback and counted, and the next is made.
+        """
         try:
-            await self._source.open()
+            await self._open()
             self.status.state = "running"
             self._started_s = self._clock.monotonic()
-            while await self.poll_once():
+            while await self._poll_whatever_happens():
                 pass
             self.status.state = "finished"
             _log.info(f"Group '{self.config.name}' is at the end of its source: {self._totals()}")
@@ -82,7 +90,40 @@ class PollingGroup:
             raise
         finally:
             self.trigger.close(f"group '{self.config.name}' is {self.status.state}")
-            await self._source.close()
+            with suppress(Exception):
+                await self._source.close()
+
+    async def _open(self) -> None:
+        pause_s = _FIRST_RETRY_S
+        while True:
+            try:
+                return await self._source.open()
+            except SourceError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a source may raise
+                self._say_unforeseen(error)
+                with suppress(Exception):
+                    await self._source.close()
+            await self._sleep(pause_s)
+            pause_s = min(2 * pause_s, _LAST_RETRY_S)
+
+    async def _poll_whatever_happens(self) -> bool:
+        try:
+            return await self.poll_once()
+        except SourceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a source may raise
+            self._say_unforeseen(error)
+            self.trigger.polled(PollOutcome("failed", message=self.status.trouble or ""))
+        if self._source.self_paced:
+            # It would fail again at once.
+            await self._sleep(_FIRST_RETRY_S)
+        return True
+
+    def _say_unforeseen(self, error: Exception) -> None:
+        self.status.unforeseen += 1
+        self.status.trouble = cut(f"unforeseen: {type(error).__name__}: {error}")
+        _log.exception(f"Group '{self.config.name}': {self.status.trouble}", kind=self.config.name)
 
     async def poll_once(self) -> bool:
         """Wait for the next poll's time, poll, hand on what was read; return False when there is nothing more.
@@ -96,14 +137,23 @@ class PollingGroup:
         if reading is None:
             return False
         await self._wait_until_due(reading)
-        values = 0
-        for message in self._messages(reading, took_ms):
+        values = errors = 0
+        for message in self._packer.pack(reading, self._timestamp(reading), took_ms):
             await self._ring.add(message)
             self.status.messages += 1
             values += message.values
-        errors = len(reading.errors) + [*reading.values.values()].count(None)
+            errors += message.bad
+            # A large group takes a while: the other groups' polls are due meanwhile.
+            await asyncio.sleep(0)
         self._count(reading, values, errors, took_ms)
         return True
+
+    def _timestamp(self, reading: Reading) -> datetime:
+        if reading.timestamp is not None and is_in_calendar(reading.timestamp):
+            return reading.timestamp
+        # A reading that holds nothing is not emitted and must not use up a time.
+        now = self._clock.now()
+        return self._stamper.stamp(now) if reading.values or reading.errors else now
 
     def _count(self, reading: Reading, values: int, errors: int, took_ms: float) -> None:
         status = self.status
@@ -112,9 +162,9 @@ class PollingGroup:
         status.errors += errors
         status.last_poll = self._clock.now().isoformat()
         status.last_duration_ms = took_ms
-        status.trouble = reading.trouble
+        status.trouble = cut(reading.trouble) if reading.trouble else None
         state: Literal["read", "failed"] = "failed" if reading.trouble else "read"
-        self.trigger.polled(PollOutcome(state, status.last_poll, values, errors, took_ms, reading.trouble or ""))
+        self.trigger.polled(PollOutcome(state, status.last_poll, values, errors, took_ms, status.trouble or ""))
 
     def describe(self) -> dict[str, Any]:
         """Return the group's status for the monitor."""
@@ -140,43 +190,5 @@ class PollingGroup:
         if reading.due_s is not None:
             await self._sleep(max(0.0, self._started_s + reading.due_s - self._clock.monotonic()))
 
-    def _messages(self, reading: Reading, took_ms: float) -> Iterator[Message]:
-        """Return the reading as messages of MAX_TAGS_PER_MESSAGE tags at most, all of one timestamp."""
-        if not reading.values and not reading.errors:
-            return
-        timestamp = reading.timestamp or self._stamper.stamp(self._clock.now())
-        for values, errors in _parts(reading):
-            data = PollingData(
-                timestamp=timestamp,
-                group_id=self.config.group_id or 0,
-                group_name=self.config.name,
-                plc_code=self.config.plc,
-                mode=self.config.mode,
-                tag_values=values,
-                poll_time_ms=took_ms,
-                error_tags=errors,
-                tag_qualities=_of(reading.qualities, values),
-                tag_timestamps=_of(reading.tag_timestamps, values) | _of(reading.tag_timestamps, errors),
-            )
-            yield Message(data, len(values) + len(errors), lossless=self._source.lossless)
-
     def _totals(self) -> str:
         return f"{self.status.polls} polls, {self.status.values} values, {self.status.errors} of them BAD"
-
-
-def _parts(reading: Reading) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """Return the values and errors of a reading in parts that fit a message; most readings are one part."""
-    if len(reading.values) + len(reading.errors) <= MAX_TAGS_PER_MESSAGE:
-        yield reading.values, reading.errors
-        return
-    values, errors = iter(reading.values.items()), iter(reading.errors.items())
-    while True:
-        some_values = dict(islice(values, MAX_TAGS_PER_MESSAGE))
-        some_errors = dict(islice(errors, MAX_TAGS_PER_MESSAGE - len(some_values)))
-        if not some_values and not some_errors:
-            return
-        yield some_values, some_errors
-
-
-def _of(all_tags: dict[str, T], values: dict[str, Any]) -> dict[str, T]:
-    return {address: all_tags[address] for address in values if address in all_tags} if all_tags else {}

@@ -77,7 +77,9 @@ class Pulse:
             "ring_overflowed_values": self._ring.overflow.values,
             "messages_sent": self._sender.messages_sent,
             "values_sent": self._sender.values_sent,
-            "messages_rejected": self._sender.messages_rejected,
+            "ring_bytes": self._ring.size_bytes,
+            "queue_full_times": self._sender.times_full,
+            "queue_full_since": self._sender.full_since or "",
             "requests_rejected": self._requests.rejected,
         }
 

@@ -5,20 +5,20 @@ Only the sender waits for Redis; the polling groups go on meanwhile.
 
 import asyncio
 from collections.abc import Sequence
-from time import monotonic
+from time import time
 from typing import Protocol
 
-from services.poller.ring import Message, Ring
-from shared.errors import QueueFullError, RedisUnavailableError, RejectedError
+from services.poller.packing import Message
+from services.poller.ring import Ring
+from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.models import PollingData
 
 #: Messages taken from the ring at a time, and queued in one step at most.
 MAX_IN_HAND = 256
 
-#: Values queued in one step: more could take longer than a put may.
-MAX_VALUES_PER_PUT = 20_000
+#: Values, and bytes, queued in one step: more could take longer than a put may.
+MAX_VALUES_PER_PUT, MAX_BYTES_PER_PUT = 20_000, 2_000_000
 
 _log = get_logger()
 
@@ -26,10 +26,10 @@ _log = get_logger()
 class Queue(Protocol):
     """The DataQueue, as the sender sees it."""
 
-    def put_many(self, messages: Sequence[PollingData], timeout: float = ...) -> int:
+    def put_encoded(self, encoded: Sequence[bytes], timeout: float = ...) -> int:
         """Queue messages within `timeout` seconds; return how many: the first so many.
 
-        Raises: QueueFullError, RedisUnavailableError, RejectedError.
+        Raises: QueueFullError, RedisUnavailableError.
         """
 
 
@@ -49,15 +49,21 @@ class Sender:
         self._link = link
         self._put_timeout_s = put_timeout_s
         self._giving_up = StopFlag()
-        self._full_since: float | None = None
-        #: Messages and values that the DataQueue took, and messages that it will never take.
-        self.messages_sent = self.values_sent = self.messages_rejected = 0
+        #: Messages and values that the DataQueue took.
+        self.messages_sent = self.values_sent = 0
+        #: Times that the DataQueue was found full; and the seconds since 1970 since when it is, None when it is not.
+        self.times_full = 0
+        self.full_since: float | None = None
 
     async def run(self) -> None:
         """Send until the ring is closed."""
         while messages := await self._ring.take(MAX_IN_HAND):
-            done, trouble = await asyncio.to_thread(self._send, messages)
-            self._ring.settle(messages[done:])
+            done, trouble = 0, None
+            try:
+                done, trouble = await asyncio.to_thread(self._send, messages)
+            finally:
+                # Whatever happened, what did not go waits again: sent twice is stored once.
+                self._ring.settle(messages[done:])
             if isinstance(trouble, RedisUnavailableError):
                 await asyncio.to_thread(self._link.wait_until_there, self._giving_up, trouble)
 
@@ -68,26 +74,19 @@ class Sender:
 
     def _send(self, messages: Sequence[Message]) -> tuple[int, Exception | None]:
         """Put messages in order; return how many are done with, and what kept the next one from it."""
-        done, one_by_one_until = 0, 0
+        done = 0
         while done < len(messages) and not self._giving_up.is_set():
-            some = messages[done : done + 1] if done < one_by_one_until else _bundle(messages[done:])
+            some = _bundle(messages[done:])
             try:
-                queued = self._queue.put_many([message.data for message in some], timeout=self._put_timeout_s)
-            except RejectedError as error:
-                if len(some) == 1:
-                    self._leave_out(some[0], error)
-                    done += 1
-                else:
-                    one_by_one_until = done + len(some)
+                queued = self._queue.put_encoded([message.raw for message in some], timeout=self._put_timeout_s)
             except QueueFullError as error:
                 self._say_full(error)
                 return done, error
             except RedisUnavailableError as error:
                 # They may be queued. Put again they are stored once all the same: the table's key tells the copies.
                 return done, error
-            else:
-                self._count(some[:queued])
-                done += queued
+            self._count(some[:queued])
+            done += queued
         return done, None
 
     def _count(self, messages: Sequence[Message]) -> None:
@@ -95,26 +94,24 @@ class Sender:
         self.values_sent += sum(message.values for message in messages)
         self._say_taken()
 
-    def _leave_out(self, message: Message, error: RejectedError) -> None:
-        self.messages_rejected += 1
-        _log.error(f"Group '{message.data.group_name}': a reading is left out: {error}")
-
     def _say_full(self, error: QueueFullError) -> None:
-        if self._full_since is None:
-            self._full_since = monotonic()
+        if self.full_since is None:
+            self.full_since = time()
+            self.times_full += 1
             _log.warning(f"Readings wait: {error}")
 
     def _say_taken(self) -> None:
-        if self._full_since is not None:
-            _log.info(f"The DataQueue takes readings again after {monotonic() - self._full_since:.1f} s")
-            self._full_since = None
+        if self.full_since is not None:
+            _log.info(f"The DataQueue takes readings again after {time() - self.full_since:.1f} s")
+            self.full_since = None
 
 
 def _bundle(messages: Sequence[Message]) -> Sequence[Message]:
     """Return the first messages, as many as go in one step; at least one."""
-    values = 0
+    values = size = 0
     for count, message in enumerate(messages):
         values += message.values
-        if count and values > MAX_VALUES_PER_PUT:
+        size += len(message.raw)
+        if count and (values > MAX_VALUES_PER_PUT or size > MAX_BYTES_PER_PUT):
             return messages[:count]
     return messages

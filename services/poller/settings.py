@@ -16,7 +16,10 @@ class PollerSettings(ServiceSettings):
         description="Messages kept in memory while Redis is away or the DataQueue full; then the oldest go",
     )
     poller_ring_max_values: int = Field(
-        5_000_000, ge=1, description="Values in those messages at most; 5,000,000 take about 300 MB of memory"
+        5_000_000, ge=1, description="Values in those messages at most, whichever of the three bounds is reached first"
+    )
+    poller_ring_max_bytes: int = Field(
+        256_000_000, ge=1_000_000, description="Bytes of memory that those messages take at most"
     )
     poller_put_timeout_s: float = Field(
         0.5, gt=0, le=1, description="Seconds that one attempt to queue a message may take"

@@ -4,11 +4,13 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from services.poller.config import GroupConfig
+from services.poller.faults import outlive
 from services.poller.fleet import Fleet
 from services.poller.group import PollingGroup
 from services.poller.handshake import Handshake
@@ -33,6 +35,9 @@ DRAIN_S = 3.0
 
 #: Seconds that a stop leaves for the last event and giving the name back.
 _CLOSE_S = 0.5
+
+#: Times that sending and the heartbeat may fail for a reason that nobody foresaw: then a new process is to try.
+_TRIES = 10
 
 #: Groups of one interval that poll at the same moment get into each other's way. Steps of the golden ratio spread any
 #: number of them over the interval; the first begins at once.
@@ -61,7 +66,9 @@ class Poller:
         self._requests = requests
         self._heartbeat = heartbeat
         self._clock = clock
-        self._ring = Ring(settings.poller_ring_max_messages, settings.poller_ring_max_values)
+        self._ring = Ring(
+            settings.poller_ring_max_messages, settings.poller_ring_max_values, settings.poller_ring_max_bytes
+        )
         self._news = News()
         directory = settings.poller_config.parent
         self._fleet = Fleet(GroupBuilder(directory, self._ring, clock, self._news.tell).build, directory)
@@ -74,12 +81,15 @@ class Poller:
         reload = Reload(self._settings.poller_config, self._fleet, self._news.tell)
         try:
             async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(self._sender.run())
-                beating = tasks.create_task(self._pulse.run())
+                sending = tasks.create_task(outlive("sending", self._sender.run, _TRIES))
+                beating = tasks.create_task(outlive("the heartbeat", self._pulse.run, _TRIES))
                 stopped = tasks.create_task(_wait_for(stop))
                 self._fleet.start(self._configs, tasks)
                 with _on_hangup(reload.ask):
-                    serving = [tasks.create_task(reload.run(tasks)), tasks.create_task(handshake.run(self._pulse))]
+                    serving = [
+                        tasks.create_task(outlive("taking over the file", partial(reload.run, tasks))),
+                        tasks.create_task(outlive("the requests to poll", partial(handshake.run, self._pulse))),
+                    ]
                     await _first_of(stopped, asyncio.ensure_future(self._fleet.wait_until_done()))
                 self._fleet.cancel()
                 for task in serving:

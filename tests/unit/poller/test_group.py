@@ -1,17 +1,20 @@
 import asyncio
+import struct
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from asyncua.ua.uaerrors import UaStructParsingError
 from structlog.testing import capture_logs
 
 from services.poller.config import GroupConfig
-from services.poller.group import MAX_TAGS_PER_MESSAGE, PollingGroup
-from services.poller.ring import Message, Ring
+from services.poller.group import PollingGroup
+from services.poller.packing import MAX_TAGS_PER_MESSAGE, Message
+from services.poller.ring import Ring
 from services.poller.source import Reading, SourceError
 from services.poller.stamps import TICK, Stamper
 from services.poller.triggers import AtOnce, FixedInterval
-from shared.models import Scalar
+from shared.models import PollingData, Scalar, decode_polling_data
 from tests.unit.poller.fake_time import EPOCH, FakeTime
 
 
@@ -21,7 +24,7 @@ class ScriptedSource:
     lossless = False
 
     def __init__(
-        self, time: FakeTime, readings: Iterable[Reading | SourceError], *, self_paced: bool = False, read_s: float = 0
+        self, time: FakeTime, readings: Iterable[Reading | Exception], *, self_paced: bool = False, read_s: float = 0
     ) -> None:
         self.self_paced = self_paced
         self._time = time
@@ -35,7 +38,7 @@ class ScriptedSource:
     async def read(self) -> Reading | None:
         self._time.pass_(self._read_s)
         reading = next(self._readings, None)
-        if isinstance(reading, SourceError):
+        if isinstance(reading, Exception):
             raise reading
         return reading
 
@@ -55,7 +58,7 @@ def run_group(time: FakeTime, source: ScriptedSource) -> tuple[PollingGroup, lis
     """Run a group of 1 s until its source is at its end; return it and what it handed on."""
 
     async def run() -> tuple[PollingGroup, list[Message]]:
-        ring = Ring(1000, 1_000_000)
+        ring = Ring(1000, 1_000_000, 100_000_000)
         trigger = AtOnce() if source.self_paced else FixedInterval(1.0, time, time.sleep)
         group = PollingGroup(config(), source, trigger, ring, Stamper(), time, time.sleep)
         await group.run()
@@ -64,11 +67,15 @@ def run_group(time: FakeTime, source: ScriptedSource) -> tuple[PollingGroup, lis
     return asyncio.run(run())
 
 
+def data_of(message: Message) -> PollingData:
+    return decode_polling_data(message.raw)
+
+
 def test_a_reading_becomes_one_message_with_its_group_time_and_duration() -> None:
     time = FakeTime()
     reading = Reading({"D1": 1.5, "D2": None}, errors={"D3": "no answer"}, qualities={"D1": "UNCERTAIN"})
     group, (message,) = run_group(time, ScriptedSource(time, [reading], read_s=0.25))
-    data = message.data
+    data = data_of(message)
     assert (data.group_id, data.group_name, data.plc_code, data.mode) == (3, "line 1", "P1", "FIXED")
     assert (data.tag_values, data.error_tags) == ({"D1": 1.5, "D2": None}, {"D3": "no answer"})
     assert data.tag_qualities == {"D1": "UNCERTAIN"}
@@ -81,14 +88,14 @@ def test_polls_at_the_same_instant_get_times_of_their_own() -> None:
     time = FakeTime()
     source = ScriptedSource(time, [Reading({"D1": number}) for number in range(3)], self_paced=True)
     _, messages = run_group(time, source)
-    assert [message.data.timestamp for message in messages] == [EPOCH, EPOCH + TICK, EPOCH + 2 * TICK]
+    assert [message.timestamp for message in messages] == [EPOCH, EPOCH + TICK, EPOCH + 2 * TICK]
 
 
 def test_a_source_s_own_time_is_not_touched() -> None:
     time = FakeTime()
     naive = EPOCH.replace(tzinfo=None, year=2017)
     _, (message,) = run_group(time, ScriptedSource(time, [Reading({"D1": 1}, timestamp=naive)]))
-    assert message.data.timestamp == naive
+    assert message.timestamp == naive
 
 
 def test_a_large_poll_is_split_into_messages_of_one_time() -> None:
@@ -97,9 +104,9 @@ def test_a_large_poll_is_split_into_messages_of_one_time() -> None:
     errors = {f"E{number}": "no" for number in range(MAX_TAGS_PER_MESSAGE)}
     group, messages = run_group(time, ScriptedSource(time, [Reading(values, errors)]))
     assert all(message.values <= MAX_TAGS_PER_MESSAGE for message in messages)
-    assert len({message.data.timestamp for message in messages}) == 1
-    assert {k: v for message in messages for k, v in message.data.tag_values.items()} == values
-    assert {k: v for message in messages for k, v in message.data.error_tags.items()} == errors
+    assert len({message.timestamp for message in messages}) == 1
+    assert {k: v for message in messages for k, v in data_of(message).tag_values.items()} == values
+    assert {k: v for message in messages for k, v in data_of(message).error_tags.items()} == errors
     assert group.status.values == len(values) + len(errors) == sum(message.values for message in messages)
 
 
@@ -115,7 +122,7 @@ def test_a_self_paced_source_is_emitted_when_it_is_due() -> None:
     time = FakeTime(start_s=50.0)
     source = ScriptedSource(time, [Reading({"D1": 1}, due_s=due_s) for due_s in (0, 2, 1, 7)], self_paced=True)
     _, messages = run_group(time, source)
-    assert [round((m.data.timestamp - EPOCH).total_seconds() - 50) for m in messages] == [0, 2, 2, 7]
+    assert [round((m.timestamp - EPOCH).total_seconds() - 50) for m in messages] == [0, 2, 2, 7]
 
 
 def test_a_broken_source_ends_its_group_with_the_reason() -> None:
@@ -128,12 +135,43 @@ def test_a_broken_source_ends_its_group_with_the_reason() -> None:
     assert "Group 'line 1' ends, the others go on: the cable is cut" in [log["event"] for log in logs]
 
 
+@pytest.mark.parametrize("self_paced", [False, True])
+@pytest.mark.parametrize(
+    "error", [AttributeError("no"), KeyError(1), struct.error("short"), UaStructParsingError(), RecursionError()]
+)
+def test_the_unforeseen_costs_the_poll_that_met_it_and_is_logged(error: Exception, *, self_paced: bool) -> None:
+    """Kind: an error that nobody foresaw, out of a library, ends a group and with it the poller."""
+    time = FakeTime()
+    source = ScriptedSource(time, [Reading({"D1": 1}), error, Reading({"D1": 2})], self_paced=self_paced)
+    with capture_logs() as logs:
+        group, messages = run_group(time, source)
+    assert [data_of(message).tag_values for message in messages] == [{"D1": 1}, {"D1": 2}]
+    assert (group.status.unforeseen, group.status.state, group.status.trouble) == (1, "finished", None)
+    (told,) = [log for log in logs if log.get("exc_info")]
+    assert told["event"].startswith(f"Group 'line 1': unforeseen: {type(error).__name__}: ")
+
+
+def test_a_source_that_can_not_be_opened_for_an_unforeseen_reason_is_tried_again() -> None:
+    class Stubborn(ScriptedSource):
+        tries = 0
+
+        async def open(self) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise UnicodeError
+
+    time = FakeTime()
+    group, messages = run_group(time, Stubborn(time, [Reading({"D1": 1})]))
+    assert len(messages) == 1
+    assert (group.status.unforeseen, group.status.state) == (2, "finished")
+
+
 def test_the_status_tells_what_the_monitor_shows() -> None:
     time = FakeTime()
     group, _ = run_group(time, ScriptedSource(time, [Reading({"D1": 1})]))
     assert group.describe() == {
         "name": "line 1", "group_id": 3, "plc_code": "P1", "mode": "FIXED", "interval_ms": 1000,
-        "polls": 1, "skipped": 0, "values": 1, "errors": 0, "messages": 1,
+        "polls": 1, "skipped": 0, "unforeseen": 0, "values": 1, "errors": 0, "messages": 1,
         "last_poll": EPOCH.isoformat(), "last_duration_ms": 0.0, "state": "finished",
         "trouble": None, "late_p99_ms": 0.0, "server": "up",
     }  # fmt: skip

@@ -2,13 +2,14 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
 from structlog.testing import capture_logs
 
-from services.poller.ring import Message, Ring
-from services.poller.sender import MAX_VALUES_PER_PUT, Sender
-from shared.errors import QueueFullError, RedisUnavailableError, RejectedError
+from services.poller.packing import Message
+from services.poller.ring import Ring
+from services.poller.sender import MAX_BYTES_PER_PUT, MAX_VALUES_PER_PUT, Sender
+from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
-from shared.models import PollingData
 
 AWAY = RedisUnavailableError("away")
 FULL = QueueFullError("full")
@@ -23,13 +24,13 @@ class ScriptedQueue:
         self.steps = 0
         self.most_at_once = 1000
 
-    def put_many(self, messages: Sequence[PollingData], timeout: float = 1.0) -> int:
+    def put_encoded(self, encoded: Sequence[bytes], timeout: float = 1.0) -> int:
         del timeout
         failure = self._failures.pop(0) if self._failures else None
         if failure is not None:
             raise failure
-        some = messages[: self.most_at_once]
-        self.taken += [message.group_id for message in some]
+        some = encoded[: self.most_at_once]
+        self.taken += [int(raw) for raw in some]
         self.steps += 1
         return len(some)
 
@@ -43,12 +44,11 @@ class CountingLink:
         return not stop.is_set()
 
 
-async def send(count: int, queue: ScriptedQueue, link: CountingLink, values: int = 2) -> Sender:
+async def send(count: int, queue: ScriptedQueue, link: CountingLink, values: int = 2, size_bytes: int = 1) -> Sender:
     """Send some messages until the ring is empty."""
-    ring = Ring(100, 1_000_000)
+    ring = Ring(100, 1_000_000, 100_000_000)
     for number in range(count):
-        data = PollingData(timestamp=datetime.now(UTC), group_id=number, group_name="g", plc_code="P")
-        await ring.add(Message(data, values=values))
+        await ring.add(Message(str(number).encode().rjust(size_bytes), values, datetime.now(UTC)))
     sender = Sender(ring, queue, link, put_timeout_s=0.1)
     sending = asyncio.create_task(sender.run())
     await ring.wait_until_empty()
@@ -91,8 +91,9 @@ def test_while_redis_is_away_the_same_messages_are_tried_again() -> None:
 def test_a_full_queue_is_waited_for_and_told_once_with_its_end() -> None:
     queue, link = ScriptedQueue(FULL, FULL, FULL), CountingLink()
     with capture_logs() as logs:
-        asyncio.run(send(3, queue, link))
+        sender = asyncio.run(send(3, queue, link))
     assert queue.taken == [0, 1, 2]
+    assert (sender.times_full, sender.full_since) == (1, None)
     assert link.waits == []
     told = [log["event"] for log in logs]
     assert told[0] == "Readings wait: full"
@@ -100,31 +101,47 @@ def test_a_full_queue_is_waited_for_and_told_once_with_its_end() -> None:
     assert len(told) == 2
 
 
-def test_a_message_that_nobody_can_understand_is_told_and_costs_only_itself() -> None:
-    # All at once is refused; then one by one, of which the second is.
-    queue = ScriptedQueue(RejectedError("no JSON"), None, RejectedError("no JSON"))
-    with capture_logs() as logs:
-        sender = asyncio.run(send(4, queue, CountingLink()))
-    assert queue.taken == [0, 2, 3]
-    assert (sender.messages_sent, sender.messages_rejected) == (3, 1)
-    assert [log["event"] for log in logs] == ["Group 'g': a reading is left out: no JSON"]
+def test_one_step_holds_no_more_bytes_than_a_put_can_take_in_its_time() -> None:
+    queue = ScriptedQueue()
+    asyncio.run(send(5, queue, CountingLink(), size_bytes=MAX_BYTES_PER_PUT // 2))
+    assert queue.taken == list(range(5))
+    assert queue.steps == 3
+
+
+def test_the_unforeseen_loses_no_message() -> None:
+    """Kind: an error that nobody foresaw drops what was in hand."""
+
+    async def run() -> None:
+        ring, queue = Ring(100, 1000, 100_000_000), ScriptedQueue(ZeroDivisionError("nobody foresaw this"))
+        for number in range(3):
+            await ring.add(Message(str(number).encode(), 1, datetime.now(UTC)))
+        sender = Sender(ring, queue, CountingLink(), put_timeout_s=0.1)
+        with pytest.raises(ZeroDivisionError):
+            await sender.run()
+        assert ring.depth == 3
+        sending = asyncio.create_task(sender.run())
+        await ring.wait_until_empty()
+        sender.give_up()
+        await sending
+        assert queue.taken == [0, 1, 2]
+
+    asyncio.run(run())
 
 
 def test_giving_up_leaves_the_rest_in_the_ring() -> None:
     class GivingUp(ScriptedQueue):
         sender: Sender
 
-        def put_many(self, messages: Sequence[PollingData], timeout: float = 1.0) -> int:
+        def put_encoded(self, encoded: Sequence[bytes], timeout: float = 1.0) -> int:
             if len(self.taken) == 2:
                 self.sender.give_up()
-            return super().put_many(messages, timeout)
+            return super().put_encoded(encoded, timeout)
 
     async def run() -> None:
-        ring, queue = Ring(100, 1000), GivingUp()
+        ring, queue = Ring(100, 1000, 100_000_000), GivingUp()
         queue.most_at_once = 1
         for number in range(9):
-            data = PollingData(timestamp=datetime.now(UTC), group_id=number, group_name="g", plc_code="P")
-            await ring.add(Message(data, values=1))
+            await ring.add(Message(str(number).encode(), 1, datetime.now(UTC)))
         queue.sender = Sender(ring, queue, CountingLink(), put_timeout_s=0.1)
         await queue.sender.run()
         assert queue.taken == [0, 1, 2]
