@@ -196,6 +196,29 @@ def test_a_full_tablespace_rejects_nothing(running: Pipeline, faults: OracleCont
     assert_nothing_lost_nothing_twice(running, expected)
 
 
+def test_a_read_only_database_does_not_flap(running: Pipeline, faults: OracleControl) -> None:
+    """Kind: a SELECT taken for proof of an INSERT. After a switchover: 71 changes of state and 7 files in 200 s."""
+    # Given: a database that answers every query and refuses every insert
+    faults.fail_next(
+        None, ora_code=16000, message="database or pluggable database open for read-only access", verb="INSERT"
+    )
+    with Load(running, 2000) as load:
+        wait_for_state(running, "half-open")
+        # If: it stays so for many probes and trials
+        tries = running.log("writer").count("Oracle write failed")
+        wait_until(lambda: running.log("writer").count("Oracle write failed") > tries + 8, 30, "eight more trials")
+        # Expect: one outage in the diary, one file, and nobody says that all is well
+        changes = [kind for kind in events(running) if kind in {"oracle_lost", "oracle_back"}]
+        assert changes == ["oracle_lost", "oracle_back"]
+        assert len(list(running.backup_dir.glob("backup_*.csv"))) == 1
+        assert writer_beat(running)["oracle"] == "away"
+        faults.reset()
+        wait_for_state(running, "closed")
+    drain(running)
+    assert running.snapshot()[Counter.REJECTED] == 0
+    assert_nothing_lost_nothing_twice(running, load.rows)
+
+
 @pytest.mark.req("EC-8")
 def test_a_table_that_is_gone_is_no_reason_for_a_storm_of_retries(running: Pipeline, faults: OracleControl) -> None:
     name = running.table

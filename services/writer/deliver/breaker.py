@@ -4,8 +4,12 @@ Pure; time is passed in.
 
 closed ──first failure──> retrying ──retries used up──> open ──probe answered──> half-open
   ^                          │  ^                         ^                          │ │
-  └────────success───────────┘  │                         └───────failure────────────┘ │
-  └──────────────────────────success of one trial batch────────────────────────────────┘
+  └────────success───────────┘  │                         └─probe failed, new reason─┘ │
+  └──────────────────────────one trial batch was taken─────────────────────────────────┘
+
+That a probe is answered proves nothing about an insert (a read-only standby, a missing partition, a full tablespace
+answer every SELECT), so half-open lasts until a batch was taken: one is tried each probe interval, the others go to the
+backup. A trial that fails for the reason that is known changes nothing, however often: no flapping.
 """
 
 import threading
@@ -56,7 +60,7 @@ class Breaker:
         self._state = State.CLOSED
         self._since = 0.0
         self._next_probe = 0.0
-        self._trial_runs = False
+        self._next_trial = 0.0
         self._changes: list[Change] = []
         #: What opened it last; None while it is closed.
         self.cause: SinkError | None = None
@@ -66,13 +70,13 @@ class Breaker:
         """Where it stands."""
         return self._state
 
-    def permit(self) -> Permit:
-        """Ask for a batch: in half-open one batch at a time is the trial, the others go to the backup."""
+    def permit(self, now: float) -> Permit:
+        """Ask for a batch: in half-open one each probe interval is the trial, the others go to the backup."""
         with self._lock:
             if self._state in (State.CLOSED, State.RETRYING):
                 return Permit.TRY
-            if self._state is State.HALF_OPEN and not self._trial_runs:
-                self._trial_runs = True
+            if self._state is State.HALF_OPEN and now >= self._next_trial:
+                self._next_trial = now + self._probe_interval_s
                 return Permit.TRIAL
             return Permit.BACKUP
 
@@ -89,35 +93,37 @@ class Breaker:
     def failed(self, error: SinkError, now: float, *, last: bool) -> None:
         """Oracle did not take a batch; `last` when it will not be tried again for now."""
         with self._lock:
-            self.cause = error
-            if last or error.needs_a_person or self._state is State.HALF_OPEN:
+            known, self.cause = self.cause, error
+            if self._state is State.HALF_OPEN:
+                if error.verdict is not Verdict.CREDENTIALS and known is not None and known.code == error.code:
+                    return
+                last = True
+            if last or error.needs_a_person:
                 self._schedule_probe(error, now)
                 self._go(State.OPEN, str(error), now)
             elif self._state is State.CLOSED:
                 self._go(State.RETRYING, str(error), now)
 
     def probe_due(self, now: float) -> bool:
-        """Tell whether Oracle should be probed now: it is away, or seems to be back and no batch came to try."""
-        waiting = self._state is State.OPEN or (self._state is State.HALF_OPEN and not self._trial_runs)
-        return waiting and now >= self._next_probe
+        """Tell whether Oracle should be probed now: it is away, or answers and has taken nothing yet."""
+        return self._state in (State.OPEN, State.HALF_OPEN) and now >= self._next_probe
 
     def probe_succeeded(self, now: float) -> None:
-        """Oracle answered a probe: one batch may try; if none came until the next probe, that is proof enough."""
+        """Oracle answered a probe: a batch may try. Nothing else closes it."""
         with self._lock:
+            self._next_probe = now + self._probe_interval_s
             if self._state is State.OPEN:
-                self._next_probe = now + self._probe_interval_s
+                self._next_trial = now
                 self._go(State.HALF_OPEN, "Oracle answers again", now)
-            elif self._state is State.HALF_OPEN and not self._trial_runs:
-                self.cause = None
-                self._go(State.CLOSED, "Oracle answered twice and no batch came meanwhile", now)
 
     def probe_failed(self, error: SinkError, now: float) -> None:
         """Oracle did not answer a probe."""
         with self._lock:
+            if self._state not in (State.OPEN, State.HALF_OPEN):
+                return
             self.cause = error
             self._schedule_probe(error, now)
-            if self._state is State.HALF_OPEN and not self._trial_runs:
-                self._go(State.OPEN, str(error), now)
+            self._go(State.OPEN, str(error), now)
 
     def take_changes(self) -> list[Change]:
         """Return the changes since the last call: for events and logs."""
@@ -133,7 +139,6 @@ class Breaker:
             self._next_probe = now + self._probe_interval_s
 
     def _go(self, state: State, reason: str, now: float) -> None:
-        self._trial_runs = False
         if state is not self._state:
             self._changes.append(Change(self._state, state, reason, now - self._since))
             self._state, self._since = state, now

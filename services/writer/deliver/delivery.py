@@ -86,7 +86,7 @@ class Delivery:
         delivered = Delivered(batch)
         failures = 0
         while delivered.rest:
-            permit = self._breaker.permit()
+            permit = self._breaker.permit(self._clock.monotonic())
             if permit is Permit.BACKUP:
                 if not self._save_rest(delivered, stop) and stop.is_set():
                     return None

@@ -6,6 +6,7 @@ from services.writer.deliver.breaker import CREDENTIALS_FIRST_PROBE_S, Breaker, 
 from services.writer.oracle.errors import oracle_error
 
 LOST = oracle_error("DPY-4011", "lost")
+READ_ONLY = oracle_error("ORA-16000", "read-only")
 WRONG_PASSWORD = oracle_error("ORA-01017", "wrong password")
 
 
@@ -18,7 +19,7 @@ def open_breaker() -> Breaker:
 def test_a_failure_makes_it_retrying_and_a_success_closes_it() -> None:
     breaker = Breaker(5.0)
     breaker.failed(LOST, now=1.0, last=False)
-    assert (breaker.state, breaker.permit()) == (State.RETRYING, Permit.TRY)
+    assert (breaker.state, breaker.permit(1.0)) == (State.RETRYING, Permit.TRY)
     breaker.succeeded(now=2.0)
     assert (breaker.state, breaker.cause) == (State.CLOSED, None)
     assert [(c.before, c.after) for c in breaker.take_changes()] == [
@@ -29,32 +30,51 @@ def test_a_failure_makes_it_retrying_and_a_success_closes_it() -> None:
 
 def test_used_up_retries_open_it_and_one_successful_trial_closes_it() -> None:
     breaker = open_breaker()
-    assert breaker.permit() is Permit.BACKUP
+    assert breaker.permit(1.0) is Permit.BACKUP
     assert not breaker.probe_due(4.9)
     assert breaker.probe_due(5.0)
     breaker.probe_succeeded(5.0)
-    assert [breaker.permit() for _ in range(3)] == [Permit.TRIAL, Permit.BACKUP, Permit.BACKUP]
+    assert [breaker.permit(5.0) for _ in range(3)] == [Permit.TRIAL, Permit.BACKUP, Permit.BACKUP]
     breaker.succeeded(6.0)
-    assert (breaker.state, breaker.permit()) == (State.CLOSED, Permit.TRY)
+    assert (breaker.state, breaker.permit(6.0)) == (State.CLOSED, Permit.TRY)
 
 
-def test_without_traffic_a_second_probe_closes_it_and_a_failed_one_opens_it_again() -> None:
+def test_without_traffic_it_stays_half_open_and_a_failed_probe_opens_it_again() -> None:
+    """Kind: a SELECT taken for proof of an INSERT. Only a batch that was taken closes it."""
     breaker = open_breaker()
     breaker.probe_succeeded(5.0)
     assert (breaker.probe_due(9.9), breaker.probe_due(10.0)) == (False, True)
-    breaker.probe_failed(LOST, 10.0)
-    assert breaker.state is State.OPEN
+    breaker.probe_succeeded(10.0)
     breaker.probe_succeeded(15.0)
-    breaker.probe_succeeded(20.0)
+    assert (breaker.state, breaker.cause) == (State.HALF_OPEN, LOST)
+    breaker.probe_failed(LOST, 20.0)
+    assert breaker.state is State.OPEN
+
+
+def test_trials_that_fail_for_the_known_reason_come_an_interval_apart_and_change_nothing() -> None:
+    """Kind: flapping. A read-only database answered every probe and refused every batch: 71 changes in 200 s."""
+    breaker = Breaker(5.0)
+    breaker.failed(READ_ONLY, now=0.0, last=True)
+    trials = 0
+    for tenth in range(2000):
+        now = tenth / 10
+        if breaker.probe_due(now):
+            breaker.probe_succeeded(now)
+        if breaker.permit(now) is Permit.TRIAL:
+            trials += 1
+            breaker.failed(READ_ONLY, now, last=True)
+    assert [change.after for change in breaker.take_changes()] == [State.OPEN, State.HALF_OPEN]
+    assert 35 <= trials <= 40
+    breaker.succeeded(201.0)
     assert (breaker.state, breaker.cause) == (State.CLOSED, None)
 
 
-def test_a_failed_trial_opens_it_again_and_the_next_probe_is_an_interval_away() -> None:
+def test_a_trial_that_fails_for_a_new_reason_opens_it_again_and_the_next_probe_is_an_interval_away() -> None:
     breaker = open_breaker()
     breaker.probe_succeeded(5.0)
-    assert breaker.permit() is Permit.TRIAL
-    breaker.failed(LOST, now=6.0, last=False)
-    assert breaker.state is State.OPEN
+    assert breaker.permit(5.0) is Permit.TRIAL
+    breaker.failed(READ_ONLY, now=6.0, last=False)
+    assert (breaker.state, breaker.cause) == (State.OPEN, READ_ONLY)
     assert (breaker.probe_due(10.9), breaker.probe_due(11.0)) == (False, True)
 
 
@@ -80,16 +100,17 @@ def test_refused_credentials_open_it_at_once_and_are_probed_ever_more_rarely() -
 
 
 @given(st.lists(st.sampled_from(["permit", "ok", "fail", "last", "probe ok", "probe fail"])))
-def test_whatever_happens_at_most_one_trial_runs_and_it_can_always_close_again(steps: list[str]) -> None:
+def test_whatever_happens_trials_are_an_interval_apart_and_it_can_always_close_again(steps: list[str]) -> None:
     breaker = Breaker(5.0)
     now = 0.0
-    trials = 0
     for step in steps:
-        now += 10.0
+        now += 2.0
         state = breaker.state
         if step == "permit":
-            permit = breaker.permit()
-            trials += permit is Permit.TRIAL
+            permit = breaker.permit(now)
+            if permit is Permit.TRIAL:
+                assert state is State.HALF_OPEN
+                assert breaker.permit(now + 4.9) is Permit.BACKUP
             assert (permit is Permit.TRY) == (state in (State.CLOSED, State.RETRYING))
         elif step == "ok":
             breaker.succeeded(now)
@@ -97,9 +118,6 @@ def test_whatever_happens_at_most_one_trial_runs_and_it_can_always_close_again(s
             breaker.failed(LOST, now, last=step == "last")
         elif breaker.probe_due(now):
             (breaker.probe_succeeded(now) if step == "probe ok" else breaker.probe_failed(LOST, now))
-        if breaker.state is not state:
-            trials = 0
-        assert trials <= 1
     if breaker.state is State.OPEN:
         breaker.probe_succeeded(now)
     breaker.succeeded(now)
