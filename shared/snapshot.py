@@ -20,6 +20,7 @@ class Snapshot:
     claimed_messages: int
     rejected_messages_kept: int
     counters: Mapping[Counter, int]
+    spoiled: tuple[Counter, ...] = ()  #: counters that hold something else than a count; taken for 0
 
     def __getitem__(self, counter: Counter) -> int:
         return self.counters[counter]
@@ -41,11 +42,12 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
 
     Raises: RedisUnavailableError.
     """
-    seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, flat = link.run(
+    seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, counts = link.run(
         "snapshot",
         [keys.counters, keys.buffer, keys.inflight, keys.data_queue, keys.claimed, keys.rejected_messages],
+        list(Counter),
     )
-    counts = dict(zip((name.decode() for name in flat[::2]), map(int, flat[1::2]), strict=True))
+    counters = {counter: _count(text) for counter, text in zip(Counter, counts, strict=True)}
     return Snapshot(
         taken_at=int(seconds) + int(microseconds) / 1e6,
         in_buffer=in_buffer,
@@ -54,5 +56,15 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
         queued_messages=queued,
         claimed_messages=claimed,
         rejected_messages_kept=rejected_kept,
-        counters={counter: counts.get(counter, 0) for counter in Counter},
+        counters={counter: count or 0 for counter, count in counters.items()},
+        spoiled=tuple(counter for counter, count in counters.items() if count is None),
     )
+
+
+def _count(text: bytes | None) -> int | None:
+    """Return a count, 0 where there is none yet; None for what is no count."""
+    try:
+        count = int(text or 0)
+    except ValueError:
+        return None
+    return count if count >= 0 else None

@@ -134,4 +134,10 @@ KINDS = _kinds(
         "A polling group in FIXED mode has sent nothing for several of its intervals.",
         "See whether its poller runs, whether the PLC or its server answers, and whether the consumer keeps up.",
     ),
+    Kind(
+        "not_all_shown", _WARNING,
+        "Entries in Redis are too long, too many or unreadable, and the monitor leaves them out.",
+        "Something else than tagpipe wrote them, or a polling engine invents names. Look at the keys that the message "
+        "names, and delete what does not belong there. All the rest is shown.",
+    ),
 )  # fmt: skip

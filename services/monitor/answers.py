@@ -165,6 +165,7 @@ def backups(now: Overview, limit: int | None = None) -> Backups:
         file_count=len(waiting),
         total_rows=sum(file.rows or 0 for file in waiting),
         total_bytes=sum(file.bytes or 0 for file in waiting),
+        left_out=_left_out(now, "backup_files") + len(now.backup_files) - len(files),
         files=sorted(files, key=lambda file: (file.created, file.name), reverse=True)[:limit],
     )
 
@@ -183,12 +184,17 @@ def overflows(now: Overview, limit: int) -> Overflows:
 
 def polling_status(now: Overview) -> PollingStatus:
     """Return every polling group: what came through of it, and what our own pollers say of theirs."""
-    return PollingStatus(groups=polling_groups(now, len(now.groups)))
+    groups = polling_groups(now, len(now.groups))
+    return PollingStatus(groups=groups, left_out=_left_out(now, "polling") + len(now.groups) - len(groups))
 
 
 def polling_groups(now: Overview, limit: int) -> list[PollingGroup]:
     """Return the first polling groups, at most `limit`."""
     return _readable(PollingGroup, islice(now.groups.values(), limit))
+
+
+def _left_out(now: Overview, what: str) -> int:
+    return sum(count for key, count in now.left_out.items() if key.endswith(f"}}:{what}"))
 
 
 def _moment(seconds: float | None) -> datetime | None:

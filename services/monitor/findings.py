@@ -1,6 +1,5 @@
 """What is wrong with the pipeline just now, and since when as far as Redis knows. No I/O, no clock."""
 
-import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from services.monitor.health import FULL_PCT
 from services.monitor.reader import FORGET_AFTER_S, Overview, Service
 from services.monitor.stats import lately, percent
 from services.monitor.trend import Rates
-from services.monitor.words import count_of, duration, number, size
+from services.monitor.words import count_of, duration, number, size, some_of
 from shared.counters import WINDOW_S, Counter
 from shared.events import Event
 from shared.settings import BufferSettings
@@ -28,9 +27,6 @@ PROMISED_SUCCESS_PCT = 99.9
 
 #: A FIXED group is silent after so many intervals, and not before so many seconds.
 SILENT_INTERVALS, SILENT_S = 3, 10.0
-
-#: Groups that an alert names.
-GROUPS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,7 @@ def find(now: Overview, rates: Rates, settings: BufferSettings) -> list[Finding]
         *_orphans(now),
         *_silent_groups(now),
         *_faults(now),
+        *_left_out(now),
     ]
 
 
@@ -185,7 +182,7 @@ def _orphans(now: Overview) -> Iterator[Finding]:
     living = {(service.role, service.instance) for service in now.services if service.alive}
     orphans = sorted(now.owners - living)
     if orphans:
-        names = ", ".join(f"{role} {name}" for role, name in orphans)
+        names = some_of([f"{role} {name}" for role, name in orphans])
         yield Finding("inflight_orphaned", f"{names} is gone and still holds what it had claimed")
 
 
@@ -213,15 +210,19 @@ def _silent_groups(now: Overview) -> Iterator[Finding]:
         and not is_finished(group)
     }
     if silent:
-        first = heapq.nsmallest(GROUPS_NAMED, silent.items())
-        shown = ", ".join(f"{plc} {group} for {duration(now.taken_at - seen)}" for (plc, group), seen in first)
-        more = f" and {number(len(silent) - GROUPS_NAMED)} more" if len(silent) > GROUPS_NAMED else ""
-        yield Finding("polling_silent", f"Silent: {shown}{more}", min(silent.values()))
+        names = [f"{plc} {group} for {duration(now.taken_at - seen)}" for (plc, group), seen in silent.items()]
+        yield Finding("polling_silent", f"Silent: {some_of(names)}", min(silent.values()))
 
 
 def _patience_s(group: Any) -> float:
     interval_ms = group.get("interval_ms")
     return max(SILENT_S, SILENT_INTERVALS * interval_ms / 1000) if isinstance(interval_ms, int | float) else SILENT_S
+
+
+def _left_out(now: Overview) -> Iterator[Finding]:
+    if now.left_out:
+        keys = some_of([f"{number(count)} of {key}" for key, count in sorted(now.left_out.items())])
+        yield Finding("not_all_shown", f"Left out because they are too long, too many or unreadable: {keys}")
 
 
 def _without_oracle(now: Overview) -> list[Service]:
@@ -230,7 +231,7 @@ def _without_oracle(now: Overview) -> list[Service]:
 
 def _names(writers: Iterable[Service]) -> str:
     names = [writer.instance for writer in writers]
-    return f"writer{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    return f"writer{'s' if len(names) > 1 else ''} {some_of(names)}"
 
 
 def _lost_at(now: Overview, writers: Iterable[Service]) -> float | None:

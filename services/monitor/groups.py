@@ -7,7 +7,7 @@ field of Redis' hash is called does not matter, so entries of older and newer co
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.monitor.outside import decoded
+from services.monitor.outside import decoded, trimmed
 
 #: PLC and name of a group.
 Identity = tuple[str, str]
@@ -31,7 +31,7 @@ def known_groups(
             groups[identity] = dict(seen)
     for text in pollers:
         for own in decoded(text, list[dict[str, Any]]) or []:
-            _take_on(groups, own)
+            _take_on(groups, trimmed(own))
     for group in groups.values():
         if "last_seen_at" in group:
             group["age_seconds"] = max(0.0, taken_at - _seen_at(group, taken_at))

@@ -91,6 +91,9 @@ class Backups(Answer):
     file_count: Count = Field(description="Backup files not recovered yet", examples=[1])
     total_rows: Count = Field(description="Values in them", examples=[500])
     total_bytes: Count = Field(description="Their size, in bytes", examples=[41_250])
+    left_out: Count = Field(
+        default=0, description="Entries that are too long, too many or unreadable to be shown", examples=[0]
+    )
     files: list[BackupFile] = Field(description="Newest first")
 
 
@@ -169,8 +172,11 @@ class PollingGroup(Answer):
 
 
 class PollingStatus(Answer):
-    """All polling groups that were ever seen."""
+    """All polling groups that are known."""
 
+    left_out: Count = Field(
+        default=0, description="Entries that are too long, too many or unreadable to be shown", examples=[0]
+    )
     groups: list[PollingGroup] = Field(description="By PLC and name")
 
 

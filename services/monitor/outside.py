@@ -20,6 +20,11 @@ def cut(text: str, longest: int = MAX_TEXT) -> str:
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest:,} more)"
 
 
+def trimmed(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record whose names and texts are as long as may be."""
+    return {cut(name): cut(value) if isinstance(value, str) else value for name, value in record.items()}
+
+
 def decoded(text: str | bytes | None, kind: Any) -> Any:
     """Return what JSON holds; None where it holds something else, or is none, or is nested without end."""
     try:

@@ -1,6 +1,6 @@
 """The pipeline as Prometheus wants it: base units, `_total` for what only grows, no label without a bound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -33,6 +33,10 @@ _TOTALS = {
     "tagpipe_unsupported_values": (Counter.UNSUPPORTED, "Readings of a type that no column can hold"),
     "tagpipe_retries": (Counter.RETRIES, "Attempts to write a batch after the first"),
 }
+#: What a file may be, and be said to be; any other word is told as `other`: a label must have a bound.
+_FILE_KINDS = ("backup", "rejected")
+_FILE_STATES = ("open", "waiting", "recovering", "recovered")
+
 #: Polling groups with series of their own, by PLC and name; `tagpipe_polling_groups` counts all.
 MAX_GROUPS = 1_000
 
@@ -166,13 +170,17 @@ def _backups(now: Overview) -> Iterator[Metric]:
     ]
     sums: dict[tuple[str, str], list[float]] = {}
     for file in now.backup_files.values():
-        key = str(file.get("kind", "")), str(file.get("state", ""))
+        key = _known(file.get("kind"), _FILE_KINDS), _known(file.get("state"), _FILE_STATES)
         row = [1.0, *(float(size) if isinstance(size := file.get(of), int) else 0.0 for of in ("rows", "bytes"))]
         sums[key] = [before + more for before, more in zip(sums.get(key, [0.0] * 3), row, strict=True)]
     for key, figures in sorted(sums.items()):
         for family, figure in zip(families, figures, strict=True):
             family.add_metric(list(key), figure)
     yield from families
+
+
+def _known(word: object, words: Sequence[str]) -> str:
+    return word if isinstance(word, str) and word in words else "other"
 
 
 def _polling(now: Overview) -> Iterator[Metric]:

@@ -1,19 +1,20 @@
 """Everything that the monitor shows, read from Redis into one immutable record."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
 from services.monitor.buckets import Bucket, BucketLog
 from services.monitor.groups import Identity, known_groups
+from services.monitor.outside import MAX_JSON, cut, decoded, trimmed
+from services.monitor.shelves import Shelf
+from services.monitor.shelves import read as read_shelves
 from services.monitor.stats import total
-from shared.counters import WINDOW_BUCKET_S, WINDOW_S
+from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, WINDOW_BUCKET_S, WINDOW_S, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
-from shared.redis_link import RedisLink
+from shared.redis_link import Call, RedisLink
 from shared.snapshot import Snapshot, take_snapshot
 
 #: Events read each tick, newest first: what `/api/events` can show.
@@ -21,6 +22,25 @@ EVENTS_READ = 200
 
 #: Seconds after which a service that was not closed in order is no longer listed as lost.
 FORGET_AFTER_S = 86_400
+
+#: Polling groups and services shown at most.
+MAX_GROUPS, MAX_SERVICES = 25_000, 500
+
+#: Fields of an event that are read, and bytes of all events that are looked at.
+_EVENT_FIELDS, _EVENTS_BYTES = 16, 8 * 1024 * 1024
+
+#: Fields of a heartbeat, and bytes of those of all pollers together: they list their groups there.
+_SERVICE_FIELDS, _POLLERS_BYTES = 200, 32 * 1024 * 1024
+
+#: Buckets of the window that one script reads.
+_WINDOWS_AT_ONCE = 40
+
+#: Every count that a service of ours writes.
+_NAMES = [
+    *Counter,
+    *Window,
+    *(f"{kind}:{bound}" for kind in (Window.LATENCY, Window.LAG) for bound in (*HISTOGRAM_BOUNDS_MS, HISTOGRAM_ABOVE)),
+]
 
 #: Colons in the key of a list that has an owner: `...:<owner>:<batch>`.
 _LEAST_COLONS = 2
@@ -63,6 +83,7 @@ class Overview:
     polling: Mapping[str, Mapping[str, Any]]  #: what came through of each polling group, by field
     observed: Mapping[str, int]  #: totals by name, the sums and histograms of latency and lag among them
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
+    left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
 
     @property
     def taken_at(self) -> float:
@@ -91,75 +112,117 @@ class Overview:
 
 
 class RedisReader:
-    """Reads one namespace. Its commands change nothing and run at Redis' memory limit."""
+    """Reads one namespace. Its commands change nothing and run at Redis' memory limit.
+
+    Whatever others wrote there, a reading takes a bounded number of bytes: what is too long or too many is left out and
+    counted.
+    """
 
     def __init__(self, link: RedisLink, keys: Keys) -> None:
         self._link = link
         self._keys = keys
         self._log = BucketLog()
+        self._beats = Shelf(keys.services, "ZSCAN", max_entries=5_000)
+        self._files = Shelf(keys.backup_files, max_entries=5_000)
+        self._overflows = Shelf(keys.overflow_episodes)
+        self._polling = Shelf(keys.polling, max_entries=MAX_GROUPS)
+        self._inflight = Shelf(keys.inflight, "SSCAN")
+        self._claimed = Shelf(keys.claimed, "SSCAN")
 
     def read(self) -> Overview:
-        """Read all there is in three round trips; the ledger's figures are of one moment.
+        """Read all there is, in three round trips where that is little; the ledger's figures are of one moment.
 
         Raises: RedisUnavailableError; FatalError: there is something that no service of ours wrote.
         """
         keys = self._keys
-        try:
-            ledger = take_snapshot(self._link, keys)
-        except ValueError as error:
-            raise FatalError(f"{keys.counters} in Redis holds something that is no count: {error}") from error
+        ledger = take_snapshot(self._link, keys)
+        if ledger.spoiled:
+            raise FatalError(f"{keys.counters} in Redis holds something that is no count: {', '.join(ledger.spoiled)}")
         numbers = self._log.to_read(ledger.taken_at)
-        beats, files, overflows, polling, events, totals, inflight, claimed, *windows = self._link.commands(
-            ("ZRANGEBYSCORE", keys.services, int(ledger.taken_at - FORGET_AFTER_S), "+inf", "WITHSCORES"),
-            ("HGETALL", keys.backup_files),
-            ("HGETALL", keys.overflow_episodes),
-            ("HGETALL", keys.polling),
-            ("XREVRANGE", keys.events, "+", "-", "COUNT", EVENTS_READ),
-            ("HGETALL", keys.counters),
-            ("SMEMBERS", keys.inflight),
-            ("SMEMBERS", keys.claimed),
-            *(("HGETALL", keys.window(number)) for number in numbers),
+        shelves = (self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed)
+        events, counts, *windows = read_shelves(
+            self._link,
+            shelves,
+            [
+                Call("diary", [keys.events], [EVENTS_READ, _EVENT_FIELDS, MAX_JSON, _EVENTS_BYTES]),
+                Call("counts", [keys.counters], _NAMES),
+                *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
+            ],
         )
+        services, services_left_out = self._services(ledger.taken_at)
+        left_out = {shelf.key: shelf.left_out for shelf in shelves if shelf.left_out}
+        if services_left_out:
+            left_out[keys.services] = services_left_out
         return Overview(
             ledger=ledger,
-            history=self._log.add(numbers, [_counts(window) for window in windows]),
-            services=self._services(beats),
-            events=tuple(EventRecord(_text(id_), int(id_.split(b"-")[0]) / 1000, _texts(raw)) for id_, raw in events),
-            backup_files=_records(files),
-            overflows=_records(overflows),
-            polling=_records(polling),
-            observed=_counts(totals),
+            history=self._log.add(numbers, [_counts(flat) for window in windows for flat in window]),
+            services=services,
+            events=tuple(_event(id_, flat) for id_, flat in events),
+            backup_files=_records(self._files, left_out),
+            overflows=_records(self._overflows, left_out),
+            polling=_records(self._polling, left_out),
+            observed=_counts(counts[0]),
             owners=frozenset(
                 (role, list_owner(_text(key)))
-                for role, lists in (("writer", inflight), ("consumer", claimed))
-                for key in lists
+                for role, lists in (("writer", self._inflight), ("consumer", self._claimed))
+                for key in lists.entries
                 if key.count(b":") >= _LEAST_COLONS
             ),
+            left_out=left_out,
         )
 
-    def _services(self, beats: Iterable[tuple[bytes, float]]) -> tuple[Service, ...]:
-        names = sorted((*_text(member).partition(":")[::2], float(beat_at)) for member, beat_at in beats)
-        if not names:
-            return ()
-        hashes = self._link.commands(*(("HGETALL", self._keys.service(role, instance)) for role, instance, _ in names))
-        return tuple(
-            Service(role, instance, beat_at, _texts(fields))
-            for (role, instance, beat_at), fields in zip(names, hashes, strict=True)
+    def _services(self, taken_at: float) -> tuple[tuple[Service, ...], int]:
+        """Return the services that beat lately, those of the last beat first if there are too many, and the rest."""
+        beats = {member: float(beat_at) for member, beat_at in self._beats.entries.items()}
+        lately = [
+            member for member, at in beats.items() if taken_at - FORGET_AFTER_S <= at <= taken_at + FORGET_AFTER_S
+        ]
+        newest = sorted(lately, key=lambda member: -beats[member])[:MAX_SERVICES]
+        names = sorted((*_text(member).partition(":")[::2], beats[member]) for member in newest)
+        pollers = sum(role == "poller" for role, *_ in names)
+        hashes = [_heartbeat(self._keys.service(role, instance), role, pollers) for role, instance, _ in names]
+        read_shelves(self._link, hashes)
+        services = tuple(
+            Service(role, instance, beat_at, _fields(shelf.entries))
+            for (role, instance, beat_at), shelf in zip(names, hashes, strict=True)
         )
+        return services, self._beats.left_out + len(lately) - len(newest) + sum(shelf.left_out for shelf in hashes)
+
+
+def _heartbeat(key: str, role: str, pollers: int) -> Shelf:
+    """Return a heartbeat's shelf: a poller lists its groups there, the others say little."""
+    if role != "poller":
+        return Shelf(key, max_entries=_SERVICE_FIELDS, max_bytes=64 * 1024)
+    share = _POLLERS_BYTES // pollers
+    return Shelf(key, max_entries=_SERVICE_FIELDS, max_bytes=share, max_value_bytes=share)
+
+
+def _batches(numbers: range) -> list[range]:
+    """Return the numbers of buckets as few at a time as Redis reads in a moment."""
+    return [numbers[start : start + _WINDOWS_AT_ONCE] for start in range(0, len(numbers), _WINDOWS_AT_ONCE)]
 
 
 def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in raw.items()}
+def _fields(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    fields = {_text(name): _text(value) for name, value in raw.items()}
+    # What a poller says of its groups is JSON, and cut where it is read.
+    return {name: value if name == "groups" else cut(value) for name, value in fields.items()}
 
 
-def _counts(raw: Mapping[bytes, bytes]) -> dict[str, int]:
-    """Return the counts in a hash; what is no count must not hide the others and is left out."""
+def _event(id_: bytes, flat: Sequence[bytes]) -> EventRecord:
+    texts = [_text(raw) for raw in flat]
+    fields = dict(zip(texts[::2], texts[1::2], strict=True))
+    at = int(id_.split(b"-")[0]) / 1000
+    return EventRecord(_text(id_), at, {n: v if n == "details" else cut(v) for n, v in fields.items()})
+
+
+def _counts(flat: Sequence[bytes]) -> dict[str, int]:
+    """Return the counts of a hash; what is no count must not hide the others and is left out."""
     counts: dict[str, int] = {}
-    for name, value in raw.items():
+    for name, value in zip(flat[::2], flat[1::2], strict=True):
         try:
             counts[_text(name)] = int(value)
         except ValueError:
@@ -167,12 +230,14 @@ def _counts(raw: Mapping[bytes, bytes]) -> dict[str, int]:
     return counts
 
 
-def _records(raw: Mapping[bytes, bytes]) -> dict[str, Mapping[str, Any]]:
-    """Return what the JSON objects in a hash hold; one that is none must not hide the others and is left out."""
+def _records(shelf: Shelf, left_out: dict[str, int]) -> dict[str, Mapping[str, Any]]:
+    """Return what the JSON objects of a hash hold; one that is none must not hide the others and is left out."""
     records: dict[str, Mapping[str, Any]] = {}
-    for name, text in raw.items():
-        try:
-            records[_text(name)] = msgspec.json.decode(text, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue
+    for name, raw in shelf.entries.items():
+        record = decoded(raw, dict[str, Any])
+        if record is not None:
+            records[cut(_text(name))] = trimmed(record)
+    missing = len(shelf.entries) - len(records)
+    if missing:
+        left_out[shelf.key] = left_out.get(shelf.key, 0) + missing
     return records

@@ -18,9 +18,17 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+#: The last second that a calendar shows, in seconds since 1970.
+_LAST_MOMENT_S = 253_402_300_799
+
+
 def moment(seconds: float) -> datetime:
-    """Return the aware UTC datetime of seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC)
+    """Return the aware UTC datetime of seconds since 1970; what lies before or beyond the calendar is put at its end.
+
+    >>> moment(1e18).year, moment(-5).year
+    (9999, 1970)
+    """
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_MOMENT_S), UTC)
 
 
 class Error(Answer):

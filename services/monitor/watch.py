@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 from services.monitor.alert_kinds import KINDS, Severity
 from services.monitor.findings import Finding, find
+from services.monitor.outside import cut
 from services.monitor.reader import Overview
 from services.monitor.trend import Rates, Sample, Trend
 from shared.settings import BufferSettings
+
+#: Letters of an alert's message at most.
+MAX_MESSAGE = 2_000
 
 _ORDER = {code: index for index, code in enumerate(KINDS)}
 
@@ -74,6 +78,6 @@ def alert_of(finding: Finding, first_seen: float) -> Alert:
         code=finding.code,
         severity=finding.severity or kind.severity,
         since=first_seen if finding.since is None else max(0.0, min(finding.since, first_seen)),
-        message=finding.message,
+        message=cut(finding.message, MAX_MESSAGE),
         what_to_do=kind.cure,
     )

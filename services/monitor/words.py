@@ -1,10 +1,15 @@
 """Figures as people read them. No I/O, no clock."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
+from itertools import islice
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _K = 1000
+
+#: Names that a sentence holds at most.
+NAMED = 5
 
 
 def duration(seconds: float) -> str:
@@ -71,10 +76,20 @@ def count_of(figure: int, one: str, many: str | None = None) -> str:
     return f"{figure:,} {one if figure == 1 else many or one + 's'}"
 
 
+def some_of(names: Collection[str], shown: int = NAMED) -> str:
+    """Return the first of many names, and how many more there are.
+
+    >>> some_of(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = f" and {number(len(names) - shown)} more" if len(names) > shown else ""
+    return ", ".join(islice(names, shown)) + more
+
+
 def clock_time(seconds: float) -> str:
     """Return the time of day in UTC.
 
     >>> clock_time(0)
     '00:00:00'
     """
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
+    return f"{datetime.fromtimestamp(seconds % _DAY_S, UTC):%H:%M:%S}"

@@ -1,17 +1,23 @@
 #!lua flags=no-writes,allow-oom
 -- snapshot: every figure of the ledger at one and the same moment.
 -- KEYS  counters, buffer, set of in-flight lists, data_queue, set of claimed lists, rejected messages
+-- ARGV  names of the counters
 -- Returns {seconds, microseconds, buffer, in flight, batches in flight, data queue, claimed messages,
---          rejected messages kept, counters as name, count...}.
+--          rejected messages kept, their counts, in order}.
 local function held(set)
   local total, lists = 0, redis.call('SMEMBERS', set)
   for i = 1, #lists do total = total + redis.call('LLEN', lists[i]) end
   return total, #lists
 end
 local time = redis.call('TIME')
+local counts = redis.call('HMGET', KEYS[1], unpack(ARGV))
+-- What is longer is no count, and not worth carrying about.
+for i = 1, #counts do
+  if counts[i] and #counts[i] > 32 then counts[i] = 'too long' end
+end
 local in_flight, batches = held(KEYS[3])
 return {
   time[1], time[2], redis.call('LLEN', KEYS[2]), in_flight, batches,
   redis.call('LLEN', KEYS[4]), (held(KEYS[5])), redis.call('LLEN', KEYS[6]),
-  redis.call('HGETALL', KEYS[1]),
+  counts,
 }

@@ -27,6 +27,7 @@ def make_overview(
     polling: Mapping[str, Mapping[str, Any]] | None = None,
     observed: Mapping[str, int] | None = None,
     owners: Sequence[tuple[str, str]] = (),
+    left_out: Mapping[str, int] | None = None,
     taken_at: float = NOW,
 ) -> Overview:
     """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before."""
@@ -53,6 +54,7 @@ def make_overview(
         polling=polling or {},
         observed={**{counter.value: count for counter, count in (counters or {}).items()}, **(observed or {})},
         owners=frozenset(owners),
+        left_out=left_out or {},
     )
 
 

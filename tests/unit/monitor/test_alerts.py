@@ -81,6 +81,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"polling": {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 1000}}},
         "P1 a for 1 min 30 s",
     ),
+    ("not_all_shown", {"left_out": {"{t}:polling": 3}}, "too many or unreadable: 3 of {t}:polling"),
 ]
 
 
