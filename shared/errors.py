@@ -3,9 +3,11 @@
 PipelineError
 ├── TransientError              wait and try again; nothing was lost
 │   ├── RedisUnavailableError   Redis does not answer, or its answer was lost
-│   │   └── RedisFullError      Redis answers, but refuses writes (memory limit, disk)
+│   │   └── RedisRefusedError   Redis answers, but with an error: demoted, no permission, cluster down
+│   │       └── RedisFullError  ... because it has no room (memory limit, failing disk)
 │   └── QueueFullError          the DataQueue is at its bound
 ├── RejectedError               never retry this one: the message itself is at fault
+├── LedgerError                 give back what is in hand and begin with it anew
 └── FatalError                  stop and tell a person
     └── SettingsError           the environment holds a mistake
 """
@@ -23,8 +25,19 @@ class RedisUnavailableError(TransientError):
     """Redis does not answer, or its answer was lost: the command may have been carried out."""
 
 
-class RedisFullError(RedisUnavailableError):
-    """Redis answers but refuses to write (memory limit, read-only replica, failing disk); nothing was done."""
+class RedisRefusedError(RedisUnavailableError):
+    """Redis answers, but with an error: another server, or the same one later, may do it. Ask again.
+
+    `code` is what the answer began with: READONLY, NOPERM...; empty when it had none.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RedisFullError(RedisRefusedError):
+    """Redis has no room (memory limit, failing disk); nothing was done, and what needs no room is still done."""
 
 
 class QueueFullError(TransientError):
@@ -33,6 +46,10 @@ class QueueFullError(TransientError):
 
 class RejectedError(PipelineError):
     """This message can't be understood; repeating can't cure it. The text says why."""
+
+
+class LedgerError(PipelineError):
+    """What is to be counted does not agree with what is in Redis; nothing was done. Claim it again."""
 
 
 class FatalError(PipelineError):

@@ -131,4 +131,7 @@ def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> Non
     except FatalError as error:
         get_logger().critical(str(error))
         raise SystemExit(EXIT_FATAL) from None
+    except Exception as error:  # noqa: BLE001 - said in the log's own form; the process ends
+        get_logger().critical(f"Ending: {error!r}; what was in hand is in Redis", exc_info=True)
+        raise SystemExit(EXIT_FATAL) from None
     raise SystemExit(status or 0)

@@ -18,9 +18,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.errors import FatalError, RedisFullError, RedisUnavailableError
+from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.redis_answers import translated
+from shared.redis_trouble import Trouble
 
 #: Seconds until an answer counts as lost. A blocking command must wait for less (`MAX_BLOCK_S`), or redis-py raises.
 SOCKET_TIMEOUT_S = 10.0
@@ -29,9 +31,8 @@ MAX_BLOCK_S = 5.0
 #: Seconds between two tries while Redis is away: doubled from the first to the last.
 FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 
-#: Server errors that end by themselves or by an administrator's hand; all other error answers are bugs.
-_AWAY = ("LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "BUSY")
-_REFUSING = ("OOM", "MISCONF", "READONLY")
+#: Seconds between two times that all connections are given up because an answer says that it may be the wrong server.
+_FORGET_INTERVAL_S = 1.0
 
 _SCRIPTS = Path(__file__).with_name("lua")
 _log = get_logger()
@@ -40,12 +41,11 @@ Argument = str | bytes | int | float
 
 
 class _Script:
-    """A script of `lua/`, and whether Redis refuses it at its memory limit."""
+    """A script of `lua/`."""
 
     def __init__(self, name: str) -> None:
         self.text = (_SCRIPTS / f"{name}.lua").read_text("utf-8")
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        self.is_refused_when_full = "allow-oom" not in self.text.splitlines()[0]
 
 
 class Call(NamedTuple):
@@ -70,12 +70,16 @@ class RedisLink:
         )
         self._scripts: dict[str, _Script] = {}
         self._local = threading.local()
+        self._trouble = Trouble(self.address)
         self._state = threading.Lock()
-        self._away_since: float | None = None
-        self._full_since: float | None = None
+        self._forgotten_at = 0.0
+        #: Connections of an earlier generation are not used any more.
+        self._generation = 0
         self._is_closed = False
-        #: Called with the seconds that Redis was away, once it is back.
-        self.on_back: Callable[[float], None] | None = None
+
+    def when_back(self, call: Callable[[float], None]) -> None:
+        """Call this with the seconds that Redis was away, once it is back."""
+        self._trouble.on_back = call
 
     @cached_property
     def address(self) -> str:
@@ -99,8 +103,6 @@ class RedisLink:
         """
         scripts = [self._scripts.get(call.script) or self._load(call.script) for call in calls]
         answers: list[Any] = self._guard(lambda: self._evaluate(scripts, calls))
-        if self._full_since is not None and any(script.is_refused_when_full for script in scripts):
-            self._say_writable()
         return answers
 
     def _load(self, name: str) -> _Script:
@@ -127,6 +129,9 @@ class RedisLink:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._client.connection_pool.get_connection()
+        elif self._local.generation != self._generation:
+            connection.disconnect()
+        self._local.generation = self._generation
         read: list[Any] = []
         try:
             # redis-py's own packing looks at every argument: half of what a push of thousands of values costs us.
@@ -214,13 +219,12 @@ class RedisLink:
                 except RedisUnavailableError as error:
                     cause = error
                 else:
-                    self._say_back()
                     return True
-            if isinstance(cause, RedisFullError):
-                # It answers: the caller may go on with what is not refused, but not at full speed.
-                self._say_full(cause)
+            if isinstance(cause, RedisRefusedError):
+                # It answers, and would answer a PING: only asking the same again shows whether it is willing by now.
+                self._trouble.refusing(cause)
                 return not stop.wait(LAST_RETRY_S / 2)
-            self._say_away(cause)
+            self._trouble.away(cause)
             stop.wait(delay)
             delay = min(delay * 2, LAST_RETRY_S)
             cause = None
@@ -231,51 +235,33 @@ class RedisLink:
         self._is_closed = True
         self._client.connection_pool.disconnect()
 
-    def _say_away(self, cause: RedisUnavailableError) -> None:
+    def _note_refusal(self, error: RedisRefusedError) -> None:
+        self._trouble.refused()
+        if isinstance(error, RedisFullError):
+            return
+        now = monotonic()
         with self._state:
-            if self._away_since is not None:
+            if now - self._forgotten_at < _FORGET_INTERVAL_S:
                 return
-            self._away_since = monotonic()
-        _log.warning(f"Redis at {self.address} is not usable, trying again until it is: {cause}")
-
-    def _say_back(self) -> None:
-        with self._state:
-            if self._away_since is None:
-                return
-            away_s = monotonic() - self._away_since
-            self._away_since = None
-        _log.info(f"Redis at {self.address} is back after {away_s:.1f} s")
-        if self.on_back is not None:
-            self.on_back(away_s)
-
-    def _say_full(self, cause: RedisFullError) -> None:
-        with self._state:
-            if self._full_since is not None:
-                return
-            self._full_since = monotonic()
-        _log.error(f"Redis at {self.address} takes no more, trying again until it does: {cause}")
-
-    def _say_writable(self) -> None:
-        with self._state:
-            if self._full_since is None:
-                return
-            full_s = monotonic() - self._full_since
-            self._full_since = None
-        _log.info(f"Redis at {self.address} takes writes again after {full_s:.1f} s")
+            self._forgotten_at = now
+            self._generation += 1
+        # Those that other threads use they give up themselves, before their next command.
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _guard(self, call: Callable[[], Any]) -> Any:
         if self._is_closed:
             raise RedisUnavailableError("the link is closed")
         try:
             answer = call()
-        except redis.exceptions.AuthenticationError as error:
-            raise RedisUnavailableError(f"REDIS_URL: user or password refused ({error})") from error
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
-            raise RedisUnavailableError(str(error) or type(error).__name__) from error
-        except redis.exceptions.ResponseError as error:
-            raise _translate(error) from error
-        if self._away_since is not None:
-            self._say_back()
+        except (UnicodeError, redis.exceptions.DataError):
+            # The caller's own mistake, before anything was sent.
+            raise
+        except (redis.exceptions.RedisError, OSError, ValueError) as error:
+            ours = translated(error)
+            if isinstance(ours, RedisRefusedError):
+                self._note_refusal(ours)
+            raise ours from error
+        self._trouble.answered()
         return answer
 
 
@@ -290,17 +276,3 @@ def _without_errors(answers: list[Any]) -> list[Any]:
         if isinstance(answer, redis.exceptions.ResponseError):
             raise answer
     return answers
-
-
-def _translate(error: redis.exceptions.ResponseError) -> Exception:
-    # redis-py cuts the code off the message of the errors that it knows by class.
-    text = str(error)
-    if isinstance(error, redis.exceptions.OutOfMemoryError | redis.exceptions.ReadOnlyError) or _says(text, _REFUSING):
-        return RedisFullError(f"Redis refuses writes: {text}")
-    if _says(text, _AWAY):
-        return RedisUnavailableError(text)
-    return FatalError(f"Redis answered with an error that should not occur: {text}")
-
-
-def _says(text: str, codes: Sequence[str]) -> bool:
-    return text.startswith(tuple(codes)) or any(f"-{code} " in text for code in codes)

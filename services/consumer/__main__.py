@@ -40,7 +40,7 @@ def _main(settings: ConsumerSettings) -> None:
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-consumer")
     events = EventLog(link, keys, "consumer")
     heartbeat = Heartbeat(link, keys, events, "consumer", settings.instance_name)
-    link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
+    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
     queue = DataQueue(link, keys)
     claims = Claims(link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list)
     report = Report(link, keys, events, settings, clock, heartbeat.incarnation)

@@ -50,7 +50,7 @@ def _main(settings: MonitorSettings) -> None:
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-monitor")
     events = EventLog(link, keys, "monitor")
     heartbeat = Heartbeat(link, keys, events, "monitor", settings.instance_name)
-    link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
+    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
     feed, watch = Feed(clock), Watch(settings)
     worker = Worker(link, RedisReader(link, keys), watch, feed, heartbeat, events, clock)
     _warn_if_open(settings)

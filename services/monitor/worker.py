@@ -7,7 +7,7 @@ from services.monitor.reader import RedisReader
 from services.monitor.watch import Watch
 from shared import __version__
 from shared.clock import Clock
-from shared.errors import FatalError, RedisFullError, RedisUnavailableError
+from shared.errors import FatalError, RedisRefusedError, RedisUnavailableError
 from shared.events import Event, EventLog
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
@@ -102,8 +102,8 @@ class Worker:
                 return
             name = self._heartbeat.register("running")
             self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
-        except RedisFullError as error:
-            # A read-only replica is fit to be watched; it only takes no heartbeat.
+        except RedisRefusedError as error:
+            # A replica, and a Redis without room, are fit to be watched; they only take no heartbeat.
             _log.debug(f"no heartbeat: {error}")
 
     def _say_unreadable(self, reason: str) -> None:

@@ -168,7 +168,7 @@ def main(settings: PollerSettings) -> int:
     keys = Keys(settings.redis_namespace)
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="poller")
     events = EventLog(link, keys, "poller")
-    link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
+    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
     queue = DataQueue(link, keys, settings.data_queue_max_messages)
     heartbeat = Heartbeat(link, keys, events, "poller", settings.instance_name)
     try:

@@ -117,7 +117,7 @@ def compose(settings: WriterSettings) -> WriterService:
     keys = Keys(settings.redis_namespace)
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-writer")
     events = EventLog(link, keys, "writer")
-    link.on_back = lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s)
+    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
     heartbeat = Heartbeat(link, keys, events, "writer", settings.instance_name)
     claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
     buffer = TagBuffer(link, keys, settings)

@@ -14,7 +14,7 @@ from shared.buffer import Batch, Bell, PushOutcome, TagBuffer
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
-from shared.errors import FatalError, RedisUnavailableError
+from shared.errors import LedgerError, RedisUnavailableError
 from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
@@ -210,7 +210,7 @@ def test_settle_counts_the_outcome_once(one: Side) -> None:
 def test_an_outcome_that_does_not_cover_the_list_is_refused(one: Side) -> None:
     one.push(*numbered(0, 30))
     batch = one.claim()
-    with pytest.raises(FatalError, match="LEDGER in-flight list holds 30 values, the outcome covers 29"):
+    with pytest.raises(LedgerError, match="in-flight list holds 30 values, the outcome covers 29"):
         one.buffer.settle(Batch(batch.list_key, Decoded(batch.values.values[1:]), 0), {Counter.WRITTEN: 29}, {})
     assert one.snapshot().in_flight == 30
 

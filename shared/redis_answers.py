@@ -1,0 +1,83 @@
+"""What an error of the client library means for us: the one place that knows its exceptions.
+
+An error answer is recognised by its code, never by its text: the library cuts the code off where it knows the error by
+a class of its own. No answer ends a service: whoever asked waits and asks again, on a new connection, to an address
+that is resolved anew, because the server that answered may have been demoted.
+"""
+
+import re
+
+import redis
+
+from shared.errors import LedgerError, RedisFullError, RedisRefusedError, RedisUnavailableError
+
+#: What says that Redis has no room, by itself or because its disk fails.
+_FULL = frozenset({"OOM", "MISCONF"})
+
+#: What our own scripts answer when what they are to count does not agree with what is there.
+_LEDGER = "LEDGER"
+
+#: Codes that end by themselves or by an administrator's hand, and what a person should know of each.
+_WORDS = {
+    "READONLY": "this server is a replica; if REDIS_URL leads to the right one, it was demoted just now",
+    "NOREPLICAS": "this server may only write while its replicas are there (min-replicas-to-write)",
+    "MASTERDOWN": "this server is a replica that has lost its master",
+    "LOADING": "it reads its files",
+    "BUSY": "a script runs for too long",
+    "UNBLOCKED": "it was demoted, or an administrator unblocked us",
+    "CLUSTERDOWN": "the cluster lacks a part of its slots",
+    "TRYAGAIN": "the cluster moves our keys just now",
+    "MOVED": "another node of the cluster holds our keys: REDIS_URL must lead to that one",
+    "ASK": "another node of the cluster takes our keys over just now",
+    "CROSSSLOT": "a cluster needs a namespace without braces of its own",
+    "NOPERM": "the user of REDIS_URL may not do that: see docs/operations.md for what it needs",
+    "NOAUTH": "REDIS_URL lacks the password",
+}
+
+#: In a pipeline the library puts words of its own in front of an answer.
+_CODE = re.compile(r"(?:^|caused error: )([A-Z]+)(?: |$)")
+
+_CLASSES: dict[type[redis.exceptions.RedisError], str] = {
+    redis.exceptions.OutOfMemoryError: "OOM",
+    redis.exceptions.ReadOnlyError: "READONLY",
+    redis.exceptions.MasterDownError: "MASTERDOWN",
+    redis.exceptions.ClusterDownError: "CLUSTERDOWN",
+    redis.exceptions.TryAgainError: "TRYAGAIN",
+    redis.exceptions.MovedError: "MOVED",
+    redis.exceptions.AskError: "ASK",
+    redis.exceptions.NoPermissionError: "NOPERM",
+}
+
+
+def translated(error: redis.exceptions.RedisError | OSError | ValueError) -> Exception:
+    """Return our error for one of the client library's."""
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        return RedisUnavailableError(f"REDIS_URL: user or password refused ({error})")
+    if isinstance(error, redis.exceptions.ResponseError):
+        return _of_an_answer(error)
+    if isinstance(error, ValueError):
+        # A redirection in a form that the library does not know, or no Redis at all.
+        return RedisRefusedError(f"Redis answered what the client library can't read: {error}")
+    return RedisUnavailableError(str(error) or type(error).__name__)
+
+
+def _of_an_answer(error: redis.exceptions.ResponseError) -> Exception:
+    code = code_of(error)
+    text = str(error).removeprefix(f"{code} ")
+    if code in _FULL:
+        return RedisFullError(f"Redis refuses writes: {code} {text}", code)
+    if code == _LEDGER:
+        return LedgerError(text)
+    words = _WORDS.get(code, "should not occur: has something else written to this namespace?")
+    return RedisRefusedError(f"{code} ({words}): {text}" if code else f"{text} ({words})", code)
+
+
+def code_of(error: redis.exceptions.ResponseError) -> str:
+    """Return the code that an error answer began with; an empty text when it had none."""
+    if error.status_code:
+        return str(error.status_code)
+    for kind, code in _CLASSES.items():
+        if isinstance(error, kind):
+            return code
+    found = _CODE.search(str(error))
+    return found.group(1) if found else ""

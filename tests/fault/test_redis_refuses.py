@@ -1,0 +1,103 @@
+"""Redis answers, but with an error: no service ends, nothing is lost, and all goes on by itself."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from shared.redis_link import RedisLink
+from tests.fault.load import Load
+from tests.fault.test_oracle_faults import assert_nothing_lost_nothing_twice, drain
+from tests.oracle_target import OracleTarget
+from tests.pipeline import ROOT, Pipeline
+from tests.waiting import wait_until
+
+GROUPS = """
+[[group]]
+name = "line 1"
+plc_code = "PLC01"
+mode = "HANDSHAKE"
+[group.source]
+type = "simulator"
+tags = 10
+"""
+
+
+def set_(link: RedisLink, name: str, value: object) -> None:
+    link.command("CONFIG", "SET", name, str(value))
+
+
+@pytest.mark.timeout(180)
+def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: str, tmp_path: Path) -> None:
+    """Kind: answers whose code the client library strips ended services, or held them to a demoted server."""
+    (tmp_path / "groups.toml").write_text(GROUPS)
+    settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
+    with EmbeddedRedis() as redis, Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline:
+        services = ("consumer", "writer", "monitor", "poller")
+        processes = [pipeline.start_and_wait(service, **settings) for service in services]
+        admin = RedisLink(redis.url)
+
+        def goes_on(load: Load) -> None:
+            until = load.values + 1500
+            wait_until(lambda: load.values >= until, 30, "values put")
+
+        with Load(pipeline, 3491) as load:
+            goes_on(load)
+            # A failover to nowhere and back: what was written before is not replicated from an empty master.
+            admin.command("REPLICAOF", "127.0.0.1", 1)
+            wait_until(lambda: all("READONLY" in pipeline.log(name) for name in ("consumer", "writer", "poller")))
+            admin.command("REPLICAOF", "NO", "ONE")
+            goes_on(load)
+            set_(admin, "min-replicas-to-write", 1)
+            wait_until(lambda: all("NOREPLICAS" in pipeline.log(name) for name in ("consumer", "writer")))
+            set_(admin, "min-replicas-to-write", 0)
+            goes_on(load)
+            admin.command("ACL", "SETUSER", "default", "-@scripting")
+            wait_until(lambda: all("NOPERM" in pipeline.log(name) for name in ("consumer", "writer")))
+            admin.command("ACL", "SETUSER", "default", "+@all")
+            goes_on(load)
+            set_(admin, "replica-serve-stale-data", "no")
+            admin.command("REPLICAOF", "127.0.0.1", 1)
+            wait_until(lambda: "MASTERDOWN" in pipeline.log("monitor"))
+            admin.command("REPLICAOF", "NO", "ONE")
+            goes_on(load)
+        admin.close()
+        drain(pipeline)
+        assert_nothing_lost_nothing_twice(pipeline, load.rows)
+        assert [process.poll() for process in processes] == [None] * 4
+        for service in services:
+            assert "Traceback" not in pipeline.log(service)
+            assert "takes no more" not in pipeline.log(service)
+            assert pipeline.log(service).count("\n") < 200
+
+
+#: What docs/operations.md says that the user of REDIS_URL needs.
+RIGHTS = "~{%s}:* +@read +@write +@blocking +@scripting +@transaction +@connection +time"
+
+
+@pytest.mark.parametrize("way", ["RESP2", "RESP3", "a user of its own"])
+def test_every_service_works(
+    redis_server: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, way: str
+) -> None:
+    (tmp_path / "groups.toml").write_text(GROUPS)
+    settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
+    url = f"{redis_server.url}?protocol={way[-1]}"
+    if way == "a user of its own":
+        admin = RedisLink(redis_server.url)
+        admin.command("ACL", "SETUSER", namespace, "on", ">p@/#", *(RIGHTS % namespace).split())
+        admin.close()
+        assert f"`{RIGHTS % 'tagpipe'}`" in (ROOT / "docs" / "operations.md").read_text("utf-8")
+        url = f"redis://{namespace}:p%40%2F%23@127.0.0.1:{redis_server.port}/0"
+    with Pipeline(url, oracle, table, namespace, tmp_path) as pipeline:
+        processes = [
+            pipeline.start_and_wait(service, **settings) for service in ("poller", "consumer", "writer", "monitor")
+        ]
+        expected = pipeline.put(polls=3, tags=500)
+        drain(pipeline)
+        assert pipeline.table_rows() == expected
+        wait_until(lambda: "Monitor at http" in pipeline.log("monitor"), what="the monitor")
+        address = pipeline.log("monitor").split("Monitor at ", 1)[1].split()[0]
+        assert len(httpx.get(f"{address}/api/services").json()["services"]) == 4
+        assert "started" in {event["kind"] for event in httpx.get(f"{address}/api/events").json()["events"]}
+        assert [process.poll() for process in processes] == [None] * 4
