@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import hiredis
 
+from shared.redis_url import problem_with
+
 if TYPE_CHECKING:
     import ssl
 
@@ -40,6 +42,9 @@ def look(role: str, redis_url: str, namespace: str, host: str) -> str:
 
     Raises: OSError, ValueError (the URL), HiredisError: Redis was not asked.
     """
+    problem = problem_with(redis_url)
+    if problem:
+        raise ValueError(f"REDIS_URL: {problem}")
     url = urlsplit(redis_url)
     with _connect(url) as connection:
         for command in _logon(url):

@@ -8,18 +8,22 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import SettingsError
+from shared.redis_url import problem_with
 
 S = TypeVar("S", bound="ServiceSettings")
 
 #: How alike a stray variable must be to one of ours to be taken for a slip of the pen.
 _TYPO_LIKENESS = 0.87
+
+#: Bytes of a file that holds a secret.
+_MAX_SECRET_BYTES = 64 * 1024
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
 
@@ -27,11 +31,15 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-
 class ServiceSettings(BaseSettings):
     """What every service reads."""
 
+    #: Settings that are no secrets, but into which a secret may have been put by mistake: complaints don't repeat them.
+    unshown: ClassVar[frozenset[str]] = frozenset()
+
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     redis_url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"),
-        description="Redis (or Valkey) 7 or newer: `redis://:password@host:6379/0`",
+        description="Redis (or Valkey) 7 or newer: `redis://:password@host:6379/0`; `/ ? # @` in the password are "
+        "written `%2F %3F %23 %40`",
     )
     redis_namespace: Name = Field("tagpipe", description="All keys begin with `{<namespace>}`")
     instance_name: Name | None = Field(
@@ -49,9 +57,10 @@ class ServiceSettings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _known_scheme(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("begin it with redis://, rediss:// (TLS) or unix://")
+    def _usable_url(cls, value: SecretStr) -> SecretStr:
+        problem = problem_with(value.get_secret_value())
+        if problem:
+            raise ValueError(problem)
         return value
 
     @classmethod
@@ -91,8 +100,12 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
-    from_files = _read_secret_files(settings_class, environ, problems)
-    problems += _typing_slips(settings_class, environ)
+    try:
+        dotenv = dotenv_values(".env")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f".env can't be read: {_why(error)}"]) from None
+    from_files = _read_secret_files(settings_class, environ, dotenv, problems)
+    problems += _typing_slips(settings_class, {*environ, *dotenv})
     try:
         settings = settings_class(**from_files)
     except ValidationError as error:
@@ -103,25 +116,54 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
 
 
 def _read_secret_files(
-    settings_class: type[ServiceSettings], environ: Mapping[str, str], problems: list[str]
+    settings_class: type[ServiceSettings],
+    environ: Mapping[str, str],
+    dotenv: Mapping[str, str | None],
+    problems: list[str],
 ) -> dict[str, Any]:
+    """Return the values that stand in files; the environment goes before `.env`, whichever of the two ways it takes."""
+    places = [{name.upper(): value for name, value in place.items()} for place in (environ, dotenv)]
     values: dict[str, Any] = {}
     for name in settings_class.model_fields:
-        path = environ.get(f"{name.upper()}_FILE")
-        if path:
-            try:
-                values[name] = Path(path).read_text("utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                problems.append(f"{name.upper()}_FILE={path}: can't be read ({error})")
+        variable = name.upper()
+        named = next((place for place in places if place.get(f"{variable}_FILE") or place.get(variable)), {})
+        path = named.get(f"{variable}_FILE")
+        if not path:
+            continue
+        try:
+            values[name] = _read_secret(path)
+        except (OSError, ValueError) as error:
+            problems.append(f"{variable}_FILE={path}: can't be read ({_why(error)})")
     return values
 
 
-def _typing_slips(settings_class: type[ServiceSettings], environ: Mapping[str, str]) -> list[str]:
+def _read_secret(path: str) -> str:
+    """Return what a file holds, without white space around it or the mark that some editors begin with.
+
+    Raises: OSError; ValueError: it is no text, nothing, or too much.
+    """
+    with Path(path).open("rb") as file:
+        raw = file.read(_MAX_SECRET_BYTES + 1)
+    if len(raw) > _MAX_SECRET_BYTES:
+        raise ValueError(f"it holds more than {_MAX_SECRET_BYTES} bytes")
+    text = raw.decode("utf-8-sig").strip()
+    if not text:
+        raise ValueError("it holds nothing")
+    return text
+
+
+def _why(error: Exception) -> str:
+    """Return why something can't be read, without what it holds."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
+
+
+def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> list[str]:
     known = {name.upper() for name in settings_class.model_fields}
     known |= {f"{name}_FILE" for name in known}
-    given = set(environ) | set(dotenv_values(".env"))
     slips = []
-    for name in sorted(given - known):
+    for name in sorted(name for name in given if name.upper() not in known):
         alike = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_TYPO_LIKENESS)
         if alike:
             slips.append(f"{name} is not a setting; did you mean {alike[0]}?")
@@ -137,6 +179,6 @@ def _explain(settings_class: type[ServiceSettings], problem: Any) -> str:
     variable = field.upper()
     if problem["type"] == "missing":
         return f"{variable} is not set: {settings_class.model_fields[field].description}"
-    secret = "SecretStr" in str(settings_class.model_fields[field].annotation)
+    secret = "SecretStr" in str(settings_class.model_fields[field].annotation) or field in settings_class.unshown
     shown = "" if secret or problem["input"] is None else f"={problem['input']}"
     return f"{variable}{shown}: {message}"

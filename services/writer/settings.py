@@ -1,5 +1,6 @@
 """The writer's settings."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,8 +14,14 @@ TableName = Annotated[
 ]
 
 
+#: `user/password@host`, also behind `tcps://`; or a password in a connect descriptor.
+_CREDENTIALS = re.compile(r"^[^(?]*@|\(\s*(USER|PASSWORD|PASSWD)\s*=", re.IGNORECASE)
+
+
 class WriterSettings(BufferSettings):
     """What the writer and its commands read from the environment."""
+
+    unshown = frozenset({"oracle_host", "oracle_service_name", "oracle_dsn", "oracle_user"})
 
     oracle_host: str | None = Field(None, description="Host of the listener; or give ORACLE_DSN")
     oracle_port: int = Field(1521, ge=1, le=65535, description="Port of the listener")
@@ -64,6 +71,21 @@ class WriterSettings(BufferSettings):
     @classmethod
     def _any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("oracle_host", "oracle_service_name", "oracle_dsn")
+    @classmethod
+    def _without_credentials(cls, value: str | None) -> str | None:
+        # They land in logs, in the dashboard and in backup files.
+        if value and _CREDENTIALS.search(value):
+            raise ValueError("it holds a user or a password: give those in ORACLE_USER and ORACLE_PASSWORD(_FILE)")
+        return value
+
+    @field_validator("oracle_user")
+    @classmethod
+    def _user_alone(cls, value: str) -> str:
+        if "/" in value or "@" in value:
+            raise ValueError("it holds more than a user: the password goes into ORACLE_PASSWORD(_FILE)")
+        return value
 
     @field_validator("oracle_dsn")
     @classmethod

@@ -1,10 +1,15 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from services.writer.settings import WriterSettings
 from shared.errors import SettingsError
+from shared.redis_link import RedisLink
 from shared.settings import BufferSettings, ServiceSettings, load_settings
+from tests.pipeline import ROOT
 from tools.settings_table import SERVICES
 
 GOOD = {"ORACLE_DSN": "db:1521/X", "ORACLE_USER": "u", "ORACLE_PASSWORD": "secret-word"}
@@ -127,3 +132,144 @@ def problems_of(settings: type[ServiceSettings]) -> list[str]:
     except SettingsError as mistake:
         return mistake.problems
     return []
+
+
+SECRET = "se-cret"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (f"redis://:{SECRET}/x@host:6379/0", "its password holds one of / ? #, which end"),
+        (f"redis://:{SECRET}#x@host:6379/0", "its password holds one of / ? #"),
+        (f"redis://:{SECRET}?x@host:6379/0", "its password holds one of / ? #"),
+        (f"rediss://user:a/{SECRET}@host/0", "its password holds one of / ? #"),
+        (f"redis://:{SECRET} x@host:6379/0", "it holds a space"),
+        (f"redis://:{SECRET}@host:6379/0\nX", "it holds a space, a line break"),
+        (f"redis://:{SECRET}@host:63790000/0", "its port is no number"),
+        (f"redis://:{SECRET}@host:port/0", "its port is no number"),
+        (f"redis://:{SECRET}@[::1/0", "its port is no number from 1 to 65535, or its host"),
+        (f"redis://:{SECRET}@/0", "it names no host"),
+        (f"redis://:{SECRET}@host/mydb", "its path is the number of a database"),
+        (f"redis://:{SECRET}@host/0#{SECRET}", "it holds a #"),
+        (f"redis://:{SECRET}@host/0?{SECRET}=1", "a parameter behind the ? is none of db, protocol"),
+        (f"redis://:{SECRET}@host/0?decode_responses=true", "a parameter behind the ? is none of"),
+        (f"redis://:{SECRET}@host/0?socket_timeout=1", "a parameter behind the ? is none of"),
+        (f"redis://:{SECRET}@host/0?protocol=4", "protocol is one of 2, 3"),
+        (f"redis://:{SECRET}@host/0?db=x", "db is the number"),
+        (f"redis://:{SECRET}@host/0?ssl_cert_reqs=none", "ssl_cert_reqs is for TLS"),
+        (f"rediss://:{SECRET}@host/0?ssl_cert_reqs=maybe", "ssl_cert_reqs is one of none, optional, required"),
+        (f"rediss://:{SECRET}@host/0?ssl_ca_certs=/nowhere", "ssl_ca_certs names a file that is not there"),
+        (f"unix://:{SECRET}@", "it names no socket"),
+        (f"http://:{SECRET}@host", "begin it with redis://"),
+    ],
+)
+def test_a_mistake_in_redis_url_is_one_line_without_a_secret(
+    monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    """Kind: settings parsed at the edge. These were tracebacks, or a client that behaves otherwise than we rely on."""
+    with pytest.raises(SettingsError) as mistake:
+        load(monkeypatch, {"REDIS_URL": url}, ServiceSettings)
+    (problem,) = mistake.value.problems
+    assert problem.startswith(f"REDIS_URL: {said}")
+    assert "\n" not in problem
+    assert SECRET not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://:p%2F%23%3F%40ss@host:6379/0",
+        "redis://user:pass:word@host:6379/15",
+        "redis://:a@b@host",
+        "redis://[::1]:6379/0?protocol=2",
+        "redis://host?db=3",
+        "rediss://host/0?ssl_cert_reqs=none&ssl_check_hostname=false",
+        "unix:///run/redis.sock?db=1",
+        "unix://:p@/run/redis@1.sock",
+    ],
+)
+def test_a_redis_url_that_is_well_is_taken_and_opens_a_link(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    settings = load(monkeypatch, {"REDIS_URL": url}, ServiceSettings)
+    RedisLink(settings.redis_url.get_secret_value()).close()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ORACLE_DSN", f"scott/{SECRET}@db:1521/X"),
+        ("ORACLE_DSN", f"tcps://scott/{SECRET}@db:1521/X"),
+        ("ORACLE_DSN", f"(DESCRIPTION=(ADDRESS=(HOST=db)(PORT=1))(SECURITY=(password = {SECRET})))"),
+        ("ORACLE_HOST", f"scott/{SECRET}@db"),
+        ("ORACLE_USER", f"scott/{SECRET}"),
+    ],
+)
+def test_credentials_where_they_would_land_in_logs_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as mistake:
+        load(monkeypatch, {**GOOD, variable: value})
+    (problem,) = mistake.value.problems
+    assert problem.startswith(f"{variable}: it holds ")
+    assert "ORACLE_PASSWORD(_FILE)" in problem
+    assert SECRET not in problem
+
+
+@pytest.mark.parametrize("name", ["ORACLE_PASSWORD_FILE", "oracle_password_file"])
+def test_a_file_may_be_named_in_dotenv_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    """Kind: a setting that is ignored. `X_FILE` was looked for in the environment alone."""
+    # With the mark that Windows' editors begin with.
+    (tmp_path / "password").write_bytes(b"\xef\xbb\xbffrom-a-file\r\n")
+    (tmp_path / "url").write_text("redis://:p%2F@host/0\n")
+    (tmp_path / ".env").write_text(f"{name}={tmp_path / 'password'}\nREDIS_URL_FILE={tmp_path / 'url'}\n")
+    settings = load(monkeypatch, {"ORACLE_DSN": "db/x", "ORACLE_USER": "u"})
+    assert isinstance(settings, WriterSettings)
+    assert settings.oracle_password.get_secret_value() == "from-a-file"
+    assert settings.redis_url.get_secret_value() == "redis://:p%2F@host/0"
+
+
+def test_the_environment_goes_before_a_file_named_in_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ORACLE_PASSWORD_FILE=/nowhere\nREDIS_URL=redis://dotenv\n")
+    (tmp_path / "url").write_text("redis://file")
+    settings = load(monkeypatch, {**GOOD, "REDIS_URL_FILE": str(tmp_path / "url")})
+    assert isinstance(settings, WriterSettings)
+    assert settings.oracle_password.get_secret_value() == "secret-word"
+    assert settings.redis_url.get_secret_value() == "redis://file"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "it holds nothing"), (b"\xff\xfesecret", "it is not UTF-8"), (b"secret" * 20_000, "it holds more than")],
+)
+def test_a_file_that_holds_no_secret_is_said_without_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, said: str
+) -> None:
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(SettingsError) as mistake:
+        load(monkeypatch, {"ORACLE_DSN": "db/x", "ORACLE_USER": "u", "ORACLE_PASSWORD_FILE": str(tmp_path / "f")})
+    assert f"ORACLE_PASSWORD_FILE={tmp_path / 'f'}: can't be read ({said}" in mistake.value.problems[0]
+    assert "secret" not in "".join(mistake.value.problems).replace(str(tmp_path), "")
+
+
+def test_a_dotenv_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"REDIS_URL=redis://:p\xff@host\n")
+    with pytest.raises(SettingsError, match=r"^\.env can't be read: it is not UTF-8$"):
+        load_settings(ServiceSettings)
+
+
+@pytest.mark.parametrize("service", ["consumer", "writer", "monitor", "poller"])
+def test_every_service_ends_with_status_2_and_prints_no_secret(tmp_path: Path, service: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"services.{service}"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
+        env={
+            **GOOD, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "REDIS_URL": f"redis://:{SECRET}/x@host/0",
+            "ORACLE_DSN": f"u/{SECRET}@db:1521/x", "POLLER_CONFIG": __file__,
+        },
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert SECRET not in done.stdout + done.stderr
+    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
+    assert "error: REDIS_URL: its password holds" in done.stderr
+    assert ("error: ORACLE_DSN: it holds a user or a password" in done.stderr) == (service == "writer")
