@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import hiredis
 
+from shared.pid_space import pid_space
 from shared.redis_url import problem_with
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ def look(role: str, redis_url: str, namespace: str, host: str) -> str:
         for member in members:
             if member.startswith(f"{role}:"):
                 # A heartbeat that was not renewed has expired.
-                beat_host = _ask(connection, "HGET", f"{{{namespace}}}:service:{member}", "host")
-                if beat_host == host:
+                key = f"{{{namespace}}}:service:{member}"
+                beat_host, space = _ask(connection, "HMGET", key, "host", "pid_space")
+                # Two containers may have one host name; each has a pid namespace of its own.
+                if beat_host == host and space in {pid_space(), "", None}:
                     return ""
     return f"no heartbeat of a {role} on {host}"
 

@@ -1,14 +1,17 @@
 """A process's name and the proof that it lives.
 
-A name is taken atomically: two processes never hold one name, and a process that was killed finds its old name and with
-it its unfinished batches again at once. A name whose holder does not beat for HEARTBEAT_EXPIRY_S is free.
+A name is taken atomically: two processes never hold one name. A name whose holder does not beat for HEARTBEAT_EXPIRY_S
+is free; until then its incarnation decides, whatever host and pid it tells: two containers may share both. Only who can
+see that the holder is gone, because both are of one boot and one pid namespace, takes the name at once, and with it the
+unfinished batches: a process that was killed and started again. A container that was killed and restarted has a pid
+namespace of its own: it takes name-2, and what it had in hand is taken over once the old name has expired.
 """
 
 import os
 import secrets
 import socket
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared import __version__
 from shared.errors import RedisUnavailableError
@@ -16,6 +19,7 @@ from shared.events import EventLog
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.pid_space import pid_space
 from shared.redis_link import RedisLink
 
 #: A process that has not beaten for so long counts as dead, and its batches are taken over.
@@ -50,10 +54,10 @@ class Heartbeat:
         number = 1
         while True:
             name = self._wanted_name if number == 1 else f"{self._wanted_name}-{number}"
-            taken, host, pid = self._beat(name, force=False, state=state, details={})
-            if not taken and _is_dead(host, pid):
-                taken, _, _ = self._beat(name, force=True, state=state, details={})
-            if taken:
+            holder = self._beat(name, over="", state=state, details={})
+            if holder is not None and _is_gone(holder):
+                holder = self._beat(name, over=holder.incarnation, state=state, details={})
+            if holder is None:
                 self.instance = self._events.instance = name
                 return name
             number += 1
@@ -74,8 +78,7 @@ class Heartbeat:
 
         A process that was frozen for longer than the expiry may find its name, and its batches, with another.
         """
-        taken, _, _ = self._beat(self.instance, force=False, state=state, details=details)
-        if taken:
+        if self._beat(self.instance, over="", state=state, details=details) is None:
             return True
         lost = self.instance
         self.register(state)
@@ -90,13 +93,15 @@ class Heartbeat:
         if self._link.hash(key).get("incarnation") == self.incarnation:
             self._link.commands(("DEL", key), ("ZREM", self._keys.services, f"{self._role}:{self.instance}"))
 
-    def _beat(self, name: str, *, force: bool, state: str, details: dict[str, Any]) -> tuple[bool, str, int]:
+    def _beat(self, name: str, *, over: str, state: str, details: dict[str, Any]) -> "_Holder | None":
+        """Beat under a name, unless another incarnation than `over` holds it: return that holder."""
         fields = {
             "role": self._role,
             "instance": name,
             "version": __version__,
             "host": _host_name(),
             "pid": os.getpid(),
+            "pid_space": pid_space(),
             "started_at": self._started_at,
             "state": state,
             **details,
@@ -106,34 +111,44 @@ class Heartbeat:
             [self._keys.service(self._role, name), self._keys.services],
             [
                 self.incarnation,
-                int(force),
+                over,
                 int(HEARTBEAT_EXPIRY_S * 1000),
                 f"{self._role}:{name}",
-                *(part for field, value in fields.items() for part in (field, str(value))),
+                # A lone surrogate, from a file's name or an error's text, has no UTF-8.
+                *(str(part).encode(errors="backslashreplace") for item in fields.items() for part in item),
             ],
         )
         if answer[0] == 1:
-            return True, "", 0
-        return False, answer[1].decode(), int(answer[2] or 0)
+            return None
+        incarnation, space, pid = (part.decode(errors="replace") for part in answer[1:])
+        return _Holder(incarnation, space, int(pid) if pid.isdecimal() else 0)
+
+
+class _Holder(NamedTuple):
+    """Who holds a name."""
+
+    incarnation: str
+    pid_space: str
+    pid: int
 
 
 def _host_name() -> str:
     return socket.gethostname().replace(":", "-")
 
 
-def _is_dead(host: str, pid: int) -> bool:
-    """Tell whether the holder of a name surely lives no more: a process of this host that is gone, or had our pid.
+def _is_gone(holder: _Holder) -> bool:
+    """Tell whether the holder of a name surely lives no more.
 
-    The latter is a container's process 1, restarted.
+    The number of a namespace is given out again once that is gone, so one of the same number as ours is ours, or dead.
     """
-    if host != _host_name() or pid <= 0:
+    if not holder.pid_space or holder.pid_space != pid_space() or holder.pid <= 0:
         return False
-    if pid == os.getpid():
+    if holder.pid == os.getpid():
         return True
     try:
-        os.kill(pid, 0)
+        os.kill(holder.pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except OSError:
         return False
     return False

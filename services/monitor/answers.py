@@ -49,7 +49,19 @@ from shared.counters import WINDOW_S, Counter, Window
 from shared.settings import BufferSettings
 
 #: Heartbeat fields that have a place of their own in the answer, or none.
-_OWN_PLACE = {"role", "instance", "state", "beat_at", "started_at", "version", "host", "pid", "incarnation", "groups"}
+_OWN_PLACE = {
+    "role",
+    "instance",
+    "state",
+    "beat_at",
+    "started_at",
+    "version",
+    "host",
+    "pid",
+    "pid_space",
+    "incarnation",
+    "groups",
+}
 
 A = TypeVar("A", bound=Answer)
 

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 -- beat: a process says that it lives, under a name that is its own.
 -- KEYS  heartbeat of the name, sorted set of services
--- ARGV  incarnation, 1 to take the name from another incarnation else 0, expiry in ms, member, field, value...
--- Returns {1}; {0, host, pid} when another incarnation holds the name.
-local holder = redis.call('HMGET', KEYS[1], 'incarnation', 'host', 'pid')
-if holder[1] and holder[1] ~= ARGV[1] and ARGV[2] == '0' then
-  return {0, holder[2] or '', holder[3] or ''}
+-- ARGV  incarnation, the incarnation that the name may be taken from or an empty text, expiry in ms, member, field, value...
+-- Returns {1}; {0, incarnation, pid space, pid} when another incarnation holds the name.
+local holder = redis.call('HMGET', KEYS[1], 'incarnation', 'pid_space', 'pid')
+if holder[1] and holder[1] ~= ARGV[1] and holder[1] ~= ARGV[2] then
+  return {0, holder[1], holder[2] or '', holder[3] or ''}
 end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'incarnation', ARGV[1], 'beat_at', redis.call('TIME')[1], unpack(ARGV, 5))

@@ -350,7 +350,7 @@ def test_two_writers_that_sweep_at_once_take_a_batch_over_once(one: Side, two: S
 
 def test_a_name_is_held_by_one_process_and_given_on_when_it_beats_no_more(one: Side, namespace: str) -> None:
     url = f"redis://{one.link.address}/0"
-    one.link.command("HSET", one.keys.service("writer", "one"), "pid", 1, "host", "elsewhere")
+    one.link.command("HSET", one.keys.service("writer", "one"), "pid_space", "elsewhere")
     second = side(url, namespace, "one")
     assert second.heartbeat.instance == "one-2"
     one.link.command("DEL", one.keys.service("writer", "one"))
@@ -358,7 +358,7 @@ def test_a_name_is_held_by_one_process_and_given_on_when_it_beats_no_more(one: S
     assert third.heartbeat.instance == "one"
     # The first wakes up and finds its name with another.
     for name in ("one", "one-2"):
-        third.link.command("HSET", one.keys.service("writer", name), "host", "elsewhere")
+        third.link.command("HSET", one.keys.service("writer", name), "pid_space", "elsewhere")
     assert one.heartbeat.beat("running") is False
     assert one.heartbeat.instance == "one-3"
     assert second.heartbeat.beat("running") is True

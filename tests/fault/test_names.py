@@ -1,0 +1,114 @@
+"""Names across pid namespaces: two containers with one host name, and with one pid, are two processes.
+
+Kind: a process id or a host name taken for an identity. Real namespaces, made by unshare(1), stand for containers.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from shared.healthcheck import look
+from shared.heartbeat import HEARTBEAT_EXPIRY_S
+from tests.oracle_target import OracleTarget
+from tests.pipeline import Pipeline
+from tests.waiting import wait_until
+
+UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespaces() -> None:
+    """Skip where no namespace can be made."""
+    if not shutil.which("unshare") or subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no pid namespace can be made here: it takes root")
+
+
+class Container:
+    """A service as process 1 of a pid namespace of its own, on a host called `plant`."""
+
+    def __init__(self, pipeline: Pipeline, service: str, name: str, **settings: str) -> None:
+        self.log = pipeline.directory / f"{name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*UNSHARE, "sh", "-c", 'hostname plant; exec "$0" "$@"', sys.executable, "-m", f"services.{service}"],
+                cwd=pipeline.directory, env={**pipeline.environment, **settings}, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """End it without warning, as `docker kill` does."""
+        self.process.kill()
+        self.process.wait(5)
+
+
+@pytest.fixture
+def containers() -> Iterator[list[Container]]:
+    """Containers that are ended with the test."""
+    started: list[Container] = []
+    yield started
+    for container in started:
+        container.kill()
+        print(f"----- {container.log.name}\n{container.log.read_text()[-3000:]}")
+
+
+def test_two_containers_of_one_host_name_keep_their_names_and_write(
+    pipeline: Pipeline, oracle: OracleTarget, containers: list[Container]
+) -> None:
+    """Seen in the field: they took the name from each other every second; with a slow Oracle nothing was written."""
+    if oracle.stand_in is None:
+        pytest.skip("a real Oracle has no switch for faults")
+    slow = {"ORACLE_CALL_TIMEOUT": "30", "ORACLE_POOL_TIMEOUT": "30", "BACKUP_DIR": str(pipeline.directory / "b")}
+    pipeline.start_and_wait("consumer")
+    containers += [Container(pipeline, "writer", name, **slow) for name in ("a", "b")]
+    wait_until(lambda: {"writer:plant", "writer:plant-2"} <= set(pipeline.services()), what="two names")
+    holders = [pipeline.link.hash(pipeline.keys.service("writer", name)) for name in ("plant", "plant-2")]
+    assert [holder["pid"] for holder in holders] == ["1", "1"]
+    # An insert takes longer than two beats and one sweep.
+    oracle.control.delay_ms(4000)
+    expected = pipeline.put(polls=4, tags=500)
+    pipeline.wait_until_idle(60)
+    oracle.control.delay_ms(0)
+    assert pipeline.table_rows() == expected
+    for name, holder in zip(("plant", "plant-2"), holders, strict=True):
+        assert pipeline.link.hash(pipeline.keys.service("writer", name))["incarnation"] == holder["incarnation"]
+    for container in containers:
+        assert "went to another process" not in container.log.read_text()
+        assert "Took over" not in container.log.read_text()
+
+
+def test_a_container_that_was_killed_comes_back_under_another_name_and_its_batch_is_taken_over(
+    pipeline: Pipeline, oracle: OracleTarget, containers: list[Container]
+) -> None:
+    if oracle.stand_in is None:
+        pytest.skip("a real Oracle has no switch for faults")
+    pipeline.start_and_wait("consumer")
+    containers.append(Container(pipeline, "writer", "a", ORACLE_CALL_TIMEOUT="60"))
+    wait_until(lambda: "writer:plant" in pipeline.services(), what="the first")
+    oracle.control.hang_calls()
+    expected = pipeline.put(polls=1, tags=500)
+    wait_until(lambda: pipeline.snapshot().in_flight == 500, what="the batch in flight")
+    containers[0].kill()
+    oracle.control.reset()
+    containers.append(Container(pipeline, "writer", "b"))
+    # Nobody can know that the other is dead before its heartbeat has expired; then it takes 3 s more at most.
+    wait_until(lambda: {"writer:plant", "writer:plant-2"} & set(pipeline.services()), what="the second")
+    pipeline.wait_until_idle(HEARTBEAT_EXPIRY_S + 20)
+    assert pipeline.table_rows() == expected
+    assert "Took over a batch of 500" in containers[1].log.read_text()
+
+
+def test_a_health_check_sees_its_own_container_alone(
+    pipeline: Pipeline, redis_server: EmbeddedRedis, namespace: str, containers: list[Container], tmp_path: Path
+) -> None:
+    del tmp_path
+    host = socket.gethostname().replace(":", "-")
+    containers.append(Container(pipeline, "consumer", "a"))
+    wait_until(lambda: "consumer:plant" in pipeline.services(), what="the consumer")
+    assert look("consumer", redis_server.url, namespace, host) != ""
+    # One host name, but not this pid namespace
+    assert look("consumer", redis_server.url, namespace, "plant") == "no heartbeat of a consumer on plant"
