@@ -128,16 +128,19 @@ def _read_secret_files(
         variable = name.upper()
         named = next((place for place in places if place.get(f"{variable}_FILE") or place.get(variable)), {})
         path = named.get(f"{variable}_FILE")
+        if f"{name}_file" in settings_class.model_fields:
+            # For one that is read again: only if it is what the value comes from.
+            values[f"{name}_file"] = path
         if not path:
             continue
         try:
-            values[name] = _read_secret(path)
+            values[name] = read_secret(path)
         except (OSError, ValueError) as error:
             problems.append(f"{variable}_FILE={path}: can't be read ({_why(error)})")
     return values
 
 
-def _read_secret(path: str) -> str:
+def read_secret(path: str | Path) -> str:
     """Return what a file holds, without white space around it or the mark that some editors begin with.
 
     Raises: OSError; ValueError: it is no text, nothing, or too much.

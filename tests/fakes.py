@@ -43,9 +43,6 @@ class ScriptedSink:
         self.stored += [value for offset, value in enumerate(values) if offset not in failed]
         return outcome
 
-    def rest(self) -> None:
-        """Keeps nothing between two calls."""
-
 
 def tag_values(count: int, text: str = "1.5") -> list[TagValue]:
     """Return values that differ in their address."""

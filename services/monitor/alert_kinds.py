@@ -86,6 +86,13 @@ KINDS = _kinds(
         hold_s=2.0,
     ),
     Kind(
+        "fewer_connections", _WARNING,
+        "A writer wanted one more connection to Oracle and did not get it; it goes on with those it has.",
+        "The alert says why. SESSIONS_PER_USER of the account's profile, SESSIONS and PROCESSES of the database: raise "
+        "them, or lower ORACLE_POOL_MAX; a password that changed: set the new one.",
+        hold_s=2.0,
+    ),
+    Kind(
         "backup_failed", _CRITICAL,
         "A writer can't write its backup directory: disk full, read-only or no permission.",
         "Make room in BACKUP_DIR or grant the writer's user access to it; it tries again by itself. Until then values "

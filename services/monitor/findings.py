@@ -136,6 +136,13 @@ def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
             since,
             Severity.CRITICAL if failing else None,
         )
+    short = [writer for writer in now.living("writer") if writer.fields.get("connections_short")]
+    if short:
+        open_ = ", ".join(writer.fields.get("connections_open", "?") for writer in short)
+        yield Finding(
+            "fewer_connections",
+            f"{_names(short)} goes on with {open_} connections: {short[0].fields['connections_short']}",
+        )
 
 
 def _backup(now: Overview) -> Iterator[Finding]:

@@ -21,7 +21,6 @@ from services.writer.recover.file_recovery import Recovery
 from services.writer.recover.progress import RecoveryDiary
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
-from services.writer.sink import BusySink
 from shared import __version__
 from shared.buffer import TagBuffer
 from shared.claims import Claims
@@ -138,7 +137,7 @@ def compose(settings: WriterSettings) -> WriterService:
         for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
     )
     conflicts = ConflictCheck(sink, events, clock)
-    delivery = Delivery(BusySink(sink), breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
+    delivery = Delivery(sink, breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
     progress = Progress()
     loop = (link, buffer, claims, delivery, breaker, progress, settings, clock)
     workers = [Worker(*loop, number) for number in range(settings.writer_concurrency)]

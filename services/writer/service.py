@@ -117,6 +117,7 @@ class WriterService:
             "oldest_batch_s": round(self.progress.oldest_attempt_s(now), 3),
             "connections_open": opened,
             "connections_busy": busy,
+            "connections_short": self.sink.shortage,
         }
         self.heartbeat.beat("running", **{name: value for name, value in details.items() if value is not None})
 

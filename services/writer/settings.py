@@ -1,12 +1,13 @@
 """The writer's settings."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from shared.settings import BufferSettings
+from shared.settings import BufferSettings, read_secret
 
 #: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
 TableName = Annotated[
@@ -29,14 +30,31 @@ class WriterSettings(BufferSettings):
     oracle_dsn: str | None = Field(
         None,
         validate_default=True,
-        description="Instead of the three: `host:port/service`, or a full connect descriptor (TLS: `tcps://...`)",
+        description="Instead of the three: `host:port/service`, a full connect descriptor (TLS: `tcps://...`), or an "
+        "alias of tnsnames.ora in ORACLE_CONFIG_DIR",
+    )
+    oracle_config_dir: Path | None = Field(
+        None, description="Directory of tnsnames.ora, for an alias in ORACLE_DSN; default: TNS_ADMIN"
+    )
+    oracle_wallet_location: Path | None = Field(
+        None,
+        description="Directory of ewallet.pem: whom TLS trusts and, for mTLS, who we are; default: the system's "
+        "certificate authorities, and no certificate of ours",
+    )
+    oracle_wallet_password: SecretStr | None = Field(
+        None, description="Password of an encrypted ewallet.pem; ORACLE_WALLET_PASSWORD_FILE names a file that holds it"
     )
     oracle_user: str = Field(description="User that may INSERT into and SELECT from the table")
-    oracle_password: SecretStr = Field(description="Its password; ORACLE_PASSWORD_FILE names a file that holds it")
-    oracle_pool_min: int = Field(2, ge=1, le=100, description="Connections kept open")
+    oracle_password: SecretStr = Field(description="Its password; better ORACLE_PASSWORD_FILE")
+    oracle_password_file: Path | None = Field(
+        None, description="File that holds the password; read again for every logon, so a new one needs no restart"
+    )
+    oracle_pool_min: int = Field(2, ge=1, le=100, description="Connections opened at the start, one after the other")
     oracle_pool_max: int = Field(5, ge=1, le=100, description="Connections at most")
     oracle_pool_timeout: float = Field(10.0, gt=0, le=3600, description="Seconds to wait for a free connection")
-    oracle_connect_timeout: float = Field(5.0, gt=0, le=3600, description="Seconds to wait for the TCP connection")
+    oracle_connect_timeout: float = Field(
+        5.0, gt=0, le=3600, description="Seconds to wait for the TCP connection to each address of ORACLE_DSN"
+    )
     oracle_call_timeout: float = Field(15.0, gt=0, le=3600, description="Seconds to wait for an answer")
     oracle_retry_max: int = Field(3, ge=0, le=20, description="Tries after the first, before the batch is backed up")
     oracle_retry_base_delay: float = Field(
@@ -87,6 +105,13 @@ class WriterSettings(BufferSettings):
             raise ValueError("it holds more than a user: the password goes into ORACLE_PASSWORD(_FILE)")
         return value
 
+    @field_validator(
+        "oracle_password_file", "oracle_config_dir", "oracle_wallet_location", "oracle_wallet_password", mode="before"
+    )
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
     @field_validator("oracle_dsn")
     @classmethod
     def _where_oracle_is(cls, dsn: str | None, info: ValidationInfo) -> str | None:
@@ -113,7 +138,16 @@ class WriterSettings(BufferSettings):
     @property
     def dsn(self) -> str:
         """Where Oracle is, as the driver takes it."""
-        return self.oracle_dsn or f"{self.oracle_host}:{self.oracle_port}/{self.oracle_service_name}"
+        if self.oracle_dsn:
+            return " ".join(self.oracle_dsn.split())
+        return f"{self.oracle_host}:{self.oracle_port}/{self.oracle_service_name}"
+
+    def current_password(self) -> str:
+        """Return the password as its file holds it now; while that can't be read, as it was at the start."""
+        if self.oracle_password_file is not None:
+            with suppress(OSError, ValueError):
+                return read_secret(self.oracle_password_file)
+        return self.oracle_password.get_secret_value()
 
     @property
     def retry_delays_s(self) -> list[float]:

@@ -96,13 +96,6 @@ class TakesValues(Protocol):
         """
 
 
-class RestingSink(TakesValues, Protocol):
-    """A sink that keeps something for a thread's next batch."""
-
-    def rest(self) -> None:
-        """Give back what was kept for this thread."""
-
-
 class LooksUp(Protocol):
     """A sink that can be asked what it holds."""
 
@@ -113,36 +106,19 @@ class LooksUp(Protocol):
         """Tell whether a value is what is stored."""
 
 
-class Sink(LooksUp, Protocol):
+class Sink(TakesValues, LooksUp, Protocol):
     """Everything that the writer asks of one."""
 
     @property
     def connections(self) -> tuple[int, int]:
         """Connections open, and those of them in use."""
 
-    def write(self, values: Sequence[TagValue], *, keep: bool = False) -> BatchOutcome:
-        """As `TakesValues.write`; keep: hold the connection for the next call, until `rest`."""
+    @property
+    def shortage(self) -> str | None:
+        """Why there are fewer connections than the work asked for; None when there are enough, or none at all."""
 
     def probe(self) -> None:
         """Ask whether it is there; learn the table. Raises: SinkError."""
 
-    def rest(self) -> None:
-        """Give back what was kept."""
-
     def close(self) -> None:
         """Close everything; does not wait for what is in use."""
-
-
-class BusySink:
-    """A sink for threads that write batch after batch: connections are kept ready until one of them rests."""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-
-    def write(self, values: Sequence[TagValue]) -> BatchOutcome:
-        """Insert and commit what is taken. Raises: SinkError."""
-        return self._sink.write(values, keep=True)
-
-    def rest(self) -> None:
-        """Give back the connection: there is nothing to write for now."""
-        self._sink.rest()

@@ -1,15 +1,20 @@
 """What the driver does in each failure, case by case, and what the sink makes of it; afterwards it must work again."""
 
 import os
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import TypeVar
 
 import pytest
 
 from bench.measure import open_files
 from oracle_stand_in.faults.control import OracleControl
+from services.writer.oracle.connections import RESTED_S
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
@@ -18,6 +23,7 @@ from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget
 from tests.waiting import wait_until
 
+T = TypeVar("T")
 Fault = Callable[[OracleControl], None]
 
 
@@ -43,6 +49,27 @@ def failure(sink: OracleSink, values: list[TagValue]) -> SinkError:
     with pytest.raises(SinkError) as caught:
         sink.write(values)
     return caught.value
+
+
+def failure_or_none(sink: OracleSink, values: list[TagValue]) -> SinkError | None:
+    try:
+        sink.write(values)
+    except SinkError as error:
+        return error
+    return None
+
+
+def at_once(count: int, call: Callable[[int], T]) -> list[T]:
+    """Make calls in threads of their own; return their answers in order."""
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(call, range(count)))
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """A listener that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()
 
 
 def works_again(sink: OracleSink) -> None:
@@ -150,8 +177,10 @@ def test_a_call_that_is_not_answered_ends_by_its_timeout(
 
 def test_idle_connections_that_died_are_replaced_without_a_word(sink: OracleSink, faults: OracleControl) -> None:
     assert sink.write(tag_values(5)).written == 5
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    rested = time.monotonic() + RESTED_S
     faults.cut_sessions("rst")
-    wait_until(lambda: faults.status().sessions == 0, 5, "no session")
+    wait_until(lambda: faults.status().sessions == 0 and time.monotonic() > rested, 5, "no session")
     assert len(sink.write(tag_values(5)).duplicates) == 5
 
 
@@ -182,6 +211,104 @@ def test_a_listener_that_hangs_spoils_the_pool_and_leaves_no_thread_and_no_descr
     works_again(sink)
     wait_until(lambda: threading.active_count() <= before + 1, 10, "the stuck threads to end")
     assert open_files(os.getpid()) <= descriptors + 5
+
+
+def test_a_line_that_a_firewall_forgot_is_found_out_before_values_go_over_it(
+    sink: OracleSink, faults: OracleControl
+) -> None:
+    """Kind: a connection that looks alive and is not."""
+    assert sink.write(tag_values(5)).written == 5
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    rested = time.monotonic() + RESTED_S
+    faults.forget_sessions()
+    wait_until(lambda: time.monotonic() > rested, 5, "a rest")
+    error = failure_or_none(sink, tag_values(5))
+    assert error is None or error.code == "DPY-4005", "asking takes longer than these tests wait for a connection"
+    works_again(sink)
+
+
+@pytest.mark.parametrize("code", [18, 2391, 12516])
+def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
+    oracle: OracleTarget, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: a wish that was not granted taken for an outage. ORA-02391 (SESSIONS_PER_USER) at the third session."""
+    sink = OracleSink(settings(oracle, table, oracle_pool_timeout=10, oracle_probe_interval=0.05))
+    sink.probe()
+    wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
+    faults.fail_logons(code)
+    faults.delay_ms(30)
+    outcomes = at_once(8, lambda number: sink.write(tag_values(50 + number)))
+    assert [outcome.written + len(outcome.duplicates) for outcome in outcomes] == [50 + n for n in range(8)]
+    assert sink.connections == (2, 0)
+    assert f"ORA-{code:05}" in str(sink.shortage)
+    # Expect: when Oracle allows more, they are opened as soon as the work wants them, and nobody complains any more
+    faults.reset()
+    faults.delay_ms(30)
+    wait_until(lambda: at_once(4, lambda _: sink.probe()) and sink.connections[0] > 2, 15, "a third connection")
+    assert sink.shortage is None
+    sink.close()
+
+
+def test_those_who_wait_for_a_first_connection_share_its_failure(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: every thread tries for itself what is known to fail; against an account, each try counts."""
+    sink = OracleSink(settings(oracle, table, oracle_pool_timeout=5, oracle_call_timeout=5))
+    faults.fail_logons(1017)
+    faults.hang_new_connections()
+    before = faults.status().connections
+    waiting = threading.Barrier(7)
+
+    def call(_: int) -> SinkError:
+        waiting.wait(5)
+        return failure(sink, tag_values(5))
+
+    with ThreadPoolExecutor(6) as threads:
+        errors = [threads.submit(call, number) for number in range(6)]
+        waiting.wait(5)
+        wait_until(lambda: faults.status().connections > before, 5, "the first to connect")
+        faults.release()
+        assert {error.result(5).code for error in errors} == {"ORA-01017"}
+    assert faults.status().connections - before == 1
+    sink.close()
+
+
+@pytest.mark.parametrize("rest", ["", "?retry_count=20&retry_delay=3"])
+@pytest.mark.parametrize("fault", ["stop_listening", "hang_new_connections"])
+def test_retries_in_the_connect_string_are_not_made(
+    oracle: OracleTarget, faults: OracleControl, table: str, fault: str, rest: str
+) -> None:
+    """Kind: what a connect string may say overrides what the writer planned (Oracle's advice for RAC: RETRY_COUNT)."""
+    host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
+    descriptor = (
+        f"(DESCRIPTION=(RETRY_COUNT=20)(RETRY_DELAY=3)(TRANSPORT_CONNECT_TIMEOUT=60)(ADDRESS_LIST=(LOAD_BALANCE=ON)"
+        f"(FAILOVER=ON)(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port}))(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port})))"
+        f"(CONNECT_DATA=(SERVICE_NAME={service})))"
+    )
+    dsn = oracle.dsn + rest if rest else descriptor
+    sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=10))
+    getattr(faults, fault)()
+    before = faults.status().connections
+    error = failure(sink, tag_values(5))
+    assert error.verdict is Verdict.TRANSIENT
+    assert error.code == ("HANGS" if fault == "hang_new_connections" else "DPY-6005")
+    assert faults.status().connections - before <= 2, "one try for each address"
+    faults.reset()
+    works_again(sink)
+    sink.close()
+
+
+def test_an_address_that_says_nothing_does_not_hide_the_next_one(
+    oracle: OracleTarget, faults: OracleControl, table: str, silent: tuple[str, int]
+) -> None:
+    """Kind: the first of several servers hangs. SCAN, Data Guard: the driver waits for it for ever."""
+    del faults
+    host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
+    listed = "".join(f"(ADDRESS=(PROTOCOL=TCP)(HOST={h})(PORT={p}))" for h, p in (silent, silent, (host, port)))
+    dsn = f"(DESCRIPTION=(ADDRESS_LIST={listed})(CONNECT_DATA=(SERVICE_NAME={service})))"
+    sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=15))
+    assert sink.write(tag_values(5)).written == 5
+    sink.close()
 
 
 def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarget) -> None:

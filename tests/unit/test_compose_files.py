@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[2]
 #: INSTANCE_NAME would be one name for all containers of a service.
 _FIXED = {
     "REDIS_URL", "INSTANCE_NAME", "POLLER_CONFIG", "BACKUP_DIR", "MONITOR_HOST",
-    "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME",
+    "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
 }  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
     known = {name.upper() for name in SERVICES[service].model_fields}
     # By the image, or by the published port; an Oracle elsewhere: docker-compose.staging.yml.
     elsewhere = {"INSTANCE_NAME", "BACKUP_DIR", "MONITOR_HOST", "MONITOR_PORT", "ORACLE_PORT", "ORACLE_DSN"}
+    elsewhere |= {"ORACLE_PASSWORD_FILE", "ORACLE_CONFIG_DIR", "ORACLE_WALLET_LOCATION", "ORACLE_WALLET_PASSWORD"}
     assert given == known - elsewhere
 
 

@@ -12,7 +12,7 @@ from services.writer.deliver.breaker import Breaker, Permit
 from services.writer.deliver.conflicts import ConflictCheck
 from services.writer.deliver.insertion import Insertion
 from services.writer.deliver.report import Report
-from services.writer.sink import RestingSink, RowError, SinkError, Verdict
+from services.writer.sink import RowError, SinkError, TakesValues, Verdict
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.lifecycle import StopFlag
@@ -63,7 +63,7 @@ class Delivery:
 
     def __init__(
         self,
-        sink: RestingSink,
+        sink: TakesValues,
         breaker: Breaker,
         backup: CsvBackup,
         rejects: CsvBackup,
@@ -102,10 +102,6 @@ class Delivery:
                 if stop.wait(self._retry_delays_s[failures - 1]):
                     return None
         return delivered if self._finish(delivered, stop) else None
-
-    def rest(self) -> None:
-        """Give back what was kept for the next batch: there is none for now."""
-        self._sink.rest()
 
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """Save a batch to the backup without trying Oracle; None when stopped before it was saved."""

@@ -148,7 +148,6 @@ class Worker(Loop):
     def _should_claim(self, wait_s: float, stop: StopFlag) -> bool:
         if self._is_more_there():
             return True
-        self.delivery.rest()
         bell = self.buffer.wait(wait_s)
         if bell is Bell.READY:
             self._linger(stop)

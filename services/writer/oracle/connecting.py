@@ -1,46 +1,113 @@
-"""One connection outside the pool, for `check`: one try to log on, and an end to it whatever the listener does."""
+"""Opening one connection: one try to log on, and an end to it whatever the listener does."""
 
 import threading
+import time
 
 import oracledb
 
-from services.writer.oracle.errors import from_driver, oracle_error
-from services.writer.oracle.hung_sockets import release_stuck_threads
+from services.writer.oracle.address import addresses, connect_params, resolved
+from services.writer.oracle.errors import from_driver
+from services.writer.oracle.hung_sockets import Connected, connected_sockets, shut_down
 from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError, Verdict
+
+#: Times the patience with one address after which a connection is given up whatever the driver does: more than any
+#: list of addresses takes, so that nothing but a name service that never answers can last as long.
+_MOST_ROUNDS = 30
 
 
 def connect(settings: WriterSettings) -> oracledb.Connection:
     """Return a connection.
 
-    One try: a pool would make several at once, and with a wrong password each counts against the account.
-    Raises: SinkError: code HANGS when nothing is answered within ORACLE_CONNECT_TIMEOUT and ORACLE_CALL_TIMEOUT.
+    Takes ORACLE_CONNECT_TIMEOUT at most for each address where nothing accepts, and that and ORACLE_CALL_TIMEOUT for
+    each that accepts and then says nothing; the driver goes on with the next one then.
+
+    Raises: SinkError: code HANGS when something accepted and said nothing. SettingsError: see `connect_params`.
     """
     oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
-    connected: list[oracledb.Connection] = []
-    failed: list[BaseException] = []
+    params = connect_params(settings)
+    attempt = _Attempt(settings, params)
+    watch = _Watch(settings, params)
+    attempt.start()
+    while attempt.is_alive():
+        attempt.join(watch.look_s)
+        if attempt.is_alive() and not watch.look():
+            attempt.abandon()
+            raise _hangs(settings)
+    if attempt.connection is not None:
+        return attempt.connection
+    if watch.shut_down:
+        raise _hangs(settings) from attempt.error
+    failure = attempt.error or RuntimeError("connecting ended without a word")
+    raise from_driver(failure, connecting=True) from attempt.error
 
-    def work() -> None:
+
+class _Watch:
+    """Shuts the sockets of listeners that say nothing, so that the driver goes on with the next address or fails."""
+
+    def __init__(self, settings: WriterSettings, params: oracledb.ConnectParams) -> None:
+        self._params = params
+        self._patience_s = settings.oracle_connect_timeout + settings.oracle_call_timeout
+        #: Seconds between two looks.
+        self.look_s = min(1.0, self._patience_s / 4)
+        self._older = connected_sockets()
+        self._seen: dict[Connected, float] = {}
+        self._began = time.monotonic()
+        self.shut_down = 0
+
+    def look(self) -> bool:
+        """Shut what has been silent for too long; return False when all this has gone on for too long."""
+        now = time.monotonic()
+        for connected in connected_sockets() - self._older:
+            self._seen.setdefault(connected, now)
+        if stuck := [connected for connected, since in self._seen.items() if now - since >= self._patience_s]:
+            count = len(addresses(self._params))
+            # A listener may have sent the driver on to an address that is not in the connect string.
+            redirected = now - self._began > (count + 1) * self._patience_s
+            self.shut_down += shut_down(stuck, None if redirected else resolved(self._params))
+        return now - self._began < _MOST_ROUNDS * self._patience_s
+
+
+class _Attempt(threading.Thread):
+    """A thread of its own, because no timeout of the driver's applies while a listener says nothing."""
+
+    def __init__(self, settings: WriterSettings, params: oracledb.ConnectParams) -> None:
+        super().__init__(name="connect", daemon=True)
+        self._settings = settings
+        self._params = params
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self.connection: oracledb.Connection | None = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Log on once."""
+        settings = self._settings
         try:
-            connected.append(
-                oracledb.connect(
-                    user=settings.oracle_user,
-                    password=settings.oracle_password.get_secret_value(),
-                    dsn=settings.dsn,
-                    tcp_connect_timeout=settings.oracle_connect_timeout,
-                )
+            connection = oracledb.connect(
+                params=self._params,
+                user=settings.oracle_user,
+                password=settings.current_password(),
             )
-        except Exception as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it
-            failed.append(error)
+            connection.call_timeout = int(settings.oracle_call_timeout * 1000)
+        except BaseException as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it
+            self.error = error
+            return
+        with self._lock:
+            self.connection = connection
+            if self._abandoned:
+                connection.close()
 
-    # A listener that accepts and says nothing holds this thread for ever: no timeout of the driver's applies.
-    thread = threading.Thread(target=work, name="connect", daemon=True)
-    thread.start()
-    wait_s = settings.oracle_connect_timeout + settings.oracle_call_timeout
-    thread.join(wait_s)
-    if connected:
-        connected[0].call_timeout = int(settings.oracle_call_timeout * 1000)
-        return connected[0]
-    if failed:
-        raise from_driver(failed[0], connecting=True) from failed[0]
-    release_stuck_threads(settings.dsn)
-    raise oracle_error("HANGS", f"no answer from {settings.dsn} within {wait_s:g} s")
+    def abandon(self) -> None:
+        """Let the thread close what it may still get."""
+        with self._lock:
+            self._abandoned = True
+
+
+def _hangs(settings: WriterSettings) -> SinkError:
+    patience_s = settings.oracle_connect_timeout + settings.oracle_call_timeout
+    return SinkError(
+        "HANGS",
+        f"{settings.dsn} accepts connections and then says nothing for {patience_s:g} s",
+        Verdict.TRANSIENT,
+    )

@@ -1,202 +1,272 @@
-"""The connections to Oracle: as many as there are slots, from one pool, each in one thread's hands at a time.
+"""The connections to Oracle: as many as are allowed and needed, each in one thread's hands at a time.
 
-Every wait ends: for a slot, for a connection and for an answer there are limits, and a pool whose background thread
-hangs in a listener that says nothing is replaced.
+A pool of our own, because the driver's has one thread that opens connections and that a listener which says nothing
+holds for ever; it tells "none is free" and "none can be had" apart for nobody; and its clean-up raises whatever it
+meets. Here:
+
+- One connection is opened at a time. Whoever waits takes what is free first: the new one or one that comes back.
+- While there is no connection, a failure to open one is the failure of all who wait. While there are some, it is only a
+  wish that was not granted: work goes on with those there are, and it is tried again later.
+- One that has rested, or whose sister was lost, is asked whether it lives before it is lent.
+- Every wait ends, and clean-up survives anything.
 """
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TypeAlias
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import oracledb
 
+from services.writer.oracle.address import connect_params
+from services.writer.oracle.connecting import connect
 from services.writer.oracle.errors import from_driver, oracle_error
-from services.writer.oracle.hung_sockets import release_stuck_threads
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
-from shared.errors import FatalError
 from shared.logs import get_logger
 
-#: Abandoned pools whose background thread still hangs, at most: then only a new process helps.
-MAX_STUCK_POOLS = 3
-
-#: Verdicts after which a connection is sound and goes back to the pool.
+#: Verdicts after which a connection is sound and is lent again.
 _SOUND = (Verdict.ROW, Verdict.DUPLICATE, Verdict.SPACE, Verdict.CONFIGURATION, Verdict.CREDENTIALS)
 
-#: A connection in use and the pool that it goes back to.
-Lease: TypeAlias = tuple[oracledb.ConnectionPool, oracledb.Connection]
+#: Seconds of rest after which a connection is asked whether it lives. Under load none rests so long; without load
+#: another round trip is nothing.
+RESTED_S = 0.1
+
+#: Seconds that this question may take.
+_PING_S = 2.0
+
+#: Times ORACLE_PROBE_INTERVAL between two tries to open one more connection where that failed.
+GROW_AGAIN_INTERVALS = 6
 
 _log = get_logger()
+
+
+@dataclass
+class _Idle:
+    """A connection that nobody uses, and since when; `doubtful` when one like it was lost meanwhile."""
+
+    connection: oracledb.Connection
+    since: float
+    doubtful: bool = False
 
 
 class Connections:
     """Lends connections; safe to use from several threads."""
 
     def __init__(self, settings: WriterSettings) -> None:
+        """Open nothing yet. Raises: SettingsError: ORACLE_DSN makes no sense."""
+        _check_address(settings)
         # Before any connect: otherwise a first one that hangs blocks every other in the process.
         oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
         self._settings = settings
-        self._lock = threading.Lock()
-        self._pool: oracledb.ConnectionPool | None = None
-        self._stuck: list[threading.Thread] = []
-        #: One for each connection that the pool may open: who has one never waits for another's connection.
-        self._slots = threading.BoundedSemaphore(settings.oracle_pool_max)
-        self._kept: list[Lease] = []
+        #: Held for moments only; notified when a connection comes free, and when opening one has failed.
+        self._changed = threading.Condition()
+        self._idle: list[_Idle] = []
+        self._open = 0
+        self._is_opening = False
+        self._is_closed = False
+        self._failure: SinkError | None = None
+        self._failures = 0
+        self._failed_at = float("-inf")
 
     @property
     def open_and_busy(self) -> tuple[int, int]:
-        """Connections open, and those of them out of the pool."""
-        pool = self._pool
-        return (pool.opened, pool.busy) if pool else (0, 0)
+        """Connections open, and those of them lent."""
+        return self._open, self._open - len(self._idle)
+
+    @property
+    def shortage(self) -> str | None:
+        """Why there are fewer connections than the work asked for lately; None when there are enough, or none."""
+        failure = self._failure
+        if failure is None or not self._open or time.monotonic() - self._failed_at > 2 * self._grow_again_s:
+            return None
+        return str(failure)
 
     @contextmanager
-    def lend(self, *, keep: bool = False) -> Iterator[oracledb.Connection]:
+    def lend(self) -> Iterator[oracledb.Connection]:
         """Lend a connection for one call.
 
-        keep: the next call gets it without the pool, whose acquire and release cost a sixth of a batch's CPU and delay
-            those that wait; `rest` gives it back.
         Raises: SinkError: there is none, or what was done with it failed.
         """
-        settings = self._settings
-        if not self._slots.acquire(timeout=settings.oracle_pool_timeout):
-            raise oracle_error(
-                "DPY-4005",
-                f"DPY-4005: all {settings.oracle_pool_max} connections were in use for "
-                f"{settings.oracle_pool_timeout:g} s",
-            )
-        try:
-            with self._returning(self._take_kept() or self._acquire(), keep=keep) as connection:
-                yield connection
-        finally:
-            self._slots.release()
-
-    def rest(self) -> None:
-        """Give the connections that were kept back to the pool."""
-        while (lease := self._take_kept()) is not None:
-            _release(*lease)
-
-    def close(self) -> None:
-        """Close the pool; does not wait for connections in use."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        self.rest()
-        if pool is not None:
-            _close_quietly(pool)
-
-    @contextmanager
-    def _returning(self, lease: Lease, *, keep: bool) -> Iterator[oracledb.Connection]:
-        """Keep a connection afterwards, or give it back, or drop it when it is not sound any more."""
-        pool, connection = lease
-        sound = True
+        connection = self._take()
         try:
             yield connection
         except Exception as driver_error:
             error = driver_error if isinstance(driver_error, SinkError) else from_driver(driver_error)
-            sound = error.verdict in _SOUND
-            raise error from driver_error
-        finally:
-            if not sound:
-                _drop(pool, connection)
-                # What broke this one may have broken those that are kept; the pool looks before it lends one again.
-                self.rest()
+            if error.verdict in _SOUND:
+                self._give_back(connection)
             else:
-                _end_transaction(connection)
-                if keep and pool is self._pool:
-                    self._kept.append(lease)
-                else:
-                    _release(pool, connection)
-
-    def _take_kept(self) -> Lease | None:
-        with suppress(IndexError):
-            while True:
-                lease = self._kept.pop()
-                if lease[0] is self._pool:
-                    return lease
-                _release(*lease)
-        return None
-
-    def _acquire(self) -> Lease:
-        pool = self._get_pool()
-        try:
-            connection = pool.acquire()
-        except Exception as driver_error:
-            error = from_driver(driver_error, connecting=True)
-            if error.code == "DPY-4005":
-                # There is a slot, so the pool could grow, and does not.
-                self._replace(pool)
+                self._drop(connection)
             raise error from driver_error
-        try:
-            # On a connection that died in the pool the driver raises AttributeError here.
-            connection.call_timeout = int(self._settings.oracle_call_timeout * 1000)
-        except Exception as driver_error:
-            _drop(pool, connection)
-            raise from_driver(driver_error) from driver_error
-        return pool, connection
+        except BaseException:
+            self._drop(connection)
+            raise
+        else:
+            self._give_back(connection)
 
-    def _get_pool(self) -> oracledb.ConnectionPool:
-        with self._lock:
-            if self._pool is None:
-                self._pool = self._open_pool()
-            return self._pool
+    def close(self) -> None:
+        """Close what is idle; what is lent is closed when it comes back."""
+        with self._changed:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            self._open -= len(idle)
+        for rested in idle:
+            _part_with(rested.connection)
 
-    def _open_pool(self) -> oracledb.ConnectionPool:
-        settings = self._settings
-        return oracledb.create_pool(
-            user=settings.oracle_user,
-            password=settings.oracle_password.get_secret_value(),
-            dsn=settings.dsn,
-            min=settings.oracle_pool_min,
-            max=settings.oracle_pool_max,
-            increment=1,
-            getmode=oracledb.POOL_GETMODE_TIMEDWAIT,
-            wait_timeout=int(settings.oracle_pool_timeout * 1000),
-            ping_interval=30,
-            ping_timeout=2000,
-            tcp_connect_timeout=settings.oracle_connect_timeout,
-            # Minutes without traffic after which the kernel tests the line: firewalls forget idle connections.
-            expire_time=2,
+    @property
+    def _grow_again_s(self) -> float:
+        return GROW_AGAIN_INTERVALS * self._settings.oracle_probe_interval
+
+    def _take(self) -> oracledb.Connection:
+        deadline = time.monotonic() + self._settings.oracle_pool_timeout
+        while True:
+            idle = self._wait_for_one(deadline)
+            rested_s = time.monotonic() - idle.since
+            if (rested_s < RESTED_S and not idle.doubtful) or _lives(idle.connection, self._settings):
+                return idle.connection
+            self._drop(idle.connection)
+            self._drop_rested(idle.since)
+
+    def _wait_for_one(self, deadline: float) -> _Idle:
+        """Return one that is idle, opening another where there is none.
+
+        Raises: SinkError: none could be opened and there is no other, or none came free in time.
+        """
+        with self._changed:
+            failures = self._failures
+            while not self._idle:
+                if self._failure is not None and self._failures != failures and not self._open:
+                    raise SinkError(self._failure.code, str(self._failure), self._failure.verdict)
+                self._open_one_more()
+                if not self._changed.wait(deadline - time.monotonic()) and not self._idle:
+                    raise self._none_came()
+            return self._idle.pop()
+
+    def _none_came(self) -> SinkError:
+        wait_s = self._settings.oracle_pool_timeout
+        if self._open:
+            return oracle_error("DPY-4005", f"DPY-4005: all {self._open} connections were in use for {wait_s:g} s")
+        return oracle_error(
+            "DPY-4005", f"DPY-4005: no connection to {self._settings.dsn} could be opened in {wait_s:g} s"
         )
 
-    def _replace(self, pool: oracledb.ConnectionPool) -> None:
-        """Give up a pool that can't grow although it may: its background thread hangs in a connect.
+    def _open_one_more(self) -> None:
+        """Begin to open a connection, where one may be opened and nobody is at it. The lock is held."""
+        rests = self._open and time.monotonic() - self._failed_at < self._grow_again_s
+        if self._is_opening or self._open >= self._settings.oracle_pool_max or rests or self._is_closed:
+            return
+        self._is_opening = True
+        threading.Thread(target=self._open_and_tell, name="open-connection", daemon=True).start()
 
-        Raises: FatalError: too many threads hang.
-        """
-        with self._lock:
-            if self._pool is not pool:
+    def _open_and_tell(self) -> None:
+        try:
+            connection = connect(self._settings)
+        except Exception as error:  # noqa: BLE001 - those who wait must hear of it, whatever it is
+            self._note_failure(error if isinstance(error, SinkError) else from_driver(error, connecting=True))
+            return
+        with self._changed:
+            self._is_opening = False
+            self._failure = None
+            self._failed_at = float("-inf")
+            if not self._is_closed:
+                self._open += 1
+                self._idle.append(_Idle(connection, time.monotonic()))
+                if self._open < self._settings.oracle_pool_min:
+                    self._open_one_more()
+                # All: one takes it, and the others may open more.
+                self._changed.notify_all()
                 return
-            self._pool = None
-            # The thread waits in recv() for ever; closing its socket under it ends it.
-            released = release_stuck_threads(self._settings.dsn)
-            closing = threading.Thread(target=_close_quietly, args=(pool,), name="close-stuck-pool", daemon=True)
-            closing.start()
-            self._stuck = [thread for thread in [*self._stuck, closing] if thread.is_alive()]
-        _log.warning(f"Oracle accepts connections but does not answer; pool replaced, {released} sockets closed")
-        if len(self._stuck) > MAX_STUCK_POOLS:
-            raise FatalError(
-                f"{len(self._stuck)} connection pools hang in a listener that does not answer. Ending, so that a new "
-                "process starts clean; what was in flight is in Redis and is taken over."
-            )
+        _part_with(connection)
+
+    def _note_failure(self, failure: SinkError) -> None:
+        with self._changed:
+            self._is_opening = False
+            self._failure = failure
+            self._failures += 1
+            self._failed_at = time.monotonic()
+            is_short = bool(self._open)
+            self._changed.notify_all()
+        if is_short:
+            _log.warning(f"Going on with {self._open} connections, one more could not be opened: {failure}")
+
+    def _give_back(self, connection: oracledb.Connection) -> None:
+        if not _end_transaction(connection):
+            self._drop(connection)
+            return
+        with self._changed:
+            if not self._is_closed:
+                self._idle.append(_Idle(connection, time.monotonic()))
+                self._changed.notify()
+                return
+            self._open -= 1
+        _part_with(connection)
+
+    def _drop(self, connection: oracledb.Connection) -> None:
+        """Part with a connection that is not sound; what broke it may have broken those that are idle."""
+        with self._changed:
+            self._open -= 1
+            for idle in self._idle:
+                idle.doubtful = True
+            # Someone who waits may open another.
+            self._changed.notify()
+        # A farewell waits for an answer, if the line still seems to be there: not in this thread.
+        threading.Thread(target=_part_with, args=(connection,), name="part-with-connection", daemon=True).start()
+
+    def _drop_rested(self, since: float) -> None:
+        """Drop those that have rested for as long as one that was found dead: a firewall has forgotten them, too."""
+        with self._changed:
+            dead = [idle for idle in self._idle if idle.since <= since]
+            self._idle = [idle for idle in self._idle if idle.since > since]
+        for idle in dead:
+            self._drop(idle.connection)
 
 
-def _end_transaction(connection: oracledb.Connection) -> None:
+def _check_address(settings: WriterSettings) -> None:
+    try:
+        connect_params(settings)
+    except SinkError as error:
+        _log.error(f"Oracle can't be reached yet: {error}")
+
+
+def _lives(connection: oracledb.Connection, settings: WriterSettings) -> bool:
+    try:
+        # Nothing was called on it since its last call went well: the driver would end the process (SIGSEGV) if it had
+        # dropped the line meanwhile.
+        connection.call_timeout = int(_PING_S * 1000)
+        connection.ping()
+        connection.call_timeout = int(settings.oracle_call_timeout * 1000)
+    except Exception as error:  # noqa: BLE001 - on a connection that died the driver raises AttributeError and others
+        _say("a connection died while it rested", error)
+        return False
+    return True
+
+
+def _end_transaction(connection: oracledb.Connection) -> bool:
     """Undo what an insert that failed half-way left: the next batch on this connection must not commit it."""
-    with suppress(oracledb.Error, AttributeError):
+    try:
         if connection.transaction_in_progress:
             connection.rollback()
+    except Exception as error:  # noqa: BLE001 - whatever it is, this connection is not lent again
+        _say("a connection broke while its transaction was undone", error)
+        return False
+    return True
 
 
-def _release(pool: oracledb.ConnectionPool, connection: oracledb.Connection) -> None:
-    with suppress(oracledb.Error, AttributeError):
-        pool.release(connection)
+def _part_with(connection: oracledb.Connection) -> None:
+    """Close a connection, whatever state it is in.
+
+    Its call_timeout is not touched: on one that is dead the driver ends the process for it (SIGSEGV).
+    """
+    try:
+        connection.close()
+    except Exception as error:  # noqa: BLE001 - clean-up must survive whatever the driver raises
+        _say("a connection could not be closed in order", error)
 
 
-def _drop(pool: oracledb.ConnectionPool, connection: oracledb.Connection) -> None:
-    with suppress(oracledb.Error, AttributeError):
-        pool.drop(connection)
-
-
-def _close_quietly(pool: oracledb.ConnectionPool) -> None:
-    with suppress(oracledb.Error):
-        pool.close(force=True)
+def _say(what: str, error: Exception) -> None:
+    """Say what clean-up met: of what is known the outage tells already; of what nobody foresaw, where it was."""
+    if isinstance(error, oracledb.Error | AttributeError | OSError):
+        _log.debug(f"{what}: {error}")
+    else:
+        _log.warning(f"{what}: {error!r}", exc_info=error)

@@ -32,13 +32,16 @@ class OracleSink:
 
     @property
     def connections(self) -> tuple[int, int]:
-        """Connections open, and those of them out of the pool."""
+        """Connections open, and those of them in use."""
         return self._connections.open_and_busy
 
-    def write(self, values: Sequence[TagValue], *, keep: bool = False) -> BatchOutcome:
-        """Insert values and commit what Oracle took: one round trip, a second when a row failed.
+    @property
+    def shortage(self) -> str | None:
+        """Why there are fewer connections than the work asked for; None when there are enough, or none at all."""
+        return self._connections.shortage
 
-        keep: keep the connection out of the pool for the next call, until `rest`.
+    def write(self, values: Sequence[TagValue]) -> BatchOutcome:
+        """Insert values and commit what Oracle took: one round trip, a second when a row failed.
 
         Raises: SinkError: the call failed as a whole. Where its verdict is CONNECTION_LOST or TRANSIENT the rows may
             have been committed all the same.
@@ -47,14 +50,14 @@ class OracleSink:
         # Before a connection is taken: others may be waiting for it.
         rows, faults = self._table.rows(values)
         if not faults:
-            return decide(len(values), self._insert(rows, keep=keep))
+            return decide(len(values), self._insert(rows))
         faulty = {fault.offset for fault in faults}
         sound = [offset for offset in range(len(rows)) if offset not in faulty]
-        errors = self._insert([rows[offset] for offset in sound], keep=keep) if sound else []
+        errors = self._insert([rows[offset] for offset in sound]) if sound else []
         return decide(len(values), [*faults, *(replace(error, offset=sound[error.offset]) for error in errors)])
 
-    def _insert(self, rows: list[Row], *, keep: bool) -> list[RowError]:
-        with self.connection(keep=keep) as connection, connection.cursor() as cursor:
+    def _insert(self, rows: list[Row]) -> list[RowError]:
+        with self.connection() as connection, connection.cursor() as cursor:
             cursor.setinputsizes(*self._table.input_sizes)
             # With autocommit the commit travels with the insert; the server leaves it out when a row failed.
             connection.autocommit = True
@@ -101,22 +104,18 @@ class OracleSink:
         return self._table.same_value(text, stored)
 
     @contextmanager
-    def connection(self, *, keep: bool = False) -> Iterator[oracledb.Connection]:
-        """Lend a connection, for `check` as well; keep: see `Connections.lend`.
+    def connection(self) -> Iterator[oracledb.Connection]:
+        """Lend a connection, for `check` as well.
 
         Raises: SinkError.
         """
         try:
-            with self._connections.lend(keep=keep) as connection:
+            with self._connections.lend() as connection:
                 yield connection
         except SinkError as error:
             if error.needs_a_person:
                 self._table_is_known = False
             raise
-
-    def rest(self) -> None:
-        """Give the connections that were kept back to the pool."""
-        self._connections.rest()
 
     def close(self) -> None:
         """Close all connections; does not wait for those in use."""

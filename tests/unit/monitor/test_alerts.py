@@ -61,6 +61,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("oracle_away", {"services": [consumer(), writer(oracle="away", breaker="open")]}, "nothing is lost"),
     (
+        "fewer_connections",
+        {"services": [consumer(), writer(connections_open="2", connections_short="ORA-02391: SESSIONS_PER_USER")]},
+        "writer plant-1 goes on with 2 connections: ORA-02391: SESSIONS_PER_USER",
+    ),
+    (
         "backup_failed",
         {"services": [consumer(), writer(backup="failing", backup_failure="disk full")]},
         "writer plant-1 can't write the backup: disk full",

@@ -273,3 +273,24 @@ def test_every_service_ends_with_status_2_and_prints_no_secret(tmp_path: Path, s
     assert all(line.startswith("error: ") for line in done.stderr.splitlines())
     assert "error: REDIS_URL: its password holds" in done.stderr
     assert ("error: ORACLE_DSN: it holds a user or a password" in done.stderr) == (service == "writer")
+
+
+def test_a_password_file_is_read_again_but_only_where_the_password_comes_from_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Kind: a secret that changes while the process lives."""
+    secret = tmp_path / "secret"
+    secret.write_text("old\n")
+    settings = load(monkeypatch, {"ORACLE_DSN": "db:1521/X", "ORACLE_USER": "u", "ORACLE_PASSWORD_FILE": str(secret)})
+    assert isinstance(settings, WriterSettings)
+    assert settings.current_password() == "old"
+    secret.write_text("new\n")
+    assert settings.current_password() == "new"
+    secret.unlink()
+    assert settings.current_password() == "old"
+    secret.write_text("new\n")
+    (tmp_path / ".env").write_text(f"ORACLE_PASSWORD_FILE={secret}\n")
+    monkeypatch.delenv("ORACLE_PASSWORD_FILE")
+    settings = load(monkeypatch, GOOD)
+    assert isinstance(settings, WriterSettings)
+    assert settings.current_password() == GOOD["ORACLE_PASSWORD"]

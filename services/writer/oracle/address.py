@@ -1,0 +1,96 @@
+"""Where Oracle is: the connect string taken apart by the driver's own parser, and what of it is ours to decide.
+
+A descriptor's RETRY_COUNT and TRANSPORT_CONNECT_TIMEOUT go before what the driver is told in a call. Retries are the
+writer's: it has batches to save meanwhile. So both are replaced after parsing.
+"""
+
+import re
+import socket
+from contextlib import suppress
+
+import oracledb
+
+from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError, Verdict
+from shared.errors import SettingsError
+
+#: A name to be looked up in tnsnames.ora: nothing of an address is in it.
+_ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_.$#-]*")
+
+#: Minutes without traffic after which the kernel tests the line: firewalls forget idle connections.
+_EXPIRE_TIME_MIN = 2
+
+_LAST_PORT = 65535
+
+_FORMS = (
+    "give host:port/service, tcps://host:port/service, a descriptor (DESCRIPTION=...) with an address, a port up to "
+    "65535 and all its parentheses, or an alias of tnsnames.ora"
+)
+
+
+def connect_params(settings: WriterSettings) -> oracledb.ConnectParams:
+    """Return what the driver needs to know of where Oracle is; reads tnsnames.ora anew for an alias.
+
+    Raises: SettingsError: no file can make sense of this ORACLE_DSN. SinkError: the alias is not in tnsnames.ora, or
+        that can't be read: it may be put there.
+    """
+    params: oracledb.ConnectParams = oracledb.ConnectParams()
+    if settings.oracle_config_dir is not None:
+        params.set(config_dir=str(settings.oracle_config_dir))
+    try:
+        params.parse_connect_string(settings.dsn)
+    except oracledb.Error as error:
+        raise _not_understood(settings, params, error) from error
+    if not addresses(params) or any(not 1 <= port <= _LAST_PORT for _, port in addresses(params)):
+        raise _not_understood(settings, params, None)
+    params.set(
+        retry_count=0,
+        retry_delay=0,
+        tcp_connect_timeout=settings.oracle_connect_timeout,
+        expire_time=_EXPIRE_TIME_MIN,
+        **_wallet(settings),
+    )
+    return params
+
+
+def addresses(params: oracledb.ConnectParams) -> list[tuple[str, int]]:
+    """Return the hosts and ports that the driver would try, in no order."""
+    hosts = params.host if isinstance(params.host, list) else [params.host]
+    ports = params.port if isinstance(params.port, list) else [params.port] * len(hosts)
+    return [(host, port) for host, port in zip(hosts, ports, strict=False) if host]
+
+
+def resolved(params: oracledb.ConnectParams) -> set[tuple[str, int]]:
+    """Return the addresses as numbers, as far as names can be resolved now."""
+    found: set[tuple[str, int]] = set()
+    for host, port in addresses(params):
+        with suppress(OSError):
+            found |= {info[4][:2] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}  # type: ignore[misc]
+    return found
+
+
+def _wallet(settings: WriterSettings) -> dict[str, str]:
+    wallet = {}
+    if settings.oracle_wallet_location is not None:
+        wallet["wallet_location"] = str(settings.oracle_wallet_location)
+    if settings.oracle_wallet_password is not None:
+        wallet["wallet_password"] = settings.oracle_wallet_password.get_secret_value()
+    return wallet
+
+
+def _not_understood(
+    settings: WriterSettings, params: oracledb.ConnectParams, error: oracledb.Error | None
+) -> SettingsError | SinkError:
+    """Return the error to raise; the text never repeats a connect string that is no alias: it may hold a password."""
+    code = getattr(error.args[0], "full_code", "") if error is not None and error.args else "DPY-2049"
+    if not _ALIAS.fullmatch(settings.dsn):
+        return SettingsError([f"ORACLE_DSN is not understood ({code}): {_FORMS}; no user or password in it"])
+    if not params.config_dir:
+        wanted = "ORACLE_CONFIG_DIR (or TNS_ADMIN) names the directory of its tnsnames.ora; or give host:port/service"
+        return SettingsError([f"ORACLE_DSN={settings.dsn} is an alias: {wanted}"])
+    reasons = {
+        "DPY-4000": f"{params.config_dir}/tnsnames.ora holds no alias {settings.dsn}, or no descriptor for it",
+        "DPY-4026": f"{params.config_dir}/tnsnames.ora is missing or can't be read",
+    }
+    reason = reasons.get(code, f"what {params.config_dir}/tnsnames.ora says of {settings.dsn} is no connect descriptor")
+    return SinkError(code, f"{code}: {reason}", Verdict.CONFIGURATION)
