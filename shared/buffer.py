@@ -14,7 +14,6 @@ from typing import Any
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
 from shared.data_queue import MAX_REJECTED_MESSAGES, MessageBatch
-from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.models import Decoded, decode_array, decode_values
 from shared.redis_link import Call, RedisLink
@@ -222,9 +221,9 @@ class TagBuffer:
 
 @contextmanager
 def _closing_on_failure(claims: Claims, list_key: str) -> Iterator[None]:
-    """Forget a list when Redis goes away: the next sweep finds it, if it was filled."""
+    """Forget a list when Redis goes away, or what nobody foresaw happens: the next sweep finds it, if it was filled."""
     try:
         yield
-    except RedisUnavailableError:
+    except Exception:
         claims.close(list_key)
         raise

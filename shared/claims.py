@@ -49,7 +49,7 @@ class Claims:
         self._adopted: deque[str] = deque()
 
     def open(self) -> str:
-        """Return the key of a list for the next batch: one that was taken over, else a new one.
+        """Return the key of a list for the next batch: one that was taken over or given back, else a new one.
 
         The id holds the process's incarnation, so that a command of an earlier life, carried out late, can't meet a
         list of this one.
@@ -64,9 +64,14 @@ class Claims:
         with self._lock:
             self._active.discard(list_key)
 
+    def give_back(self, list_key: str) -> None:
+        """Let whoever opens a list next have this one, as it is: the work on it failed."""
+        with self._lock:
+            self._adopted.append(list_key)
+
     @property
     def has_adopted(self) -> bool:
-        """Tell whether a list that was taken over waits for someone to open it."""
+        """Tell whether a list that was taken over or given back waits for someone to open it."""
         return bool(self._adopted)
 
     @property

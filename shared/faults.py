@@ -19,7 +19,8 @@ from shared.events import Event, EventLog
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 
-#: So many faults of one loop within so many seconds end the process: going on does not help then, a new start may.
+#: So many faults of one loop within so many seconds, and no success between, end the process: going on does not help
+#: then, a new start may.
 MAX_FAULTS, WITHIN_S = 5, 60.0
 
 #: Seconds of the pause after a fault: doubled with each one, so that a fault in every turn costs no processor.
@@ -57,3 +58,8 @@ class Faults:
                 "ending, so that a new process begins afresh; what was in hand is in Redis"
             ) from error
         stop.wait(_FIRST_PAUSE_S * 2 ** (recent - 1))
+
+    def went_well(self) -> None:
+        """Forget the faults before: the loop does its work again."""
+        if self._at:
+            self._at.clear()

@@ -27,6 +27,7 @@ from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.events import Event, EventLog
+from shared.faults import Faults
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL, STOP_LIMIT_S, run_service, stop_on_signals
@@ -140,8 +141,11 @@ def compose(settings: WriterSettings) -> WriterService:
     delivery = Delivery(sink, breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
     progress = Progress()
     loop = (link, buffer, claims, delivery, breaker, progress, settings, clock)
-    workers = [Worker(*loop, number) for number in range(settings.writer_concurrency)]
-    relief = Relief(*loop)
+    workers = [
+        Worker(*loop, Faults(events, clock, f"worker-{number}"), number)
+        for number in range(1, settings.writer_concurrency + 1)
+    ]
+    relief = Relief(*loop, Faults(events, clock, "relief"))
     diary = RecoveryDiary(link, keys, events, manifest, clock)
     # No retries: it rests and comes back, and looks first whether there is time.
     recovery = Recovery(sink, rejects, conflicts, diary, clock, retry_delays_s=[])

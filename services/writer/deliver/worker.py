@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from shared.claims import Claims
 from shared.clock import Clock
 from shared.counters import Window, histogram_field
 from shared.errors import RedisUnavailableError
+from shared.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import TagValue
@@ -27,6 +29,9 @@ WAIT_S = 1.0
 #: An attempt that has lasted so long while the buffer is under pressure counts as stuck.
 SLOW_ATTEMPT_S = 0.5
 
+#: Times that a batch is given back and written again before it goes to the backup untried.
+MAX_GIVEN_BACK = 2
+
 _PRESSURE_LOOK_S = 0.05
 
 _log = get_logger()
@@ -38,6 +43,8 @@ class Progress:
     def __init__(self) -> None:
         self.attempts: dict[int, float] = {}  #: worker -> monotonic time at which its present batch was claimed
         self.last_write_at: float | None = None  #: seconds since 1970
+        #: In-flight lists that were given back because something unforeseen happened, and how often.
+        self.given_back: collections.Counter[str] = collections.Counter()
 
     def oldest_attempt_s(self, now: float) -> float:
         """Return for how long the longest-running batch has been in hand."""
@@ -56,6 +63,28 @@ class Loop:
     progress: Progress
     settings: WriterSettings
     clock: Clock
+    faults: Faults
+
+    @contextmanager
+    def giving_back(self, batch: Batch) -> Iterator[None]:
+        """Give a batch back when something unforeseen happens to it: the next claim, of whichever worker, gets it.
+
+        The third time it goes to the backup untried: it may be its values that nobody foresaw.
+        """
+        try:
+            yield
+        except RedisUnavailableError:
+            raise
+        except Exception:
+            self.progress.given_back[batch.list_key] += 1
+            self.claims.give_back(batch.list_key)
+            raise
+
+    def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
+        """Write a batch, or save it where writing met the unforeseen before; None when stopped first."""
+        if self.progress.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
+            return self.delivery.back_up(batch.values, stop)
+        return self.delivery.deliver(batch.values, stop)
 
     def settle(self, batch: Batch, delivered: Delivered, window: Mapping[str, int], stop: StopFlag) -> bool:
         """Settle a batch, however long Redis is away; return whether it was this call that settled it.
@@ -74,6 +103,7 @@ class Loop:
 
     def _settled(self, batch: Batch, settled: bool) -> bool:
         self.claims.close(batch.list_key)
+        self.progress.given_back.pop(batch.list_key, None)
         if not settled:
             _log.info(f"A batch of {len(batch)} was settled before, or taken over while this writer stood still")
         return settled
@@ -92,10 +122,16 @@ class Worker(Loop):
         """Go on until stopped, whatever Oracle and Redis do; then drain."""
         while not stop.is_set():
             try:
-                self.run_once(WAIT_S, stop)
+                if self.run_once(WAIT_S, stop):
+                    self.faults.went_well()
             except RedisUnavailableError as error:
                 self.link.wait_until_there(stop, error)
-        self.drain(stop)
+            except Exception as error:  # noqa: BLE001 - the batch was given back; Faults decides whether to go on
+                self.faults.met(error, stop)
+        try:
+            self.drain(stop)
+        except Exception as error:  # noqa: BLE001 - what is left stays in Redis
+            self.faults.met(error, stop)
 
     def run_once(self, wait_s: float, stop: StopFlag) -> bool:
         """Wait for a batch and see it through; return whether there was one.
@@ -167,16 +203,17 @@ class Worker(Loop):
         claimed_at = self.clock.monotonic()
         self.progress.attempts[self.number] = claimed_at
         try:
-            delivered = self.delivery.deliver(batch.values, stop)
-            if delivered is None:
-                return False
-            if delivered.written:
-                self.progress.last_write_at = self.clock.now().timestamp()
-            took_s = self.clock.monotonic() - claimed_at
-            window = observations(delivered, batch.values.values, took_s, self.clock.now())
-            if self._is_more_there() and not stop.is_set():
-                return self._settle_and_claim(batch, delivered, window, stop)
-            return self.settle(batch, delivered, window, stop)
+            with self.giving_back(batch):
+                delivered = self.deliver(batch, stop)
+                if delivered is None:
+                    return False
+                if delivered.written:
+                    self.progress.last_write_at = self.clock.now().timestamp()
+                took_s = self.clock.monotonic() - claimed_at
+                window = observations(delivered, batch.values.values, took_s, self.clock.now())
+                if self._is_more_there() and not stop.is_set():
+                    return self._settle_and_claim(batch, delivered, window, stop)
+                return self.settle(batch, delivered, window, stop)
         finally:
             self.progress.attempts.pop(self.number, None)
 
@@ -207,6 +244,8 @@ class Relief(Loop):
                     self.relieve(pressure, stop)
             except RedisUnavailableError as error:
                 self.link.wait_until_there(stop, error)
+            except Exception as error:  # noqa: BLE001 - the batch was given back; Faults decides whether to go on
+                self.faults.met(error, stop)
 
     def relieve(self, pressure: Pressure, stop: StopFlag) -> None:
         """See to it that the buffer falls: by the workers, or by the backup where they are not enough.
@@ -220,10 +259,12 @@ class Relief(Loop):
             batch = self.buffer.claim(self.claims, self.settings.buffer_batch_size_max)
             if batch is None:
                 return
-            delivered = self.delivery.back_up(batch.values, stop)
-            if delivered is None:
-                return
-            self.settle(batch, delivered, {}, stop)
+            with self.giving_back(batch):
+                delivered = self.delivery.back_up(batch.values, stop)
+                if delivered is None:
+                    return
+                self.settle(batch, delivered, {}, stop)
+            self.faults.went_well()
 
     def _oracle_is_the_cause(self) -> bool:
         stuck = self.progress.oldest_attempt_s(self.clock.monotonic()) > SLOW_ATTEMPT_S
