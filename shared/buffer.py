@@ -23,6 +23,10 @@ from shared.settings import BufferSettings
 UNHEARD_BELL_S = 5.0
 
 
+#: Rejected rows that wait in Redis at most while no file can take them, and bytes of all of them.
+MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES = 10_000, 16_000_000
+
+
 class PushOutcome(Enum):
     """What came of a push."""
 
@@ -160,14 +164,17 @@ class TagBuffer:
             (answer,) = self._link.run_all(self._claim_call(list_key, max_values))
             return self._claimed(claims, list_key, answer)
 
-    def settle(self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int]) -> bool:
+    def settle(
+        self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int], waiting: Sequence[bytes] = ()
+    ) -> bool:
         """Count what became of a batch and let its in-flight list go, in one step.
 
         Args: counts: counters to raise. window: observations. Both are counted in total and in the window.
+            waiting: rejected rows that no file could take; they wait in Redis for one.
         Returns: False when the batch was settled before, or another writer took it over and settles it.
         Raises: RedisUnavailableError: repeat the same call.
         """
-        (answer,) = self._link.run_all(self._settle_call(batch, counts, window))
+        (answer,) = self._link.run_all(self._settle_call(batch, counts, window, waiting))
         return bool(answer)
 
     def settle_and_claim(
@@ -189,12 +196,18 @@ class TagBuffer:
             )
             return bool(settled), self._claimed(claims, list_key, claimed)
 
-    def _settle_call(self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int]) -> Call:
+    def _settle_call(
+        self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int], waiting: Sequence[bytes] = ()
+    ) -> Call:
         return Call(
             "settle",
-            [batch.list_key, self._keys.inflight, self._keys.counters, self._keys.buffer],
-            [len(batch), *self._window_args, *flatten(counts), *flatten(window)],
-        )
+            [batch.list_key, self._keys.inflight, self._keys.counters, self._keys.buffer,
+             self._keys.rejected_rows, self._keys.rejected_rows_bytes],
+            [
+                len(batch), *self._window_args, MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES,
+                len(waiting), *waiting, *flatten(counts), *flatten(window),
+            ],
+        )  # fmt: skip
 
     def _claim_call(self, list_key: str, max_values: int) -> Call:
         return Call(

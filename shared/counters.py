@@ -27,8 +27,10 @@ class Counter(StrEnum):
     WRITTEN = "written"  #: committed to the table by a live write
     DUPLICATES = "duplicates"  #: already in the table (ORA-00001)
     CONFLICTS = "conflicts"  #: of the duplicates looked up: same key, other value
-    REJECTED = "rejected"  #: refused for their own fault; they are in a rejected_*.csv file
+    REJECTED = "rejected"  #: refused for their own fault; they are in a rejected_*.csv file, or wait in Redis for one
+    ROWS_DROPPED = "rows_dropped"  #: of the rejected, lost: no file could take them and too many waited in Redis
     BACKED_UP = "backed_up"  #: written to a CSV backup file
+    BACKUP_LOST = "backup_lost"  #: of those in files, lost: a file was cut short by somebody while it was written
     RECOVERED = "recovered"  #: rows of backup files put into the table later
     BATCHES_WRITTEN = "batches_written"  #: batches that ended with Oracle's answer
     BATCHES_FAILED = "batches_failed"  #: batches that Oracle did not take; they went to the backup

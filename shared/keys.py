@@ -103,6 +103,19 @@ class Keys:
         return f"{self._ns}:overflows"
 
     @property
+    def rejected_rows(self) -> str:
+        """List, bounded in rows and bytes, of rejected rows (JSON arrays of cells) that no file could take yet.
+
+        Written by the script that settles; writers put them into their rejected_*.csv.
+        """
+        return f"{self._ns}:rejected_rows"
+
+    @property
+    def rejected_rows_bytes(self) -> str:
+        """Bytes of all rejected rows that wait. Changed by the scripts that change the list."""
+        return f"{self._ns}:rejected_rows:bytes"
+
+    @property
     def backup_files(self) -> str:
         """Hash: backup file name -> JSON of rows, bytes, created, state. Written by writers and `recover`."""
         return f"{self._ns}:backup_files"

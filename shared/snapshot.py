@@ -21,6 +21,7 @@ class Snapshot:
     rejected_messages_kept: int
     counters: Mapping[Counter, int]
     spoiled: tuple[Counter, ...] = ()  #: counters that hold something else than a count; taken for 0
+    rejected_rows_waiting: int = 0  #: rows that wait for a rejected_*.csv that can be written
 
     def __getitem__(self, counter: Counter) -> int:
         return self.counters[counter]
@@ -42,11 +43,14 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
 
     Raises: RedisUnavailableError.
     """
-    seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, counts = link.run(
+    seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, waiting, counts = link.run(
         "snapshot",
-        [keys.counters, keys.buffer, keys.inflight, keys.data_queue, keys.claimed, keys.rejected_messages],
+        [
+            keys.counters, keys.buffer, keys.inflight, keys.data_queue, keys.claimed, keys.rejected_messages,
+            keys.rejected_rows,
+        ],
         list(Counter),
-    )
+    )  # fmt: skip
     counters = {counter: _count(text) for counter, text in zip(Counter, counts, strict=True)}
     return Snapshot(
         taken_at=int(seconds) + int(microseconds) / 1e6,
@@ -58,6 +62,7 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
         rejected_messages_kept=rejected_kept,
         counters={counter: count or 0 for counter, count in counters.items()},
         spoiled=tuple(counter for counter, count in counters.items() if count is None),
+        rejected_rows_waiting=waiting,
     )
 
 

@@ -99,6 +99,23 @@ KINDS = _kinds(
         "stay in Redis, which holds BUFFER_MAX_SIZE of them.",
     ),
     Kind(
+        "backup_lost", _CRITICAL,
+        "A backup file was cut short or emptied by somebody while a writer wrote it: rows that were saved are gone.",
+        "Find out who changes files in BACKUP_DIR (log rotation, clean-up, an editor) and keep it away. The writer's "
+        "log names the file and how many rows; what its open file still held is in a new file.",
+    ),
+    Kind(
+        "rejected_rows_dropped", _CRITICAL,
+        "No file could be written and more rejected rows came than may wait in Redis: the oldest are lost.",
+        "Make room in BACKUP_DIR. Then see why so many rows are refused: `rows_rejected` and the writer's log say it.",
+    ),
+    Kind(
+        "rejected_rows_waiting", _WARNING,
+        "Rejected rows wait in Redis since no writer can write a rejected_*.csv; all other values go on.",
+        "Make room in BACKUP_DIR or grant the writer's user access to it; the rows go into the file by themselves. Up "
+        "to 10,000 rows or 16 MB wait, then the oldest are dropped.",
+    ),
+    Kind(
         "backup_waiting", _WARNING,
         "Backup files hold values that are not in the table yet.",
         "When Oracle works again: `python -m services.writer recover` on the writer's host. It can be repeated.",

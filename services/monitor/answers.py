@@ -86,6 +86,7 @@ def ledger(now: Overview) -> Ledger:
     same_name = (
         Counter.INSERTED, Counter.OVERFLOWED, Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED,
         Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED,
+        Counter.ROWS_DROPPED, Counter.BACKUP_LOST,
     )  # fmt: skip
     return Ledger(
         **{counter.value: snapshot[counter] for counter in same_name},
@@ -95,6 +96,7 @@ def ledger(now: Overview) -> Ledger:
         difference=snapshot[Counter.INSERTED] - snapshot.accounted,
         queued_messages=snapshot.queued_messages,
         claimed_messages=snapshot.claimed_messages,
+        rejected_rows_waiting=snapshot.rejected_rows_waiting,
         taken_at=moment(now.taken_at),
     )
 

@@ -154,6 +154,16 @@ def _backup(now: Overview) -> Iterator[Finding]:
             f"{_names(failing)} can't write the backup: {cause}",
             _began(now, Event.BACKUP_FAILED, Event.BACKUP_WORKS),
         )
+    if now.ledger.rejected_rows_waiting:
+        rows = count_of(now.ledger.rejected_rows_waiting, "rejected row")
+        yield Finding("rejected_rows_waiting", f"{rows} wait in Redis: no writer could write its rejected_*.csv")
+    for counter, code, what in (
+        (Counter.ROWS_DROPPED, "rejected_rows_dropped", "{} lost in the last 5 minutes: too many waited for a file"),
+        (Counter.BACKUP_LOST, "backup_lost", "{} gone from backup files in the last 5 minutes while they were written"),
+    ):
+        if now.window[counter]:
+            lost = what.format(count_of(now.window[counter], "row"))
+            yield Finding(code, f"{lost}; {number(now.ledger[counter])} in all", _first_counted(now, counter))
     waiting = waiting_files(now)
     if waiting.files:
         yield Finding(

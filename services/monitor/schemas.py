@@ -80,6 +80,15 @@ class Ledger(Answer):
     backed_up: Count = Field(description="Saved to a CSV backup file", examples=[500])
     recovered: Count = Field(description="Rows of backup files put into the table later", examples=[500])
     conflicts: Count = Field(description="Duplicates that hold another value than the table", examples=[0])
+    rejected_rows_waiting: Count = Field(
+        default=0, description="Of the rejected, those that wait in Redis for a file that can be written", examples=[0]
+    )
+    rows_dropped: Count = Field(
+        default=0, description="Of the rejected, those lost: too many waited for a file", examples=[0]
+    )
+    backup_lost: Count = Field(
+        default=0, description="Of those in files, rows lost because somebody cut a file short", examples=[0]
+    )
     balances: bool = Field(description="Whether every value is in exactly one place", examples=[True])
     difference: int = Field(description="inserted minus all places; 0 when it balances", examples=[0])
     queued_messages: Count = Field(description="Messages in the DataQueue", examples=[0])

@@ -7,10 +7,12 @@ import typer
 
 from services.writer.backup.csv_backup import HEADER, REJECTED_HEADER, CsvBackup
 from services.writer.backup.index import Manifest
+from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.conflicts import ConflictCheck
 from services.writer.deliver.delivery import Delivery
+from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
 from services.writer.deliver.worker import Progress, Relief, Worker
 from services.writer.leave import close_and_leave
@@ -146,13 +148,17 @@ def compose(settings: WriterSettings) -> WriterService:
         for number in range(1, settings.writer_concurrency + 1)
     ]
     relief = Relief(*loop, Faults(events, clock, "relief"))
+    housekeeping = Housekeeping(
+        backup, rejects, WaitingRows(link, keys, rejects), manifest, breaker, report, clock,
+        Faults(events, clock, "housekeeping", ends_the_process=False),
+    )  # fmt: skip
     diary = RecoveryDiary(link, keys, events, manifest, clock)
     # No retries: it rests and comes back, and looks first whether there is time.
     recovery = Recovery(sink, rejects, conflicts, diary, clock, retry_delays_s=[])
     auto_recover = AutoRecover(recovery, breaker, buffer, settings, clock) if settings.backup_auto_recover else None
     return WriterService(
-        link, keys, events, heartbeat, claims, sink, breaker, backup, rejects, manifest, report, progress,
-        workers, relief, clock, auto_recover,
+        link, keys, events, heartbeat, claims, sink, breaker, backup, rejects, report, progress,
+        workers, relief, housekeeping, clock, auto_recover,
     )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.index import Manifest
 from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
 from services.writer.deliver.worker import Progress, Relief, Worker
 from services.writer.recover.auto import AutoRecover
@@ -26,9 +26,6 @@ from shared.snapshot import take_snapshot
 #: Seconds from the signal to the end that the threads may take; the promise is 5 for all.
 THREADS_END_S = 4.0
 
-#: Seconds between two comparisons of the backup directory with its list in Redis.
-MANIFEST_INTERVAL_S = 30.0
-
 _PROBE_LOOK_S = 0.1
 
 _log = get_logger()
@@ -47,11 +44,11 @@ class WriterService:
     breaker: Breaker
     backup: CsvBackup
     rejects: CsvBackup
-    manifest: Manifest
     report: Report
     progress: Progress
     workers: list[Worker]
     relief: Relief
+    housekeeping: Housekeeping
     clock: Clock
     auto_recover: AutoRecover | None = None
 
@@ -71,10 +68,11 @@ class WriterService:
                 *((f"worker-{number}", worker.run) for number, worker in enumerate(self.workers, 1)),
                 ("relief", self.relief.run),
                 ("prober", self.probe_when_due),
+                ("housekeeping", self.housekeeping.run),
                 *([("auto-recover", self.auto_recover.run)] if self.auto_recover else []),
             ]
         ]
-        next_sweep = next_rebuild = 0.0
+        next_sweep = 0.0
         while not stop.is_set():
             now = self.clock.monotonic()
             try:
@@ -83,14 +81,9 @@ class WriterService:
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_INTERVAL_S
                     self.claims.sweep()
-                if now >= next_rebuild:
-                    next_rebuild = now + MANIFEST_INTERVAL_S
-                    self.manifest.rebuild()
                 stop.wait(BEAT_INTERVAL_S)
             except RedisUnavailableError as error:
                 self.link.wait_until_there(stop, error)
-            if self.breaker.state is State.CLOSED:
-                self.backup.finish()
         self._end(threads)
         if failures:
             raise FatalError(f"a thread of the writer ended: {failures[0]!r}") from failures[0]

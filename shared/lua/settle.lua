@@ -1,8 +1,10 @@
 #!lua flags=allow-oom
 -- settle: the outcome of a batch is counted and its in-flight list vanishes, in one step.
 -- Safe to repeat: without the list nothing happens.
--- KEYS  in-flight list, set of in-flight lists, counters, buffer
--- ARGV  values in the batch, window prefix, bucket seconds, keep seconds, items (name, count)...
+-- KEYS  in-flight list, set of in-flight lists, counters, buffer, rejected rows that wait, their bytes
+-- ARGV  values in the batch, window prefix, bucket seconds, keep seconds, most rows and bytes that may wait,
+--       number of rows, rows..., items (name, count)...
+-- Rows that no file can take now wait in Redis; where they are too many, the oldest are dropped and counted.
 -- Returns 1; 0 when the batch was settled before or taken over by another writer.
 local held = redis.call('LLEN', KEYS[1])
 if held == 0 then return 0 end
@@ -12,9 +14,24 @@ end
 redis.call('DEL', KEYS[1])
 redis.call('SREM', KEYS[2], KEYS[1])
 local window = ARGV[2] .. math.floor(redis.call('TIME')[1] / tonumber(ARGV[3]))
-for i = 5, #ARGV, 2 do
-  redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1])
-  redis.call('HINCRBY', window, ARGV[i], ARGV[i + 1])
+local function count(name, by)
+  redis.call('HINCRBY', KEYS[3], name, by)
+  redis.call('HINCRBY', window, name, by)
+end
+local rows = tonumber(ARGV[7])
+for i = 8 + rows, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
+if rows > 0 then
+  local bytes, waiting, dropped = 0, 0, 0
+  for i = 8, 7 + rows do
+    waiting = redis.call('RPUSH', KEYS[5], ARGV[i])
+    bytes = redis.call('INCRBY', KEYS[6], #ARGV[i])
+  end
+  while waiting > tonumber(ARGV[5]) or (waiting > 0 and bytes > tonumber(ARGV[6])) do
+    bytes = redis.call('DECRBY', KEYS[6], #redis.call('LPOP', KEYS[5]))
+    waiting, dropped = waiting - 1, dropped + 1
+  end
+  if waiting == 0 then redis.call('DEL', KEYS[6]) end
+  if dropped > 0 then count('rows_dropped', dropped) end
 end
 local depth = redis.call('LLEN', KEYS[4])
 redis.call('HSET', window, 'depth', depth)

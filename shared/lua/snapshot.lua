@@ -1,9 +1,10 @@
 #!lua flags=no-writes,allow-oom
 -- snapshot: every figure of the ledger at one and the same moment.
--- KEYS  counters, buffer, set of in-flight lists, data_queue, set of claimed lists, rejected messages
+-- KEYS  counters, buffer, set of in-flight lists, data_queue, set of claimed lists, rejected messages,
+--       rejected rows that wait
 -- ARGV  names of the counters
 -- Returns {seconds, microseconds, buffer, in flight, batches in flight, data queue, claimed messages,
---          rejected messages kept, their counts, in order}.
+--          rejected messages kept, rejected rows that wait, the counts in order}.
 local function held(set)
   local total, lists = 0, redis.call('SMEMBERS', set)
   for i = 1, #lists do total = total + redis.call('LLEN', lists[i]) end
@@ -19,5 +20,6 @@ local in_flight, batches = held(KEYS[3])
 return {
   time[1], time[2], redis.call('LLEN', KEYS[2]), in_flight, batches,
   redis.call('LLEN', KEYS[4]), (held(KEYS[5])), redis.call('LLEN', KEYS[6]),
+  redis.call('LLEN', KEYS[7]),
   counts,
 }

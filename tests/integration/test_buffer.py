@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from sandbox.redis import EmbeddedRedis
-from shared.buffer import Batch, Bell, PushOutcome, TagBuffer
+from shared.buffer import MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES, Batch, Bell, PushOutcome, TagBuffer
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
@@ -236,6 +236,41 @@ def test_an_element_that_is_no_value_does_not_touch_the_others_of_its_batch(one:
     assert [raw for raw, _ in batch.values.unreadable] == [b"[2]", b"\xff"]
     assert one.buffer.settle(batch, {Counter.WRITTEN: 2, Counter.REJECTED: 2}, {})
     assert one.snapshot()[Counter.REJECTED] == 2
+
+
+def test_rejected_rows_that_wait_are_bounded_in_rows_and_bytes_and_what_is_dropped_is_counted(
+    redis_server: EmbeddedRedis, namespace: str
+) -> None:
+    """Kind: what is kept because it can't be dealt with has no bound, or goes without a word."""
+    one = side(redis_server.url, namespace, "one", cap=30_000)
+
+    def settle(*rows: bytes) -> None:
+        one.push(*numbered(0, len(rows)))
+        assert one.buffer.settle(one.claim(len(rows)), {Counter.REJECTED: len(rows)}, {}, rows)
+
+    settle(*(b"row-%d" % number for number in range(MAX_REJECTED_ROWS)))
+    settle(b"one more", b"two more")
+    snapshot = one.snapshot()
+    assert (snapshot.rejected_rows_waiting, snapshot[Counter.ROWS_DROPPED]) == (MAX_REJECTED_ROWS, 2)
+    assert one.link.command("LRANGE", one.keys.rejected_rows, 0, 0) == [b"row-2"], "the oldest are dropped"
+    window = one.link.hash(one.keys.window(int(snapshot.taken_at // WINDOW_BUCKET_S)))
+    assert int(window["rows_dropped"]) == 2
+    # If: one row is nearly as large as all may be
+    settle(b"x" * (MAX_REJECTED_ROWS_BYTES - 20))
+    assert one.snapshot().rejected_rows_waiting == 3
+    assert int(one.link.command("GET", one.keys.rejected_rows_bytes)) == MAX_REJECTED_ROWS_BYTES - 20 + 16
+    settle(b"x" * (MAX_REJECTED_ROWS_BYTES + 1))
+    assert (one.snapshot().rejected_rows_waiting, one.link.command("GET", one.keys.rejected_rows_bytes)) == (0, None)
+
+
+def test_rows_that_two_writers_saved_go_once_each(one: Side) -> None:
+    one.push("a", "b", "c")
+    assert one.buffer.settle(one.claim(), {Counter.REJECTED: 3}, {}, [b"same", b"same", b"other"])
+    keys = [one.keys.rejected_rows, one.keys.rejected_rows_bytes]
+    assert one.link.run("rows_saved", keys, [b"same"]) == 2
+    assert one.link.run("rows_saved", keys, [b"same", b"never there"]) == 1
+    assert one.link.run("rows_saved", keys, [b"same", b"other"]) == 0
+    assert one.link.command("EXISTS", *keys) == 0
 
 
 def test_a_push_of_3000_values_runs_as_many_commands_as_one_of_3(redis_server: EmbeddedRedis, namespace: str) -> None:

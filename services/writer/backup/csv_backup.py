@@ -25,6 +25,9 @@ from shared.models import TagValue
 HEADER = ("timestamp", "plc_code", "tag_address", "tag_name", "tag_value", "quality", "insertion_attempt_time")
 REJECTED_HEADER = (*HEADER, "error_code", "error_message")
 
+#: Error code of an element of the buffer that is no value; its text stands in the place of a value.
+NOT_A_VALUE = "NOT_A_VALUE"
+
 
 class BackupFailedError(Exception):
     """The file could not be written (disk full, no permission, no directory); nothing counts as saved."""

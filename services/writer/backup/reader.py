@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from services.writer.backup.csv_backup import HEADER, REJECTED_HEADER
+from services.writer.backup.csv_backup import HEADER, NOT_A_VALUE, REJECTED_HEADER
 from shared.models import TagValue, stored_timestamp
 
 #: Bytes of one record at most: a stray quote must not draw a whole file into memory.
@@ -24,9 +24,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 #: Error code of what is no value; it stands in a rejected file so that a person can see to it.
 MALFORMED = "MALFORMED"
-
-#: The same of an element of the buffer (delivery.py).
-NOT_A_VALUE = "NOT_A_VALUE"
 
 
 class WrongHeaderError(Exception):

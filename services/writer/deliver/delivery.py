@@ -7,7 +7,8 @@ the values stay in flight until all of them have an outcome.
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.writer.backup.csv_backup import BackupFailedError, CsvBackup, backup_row, rejected_row
+from services.writer.backup.csv_backup import NOT_A_VALUE, BackupFailedError, CsvBackup, backup_row, rejected_row
+from services.writer.backup.waiting_rows import waiting_row
 from services.writer.deliver.breaker import Breaker, Permit
 from services.writer.deliver.conflicts import ConflictCheck
 from services.writer.deliver.insertion import Insertion
@@ -35,6 +36,8 @@ class Delivered(Insertion):
         self.backed_up = 0
         self.conflicts = 0
         self.retries = 0
+        #: Rejected rows that no file could take: they wait in Redis, from the settling on.
+        self.waiting: list[bytes] = []
 
     @property
     def counts(self) -> dict[Counter, int]:
@@ -101,7 +104,8 @@ class Delivery:
                 delivered.retries += 1
                 if stop.wait(self._retry_delays_s[failures - 1]):
                     return None
-        return delivered if self._finish(delivered, stop) else None
+        self._finish(delivered)
+        return delivered
 
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """Save a batch to the backup without trying Oracle; None when stopped before it was saved."""
@@ -109,7 +113,8 @@ class Delivery:
         while delivered.rest and not self._save_rest(delivered, stop):
             if stop.is_set():
                 return None
-        return delivered if self._finish(delivered, stop) else None
+        self._finish(delivered)
+        return delivered
 
     def _is_perhaps_a_rows_fault(self, error: SinkError, failures: int) -> bool:
         is_last = failures > len(self._retry_delays_s)
@@ -129,36 +134,33 @@ class Delivery:
         return is_last
 
     def _save_rest(self, delivered: Delivered, stop: StopFlag) -> bool:
+        """Save what has no outcome; when no file can be written, say so, wait a moment and return False."""
         now = self._now()
-        if not self._save(self._backup, [backup_row(value, now) for value in delivered.rest], stop):
-            return False
-        delivered.backed_up, delivered.rest = len(delivered.rest), []
-        return True
-
-    def _save(self, file: CsvBackup, rows: list[tuple[object, ...]], stop: StopFlag) -> bool:
-        """Append rows to a file; when it can't be written, say so, wait a moment and return False."""
+        rows = [backup_row(value, now) for value in delivered.rest]
         try:
-            path = file.append(rows)
+            self._report.saved(self._backup.append(rows), len(rows))
         except BackupFailedError as error:
             self._report.backup_failed(error)
             stop.wait(BACKUP_RETRY_S)
             return False
-        self._report.saved(path, len(rows))
+        delivered.backed_up, delivered.rest = len(delivered.rest), []
         return True
 
-    def _finish(self, delivered: Delivered, stop: StopFlag) -> bool:
-        """Save the rejected rows and look duplicates up; False when stopped before the rejected rows were saved."""
+    def _finish(self, delivered: Delivered) -> None:
+        """Save the rejected rows, or let them wait where no file can be written; look duplicates up."""
         if delivered.rejected:
             now = self._now()
             rows = [rejected_row(value, now, error) for value, error in delivered.rejected]
-            while not self._save(self._rejects, rows, stop):
-                if stop.is_set():
-                    return False
+            try:
+                self._report.saved(self._rejects.append(rows), len(rows))
+            except BackupFailedError as error:
+                # The dead must not block the living: the batch is settled, these rows wait for a file.
+                self._report.rows_wait(error, len(rows))
+                delivered.waiting = [waiting_row(row) for row in rows]
             self._report.rejected(delivered.rejected)
         if delivered.duplicates:
             self._report.duplicates(len(delivered.duplicates))
             delivered.conflicts = self._conflicts.count(delivered.duplicates)
-        return True
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="milliseconds")
@@ -167,4 +169,4 @@ class Delivery:
 def _unreadable(raw: bytes, reason: str) -> tuple[TagValue, RowError]:
     """Return what is kept of an element of the buffer that is no value: its raw text in the place of a value."""
     shown = TagValue(datetime.min, "", "", raw.decode(errors="backslashreplace"), "BAD")  # noqa: DTZ901 - no time
-    return shown, RowError(0, "NOT_A_VALUE", f"not a TagValue: {reason}")
+    return shown, RowError(0, NOT_A_VALUE, f"not a TagValue: {reason}")

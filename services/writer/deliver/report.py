@@ -59,6 +59,15 @@ class Report:
             _log.critical(message)
             self._events.add(Event.BACKUP_FAILED, message)
 
+    def rows_wait(self, error: Exception, rows: int) -> None:
+        """Take note of rejected rows that no file could take; said when it begins."""
+        with self._lock:
+            begins, self.backup_failure = self.backup_failure is None, str(error)
+        if begins:
+            message = f"No file can be written: {rows} rejected rows wait in Redis for one, all else goes on: {error}"
+            _log.critical(message)
+            self._events.add(Event.BACKUP_FAILED, message)
+
     def duplicates(self, count: int) -> None:
         """Take note of rows that were in the table already."""
         with self._lock:

@@ -94,7 +94,7 @@ class Loop:
         """
         while True:
             try:
-                settled = self.buffer.settle(batch, delivered.counts, window)
+                settled = self.buffer.settle(batch, delivered.counts, window, delivered.waiting)
             except RedisUnavailableError as error:
                 if not self.link.wait_until_there(stop, error):
                     raise
@@ -211,7 +211,8 @@ class Worker(Loop):
                     self.progress.last_write_at = self.clock.now().timestamp()
                 took_s = self.clock.monotonic() - claimed_at
                 window = observations(delivered, batch.values.values, took_s, self.clock.now())
-                if self._is_more_there() and not stop.is_set():
+                # Rows that no file took travel with a plain settling: they are rare.
+                if self._is_more_there() and not stop.is_set() and not delivered.waiting:
                     return self._settle_and_claim(batch, delivered, window, stop)
                 return self.settle(batch, delivered, window, stop)
         finally:

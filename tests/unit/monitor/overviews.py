@@ -19,6 +19,7 @@ def make_overview(
     counters: Mapping[Counter, int] | None = None,
     in_buffer: int = 0,
     in_flight: int = 0,
+    rejected_rows_waiting: int = 0,
     window: Mapping[int, Mapping[str, int]] | None = None,
     services: Sequence[Service] = (),
     events: Sequence[EventRecord] = (),
@@ -42,6 +43,7 @@ def make_overview(
             queued_messages=3,
             claimed_messages=1,
             rejected_messages_kept=0,
+            rejected_rows_waiting=rejected_rows_waiting,
             counters={counter: (counters or {}).get(counter, 0) for counter in Counter},
         ),
         history=tuple(

@@ -1,0 +1,53 @@
+"""Rejected rows that no file could take: they wait in Redis, counted as rejected, until a file can be written.
+
+A batch's settling puts them there in the same step (`shared/lua/settle.lua`). Any writer of the namespace puts them
+into its own file. Who dies between the file and Redis does it again: a row may then stand in two files, never in none.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.writer.backup.csv_backup import NOT_A_VALUE, CsvBackup
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+
+#: Rows that are put into a file at once: with the bound in bytes of all that wait, at most some MB.
+ROWS_AT_ONCE = 200
+
+
+def waiting_row(cells: Sequence[Any]) -> bytes:
+    """Return the form in which a row of a rejected file waits in Redis."""
+    return msgspec.json.encode(cells)
+
+
+class WaitingRows:
+    """The rows of one namespace that wait."""
+
+    def __init__(self, link: RedisLink, keys: Keys, rejects: CsvBackup) -> None:
+        self._link = link
+        self._keys = keys
+        self._rejects = rejects
+
+    def save(self) -> tuple[Path, int] | None:
+        """Put the oldest of them into the rejected file; return that file and how many, None when none waits.
+
+        Raises: RedisUnavailableError; BackupFailedError: they go on waiting.
+        """
+        raws: list[bytes] = self._link.command("LRANGE", self._keys.rejected_rows, 0, ROWS_AT_ONCE - 1)
+        if not raws:
+            return None
+        path = self._rejects.append([_cells(raw) for raw in raws])
+        self._link.run("rows_saved", [self._keys.rejected_rows, self._keys.rejected_rows_bytes], raws)
+        return path, len(raws)
+
+
+def _cells(raw: bytes) -> list[Any]:
+    """Return a row's cells; what is no row of ours is kept as text, or it would hold up all behind it."""
+    try:
+        return msgspec.json.decode(raw, type=list[str | None])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        shown = raw.decode(errors="backslashreplace")
+        return ["", "", "", "", shown, "BAD", "", NOT_A_VALUE, f"not a row of a rejected file: {error}"]

@@ -1,0 +1,72 @@
+"""What is to be done about files beside the batches, in a thread of its own: a disk may take as long as it likes."""
+
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.index import Manifest
+from services.writer.backup.waiting_rows import WaitingRows
+from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.report import Report
+from shared.clock import Clock
+from shared.errors import RedisUnavailableError
+from shared.faults import Faults
+from shared.lifecycle import StopFlag
+
+#: Seconds between two looks at the open files.
+LOOK_S = 1.0
+
+#: Seconds between two comparisons of the backup directory with its list in Redis.
+MANIFEST_INTERVAL_S = 30.0
+
+
+class Housekeeping:
+    """Closes files that are done with, saves rows that waited for a file, keeps the list of files true."""
+
+    def __init__(
+        self,
+        backup: CsvBackup,
+        rejects: CsvBackup,
+        waiting: WaitingRows,
+        manifest: Manifest,
+        breaker: Breaker,
+        report: Report,
+        clock: Clock,
+        faults: Faults,
+    ) -> None:
+        self._backup = backup
+        self._rejects = rejects
+        self._waiting = waiting
+        self._manifest = manifest
+        self._breaker = breaker
+        self._report = report
+        self._clock = clock
+        self._faults = faults
+        self._next_rebuild = 0.0
+
+    def run(self, stop: StopFlag) -> None:
+        """Go on until stopped, whatever happens."""
+        while not stop.is_set():
+            try:
+                self.run_once(stop)
+            except RedisUnavailableError:
+                pass  # Others say so; the files were seen to, the rest comes with the next turn.
+            except Exception as error:  # noqa: BLE001 - a side path never ends the main one
+                self._faults.met(error, stop)
+            stop.wait(LOOK_S)
+
+    def run_once(self, stop: StopFlag) -> None:
+        """See to the files, then to what Redis knows of them.
+
+        Raises: RedisUnavailableError.
+        """
+        try:
+            self._see_to_files()
+            while not stop.is_set() and (saved := self._waiting.save()) is not None:
+                self._report.saved(*saved)
+        except BackupFailedError as error:
+            self._report.backup_failed(error)
+        if self._clock.monotonic() >= self._next_rebuild:
+            self._next_rebuild = self._clock.monotonic() + MANIFEST_INTERVAL_S
+            self._manifest.rebuild()
+
+    def _see_to_files(self) -> None:
+        if self._breaker.state is State.CLOSED:
+            self._backup.finish()
