@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from bench.figures import Section
 from bench.stage import Stage, cpu_of, wait_until
 from shared.counters import Counter
-from shared.models import PollingData, encode_polling_data
+from shared.messages import encode_polling_data
+from shared.models import PollingData
 
 _START = datetime(2026, 1, 1)  # noqa: DTZ001 - as many polling engines write it
 

@@ -83,7 +83,7 @@ def overflow(
 
     Exit status: 0 exactly the oldest were discarded, all were counted and recorded, the rest is in the table; 1 not so.
     """
-    _run(lambda drill: overflow_drill(drill, buffer, overflow), buffer_max_size=buffer)
+    _run(lambda drill: overflow_drill(drill, buffer, overflow), buffer_max_size=buffer, consumer_hold_messages=0)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
-from shared.data_queue import MAX_REJECTED_MESSAGES, MessageBatch
+from shared.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
 from shared.keys import Keys
 from shared.models import Decoded, decode_array, decode_values
 from shared.redis_link import Call, RedisLink
@@ -90,22 +90,25 @@ class TagBuffer:
         counts: Mapping[Counter, int] | None = None,
         *,
         may_overflow: bool = True,
+        may_keep: bool = True,
     ) -> Push:
         """Put what a batch of messages was expanded to on the buffer, and be done with the messages, in one step.
 
         Args: values: encoded TagValues, oldest first. rejected: for the rejected list. counts: further counters.
-            may_overflow: whether the oldest values may be discarded where there is no room.
+            may_overflow: whether the oldest values may be discarded where there is no room. may_keep: whether Redis
+            has room for what is rejected; else it is dropped, and counted.
         Raises: RedisUnavailableError, RedisFullError: repeat the same call.
         """
         items = flatten(counts or {})
         answer = self._link.run(
             "push",
             [messages.list_key, self._keys.claimed, self._keys.buffer, self._keys.counters, *self._bells,
-             self._keys.rejected_messages],
+             self._keys.rejected_messages, self._keys.rejected_bytes],
             [
                 len(messages.raws), self._settings.buffer_max_size, self._settings.buffer_batch_threshold,
                 self._settings.buffer_alert_depth, MAX_REJECTED_MESSAGES, *self._window_args,
-                len(values), len(rejected), len(items), int(may_overflow), *values, *rejected, *items,
+                len(values), len(rejected), len(items), int(may_overflow), MAX_REJECTED_BYTES if may_keep else 0,
+                *values, *rejected, *items,
             ],
         )  # fmt: skip
         return Push(PushOutcome(answer[0]), answer[1], answer[2:])

@@ -3,23 +3,39 @@
 A batch is claimed into a list of its own whose key names its owner. The list goes when the work is done. If the owner
 dies first, another process takes the list over; if an answer was lost and the owner itself forgot the list, it finds it
 again in the same way. Nothing is ever held only in memory.
+
+What kills its owner would kill the next one too, and so for ever. The name of a list that was taken over from the
+dead therefore says how often it was opened since; where each element is work of its own (`apart`), a list of several
+is split when it is taken over: the one that kills is soon alone. What to do with a suspect is the owner's business.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from typing import NamedTuple
 
+from shared.errors import RedisUnavailableError
 from shared.events import Event, EventLog
 from shared.heartbeat import Heartbeat
-from shared.keys import Keys, list_owner
+from shared.keys import Keys, list_owner, list_takeovers
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
 
 #: Seconds between two looks for orphaned lists: with the heartbeat's expiry under the 15 s promised.
 SWEEP_INTERVAL_S = 3.0
 
+#: Times that a batch was taken over from the dead after which it counts as what they died of.
+MAX_TAKEOVERS = 3
+
 _log = get_logger()
+
+
+class _Adopted(NamedTuple):
+    """A list that was taken over: from a dead process, or from this one, which forgot it when an answer was lost."""
+
+    list_key: str
+    is_from_the_dead: bool
 
 
 class Claims:
@@ -35,6 +51,7 @@ class Claims:
         role: str,
         index_key: str,
         list_key: Callable[[str, str], str],
+        apart: bool = False,
     ) -> None:
         self._link = link
         self._keys = keys
@@ -43,21 +60,26 @@ class Claims:
         self._role = role
         self._index_key = index_key
         self._list_key = list_key
+        self._apart = apart
         self._numbers = count(1)
         self._lock = threading.Lock()
         self._active: set[str] = set()
-        self._adopted: deque[str] = deque()
+        self._adopted: deque[_Adopted] = deque()
 
     def open(self) -> str:
         """Return the key of a list for the next batch: one that was taken over or given back, else a new one.
 
         The id holds the process's incarnation, so that a command of an earlier life, carried out late, can't meet a
-        list of this one.
+        list of this one. A list from the dead is renamed first: should we die of it, the next one can tell.
+        Raises: RedisUnavailableError: for a list from the dead; the next sweep finds it again.
         """
         with self._lock:
-            if self._adopted:
-                return self._adopted.popleft()
-            return self._new_list()
+            if not self._adopted:
+                return self._new_list()
+            adopted = self._adopted.popleft()
+        if not adopted.is_from_the_dead:
+            return adopted.list_key
+        return self._rename(adopted.list_key, list_takeovers(adopted.list_key) + 1)
 
     def close(self, list_key: str) -> None:
         """Forget a list: its work is done, or it was never filled. One that still exists is found again by `sweep`."""
@@ -67,7 +89,7 @@ class Claims:
     def give_back(self, list_key: str) -> None:
         """Let whoever opens a list next have this one, as it is: the work on it failed."""
         with self._lock:
-            self._adopted.append(list_key)
+            self._adopted.append(_Adopted(list_key, is_from_the_dead=False))
 
     @property
     def has_adopted(self) -> bool:
@@ -89,13 +111,34 @@ class Claims:
             taken += self._take_over(raw.decode())
         return taken
 
+    def acquit(self, list_key: str) -> str:
+        """Forget that a list was taken over: what it holds was worked on and did no harm. Returns its new name.
+
+        Raises: RedisUnavailableError: the list may have been renamed; the next sweep finds it.
+        """
+        return self._rename(list_key, 0)
+
+    def _rename(self, list_key: str, takeovers: int) -> str:
+        with self._lock:
+            new_key = self._new_list(takeovers)
+        owner = self._keys.service(self._role, self._heartbeat.instance)
+        try:
+            self._link.run("reclaim", [list_key, new_key, self._index_key, owner], [1])
+        except RedisUnavailableError:
+            self.close(new_key)
+            raise
+        finally:
+            self.close(list_key)
+        return new_key
+
     def _take_over(self, list_key: str) -> int:
         owner = list_owner(list_key)
         own = owner == self._heartbeat.instance
         with self._lock:
             if list_key in self._active:
                 return 0
-            new_key = self._new_list()
+            new_key = self._new_list(list_takeovers(list_key))
+        from_the_dead = not (own and self._is_of_this_life(list_key))
         elements = 0
         try:
             elements = self._link.run(
@@ -105,17 +148,38 @@ class Claims:
             )
         finally:
             with self._lock:
-                if elements:
-                    self._adopted.append(new_key)
-                else:
+                if not elements:
                     self._active.discard(new_key)
-        if elements:
-            message = f"Took over a batch of {elements} that {owner} left behind"
-            _log.warning(message)
-            self._events.add(Event.RECLAIMED, message, elements=elements, owner=owner)
+        if not elements:
+            return 0
+        self._adopt(_Adopted(new_key, from_the_dead), elements)
+        message = f"Took over a batch of {elements} that {owner} left behind"
+        _log.warning(message)
+        self._events.add(Event.RECLAIMED, message, elements=elements, owner=owner)
         return int(elements)
 
-    def _new_list(self) -> str:
-        key = self._list_key(self._heartbeat.instance, f"{self._heartbeat.incarnation}-{next(self._numbers)}")
+    def _adopt(self, adopted: "_Adopted", elements: int) -> None:
+        """Give a list that was taken over to whom opens the next one; each element apart where that is wanted."""
+        if not self._apart or elements == 1 or not adopted.is_from_the_dead:
+            with self._lock:
+                self._adopted.append(adopted)
+            return
+        with self._lock:
+            parts = [self._new_list() for _ in range(elements)]
+        moved = 0
+        try:
+            moved = self._link.run("split", [adopted.list_key, self._index_key, *parts])
+        finally:
+            with self._lock:
+                self._active.discard(adopted.list_key)
+                self._active.difference_update(parts[moved:])
+                self._adopted.extend(_Adopted(part, is_from_the_dead=True) for part in parts[:moved])
+
+    def _is_of_this_life(self, list_key: str) -> bool:
+        return list_key.rsplit(":", 1)[1].startswith(f"{self._heartbeat.incarnation}-")
+
+    def _new_list(self, takeovers: int = 0) -> str:
+        batch = f"{self._heartbeat.incarnation}-{next(self._numbers)}"
+        key = self._list_key(self._heartbeat.instance, f"{batch}+{takeovers}" if takeovers else batch)
         self._active.add(key)
         return key

@@ -37,6 +37,9 @@ class Counter(StrEnum):
     RETRIES = "retries"  #: attempts after the first
     MESSAGES = "messages"  #: PollingData understood and pushed (messages)
     MESSAGES_REJECTED = "messages_rejected"  #: messages that could not be understood (messages)
+    TAGS_REJECTED = "tags_rejected"  #: tags of messages understood otherwise that can't be a value (tags)
+    REJECTED_DROPPED = "rejected_dropped"  #: entries dropped from the rejected list: it is bounded (entries)
+    REJECTED_RETRIED = "rejected_retried"  #: entries of the rejected list put back on the DataQueue (entries)
     UNSUPPORTED = "unsupported"  #: readings of a type that no column can hold; stored as BAD without a value
 
 

@@ -14,17 +14,24 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-from shared.claims import Claims
+from shared.claims import MAX_TAKEOVERS, Claims
 from shared.errors import QueueFullError, RedisUnavailableError
-from shared.keys import Keys
-from shared.models import PollingData, encode_polling_data
+from shared.keys import Keys, list_takeovers
+from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
+from shared.models import PollingData
 from shared.redis_link import RedisLink
 
 #: Messages that the DataQueue holds at most before `put` refuses more.
 DEFAULT_MAX_MESSAGES = 10_000
 
-#: Messages kept on the rejected list.
-MAX_REJECTED_MESSAGES = 1_000
+#: Entries kept on the rejected list, and bytes of all of them.
+MAX_REJECTED_MESSAGES, MAX_REJECTED_BYTES = 1_000, 16_000_000
+
+#: Bytes of a message that the rejected list keeps whole, so that it can be put back. A poll of 3,491 tags has 80 kB.
+MAX_REJECTED_MESSAGE_BYTES = 256_000
+
+#: Bytes that are kept of a larger one: enough to see whose it is.
+HEAD_BYTES = 1_024
 
 #: Seconds between two tries while the DataQueue is full and the caller still wants to wait.
 _FULL_RETRY_S = 0.02
@@ -37,6 +44,32 @@ class MessageBatch:
     list_key: str
     raws: list[bytes]
     left: int
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether it comes from a consumer that died with it."""
+        return list_takeovers(self.list_key) > 0
+
+    @property
+    def is_deadly(self) -> bool:
+        """Whether it was taken over so often that consumers seem to die of it."""
+        return list_takeovers(self.list_key) >= MAX_TAKEOVERS
+
+
+@dataclass(frozen=True)
+class Oversize:
+    """What is left of a message that was too large to be read."""
+
+    size_bytes: int
+    head: bytes
+
+    @classmethod
+    def of(cls, raw: bytes) -> "Oversize | None":
+        """Return what a claimed message is when it was cut; None for a whole one."""
+        if not raw.startswith(b"\0"):
+            return None
+        size, found, head = raw[1:].partition(b"\0")
+        return cls(int(size), head) if found and size.isdigit() else None
 
 
 class DataQueue:
@@ -128,18 +161,30 @@ class DataQueue:
 
         Raises: RedisUnavailableError.
         """
-        return self._link.blocking_peek(self._keys.data_queue, wait_s)
+        return self._link.wait_for_element(self._keys.data_queue, wait_s) > 0
 
-    def claim(self, claims: Claims, max_messages: int, max_bytes: int) -> MessageBatch | None:
+    def claim(
+        self,
+        claims: Claims,
+        max_messages: int,
+        max_bytes: int,
+        message_max_bytes: int = MESSAGE_MAX_BYTES,
+    ) -> MessageBatch | None:
         """Move the oldest messages to a list of this consumer's and return them; None when there are none.
 
         A batch that was taken over from a dead consumer goes first, whatever its size.
+        Args: message_max_bytes: bytes beyond which only the `Oversize` of a message is kept. Of a batch that consumers
+            died of comes no more than the rejected list keeps whole.
         Raises: RedisUnavailableError: messages may be claimed; `Claims.sweep` finds them again.
         """
         list_key = claims.open()
+        if list_takeovers(list_key) >= MAX_TAKEOVERS:
+            message_max_bytes = min(message_max_bytes, MAX_REJECTED_MESSAGE_BYTES)
         try:
             answer = self._link.run(
-                "claim_messages", [self._keys.data_queue, list_key, self._keys.claimed], [max_messages, max_bytes]
+                "claim_messages",
+                [self._keys.data_queue, list_key, self._keys.claimed],
+                [max_messages, max_bytes, message_max_bytes, HEAD_BYTES],
             )
         except RedisUnavailableError:
             claims.close(list_key)

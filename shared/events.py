@@ -24,6 +24,8 @@ class Event(StrEnum):
     BUFFER_HIGH = "buffer_high"
     BUFFER_NORMAL = "buffer_normal"
     MESSAGE_REJECTED = "message_rejected"
+    TAGS_REJECTED = "tags_rejected"  #: tags that can't be values, of messages understood otherwise
+    NAME_CLASH = "name_clash"  #: two tags of different PLCs have one tag name
     RECLAIMED = "reclaimed"  #: a dead process's batch was taken over
     ORACLE_RETRY = "oracle_retry"
     ORACLE_LOST = "oracle_lost"

@@ -4,6 +4,7 @@ The braces make all keys of a namespace fall in one slot of a cluster, which is 
 between them.
 """
 
+import json
 from dataclasses import dataclass
 
 
@@ -33,8 +34,13 @@ class Keys:
 
     @property
     def rejected_messages(self) -> str:
-        """List, capped, of messages that could not be understood, each with its reason. Written by consumers."""
+        """List, capped, of messages and tags that could not be understood, with reasons. Written by consumers."""
         return f"{self._ns}:data_queue:rejected"
+
+    @property
+    def rejected_bytes(self) -> str:
+        """Number: the bytes of all entries of `rejected_messages`. Written by the scripts that change that list."""
+        return f"{self._ns}:data_queue:rejected:bytes"
 
     @property
     def buffer(self) -> str:
@@ -120,22 +126,19 @@ class Keys:
         """Hash: backup file name -> JSON of rows, bytes, created, state. Written by writers and `recover`."""
         return f"{self._ns}:backup_files"
 
-    def refused_logons(self, secret: str) -> str:
-        """Hash: how often Oracle refused a secret (by a digest), why, when it may be tried again.
-
-        Written by writers; deleted by a logon that succeeds; expires.
-        """
-        return f"{self._ns}:refused_logons:{secret}"
-
-    @property
-    def logon_turn(self) -> str:
-        """String: the writer that logs on to Oracle now. Taken (SET NX) and deleted by writers; expires."""
-        return f"{self._ns}:logon_turn"
-
     @property
     def polling(self) -> str:
-        """Hash: polling group -> JSON of its status. Written by pollers and consumers; read by the monitor."""
+        """Hash, capped: `polling_field` -> JSON of a polling group's state, `plc_code` and `group_name` in it.
+
+        Written by consumers, read by the monitor. Until a group's next poll an older version's field is there instead,
+        `<plc_code>/<group_name>`: readers take the names from the JSON.
+        """
         return f"{self._ns}:polling"
+
+    @property
+    def polling_seen(self) -> str:
+        """Sorted set: the fields of `polling` by when they were last seen (s since 1970). Written by consumers."""
+        return f"{self._ns}:polling:seen"
 
     @property
     def poll_requests(self) -> str:
@@ -155,6 +158,15 @@ class Keys:
         return f"{self._ns}:poll_results:{request_id}"
 
 
+def polling_field(plc_code: str, group_name: str) -> str:
+    """Return the field of a polling group: no two groups share one, whatever their names hold.
+
+    >>> polling_field("A/B", "C"), polling_field("A", "B/C")
+    ('["A/B","C"]', '["A","B/C"]')
+    """
+    return json.dumps([plc_code, group_name], ensure_ascii=False, separators=(",", ":"))
+
+
 def list_owner(list_key: str) -> str:
     """Return the instance that a claimed or in-flight list belongs to.
 
@@ -162,3 +174,15 @@ def list_owner(list_key: str) -> str:
     'host-2'
     """
     return list_key.rsplit(":", 2)[1]
+
+
+def list_takeovers(list_key: str) -> int:
+    """Return how often a claimed or in-flight list was opened by one who had taken it over from the dead.
+
+    >>> list_takeovers("{tagpipe}:inflight:host-2:6f3a-17+2")
+    2
+    >>> list_takeovers("{tagpipe}:inflight:host-2:6f3a-17")
+    0
+    """
+    takeovers = list_key.rsplit(":", 1)[1].partition("+")[2]
+    return int(takeovers) if takeovers.isdecimal() else 0

@@ -1,20 +1,17 @@
-"""The two records that travel, and their wire formats.
+"""The two records that travel, and the buffer's wire format.
 
-PollingData is what a polling engine emits: JSON on the DataQueue, one message a poll.
+PollingData is what a polling engine emits: JSON on the DataQueue, one message a poll (`shared/messages.py`).
 TagValue is one value of one tag: a JSON array on the buffer, version first, so that `redis-cli` shows it plainly:
 `[1,"2025-11-02T14:30:52.123456","PLC01","D100","12.5","GOOD"]`. Arrays of JSON decode as fast as MessagePack here
 (0.44 against 0.46 microseconds a value, 500 at a time), so the readable form costs nothing.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-
-from shared.errors import RejectedError
 
 Scalar: TypeAlias = float | int | str | bool | None
 Quality: TypeAlias = Literal["GOOD", "BAD", "UNCERTAIN"]
@@ -26,6 +23,7 @@ class PollingData(msgspec.Struct, frozen=True, kw_only=True):
 
     `timestamp` is the collection time, `poll_time_ms` how long the poll took. `tag_qualities` and `tag_timestamps` are
     optional: a source that knows a tag's quality (UNCERTAIN) or its own time says so there.
+    Readings are finite: what decodes messages sees to it.
     """
 
     timestamp: datetime
@@ -38,21 +36,6 @@ class PollingData(msgspec.Struct, frozen=True, kw_only=True):
     error_tags: dict[str, str] = {}
     tag_qualities: dict[str, Quality] = {}
     tag_timestamps: dict[str, datetime] = {}
-
-
-class _WireData(msgspec.Struct, frozen=True, kw_only=True):
-    """PollingData as it stands on the DataQueue: times still text, everything but the essentials may be absent."""
-
-    timestamp: str
-    plc_code: str
-    group_id: int = 0
-    group_name: str = ""
-    mode: Mode = "FIXED"
-    tag_values: dict[str, Any] = {}
-    poll_time_ms: float = 0.0
-    error_tags: dict[str, str | None] = {}
-    tag_qualities: dict[str, Quality] = {}
-    tag_timestamps: dict[str, str] = {}
 
 
 class TagValue(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
@@ -76,59 +59,8 @@ class TagValue(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
 
 
 _encoder = msgspec.json.Encoder()
-_wire_decoder = msgspec.json.Decoder(_WireData)
 _value_decoder = msgspec.json.Decoder(TagValue)
 _values_decoder = msgspec.json.Decoder(list[TagValue])
-
-
-def encode_polling_data(data: "PollingData | Mapping[str, Any]") -> bytes:
-    """Return the JSON for the DataQueue, after checking that the consumer will understand it.
-
-    Raises: RejectedError: a field is missing or of the wrong type; the text names it.
-    """
-    try:
-        raw = _encoder.encode(data)
-    except (TypeError, ValueError, UnicodeEncodeError) as error:
-        raise RejectedError(f"this reading can't be written as JSON: {error}") from error
-    decode_polling_data(raw)
-    return raw
-
-
-def decode_polling_data(raw: bytes) -> PollingData:
-    """Return the message that these bytes hold; unknown keys are ignored.
-
-    Raises: RejectedError: not JSON, a field missing or of the wrong type, a time that is none; the text says which.
-    """
-    try:
-        wire = _decode_wire(raw)
-        return PollingData(
-            timestamp=stored_timestamp(wire.timestamp),
-            group_id=wire.group_id,
-            group_name=wire.group_name,
-            plc_code=wire.plc_code,
-            mode=wire.mode,
-            tag_values=wire.tag_values,
-            poll_time_ms=wire.poll_time_ms,
-            error_tags={address: message or "" for address, message in wire.error_tags.items()},
-            tag_qualities=wire.tag_qualities,
-            tag_timestamps={address: stored_timestamp(text) for address, text in wire.tag_timestamps.items()},
-        )
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise RejectedError(str(error) or type(error).__name__) from error
-
-
-def _decode_wire(raw: bytes) -> _WireData:
-    try:
-        return _wire_decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as strict_error:
-        # Python's own json writes NaN, Infinity and numbers beyond 64 bits: one such tag must not cost the others.
-        # What it also takes but nobody can store (lone surrogates) must still be refused.
-        try:
-            loose = json.loads(raw)
-            json.dumps(loose, ensure_ascii=False).encode()
-            return msgspec.convert(loose, _WireData)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise strict_error from None
 
 
 def stored_timestamp(text: str) -> datetime:

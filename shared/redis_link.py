@@ -184,23 +184,18 @@ class RedisLink:
         (answer,) = self._guard(lambda: _without_errors(self._exchange([command])))
         return (answer[0].decode(), answer[1]) if answer else None
 
-    def blocking_peek(self, key: str, wait_s: float) -> bool:
-        """Wait in Redis until the list holds something; return whether it does. Nothing is moved.
+    def wait_for_element(self, key: str, wait_s: float) -> int:
+        """Wait in Redis until the list holds something; return its length. Nothing is moved, nothing is read.
 
-        A list moved onto its own head waits like any other blocking move and changes nothing, so no reply that is
-        lost and no process that dies can take an element with it.
-        """
-        answer = self.command("BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S)))
-        return answer is not None  # an empty element is one, too
-
-    def wait_for_element(self, key: str, wait_s: float) -> None:
-        """Wait in Redis until the list holds something, without ever reading it: it may be larger than our memory.
-
-        Whether there is something, and what speaks against it, is for the next command to say: the server is told to
-        leave out the answer to this one, errors among them.
+        A list moved onto its own head waits like any other blocking move and changes nothing, so no reply that is lost
+        and no process that dies can take an element with it. The answer would be the element, which may be larger than
+        our memory: the server is told to leave it out, errors among them, and asked for the length instead. At its
+        memory limit Redis refuses the move, and this returns at once.
         """
         wait: list[Argument] = ["BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S))]
-        self._guard(lambda: self._exchange([("CLIENT", "REPLY", "SKIP"), wait, ("PING",)], answers=1))
+        commands: list[Sequence[Argument]] = [("CLIENT", "REPLY", "SKIP"), wait, ("LLEN", key)]
+        (length,) = self._guard(lambda: _without_errors(self._exchange(commands, answers=1)))
+        return int(length)
 
     def ping(self) -> None:
         """Ask for an answer.

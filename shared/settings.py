@@ -76,6 +76,17 @@ class ServiceSettings(BaseSettings):
         return init_settings, env_settings, dotenv_settings
 
 
+#: What stands between PLC code and address in a tag name: for consumers and writers alike.
+TagNameSeparator = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=10),
+    Field(
+        description="Between PLC code and address in a tag name (layout `tag_data`); another one where PLC codes hold "
+        "this one and two tags become one name. The same for consumers and writers; rows in the table keep theirs"
+    ),
+]
+
+
 class BufferSettings(ServiceSettings):
     """What consumer, writer and monitor must agree on about the buffer."""
 

@@ -28,7 +28,8 @@ from services.writer.oracle.layout import TableWriter
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from shared.lifecycle import StopFlag
-from shared.models import TagValue, decode_polling_data, encode_polling_data, encode_values
+from shared.messages import decode_polling_data, encode_polling_data
+from shared.models import TagValue, encode_values
 from shared.redis_link import RedisLink
 from tests.pipeline import START, poll
 

@@ -1,9 +1,15 @@
 """`python -m services.consumer`: from the DataQueue to the buffer."""
 
+from typing import Annotated
+
 import typer
 
+from services.consumer.redis_memory import RedisMemory
+from services.consumer.rejected_command import rejected as show_rejected
+from services.consumer.rejections import Rejections
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
+from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from shared import __version__
 from shared.buffer import TagBuffer
@@ -22,8 +28,8 @@ _log = get_logger()
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
-def run() -> None:
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context) -> None:
     """Take PollingData from the DataQueue and put one value for each tag on the buffer, until stopped.
 
     Settings come from the environment or .env (docs/settings.md): REDIS_URL, REDIS_NAMESPACE, BUFFER_MAX_SIZE,
@@ -31,7 +37,28 @@ def run() -> None:
 
     Example: REDIS_URL=redis://localhost:6379/0 python -m services.consumer
     """
-    run_service(ConsumerSettings, _main)
+    if context.invoked_subcommand is None:
+        run_service(ConsumerSettings, _main)
+
+
+@app.command("rejected")
+def list_rejected(
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Put all back on the DataQueue, behind what is there.")
+    ] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Remove all; they are counted as dropped.")] = False,
+) -> None:
+    """Show what could not be understood, by reason: whole messages, and tags that can't be values.
+
+    With --retry, once the cause is mended, all that is kept whole goes back on the DataQueue, a few entries in one
+    step: an interruption loses and doubles nothing, run it again. What is still not understood comes back to the list.
+    Of messages too large to be kept only the beginning is there: those stay until --drop.
+
+    Exit status: 0 done, 1 some stay or Redis is away, 2 a setting is wrong.
+    """
+    if retry and drop:
+        raise typer.BadParameter("--retry or --drop, not both")
+    run_service(ConsumerSettings, lambda settings: show_rejected(settings, retry=retry, drop=drop))
 
 
 def _main(settings: ConsumerSettings) -> None:
@@ -42,9 +69,14 @@ def _main(settings: ConsumerSettings) -> None:
     heartbeat = Heartbeat(link, keys, events, "consumer", settings.instance_name)
     link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
     queue = DataQueue(link, keys)
-    claims = Claims(link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list)
+    claims = Claims(
+        link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list, apart=True
+    )
     report = Report(link, keys, events, settings, clock, heartbeat.incarnation)
-    consumer = Consumer(link, queue, TagBuffer(link, keys, settings), claims, heartbeat, report, settings, clock)
+    unpacker = Unpacker(report, Rejections(heartbeat, clock), settings.message_max_bytes)
+    memory = RedisMemory(link, keys, clock)
+    buffer = TagBuffer(link, keys, settings)
+    consumer = Consumer(link, queue, buffer, claims, heartbeat, report, unpacker, memory, settings, clock)
     with stop_on_signals(STOP_LIMIT_S) as stop:
         if heartbeat.register_when_there(stop):
             _log.info(f"Consumer {heartbeat.instance} {__version__} takes from {keys.data_queue} at {link.address}")

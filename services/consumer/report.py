@@ -5,25 +5,29 @@ Nothing here moves a value, and all of it is said at most once a second, however
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from services.consumer.groups import PollingGroups
+from services.consumer.names import NameWatch
 from services.consumer.overflow import Episode, OverflowWatch, UtilizationAlert
+from services.consumer.settings import ConsumerSettings
 from shared.clock import Clock
 from shared.counters import Counter
-from shared.errors import RejectedError
 from shared.events import Event, EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.models import PollingData, decode_values
 from shared.redis_link import RedisLink
-from shared.settings import BufferSettings
+from shared.salvage import Fault
 from shared.snapshot import take_snapshot
+from shared.texts import cut
 
 #: Overflow episodes kept for the monitor.
 MAX_EPISODES = 100
 
-#: Polling groups whose state is kept: a producer that invents names must not grow us.
-MAX_GROUPS = 1_000
+#: Pairs of tags of one name that are told one by one; the heartbeat says how many there are.
+MAX_CLASHES_TOLD = 10
 
 _log = get_logger()
 
@@ -32,7 +36,7 @@ class Report:
     """Collects what happened and says it once a second, by `tick`."""
 
     def __init__(
-        self, link: RedisLink, keys: Keys, events: EventLog, settings: BufferSettings, clock: Clock, incarnation: str
+        self, link: RedisLink, keys: Keys, events: EventLog, settings: ConsumerSettings, clock: Clock, incarnation: str
     ) -> None:
         self._link = link
         self._keys = keys
@@ -42,10 +46,11 @@ class Report:
         self._incarnation = incarnation
         self._overflow = OverflowWatch()
         self._alert = UtilizationAlert(settings.buffer_alert_threshold)
-        self._groups: dict[str, dict[str, Any]] = {}
-        self._changed_groups: set[str] = set()
-        self._rejected = 0
-        self._reject_reason = ""
+        self._groups = PollingGroups(link, keys)
+        self._names = NameWatch(settings.tag_name_separator)
+        self._clashes = 0
+        self._rejected = self._tags_rejected = 0
+        self._reject_reason = self._tag_reason = ""
         self._depth = 0
 
     def pushed(self, depth: int, dropped: Sequence[bytes]) -> None:
@@ -55,32 +60,39 @@ class Report:
             self._overflow.note(decode_values(dropped).values, len(dropped), self._clock.now().timestamp())
         self._watch_utilization()
 
-    def rejected(self, reason: RejectedError) -> None:
+    def rejected(self, reason: str) -> None:
         """Take note of a message that could not be understood."""
         self._rejected += 1
-        self._reject_reason = str(reason)
+        self._reject_reason = cut(reason)
+
+    def tags_rejected(self, plc_code: str, faults: Sequence[Fault]) -> None:
+        """Take note of tags that can't be values."""
+        self._tags_rejected += len(faults)
+        fault = faults[-1]
+        self._tag_reason = cut(f"{plc_code}, tag {fault.address!r}: {fault.reason}: {fault.detail!r}")
 
     def message(self, data: PollingData, values: int, errors: int) -> None:
-        """Take note of a poll: the state of its group."""
-        field = f"{data.plc_code}/{data.group_name}"
-        known = self._groups.get(field)
-        if known is None and len(self._groups) >= MAX_GROUPS:
-            return
-        now = self._clock.now().timestamp()
-        self._groups[field] = {
-            "group_id": data.group_id,
-            "group_name": data.group_name,
-            "plc_code": data.plc_code,
-            "mode": data.mode,
-            "last_poll": data.timestamp.isoformat(),
-            "last_seen_at": round(now, 3),
-            "interval_ms": _interval_ms(known, data),
-            "poll_time_ms": data.poll_time_ms,
-            "values": values,
-            "errors": errors,
-            "messages": (known["messages"] if known else 0) + 1,
-        }
-        self._changed_groups.add(field)
+        """Take note of a poll: the state of its group, and names that it shares with others."""
+        self._groups.see(data, values, errors, self._clock.now().timestamp())
+        for clash in self._names.see(data.plc_code, data.tag_values, data.error_tags):
+            self._clashes += 1
+            message = (
+                f"Two tags, one name: {clash}. In the table each takes the other's rows for its own. Set another "
+                "TAG_NAME_SEPARATOR for consumers and writers, or ORACLE_TABLE_LAYOUT=tag_values, which is free of it"
+            )
+            if self._clashes <= MAX_CLASHES_TOLD:
+                _log.error(message)
+                self._events.add(Event.NAME_CLASH, message, **asdict(clash))
+
+    def details(self) -> dict[str, Any]:
+        """Return what the heartbeat says of names and groups; nothing when all is well."""
+        details: dict[str, Any] = {}
+        if self._names.clashes:
+            details["name_clash"] = cut(str(next(iter(self._names.clashes.values()))))
+            details["name_clashes"] = len(self._names.clashes)
+        if self._groups.left_out:
+            details["groups_left_out"] = self._groups.left_out
+        return details
 
     def tick(self, depth: int) -> None:
         """Say what is new since the last tick; call it about once a second with the buffer's depth.
@@ -91,7 +103,7 @@ class Report:
         self._watch_utilization()
         self._say_rejected()
         self._say_overflow()
-        self._save_groups()
+        self._groups.save()
 
     def _watch_utilization(self) -> None:
         size, cap = self._depth, self._settings.buffer_max_size
@@ -108,12 +120,18 @@ class Report:
             self._events.add(Event.BUFFER_NORMAL, message, size=size, cap=cap)
 
     def _say_rejected(self) -> None:
-        if not self._rejected:
-            return
-        count, self._rejected = self._rejected, 0
-        message = f"{count} messages could not be understood and went to the rejected list; last: {self._reject_reason}"
-        _log.error(message)
-        self._events.add(Event.MESSAGE_REJECTED, message, count=count)
+        if self._rejected:
+            count, self._rejected = self._rejected, 0
+            message = (
+                f"{count} messages could not be understood and went to the rejected list; last: {self._reject_reason}"
+            )
+            _log.error(message)
+            self._events.add(Event.MESSAGE_REJECTED, message, count=count)
+        if self._tags_rejected:
+            count, self._tags_rejected = self._tags_rejected, 0
+            message = f"{count} tags can't be values and went to the rejected list; last: {self._tag_reason}"
+            _log.error(message)
+            self._events.add(Event.TAGS_REJECTED, message, count=count)
 
     def _say_overflow(self) -> None:
         now = self._clock.now().timestamp()
@@ -145,24 +163,3 @@ class Report:
         fields = sorted(raw.decode() for raw in self._link.command("HKEYS", key))
         if len(fields) > MAX_EPISODES:
             self._link.command("HDEL", key, *fields[:-MAX_EPISODES])
-
-    def _save_groups(self) -> None:
-        if not self._changed_groups:
-            return
-        parts = [
-            part
-            for field in self._changed_groups
-            for part in (field, json.dumps(self._groups[field], ensure_ascii=False))
-        ]
-        self._link.command("HSET", self._keys.polling, *parts)
-        self._changed_groups.clear()
-
-
-def _interval_ms(known: dict[str, Any] | None, data: PollingData) -> float | None:
-    """Return the time between the last two polls of a group by their own timestamps; None for the first."""
-    if known is None:
-        return None
-    before = known["last_poll"]
-    gap_ms = (data.timestamp - type(data.timestamp).fromisoformat(before)).total_seconds() * 1000
-    # A message that a group's poll was split into has the same timestamp: the interval stays what it was.
-    return round(gap_ms, 1) if gap_ms > 0 else known["interval_ms"]

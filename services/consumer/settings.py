@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from shared.settings import BufferSettings
+from shared.messages import MESSAGE_MAX_BYTES
+from shared.settings import BufferSettings, TagNameSeparator
 
 
 class ConsumerSettings(BufferSettings):
@@ -11,6 +12,12 @@ class ConsumerSettings(BufferSettings):
     consumer_hold_messages: int = Field(
         1000,
         ge=0,
-        description="Messages that may wait in the DataQueue while the buffer is full but drained; from then on the "
-        "writer saves the oldest values to its backup, and at ten times as many they overflow; 0: overflow at once",
+        description="Messages that may wait in the DataQueue while the buffer is full; from then on the writer saves "
+        "the oldest values to its backup, and at five times as many they overflow; 0: overflow at once",
+    )
+    tag_name_separator: TagNameSeparator = "."
+    message_max_bytes: int = Field(
+        MESSAGE_MAX_BYTES,
+        ge=1_000,
+        description="Bytes of one message; a larger one is set aside unread, with its first kB",
     )

@@ -1,20 +1,19 @@
 """The consumer's loop: claim messages, expand them, push their values. Every step can be repeated."""
 
-import base64
-import json
+from contextlib import suppress
+from dataclasses import replace
 
-from services.consumer.expand import expand
+from services.consumer.redis_memory import RedisMemory
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
+from services.consumer.unpack import Unpacker
 from shared.buffer import PushOutcome, TagBuffer
 from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
-from shared.counters import Counter
 from shared.data_queue import DataQueue, MessageBatch
-from shared.errors import RedisUnavailableError, RejectedError
+from shared.errors import RedisFullError, RedisUnavailableError
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
-from shared.models import decode_polling_data, encode_values
 from shared.redis_link import RedisLink
 
 #: What one claim takes at most (one message at least). A value has 10 bytes or more on the wire, so this is under 3,300
@@ -25,20 +24,19 @@ CLAIM_MAX_MESSAGES, CLAIM_MAX_BYTES = 500, 32 * 1024
 #: Bytes for each value of the buffer's cap that one claim takes at most: a small buffer wants small pushes.
 CLAIM_BYTES_PER_CAP = 4
 
-#: Seconds after the buffer was last seen to be drained for which a push waits for room: a writer's restart. Then values
-#: overflow, as they must.
-HOLD_AFTER_DRAIN_S = 15.0
-
-#: Seconds for which a consumer that has just started waits to see whether anybody drains the buffer.
-HOLD_AT_START_S = 1.5
+#: Seconds between two looks whether there is room.
 _HOLD_LOOK_S = 0.01
+
+#: Seconds until the next look at a DataQueue on which Redis does not let us wait.
+_REFUSED_WAIT_S = 0.1
 
 #: Seconds that a push waits before it asks for room, and between two requests: a writer that has just started did not
 #: hear the first.
 FIRST_ASK_S, ASK_INTERVAL_S = 0.05, 1.0
 
-#: Times CONSUMER_HOLD_MESSAGES in the DataQueue at which a push no longer waits for anything.
-MAX_HOLD_FACTOR = 10
+#: Times CONSUMER_HOLD_MESSAGES in the DataQueue at which a push no longer waits for room: by default half of what `put`
+#: lets the DataQueue hold, so that no polling engine is refused because a consumer waits.
+MAX_HOLD_FACTOR = 5
 
 
 class Consumer:
@@ -52,6 +50,8 @@ class Consumer:
         claims: Claims,
         heartbeat: Heartbeat,
         report: Report,
+        unpacker: Unpacker,
+        memory: RedisMemory,
         settings: ConsumerSettings,
         clock: Clock,
     ) -> None:
@@ -61,33 +61,42 @@ class Consumer:
         self._claims = claims
         self._heartbeat = heartbeat
         self._report = report
+        self._unpacker = unpacker
+        self._memory = memory
         self._settings = settings
         self._clock = clock
-        self._depth = 0
-        self._hold_until = clock.monotonic() + HOLD_AT_START_S
+        self._depth = self._queued = 0
         self._next_beat = self._next_sweep = 0.0
+        self._pending: MessageBatch | None = None
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever Redis does meanwhile."""
-        pending: MessageBatch | None = None
         while not stop.is_set():
             try:
                 self._chores()
-                pending = pending or self.claim(wait_s=BEAT_INTERVAL_S)
-                if pending is not None and self.push(pending, stop):
-                    pending = None
+                self._pending = self._pending or self.claim(stop, wait_s=BEAT_INTERVAL_S)
+                if self._pending is not None and self.push(self._pending, stop):
+                    self._pending = None
             except RedisUnavailableError as error:
                 self._link.wait_until_there(stop, error)
 
-    def claim(self, wait_s: float) -> MessageBatch | None:
+    def claim(self, stop: StopFlag, wait_s: float) -> MessageBatch | None:
         """Wait for messages and claim the oldest; None when none came within `wait_s`.
 
         Raises: RedisUnavailableError.
         """
-        if not self._claims.has_adopted and not self._queue.wait(wait_s):
-            return None
+        if not self._claims.has_adopted:
+            began = self._clock.monotonic()
+            if not self._queue.wait(wait_s):
+                # At its memory limit Redis does not let us wait there.
+                if self._clock.monotonic() - began < wait_s / 2:
+                    stop.wait(_REFUSED_WAIT_S)
+                return None
         max_bytes = min(CLAIM_MAX_BYTES, CLAIM_BYTES_PER_CAP * self._settings.buffer_max_size)
-        return self._queue.claim(self._claims, CLAIM_MAX_MESSAGES, max_bytes)
+        batch = self._queue.claim(self._claims, CLAIM_MAX_MESSAGES, max_bytes, self._settings.message_max_bytes)
+        if batch is not None:
+            self._queued = batch.left
+        return batch
 
     def push(self, batch: MessageBatch, stop: StopFlag) -> bool:
         """Expand the messages and push their values; return whether the batch is done with.
@@ -96,91 +105,68 @@ class Consumer:
         sweep.
         Raises: RedisUnavailableError: the same batch can be pushed again.
         """
-        values: list[bytes] = []
-        rejected: list[bytes] = []
-        unsupported = 0
-        for raw in batch.raws:
-            try:
-                data = decode_polling_data(raw)
-                expansion = expand(data)
-                encoded = encode_values(expansion.values)
-            except RejectedError as error:
-                self._report.rejected(error)
-                rejected.append(_rejection(raw, error, self._heartbeat.instance, self._clock))
-                continue
-            values += encoded
-            unsupported += len(expansion.unsupported)
-            self._report.message(data, len(encoded), expansion.bad)
-        counts = {
-            Counter.MESSAGES: len(batch.raws) - len(rejected),
-            Counter.MESSAGES_REJECTED: len(rejected),
-            Counter.UNSUPPORTED: unsupported,
-        }
+        unpacked = self._unpacker.unpack(batch)
+        count = len(unpacked.values)
+        if batch.is_taken_over:
+            self._depth = self._buffer.depth()
+            if not self._has_room(count):
+                # It was unpacked and did no harm: who ends while it waits, however often, did not die of it.
+                batch = self._pending = replace(batch, list_key=self._claims.acquit(batch.list_key))
         # Looked at before: a push that is refused has cost Redis and us as much as one that is not.
-        while self._wait_for_room(batch, len(values), stop):
-            done = self._buffer.push(batch, values, rejected, counts, may_overflow=self._may_overflow(batch))
+        while self._wait_for_room(count, stop):
+            done = self._buffer.push(
+                batch, unpacked.values, unpacked.rejected, unpacked.counts,
+                may_overflow=self._may_overflow(), may_keep=not self._memory.is_short,
+            )  # fmt: skip
             if done.outcome is not PushOutcome.NO_ROOM:
                 break
-            self._see_depth(done.depth)
+            self._depth = done.depth
         else:
             return False
         self._claims.close(batch.list_key)
         if done.outcome is PushOutcome.PUSHED:
-            self._see_depth(done.depth + len(done.dropped) - len(values))
             self._depth = done.depth
             self._report.pushed(done.depth, done.dropped)
         return True
 
-    def _may_overflow(self, batch: MessageBatch) -> bool:
-        """Tell whether the oldest values may be discarded for this batch.
+    def _may_overflow(self) -> bool:
+        """Tell whether the oldest values may be discarded.
 
-        Not while somebody drains the buffer and the DataQueue is short. After a pause of the consumer the DataQueue
-        holds seconds of readings; pushed all at once they would overflow a buffer that the writer drains with ease. And
-        while a writer restarts they can wait too.
+        Not while the DataQueue can hold what comes, whether somebody drains the buffer or not: a writer that is late,
+        restarts or waits for its disk finds everything. It is the DataQueue that fills first.
         """
-        is_drained = self._clock.monotonic() < self._hold_until
-        return not is_drained or batch.left >= MAX_HOLD_FACTOR * self._settings.consumer_hold_messages
+        return self._memory.is_short or self._queued >= MAX_HOLD_FACTOR * self._settings.consumer_hold_messages
 
-    def _wait_for_room(self, batch: MessageBatch, count: int, stop: StopFlag) -> bool:
+    def _has_room(self, count: int) -> bool:
+        """Tell whether a push of `count` values fits, as far as is known; a larger one than the cap fits when empty."""
+        return self._depth + min(count, self._settings.buffer_max_size) <= self._settings.buffer_max_size
+
+    def _wait_for_room(self, count: int, stop: StopFlag) -> bool:
         """Wait until a push of `count` values fits, or may overflow, and ask for room; False when stopped meanwhile."""
-        cap = self._settings.buffer_max_size
-        room_for = min(count, cap)  # a message larger than the buffer goes as soon as the buffer is empty
         next_asking = self._clock.monotonic() + FIRST_ASK_S
-        while self._depth + room_for > cap and not self._may_overflow(batch):
+        while not self._has_room(count) and not self._may_overflow():
             # The depth was that after the last push; writers have been at work since.
-            self._see_depth(self._buffer.depth())
-            if self._depth + room_for <= cap:
+            self._depth = self._buffer.depth()
+            if self._has_room(count):
                 break
             if stop.wait(_HOLD_LOOK_S):
                 return False
             if self._clock.monotonic() >= next_asking:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
-                self._buffer.ask_for_room(room_for, urgent=batch.left >= self._settings.consumer_hold_messages)
+                room_for = min(count, self._settings.buffer_max_size)
+                self._buffer.ask_for_room(room_for, urgent=self._queued >= self._settings.consumer_hold_messages)
             self._chores()
         return True
-
-    def _see_depth(self, depth: int) -> None:
-        """Take note of the buffer's depth; if it fell since the last look somebody drains it."""
-        if depth < self._depth:
-            self._hold_until = self._clock.monotonic() + HOLD_AFTER_DRAIN_S
-        self._depth = depth
 
     def _chores(self) -> None:
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + BEAT_INTERVAL_S
-            self._heartbeat.beat("running")
-            self._report.tick(self._buffer.depth())
+            self._memory.look()
+            self._queued = self._queue.depth()
+            self._heartbeat.beat("running", **self._memory.details(), **self._report.details())
+            with suppress(RedisFullError):  # what could not be said is said later; values go on
+                self._report.tick(self._buffer.depth())
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S
             self._claims.sweep()
-
-
-def _rejection(raw: bytes, error: RejectedError, instance: str, clock: Clock) -> bytes:
-    """Return what the rejected list keeps of a message; one that is no text is kept as base64."""
-    entry = {"reason": str(error), "at": clock.now().isoformat(), "consumer": instance}
-    try:
-        entry["message"] = raw.decode()
-    except UnicodeDecodeError:
-        entry["message_base64"] = base64.b64encode(raw).decode()
-    return json.dumps(entry, ensure_ascii=False).encode(errors="replace")

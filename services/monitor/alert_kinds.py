@@ -75,9 +75,8 @@ KINDS = _kinds(
     Kind(
         "oracle_configuration", _CRITICAL,
         "Oracle answers and refuses: credentials, table, column or grant. No retry can cure that.",
-        "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it; a "
-        "new password in ORACLE_PASSWORD needs a restart. Refused logons are not repeated: where only the account was "
-        "mended, run check again, and the writers go on.",
+        "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it, then "
+        "restart the writer if the password changed.",
     ),
     Kind(
         "oracle_away", _WARNING,
@@ -129,7 +128,26 @@ KINDS = _kinds(
     Kind(
         "messages_rejected", _WARNING,
         "Messages on the DataQueue could not be understood in the last 5 minutes.",
-        "Look at the event's reason and at the newest entries of {ns}:data_queue:rejected; mend the polling engine.",
+        "`python -m services.consumer rejected` lists them by reason. Mend the polling engine, then put them back with "
+        "`--retry`.",
+    ),
+    Kind(
+        "tags_rejected", _WARNING,
+        "Tags of messages can't be values: a time that is none, an address or a text that no column holds; the other "
+        "tags of the same messages went on. In the last 5 minutes.",
+        "`python -m services.consumer rejected` names them with the reason. Mend the polling engine, then `--retry`.",
+    ),
+    Kind(
+        "rejected_dropped", _WARNING,
+        "Entries were dropped from the list of rejected messages in the last 5 minutes: it is at its bound, or Redis "
+        "is short of memory. Their values are lost.",
+        "Mend what is rejected first (`python -m services.consumer rejected`); see maxmemory if Redis is short.",
+    ),
+    Kind(
+        "tag_names_clash", _CRITICAL,
+        "Two tags of different PLCs have one tag name: in the table each takes the other's rows for its own.",
+        "Set TAG_NAME_SEPARATOR to what no PLC code holds (`|`, say) for all consumers and writers, or use "
+        "ORACLE_TABLE_LAYOUT=tag_values. What was written under the common name must be told apart by hand.",
     ),
     Kind(
         "conflicts", _WARNING,

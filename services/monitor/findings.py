@@ -48,6 +48,7 @@ def find(now: Overview, rates: Rates, settings: BufferSettings) -> list[Finding]
         *_oracle(now, rates, settings),
         *_backup(now),
         *_rows(now),
+        *_names_clash(now),
         *_orphans(now),
         *_silent_groups(now),
         *_faults(now),
@@ -180,9 +181,11 @@ def _rows(now: Overview) -> Iterator[Finding]:
         (Counter.REJECTED, "rows_rejected", "{} refused by Oracle in the last 5 minutes"),
         (Counter.CONFLICTS, "conflicts", "{} in the last 5 minutes that the table holds otherwise"),
         (Counter.MESSAGES_REJECTED, "messages_rejected", "{} not understood in the last 5 minutes"),
+        (Counter.TAGS_REJECTED, "tags_rejected", "{} can't be values, in the last 5 minutes"),
+        (Counter.REJECTED_DROPPED, "rejected_dropped", "{} dropped from the rejected list in the last 5 minutes"),
     ):
         if window[counter]:
-            noun = "message" if counter is Counter.MESSAGES_REJECTED else "value"
+            noun = _NOUNS.get(counter, "value")
             yield Finding(code, what.format(count_of(window[counter], noun)), _first_counted(now, counter))
     written, failed = window[Counter.BATCHES_WRITTEN], window[Counter.BATCHES_FAILED]
     rate = percent(written, written + failed, of_nothing=100.0)
@@ -193,6 +196,21 @@ def _rows(now: Overview) -> Iterator[Finding]:
             f"({number(failed)} of {number(written + failed)} were not)",
             _first_counted(now, Counter.BATCHES_FAILED),
         )
+
+
+#: What is counted where it is not values.
+_NOUNS = {Counter.MESSAGES_REJECTED: "message", Counter.TAGS_REJECTED: "tag", Counter.REJECTED_DROPPED: "message"}
+
+
+def _names_clash(now: Overview) -> Iterator[Finding]:
+    layouts = {writer.fields.get("layout") for writer in now.living("writer")}
+    clashes = [clash for consumer in now.living("consumer") if (clash := consumer.fields.get("name_clash"))]
+    if clashes and layouts != {"tag_values"}:
+        yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", _first_event(now, Event.NAME_CLASH))
+
+
+def _first_event(now: Overview, kind: Event) -> float | None:
+    return min((event.at for event in now.events if event.fields.get("kind") == kind), default=None)
 
 
 def _orphans(now: Overview) -> Iterator[Finding]:

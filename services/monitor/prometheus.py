@@ -93,6 +93,8 @@ def _values(now: Overview) -> Iterator[Metric]:
     messages = CounterMetricFamily("tagpipe_messages", "Messages by what became of them", labels=["outcome"])
     messages.add_metric(["pushed"], now.ledger[Counter.MESSAGES])
     messages.add_metric(["rejected"], now.ledger[Counter.MESSAGES_REJECTED])
+    messages.add_metric(["dropped"], now.ledger[Counter.REJECTED_DROPPED])
+    messages.add_metric(["retried"], now.ledger[Counter.REJECTED_RETRIED])
     yield messages
 
 

@@ -112,7 +112,7 @@ class PollRequests:
     def outcome(self, request_id: str, wait_s: float) -> dict[str, Any] | None:
         """Wait for the outcome of a request; None when there was none in time. It can be read again for a minute."""
         key = self._keys.poll_result(request_id)
-        while not self._link.blocking_peek(key, wait_s):
+        while not self._link.wait_for_element(key, wait_s):
             wait_s -= MAX_BLOCK_S
             if wait_s <= 0:
                 return None

@@ -97,6 +97,7 @@ class WriterService:
         opened, busy = self.sink.connections
         cause = self.breaker.cause
         details = {
+            "layout": self.workers[0].settings.oracle_table_layout,
             "breaker": self.breaker.state.value,
             "oracle": _oracle_state(
                 self.breaker.state, cause, seen=self.progress.last_write_at is not None or opened > 0

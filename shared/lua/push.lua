@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- push: what a batch of messages was expanded to goes on the capped buffer, and the batch is done.
 -- Safe to repeat: the claimed list vanishes in the same step, and without it nothing happens.
 -- Refused by Redis at its memory limit (no allow-oom): the messages then stay claimed.
@@ -20,7 +20,7 @@ if claimed ~= tonumber(ARGV[1]) then
 end
 local cap, batch_threshold, alert_depth = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local n_values, n_rejected, n_items = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local first_value, first_rejected = 13, 13 + n_values
+local first_value, first_rejected = 14, 14 + n_values
 local first_item = first_rejected + n_rejected
 
 local before = redis.call('LLEN', KEYS[3])
@@ -46,11 +46,19 @@ else
 end
 reply[2] = depth
 
-for i = first_rejected, first_item - 1 do
-  redis.call('RPUSH', KEYS[8], ARGV[i])
-end
+local rejected_dropped = 0
 if n_rejected > 0 then
-  redis.call('LTRIM', KEYS[8], -tonumber(ARGV[5]), -1)
+  local kept = redis.call('LLEN', KEYS[8])
+  local bytes = kept > 0 and tonumber(redis.call('GET', KEYS[9]) or 0) or 0
+  for i = first_rejected, first_item - 1 do
+    redis.call('RPUSH', KEYS[8], ARGV[i])
+    kept, bytes = kept + 1, bytes + #ARGV[i]
+  end
+  while kept > 0 and (kept > tonumber(ARGV[5]) or bytes > tonumber(ARGV[13])) do
+    bytes = math.max(0, bytes - #redis.call('LPOP', KEYS[8]))
+    kept, rejected_dropped = kept - 1, rejected_dropped + 1
+  end
+  redis.call('SET', KEYS[9], bytes)
 end
 redis.call('DEL', KEYS[1])
 redis.call('SREM', KEYS[2], KEYS[1])
@@ -64,6 +72,7 @@ local function count(name, n)
 end
 count('inserted', n_values)
 count('overflowed', excess)
+count('rejected_dropped', rejected_dropped)
 for i = first_item, first_item + n_items - 1, 2 do
   count(ARGV[i], tonumber(ARGV[i + 1]))
 end

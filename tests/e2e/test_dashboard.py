@@ -58,6 +58,8 @@ class Scene:
         config = directory / "groups.toml"
         config.write_text(_GROUPS)
         self.pipeline.environment["POLLER_CONFIG"] = str(config)
+        # Values overflow when five messages wait: what fills first is the DataQueue.
+        self.pipeline.environment["CONSUMER_HOLD_MESSAGES"] = "1"
         self.url = self.monitor()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from time import monotonic
 
 from shared.keys import Keys
-from shared.models import PollingData, decode_polling_data
+from shared.messages import decode_polling_data
+from shared.models import PollingData
 from shared.redis_link import RedisLink
 from tests.waiting import wait_until
 

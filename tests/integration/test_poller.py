@@ -12,7 +12,8 @@ import pytest
 from sandbox.redis import EmbeddedRedis, free_port
 from shared.data_queue import DataQueue
 from shared.keys import Keys
-from shared.models import PollingData, decode_polling_data
+from shared.messages import decode_polling_data
+from shared.models import PollingData
 from shared.redis_link import RedisLink
 from tests.integration.pollers import PollerProcess, command, events, queued, start
 from tests.waiting import wait_until

@@ -67,9 +67,9 @@ def writer(name: str = "plant-1", **fields: str) -> Service:
     )
 
 
-def consumer(name: str = "plant-1") -> Service:
-    """Return a living consumer."""
-    return Service("consumer", name, NOW, {"state": "running"})
+def consumer(name: str = "plant-1", **fields: str) -> Service:
+    """Return a living consumer that is well, but for what `fields` say."""
+    return Service("consumer", name, NOW, {"state": "running", **fields})
 
 
 def backup_file(**fields: Any) -> dict[str, Any]:

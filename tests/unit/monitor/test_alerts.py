@@ -76,6 +76,13 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("backup_waiting", {"backup_files": {"a": backup_file(), "b": backup_file(state="recovered")}}, "1 file with 500"),
     ("rows_rejected", {"window": {20: {"rejected": 3}}}, "3 values refused by Oracle"),
     ("messages_rejected", {"window": {2: {"messages_rejected": 1}}}, "1 message not understood"),
+    ("tags_rejected", {"window": {2: {"tags_rejected": 4}}}, "4 tags can't be values"),
+    ("rejected_dropped", {"window": {2: {"rejected_dropped": 2}}}, "2 messages dropped from the rejected list"),
+    (
+        "tag_names_clash",
+        {"services": [consumer(name_clash="PLC A tag B.C and PLC A.B tag C are both A.B.C"), writer()]},
+        "Two tags, one name: PLC A tag B.C and PLC A.B tag C are both A.B.C",
+    ),
     ("conflicts", {"window": {2: {"conflicts": 2}}}, "2 values in the last 5 minutes that the table holds otherwise"),
     ("success_rate_low", {"window": {3: {"batches_written": 998, "batches_failed": 2}}}, "99.80 %"),
     (
@@ -252,3 +259,8 @@ def test_every_alert_is_in_the_documentation_as_it_is(code: str) -> None:
 
 def test_documentation_has_no_alert_that_is_none() -> None:
     assert re.findall(r"^\| `(\w+)`", DOCS, re.MULTILINE) == list(KINDS)
+
+
+def test_two_tags_of_one_name_are_no_news_where_the_table_keeps_them_apart() -> None:
+    services = [consumer(name_clash="PLC A tag B.C and PLC A.B tag C are both A.B.C"), writer(layout="tag_values")]
+    assert set(found(overview(services=services))) == set()

@@ -14,7 +14,8 @@ from services.poller.ring import Ring
 from services.poller.source import Reading, SourceError
 from services.poller.stamps import TICK, Stamper
 from services.poller.triggers import AtOnce, FixedInterval
-from shared.models import PollingData, Scalar, decode_polling_data
+from shared.messages import decode_polling_data
+from shared.models import PollingData, Scalar
 from tests.unit.poller.fake_time import EPOCH, FakeTime
 
 

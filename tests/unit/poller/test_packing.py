@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from services.poller.faults import MAX_TEXT
 from services.poller.packing import MAX_MESSAGE_BYTES, MAX_TAGS_PER_MESSAGE, MAX_VALUE_BYTES, Message, Packer
 from services.poller.source import Reading
-from shared.models import PollingData, decode_polling_data
+from shared.messages import decode_polling_data
+from shared.models import PollingData
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OTHERS: dict[str, Any] = {f"D{number}": number / 2 for number in range(50)}

@@ -1,0 +1,88 @@
+"""How much of its memory Redis has left: at its limit it refuses what polling engines put.
+
+Data goes before waste: what was rejected is dropped first, counted. Then values may overflow again, so that the
+DataQueue does not take what is left.
+"""
+
+from typing import Any
+
+from shared.clock import Clock
+from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
+from shared.errors import FatalError
+from shared.keys import Keys
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+#: Share of Redis' `maxmemory` from which it is short of memory, and from which it refuses writes or is about to.
+SHORT_SHARE, FULL_SHARE = 0.8, 0.98
+
+_log = get_logger()
+
+
+class RedisMemory:
+    """Looks at Redis' memory, once a second by `look`."""
+
+    def __init__(self, link: RedisLink, keys: Keys, clock: Clock) -> None:
+        self._link = link
+        self._keys = keys
+        self._clock = clock
+        self._may_ask = True
+        self._refused_since: float | None = None
+        self._refused = ""
+        #: Whether data needs the room of what is rejected, and of values that wait.
+        self.is_short = False
+
+    def look(self) -> None:
+        """Look, and make room where it is needed.
+
+        Raises: RedisUnavailableError.
+        """
+        used, limit = self._usage()
+        share = used / limit if limit else 0.0
+        self.is_short = share >= SHORT_SHARE
+        if self.is_short:
+            self._drop_rejected()
+        self._note(used, limit, is_full=share >= FULL_SHARE)
+
+    def details(self) -> dict[str, Any]:
+        """Return what the heartbeat says of it: `push_refused`, the reason, and `push_refused_since`.
+
+        The latter in seconds since 1970. Nothing while Redis takes what is put.
+        """
+        if self._refused_since is None:
+            return {}
+        return {"push_refused": self._refused, "push_refused_since": round(self._refused_since, 3)}
+
+    def _usage(self) -> tuple[int, int]:
+        """Return the bytes used and the most there may be; 0 where there is no limit or it may not be asked."""
+        if not self._may_ask:
+            return 0, 0
+        try:
+            info = self._link.command("INFO", "memory")
+            return int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+        except FatalError as error:
+            _log.warning(f"Redis does not say how much memory it has left, it is not looked at: {error}")
+            self._may_ask = False
+            return 0, 0
+
+    def _drop_rejected(self) -> None:
+        dropped = self._link.run(
+            "drop_rejected",
+            [self._keys.rejected_messages, self._keys.rejected_bytes, self._keys.counters],
+            [0, self._keys.window_prefix, WINDOW_BUCKET_S, WINDOW_KEEP_S],
+        )
+        if dropped:
+            _log.error(f"Redis is short of memory: {dropped} rejected messages were dropped to make room for data")
+
+    def _note(self, used: int, limit: int, *, is_full: bool) -> None:
+        if is_full:
+            self._refused = f"Redis uses {used / 1e6:.0f} MB of maxmemory {limit / 1e6:.0f} MB and refuses what is put"
+            if self._refused_since is None:
+                self._refused_since = self._clock.now().timestamp()
+                _log.error(
+                    f"{self._refused}: polling engines wait or lose readings. Raise maxmemory, or see what fills it"
+                )
+        elif self._refused_since is not None:
+            away_s = self._clock.now().timestamp() - self._refused_since
+            self._refused_since = None
+            _log.info(f"Redis has room again after {away_s:.0f} s")

@@ -1,0 +1,96 @@
+"""What is kept of messages that can't be understood, and of tags that can't be values: entries of a bounded list.
+
+An entry is a JSON object: `reason` (the same for the same kind of fault), `at`, `consumer`, and `message`, the text
+that `rejected --retry` puts back; `message_base64` when it is no text; `head` and `size_bytes` when it is too large to
+be kept whole. For tags `message` holds them alone, `tag` is the first of them, `tags` how many, `detail` what came.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.clock import Clock
+from shared.data_queue import HEAD_BYTES, MAX_REJECTED_MESSAGE_BYTES, Oversize
+from shared.heartbeat import Heartbeat
+from shared.salvage import Fault
+from shared.texts import cut
+
+
+class Rejections:
+    """Makes the entries of one consumer."""
+
+    def __init__(self, heartbeat: Heartbeat, clock: Clock) -> None:
+        self._heartbeat = heartbeat
+        self._clock = clock
+
+    def of_message(self, raw: bytes, reason: str) -> bytes:
+        """Return the entry of a whole message."""
+        oversize = Oversize.of(raw)
+        if oversize is not None:
+            return self._entry(reason, {"head": _shown(oversize.head), "size_bytes": oversize.size_bytes})
+        return self._entry(reason, _kept(raw))
+
+    def of_tags(self, faults: Iterable[Fault]) -> list[bytes]:
+        """Return an entry for each reason why tags of one message were left out."""
+        by_reason: dict[str, list[Fault]] = {}
+        for fault in faults:
+            by_reason.setdefault(fault.reason, []).append(fault)
+        return [
+            self._entry(
+                reason,
+                {
+                    "tag": same[0].address,
+                    "tags": len(same),
+                    "detail": same[0].detail,
+                    # In ASCII: what is no character stays as it came.
+                    **_kept(json.dumps(_together(same)).encode()),
+                },
+            )
+            for reason, same in by_reason.items()
+        ]
+
+    def _entry(self, reason: str, what: Mapping[str, Any]) -> bytes:
+        entry = {
+            "reason": cut(reason),
+            "at": self._clock.now().isoformat(),
+            "consumer": self._heartbeat.instance,
+            **what,
+        }
+        return json.dumps(entry, ensure_ascii=False).encode(errors="replace")
+
+
+def message_of(entry: bytes) -> bytes | None:
+    """Return the message that an entry keeps; None when it is not whole, or the entry is none of ours."""
+    try:
+        fields = json.loads(entry)
+        if isinstance(message := fields.get("message"), str):
+            return message.encode()
+        return base64.b64decode(fields["message_base64"], validate=True)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _together(faults: Iterable[Fault]) -> dict[str, Any]:
+    """Return one message of all tags of several faults of one message."""
+    together: dict[str, Any] = {}
+    for fault in faults:
+        for key, found in fault.alone.items():
+            if isinstance(found, Mapping):
+                together.setdefault(key, {}).update(found)
+            else:
+                together[key] = found
+    return together
+
+
+def _kept(raw: bytes) -> dict[str, Any]:
+    if len(raw) > MAX_REJECTED_MESSAGE_BYTES:
+        return {"head": _shown(raw[:HEAD_BYTES]), "size_bytes": len(raw)}
+    try:
+        return {"message": raw.decode()}
+    except UnicodeDecodeError:
+        return {"message_base64": base64.b64encode(raw).decode()}
+
+
+def _shown(head: bytes) -> str:
+    return head.decode(errors="replace")

@@ -1,0 +1,68 @@
+"""A batch of messages -> what is pushed of it: values, what is rejected, what is counted. No I/O."""
+
+from dataclasses import dataclass, field
+
+from services.consumer.expand import expand
+from services.consumer.rejections import Rejections
+from services.consumer.report import Report
+from shared.claims import MAX_TAKEOVERS
+from shared.counters import Counter
+from shared.data_queue import MessageBatch, Oversize
+from shared.errors import RejectedError
+from shared.messages import read_message
+from shared.models import encode_values
+
+
+@dataclass
+class Unpacked:
+    """What a batch holds: encoded values oldest first, entries for the rejected list, counters to raise."""
+
+    values: list[bytes] = field(default_factory=list)
+    rejected: list[bytes] = field(default_factory=list)
+    counts: dict[Counter, int] = field(default_factory=dict)
+
+
+class Unpacker:
+    """Unpacks batches, and tells the report what it finds."""
+
+    def __init__(self, report: Report, rejections: Rejections, message_max_bytes: int) -> None:
+        self._report = report
+        self._rejections = rejections
+        self._message_max_bytes = message_max_bytes
+
+    def unpack(self, batch: MessageBatch) -> Unpacked:
+        """Return what a batch holds; a message's fault is its own."""
+        unpacked = Unpacked()
+        refused = tags_rejected = unsupported = 0
+        for raw in batch.raws:
+            try:
+                self._check(raw, is_deadly=batch.is_deadly)
+                data, faults = read_message(raw)
+                expansion = expand(data)
+                values = encode_values(expansion.values)
+            except (RejectedError, MemoryError) as error:
+                reason = str(error) or "there was not enough memory to read it"
+                self._report.rejected(reason)
+                unpacked.rejected.append(self._rejections.of_message(raw, reason))
+                refused += 1
+                continue
+            unpacked.values += values
+            if faults:
+                self._report.tags_rejected(data.plc_code, faults)
+                unpacked.rejected += self._rejections.of_tags(faults)
+                tags_rejected += len(faults)
+            unsupported += len(expansion.unsupported)
+            self._report.message(data, len(values), expansion.bad)
+        unpacked.counts = {
+            Counter.MESSAGES: len(batch.raws) - refused,
+            Counter.MESSAGES_REJECTED: refused,
+            Counter.TAGS_REJECTED: tags_rejected,
+            Counter.UNSUPPORTED: unsupported,
+        }
+        return unpacked
+
+    def _check(self, raw: bytes, *, is_deadly: bool) -> None:
+        if is_deadly:
+            raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message")
+        if Oversize.of(raw) is not None:
+            raise RejectedError(f"larger than MESSAGE_MAX_BYTES={self._message_max_bytes}")

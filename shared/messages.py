@@ -1,0 +1,107 @@
+"""PollingData as it travels: JSON on the DataQueue, one message a poll.
+
+A good message is decoded at once, strictly; one that is not is read again tag by tag (`shared/salvage.py`), so that a
+fault of one tag costs that tag alone. Of a key that comes twice the last one counts, as everywhere in JSON.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta, structs
+
+from shared.errors import RejectedError
+from shared.models import Mode, PollingData, Quality, stored_timestamp
+from shared.salvage import MAX_ADDRESS, MAX_NAME, MAX_VALUE_TEXT, Fault, salvage
+from shared.texts import cut
+
+#: Bytes of a message beyond which a consumer sets it aside unread, unless MESSAGE_MAX_BYTES says otherwise.
+MESSAGE_MAX_BYTES = 8_000_000
+
+# The decoder checks these in passing; a message that breaks one is read tag by tag.
+_Address: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ADDRESS)]
+_PlcCode: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+_GroupName: TypeAlias = Annotated[str, Meta(max_length=MAX_NAME)]
+_Text: TypeAlias = Annotated[str, Meta(max_length=MAX_VALUE_TEXT)]
+_Reading: TypeAlias = int | float | _Text | bool | list[Any] | dict[str, Any] | None
+
+
+class _WireData(msgspec.Struct, frozen=True, kw_only=True):
+    """PollingData as it stands on the DataQueue: times still text, everything but the essentials may be absent."""
+
+    timestamp: str
+    plc_code: _PlcCode
+    group_id: int = 0
+    group_name: _GroupName = ""
+    mode: Mode = "FIXED"
+    tag_values: dict[_Address, _Reading] = {}
+    poll_time_ms: float = 0.0
+    error_tags: dict[_Address, str | None] = {}
+    tag_qualities: dict[str, Quality] = {}
+    tag_timestamps: dict[str, str] = {}
+
+
+_encoder = msgspec.json.Encoder()
+_wire_decoder = msgspec.json.Decoder(_WireData)
+
+
+def encode_polling_data(data: PollingData | Mapping[str, Any]) -> bytes:
+    """Return the JSON for the DataQueue, after checking that the consumer will understand it.
+
+    A reading that JSON has no form for goes as one that no column can hold: it must not cost the others.
+    Raises: RejectedError: a field is missing or of the wrong type, or it is too large; the text says which.
+    """
+    try:
+        raw = _encoder.encode(data)
+    except (TypeError, ValueError, RecursionError):
+        raw = _encode_kindly(structs.asdict(data) if isinstance(data, PollingData) else data)
+    if len(raw) > MESSAGE_MAX_BYTES:
+        raise RejectedError(f"the message has {len(raw)} bytes, {MESSAGE_MAX_BYTES} are taken: split it")
+    read_message(raw)
+    return raw
+
+
+def _encode_kindly(data: Mapping[str, Any]) -> bytes:
+    """Return JSON in ASCII: what is no character is written as it is, for the consumer to judge."""
+    try:
+        return json.dumps(data, default=_json_form).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RejectedError(cut(f"this reading can't be written as JSON: {error}")) from error
+
+
+def _json_form(found: object) -> object:
+    return found.isoformat() if isinstance(found, datetime) else [type(found).__name__]
+
+
+def decode_polling_data(raw: bytes) -> PollingData:
+    """Return the message that these bytes hold, without the tags that can't be values; unknown keys are ignored.
+
+    Raises: RejectedError: not JSON, no PLC code, no time; the text says which.
+    """
+    return read_message(raw)[0]
+
+
+def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
+    """Return the message that these bytes hold, and the tags that had to be left out of it.
+
+    Raises: RejectedError: not JSON, no PLC code, no time; the text says which.
+    """
+    try:
+        wire = _wire_decoder.decode(raw)
+        return PollingData(
+            timestamp=stored_timestamp(wire.timestamp),
+            group_id=wire.group_id,
+            group_name=wire.group_name,
+            plc_code=wire.plc_code,
+            mode=wire.mode,
+            tag_values=wire.tag_values,
+            poll_time_ms=wire.poll_time_ms,
+            error_tags={address: message or "" for address, message in wire.error_tags.items()},
+            tag_qualities=wire.tag_qualities,
+            tag_timestamps={address: stored_timestamp(text) for address, text in wire.tag_timestamps.items()},
+        ), ()
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        saved = salvage(raw, error)
+        return PollingData(**saved.fields), saved.faults

@@ -1,0 +1,218 @@
+"""Messages that would end a consumer, and waste that would take the memory of data."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from shared.counters import Counter
+from tests.oracle_target import OracleTarget
+from tests.pipeline import Pipeline, poll
+from tests.waiting import wait_until
+
+#: Address space of a consumer: what a container of 256 MB gives it, and what its threads reserve without using it.
+ADDRESS_SPACE = 420_000_000
+
+
+@pytest.fixture
+def own(oracle: OracleTarget, table: str, namespace: str, tmp_path: Path) -> Iterator[Pipeline]:
+    """A pipeline on a Redis of its own, whose settings may be changed."""
+    with EmbeddedRedis() as redis, Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline:
+        yield pipeline
+
+
+def entries(pipeline: Pipeline) -> list[dict[str, object]]:
+    return [json.loads(raw) for raw in pipeline.link.command("LRANGE", pipeline.keys.rejected_messages, 0, -1)]
+
+
+def heartbeat(pipeline: Pipeline) -> dict[str, str]:
+    names = [name for name in pipeline.services() if name.startswith("consumer:")]
+    return pipeline.link.hash(pipeline.keys.service(*names[0].split(":", 1))) if names else {}
+
+
+def test_a_message_of_40_mb_is_set_aside_unread_and_good_ones_go_on(own: Pipeline) -> None:
+    """Kind: a poison message: the consumer ends, takes the same list over, and ends, for ever."""
+    expected = own.put(polls=3, tags=10)
+    own.link.command("RPUSH", own.keys.data_queue, b"x" * 40_000_000)
+    expected |= own.put(polls=3, tags=10)
+    consumer = own.start("consumer")
+    resource.prlimit(consumer.pid, resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    wait_until(lambda: own.snapshot()[Counter.INSERTED] == len(expected), what="the good messages")
+    # And one that comes while the consumer waits for it
+    before = own.link.command("INFO", "stats")["total_net_output_bytes"]
+    own.link.command("RPUSH", own.keys.data_queue, b"y" * 40_000_000)
+    wait_until(lambda: own.snapshot()[Counter.MESSAGES_REJECTED] == 2, what="both set aside")
+    assert own.link.command("INFO", "stats")["total_net_output_bytes"] - before < 1_000_000, "it is read by nobody"
+    assert consumer.poll() is None
+    first, second = entries(own)
+    assert first["reason"] == second["reason"] == "larger than MESSAGE_MAX_BYTES=8000000"
+    assert (first["size_bytes"], first["head"], second["head"]) == (40_000_000, "x" * 1024, "y" * 1024)
+    assert own.link.command("MEMORY", "USAGE", own.keys.rejected_messages) < 10_000
+
+
+def test_the_limit_is_a_setting(own: Pipeline) -> None:
+    own.start_and_wait("consumer", MESSAGE_MAX_BYTES="2000")
+    own.put(polls=1, tags=500)
+    wait_until(lambda: own.snapshot()[Counter.MESSAGES_REJECTED] == 1, what="it is set aside")
+
+
+@pytest.mark.timeout(120)
+def test_a_message_that_consumers_die_of_is_set_aside_after_three_and_its_neighbours_go_on(own: Pipeline) -> None:
+    """Kind: a poison message: what is taken over again and again."""
+    # Given: a consumer that is killed whenever it reads one message, and a supervisor that starts it again
+    poison = json.dumps({"timestamp": "2026-01-01", "plc_code": "P", "tag_values": {"poison": 1}}).encode()
+    before = own.put(polls=4, tags=10)
+    own.link.command("RPUSH", own.keys.data_queue, poison)
+    after = own.put(polls=4, tags=10)
+    deaths = 0
+    while deaths < 20:
+        consumer = mortal_consumer(own)
+        wait_until(lambda c=consumer: c.poll() is not None or is_done(own, len(before | after)), what="it")  # type: ignore[misc]
+        if consumer.poll() is None:
+            break
+        deaths += 1
+    # Expect: three died of it, and everything else went on
+    assert deaths == 3, "in its batch, and twice alone"
+    (entry,) = entries(own)
+    assert entry["reason"] == "3 consumers ended while they worked on this message"
+    assert entry["message"] == poison.decode(), "whole, to be looked at and put back"
+    snapshot = own.snapshot()
+    assert (snapshot.claimed_messages, snapshot.in_buffer) == (0, 80)
+    own.stop(consumer)
+
+
+def is_done(pipeline: Pipeline, values: int) -> bool:
+    snapshot = pipeline.snapshot()
+    return snapshot[Counter.INSERTED] == values and snapshot[Counter.MESSAGES_REJECTED] == 1
+
+
+def mortal_consumer(pipeline: Pipeline) -> "subprocess.Popen[bytes]":
+    """Start a consumer in which reading the poison is like running out of memory in a container."""
+    code = (
+        "import os, signal\n"
+        "import services.consumer.unpack as unpack\n"
+        "read = unpack.read_message\n"
+        "def deadly(raw):\n"
+        "    if b'poison' in raw: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return read(raw)\n"
+        "unpack.read_message = deadly\n"
+        "from services.consumer.__main__ import app\n"
+        "app()\n"
+    )
+    with pipeline.log_path("consumer").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=pipeline.directory, env=pipeline.environment, stdout=log, stderr=log
+        )
+    pipeline._processes.append(process)
+    return process
+
+
+@pytest.mark.timeout(120)
+def test_a_message_of_400_000_tags_ends_no_consumer_for_ever(own: Pipeline) -> None:
+    """Kind: a poison message."""
+    expected = own.put(polls=3, tags=10)
+    tags = ",".join(f'"t{tag}":1' for tag in range(400_000))
+    own.link.command(
+        "RPUSH", own.keys.data_queue, f'{{"timestamp":"2026-01-01","plc_code":"P","tag_values":{{{tags}}}}}'
+    )
+    expected |= own.put(polls=3, tags=10)
+    for _ in range(10):
+        consumer = own.start("consumer", CONSUMER_HOLD_MESSAGES="0")
+        resource.prlimit(consumer.pid, resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        wait_until(lambda c=consumer: c.poll() is not None or is_empty(own), 60, what="it")  # type: ignore[misc]
+        if consumer.poll() is None:
+            break
+    snapshot = own.snapshot()
+    assert snapshot[Counter.INSERTED] >= len(expected)
+    assert snapshot[Counter.MESSAGES_REJECTED] + snapshot[Counter.MESSAGES] == 7
+
+
+def is_empty(pipeline: Pipeline) -> bool:
+    snapshot = pipeline.snapshot()
+    return snapshot.queued_messages + snapshot.claimed_messages == 0
+
+
+def test_waiting_for_room_however_often_interrupted_is_no_poison(own: Pipeline) -> None:
+    """Kind: a protection that takes the innocent for the guilty."""
+    # Given: a full buffer without a writer, and messages that wait
+    expected = own.put(polls=12, tags=100)
+    for _ in range(6):
+        # If: consumers are killed while they wait
+        consumer = own.start_and_wait("consumer", BUFFER_MAX_SIZE="1000")
+        wait_until(lambda: own.snapshot().in_buffer >= 900 and own.snapshot().claimed_messages, what="it waits")
+        wait_until(lambda: acquitted(own), what="no suspicion of what waits")
+        own.kill(consumer)
+    # Expect: nothing was set aside
+    own.start_and_wait("consumer", BUFFER_MAX_SIZE="1000")
+    own.start_and_wait("writer", BUFFER_MAX_SIZE="1000")
+    ledger = own.wait_until_idle()
+    assert ledger[Counter.MESSAGES_REJECTED] == 0
+    assert ledger[Counter.WRITTEN] + ledger[Counter.BACKED_UP] == len(expected)
+
+
+def acquitted(pipeline: Pipeline) -> bool:
+    lists = pipeline.link.command("SMEMBERS", pipeline.keys.claimed)
+    return any(b"+" not in name for name in lists)
+
+
+def test_waste_goes_first_when_redis_is_short_of_memory(own: Pipeline) -> None:
+    """Kind: waste crowds out data: polls with a wrong time filled Redis, and nothing moved although all was mended."""
+    # Given: an engine that writes times which nobody can read, until Redis has no room for more
+    own.start_and_wait("consumer")
+    own.start_and_wait("writer")
+    used = own.link.command("INFO", "memory")["used_memory"]
+    for _ in range(50):
+        own.link.command(
+            "RPUSH", own.keys.data_queue, b'{"timestamp":"soon","plc_code":"P","x":"%s"}' % (b"x" * 80_000)
+        )
+    wait_until(lambda: own.snapshot()[Counter.MESSAGES_REJECTED] == 50, what="all rejected")
+    assert own.snapshot().rejected_messages_kept == 50
+    own.link.command("CONFIG", "SET", "maxmemory", used + 3_000_000)
+    # Expect: what was rejected is dropped, counted, and what the mended engine sends goes through
+    wait_until(lambda: own.snapshot().rejected_messages_kept == 0, what="waste to be dropped")
+    assert own.snapshot()[Counter.REJECTED_DROPPED] == 50
+    expected = own.put(polls=3, tags=500)
+    own.wait_until_idle()
+    assert own.table_rows() == expected
+    assert "rejected messages were dropped to make room" in own.log("consumer")
+
+
+def test_a_full_redis_is_told_and_what_is_queued_still_moves(own: Pipeline) -> None:
+    """Kind: nothing moves, and health says healthy."""
+    # Given: messages in the DataQueue, and a Redis that refuses everything that may be refused
+    expected = own.put(polls=20, tags=500)
+    own.link.command("CONFIG", "SET", "maxmemory", 1_000_000)
+    own.start_and_wait("consumer")
+    # Expect: the consumer says so in its heartbeat
+    beat = wait_until(lambda: beat if "push_refused" in (beat := heartbeat(own)) else None, what="the heartbeat to say")
+    assert "refuses what is put" in beat["push_refused"]
+    assert float(beat["push_refused_since"]) > 0
+    # And: what is there moves on all the same
+    own.start_and_wait("writer")
+    own.wait_until_idle()
+    assert own.table_rows() == expected
+    # If: there is room again; expect: it says nothing more of it, and goes on
+    own.link.command("CONFIG", "SET", "maxmemory", 0)
+    wait_until(lambda: "push_refused" not in heartbeat(own), what="the heartbeat to be well")
+    expected |= own.put(polls=1, tags=5)
+    wait_until(lambda: own.table_rows() == expected, what="the new values")
+
+
+def test_rejected_messages_are_not_kept_while_redis_is_short(own: Pipeline) -> None:
+    own.link.command("RPUSH", own.keys.data_queue, *([b"{" + b"x" * 1000] * 20), poll_json(1))
+    own.link.command("CONFIG", "SET", "maxmemory", 1_000_000)
+    own.start_and_wait("consumer")
+    snapshot = wait_until(
+        lambda: found if (found := own.snapshot())[Counter.INSERTED] == 1 else None, what="the good message"
+    )
+    assert (snapshot.rejected_messages_kept, snapshot[Counter.REJECTED_DROPPED]) == (0, 20)
+
+
+def poll_json(number: int) -> bytes:
+    moment = poll(number, 1).timestamp.isoformat()
+    return json.dumps({"timestamp": moment, "plc_code": "P", "tag_values": {"D": 1}}).encode()

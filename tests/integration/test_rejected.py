@@ -1,0 +1,211 @@
+"""What can't be understood: told, kept within bounds, counted, and put back once its cause is mended."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from services.consumer.rejected_command import RejectedList
+from shared.counters import Counter
+from shared.data_queue import MAX_REJECTED_MESSAGES
+from tests.pipeline import ROOT, START, Pipeline
+from tests.waiting import wait_until
+
+GOOD = {"timestamp": START.isoformat(), "plc_code": "P"}
+
+
+def send(pipeline: Pipeline, *messages: object) -> None:
+    raws = [message if isinstance(message, bytes) else json.dumps(message).encode() for message in messages]
+    pipeline.link.command("RPUSH", pipeline.keys.data_queue, *raws)
+
+
+def entries(pipeline: Pipeline) -> list[dict[str, object]]:
+    return [json.loads(raw) for raw in pipeline.link.command("LRANGE", pipeline.keys.rejected_messages, 0, -1)]
+
+
+def command(pipeline: Pipeline, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "services.consumer", "rejected", *arguments],
+        env={**pipeline.environment, "PYTHONPATH": str(ROOT)}, cwd=pipeline.directory,
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+
+def test_a_tag_that_cant_be_a_value_costs_that_tag_and_is_told_kept_and_counted(pipeline: Pipeline) -> None:
+    """Kind: one tag's fault costs the whole message."""
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer")
+    send(
+        pipeline,
+        {
+            **GOOD, "tag_values": {"ok": 1, "late": 2, "nan": float("nan"), "big": 10**400, "": 3, "x" * 2000: 4},
+            "tag_timestamps": {"late": "soon", "ok": None}, "tag_qualities": {"ok": "UncertainLastUsableValue"},
+            "error_tags": {"dead": 17}, "poll_time_ms": "fast", "mode": "SOMETIMES",
+        },
+    )  # fmt: skip
+    ledger = pipeline.wait_until_idle()
+    assert {name: value for (name, _), value in pipeline.table_rows().items()} == {
+        "P.ok": ("1", "UNCERTAIN"), "P.nan": ("NULL", "BAD"), "P.big": ("NULL", "BAD"), "P.dead": ("NULL", "BAD"),
+    }  # fmt: skip
+    assert (ledger[Counter.MESSAGES], ledger[Counter.MESSAGES_REJECTED], ledger[Counter.TAGS_REJECTED]) == (1, 0, 3)
+    kept = {str(entry["tag"])[:9]: entry for entry in entries(pipeline)}
+    assert {tag: entry["reason"] for tag, entry in kept.items()} == {
+        "late": "the time can't be read", "": "the address is empty",
+        "xxxxxxxxx": "the address is longer than 1000 characters",
+    }  # fmt: skip
+    alone = json.loads(str(kept["late"]["message"]))
+    assert (alone["tag_values"], alone["tag_timestamps"], alone["plc_code"]) == ({"late": 2}, {"late": "soon"}, "P")
+    wait_until(lambda: "3 tags can't be values and went to the rejected list" in pipeline.log("consumer"), what="log")
+
+
+def test_tags_of_one_message_with_one_fault_are_one_entry(pipeline: Pipeline) -> None:
+    """Kind: waste that is larger than what it is of."""
+    pipeline.start_and_wait("consumer")
+    tags = {f"D{tag}": tag for tag in range(1000)}
+    send(pipeline, {**GOOD, "tag_values": tags, "tag_timestamps": dict.fromkeys(tags, "soon")})
+    wait_until(lambda: pipeline.snapshot()[Counter.TAGS_REJECTED] == 1000, what="the tags to be rejected")
+    (entry,) = entries(pipeline)
+    assert entry["tags"] == 1000
+    assert len(json.loads(str(entry["message"]))["tag_values"]) == 1000
+
+
+def test_the_rejected_list_is_bounded_in_bytes_and_what_goes_is_counted(pipeline: Pipeline) -> None:
+    """Kind: waste crowds out data; what is put aside is trimmed without being counted."""
+    pipeline.start_and_wait("consumer")
+    for number in range(0, 200, 20):
+        send(pipeline, *(b'{"number":%d,"text":"%s"}' % (n, b"x" * 200_000) for n in range(number, number + 20)))
+    snapshot = wait_until(
+        lambda: found if (found := pipeline.snapshot())[Counter.MESSAGES_REJECTED] == 200 else None, what="all rejected"
+    )
+    kept = pipeline.link.command("LRANGE", pipeline.keys.rejected_messages, 0, -1)
+    assert 10_000_000 < sum(map(len, kept)) <= 16_000_000
+    assert int(pipeline.link.command("GET", pipeline.keys.rejected_bytes)) == sum(map(len, kept))
+    assert snapshot[Counter.REJECTED_DROPPED] == 200 - len(kept)
+    assert json.loads(json.loads(kept[-1])["message"])["number"] == 199
+
+
+def test_the_rejected_list_is_bounded_in_number_and_what_goes_is_counted(pipeline: Pipeline) -> None:
+    """Kind: what is put aside is trimmed without being counted."""
+    send(pipeline, *([b"{"] * (MAX_REJECTED_MESSAGES + 250)))
+    pipeline.start_and_wait("consumer")
+    snapshot = wait_until(
+        lambda: found if (found := pipeline.snapshot())[Counter.MESSAGES_REJECTED] == 1250 else None, what="rejected"
+    )
+    assert (snapshot.rejected_messages_kept, snapshot[Counter.REJECTED_DROPPED]) == (MAX_REJECTED_MESSAGES, 250)
+
+
+def test_what_is_larger_than_is_kept_keeps_its_beginning_and_its_size(pipeline: Pipeline) -> None:
+    pipeline.start_and_wait("consumer")
+    send(pipeline, b"[" + b"1," * 200_000, b"\xff" * 300_000)
+    wait_until(lambda: pipeline.snapshot()[Counter.MESSAGES_REJECTED] == 2, what="both rejected")
+    assert [(entry["size_bytes"], len(str(entry["head"]))) for entry in entries(pipeline)] == [
+        (400_001, 1024), (300_000, 1024),
+    ]  # fmt: skip
+
+
+def test_rejected_lists_by_reason_puts_back_and_drops(pipeline: Pipeline) -> None:
+    # Given: messages of an engine that wrote what nobody can read, among them one that is no text and one too large
+    consumer = pipeline.start_and_wait("consumer")
+    bad = [{**GOOD, "timestamp": "soon"}] * 3
+    send(pipeline, *bad, b'\xff\xfe{"a"', b"[" + b"1," * 200_000)
+    wait_until(lambda: pipeline.snapshot()[Counter.MESSAGES_REJECTED] == 5, what="all rejected")
+    pipeline.stop(consumer)
+
+    # Expect: the command tells them apart
+    told = command(pipeline)
+    assert told.returncode == 0
+    assert "5 entries on the rejected list, 4 of them can be put back" in told.stdout
+    assert "       3  timestamp: Invalid isoformat string: 'soon'" in told.stdout
+
+    # If: they are put back; expect: the same bytes are messages again, in order, and what is not whole stays
+    done = command(pipeline, "--retry")
+    assert done.returncode == 1
+    assert "4 entries put back" in done.stdout
+    assert "1 entries stay" in done.stdout
+    queued = pipeline.link.command("LRANGE", pipeline.keys.data_queue, 0, -1)
+    assert queued == [*(json.dumps(message).encode() for message in bad), b'\xff\xfe{"a"']
+    snapshot = pipeline.snapshot()
+    assert (snapshot.rejected_messages_kept, snapshot[Counter.REJECTED_RETRIED]) == (1, 4)
+
+    # And: again, nothing is doubled; dropped, it is counted
+    assert "0 entries put back" in command(pipeline, "--retry").stdout
+    assert pipeline.queue.depth() == 4
+    assert "1 entries dropped" in command(pipeline, "--drop").stdout
+    snapshot = pipeline.snapshot()
+    assert (snapshot.rejected_messages_kept, snapshot[Counter.REJECTED_DROPPED]) == (0, 1)
+    assert int(pipeline.link.command("GET", pipeline.keys.rejected_bytes)) == 0
+
+
+def test_a_retry_that_is_repeated_after_a_lost_answer_doubles_nothing(pipeline: Pipeline) -> None:
+    send(pipeline, *(poll_without_time(number) for number in range(60)))
+    consumer = pipeline.start_and_wait("consumer")
+    wait_until(lambda: pipeline.snapshot()[Counter.MESSAGES_REJECTED] == 60, what="all rejected")
+    pipeline.stop(consumer)
+    kept = RejectedList(pipeline.link, pipeline.keys)
+    run = pipeline.link.run
+    calls: list[object] = []
+
+    def run_twice(script: str, keys: list[str], args: list[object]) -> object:
+        calls.append(run(script, keys, args))  # type: ignore[arg-type]
+        return run(script, keys, args)  # type: ignore[arg-type]
+
+    pipeline.link.run = run_twice  # type: ignore[method-assign,assignment]
+    kept.retry()
+    pipeline.link.run = run  # type: ignore[method-assign]
+    assert calls == [[20], [20], [20]]
+    assert (pipeline.queue.depth(), len(kept)) == (60, 0)
+
+
+def poll_without_time(number: int) -> dict[str, object]:
+    return {"plc_code": "P", "timestamp": "soon", "tag_values": {"D": number}}
+
+
+@pytest.mark.parametrize("arguments", [("--retry", "--drop"), ("--what",)])
+def test_rejected_refuses_what_it_does_not_know(pipeline: Pipeline, arguments: tuple[str, ...]) -> None:
+    assert command(pipeline, *arguments).returncode == 2
+
+
+def test_rejected_says_when_redis_is_away(pipeline: Pipeline) -> None:
+    pipeline.environment["REDIS_URL"] = "redis://127.0.0.1:1/0"
+    done = command(pipeline, "--retry")
+    assert (done.returncode, "error: Redis at 127.0.0.1:1" in done.stderr) == (1, True)
+
+
+def test_values_that_come_before_the_writer_wait_in_the_dataqueue(pipeline: Pipeline) -> None:
+    """Kind: a start is taken for an outage: values overflowed while the DataQueue was nearly empty."""
+    # Given: a consumer, a buffer that fills at once, and no writer yet
+    pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="2000")
+    expected = pipeline.put(polls=12, tags=500)
+    wait_until(lambda: pipeline.snapshot().in_buffer == 2000, what="a full buffer")
+    # If: it beats for longer than a consumer waited for a writer once (1.5 s)
+    (name,) = [name for name in pipeline.services() if name.startswith("consumer")]
+    beats: list[str] = []
+    while len(beats) < 5:
+        beats.append(wait_until(lambda: next_beat(pipeline, name, beats), what="a beat"))
+    # Expect: what has no room waits where it was, and is written when the writer comes
+    assert pipeline.snapshot()[Counter.OVERFLOWED] == 0
+    pipeline.start("writer", BUFFER_MAX_SIZE="2000")
+    ledger = pipeline.wait_until_idle()
+    assert ledger[Counter.OVERFLOWED] == 0
+    assert ledger[Counter.WRITTEN] + ledger[Counter.BACKED_UP] == len(expected)
+
+
+def next_beat(pipeline: Pipeline, name: str, before: list[str]) -> str | None:
+    beat = pipeline.link.hash(pipeline.keys.service(*name.split(":", 1)))["beat_at"]
+    return None if beat in before else beat
+
+
+def test_a_dataqueue_at_its_bound_overflows_the_oldest(pipeline: Pipeline) -> None:
+    # Given: a full buffer, and nobody who drains it
+    pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="1000", CONSUMER_HOLD_MESSAGES="4")
+    pipeline.put(polls=10, tags=100)
+    wait_until(lambda: pipeline.snapshot().in_buffer == 1000, what="a full buffer")
+    # If: more than five times that many messages wait
+    pipeline.put(polls=30, tags=100)
+    # Expect: values overflow until fewer wait
+    snapshot = wait_until(
+        lambda: found if (found := pipeline.snapshot())[Counter.OVERFLOWED] >= 500 else None, what="values to overflow"
+    )
+    wait_until(lambda: 0 < pipeline.queue.depth() < 20, what="fewer messages than the bound")
+    assert snapshot.balances

@@ -1,0 +1,52 @@
+"""Two names that become one, found without looking at every tag of every message."""
+
+from services.consumer import names
+from services.consumer.names import NameWatch
+
+
+def test_a_plc_whose_code_begins_with_another_shares_names_with_it() -> None:
+    """Kind: two names that become one."""
+    watch = NameWatch(".")
+    assert watch.see("A.B", ["C", "D"]) == []
+    assert watch.see("A", ["B", "C"]) == []
+    assert watch.see("A.B", ["C", "D"]) == [], "from now on its tags are remembered"
+    (clash,) = watch.see("A", ["B", "B.C", "B.X"])
+    assert str(clash) == "PLC A.B tag C and PLC A tag B.C are both A.B.C"
+    assert watch.see("A", ["B.C"]) == watch.see("A.B", ["C"]) == [], "each is told once"
+    assert [found.tag_name for found in watch.see("A.B", ["X"])] == ["A.B.X"], "whichever comes last"
+    assert list(watch.clashes) == ["A.B.C", "A.B.X"]
+
+
+def test_plcs_that_have_nothing_in_common_cost_nothing_and_clash_with_nobody() -> None:
+    watch = NameWatch(".")
+    for plc in ("PLC01", "PLC01B", "PLC.1", "PLC.10"):
+        assert watch.see(plc, ["D1", "0.D1", "1.D1"]) == []
+    assert watch.clashes == {}
+    assert all(plc is None for plc in watch._plcs.values())
+
+
+def test_another_separator_tells_them_apart() -> None:
+    watch = NameWatch("|")
+    assert watch.see("A.B", ["C"]) == watch.see("A", ["B.C"]) == []
+    assert len([*watch.see("A|B", ["C"]), *watch.see("A", ["B|C"])]) == 1
+
+
+def test_three_that_share_are_told_by_pairs() -> None:
+    watch = NameWatch(".")
+    assert watch.see("A", ["B.C.D"]) == watch.see("A.B", []) == watch.see("A", ["B.C.D"]) == []
+    assert len(watch.see("A.B", ["C.D"])) == 1
+    assert watch.see("A.B.C", ["E"]) == []
+    assert watch.see("A.B.C", ["D"]) == [], "the name is known to be shared"
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    watch = NameWatch(".")
+    for number in range(names.MAX_PLCS + 100):
+        watch.see(f"P{number}", ["D"])
+    assert len(watch._plcs) == names.MAX_PLCS
+    watch = NameWatch(".")
+    for start in range(0, 2 * names.MAX_ADDRESSES, 1000):
+        watch.see("A", [f"B.{number}" for number in range(start, start + 1000)])
+        watch.see("A.B", [f"{number}" for number in range(start, start + 1000)])
+    assert len(watch.clashes) == names.MAX_CLASHES
+    assert all(plc is not None and len(plc.seen) <= names.MAX_ADDRESSES for plc in watch._plcs.values())

@@ -1,0 +1,260 @@
+"""Messages as they come: the good ones, those with a fault in one tag, and those that nobody can read."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.consumer.expand import expand
+from shared.errors import RejectedError
+from shared.messages import MESSAGE_MAX_BYTES, decode_polling_data, encode_polling_data, read_message
+from shared.models import TagValue, encode_values
+from shared.texts import TEXT_LIMIT
+
+MOMENT = datetime(2026, 1, 1)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+def read(fields: str, timestamp: str = '"2026-01-01"') -> tuple[dict[str, TagValue], dict[str, str]]:
+    """Return the values of a message by address, and why tags were left out."""
+    raw = f'{{"timestamp":{timestamp},"plc_code":"P",{fields}}}'.encode(errors="surrogateescape")
+    data, faults = read_message(raw)
+    values = expand(data).values
+    encode_values(values)  # whatever came, the buffer can hold it
+    return {value.tag_address: value for value in values}, {fault.address: fault.reason for fault in faults}
+
+
+def told(value: TagValue) -> tuple[str | None, str]:
+    return value.tag_value, value.quality
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 400, "-" + "9" * 5000])
+def test_what_is_no_number_is_bad_without_a_value_and_costs_nobody_else(number: str) -> None:
+    """Kind: one tag's fault costs the whole message."""
+    values, faults = read(f'"tag_values":{{"a":{number},"b":2.5,"big":{"9" * 40}}}')
+    if number != "9" * 400:  # the strict decoder takes it: an integer of 400 digits is a text of 400 digits
+        assert told(values["a"]) == (None, "BAD")
+    assert told(values["b"]) == ("2.5", "GOOD")
+    assert told(values["big"]) == ("9" * 40, "GOOD")
+    assert faults == {}
+
+
+@pytest.mark.parametrize(
+    ("quality", "stored"),
+    [
+        ('"Good"', "GOOD"), ('"GoodClamped"', "GOOD"), ('"good"', "GOOD"), ('"UncertainLastUsableValue"', "UNCERTAIN"),
+        ('"BadNoCommunication"', "BAD"), ('"SO-SO"', "UNCERTAIN"), ("null", "GOOD"), ('""', "GOOD"),
+        ("192", "UNCERTAIN"), ("[]", "UNCERTAIN"), ("true", "UNCERTAIN"),
+    ],
+)  # fmt: skip
+def test_a_quality_is_known_by_its_beginning(quality: str, stored: str) -> None:
+    """Kind: one tag's fault costs the whole message."""
+    values, faults = read(f'"tag_values":{{"a":1,"b":2}},"tag_qualities":{{"a":{quality}}}')
+    assert told(values["a"]) == ("1", stored)
+    assert told(values["b"]) == ("2", "GOOD")
+    assert faults == {}
+
+
+@pytest.mark.parametrize(
+    ("time", "stored"),
+    [
+        ("null", MOMENT), ('""', MOMENT), ('"0001-01-01T00:00:00+09:00"', MOMENT),
+        ('"9999-12-31T23:59:59.9999999-05:00"', MOMENT), ('"2016-12-31T23:59:60Z"', datetime(2017, 1, 1)),
+        ('"2016-12-31T23:59:60.25"', datetime(2017, 1, 1, 0, 0, 0, 250_000)),
+        ('"2026-02-03T04:05:06"', datetime(2026, 2, 3, 4, 5, 6)),
+    ],
+)  # fmt: skip
+def test_a_tag_without_a_time_of_its_own_has_that_of_its_poll(time: str, stored: datetime) -> None:
+    """Kind: one tag's fault costs the whole message."""
+    # A quality that only the slow way understands, so that all go that way.
+    values, faults = read(
+        f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":{time}}},"tag_qualities":{{"b":"Good"}}'
+    )
+    assert (values["a"].timestamp, values["b"].timestamp) == (stored, MOMENT)
+    assert faults == {}
+
+
+@pytest.mark.parametrize("time", ['"soon"', "5", "[]", '"2026-01-01T25:00:00"', '"2026-01-01T00:60:00"', "true"])
+def test_a_tag_whose_time_cant_be_read_is_left_out_alone_and_told(time: str) -> None:
+    """Kind: one tag's fault costs the whole message, and nobody hears of the tag."""
+    values, faults = read(f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":{time}}}')
+    assert list(values) == ["b"]
+    assert list(faults) == ["a"]
+    assert "time" in faults["a"]
+
+
+def test_what_is_left_out_is_kept_as_a_message_of_that_tag_alone() -> None:
+    raw = (
+        b'{"timestamp":"2026-01-01","plc_code":"P","group_id":7,"mode":"FIXED","tag_values":{"a":1,"b":2},'
+        b'"tag_timestamps":{"a":"soon","b":"2026-01-01"},"tag_qualities":{"a":"GOOD"},"error_tags":{"a":"late"}}'
+    )
+    _, (fault,) = read_message(raw)
+    assert fault.alone == {
+        "timestamp": "2026-01-01", "plc_code": "P", "group_id": 7, "mode": "FIXED", "tag_values": {"a": 1},
+        "tag_timestamps": {"a": "soon"}, "tag_qualities": {"a": "GOOD"}, "error_tags": {"a": "late"},
+    }  # fmt: skip
+    assert (fault.reason, fault.detail) == ("the time can't be read", "soon")
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("", "empty"), ("x" * 1001, "longer than 1000 characters"), ("\\ud800", "no text"), ("\udcff", "no text")],
+)
+def test_an_address_that_is_none_is_left_out(address: str, reason: str) -> None:
+    """Kind: one tag's fault costs the whole message."""
+    for place in (f'"tag_values":{{"{address}":1,"b":2}}', f'"tag_values":{{"b":2}},"error_tags":{{"{address}":"x"}}'):
+        values, faults = read(place)
+        assert list(values) == ["b"]
+        (told_of,) = faults.values()
+        assert reason in told_of
+        assert all(len(shown) <= TEXT_LIMIT + 30 for shown in faults)
+
+
+def test_text_that_is_no_text_keeps_the_rest_and_is_uncertain() -> None:
+    """Kind: one tag's fault costs the whole message."""
+    values, faults = read('"tag_values":{"a":"lone \\ud800 one","b":"\udcff\udcfe","c":"온도"}')
+    assert told(values["a"]) == ("lone \ufffd one", "UNCERTAIN")
+    assert told(values["b"]) == ("\ufffd\ufffd", "UNCERTAIN")
+    assert told(values["c"]) == ("온도", "GOOD")
+    assert faults == {}
+
+
+def test_a_text_that_no_column_holds_is_left_out() -> None:
+    values, faults = read(f'"tag_values":{{"a":"{"x" * 40_000}","b":2}}')
+    assert list(values) == ["b"]
+    assert "longer than 32767" in faults["a"]
+
+
+def test_an_error_text_of_any_type_is_an_error() -> None:
+    """Kind: one tag's fault costs the whole message."""
+    values, faults = read('"tag_values":{"a":1,"ok":2},"error_tags":{"a":1,"b":null,"c":{"code":5},"d":[]}')
+    assert {address: value.quality for address, value in values.items()} == {
+        "a": "BAD", "b": "BAD", "c": "BAD", "d": "BAD", "ok": "GOOD",
+    }  # fmt: skip
+    values, _ = read('"tag_values":{"a":1,"ok":2},"error_tags":["a"]')
+    assert (values["a"].quality, values["ok"].quality) == ("BAD", "GOOD")
+    assert faults == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"poll_time_ms":"fast"', '"poll_time_ms":null', '"poll_time_ms":NaN', '"group_id":"one"', '"group_id":1.5',
+        '"group_name":7', '"mode":"SOMETIMES"', '"mode":null', '"tag_qualities":null', '"tag_timestamps":null',
+        '"error_tags":null', '"tag_timestamps":[]', '"group_name":"' + "g" * 5000 + '"', '"mode":"handshake"',
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_poll_does_not_cost_its_values(fields: str) -> None:
+    """Kind: what nobody needs costs what everybody needs."""
+    values, faults = read(f'"tag_values":{{"a":1}},{fields}')
+    assert told(values["a"]) == ("1", "GOOD")
+    assert faults == {}
+
+
+def test_qualities_that_cant_be_read_at_all_make_every_tag_uncertain() -> None:
+    values, _ = read('"tag_values":{"a":1,"b":null},"tag_qualities":[1]')
+    assert (values["a"].quality, values["b"].quality) == ("UNCERTAIN", "BAD")
+
+
+def test_a_poll_of_no_readable_time_keeps_the_tags_that_have_one() -> None:
+    values, faults = read('"tag_values":{"a":1,"b":2},"tag_timestamps":{"a":"2026-01-01"}', timestamp='"soon"')
+    assert values["a"].timestamp == MOMENT
+    assert list(faults) == ["b"]
+
+
+def test_of_a_key_that_comes_twice_the_last_counts_and_the_others_are_untouched() -> None:
+    values, _ = read('"tag_values":{"a":1,"b":2,"a":3}')
+    assert {address: value.tag_value for address, value in values.items()} == {"a": "3", "b": "2"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_does_not_cost_the_message(encoding: str) -> None:
+    raw = '{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":"온도"}}'.encode(encoding)
+    assert expand(decode_polling_data(raw)).values[0].tag_value == "온도"
+
+
+def test_a_message_that_is_put_goes_without_what_json_has_no_form_for() -> None:
+    """Kind: one tag's fault costs the whole message, before it is queued."""
+    data: dict[str, Any] = {
+        "timestamp": MOMENT, "plc_code": "P", "group_id": 1, "group_name": "g",
+        "tag_values": {"a": object(), "b": 2.5, "c": "\ud800", "d": float("nan"), "\udcff": 1, "e": 10**400},
+    }  # fmt: skip
+    message, faults = read_message(encode_polling_data(data))
+    values = {value.tag_address: told(value) for value in expand(message).values}
+    assert values["b"] == ("2.5", "GOOD")
+    assert values["c"] == ("\ufffd", "UNCERTAIN")
+    assert values["a"] == values["d"] == values["e"] == (None, "BAD")
+    assert len(faults) == 1
+
+
+def test_a_message_that_is_too_large_is_refused_before_it_is_queued() -> None:
+    with pytest.raises(RejectedError, match="8000000 are taken"):
+        encode_polling_data({"timestamp": MOMENT, "plc_code": "P", "tag_values": {"a": "x" * MESSAGE_MAX_BYTES}})
+
+
+def test_reasons_are_cut() -> None:
+    """Kind: a text from outside goes on in full."""
+    with pytest.raises(RejectedError) as refused:
+        read_message(json.dumps({"timestamp": "x" * 100_000, "plc_code": "P"}).encode())
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (b"", "truncated"), (b"{", "truncated"), (b"null", "Expected `object`"), (b"[]", "Expected `object`"),
+        (b"\xff\xfe", "malformed"), (b'"text"', "Expected `object`"), (b"1", "Expected `object`"),
+        (b"{}", "missing required field `timestamp`"), (b'{"timestamp":"2026-01-01"}', "`plc_code`"),
+        (b'{"timestamp":5,"plc_code":"P"}', "timestamp"), (b'{"timestamp":"soon","plc_code":"P"}', "Invalid isoformat"),
+        (b'{"timestamp":"2026-13-01T00:00:00","plc_code":"P"}', "month"),
+        (b'{"timestamp":"2026-01-01T25:00:00","plc_code":"P"}', "hour"),
+        (b'{"timestamp":"","plc_code":"P"}', "Invalid isoformat"),
+        (b'{"timestamp":"0001-01-01T00:00:00+14:00","plc_code":"P"}', "out of range"),
+        (b'{"timestamp":"2026-01-01","plc_code":5}', "plc_code"),
+        (b'{"timestamp":"2026-01-01","plc_code":""}', "plc_code: '' is no text of 1 to 200 characters"),
+        (b'{"timestamp":"2026-01-01","plc_code":"' + b"P" * 201 + b'"}', "is no text of 1 to 200 characters"),
+        (b'{"timestamp":"2026-01-01","plc_code":"\\udfff"}', "is no text of 1 to 200 characters"),
+        (b'{"timestamp":"2026-01-01","plc_code":null}', "plc_code"),
+        (b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":[1]}', "tag_values"),
+        (b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":"a"}', "tag_values"),
+        (b'{"timestamp":"2026-01-01","plc_code":"P"} {"more":1}', "trailing"),
+        (b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":' + b"[" * 100_000, ""),
+    ],
+)  # fmt: skip
+def test_a_message_that_cant_be_understood_says_why(message: bytes, reason: str) -> None:
+    with pytest.raises(RejectedError) as refused:
+        decode_polling_data(message)
+    assert reason in str(refused.value)
+
+
+def understood(raw: bytes) -> bool:
+    """Expand a message; any other error than the one foreseen fails the test."""
+    try:
+        expand(decode_polling_data(raw))
+    except RejectedError:
+        return False
+    return True
+
+
+@given(st.binary())
+def test_no_bytes_whatever_do_more_than_be_refused(raw: bytes) -> None:
+    assert understood(raw) in (True, False)
+
+
+@given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
+def test_no_json_whatever_does_more_than_be_refused(message: object) -> None:
+    assert understood(json.dumps(message).encode()) in (True, False)
+
+
+def test_nanoseconds_and_offsets_in_times_are_understood() -> None:
+    for text, moment in [
+        ("2026-01-02T03:04:05.123456789", datetime(2026, 1, 2, 3, 4, 5, 123456)),
+        ("2026-01-02 03:04:05", datetime(2026, 1, 2, 3, 4, 5)),
+        ("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5)),
+        ("2026-01-02T03:04:05.5+09:00", datetime(2026, 1, 2, 3, 4, 5, 500000) - timedelta(hours=9)),
+    ]:
+        raw = json.dumps({"timestamp": text, "plc_code": "P"}).encode()
+        assert decode_polling_data(raw).timestamp == moment
