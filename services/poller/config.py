@@ -1,6 +1,8 @@
 """The polling groups: a TOML file, checked to the last key before anything is polled."""
 
 import difflib
+import errno
+import reprlib
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,12 +12,25 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.poller.faults import cut
+from services.poller.files import MAX_GROUPS_BYTES, read_regular
+from services.poller.long_lived import long_lived
 from services.poller.source import DEFAULT_INTERVAL_S, TagSource, Tell
 from services.poller.sources import SOURCE_MODELS, AnySource
 from shared.errors import SettingsError
 
 #: How alike an unknown key must be to a known one to be taken for a slip of the pen.
 _TYPO_LIKENESS = 0.6
+
+#: Values as they are shown beside a mistake.
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 100
+
+#: Bytes that a tag takes in a file, about.
+_BYTES_OF_A_TAG = 50
+
+#: Mistakes that are told one by one.
+MAX_TOLD = 50
 
 
 class GroupConfig(BaseModel):
@@ -82,21 +97,39 @@ def load_groups(path: Path, known_ids: Mapping[str, int] | None = None) -> list[
     Raises: SettingsError: with one line for each mistake: file, group, key and cure.
     """
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        raw = read_regular(path, MAX_GROUPS_BYTES)
     except OSError as error:
-        raise SettingsError([f"{path}: can't be read: {error.strerror or error}"]) from error
+        cure = ": put the tags of large groups into files of their own" if error.errno == errno.EFBIG else ""
+        raise SettingsError([f"{path}: can't be read: {error.strerror or error}{cure}"]) from error
+    with long_lived(len(raw) // _BYTES_OF_A_TAG):
+        return _groups(path, raw, known_ids or {})
+
+
+def _groups(path: Path, raw: bytes, known_ids: Mapping[str, int]) -> list[GroupConfig]:
+    try:
+        document = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{path}: not TOML: {error}"]) from error
+        raise SettingsError([f"{path}: not TOML: {cut(error)}"]) from error
+    except RecursionError as error:
+        raise SettingsError([f"{path}: not TOML: nested too deeply"]) from error
     try:
         groups = _File.model_validate(document).group
     except ValidationError as error:
-        raise SettingsError([f"{path}: {_explain(problem, document)}" for problem in error.errors()]) from None
-    groups = _with_ids(groups, known_ids or {})
+        found = error.errors(include_url=False, include_context=True)
+        raise SettingsError(
+            _told(path, [cut(_explain(problem, document)) for problem in found[:MAX_TOLD]], len(found))
+        ) from None
+    groups = _with_ids(groups, known_ids)
     problems = _repeated("name", [group.name for group in groups])
     problems += _repeated("group_id", [group.group_id for group in groups])
     if problems:
-        raise SettingsError([f"{path}: {problem}" for problem in problems])
+        raise SettingsError(_told(path, problems[:MAX_TOLD], len(problems)))
     return groups
+
+
+def _told(path: Path, problems: Sequence[str], count: int) -> list[str]:
+    more = [f"{path}: and {count - len(problems)} more"] if count > len(problems) else []
+    return [f"{path}: {problem}" for problem in problems] + more
 
 
 def _with_ids(groups: Sequence[GroupConfig], known_ids: Mapping[str, int]) -> list[GroupConfig]:
@@ -137,7 +170,7 @@ def _explain(problem: Any, document: dict[str, Any]) -> str:
     if key == "mode":
         return f"{where}mode = {problem['input']!r}: use 'FIXED' or 'HANDSHAKE'"
     message = str(problem["msg"]).removeprefix("Value error, ")
-    value = "***" if _is_secret(key, problem["input"]) else repr(problem["input"])
+    value = "***" if _is_secret(key, problem["input"]) else _short.repr(problem["input"])
     shown = (f"{key}: " if isinstance(problem["input"], dict) else f"{key} = {value}: ") if key else ""
     return f"{where}{shown}{message}"
 

@@ -46,7 +46,7 @@ class Fleet:
     def start(self, configs: Iterable[GroupConfig], tasks: asyncio.TaskGroup) -> None:
         """Start all groups."""
         for config in configs:
-            self._running[config.name] = self._start(config, tasks)
+            self._running[config.name] = self._start(*self._make(config), tasks)
 
     def to_start(self, configs: Iterable[GroupConfig]) -> list[GroupConfig]:
         """Return the groups that are new or other than those at work."""
@@ -63,7 +63,10 @@ class Fleet:
         A changed group is stopped and, once it has let go of its source, started anew.
         """
         before, after = self._running, {config.name: config for config in configs}
-        same = after.keys() - {config.name for config in self.to_start(after.values())}
+        new = await asyncio.to_thread(self.to_start, after.values())
+        # Built before anything is stopped: what can't be built then changes nothing.
+        built = {config.name: self._make(config) for config in new}
+        same = after.keys() - built.keys()
         ending = [running.task for name, running in before.items() if name not in same]
         changed = [name for name in after if name in before and name not in same]
         added = [name for name in after if name not in before]
@@ -71,9 +74,7 @@ class Fleet:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
-        self._running = {
-            name: before[name] if name in same else self._start(config, tasks) for name, config in after.items()
-        }
+        self._running = {name: before[name] if name in same else self._start(*built[name], tasks) for name in after}
         self._changed.set()
         done = {"started": added, "restarted": changed, "stopped": removed}
         return f"{len(same)} unchanged, " + ", ".join(f"{what}: {_listed(names)}" for what, names in done.items())
@@ -89,10 +90,14 @@ class Fleet:
         for running in self._running.values():
             running.task.cancel()
 
-    def _start(self, config: GroupConfig, tasks: asyncio.TaskGroup) -> _Running:
+    def _make(self, config: GroupConfig) -> tuple[PollingGroup, tuple[tuple[str, int, int], ...]]:
         files = self._files(config)
-        group = self._build(config)
-        task = tasks.create_task(group.run(), name=f"group {config.name}")
+        return self._build(config), files
+
+    def _start(
+        self, group: PollingGroup, files: tuple[tuple[str, int, int], ...], tasks: asyncio.TaskGroup
+    ) -> _Running:
+        task = tasks.create_task(group.run(), name=f"group {group.config.name}")
         task.add_done_callback(lambda _task: self._changed.set())
         return _Running(group, task, files)
 

@@ -4,6 +4,7 @@ A file with a mistake changes nothing and is said so.
 """
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from services.poller.config import GroupConfig, load_groups
@@ -34,20 +35,21 @@ class Reload:
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Take over every change, until cancelled."""
-        taken = seen = self._look()
+        taken = seen = await self._look()
         while True:
             asked = await self._is_asked_within(LOOK_S)
-            before, seen = seen, self._look()
+            before, seen = seen, await self._look()
             # A file that is still being written looks different from one moment to the next.
             if asked or (seen != taken and seen == before):
                 await self._take_over(tasks, asked=asked)
                 # The groups may have other files now; what changed meanwhile is still to come.
-                now = self._look()
+                now = await self._look()
                 taken, seen = (now, now) if now[0] == seen[0] else (seen, now)
 
-    def _look(self) -> list[tuple[str, int, int]]:
+    async def _look(self) -> list[tuple[str, int, int]]:
         of_sources = [file for group in self._fleet.groups for file in group.config.source.files(self._path.parent)]
-        return [look_at(path) for path in (self._path, *of_sources)]
+        # In a thread: on a mount that hangs it takes as long as that does.
+        return await asyncio.to_thread(lambda: [look_at(path) for path in (self._path, *of_sources)])
 
     async def _is_asked_within(self, wait_s: float) -> bool:
         try:
@@ -81,8 +83,13 @@ class Reload:
         """
         problems = [
             f"{self._path}: group '{config.name}': {problem}"
-            for config in self._fleet.to_start(configs)
-            for problem in await config.source.check(config.name, self._path.parent)
+            for config in await asyncio.to_thread(self._fleet.to_start, configs)
+            for problem in await self._check_one(config)
         ]
         if problems:
             raise SettingsError(problems)
+
+    async def _check_one(self, config: GroupConfig) -> list[str]:
+        # On a loop of a thread's own: lists of tags and recordings are read, which may take long.
+        check = partial(config.source.check, config.name, self._path.parent)
+        return await asyncio.to_thread(lambda: asyncio.run(check()))

@@ -7,16 +7,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
+from services.poller.faults import cut
+from services.poller.files import open_regular
 from services.poller.source import SourceError
 from shared.models import Scalar, stored_timestamp
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_NOT_A_NUMBER = re.compile(r"[+-]?nan", re.IGNORECASE)
+_NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 #: Integers that JSON readers of any language can take; a longer one stays text, with all its digits.
 _INT64 = range(-(2**63), 2**63)
+
+#: Bytes of a line: room for some 100,000 tags.
+MAX_LINE_BYTES = 4_000_000
 
 #: Hears of a line that is left out or changed: its number and the reason.
 Complain = Callable[[int, str], None]
@@ -44,15 +50,16 @@ class CsvLines:
         Raises: SourceError: the file can't be read, or its header is none.
         """
         try:
-            with self._path.open("rb") as file:
-                width, columns = self._header(file.readline())
-                for number, raw in enumerate(file, start=2):
+            with open_regular(self._path) as file:
+                lines = _lines(file)
+                width, columns = self._header(next(lines, b""))
+                for number, raw in enumerate(lines, start=2):
                     if not raw.strip():
                         continue
                     try:
                         yield _row(number, _cells(raw), width, columns)
                     except (ValueError, OverflowError, csv.Error) as error:
-                        self._complain(number, str(error))
+                        self._complain(number, cut(error))
         except OSError as error:
             raise SourceError(f"{self._path}: can't be read: {error.strerror or error}") from error
 
@@ -60,6 +67,9 @@ class CsvLines:
         """Return how many cells a line must have, and position -> tag address of those that are used."""
         try:
             names = [name.strip() for name in _cells(raw.removeprefix(b"\xef\xbb\xbf"))]
+            _ = "".join(names).encode()
+        except UnicodeEncodeError as error:
+            raise SourceError(f"{self._path}: line 1: not UTF-8") from error
         except (ValueError, csv.Error) as error:
             raise SourceError(f"{self._path}: line 1: {error}") from error
         if not names or names[0].lower() != "timestamp":
@@ -81,15 +91,23 @@ class CsvLines:
         return len(names), columns
 
 
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Return the lines of a file; of one that is too long its first part, which is too long as well."""
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        yield raw
+        while len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
+            raw = file.readline(MAX_LINE_BYTES + 1)
+
+
 def _cells(raw: bytes) -> list[str]:
     """Return the cells of one line.
 
-    Raises: ValueError (also as UnicodeDecodeError), csv.Error.
+    Raises: ValueError, csv.Error.
     """
-    try:
-        text = raw.decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 at byte {error.start + 1} of the line") from error
+    if len(raw) > MAX_LINE_BYTES:
+        raise ValueError(f"has more than {MAX_LINE_BYTES} bytes")
+    # What is not UTF-8 is one cell's fault: it goes on as it is, and its tag alone will be BAD.
+    text = raw.decode(errors="surrogateescape").rstrip("\r\n")
     if "\0" in text:
         raise ValueError("holds a NUL byte")
     return next(csv.reader((text,), strict=True), [])
@@ -106,7 +124,7 @@ def _row(number: int, cells: list[str], width: int, columns: dict[int, str]) -> 
 
 
 def parse_cell(text: str) -> Scalar:
-    """Return the value of a cell: an integer, a number, None for nothing and NaN, else the text as it is.
+    """Return the value of a cell: an integer, a number, None for nothing, NaN and Infinity, else the text as it is.
 
     >>> [parse_cell(text) for text in ("7", "1.335972e+07", "", "nan", "open")]
     [7, 13359720.0, None, None, 'open']
@@ -114,7 +132,7 @@ def parse_cell(text: str) -> Scalar:
     bare = text.strip()
     if not bare or _NOT_A_NUMBER.fullmatch(bare):
         return None
-    # Python's own int() and float() also take 1_000, inf and digits of other scripts: those are text.
+    # Python's own int() and float() also take 1_000 and digits of other scripts: those are text.
     if _INTEGER.fullmatch(bare) and len(bare) <= len(str(_INT64.start)) and int(bare) in _INT64:
         return int(bare)
     if _NUMBER.fullmatch(bare) and not _INTEGER.fullmatch(bare) and math.isfinite(number := float(bare)):

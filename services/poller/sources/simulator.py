@@ -28,6 +28,9 @@ CHANGE_RATIO = 0.02
 #: How strongly a drifting tag is pulled back to its middle: one part in so many a poll.
 _PULL = 128
 
+#: Tags of one kind that are made, and read, in one go: the other groups have their turn in between.
+_BLOCK_TAGS = 10_000
+
 #: Random steps made once and used again from a random place at every poll: far quicker than new ones for every tag.
 _MIN_STEPS = 4096
 
@@ -117,11 +120,14 @@ class Simulator:
     def __init__(self, model: SimulatorModel) -> None:
         self._model = model
         self._random = Random(model.seed)
-        self._addresses, self._blocks = self._plant()
+        self._addresses: list[str] = []
+        self._blocks: list[tuple[Sequence[str], _Block]] = []
         self._polls = 0
 
     async def open(self) -> None:
-        """Nothing to open."""
+        """Build the plant: a large one takes seconds."""
+        if not self._blocks:
+            await asyncio.to_thread(self._build)
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -134,30 +140,26 @@ class Simulator:
         """Return the next value of every tag; None after the number of polls that was asked for."""
         if self._polls == self._model.polls:
             return None
+        await self.open()
         self._polls += 1
-        values: list[Scalar] = []
-        for block in self._blocks:
-            values += block.read()
+        reading = Reading({})
+        for addresses, block in self._blocks:
+            reading.values.update(zip(addresses, block.read(), strict=True))
             # A large plant takes a while: the other groups' polls are due meanwhile.
             await asyncio.sleep(0)
-        reading = Reading(dict(zip(self._addresses, values, strict=True)))
         self._spoil(reading)
         return reading
 
-    def _plant(self) -> tuple[list[str], list[_Block]]:
-        """Return the addresses, ordered by kind, and the blocks in the same order."""
+    def _build(self) -> None:
+        """Make the addresses, ordered by kind, and the blocks in the same order."""
         by_kind: dict[str, list[str]] = {kind: [] for kind in KINDS}
         for number in range(self._model.tags):
             by_kind[KINDS[number % len(KINDS)]].append(f"{self._model.prefix}{100 + number}")
-        random = self._random
-        blocks: list[_Block] = [
-            _Drift(len(by_kind["drift"]), random),
-            _Noise(len(by_kind["noise"]), random),
-            _Choice(len(by_kind["step"]), random, [step * 25 for step in range(9)]),
-            _Choice(len(by_kind["bool"]), random, [False, True]),
-            _Choice(len(by_kind["text"]), random, TEXTS),
-        ]
-        return [address for addresses in by_kind.values() for address in addresses], blocks
+        for kind, addresses in by_kind.items():
+            for first in range(0, len(addresses), _BLOCK_TAGS):
+                some = addresses[first : first + _BLOCK_TAGS]
+                self._blocks.append((some, _block(kind, len(some), self._random)))
+        self._addresses = [address for addresses in by_kind.values() for address in addresses]
 
     def _spoil(self, reading: Reading) -> None:
         """Make some tags BAD: by turns without a value and with an error."""
@@ -168,6 +170,20 @@ class Simulator:
             else:
                 del reading.values[address]
                 reading.errors[address] = "simulated: no answer"
+
+
+def _block(kind: str, count: int, random: Random) -> _Block:
+    match kind:
+        case "drift":
+            return _Drift(count, random)
+        case "noise":
+            return _Noise(count, random)
+        case "step":
+            return _Choice(count, random, [step * 25 for step in range(9)])
+        case "bool":
+            return _Choice(count, random, [False, True])
+        case _:
+            return _Choice(count, random, TEXTS)
 
 
 def _some(count: int, ratio: float, random: Random) -> list[int]:

@@ -15,6 +15,7 @@ from sandbox.redis import free_port
 from tests.waiting import wait_until
 
 _PLANT = Path(__file__).with_name("plant.py")
+_ODD_PLANT = Path(__file__).with_name("odd_plant.py")
 _ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -36,6 +37,13 @@ class OpcuaServer:
         """Return the small server of this project's own."""
         port = free_port()
         return cls(port, [sys.executable, str(_PLANT), str(port)], {"PYTHONPATH": str(_ROOT)}, directory / "plant.log")
+
+    @classmethod
+    def odd(cls, directory: Path, **settings: str) -> Self:
+        """Return the one that says odd things of some nodes."""
+        port = free_port()
+        environment = {"PYTHONPATH": str(_ROOT), **settings}
+        return cls(port, [sys.executable, str(_ODD_PLANT), str(port)], environment, directory / "odd_plant.log")
 
     @classmethod
     def node(cls, installed: Path, directory: Path, *options: str) -> Self:

@@ -1,9 +1,11 @@
+import os
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
-from services.poller.config import GroupConfig, load_groups
+from services.poller.config import MAX_TOLD, GroupConfig, load_groups
+from services.poller.files import MAX_GROUPS_BYTES
 from shared.errors import SettingsError
 
 GOOD = """
@@ -198,3 +200,34 @@ def test_a_source_has_a_status_before_it_is_opened(tmp_path: Path, mode: str) ->
     (group,) = load(tmp_path, opcua(f'mode = "{mode}"'))
     status = group.build_source(tmp_path, lambda _kind, _message: None).status()
     assert status["server"] == "away"
+
+
+def test_a_file_that_is_too_large_or_nested_too_deeply_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """Kind: a file that people write, read whole whatever its size."""
+    assert problems(tmp_path, "a = " + "[" * 10_000 + "]" * 10_000) == ["not TOML: nested too deeply"]
+    path = tmp_path / "groups.toml"
+    os.truncate(path, MAX_GROUPS_BYTES + 1)
+    with pytest.raises(SettingsError, match=f"larger than {MAX_GROUPS_BYTES} bytes: put the tags of large groups into"):
+        load_groups(path)
+
+
+def test_a_pipe_is_no_file_of_polling_groups(tmp_path: Path) -> None:
+    """Kind: a file that never ends, or never begins, makes everybody wait."""
+    os.mkfifo(tmp_path / "groups.toml")
+    with pytest.raises(SettingsError, match="can't be read: not a regular file"):
+        load_groups(tmp_path / "groups.toml")
+
+
+def test_so_many_mistakes_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+    """Kind: a line for each mistake of a file that may hold half a million."""
+    group = '[[group]]\nname = "n{}"\nplc_code = "P"\nsource = {{type = "simulator", tags = 0}}\n'
+    told = problems(tmp_path, "".join(group.format(number) for number in range(MAX_TOLD + 7)))
+    assert (len(told), told[-1]) == (MAX_TOLD + 1, "and 7 more")
+
+
+def test_a_mistake_in_a_long_list_does_not_repeat_the_list(tmp_path: Path) -> None:
+    tags = ", ".join(f'"ns=2;s=D{number}"' for number in range(10_000))
+    source = f'{{type = "opcua", url = "opc.tcp://h:1", tags = [{tags}, 5]}}'
+    (told,) = problems(tmp_path, f'[[group]]\nname = "n"\nplc_code = "P"\nsource = {source}')
+    assert "entry 10001" in told
+    assert len(told) < 400

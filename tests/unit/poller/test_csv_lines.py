@@ -1,3 +1,4 @@
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.poller.source import SourceError
-from services.poller.sources.csv_lines import CsvLines, Row, parse_cell
+from services.poller.sources.csv_lines import MAX_LINE_BYTES, CsvLines, Row, parse_cell
 from shared.models import Scalar
 
 HEADER = b"timestamp,A,B\n"
@@ -41,7 +42,6 @@ def test_lines_keep_their_microseconds_with_any_line_end_and_without_a_last_one(
         (b"yesterday,1,2", "'yesterday' is not a time (ISO 8601)"),
         (b",1,2", "'' is not a time (ISO 8601)"),
         (b'2017-01-01 00:00:01,"1,2', "unexpected end of data"),
-        (b"2017-01-01 00:00:01,\xff,2", "not UTF-8 at byte 21 of the line"),
         (b"2017-01-01 00:00:01,\x00,2", "holds a NUL byte"),
         (b"0001-01-01T00:00:00+09:00,1,2", "date value out of range"),
     ],
@@ -51,6 +51,13 @@ def test_a_damaged_line_is_told_with_its_number_and_costs_only_itself(tmp_path: 
     rows, complaints = read(tmp_path, raw)
     assert [row.line for row in rows] == [2, 4]
     assert complaints == [(3, reason)]
+
+
+def test_a_cell_that_is_not_utf_8_costs_no_other_cell(tmp_path: Path) -> None:
+    """Kind: one tag's text takes all tags of its poll with it."""
+    rows, complaints = read(tmp_path, HEADER + b"2017-01-01 00:00:00,caf\xe9,2\n")
+    assert [row.values for row in rows] == [{"A": "caf\udce9", "B": 2}]
+    assert complaints == []
 
 
 def test_blank_lines_and_a_byte_order_mark_are_no_faults(tmp_path: Path) -> None:
@@ -97,7 +104,7 @@ def test_a_header_that_is_none_ends_the_source(tmp_path: Path, raw: bytes, reaso
 def test_a_file_that_can_not_be_read_ends_the_source(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nowhere\.csv: can't be read: No such file or directory"):
         list(CsvLines(tmp_path / "nowhere.csv", lambda _line, _reason: None).rows())
-    with pytest.raises(SourceError, match="can't be read: Is a directory"):
+    with pytest.raises(SourceError, match="can't be read: not a regular file"):
         list(CsvLines(tmp_path, lambda _line, _reason: None).rows())
 
 
@@ -107,8 +114,8 @@ def test_a_file_that_can_not_be_read_ends_the_source(tmp_path: Path) -> None:
         ("7", 7), ("-12", -12), ("+5", 5), (" 8 ", 8), ("007", 7),
         ("1.335972e+07", 13359720.0), ("0.000000e+00", 0.0), (".5", 0.5), ("2.", 2.0), ("1E3", 1000.0),
         ("9223372036854775807", 9223372036854775807), ("9223372036854775808", "9223372036854775808"),
-        ("1e999", "1e999"), ("1_000", "1_000"), ("inf", "inf"), ("١٢", "١٢"), ("0x1F", "0x1F"), ("1,5", "1,5"),
-        ("", None), ("  ", None), ("NaN", None), ("-nan", None),
+        ("1e999", "1e999"), ("1_000", "1_000"), ("١٢", "١٢"), ("0x1F", "0x1F"), ("1,5", "1,5"),
+        ("", None), ("  ", None), ("NaN", None), ("-nan", None), ("inf", None), ("-Infinity", None),
         ("True", "True"), ("open ", "open "), ("정지", "정지"),
     ],
 )  # fmt: skip
@@ -125,3 +132,19 @@ def test_a_number_comes_back_as_it_was_written(number: float) -> None:
 @given(st.text())
 def test_any_cell_has_a_value(text: str) -> None:
     assert isinstance(parse_cell(text), int | float | str | None)
+
+
+def test_a_line_that_is_too_long_costs_itself_and_no_memory(tmp_path: Path) -> None:
+    """Kind: a file of one line is read whole."""
+    long = b"2026-01-01T00:00:02," + b"x" * (3 * MAX_LINE_BYTES) + b"\n"
+    raw = b"timestamp,a\n2026-01-01T00:00:01,1\n" + long + b"2026-01-01T00:00:03,3\n"
+    rows, complaints = read(tmp_path, raw)
+    assert [row.values for row in rows] == [{"a": 1}, {"a": 3}]
+    assert complaints == [(3, f"has more than {MAX_LINE_BYTES} bytes")]
+
+
+def test_a_pipe_is_no_recording(tmp_path: Path) -> None:
+    """Kind: a file that never begins makes all groups wait."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(SourceError, match="can't be read: not a regular file"):
+        list(CsvLines(tmp_path / "pipe.csv", lambda _line, _reason: None).rows())

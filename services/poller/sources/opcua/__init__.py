@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.poller.files import MAX_SECRET_BYTES, read_regular
 from services.poller.source import DEFAULT_INTERVAL_S, SourceError, SourceModel, TagSource, Tell
 from services.poller.sources.opcua.tags import TagSelection, parse_selection
 
@@ -116,7 +117,7 @@ class OpcuaModel(SourceModel):
         if self.password_file is not None:
             path = directory / self.password_file
             try:
-                return path.read_text("utf-8").strip()
+                return read_regular(path, MAX_SECRET_BYTES).decode().strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise SourceError(f"{path}: can't be read: {error}") from error
         return self.password.get_secret_value() if self.password else None

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from asyncua import ua
 
 from services.poller.source import SourceError, Tell
+from services.poller.sources.opcua.reasons import reason
 from services.poller.sources.opcua.session import Session
 from shared.clock import Clock
 from shared.events import Event
@@ -141,12 +142,3 @@ class Connection:
             self._tell(Event.SOURCE_LOST, message)
         elif self.trouble != before:
             _log.info(f"{self._name}: still away: {self.trouble}")
-
-
-def reason(error: Exception) -> str:
-    """Return in one line why a server can't be read."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ua.uaerrors.UaStatusCodeError):
-        return f"{type(error).__name__}"
-    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -13,11 +13,14 @@ from asyncua.ua.attribute_ids import AttributeIds
 from services.poller.source import SourceError
 from services.poller.sources.opcua import OpcuaModel
 from services.poller.sources.opcua.browse import find
-from services.poller.sources.opcua.connection import reason
+from services.poller.sources.opcua.faults import Answer, Faults, NodeFault
+from services.poller.sources.opcua.reasons import reason
 from services.poller.sources.opcua.session import Session
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.times import RisingTimes
 from services.poller.sources.opcua.values import Collector
+from shared.clock import SystemClock
+from shared.logs import get_logger
 
 #: The bit of an access level that says: this user may read the present value.
 #: Source: OPC UA Part 3, 8.57 AccessLevelType.
@@ -25,6 +28,8 @@ _READABLE = 1
 
 #: Letters of a value that are shown.
 _SHOWN = 40
+
+_log = get_logger()
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ async def look(model: OpcuaModel, directory: Path) -> list[Found]:
     Raises: SourceError: the server is away, refuses, or has none.
     """
     try:
-        session = await Session.connect(model, directory)
+        session = await Session.connect(model, directory, Faults(SystemClock(), _log.warning))
         try:
             return await _look(session, model.tags.globs)
         finally:
@@ -63,12 +68,17 @@ async def _look(session: Session, globs: Sequence[str]) -> list[Found]:
         _found(tag, value)
         for (_, tag), level, value in zip(variables, levels, values, strict=True)
         # A server that does not tell is taken to allow it.
-        if level.Value is None or not isinstance(level.Value.Value, int) or level.Value.Value & _READABLE
+        if isinstance(level, NodeFault)
+        or level.Value is None
+        or not isinstance(level.Value.Value, int)
+        or level.Value.Value & _READABLE
     ]
     return sorted(found, key=lambda one: _natural(one.tag.address))
 
 
-def _found(tag: Tag, data: ua.DataValue) -> Found:
+def _found(tag: Tag, data: Answer) -> Found:
+    if isinstance(data, NodeFault):
+        return Found(tag, "unknown", "BAD", data.reason)
     variant = data.Value
     kind = variant.VariantType.name if variant is not None else "Null"
     collector = Collector(RisingTimes(use_source=False))

@@ -3,10 +3,7 @@
 import asyncio
 
 from services.poller.source import Reading
-from services.poller.sources.opcua.server import Server
-
-#: Tags that are worked on before the other groups have their turn.
-_TAGS_AT_ONCE = 500
+from services.poller.sources.opcua.server import TAGS_AT_ONCE, Server
 
 
 class PolledServer(Server):
@@ -19,17 +16,17 @@ class PolledServer(Server):
         """Return what the server says now; while it is away, what the keys say of that."""
         session = self.connection.session
         if session is None:
-            return self.away()
+            return await self.away()
         nodes, addresses = self.nodes, self.addresses
         try:
             answers = await session.read(nodes)
         except Exception as error:  # noqa: BLE001 - asyncua raises all sorts; each means: connect anew
             self.connection.lose(error, session)
-            return self.away()
+            return await self.away()
         now = self.clock.now()
         for place, (address, answer) in enumerate(zip(addresses, answers, strict=True), start=1):
             self.collector.add(address, answer, now)
-            if place % _TAGS_AT_ONCE == 0:
+            if place % TAGS_AT_ONCE == 0:
                 # A large group takes a while: the other groups' polls are due meanwhile.
                 await asyncio.sleep(0)
         for address, reason in self.impossible.items():

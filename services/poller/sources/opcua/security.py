@@ -8,6 +8,7 @@ from asyncua.crypto import security_policies
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
+from services.poller.files import MAX_SECRET_BYTES, read_regular
 from services.poller.source import SourceError
 from services.poller.sources.opcua import OpcuaModel
 
@@ -96,6 +97,6 @@ def _application_uri(certificate: x509.Certificate) -> str | None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, MAX_SECRET_BYTES)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error

@@ -1,15 +1,19 @@
 """What reading and subscribing share: the group's tags, the connection, and what is said while the server is away."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from asyncua import ua
 
+from services.poller.faults import cut
+from services.poller.long_lived import long_lived
 from services.poller.source import Reading, SourceError, Tell
 from services.poller.sources.opcua import OpcuaModel
 from services.poller.sources.opcua.browse import find
 from services.poller.sources.opcua.connection import Connection
+from services.poller.sources.opcua.faults import Faults
 from services.poller.sources.opcua.session import Session
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.times import RisingTimes
@@ -17,6 +21,9 @@ from services.poller.sources.opcua.values import Collector
 from shared.clock import Clock, SystemClock
 from shared.events import Event
 from shared.logs import get_logger
+
+#: Tags that are worked on before the other groups have their turn.
+TAGS_AT_ONCE = 500
 
 _log = get_logger()
 
@@ -37,6 +44,8 @@ class Server:
         self.times = RisingTimes(use_source=model.timestamps == "source")
         self.collector = Collector(self.times)
         self._group = group
+        #: The nodes whose answers can't be read: they are left out, also in the next session.
+        self.faults = Faults(self.clock, self._say)
         self._directory = directory
         name = f"Group '{group}': {model.url}"
         self.connection = Connection(self._connect, name, model.reconnect_max_ms / 1000, self.clock, tell or _nobody)
@@ -51,7 +60,7 @@ class Server:
 
         Raises: SourceError: the list of tags can't be read.
         """
-        self._know(self.model.tags.listed(self._directory))
+        await self._know(await self._listed())
         await self.connection.start()
 
     async def close(self) -> None:
@@ -66,23 +75,29 @@ class Server:
             "reconnects": max(0, self.connection.reconnects),
             "lost_at_server": self.collector.lost_at_server,
             "source_times_ahead": self.times.ahead,
+            "unreadable": len(self.faults),
         }
 
-    def away(self) -> Reading:
+    async def away(self) -> Reading:
         """Return what is read of a server that is away: every tag BAD, or nothing, as the keys say."""
         trouble = self.connection.trouble or "the server is away"
         if self.model.away == "bad":
             now = self.clock.now()
-            for address in [*self.addresses, *self.impossible]:
+            for place, address in enumerate([*self.addresses, *self.impossible], start=1):
                 self.collector.fail(address, trouble, now)
+                if place % TAGS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
         reading = self.collector.take()
         return Reading(reading.values, reading.errors, reading.qualities, reading.tag_timestamps, trouble=trouble)
 
     async def ready(self, session: Session) -> None:
         """Do what is to be done with a new session before the first reading."""
 
+    def _say(self, message: str) -> None:
+        _log.warning(f"Group '{self._group}': {self.model.url}: {message}", kind=self._group)
+
     async def _connect(self) -> Session:
-        session = await Session.connect(self.model, self._directory, self.connection.lose)
+        session = await Session.connect(self.model, self._directory, self.faults, self.connection.lose)
         try:
             await self._resolve(session)
             await self.ready(session)
@@ -101,20 +116,33 @@ class Server:
                 _log.info(f"Group '{self._group}': {len(found)} tags match {', '.join(self.model.tags.globs)}")
             self.nodes, self.addresses = [node for node, _ in found], [tag.address for _, tag in found]
             return
-        tags = self.model.tags.listed(self._directory)
+        tags = await self._listed()
         uses_uris = any(tag.node_id.startswith("nsu=") for tag in tags)
-        self._know(tags, await session.namespaces() if uses_uris else ())
+        await self._know(tags, await session.namespaces() if uses_uris else ())
 
-    def _know(self, tags: Sequence[Tag], namespaces: Sequence[str] = ()) -> None:
-        self.nodes, self.addresses, self.impossible = [], [], {}
+    async def _listed(self) -> list[Tag]:
+        return await asyncio.to_thread(self.model.tags.listed, self._directory)
+
+    async def _know(self, tags: Sequence[Tag], namespaces: Sequence[str] = ()) -> None:
+        # In a thread: half a million node ids take ten seconds to make.
+        self.nodes, self.addresses, self.impossible = await asyncio.to_thread(_nodes, tags, namespaces)
+
+
+def _nodes(tags: Sequence[Tag], namespaces: Sequence[str]) -> tuple[list[ua.NodeId], list[str], dict[str, str]]:
+    """Return the nodes of tags, their addresses, and those that the server can't have, with the reason."""
+    nodes: list[ua.NodeId] = []
+    addresses: list[str] = []
+    impossible: dict[str, str] = {}
+    with long_lived(len(tags)):
         for tag in tags:
             try:
                 node = _node(tag.node_id, namespaces)
             except (ua.uaerrors.UaError, ValueError, LookupError) as error:
-                self.impossible[tag.address] = str(error)
+                impossible[tag.address] = cut(error)
             else:
-                self.nodes.append(node)
-                self.addresses.append(tag.address)
+                nodes.append(node)
+                addresses.append(tag.address)
+    return nodes, addresses, impossible
 
 
 def _node(text: str, namespaces: Sequence[str]) -> ua.NodeId:

@@ -10,9 +10,14 @@ from typing import Any
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.uaerrors import UaStructParsingError
 
 from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.opcua.faults import TOO_MANY, Answer, Faults, is_of_the_answer, is_of_the_size
+from services.poller.sources.opcua.limits import AnswerTooLargeError, ask_for_bounded_answers, bound_answers
+from services.poller.sources.opcua.reasons import reason
 from services.poller.sources.opcua.security import secure
+from services.poller.sources.opcua.subscription import Subscription
 
 #: Seconds between two questions of the client's own watchdog whether the server lives.
 WATCHDOG_S = 5.0
@@ -27,16 +32,11 @@ _END_S = 0.1
 #: Source: OPC UA Part 5, 6.3.11 OperationLimitsType.
 _MAX_PER_READ, _MAX_PER_BROWSE, _MAX_PER_MONITOR = 11705, 11710, 11714
 
-#: What a server answers to a request that is too large for it, whatever its limits say.
-_TOO_LARGE = (
-    ua.uaerrors.BadTooManyOperations,
-    ua.uaerrors.BadResponseTooLarge,
-    ua.uaerrors.BadRequestTooLarge,
-    ua.uaerrors.BadEncodingLimitsExceeded,
-)
-
 #: Read requests on their way at a time: the server works on one while we decode the answer to another.
 _REQUESTS_AT_ONCE = 2
+
+#: Requests that one read may take more, to find the nodes whose answers can't be read: then the server is at fault.
+_MAX_SEARCHES = 1_000
 
 #: Monitored items created in one call where the server names no limit.
 _ITEMS_PER_CALL = 1000
@@ -45,16 +45,19 @@ _ITEMS_PER_CALL = 1000
 class Session:
     """A connected client."""
 
-    def __init__(self, client: Client, read_chunk: int) -> None:
+    def __init__(self, client: Client, read_chunk: int, faults: Faults) -> None:
         self.client = client
+        self._faults = faults
         self._read_chunk = read_chunk
+        self._searches = 0
         self.browse_chunk = 100
         self._monitor_chunk = _ITEMS_PER_CALL
 
     @classmethod
     async def connect(
-        cls, model: OpcuaModel, directory: Path, on_lost: Callable[[Exception], None] | None = None
-    ) -> "Session":
+        cls, model: OpcuaModel, directory: Path, faults: Faults,
+        on_lost: Callable[[Exception], None] | None = None,
+    ) -> "Session":  # fmt: skip
         """Return a session. `on_lost` is called when the client notices that the server is gone.
 
         Raises: SourceError; OSError, TimeoutError, ua.UaError and others of asyncua.
@@ -64,11 +67,13 @@ class Session:
         timeout_s = model.timeout_ms / 1000
         client = Client(model.url, timeout=timeout_s, watchdog_intervall=WATCHDOG_S)
         client.name = client.description = "tagpipe poller"
-        session = cls(client, model.read_chunk)
+        ask_for_bounded_answers(client)
+        session = cls(client, model.read_chunk, faults)
         try:
             async with asyncio.timeout(2 * timeout_s):
                 await secure(client, model, directory)
                 await client.connect()
+                bound_answers(client)
                 await session._ask_limits()
         except BaseException:
             await session.close()
@@ -85,66 +90,84 @@ class Session:
         self.browse_chunk = min(self.browse_chunk, browse or self.browse_chunk)
         self._monitor_chunk = min(self._monitor_chunk, monitor or self._monitor_chunk)
 
-    async def read(
-        self, nodes: Sequence[ua.NodeId], attribute: AttributeIds = AttributeIds.Value
-    ) -> list[ua.DataValue]:
+    async def read(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds = AttributeIds.Value) -> list[Answer]:
         """Return what the server says of each node, in their order.
+
+        A node whose answer can't be read, because it is too large, can't be decoded, or makes the server answer nothing
+        at all, is found by halving the request, and left out for a while: it costs the others nothing.
 
         Raises: what asyncua raises; the connection is then to be given up.
         """
-        while True:
-            size = self._read_chunk
-            chunks = [nodes[first : first + size] for first in range(0, len(nodes), size)]
-            try:
-                answers: list[ua.DataValue] = []
-                for first in range(0, len(chunks), _REQUESTS_AT_ONCE):
-                    some = chunks[first : first + _REQUESTS_AT_ONCE]
-                    for found in await asyncio.gather(*(self._read_chunk_of(chunk, attribute) for chunk in some)):
-                        answers += found
-            except _TOO_LARGE:
-                if size == 1:
-                    raise
-                self._read_chunk = (min(size, len(nodes)) + 1) // 2
-            else:
-                return answers
+        self._searches = 0
+        faults = self._faults
+        for node in faults.due(nodes):
+            await self._read_some([node], attribute)
+        asked = [node for node in nodes if node not in faults] if faults else nodes
+        answers = await self._read_all(asked, attribute)
+        if len(asked) == len(nodes):
+            return answers
+        rest = iter(answers)
+        return [faults[node] if node in faults else next(rest) for node in nodes]
 
-    async def _read_chunk_of(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[ua.DataValue]:
+    async def _read_all(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[Answer]:
+        size = self._read_chunk
+        chunks = [nodes[first : first + size] for first in range(0, len(nodes), size)]
+        answers: list[Answer] = []
+        for first in range(0, len(chunks), _REQUESTS_AT_ONCE):
+            some = chunks[first : first + _REQUESTS_AT_ONCE]
+            for found in await asyncio.gather(*(self._read_some(chunk, attribute) for chunk in some)):
+                answers += found
+        return answers
+
+    async def _read_some(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[Answer]:
+        try:
+            answers: list[Answer] = [*await self._ask(nodes, attribute)]
+        except Exception as error:
+            if not is_of_the_answer(error) or self._searches >= _MAX_SEARCHES:
+                raise
+            if len(nodes) > 1:
+                return await self._read_halves(nodes, attribute, error)
+            if isinstance(error, TOO_MANY):
+                raise
+            return [self._faults.remember(nodes[0], reason(error))]
+        if len(nodes) == 1:
+            self._faults.forget(nodes[0])
+        return answers
+
+    async def _read_halves(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds, error: Exception) -> list[Answer]:
+        self._searches += 2
+        found, half = self._faults.found, (len(nodes) + 1) // 2
+        answers = await self._read_some(nodes[:half], attribute)
+        answers += await self._read_some(nodes[half:], attribute)
+        if is_of_the_size(error) and self._faults.found == found:
+            # No node is at fault: they are too many at a time.
+            self._read_chunk = min(self._read_chunk, half)
+        return answers
+
+    async def _ask(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[ua.DataValue]:
         found = await self.client.uaclient.read_attributes(list(nodes), attribute)
         if len(found) != len(nodes):
             raise ConnectionError(f"the server answered {len(found)} of {len(nodes)} nodes")
         return found
 
     async def subscribe(
-        self, nodes: Sequence[ua.NodeId], params: ua.CreateSubscriptionParameters, item: ua.MonitoringParameters,
-        on_publish: Callable[[ua.PublishResult], None],
-    ) -> tuple[float, list[ua.StatusCode]]:  # fmt: skip
-        """Let the server tell every change of the nodes; their places are the client handles.
+        self, params: ua.CreateSubscriptionParameters, on_publish: Callable[[ua.PublishResult], None],
+        on_unreadable: Callable[[], None],
+    ) -> "Subscription":  # fmt: skip
+        """Let the server tell changes; `on_unreadable` is called when it told some that can't be read."""
+        link: Any = self.client.uaclient.session
+        publish = link.publish
 
-        Returns: the seconds after which a server without news says so, and what became of each item.
-        """
-        link = self.client.uaclient.session
-        subscription = await link.create_subscription(params, on_publish)
-        results: list[ua.StatusCode] = []
-        while len(results) < len(nodes):
-            first = len(results)
-            items = [
-                _monitored(node, first + place, item)
-                for place, node in enumerate(nodes[first : first + self._monitor_chunk])
-            ]
-            request = ua.CreateMonitoredItemsParameters()
-            request.SubscriptionId = subscription.SubscriptionId
-            request.TimestampsToReturn = ua.TimestampsToReturn.Both
-            request.ItemsToCreate = items
+        async def publish_or_say(acknowledged: Any) -> Any:
             try:
-                answers = await link.create_monitored_items(request)
-            except _TOO_LARGE:
-                if len(items) == 1:
-                    raise
-                self._monitor_chunk = (len(items) + 1) // 2
-                continue
-            results += [answer.StatusCode for answer in answers]
-        keep_alive_s = subscription.RevisedPublishingInterval / 1000 * subscription.RevisedMaxKeepAliveCount
-        return keep_alive_s, results
+                return await publish(acknowledged)
+            except (UaStructParsingError, AnswerTooLargeError) as error:
+                on_unreadable()
+                # The library goes on with the next at this one.
+                raise UaStructParsingError from error
+
+        link.publish = publish_or_say
+        return Subscription(link, await link.create_subscription(params, on_publish), self._monitor_chunk)
 
     async def namespaces(self) -> list[str]:
         """Return the server's namespaces by their index."""
@@ -173,18 +196,6 @@ def _forget(task: "asyncio.Task[None]") -> None:
     """Look at a task's exception, so that asyncio does not complain that nobody did."""
     if not task.cancelled():
         task.exception()
-
-
-def _monitored(node: ua.NodeId, handle: int, params: ua.MonitoringParameters) -> ua.MonitoredItemCreateRequest:
-    own = ua.MonitoringParameters()
-    own.ClientHandle = ua.IntegerId(handle)
-    own.SamplingInterval, own.QueueSize, own.DiscardOldest = params.SamplingInterval, params.QueueSize, True
-    request = ua.MonitoredItemCreateRequest()
-    request.ItemToMonitor.NodeId = node
-    request.ItemToMonitor.AttributeId = AttributeIds.Value
-    request.MonitoringMode = ua.MonitoringMode.Reporting
-    request.RequestedParameters = own
-    return request
 
 
 def _as_coroutine(call: Callable[[Exception], None]) -> Callable[[Exception], Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,23 @@ from asyncua import ua
 
 from services.poller.source import Reading, Tell
 from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.opcua.faults import Answer, NodeFault
 from services.poller.sources.opcua.server import Server
 from services.poller.sources.opcua.session import Session
+from services.poller.sources.opcua.subscription import Subscription
 from shared.clock import Clock
+from shared.logs import get_logger
 
 #: Changes that wait for the group at most; then the oldest go and are counted.
 MAX_CHANGES = 200_000
 
+#: Bytes of texts, byte strings and arrays in them at most.
+MAX_WAITING_BYTES = 64_000_000
+
 #: A server that has nothing to tell says so this often (seconds), and is taken for dead after three times as long.
 _KEEP_ALIVE_S = 5.0
+
+_log = get_logger()
 
 
 class SubscribedServer(Server):
@@ -34,7 +42,13 @@ class SubscribedServer(Server):
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         super().__init__(model, group, interval_s, directory, tell, clock)
-        self._changes: deque[tuple[str, ua.DataValue, datetime]] = deque()
+        self._changes: deque[tuple[str, Answer, datetime]] = deque()
+        self._waiting_bytes = 0
+        self._item = ua.MonitoringParameters()
+        self._subscription: Subscription | None = None
+        #: Places of the nodes that are not watched, since their answers can't be read.
+        self._left_out: set[int] = set()
+        self._unreadable = False
         self._arrived = asyncio.Event()
         self._sequence: int | None = None
         self._published_s = 0.0
@@ -48,17 +62,23 @@ class SubscribedServer(Server):
 
     async def read(self) -> Reading | None:
         """Return what changed, as soon as something did, each tag once; empty after an interval without a change."""
-        if not self._changes:
+        if not self._changes and not (self._unreadable and self.connection.session is not None):
             await self._wait()
         session = self.connection.session
+        if session is not None and (self._unreadable or self._left_out):
+            try:
+                await self._read_what_can_not_be_told(session)
+            except Exception as error:  # noqa: BLE001 - asyncua raises all sorts; each means: connect anew
+                self.connection.lose(error, session)
         if self._changes:
             return self._take()
+        session = self.connection.session
         if session is None:
-            return self.away()
+            return await self.away()
         silent_s = self.clock.monotonic() - self._published_s
         if silent_s > 3 * max(_KEEP_ALIVE_S, self._keep_alive_s):
             self.connection.lose(TimeoutError(), session)
-            return self.away()
+            return await self.away()
         return Reading({})
 
     async def ready(self, session: Session) -> None:
@@ -70,18 +90,62 @@ class SubscribedServer(Server):
         params.RequestedLifetimeCount = ua.Counter(10 * int(params.RequestedMaxKeepAliveCount))
         params.MaxNotificationsPerPublish = ua.Counter(0)
         params.PublishingEnabled = True
-        item = ua.MonitoringParameters()
-        item.SamplingInterval = ua.Duration(interval_ms if self.model.sampling_ms is None else self.model.sampling_ms)
-        item.QueueSize = ua.Counter(self.model.queue_size)
+        self._item.SamplingInterval = ua.Duration(
+            interval_ms if self.model.sampling_ms is None else self.model.sampling_ms
+        )
+        self._item.QueueSize = ua.Counter(self.model.queue_size)
         self._sequence, self._published_s = None, self.clock.monotonic()
-        self._keep_alive_s, results = await session.subscribe(self.nodes, params, item, self._hear)
-        for address, status in zip(self.addresses, results, strict=True):
-            if not status.is_good():
-                self._queue(address, ua.DataValue(StatusCode=status), self.clock.now())
+        self._subscription = await session.subscribe(params, self._hear, self._miss)
+        self._keep_alive_s = self._subscription.keep_alive_s
+        self._left_out = {place for place, node in enumerate(self.nodes) if node in self.faults}
+        await self._watch([place for place in range(len(self.nodes)) if place not in self._left_out])
+        for place in self._left_out:
+            self._queue(self.addresses[place], self.faults[self.nodes[place]], self.clock.now())
         for address, reason in self.impossible.items():
             self.collector.fail(address, reason, self.clock.now())
 
+    async def _watch(self, places: Sequence[int]) -> None:
+        if self._subscription is not None:
+            refused = await self._subscription.watch([(place, self.nodes[place]) for place in places], self._item)
+            for place, status in refused.items():
+                self._queue(self.addresses[place], ua.DataValue(StatusCode=status), self.clock.now())
+
+    async def _read_what_can_not_be_told(self, session: Session) -> None:
+        """Read all tags after a publishing that could not be read; and, when they are due, those that are not watched.
+
+        Whose change was in it can't be known. So the value that each tag has now is handed on; a node that is found to
+        be at fault is watched no more, or every further publishing with it would be lost, too.
+        """
+        places = range(len(self.nodes))
+        if not self._unreadable:
+            due = set(self.faults.due(self.nodes[place] for place in self._left_out))
+            places = [place for place in self._left_out if self.nodes[place] in due]  # type: ignore[assignment]
+        self._unreadable = False
+        answers = await session.read([self.nodes[place] for place in places]) if places else []
+        now = self.clock.now()
+        for place, answer in zip(places, answers, strict=True):
+            self._queue(self.addresses[place], answer, now)
+        at_fault = {place for place, answer in zip(places, answers, strict=True) if isinstance(answer, NodeFault)}
+        mended = [place for place in places if place in self._left_out and place not in at_fault]
+        if self._subscription is not None:
+            await self._subscription.leave_out(sorted(at_fault - self._left_out))
+        await self._watch(mended)
+        self._left_out = (self._left_out | at_fault) - set(mended)
+
+    def _miss(self) -> None:
+        """Hear that the server told changes that can't be read."""
+        self._published_s = self.clock.monotonic()
+        self._unreadable = True
+        self._arrived.set()
+
     def _hear(self, result: ua.PublishResult) -> None:
+        try:
+            self._take_in(result)
+        except Exception:  # noqa: BLE001 - the library would drop it without a word
+            _log.exception("What a server published could not be taken in: all its tags are read instead")
+            self._miss()
+
+    def _take_in(self, result: ua.PublishResult) -> None:
         self._published_s, now = self.clock.monotonic(), self.clock.now()
         message = result.NotificationMessage
         if not message.NotificationData:
@@ -97,11 +161,12 @@ class SubscribedServer(Server):
             elif isinstance(notification, ua.StatusChangeNotification):
                 self.connection.lose(ConnectionError(f"the server ended the subscription: {notification.Status.name}"))
 
-    def _queue(self, address: str, value: ua.DataValue, now: datetime) -> None:
-        if len(self._changes) >= MAX_CHANGES:
-            self._changes.popleft()
-            self._dropped += 1
+    def _queue(self, address: str, value: Answer, now: datetime) -> None:
         self._changes.append((address, value, now))
+        self._waiting_bytes += _size(value)
+        while len(self._changes) > MAX_CHANGES or self._waiting_bytes > MAX_WAITING_BYTES:
+            self._waiting_bytes -= _size(self._changes.popleft()[1])
+            self._dropped += 1
         self._arrived.set()
 
     async def _wait(self) -> None:
@@ -119,5 +184,15 @@ class SubscribedServer(Server):
             if self.collector.has(address):
                 break
             self._changes.popleft()
+            self._waiting_bytes -= _size(value)
             self.collector.add(address, value, now)
         return self.collector.take()
+
+
+def _size(value: Answer) -> int:
+    """Return about how many bytes a value takes that may be large; 0 for those that can't."""
+    variant = None if isinstance(value, NodeFault) else value.Value
+    found = variant.Value if variant is not None else None
+    if isinstance(found, str | bytes):
+        return len(found)
+    return 50 * len(found) if isinstance(found, list) else 0

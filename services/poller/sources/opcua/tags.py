@@ -7,12 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.poller.files import MAX_TAGS_BYTES, read_regular
+from services.poller.long_lived import long_lived
 from services.poller.source import SourceError
 
 #: A node id as OPC UA writes it: `ns=2;s=Line1.Speed`, `i=2258`, `nsu=http://maker/;i=5`.
 _NODE_ID = re.compile(
     r"(?:ns=\d{1,5};|nsu=[^;]+;)?(?:i=\d{1,10}|s=.+|g=[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|b=.+)"
 )
+
+#: Characters of an address: no table has room for more.
+MAX_ADDRESS = 300
+
+#: Tags of one group: more belong into several, which then take turns.
+MAX_TAGS = 1_000_000
 
 #: Faults of a CSV file that are told one by one.
 _MAX_COMPLAINTS = 10
@@ -68,6 +76,8 @@ def parse_selection(value: object) -> TagSelection:
             return TagSelection(globs=tuple(globs))
     if not isinstance(value, list) or not value:
         raise ValueError(_FORMS)
+    if len(value) > MAX_TAGS:
+        raise ValueError(f"{len(value)} tags, above {MAX_TAGS}: make several groups of them")
     tags = [_entry(place, entry) for place, entry in enumerate(value, start=1)]
     _refuse_repeated(tags)
     return TagSelection(tags=tuple(tags))
@@ -96,6 +106,10 @@ def make_tag(node_id: str, name: str = "") -> Tag:
         raise ValueError(
             f"{node_id!r} is not a node id: write it as ns=2;s=D100, ns=2;i=1001 or nsu=http://maker/;s=D100"
         )
+    if len(name or node_id) > MAX_ADDRESS:
+        raise ValueError(
+            f"{(name or node_id)[:40]!r}... has more than {MAX_ADDRESS} characters: give it a shorter name"
+        )
     return Tag(node_id, name or node_id)
 
 
@@ -111,14 +125,28 @@ def read_tags(path: Path) -> list[Tag]:
     Raises: SourceError: with line numbers.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        lines = read_regular(path, MAX_TAGS_BYTES).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: not UTF-8: {error}") from error
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(lines)
     if "address" not in (reader.fieldnames or ()):
         raise SourceError(f"{path}: line 1: no column is called address: begin the file with `address,name`")
+    with long_lived(len(lines)):
+        tags, problems = _rows(reader)
+    if not tags and not problems:
+        problems = ["it names no tag"]
+    if len(tags) > MAX_TAGS:
+        problems = [f"{len(tags)} tags, above {MAX_TAGS}: make several groups of them"]
+    if problems:
+        more = f" (and {len(problems) - _MAX_COMPLAINTS} more)" if len(problems) > _MAX_COMPLAINTS else ""
+        raise SourceError(f"{path}: {'; '.join(problems[:_MAX_COMPLAINTS])}{more}")
+    return tags
+
+
+def _rows(reader: "csv.DictReader[str]") -> tuple[list[Tag], list[str]]:
+    """Return the tags of a file, and what is wrong with its lines."""
     tags: dict[str, tuple[int, Tag]] = {}
     problems = []
     for row in reader:
@@ -132,12 +160,7 @@ def read_tags(path: Path) -> list[Tag]:
         if tag.address in tags:
             problems.append(f"line {reader.line_num}: {tag.address!r} is in line {tags[tag.address][0]} already")
         tags.setdefault(tag.address, (reader.line_num, tag))
-    if not tags and not problems:
-        problems = ["it names no tag"]
-    if problems:
-        more = f" (and {len(problems) - _MAX_COMPLAINTS} more)" if len(problems) > _MAX_COMPLAINTS else ""
-        raise SourceError(f"{path}: {'; '.join(problems[:_MAX_COMPLAINTS])}{more}")
-    return [tag for _, tag in tags.values()]
+    return [tag for _, tag in tags.values()], problems
 
 
 def compile_glob(pattern: str) -> re.Pattern[str]:

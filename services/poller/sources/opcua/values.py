@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from asyncua import ua
 
+from services.poller.faults import cut
 from services.poller.source import Reading
+from services.poller.sources.opcua.faults import Answer, NodeFault
 from services.poller.sources.opcua.times import RisingTimes
 from shared.models import Quality, Scalar
 
@@ -19,6 +22,10 @@ _SEVERITY_SHIFT = 30
 
 #: Info type DataValue with the overflow bit: the server's queue of this item was full, values were lost there.
 _OVERFLOW = 0x480
+
+
+#: Elements of an array that become tags: one node must not be as many tags as a plant has.
+MAX_ELEMENTS = 100_000
 
 
 class UnsupportedError(ValueError):
@@ -55,8 +62,17 @@ class Collector:
         self._seen.add(address)
         self._fail_at(address, reason, self._times.time(address, None, now))
 
-    def add(self, address: str, data: ua.DataValue, now: datetime) -> None:
-        """Add what the server says of a tag at the moment `now`."""
+    def add(self, address: str, data: Answer, now: datetime) -> None:
+        """Add what is known of a tag at the moment `now`: what the server says, or why that can't be read."""
+        if isinstance(data, NodeFault):
+            self.fail(address, data.reason, now)
+            return
+        try:
+            self._add(address, data, now)
+        except Exception as error:  # noqa: BLE001 - whatever a server may say, it is said of this tag alone
+            self.fail(address, cut(f"unforeseen: {type(error).__name__}: {error}"), now)
+
+    def _add(self, address: str, data: ua.DataValue, now: datetime) -> None:
         code = data.StatusCode.value if data.StatusCode is not None else 0
         quality = _QUALITIES[code >> _SEVERITY_SHIFT]
         self.lost_at_server += code & _OVERFLOW == _OVERFLOW
@@ -69,9 +85,13 @@ class Collector:
         if variant is None or not variant.is_array:
             self._put(address, variant.Value if variant is not None else None, quality, time)
             return
-        elements = list(_elements(variant.Value, ""))
+        elements = list(islice(_elements(variant.Value, ""), MAX_ELEMENTS + 1))
         if not elements:
             self._fail_at(address, "an array without elements", time)
+            return
+        if len(elements) > MAX_ELEMENTS:
+            self._elements.pop(address, None)
+            self._fail_at(address, f"an array of more than {MAX_ELEMENTS} elements", time)
             return
         self._elements[address] = [f"{address}[{index}]" for index, _ in elements]
         for element, (_, value) in zip(self._elements[address], elements, strict=True):
@@ -90,6 +110,7 @@ class Collector:
 
     def _fail_at(self, address: str, reason: str, time: datetime | None) -> None:
         for element in self._elements.get(address) or (address,):
+            self._reading.values.pop(element, None)
             self._reading.errors[element] = reason
             if time is not None:
                 self._reading.tag_timestamps[element] = time

@@ -1,0 +1,109 @@
+"""Nodes whose answer can't be read: left out for a while, so that they cost no other node anything."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from asyncua import ua
+
+from services.poller.sources.opcua.limits import AnswerTooLargeError
+from shared.clock import Clock
+
+#: Seconds after which such a node is asked again, by itself.
+RETRY_S = 60.0
+
+#: Nodes that are asked again in one read at most: each takes a request of its own.
+_RETRIES_AT_ONCE = 10
+
+#: What a server answers when there is too much in a request or in its answer.
+TOO_MANY = ua.uaerrors.BadTooManyOperations
+_TOO_LARGE = (
+    TOO_MANY,
+    ua.uaerrors.BadResponseTooLarge,
+    ua.uaerrors.BadRequestTooLarge,
+    ua.uaerrors.BadEncodingLimitsExceeded,
+    AnswerTooLargeError,
+)
+
+#: What a server answers to a whole request when it can't make the answer for one of its nodes.
+_ITS_OWN_TROUBLE = (
+    ua.uaerrors.BadEncodingError,
+    ua.uaerrors.BadDecodingError,
+    ua.uaerrors.BadInternalError,
+    ua.uaerrors.BadUnexpectedError,
+    ua.uaerrors.BadOutOfMemory,
+)
+
+
+@dataclass(frozen=True)
+class NodeFault:
+    """Why a node can't be read, where there is no answer to say it."""
+
+    reason: str
+
+
+#: What is known of a node after it was asked.
+Answer: TypeAlias = ua.DataValue | NodeFault
+
+
+def is_of_the_answer(error: Exception) -> bool:
+    """Tell whether another request may well be answered: the fault is in what was asked, or in the answer to it.
+
+    What asyncua raises while it makes an answer out of bytes has no class of its own: it is all that neither the
+    connection nor the server raises.
+    """
+    if isinstance(error, ua.uaerrors.UaStatusCodeError):
+        return isinstance(error, _TOO_LARGE + _ITS_OWN_TROUBLE)
+    return not isinstance(error, OSError)
+
+
+def is_of_the_size(error: Exception) -> bool:
+    """Tell whether the same nodes may be answered in smaller requests."""
+    return isinstance(error, _TOO_LARGE)
+
+
+class Faults:
+    """The nodes of one polling group that are left out, and until when.
+
+    Args:
+        say: hears of each that is found, and of each that can be read again.
+    """
+
+    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._say = say
+        self._reasons: dict[ua.NodeId, NodeFault] = {}
+        self._due_s: dict[ua.NodeId, float] = {}
+        #: Faults ever found.
+        self.found = 0
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    def __contains__(self, node: ua.NodeId) -> bool:
+        return node in self._reasons
+
+    def __getitem__(self, node: ua.NodeId) -> NodeFault:
+        return self._reasons[node]
+
+    def due(self, nodes: Iterable[ua.NodeId]) -> list[ua.NodeId]:
+        """Return those of the nodes that are to be asked again now."""
+        now = self._clock.monotonic()
+        # All but none of a group's nodes are left out: looked for the other way round, a large group would take long.
+        wanted = {node for node, due_s in self._due_s.items() if due_s <= now}
+        return [node for node in nodes if node in wanted][:_RETRIES_AT_ONCE] if wanted else []
+
+    def remember(self, node: ua.NodeId, reason: str) -> NodeFault:
+        """Leave a node out from now on."""
+        if node not in self._reasons:
+            self._say(f"node {node.to_string()} can't be read ({reason}); the others can. Asked every {RETRY_S:g} s")
+        self.found += 1
+        self._reasons[node] = NodeFault(reason)
+        self._due_s[node] = self._clock.monotonic() + RETRY_S
+        return self._reasons[node]
+
+    def forget(self, node: ua.NodeId) -> None:
+        """Read a node like any other again."""
+        if self._reasons.pop(node, None) is not None:
+            del self._due_s[node]
+            self._say(f"node {node.to_string()} can be read again")

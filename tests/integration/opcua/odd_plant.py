@@ -1,0 +1,98 @@
+"""A server that says odd things of some nodes: `python odd_plant.py PORT`. It says "ready" when it takes connections.
+
+Odd/D0 ... are good numbers that change. The others are not UTF-8, can't be decoded, make the server fail, are too
+large, or have times that are none. ODD_NODES names those that there are, or all. A node of ODD_MENDS is mended after a
+while.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from asyncua import ua as typed_ua
+from asyncua.common.node import Node
+from asyncua.server.server import Server
+from asyncua.ua import ua_binary
+
+ua: Any = typed_ua
+
+#: Good tags beside the odd ones.
+GOOD = 50
+
+#: Bytes of the large node: above what a poller takes of one answer.
+LARGE_BYTES = int(os.environ.get("ODD_LARGE", "40000000"))
+
+#: Turns, of a tenth of a second each, after which the nodes of ODD_MENDS are mended.
+MENDED_AFTER = 50
+
+_UNDECODABLE = "undecodable"
+_to_binary = ua_binary.variant_to_binary
+
+
+def _variant_to_binary(variant: Any) -> bytes:
+    if variant.Value == _UNDECODABLE:
+        # A node id of a kind that there is none of.
+        return b"\x11\x3f\x00"
+    return _to_binary(variant)
+
+
+def values(number: int) -> dict[str, Any]:
+    """Return what the odd nodes hold: new values at every turn, so that a subscription tells of them, too."""
+    variant, kind = ua.Variant, ua.VariantType
+    data: dict[str, Any] = {
+        "Latin": ua.DataValue(variant(f"caf\udce9 {number}", kind.String)),
+        "Surrogate": ua.DataValue(variant("\udced\udca0\udc80", kind.String)),
+        "Localized": ua.DataValue(variant(ua.LocalizedText(f"caf\udce9 {number}"), kind.LocalizedText)),
+        "Infinity": ua.DataValue(variant(float("inf") * (-1) ** number, kind.Double)),
+        "Undecodable": ua.DataValue(variant(_UNDECODABLE, kind.String)),
+        "Large": ua.DataValue(variant(bytes([number % 256]) * LARGE_BYTES, kind.ByteString)),
+        "Failing": ua.DataValue(variant("no number", kind.Int32)),
+        "Before": ua.DataValue(variant(number, kind.Int32), SourceTimestamp=datetime(1601, 1, 1, tzinfo=UTC)),
+        "Never": ua.DataValue(variant(number, kind.Int32), SourceTimestamp=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)),
+        "Timeless": ua.DataValue(variant(number, kind.Int32), SourceTimestamp=None, ServerTimestamp=None),
+    }
+    wanted = os.environ.get("ODD_NODES")
+    chosen = {name: value for name, value in data.items() if wanted is None or name in wanted.split(",")}
+    if number > MENDED_AFTER:
+        mended = {"Undecodable": variant(str(number), kind.String), "Large": variant(b"small", kind.ByteString)}
+        chosen |= {name: ua.DataValue(mended[name]) for name in os.environ.get("ODD_MENDS", "").split(",") if name}
+    return chosen
+
+
+async def main(port: int) -> None:
+    """Serve until ended."""
+    logging.disable(logging.CRITICAL)
+    ua_binary.variant_to_binary = _variant_to_binary  # type: ignore[assignment]
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
+    index = await server.register_namespace("urn:odd")
+    folder = await server.nodes.objects.add_folder(ua.NodeId("Odd", index), ua.QualifiedName("Odd", index))
+
+    async def add(name: str, value: Any) -> Node:
+        return await folder.add_variable(ua.NodeId(f"Odd.{name}", index), ua.QualifiedName(name, index), value)
+
+    good = [await add(f"D{number}", 0) for number in range(GOOD)]
+    odd = {name: await add(name, value.Value) for name, value in values(0).items()}
+    number = 0
+
+    async def write() -> None:
+        for node in good:
+            await server.write_attribute_value(node.nodeid, ua.DataValue(ua.Variant(number, ua.VariantType.Int64)))
+        for name, value in values(number).items():
+            await server.write_attribute_value(odd[name].nodeid, value)
+
+    await write()
+    async with server:
+        print("ready", flush=True)
+        while True:
+            await asyncio.sleep(0.1)
+            number += 1
+            await write()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

@@ -1,0 +1,139 @@
+"""What one OPC UA node says, or can't say, costs that node alone: not its group, not the session, nothing silently."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from services.poller.source import TagSource
+from services.poller.sources.opcua import faults
+from shared.keys import Keys
+from shared.models import PollingData
+from shared.redis_link import RedisLink
+from tests.integration.opcua.odd_plant import GOOD
+from tests.integration.opcua.servers import OpcuaServer
+from tests.integration.pollers import PollerProcess, queued, start
+from tests.integration.test_poller_opcua import one, read_until, with_source
+from tests.waiting import wait_until
+
+#: Nodes whose answers come whole, with something in them that can't be stored or believed.
+READABLE = {"Latin", "Surrogate", "Localized", "Infinity", "Before", "Never", "Timeless"}
+
+#: Nodes whose answers can't be read at all, and why.
+UNREADABLE = {
+    "Undecodable": "ValueError: 63 is not a valid NodeIdType",
+    "Large": "the answer is larger than 16000000 bytes",
+    "Failing": "BadInternalError",
+}
+
+GOOD_TAGS = {f"Odd/D{number}" for number in range(GOOD)}
+IN_TIME: dict[str, Any] = {"timeout_ms": 4000, "tags": {"glob": "Odd/*"}}
+
+
+@pytest.fixture(scope="module")
+def readable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpcuaServer]:
+    with OpcuaServer.odd(tmp_path_factory.mktemp("odd"), ODD_NODES=",".join(READABLE)) as server:
+        yield server
+
+
+def toml(url: str, mode: str) -> str:
+    return (
+        f'[[group]]\nname = "line"\nplc_code = "P1"\ninterval_ms = 100\n[group.source]\ntype = "opcua"\nurl = "{url}"\n'
+        f'tags = {{glob = "Odd/*"}}\nmode = "{mode}"\nreconnect_max_ms = 200\n'
+    )
+
+
+@pytest.mark.parametrize("mode", ["read", "subscribe"])
+def test_texts_and_times_that_are_none_cost_their_tags_alone_all_the_way_to_the_queue(
+    pollers: list[PollerProcess], readable: OpcuaServer, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys,
+    tmp_path: Path, mode: str,
+) -> None:  # fmt: skip
+    """Kind: one tag's text (not UTF-8) takes all 51 tags of the group with it, and no ledger sees it."""
+    poller = start(pollers, toml(readable.url, mode), redis_server.url, keys.namespace, tmp_path)
+
+    def whole() -> PollingData | None:
+        everything = GOOD_TAGS | {f"Odd/{name}" for name in READABLE}
+        found = (data for data in queued(link, keys) if data.tag_values.keys() | data.error_tags.keys() >= everything)
+        return next(found, None)
+
+    data = wait_until(whole, what="a message with all tags")
+    assert data.tag_values.keys() == GOOD_TAGS | {"Odd/Before", "Odd/Never", "Odd/Timeless"}
+    assert data.error_tags["Odd/Latin"].startswith("a text that is not Unicode: caf\\udce9")
+    assert data.error_tags["Odd/Localized"].startswith("a text that is not Unicode: caf\\udce9")
+    assert data.error_tags["Odd/Surrogate"] == "a text that is not Unicode: \\udced\\udca0\\udc80"
+    assert data.error_tags["Odd/Infinity"].startswith("not a number that can be stored: ")
+    for name in ("Before", "Never"):
+        assert f"Odd/{name}" not in data.tag_timestamps, "the time of the poll is the one to believe"
+    assert "Traceback" not in poller.log
+
+
+@pytest.mark.parametrize("name", sorted(UNREADABLE))
+def test_a_node_whose_answer_can_not_be_read_costs_itself_not_its_group_and_not_the_session(
+    tmp_path: Path, name: str
+) -> None:
+    """Kind: a request of many nodes fails whole for one of them, or ends the session of all."""
+
+    async def use(source: TagSource) -> None:
+        for _ in range(5):
+            reading = await one(source)
+            assert reading.values.keys() == GOOD_TAGS
+            assert reading.errors == {f"Odd/{name}": UNREADABLE[name]}
+            assert reading.trouble is None
+        status = source.status()
+        assert (status["server"], status["reconnects"], status["unreadable"]) == ("connected", 0, 1)
+
+    with OpcuaServer.odd(tmp_path, ODD_NODES=name) as server:
+        with_source(server.url, use, **IN_TIME)
+
+
+def test_all_kinds_at_once_and_a_node_is_read_again_once_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "RETRY_S", 0.5)
+
+    async def use(source: TagSource) -> None:
+        reading = await one(source)
+        assert reading.errors.keys() >= {"Odd/Undecodable", "Odd/Large", "Odd/Failing"}
+        assert reading.values.keys() >= GOOD_TAGS
+        await read_until(source, lambda reading: "Odd/Undecodable" in reading.values)
+        assert source.status()["unreadable"] == 2
+        assert source.status()["reconnects"] == 0
+
+    with OpcuaServer.odd(tmp_path, ODD_MENDS="Undecodable") as server:
+        with_source(server.url, use, **IN_TIME)
+
+
+@pytest.mark.parametrize("name", ["Undecodable", "Large"])
+def test_a_subscription_tells_of_all_others_while_one_can_not_be_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a library drops what it can't decode, with all that was told in the same breath."""
+    monkeypatch.setattr(faults, "RETRY_S", 0.5)
+
+    async def use(source: TagSource) -> None:
+        seen: set[str] = set()
+        failed: set[str] = set()
+        async with asyncio.timeout(60):
+            while not (seen >= GOOD_TAGS and failed):
+                reading = await one(source)
+                seen |= reading.values.keys()
+                failed |= reading.errors.keys()
+            # Expect: from then on changes come as they do, each once; what was read anew may have come twice.
+            numbers: list[int] = []
+            while len(numbers) < 20:
+                values = (await one(source)).values
+                numbers += [int(str(value)) for address, value in values.items() if address == "Odd/D7"]
+        assert numbers[10:] == sorted(set(numbers[10:]))
+        assert failed == {f"Odd/{name}"}
+        assert source.status()["unreadable"] == 1
+        await read_until(source, lambda reading: f"Odd/{name}" in reading.values, 60)
+        assert source.status()["unreadable"] == 0
+        # Expect: watched again.
+        await read_until(source, lambda reading: f"Odd/{name}" in reading.values, 60)
+        assert source.status()["reconnects"] == 0
+
+    with OpcuaServer.odd(tmp_path, ODD_NODES=name, ODD_MENDS=name, ODD_LARGE="17000000") as server:
+        with_source(server.url, use, **IN_TIME, mode="subscribe", queue_size=1)
