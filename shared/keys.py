@@ -126,6 +126,18 @@ class Keys:
         """Hash: backup file name -> JSON of rows, bytes, created, state. Written by writers and `recover`."""
         return f"{self._ns}:backup_files"
 
+    def refused_logons(self, secret: str) -> str:
+        """Hash: how often Oracle refused a secret (by a digest), why, when it may be tried again.
+
+        Written by writers; deleted by a logon that succeeds; expires.
+        """
+        return f"{self._ns}:refused_logons:{secret}"
+
+    @property
+    def logon_turn(self) -> str:
+        """String: the writer that logs on to Oracle now. Taken (SET NX) and deleted by writers; expires."""
+        return f"{self._ns}:logon_turn"
+
     @property
     def polling(self) -> str:
         """Hash, capped: `polling_field` -> JSON of a polling group's state, `plc_code` and `group_name` in it.

@@ -75,8 +75,9 @@ KINDS = _kinds(
     Kind(
         "oracle_configuration", _CRITICAL,
         "Oracle answers and refuses: credentials, table, column or grant. No retry can cure that.",
-        "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it, then "
-        "restart the writer if the password changed.",
+        "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it; a "
+        "new password in ORACLE_PASSWORD needs a restart. Refused logons are not repeated: where only the account was "
+        "mended, run check again, and the writers go on.",
     ),
     Kind(
         "oracle_away", _WARNING,

@@ -16,6 +16,7 @@ from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
 from services.writer.deliver.worker import Progress, Relief, Worker
 from services.writer.leave import close_and_leave
+from services.writer.oracle.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.recover.auto import AutoRecover
 from services.writer.recover.command import recover as run_recover
@@ -123,7 +124,7 @@ def compose(settings: WriterSettings) -> WriterService:
     heartbeat = Heartbeat(link, keys, events, "writer", settings.instance_name)
     claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
     buffer = TagBuffer(link, keys, settings)
-    sink = OracleSink(settings)
+    sink = OracleSink(settings, Logons(settings, clock, link))
     breaker = Breaker(settings.oracle_probe_interval)
     manifest = Manifest(link, keys, settings.backup_dir)
     report = Report(events, breaker, manifest)

@@ -15,6 +15,7 @@ from services.writer.check.table_probe import Trials, failure
 from services.writer.leave import close_and_leave
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.layout import LAYOUTS
+from services.writer.oracle.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
@@ -74,12 +75,17 @@ class Checks:
         yield from self._redis()
 
     def _oracle(self) -> Iterator[Finding]:
+        link = RedisLink(self.settings.redis_url.get_secret_value(), client_name="tagpipe-check")
         try:
-            connection = connect(self.settings)
+            # A logon that succeeds is the word on which the writers try again.
+            with Logons(self.settings, SystemClock(), link).attempt(by_a_person=True) as password:
+                connection = connect(self.settings, password)
         except SinkError as error:
             yield failure("connection", error)
             yield Finding("table", Status.SKIPPED, "not tried: no connection")
             return
+        finally:
+            link.close()
         with connection:
             yield Finding("connection", Status.OK, f"Oracle Database {connection.version}")
             findings = list(self._shape(TableShape(connection, self.settings.oracle_table)))

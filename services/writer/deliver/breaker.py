@@ -18,10 +18,6 @@ from enum import Enum
 
 from services.writer.sink import SinkError, Verdict
 
-#: First and last seconds between two probes when Oracle refuses the credentials: every try counts against the account,
-#: and a profile locks it after ten (FAILED_LOGIN_ATTEMPTS).
-CREDENTIALS_FIRST_PROBE_S, CREDENTIALS_LAST_PROBE_S = 60.0, 3600.0
-
 
 class State(Enum):
     """Where the breaker stands."""
@@ -55,7 +51,6 @@ class Breaker:
 
     def __init__(self, probe_interval_s: float) -> None:
         self._probe_interval_s = probe_interval_s
-        self._credential_probe_s = CREDENTIALS_FIRST_PROBE_S
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._since = 0.0
@@ -86,7 +81,6 @@ class Breaker:
             # A batch sent before the outage may be answered after the breaker opened: that is no trial.
             if self._state is State.OPEN:
                 return
-            self._credential_probe_s = CREDENTIALS_FIRST_PROBE_S
             self.cause = None
             self._go(State.CLOSED, "a batch was written", now)
 
@@ -99,7 +93,7 @@ class Breaker:
                     return
                 last = True
             if last or error.needs_a_person:
-                self._schedule_probe(error, now)
+                self._next_probe = now + self._probe_interval_s
                 self._go(State.OPEN, str(error), now)
             elif self._state is State.CLOSED:
                 self._go(State.RETRYING, str(error), now)
@@ -122,7 +116,7 @@ class Breaker:
             if self._state not in (State.OPEN, State.HALF_OPEN):
                 return
             self.cause = error
-            self._schedule_probe(error, now)
+            self._next_probe = now + self._probe_interval_s
             self._go(State.OPEN, str(error), now)
 
     def take_changes(self) -> list[Change]:
@@ -130,13 +124,6 @@ class Breaker:
         with self._lock:
             changes, self._changes = self._changes, []
         return changes
-
-    def _schedule_probe(self, error: SinkError, now: float) -> None:
-        if error.verdict is Verdict.CREDENTIALS:
-            self._next_probe = now + self._credential_probe_s
-            self._credential_probe_s = min(2 * self._credential_probe_s, CREDENTIALS_LAST_PROBE_S)
-        else:
-            self._next_probe = now + self._probe_interval_s
 
     def _go(self, state: State, reason: str, now: float) -> None:
         if state is not self._state:

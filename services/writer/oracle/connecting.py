@@ -16,7 +16,7 @@ from services.writer.sink import SinkError, Verdict
 _MOST_ROUNDS = 30
 
 
-def connect(settings: WriterSettings) -> oracledb.Connection:
+def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
     """Return a connection.
 
     Takes ORACLE_CONNECT_TIMEOUT at most for each address where nothing accepts, and that and ORACLE_CALL_TIMEOUT for
@@ -26,7 +26,7 @@ def connect(settings: WriterSettings) -> oracledb.Connection:
     """
     oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
     params = connect_params(settings)
-    attempt = _Attempt(settings, params)
+    attempt = _Attempt(settings, params, password)
     watch = _Watch(settings, params)
     attempt.start()
     while attempt.is_alive():
@@ -71,10 +71,11 @@ class _Watch:
 class _Attempt(threading.Thread):
     """A thread of its own, because no timeout of the driver's applies while a listener says nothing."""
 
-    def __init__(self, settings: WriterSettings, params: oracledb.ConnectParams) -> None:
+    def __init__(self, settings: WriterSettings, params: oracledb.ConnectParams, password: str) -> None:
         super().__init__(name="connect", daemon=True)
         self._settings = settings
         self._params = params
+        self._password = password
         self._lock = threading.Lock()
         self._abandoned = False
         self.connection: oracledb.Connection | None = None
@@ -87,7 +88,7 @@ class _Attempt(threading.Thread):
             connection = oracledb.connect(
                 params=self._params,
                 user=settings.oracle_user,
-                password=settings.current_password(),
+                password=self._password,
             )
             connection.call_timeout = int(settings.oracle_call_timeout * 1000)
         except BaseException as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it

@@ -22,6 +22,7 @@ import oracledb
 from services.writer.oracle.address import connect_params
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.errors import from_driver, oracle_error
+from services.writer.oracle.logons import Logons
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.logs import get_logger
@@ -54,12 +55,13 @@ class _Idle:
 class Connections:
     """Lends connections; safe to use from several threads."""
 
-    def __init__(self, settings: WriterSettings) -> None:
+    def __init__(self, settings: WriterSettings, logons: Logons) -> None:
         """Open nothing yet. Raises: SettingsError: ORACLE_DSN makes no sense."""
         _check_address(settings)
         # Before any connect: otherwise a first one that hangs blocks every other in the process.
         oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
         self._settings = settings
+        self._logons = logons
         #: Held for moments only; notified when a connection comes free, and when opening one has failed.
         self._changed = threading.Condition()
         self._idle: list[_Idle] = []
@@ -161,7 +163,8 @@ class Connections:
 
     def _open_and_tell(self) -> None:
         try:
-            connection = connect(self._settings)
+            with self._logons.attempt() as password:
+                connection = connect(self._settings, password)
         except Exception as error:  # noqa: BLE001 - those who wait must hear of it, whatever it is
             self._note_failure(error if isinstance(error, SinkError) else from_driver(error, connecting=True))
             return

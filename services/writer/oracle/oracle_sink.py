@@ -10,17 +10,19 @@ import oracledb
 from services.writer.oracle.connections import Connections
 from services.writer.oracle.errors import one_line, row_error
 from services.writer.oracle.layout import LAYOUTS, Column, Row, TableWriter
+from services.writer.oracle.logons import Logons
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome, RowError, SinkError, decide
+from shared.clock import SystemClock
 from shared.models import TagValue
 
 
 class OracleSink:
     """Oracle as the writer sees it; safe to use from several threads, each call on a connection of its own."""
 
-    def __init__(self, settings: WriterSettings) -> None:
+    def __init__(self, settings: WriterSettings, logons: Logons | None = None) -> None:
         self._settings = settings
-        self._connections = Connections(settings)
+        self._connections = Connections(settings, logons or Logons(settings, SystemClock()))
         layout = LAYOUTS[settings.oracle_table_layout]
         self._table = TableWriter(layout, settings.oracle_table, settings.no_value_text)
         self._table_is_known = False

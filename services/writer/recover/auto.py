@@ -6,10 +6,10 @@ from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.index import backup_files
-from services.writer.deliver.breaker import CREDENTIALS_FIRST_PROBE_S, CREDENTIALS_LAST_PROBE_S, Breaker, State
+from services.writer.deliver.breaker import Breaker, State
 from services.writer.recover.file_recovery import FileInUseError, FileRecovery, OpenFile, Recovery, UnusableFileError
 from services.writer.settings import WriterSettings
-from services.writer.sink import SinkError, Verdict
+from services.writer.sink import SinkError
 from shared.buffer import TagBuffer
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
@@ -104,7 +104,7 @@ class AutoRecover:
         try:
             more = recovery.step(self._settings.buffer_batch_size_max, stop)
         except SinkError as error:
-            rest_s = _rest_s(error, self._failures)
+            rest_s = _rest_s(self._failures)
             _log.warning(f"Putting files back rests for {rest_s:.0f} s: {error}")
             self._failures += 1
             stop.wait(rest_s)
@@ -121,8 +121,5 @@ class AutoRecover:
         _log.error(f"Not put back by itself: {reason}")
 
 
-def _rest_s(error: SinkError, failures: int) -> float:
-    if error.verdict is Verdict.CREDENTIALS:
-        # Every try counts against the account, see breaker.py.
-        return float(min(CREDENTIALS_FIRST_PROBE_S * 2**failures, CREDENTIALS_LAST_PROBE_S))
+def _rest_s(failures: int) -> float:
     return float(min(FIRST_REST_S * 2**failures, LAST_REST_S))

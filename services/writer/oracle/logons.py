@@ -1,0 +1,162 @@
+"""Logons that were refused: every further one counts against the account, whoever makes it.
+
+A profile locks an account after ten refusals (FAILED_LOGIN_ATTEMPTS). So all writers together make MAX_REFUSALS logons
+with one secret, ever more rarely, one writer at a time: Redis holds a record and a lock. After that nobody tries until
+the secret changes (ORACLE_PASSWORD_FILE is read for each logon) or a person's `check` gets in with it, which deletes
+the record: for an account that was unlocked, or got its grant.
+
+Where Redis is away, a process goes by what it knows itself.
+"""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError, Verdict
+from shared.clock import Clock
+from shared.errors import RedisUnavailableError
+from shared.keys import Keys
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+#: Refused logons with one secret that all writers together make.
+MAX_REFUSALS = 3
+
+#: Seconds after the first refusal until the next logon; doubled for each further one.
+FIRST_REST_S = 60.0
+
+#: Seconds that a record is kept: nobody remembers a secret for so long.
+_KEPT_S = 30 * 86400
+
+#: Seconds for which a writer waits while another logs on; then it does so itself: that one meets a silent listener.
+_TURN_WAIT_S, _TURN_LOOK_S = 2.0, 0.05
+
+_log = get_logger()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How often a secret was refused, why, and from when (seconds since 1970) it may be tried again."""
+
+    count: int
+    code: str
+    message: str
+    next_at: float
+
+    @property
+    def error(self) -> SinkError:
+        """What whoever wants a connection gets."""
+        what_next = "tried again later" if self.count < MAX_REFUSALS else (
+            "not tried again until the password changes or `python -m services.writer check` gets in"
+        )  # fmt: skip
+        said = f"{self.message} (refused {self.count} of {MAX_REFUSALS} times, {what_next})"
+        return SinkError(self.code, said, Verdict.CREDENTIALS)
+
+
+class Logons:
+    """Who may log on now; safe to use from several threads."""
+
+    def __init__(self, settings: WriterSettings, clock: Clock, link: RedisLink | None = None) -> None:
+        """Share what is known with other writers by `link`; without, know only what this process met."""
+        self._settings = settings
+        self._clock = clock
+        self._link = link
+        self._keys = Keys(settings.redis_namespace)
+        self._lock = threading.Lock()
+        self._digests: dict[str, str] = {}
+        self._known: dict[str, Refusal] = {}
+
+    @contextmanager
+    def attempt(self, *, by_a_person: bool = False) -> Iterator[str]:
+        """Yield the password for one logon, and take note of what comes of it.
+
+        by_a_person: whatever was refused before.
+        Raises: SinkError: verdict CREDENTIALS: it was refused, now or before; what the block raises, otherwise.
+        """
+        password = self._settings.current_password()
+        digest = self._digest(password)
+        with self._lock, self._turn():
+            refusal = self._read(digest)
+            if refusal is not None and not by_a_person and not self._may_try(refusal):
+                raise refusal.error
+            try:
+                yield password
+            except SinkError as error:
+                if error.verdict is Verdict.CREDENTIALS:
+                    raise self._note(digest, error, refusal).error from error
+                raise
+            if refusal is not None:
+                self._forget(digest)
+
+    def _may_try(self, refusal: Refusal) -> bool:
+        return refusal.count < MAX_REFUSALS and self._clock.now().timestamp() >= refusal.next_at
+
+    def _note(self, digest: str, error: SinkError, before: Refusal | None) -> Refusal:
+        count = 1 + (before.count if before else 0)
+        next_at = self._clock.now().timestamp() + FIRST_REST_S * 2 ** (count - 1)
+        refusal = self._known[digest] = Refusal(count, error.code, str(error), next_at)
+        fields = {"count": count, "code": error.code, "message": error, "next_at": next_at}
+        if self._link is not None:
+            key = self._keys.refused_logons(digest)
+            with suppress(RedisUnavailableError):
+                self._link.commands(
+                    ("HSET", key, *(part for field in fields.items() for part in (field[0], str(field[1])))),
+                    ("EXPIRE", key, _KEPT_S),
+                )
+        _log.critical(f"Oracle refused the logon: {refusal.error}")
+        return refusal
+
+    def _read(self, digest: str) -> Refusal | None:
+        if self._link is None:
+            return self._known.get(digest)
+        try:
+            found = self._link.hash(self._keys.refused_logons(digest))
+        except RedisUnavailableError:
+            return self._known.get(digest)
+        try:
+            return Refusal(int(found["count"]), found["code"], found["message"], float(found["next_at"]))
+        except (KeyError, ValueError):
+            return None
+
+    def _forget(self, digest: str) -> None:
+        self._known.pop(digest, None)
+        if self._link is not None:
+            with suppress(RedisUnavailableError):
+                self._link.command("DEL", self._keys.refused_logons(digest))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other writer logs on, for a moment."""
+        mine = self._link is not None and self._take_turn(self._link, token := secrets.token_hex(8))
+        try:
+            yield
+        finally:
+            if mine and self._link is not None:
+                with suppress(RedisUnavailableError):
+                    if self._link.command("GET", self._keys.logon_turn) == token.encode():
+                        self._link.command("DEL", self._keys.logon_turn)
+
+    def _take_turn(self, link: RedisLink, token: str) -> bool:
+        settings = self._settings
+        holds_ms = int((settings.oracle_connect_timeout + settings.oracle_call_timeout) * 1000)
+        deadline = time.monotonic() + _TURN_WAIT_S
+        with suppress(RedisUnavailableError):
+            while link.command("SET", self._keys.logon_turn, token, "NX", "PX", holds_ms) is None:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(_TURN_LOOK_S)
+            return True
+        return False
+
+    def _digest(self, password: str) -> str:
+        """Return a name for a secret that tells nothing of it: few digits of a slow hash, which many secrets share."""
+        if password not in self._digests:
+            salt = f"{self._settings.oracle_user} {self._settings.dsn}".encode()
+            slow = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 200_000)
+            self._digests = {password: slow[:4].hex()}
+        return self._digests[password]
