@@ -26,7 +26,7 @@ class Counter(StrEnum):
     REMOVED = "removed"  #: taken from the buffer by writers
     WRITTEN = "written"  #: committed to the table by a live write
     DUPLICATES = "duplicates"  #: already in the table (ORA-00001)
-    CONFLICTS = "conflicts"  #: of the duplicates looked up: same key, other value
+    CONFLICTS = "conflicts"  #: of the rejected: same key, other value or quality
     REJECTED = "rejected"  #: refused for their own fault; they are in a rejected_*.csv file, or wait in Redis for one
     ROWS_DROPPED = "rows_dropped"  #: of the rejected, lost: no file could take them and too many waited in Redis
     BACKED_UP = "backed_up"  #: written to a CSV backup file

@@ -68,13 +68,14 @@ def _tab_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
 
 def _constraints(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
     for table in d.catalog.tables.values():
+        state = ("ENABLED", "NOT DEFERRABLE", "IMMEDIATE")
         if table.primary:
-            yield table.schema, table.primary_name, "P", table.name, None, "ENABLED", table.primary_name
+            yield table.schema, table.primary_name, "P", table.name, None, *state, table.primary_name
         for unique in table.unique_keys:
             if unique.is_constraint:
-                yield table.schema, unique.name, "U", table.name, None, "ENABLED", unique.name
+                yield table.schema, unique.name, "U", table.name, None, *state, unique.name
         for check in table.checks:
-            yield table.schema, check.name, "C", table.name, check.text, "ENABLED", None
+            yield table.schema, check.name, "C", table.name, check.text, *state, None
 
 
 def _cons_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
@@ -98,6 +99,15 @@ def _ind_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
         for index in table.indexes:
             for position, column in enumerate(index.columns, 1):
                 yield index.name, table.name, table.columns[column].name, position, "ASC"
+
+
+def _all_ind_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
+    schema = d.catalog.schema
+    return ((schema, index, schema, *rest) for index, *rest in _ind_columns(d))
+
+
+def _nls_parameters(_d: Dictionary) -> Iterator[tuple[Cell, ...]]:
+    yield from (("NLS_CHARACTERSET", "AL32UTF8"), ("NLS_NCHAR_CHARACTERSET", "AL16UTF16"))
 
 
 def _objects(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
@@ -179,6 +189,8 @@ CONSTRAINT_COLUMNS = {
     "table_name": NAME,
     "search_condition": TEXT,
     "status": NAME,
+    "deferrable": NAME,
+    "deferred": NAME,
     "index_name": NAME,
 }
 _add("USER_CONSTRAINTS ALL_CONSTRAINTS", _constraints, **OWNED_COLUMNS, **CONSTRAINT_COLUMNS)
@@ -211,6 +223,18 @@ _add(
     column_position=NUMBER_TYPE,
     descend=NAME,
 )
+_add(
+    "ALL_IND_COLUMNS",
+    _all_ind_columns,
+    index_owner=NAME,
+    index_name=NAME,
+    table_owner=NAME,
+    table_name=NAME,
+    column_name=NAME,
+    column_position=NUMBER_TYPE,
+    descend=NAME,
+)
+_add("NLS_DATABASE_PARAMETERS", _nls_parameters, parameter=NAME, value=NAME)
 _add_owned("USER_OBJECTS", "ALL_OBJECTS", _objects, object_name=NAME, object_type=NAME, status=NAME)
 _add(
     "USER_TAB_PRIVS ALL_TAB_PRIVS",

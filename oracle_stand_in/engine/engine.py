@@ -1,6 +1,6 @@
 """Runs statements: the one place where parser, catalog, transactions and journal meet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oracle_stand_in.data.column_types import Column
@@ -74,6 +74,8 @@ class Engine:
         self.catalog = Catalog(schema)
         self.dictionary = Dictionary(self.catalog, flavour)
         self.journal = journal
+        #: what checks each row that is inserted into a table of this name, if anything does
+        self.trigger: Callable[[str], Callable[[Row], None] | None] = lambda _table: None
 
     @staticmethod
     def prepare(sql: str) -> Prepared:
@@ -106,7 +108,7 @@ class Engine:
         if isinstance(statement, Insert):
             _check_binds(prepared, binds)
             table = self.catalog.table(statement.table)
-            plan = InsertPlan(table, statement, binds.types, client.context())
+            plan = InsertPlan(table, statement, binds.types, client.context(), self.trigger(table.name))
             rows = normalise_binds(binds.rows, binds.types)
             return await Inserter(self.catalog.log, client).run(plan, rows, collect_errors=collect_errors)
         if isinstance(statement, Delete | Update | InsertSelect):

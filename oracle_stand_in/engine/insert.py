@@ -1,6 +1,6 @@
 """INSERT, built for batches: everything is checked column by column, and row by row only when something is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from oracle_stand_in.data.column_types import TIMESTAMP, ColumnType, Kind
@@ -114,8 +114,16 @@ def normalise_binds(rows: list[Row], bind_types: Sequence[BindType]) -> list[Row
 class InsertPlan:
     """How one INSERT statement, with binds of given types, turns bind rows into table rows."""
 
-    def __init__(self, table: Table, statement: Insert, bind_types: Sequence[BindType], context: Context) -> None:
+    def __init__(
+        self,
+        table: Table,
+        statement: Insert,
+        bind_types: Sequence[BindType],
+        context: Context,
+        trigger: Callable[[Row], None] | None = None,
+    ) -> None:
         self.table = table
+        self.trigger = trigger
         targets = insert_targets(table, statement.columns, len(statement.values))
         scope = Scope(context, [], slots=bind_types_as_columns(bind_types))
         given = dict(zip(targets, statement.values, strict=True))
@@ -132,6 +140,8 @@ class InsertPlan:
 
     def rows(self, bind_rows: list[Row]) -> list[Row] | None:
         """Return all table rows, or None if any of them is not as it should be."""
+        if self.trigger is not None:
+            return None
         columns = list(zip(*bind_rows, strict=True))
         values = []
         try:
@@ -153,8 +163,10 @@ class InsertPlan:
         return tuple(source.value(binds) for source in self.sources)
 
     def check(self, row: Row) -> None:
-        """Check a row against NOT NULL and CHECK. Raises: OracleError: 1400 or 2290."""
+        """Check a row against NOT NULL, CHECK and the trigger. Raises: OracleError: 1400, 2290 or the trigger's."""
         check_row(self.table, self.checks, row)
+        if self.trigger is not None:
+            self.trigger(row)
 
 
 def insert_targets(table: Table, names: tuple[Name, ...] | None, values: int) -> list[int]:

@@ -132,6 +132,27 @@ class OracleControl:
             probability=probability,
         )
 
+    def refuse_rows(
+        self,
+        ora_code: int = 20001,
+        *,
+        message: str | None = None,
+        containing: str = "",
+        table: str | None = None,
+        count: int | None = None,
+        probability: float = 1.0,
+    ) -> None:
+        """Refuse single rows of INSERTs, those that hold a text, with an ORA error. May be given repeatedly."""
+        self._post(
+            "refuse_rows",
+            ora_code=ora_code,
+            message=message,
+            containing=containing,
+            table=table,
+            count=count,
+            probability=probability,
+        )
+
     def fail_logons(
         self, ora_code: int = 1033, *, count: int | None = None, message: str | None = None, probability: float = 1.0
     ) -> None:

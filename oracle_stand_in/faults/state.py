@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -70,6 +71,23 @@ class FailFault:
         return OracleError(self.code, text=self.text)
 
 
+@dataclass
+class RowFault:
+    """Rows that hold a text are refused one by one, as a trigger, a partition or a constraint of the table does."""
+
+    shots: Shots
+    code: int
+    text: str | None = None
+    #: what one of the row's columns holds; empty: every row
+    containing: bytes = b""
+    table: str | None = None
+
+    def check(self, row: Sequence[bytes]) -> None:
+        """Raises: OracleError: the row is refused."""
+        if any(self.containing in cell for cell in row) and self.shots.fires():
+            raise OracleError(self.code, text=self.text)
+
+
 class Gate:
     """Holds callers up until it is released."""
 
@@ -114,6 +132,7 @@ class Faults:
     after_commit: CutFault | None = None
     delay_ms: float = 0
     failures: list[FailFault] = field(default_factory=list)
+    row_faults: list[RowFault] = field(default_factory=list)
     logon_failure: FailFault | None = None
     session_limit: int | None = None
     is_locked: bool = False
@@ -131,6 +150,16 @@ class Faults:
             fits = fault.table in (None, table) and fault.verb in (None, verb)
             if fits and fault.shots.fires():
                 raise fault.error()
+
+    def trigger(self, table: str) -> Callable[[Sequence[bytes]], None] | None:
+        """Return what checks each row that is inserted into a table; None where nothing does."""
+        faults = [fault for fault in self.row_faults if fault.table in (None, table) and fault.shots.count != 0]
+
+        def check(row: Sequence[bytes]) -> None:
+            for fault in faults:
+                fault.check(row)
+
+        return check if faults else None
 
     def active(self) -> dict[str, object]:
         """Return what is switched on, for a status page."""
@@ -151,6 +180,7 @@ class Faults:
         failing = [_details(fault) for fault in self.failures if fault.shots.count != 0]
         others: dict[str, tuple[bool, object]] = {
             "fail_next": (bool(failing), failing),
+            "refuse_rows": (bool(self.row_faults), [fault.code for fault in self.row_faults]),
             "delay_ms": (self.delay_ms > 0, self.delay_ms),
             "limit_sessions": (self.session_limit is not None, self.session_limit),
             "lock_account": (self.is_locked, True),

@@ -4,7 +4,7 @@ The names and arguments of the methods are the API: POST /<method> with a JSON o
 the client's side of the same list.
 """
 
-from oracle_stand_in.faults.state import Cut, CutFault, FailFault, RefuseFault, Shots, When
+from oracle_stand_in.faults.state import Cut, CutFault, FailFault, RefuseFault, RowFault, Shots, When
 from oracle_stand_in.server.instance import Instance
 from oracle_stand_in.server.server import Server
 
@@ -103,6 +103,21 @@ class Commands:
             verb.upper() if verb else None,
         )
         self._instance.faults.failures.append(fault)
+
+    def refuse_rows(
+        self,
+        ora_code: int = 20001,
+        message: str | None = None,
+        containing: str = "",
+        table: str | None = None,
+        count: int | None = None,
+        probability: float = 1.0,
+    ) -> None:
+        """Refuse single rows of INSERTs, those that hold a text, with an ORA error. May be given repeatedly."""
+        fault = RowFault(
+            Shots(count, probability), ora_code, message, containing.encode(), table.upper() if table else None
+        )
+        self._instance.faults.row_faults.append(fault)
 
     def fail_logons(
         self, ora_code: int = 1033, count: int | None = None, message: str | None = None, probability: float = 1.0

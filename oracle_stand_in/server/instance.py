@@ -60,6 +60,7 @@ class Instance:
         self.flavour = flavour
         self.engine = Engine(user.upper(), flavour, journal)
         self.faults = Faults()
+        self.engine.trigger = self.faults.trigger
         self.counters = Counters()
         #: ids of the sessions that are logged on
         self.sessions: set[int] = set()

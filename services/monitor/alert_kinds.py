@@ -74,7 +74,8 @@ KINDS = _kinds(
     ),
     Kind(
         "oracle_configuration", _CRITICAL,
-        "Oracle answers and refuses: credentials, table, column or grant. No retry can cure that.",
+        "Oracle answers and refuses: credentials, table, column, grant, or whatever it refuses every row for (no "
+        "partition, a new NOT NULL column, a trigger). No retry can cure that.",
         "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it; a "
         "new password in ORACLE_PASSWORD needs a restart. Refused logons are not repeated: where only the account was "
         "mended, run check again, and the writers go on.",
@@ -152,9 +153,9 @@ KINDS = _kinds(
     ),
     Kind(
         "conflicts", _WARNING,
-        "The table held other values under the keys of values that came in the last 5 minutes.",
-        "Two sources write one tag, or a source repeats its time stamps. The table keeps what was there first; the "
-        "writer's log names tags and times.",
+        "The table held another value or quality under the keys of values that came in the last 5 minutes.",
+        "Two sources write one tag, or a source repeats its time stamps (an hour that comes twice, naive local time). "
+        "The table keeps what was there first; rejected_*.csv holds what came, each row with code CONFLICT.",
     ),
     Kind(
         "success_rate_low", _WARNING,

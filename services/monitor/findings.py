@@ -179,14 +179,20 @@ def _rows(now: Overview) -> Iterator[Finding]:
     window = now.window
     for counter, code, what in (
         (Counter.REJECTED, "rows_rejected", "{} refused by Oracle in the last 5 minutes"),
-        (Counter.CONFLICTS, "conflicts", "{} in the last 5 minutes that the table holds otherwise"),
+        (
+            Counter.CONFLICTS,
+            "conflicts",
+            "{} in the last 5 minutes that the table holds otherwise: kept in files",
+        ),
         (Counter.MESSAGES_REJECTED, "messages_rejected", "{} not understood in the last 5 minutes"),
         (Counter.TAGS_REJECTED, "tags_rejected", "{} can't be values, in the last 5 minutes"),
         (Counter.REJECTED_DROPPED, "rejected_dropped", "{} dropped from the rejected list in the last 5 minutes"),
     ):
-        if window[counter]:
+        # Conflicts are rejected values with an alert of their own.
+        found = window[counter] - (window[Counter.CONFLICTS] if counter is Counter.REJECTED else 0)
+        if found > 0:
             noun = _NOUNS.get(counter, "value")
-            yield Finding(code, what.format(count_of(window[counter], noun)), _first_counted(now, counter))
+            yield Finding(code, what.format(count_of(found, noun)), _first_counted(now, counter))
     written, failed = window[Counter.BATCHES_WRITTEN], window[Counter.BATCHES_FAILED]
     rate = percent(written, written + failed, of_nothing=100.0)
     if rate < PROMISED_SUCCESS_PCT:

@@ -79,7 +79,7 @@ class Ledger(Answer):
     rejected: Count = Field(description="Refused by Oracle for their own fault; in a rejected_*.csv", examples=[10])
     backed_up: Count = Field(description="Saved to a CSV backup file", examples=[500])
     recovered: Count = Field(description="Rows of backup files put into the table later", examples=[500])
-    conflicts: Count = Field(description="Duplicates that hold another value than the table", examples=[0])
+    conflicts: Count = Field(description="Of the rejected: the table holds another value or quality", examples=[0])
     rejected_rows_waiting: Count = Field(
         default=0, description="Of the rejected, those that wait in Redis for a file that can be written", examples=[0]
     )
@@ -123,7 +123,7 @@ class WriterMetrics(Answer):
     )
     values_written: Count = Field(description="Values committed", examples=[85_268])
     duplicates: Count = Field(description="Values that the table held already", examples=[2])
-    conflicts: Count = Field(description="Duplicates that hold another value than the table", examples=[0])
+    conflicts: Count = Field(description="Of the rejected: the table holds another value or quality", examples=[0])
     values_rejected: Count = Field(description="Values refused for their own fault", examples=[10])
     values_backed_up: Count = Field(description="Values saved to CSV backup files", examples=[500])
     values_recovered: Count = Field(description="Rows of backup files put into the table later", examples=[500])

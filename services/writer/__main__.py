@@ -10,7 +10,6 @@ from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
 from services.writer.deliver.breaker import Breaker
-from services.writer.deliver.conflicts import ConflictCheck
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
@@ -140,8 +139,7 @@ def compose(settings: WriterSettings) -> WriterService:
         )
         for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
     )
-    conflicts = ConflictCheck(sink, events, clock)
-    delivery = Delivery(sink, breaker, backup, rejects, conflicts, report, clock, settings.retry_delays_s)
+    delivery = Delivery(sink, breaker, backup, rejects, report, clock, settings.retry_delays_s)
     progress = Progress()
     loop = (link, buffer, claims, delivery, breaker, progress, settings, clock)
     workers = [
@@ -155,7 +153,7 @@ def compose(settings: WriterSettings) -> WriterService:
     )  # fmt: skip
     diary = RecoveryDiary(link, keys, events, manifest, clock)
     # No retries: it rests and comes back, and looks first whether there is time.
-    recovery = Recovery(sink, rejects, conflicts, diary, clock, retry_delays_s=[])
+    recovery = Recovery(sink, rejects, diary, clock, retry_delays_s=[])
     auto_recover = AutoRecover(recovery, breaker, buffer, settings, clock) if settings.backup_auto_recover else None
     return WriterService(
         link, keys, events, heartbeat, claims, sink, breaker, backup, rejects, report, progress,

@@ -12,16 +12,19 @@ from typing import Protocol
 from shared.errors import PipelineError
 from shared.models import TagValue
 
+#: Code of a row whose key the sink holds with another value or quality.
+CONFLICT = "CONFLICT"
+
 
 class Verdict(Enum):
     """What to do about an error."""
 
-    DUPLICATE = "duplicate"  #: the row's key is in the table already
+    DUPLICATE = "duplicate"  #: the row is in the table already, with the same value and quality
     ROW = "row"  #: the row's own fault: it can never be stored as it is
     CONNECTION_LOST = "connection lost"  #: reconnect and repeat; the rows may have been stored
     TRANSIENT = "transient"  #: repeat later on whatever connection
     SPACE = "space"  #: no room on the sink's side: hold, alarm, never blame the rows
-    CONFIGURATION = "configuration"  #: a person must act; repeating can't cure it
+    CONFIGURATION = "configuration"  #: a person must act; repeating can't cure it (the table's fault, too)
     CREDENTIALS = "credentials"  #: a person must act, and every further try counts against the account
     UNKNOWN = "unknown"  #: as transient, but not for ever
 
@@ -89,10 +92,10 @@ class TakesValues(Protocol):
     """What a batch needs of a sink."""
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
-        """Insert and commit what is taken.
+        """Insert and commit what is taken. A row is rejected only for its own fault, or for a conflict.
 
         Raises: SinkError: the call failed as a whole. Where its verdict is CONNECTION_LOST or TRANSIENT the rows may
-            have been stored all the same.
+            have been stored all the same; where it is ROW, one of them is at fault and the sink takes others.
         """
 
 
@@ -101,9 +104,6 @@ class LooksUp(Protocol):
 
     def lookup(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
         """Return what is stored under the values' keys: value as text and quality, or None. Raises: SinkError."""
-
-    def same_value(self, text: str | None, stored: str | None) -> bool:
-        """Tell whether a value is what is stored."""
 
 
 class Sink(TakesValues, LooksUp, Protocol):

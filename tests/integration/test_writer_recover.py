@@ -174,8 +174,58 @@ def test_same_key_with_another_value_is_told(place: Place) -> None:
 
     _, output = place.recover()
 
-    assert "1 of these with another value" in output
+    assert "1 there with another value (rejected)" in output
     assert place.stored() == expected(numbered(1))
+    (aside,) = place.files("rejected_*.csv")
+    row = (place.directory / aside).read_text().splitlines()[1]
+    assert "999" in row
+    assert ",CONFLICT,the table holds " in row
+
+
+@pytest.mark.parametrize("rows", [1, 600])
+@pytest.mark.parametrize("code", [1400, 14400, 20001, 55555])
+def test_what_every_row_is_refused_for_is_no_rows_fault_and_the_file_stays(place: Place, rows: int, code: int) -> None:
+    """Kind: `recover` blames rows for what is not theirs, whatever the size of the batch (one row, unknown code)."""
+    place.write(numbered(rows))
+    place.oracle.control.refuse_rows(code, table="tag_data")
+
+    status, output = place.recover()
+
+    assert status == 1, output
+    assert f"ORA-{code:05}" in output
+    assert (len(place.files("backup_*.csv")), place.files("rejected_*.csv"), place.count()) == (1, [], 0)
+
+    place.oracle.control.reset()
+    assert place.recover()[0] == 0
+    assert place.stored() == expected(numbered(rows))
+
+
+@pytest.mark.parametrize("rows", [1, 600])
+def test_a_row_that_alone_is_refused_holds_up_nobody(place: Place, rows: int) -> None:
+    """Kind: a poison row blocks the living. Where a sample is taken, an unknown code is the row's."""
+    place.write(numbered(rows))
+    place.oracle.control.refuse_rows(55555, containing="D0", table="tag_data")
+
+    status, output = place.recover()
+
+    assert status == 0, output
+    assert (place.files("backup_*.csv"), len(place.files("rejected_*.csv"))) == ([], 1)
+    refused = sum("D0" in value.tag_address for value in numbered(rows))
+    assert place.count() == rows - refused
+
+
+def test_a_look_up_that_fails_leaves_the_file_where_it_was(place: Place) -> None:
+    """Kind: an answer that could not be asked for taken for a good one."""
+    place.write(numbered(10))
+    place.recover()
+    path = place.write(numbered(10))
+    place.oracle.control.fail_next(None, ora_code=1653, verb="SELECT")
+    # The first SELECT learns the table; the writer has done that before in a plant.
+    status, output = place.recover()
+    assert status == 1, output
+    assert path.exists()
+    place.oracle.control.reset()
+    assert "10 in the table already" in place.recover()[1]
 
 
 def test_second_layout_is_filled(place: Place) -> None:

@@ -9,11 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from services.writer.backup.csv_backup import HEADER, BackupFailedError, CsvBackup
-from services.writer.check.dictionary import TableShape
-from services.writer.check.findings import Finding, Status, compare_columns, compare_indexes, compare_key
+from services.writer.check.findings import (
+    Finding,
+    Status,
+    as_found,
+    compare_character_set,
+    compare_columns,
+    compare_indexes,
+    compare_unique_keys,
+)
 from services.writer.check.table_probe import Trials, failure
 from services.writer.leave import close_and_leave
 from services.writer.oracle.connecting import connect
+from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS
 from services.writer.oracle.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
@@ -99,7 +107,7 @@ class Checks:
 
     def _shape(self, shape: TableShape) -> Iterator[Finding]:
         try:
-            columns = shape.columns()
+            columns = [as_found(info) for info in shape.columns()]
         except SinkError as error:
             yield failure("table", error)
             return
@@ -110,8 +118,9 @@ class Checks:
     def _dictionary(self, shape: TableShape) -> Iterator[Finding]:
         try:
             if shape.locate():
-                yield compare_key(LAYOUTS[self.settings.oracle_table_layout], shape.key())
+                yield from compare_unique_keys(LAYOUTS[self.settings.oracle_table_layout], shape.unique_keys())
                 yield compare_indexes(shape.indexed_first())
+                yield compare_character_set(shape.character_set())
             else:
                 yield Finding("primary key", Status.WARNING, "it is no table but a view: the trials below show its key")
         except SinkError as error:

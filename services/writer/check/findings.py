@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
+from services.writer.oracle.dictionary import UniqueKey
 from services.writer.oracle.layout import Layout
 
 
@@ -28,13 +30,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """A column as Oracle describes it. `max_bytes` for text, `decimals` for times: digits of the seconds' fraction."""
+    """A column as Oracle describes it.
+
+    `max_bytes` for text. `decimals` for times: digits of the seconds' fraction; for a NUMBER with a `precision`: digits
+    after the point.
+    """
 
     name: str
     type_name: str  #: VARCHAR2, NUMBER, TIMESTAMP, DATE...
     max_bytes: int
     decimals: int
     nullable: bool
+    precision: int = 0
 
 
 #: Digits of a second's fraction that a timestamp has: microseconds.
@@ -84,7 +91,12 @@ def _time_column(column: FoundColumn) -> Finding:
     if column.decimals < DECIMALS:
         return Finding(check, Status.FAILED, f"{name}: microseconds are rounded away", "DBA: make it TIMESTAMP(6)")
     if column.type_name != "TIMESTAMP":
-        return Finding(check, Status.WARNING, f"{column.type_name}: the session's time zone plays a part")
+        return Finding(
+            check, Status.WARNING,
+            f"{column.type_name}: the time is stored by the session's time zone, which is the writer's (TZ); a writer "
+            "or a recover elsewhere stores another moment, and the same value twice",
+            "DBA: make it TIMESTAMP(6)",
+        )  # fmt: skip
     return _or_nullable(column, name)
 
 
@@ -96,17 +108,27 @@ def _value_column(column: FoundColumn, max_bytes: int, *, may_be_number: bool) -
                 check, Status.WARNING, f"{column.type_name} NOT NULL: readings without a value will be rejected",
                 "DBA: ALTER TABLE ... MODIFY (tag_value NULL)",
             )  # fmt: skip
+        if column.precision and column.type_name == "NUMBER":
+            return Finding(
+                check, Status.WARNING,
+                f"NUMBER({column.precision},{column.decimals}): more decimals are rounded away without a word, and "
+                f"more than {column.precision - column.decimals} digits before the point are rejected",
+                "DBA: make it NUMBER, where the source has more",
+            )  # fmt: skip
         return Finding(check, Status.OK, f"{column.type_name}: text that is no number will be rejected")
     if column.type_name not in _TEXT:
         wanted = f"VARCHAR2({max_bytes})"
         return Finding(check, Status.FAILED, f"{column.type_name} instead of {wanted}", f"DBA: make it {wanted}")
-    if column.max_bytes < max_bytes:
+    unit, room = (
+        ("bytes", column.max_bytes) if column.type_name == "VARCHAR2" else ("UTF-16 units", column.max_bytes // 2)
+    )
+    if room < max_bytes:
         return Finding(
             check, Status.WARNING,
-            f"{column.type_name} of {column.max_bytes} bytes instead of {max_bytes}: longer values will be rejected",
+            f"{column.type_name} of {room} {unit} instead of {max_bytes}: longer values will be rejected",
             f"DBA: ALTER TABLE ... MODIFY ({column.name.lower()} VARCHAR2({max_bytes}))",
         )  # fmt: skip
-    return _or_nullable(column, f"{column.type_name} of {column.max_bytes} bytes")
+    return _or_nullable(column, f"{column.type_name} of {room} {unit}")
 
 
 def _or_nullable(column: FoundColumn, detail: str) -> Finding:
@@ -116,6 +138,57 @@ def _or_nullable(column: FoundColumn, detail: str) -> Finding:
             check, Status.WARNING, f"{detail}, nullable: the layout has NOT NULL (the writer never leaves it empty)"
         )
     return Finding(check, Status.OK, f"{detail} NOT NULL")
+
+
+def compare_unique_keys(layout: Layout, keys: Sequence[UniqueKey]) -> list[Finding]:
+    """Compare what can refuse a row by ORA-00001 with the layout's key: anything else refuses values."""
+    primary = next((key for key in keys if key.is_primary), None)
+    findings = [compare_key(layout, primary.columns if primary else ())]
+    if primary is not None and primary.is_deferred:
+        findings.append(
+            Finding(
+                "primary key", Status.FAILED,
+                "it is checked at the commit (DEFERRED): one value that comes twice takes its whole batch back "
+                "(ORA-02091), which then goes to the backup",
+                "DBA: make the primary key NOT DEFERRABLE",
+            )
+        )  # fmt: skip
+    findings += [
+        Finding(
+            f"unique index {key.name.split('.')[-1]}", Status.WARNING,
+            f"on ({', '.join(key.columns)}), which is not the key: values that it refuses (ORA-00001) are no "
+            "duplicates and go to rejected_*.csv",
+            "DBA: drop it, or make sure that it never repeats (a sequence that lags after an import)",
+        )
+        for key in keys
+        if not key.is_primary and set(key.columns) != set(layout.key)
+    ]  # fmt: skip
+    return findings
+
+
+def compare_character_set(name: str) -> Finding:
+    """Tell whether VARCHAR2 columns hold every letter."""
+    check = "character set"
+    if name in ("AL32UTF8", "UTF8", ""):
+        return Finding(check, Status.OK, name or "not readable; the trials show whether it holds every letter")
+    return Finding(
+        check, Status.WARNING,
+        f"{name}: Oracle replaces letters that it does not have by ? or the like, without a word; names that differ in "
+        "those alone become one",
+        "ASCII names and texts, NVARCHAR2 columns, or a database in AL32UTF8",
+    )  # fmt: skip
+
+
+def as_found(info: Any) -> FoundColumn:
+    """Return a column as the driver describes it."""
+    name = info.type_code.name.removeprefix("DB_TYPE_")
+    type_name = {
+        "VARCHAR": "VARCHAR2", "NVARCHAR": "NVARCHAR2", "TIMESTAMP_LTZ": "TIMESTAMP WITH LOCAL TIME ZONE",
+        "TIMESTAMP_TZ": "TIMESTAMP WITH TIME ZONE",
+    }.get(name, name)  # fmt: skip
+    return FoundColumn(
+        info.name, type_name, info.internal_size or 0, info.scale or 0, bool(info.null_ok), info.precision or 0
+    )
 
 
 def compare_key(layout: Layout, key: Sequence[str]) -> Finding:

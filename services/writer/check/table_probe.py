@@ -18,13 +18,17 @@ import oracledb
 
 from services.writer.check.findings import Finding, Status
 from services.writer.oracle.codes import meaning_of
-from services.writer.oracle.errors import from_driver, one_line, oracle_error, row_error
+from services.writer.oracle.errors import from_driver, oracle_error
 from services.writer.oracle.layout import Row, TableWriter
+from services.writer.oracle.refusals import insert
 from services.writer.sink import RowError, SinkError, Verdict
 from shared.models import TagValue
 
 #: PLC code of all test rows; with the address they are `tagpipe.check.<random>`.
 PLC_CODE = "tagpipe"
+
+#: Values that columns are apt to change or refuse: letters of several scripts, and nine decimals.
+LETTERS, DECIMALS = "온도 Ω é €", "12.345678912"
 
 #: Rounds of the timed insert, of which the median counts.
 ROUNDS = 5
@@ -49,6 +53,8 @@ class Trials:
             "duplicate detection": self._duplicate,
             "key is not too narrow": self._neighbours,
             "reading without a value": self._no_value,
+            "text with letters": self._letters,
+            "value with many decimals": self._decimals,
         }
         for check, trial in trials.items():
             finding = self._found(check, trial)
@@ -74,7 +80,7 @@ class Trials:
         if stored is None:
             return Status.FAILED, f"the row is not found under its timestamp {self._value.timestamp}: it was rounded"
         text, quality = stored
-        if not self._table.same_value("12.5", text) or quality != "GOOD":
+        if not self._table.is_stored_as(self._table.rows([self._value])[0][0], text, quality):
             return Status.FAILED, f"12.5 GOOD came back as {text} {quality}"
         return Status.OK, f"value, quality and timestamp to the microsecond ({self._value.timestamp})"
 
@@ -104,6 +110,28 @@ class Trials:
             return Status.WARNING, f"it will be rejected: {errors[0].message}"
         self._raise_first(errors)
         return Status.OK, "it can be stored"
+
+    def _letters(self) -> tuple[Status, str]:
+        """Try a text: a NUMBER column refuses it, and not every character set holds it."""
+        errors = self._try_insert([msgspec.structs.replace(self._value, tag_value=LETTERS)])
+        if errors and errors[0].verdict is Verdict.ROW:
+            is_expected = errors[0].code == "NOT_A_NUMBER"
+            return Status.OK if is_expected else Status.WARNING, f"it will be rejected: {errors[0].message}"
+        self._raise_first(errors)
+        stored = self._stored(self._connection, self._value)
+        text = stored[0] if stored else None
+        return (Status.OK, "it comes back as it was") if text == LETTERS else self._changed(LETTERS, str(text))
+
+    def _decimals(self) -> tuple[Status, str]:
+        """Try a number with more decimals than most columns have."""
+        self._insert([msgspec.structs.replace(self._value, tag_value=DECIMALS)])
+        stored = self._stored(self._connection, self._value)
+        text = str(stored[0] if stored else None)
+        return (Status.OK, "it comes back as it was") if text == DECIMALS else self._changed(DECIMALS, text)
+
+    @staticmethod
+    def _changed(sent: str, stored: str) -> tuple[Status, str]:
+        return Status.WARNING, f"{sent!r} is stored as {stored!r}, without a word from Oracle"
 
     def may_delete(self) -> SinkError | None:
         """Try a DELETE, rolled back; return why not."""
@@ -180,13 +208,7 @@ class Trials:
         rows, faults = self._table.rows(values)
         if faults:
             return faults
-        with self._connection.cursor() as cursor:
-            cursor.setinputsizes(*self._table.input_sizes)
-            self._connection.autocommit = False
-            cursor.executemany(self._table.insert_sql, rows, batcherrors=True)
-            return [
-                row_error(error.offset, error.full_code, one_line(error.message)) for error in cursor.getbatcherrors()
-            ]
+        return insert(self._connection, self._table, rows, commit=False)
 
     @staticmethod
     def _raise_first(errors: Sequence[RowError]) -> None:
@@ -209,7 +231,7 @@ class Trials:
         condition = " AND ".join(f"{name} = :{place}" for place, name in enumerate(key, 1))
         with connection.cursor() as cursor:
             # Without its size the time would be bound as a DATE.
-            cursor.setinputsizes(*(oracledb.DB_TYPE_TIMESTAMP if name == "timestamp" else None for name in key))
+            cursor.setinputsizes(*self._table.key_sizes)
             cursor.execute(f"{verb} {self._table.table} WHERE {condition}", list(self._table.key_of(row)))
             yield cursor
 

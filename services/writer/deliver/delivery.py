@@ -9,11 +9,10 @@ from datetime import datetime
 
 from services.writer.backup.csv_backup import NOT_A_VALUE, BackupFailedError, CsvBackup, backup_row, rejected_row
 from services.writer.backup.waiting_rows import waiting_row
-from services.writer.deliver.breaker import Breaker, Permit
-from services.writer.deliver.conflicts import ConflictCheck
-from services.writer.deliver.insertion import Insertion
+from services.writer.deliver.breaker import Breaker, Permit, State
+from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import Report
-from services.writer.sink import RowError, SinkError, TakesValues, Verdict
+from services.writer.sink import CONFLICT, RowError, SinkError, TakesValues
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.lifecycle import StopFlag
@@ -34,7 +33,6 @@ class Delivered(Insertion):
         self.size = len(batch)
         self.rejected += [_unreadable(raw, reason) for raw, reason in batch.unreadable]
         self.backed_up = 0
-        self.conflicts = 0
         self.retries = 0
         #: Rejected rows that no file could take: they wait in Redis, from the settling on.
         self.waiting: list[bytes] = []
@@ -55,7 +53,7 @@ class Delivered(Insertion):
             raise RuntimeError(f"{self.size} values in the batch, outcomes: {ends}")
         return {
             **ends,
-            Counter.CONFLICTS: self.conflicts,
+            Counter.CONFLICTS: sum(error.code == CONFLICT for _, error in self.rejected),
             Counter.RETRIES: self.retries,
             Counter.BATCHES_FAILED if self.backed_up else Counter.BATCHES_WRITTEN: 1,
         }
@@ -70,7 +68,6 @@ class Delivery:
         breaker: Breaker,
         backup: CsvBackup,
         rejects: CsvBackup,
-        conflicts: ConflictCheck,
         report: Report,
         clock: Clock,
         retry_delays_s: Sequence[float],
@@ -79,7 +76,6 @@ class Delivery:
         self._breaker = breaker
         self._backup = backup
         self._rejects = rejects
-        self._conflicts = conflicts
         self._report = report
         self._clock = clock
         self._retry_delays_s = list(retry_delays_s)
@@ -87,25 +83,42 @@ class Delivery:
     def deliver(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """See a batch through; return what became of it, or None when stopped first: then nothing may be settled."""
         delivered = Delivered(batch)
-        failures = 0
+        is_given_up = False
         while delivered.rest:
-            permit = self._breaker.permit(self._clock.monotonic())
-            if permit is Permit.BACKUP:
-                if not self._save_rest(delivered, stop) and stop.is_set():
+            permit = Permit.BACKUP if is_given_up else self._breaker.permit(self._clock.monotonic())
+            if permit is not Permit.BACKUP:
+                error = self._insert(delivered, permit, stop)
+                if error is not None and stop.is_set() and self._breaker.state is State.RETRYING:
                     return None
+                # Another worker may have found out meanwhile that Oracle takes nothing: then this one is asked again.
+                is_given_up = permit is Permit.TRIAL
                 continue
-            error = delivered.attempt(self._sink)
-            failures += 1
-            if error is not None and self._is_perhaps_a_rows_fault(error, failures):
-                error = delivered.isolate(self._sink, error)
-            if error is None:
-                self._breaker.succeeded(self._clock.monotonic())
-            elif not self._is_last(error, failures, permit):
-                delivered.retries += 1
-                if stop.wait(self._retry_delays_s[failures - 1]):
-                    return None
+            if not self._save_rest(delivered, stop) and stop.is_set():
+                return None
+            # While no file can be written, Oracle may be back.
+            is_given_up = False
         self._finish(delivered)
         return delivered
+
+    def _insert(self, delivered: Delivered, permit: Permit, stop: StopFlag) -> SinkError | None:
+        delays_s = self._retry_delays_s if permit is Permit.TRY else []
+
+        def failed(error: SinkError, failures: int, is_last: bool) -> None:
+            self._breaker.failed(error, self._clock.monotonic(), last=is_last)
+            if not is_last:
+                delivered.retries += 1
+                self._report.retrying(error, failures)
+            elif failures > len(delays_s) and delays_s:
+                _log.error(f"All {len(delays_s)} retries exhausted, saving to CSV backup")
+
+        error = insert_with_retries(
+            delivered, self._sink, delays_s, stop, failed=failed,
+            may_go_on=lambda: self._breaker.state in (State.CLOSED, State.RETRYING),
+        )  # fmt: skip
+        # Rows that were refused before they were bound say nothing of Oracle.
+        if error is None and (delivered.written or delivered.duplicates):
+            self._breaker.succeeded(self._clock.monotonic())
+        return error
 
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """Save a batch to the backup without trying Oracle; None when stopped before it was saved."""
@@ -115,23 +128,6 @@ class Delivery:
                 return None
         self._finish(delivered)
         return delivered
-
-    def _is_perhaps_a_rows_fault(self, error: SinkError, failures: int) -> bool:
-        is_last = failures > len(self._retry_delays_s)
-        return error.verdict is Verdict.ROW or (error.verdict is Verdict.UNKNOWN and is_last)
-
-    def _is_last(self, error: SinkError, failures: int, permit: Permit) -> bool:
-        """Tell the breaker and the log of a failed try; return whether the batch must go to the backup now."""
-        retries = len(self._retry_delays_s)
-        is_last = permit is Permit.TRIAL or failures > retries or error.needs_a_person
-        self._breaker.failed(error, self._clock.monotonic(), last=is_last)
-        _log.warning(f"Oracle write failed (attempt {failures}/{retries + 1}): {error}")
-        if failures > retries:
-            _log.error(f"All {retries} retries exhausted, saving to CSV backup")
-        elif not is_last:
-            _log.warning(f"Retrying in {self._retry_delays_s[failures - 1]} seconds...")
-            self._report.retrying(error, failures)
-        return is_last
 
     def _save_rest(self, delivered: Delivered, stop: StopFlag) -> bool:
         """Save what has no outcome; when no file can be written, say so, wait a moment and return False."""
@@ -147,7 +143,7 @@ class Delivery:
         return True
 
     def _finish(self, delivered: Delivered) -> None:
-        """Save the rejected rows, or let them wait where no file can be written; look duplicates up."""
+        """Save the rejected rows, conflicts among them, or let them wait where no file can be written."""
         if delivered.rejected:
             now = self._now()
             rows = [rejected_row(value, now, error) for value, error in delivered.rejected]
@@ -160,7 +156,6 @@ class Delivery:
             self._report.rejected(delivered.rejected)
         if delivered.duplicates:
             self._report.duplicates(len(delivered.duplicates))
-            delivered.conflicts = self._conflicts.count(delivered.duplicates)
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="milliseconds")

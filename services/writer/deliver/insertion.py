@@ -1,12 +1,14 @@
 """Values on their way into the table, and what became of each: written, duplicate, rejected, or still to be tried."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 
 from services.writer.sink import RowError, SinkError, TakesValues, Verdict
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
 from shared.models import TagValue
 
-#: Tries without a single row getting through, after which an unknown error is not taken for a row's fault.
-MAX_FRUITLESS_TRIES = 20
+_log = get_logger()
 
 
 class Insertion:
@@ -19,36 +21,30 @@ class Insertion:
         self.rejected: list[tuple[TagValue, RowError]] = []
 
     def attempt(self, sink: TakesValues) -> SinkError | None:
-        """Insert the rest once; return why some of it must be kept, None when every value has its outcome."""
-        self.rest, error = self._insert(sink, self.rest)
-        return error
+        """Insert the rest once, and find the rows by halving that fail a whole call.
 
-    def isolate(self, sink: TakesValues, error: SinkError, *, oracle_is_proven: bool = False) -> SinkError | None:
-        """Find the rows at fault by halving; they are rejected, the others inserted.
-
-        Returns why the rest must be kept: an outage began, or an unknown error lets no row at all through and so is not
-        the rows' fault (unless it took others of late: `oracle_is_proven`); None when every value has its outcome.
+        Returns why some of it must be kept; None when every value has its outcome.
         """
-        suspects: list[tuple[TagValue, SinkError]] = []
+        self.rest, error = self._insert(sink, self.rest)
+        if error is None or error.verdict is not Verdict.ROW:
+            return error
+        return self._isolate(sink)
+
+    def _isolate(self, sink: TakesValues) -> SinkError | None:
+        """Halve the rest until rows at fault stand alone; they are rejected, the others inserted."""
         chunks = _halves(self.rest)
-        fruitless = 0
         while chunks:
             chunk = chunks.pop(0)
             kept, failure = self._insert(sink, chunk)
-            self.rest = [*(value for value, _ in suspects), *kept, *(value for later in chunks for value in later)]
-            fruitless = fruitless + 1 if len(kept) == len(chunk) else 0
+            self.rest = [*kept, *(value for later in chunks for value in later)]
             if failure is None:
                 continue
-            is_outage = failure.verdict not in (Verdict.ROW, Verdict.UNKNOWN)
-            if is_outage or (failure.verdict is Verdict.UNKNOWN and fruitless > MAX_FRUITLESS_TRIES):
+            if failure.verdict is not Verdict.ROW:
                 return failure
             if len(kept) == 1:
-                suspects.append((kept[0], failure))
+                self.rejected.append((kept[0], RowError(0, failure.code, str(failure))))
             else:
                 chunks += _halves(kept)
-        if error.verdict is Verdict.UNKNOWN and not (oracle_is_proven or self.written or self.duplicates):
-            return error
-        self.rejected += [(value, RowError(0, cause.code, str(cause))) for value, cause in suspects]
         self.rest = []
         return None
 
@@ -64,6 +60,37 @@ class Insertion:
             return [], None
         first = outcome.kept[0]
         return [values[error.offset] for error in outcome.kept], SinkError(first.code, first.message, first.verdict)
+
+
+def insert_with_retries(
+    insertion: Insertion,
+    sink: TakesValues,
+    delays_s: Sequence[float],
+    stop: StopFlag,
+    *,
+    failed: Callable[[SinkError, int, bool], None] = lambda _error, _failures, _is_last: None,
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> SinkError | None:
+    """Try until every value has its outcome, with these waits between two tries; none for what a person must cure.
+
+    failed: is told of each try that failed: the error, how many failed, and whether it was the last.
+    may_go_on: is asked before each further try.
+    Returns: None when all have an outcome; else why the rest has none, when the tries are used up, or it may not go on,
+        or was stopped. What happens then is the caller's affair; it may call again to go on with the rest.
+    """
+    for failures in count(1):
+        error = insertion.attempt(sink)
+        if error is None:
+            return None
+        is_last = failures > len(delays_s) or error.needs_a_person
+        _log.warning(f"Oracle write failed (attempt {failures}/{len(delays_s) + 1}): {error}")
+        failed(error, failures, is_last)
+        if is_last:
+            return error
+        _log.warning(f"Retrying in {delays_s[failures - 1]} seconds...")
+        if stop.wait(delays_s[failures - 1]) or not may_go_on():
+            return error
+    raise AssertionError("count() never ends")
 
 
 def _halves(values: list[TagValue]) -> list[list[TagValue]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.writer.backup.index import Manifest
 from services.writer.deliver.breaker import Breaker, State
-from services.writer.sink import RowError, SinkError
+from services.writer.sink import CONFLICT, RowError, SinkError
 from shared.events import Event, EventLog
 from shared.logs import get_logger
 from shared.models import TagValue
@@ -27,6 +27,8 @@ class Report:
         self._announced: set[Path] = set()
         self._duplicates = 0
         self._rejected: Counter[str] = Counter()
+        self._conflicts = 0
+        self._conflict: tuple[TagValue, RowError] | None = None
         self._reject_example = ""
         self._retrying: tuple[SinkError, int] | None = None
         #: Why a file could not be written last; None while files can be written.
@@ -74,11 +76,15 @@ class Report:
             self._duplicates += count
 
     def rejected(self, rows: Sequence[tuple[TagValue, RowError]]) -> None:
-        """Take note of rows refused for themselves."""
-        value, error = rows[-1]
+        """Take note of rows refused for themselves, conflicts among them."""
         with self._lock:
-            self._rejected.update(error.code for _, error in rows)
-            self._reject_example = f"{value.tag_name} at {value.timestamp}: {error.message}"
+            for value, error in rows:
+                if error.code == CONFLICT:
+                    self._conflict = self._conflict or (value, error)
+                    self._conflicts += 1
+                else:
+                    self._rejected[error.code] += 1
+                    self._reject_example = _shown(value, error)
 
     def tick(self) -> None:
         """Say what is new; call it about once a second."""
@@ -87,6 +93,8 @@ class Report:
             duplicates, self._duplicates = self._duplicates, 0
             rejected, self._rejected = self._rejected, Counter()
             example = self._reject_example
+            conflicts, self._conflicts = self._conflicts, 0
+            conflict, self._conflict = self._conflict, None
             retrying, self._retrying = self._retrying, None
         if retrying is not None:
             error, failures = retrying
@@ -103,6 +111,8 @@ class Report:
             message = f"{rejected.total()} rows rejected ({codes}); last: {example}"
             _log.error(message)
             self._events.add(Event.ROWS_REJECTED, message, codes=dict(rejected))
+        if conflict is not None:
+            tell_conflicts(self._events, conflicts, *conflict)
         self._say_changes()
         self._manifest.flush()
 
@@ -124,3 +134,17 @@ class Report:
             else:
                 _log.info(text)
                 self._events.add(Event.ORACLE_RETRY if change.after is State.RETRYING else Event.ORACLE_BACK, text)
+
+
+def tell_conflicts(events: EventLog, count: int, value: TagValue, error: RowError) -> None:
+    """Say that values came again with other contents, exactly how many, and which was the first."""
+    message = (
+        f"{count} values came again with another value or quality, kept in rejected_*.csv; "
+        f"first: {_shown(value, error)}; came as {str(value.tag_value)[:100]!r} ({value.quality})"
+    )
+    _log.warning(f"Conflict: {message}")
+    events.add(Event.CONFLICTS, message, count=count, tag_name=value.tag_name, timestamp=value.timestamp)
+
+
+def _shown(value: TagValue, error: RowError) -> str:
+    return f"{value.tag_name} at {value.timestamp}: {error.message}"

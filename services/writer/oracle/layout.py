@@ -1,8 +1,11 @@
 """The two table layouts: SQL, binds, and what can be known of a row before it is bound. No I/O."""
 
+import ctypes
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, TypeAlias
 
 import oracledb
@@ -12,14 +15,24 @@ from shared.models import TagValue
 
 Row: TypeAlias = tuple[Any, ...]
 
-#: Largest magnitude that an Oracle NUMBER holds (exclusive). Source: Oracle SQL Language Reference, NUMBER.
-_NUMBER_LIMIT = 1e126
+#: Largest magnitude that an Oracle NUMBER holds (exclusive), and the smallest: less than that becomes 0 in Oracle, and
+#: can't be bound. Source: Oracle SQL Language Reference, NUMBER.
+_NUMBER_LIMIT, _NUMBER_LEAST = 1e126, 1e-130
+
+#: Digits enough to round any NUMBER exactly.
+_EXACTLY = Context(prec=300)
 
 #: Digits that a NUMBER holds for certain.
 _NUMBER_DIGITS = 38
 
 #: What Oracle takes for a number too: no underscores, no digits of other scripts, no infinity.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+#: Scale by which Oracle describes a number that is rounded to no decimals.
+_FLOATING = -127
+
+#: Digits of a second's fraction that a time of ours has.
+_MICROSECONDS = 6
 
 #: UTF-8 bytes that one character takes at most.
 _MAX_CHAR_BYTES = 4
@@ -32,6 +45,38 @@ class Column:
     name: str
     is_number: bool
     max_bytes: int | None
+    decimals: int | None = None  #: to which a NUMBER, or a time's seconds, is rounded without a word; None: it is not
+    is_binary: bool = False  #: BINARY_DOUBLE or BINARY_FLOAT
+    is_single: bool = False  #: BINARY_FLOAT: 24 binary digits
+    is_national: bool = False  #: NVARCHAR2, NCHAR: bytes are those of UTF-16
+    is_padded: bool = False  #: CHAR, NCHAR: filled up with blanks
+
+    def bytes_of(self, text: str) -> int:
+        """Return how many bytes the column needs for a text."""
+        if self.is_national:
+            return len(text.encode("utf-16-le", "surrogatepass"))
+        return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+
+    def as_stored(self, cell: Any) -> Any:
+        """Return what a cell of ours is once it is stored, in the form in which two of them compare.
+
+        >>> Column("tag_value", is_number=True, max_bytes=None, decimals=2).as_stored(12.345)
+        Decimal('12.35')
+        """
+        if cell is None:
+            return None
+        if self.is_number:
+            if not self.is_binary:
+                return self._rounded(Decimal(str(cell)))
+            return ctypes.c_float(cell).value if self.is_single else float(cell)
+        if isinstance(cell, datetime):
+            return cell if self.decimals is None else _rounded_time(cell, self.decimals)
+        return cell.rstrip(" ") if self.is_padded else cell
+
+    def _rounded(self, number: Decimal) -> Decimal:
+        if self.decimals is None:
+            return number
+        return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _EXACTLY)
 
 
 @dataclass(frozen=True)
@@ -93,14 +138,13 @@ class TableWriter:
 
         Given for every column, or a column of Nones is bound as VARCHAR2(1) and a time as DATE, without its fraction.
         """
-        return [
-            oracledb.DB_TYPE_TIMESTAMP
-            if column.name == "timestamp"
-            else oracledb.DB_TYPE_NUMBER
-            if column.is_number
-            else column.max_bytes
-            for column in self.layout.columns
-        ]
+        return [_bind_type(column) for column in self.layout.columns]
+
+    @property
+    def key_sizes(self) -> list[Any]:
+        """What `setinputsizes` takes for the columns of one key; a CHAR column compares with blanks only as CHAR."""
+        columns = [self.layout.columns[self.layout.position(name)] for name in self.layout.key]
+        return [oracledb.DB_TYPE_CHAR if column.is_padded else _bind_type(column) for column in columns]
 
     def rows(self, values: Sequence[TagValue]) -> tuple[list[Row], list[RowError]]:
         """Return a row for each value, and an error for each that can't be bound; offsets are places in `values`.
@@ -111,10 +155,11 @@ class TableWriter:
         rows = self._rows(values)
         if self._value_is_number:
             place = self.layout.position("tag_value")
-            rows = [_with_number(offset, row, place, errors) for offset, row in enumerate(rows)]
+            column = self.layout.columns[place]
+            rows = [_with_number(offset, row, place, column, errors) for offset, row in enumerate(rows)]
         for column, cells in zip(self.layout.columns, zip(*rows, strict=True), strict=False):
             if column.max_bytes is not None and not column.is_number:
-                errors += _too_long(cells, column.name, column.max_bytes)
+                errors += _too_long(cells, column, column.max_bytes)
         first_errors = {error.offset: error for error in reversed(errors)}
         return rows, [first_errors[offset] for offset in sorted(first_errors)]
 
@@ -138,25 +183,56 @@ class TableWriter:
             return None
         return str(stored)
 
-    def same_value(self, text: str | None, stored: str | None) -> bool:
-        """Tell whether a value is what the table holds; numbers are compared as numbers where the column is one."""
-        if self._value_is_number and text is not None and stored is not None:
-            return stored_number(text) == stored_number(stored)
-        return text == stored or (stored is None and text == self._no_value_text)
+    def is_stored_as(self, row: Row, tag_value: Any, quality: Any) -> bool:
+        """Tell whether value and quality of a row are what the table holds."""
+        cells = {"tag_value": tag_value, "quality": quality}
+        return all(
+            column.as_stored(row[place]) == column.as_stored(cells[column.name])
+            for place, column in enumerate(self.layout.columns)
+            if column.name in cells
+        )
 
     def key_of(self, row: Row) -> tuple[Any, ...]:
-        """Return a row's primary key."""
-        return tuple(row[self.layout.position(column)] for column in self.layout.key)
+        """Return a row's primary key as the table holds it."""
+        places = [self.layout.position(column) for column in self.layout.key]
+        return tuple(self.layout.columns[place].as_stored(row[place]) for place in places)
+
+    def key_as_stored(self, key: Sequence[Any]) -> tuple[Any, ...]:
+        """Return a key that was read from the table in the form of `key_of`."""
+        columns = (self.layout.columns[self.layout.position(name)] for name in self.layout.key)
+        return tuple(column.as_stored(cell) for column, cell in zip(columns, key, strict=True))
 
 
-def _with_number(offset: int, row: Row, place: int, errors: list[RowError]) -> Row:
+def _bind_type(column: Column) -> Any:
+    if column.name == "timestamp":
+        return oracledb.DB_TYPE_TIMESTAMP
+    if column.is_number:
+        return oracledb.DB_TYPE_BINARY_DOUBLE if column.is_binary else oracledb.DB_TYPE_NUMBER
+    # Bound as VARCHAR2, a text would go through the database's character set, which may not hold it.
+    return oracledb.DB_TYPE_NVARCHAR if column.is_national else column.max_bytes
+
+
+def _with_number(offset: int, row: Row, place: int, column: Column, errors: list[RowError]) -> Row:
     text = row[place]
     if text is None:
         return row
     number = stored_number(text)
     if number is None:
         errors.append(RowError(offset, "NOT_A_NUMBER", f"tag_value is a NUMBER column and {text[:60]!r} is no number"))
+    elif column.is_binary:
+        number = float(number)
+    elif abs(number) < _NUMBER_LEAST:
+        number = 0
     return (*row[:place], number, *row[place + 1 :])
+
+
+def _rounded_time(moment: datetime, decimals: int) -> datetime:
+    unit = 10 ** max(0, 6 - decimals)
+    rounded = (moment.microsecond + unit // 2) // unit * unit
+    try:
+        return moment.replace(microsecond=0) + timedelta(microseconds=rounded)
+    except OverflowError:
+        return moment
 
 
 def stored_number(text: str) -> int | float | None:
@@ -168,14 +244,46 @@ def stored_number(text: str) -> int | float | None:
     return number if abs(number) < _NUMBER_LIMIT else None
 
 
-def _too_long(cells: Sequence[str], name: str, max_bytes: int) -> list[RowError]:
+def _too_long(cells: Sequence[str], column: Column, max_bytes: int) -> list[RowError]:
     # The longest text decides for all: the bytes of every text are counted only when it might not fit.
     if len(max(cells, key=len)) * _MAX_CHAR_BYTES <= max_bytes:
         return []
     errors = []
     for offset, text in enumerate(cells):
-        size = len(text) if text.isascii() else len(text.encode())
+        size = column.bytes_of(text)
         if size > max_bytes:
-            message = f"{name} holds {max_bytes} bytes and the value has {size} (ORA-12899)"
+            message = f"{column.name} holds {max_bytes} bytes and the value has {size} (ORA-12899)"
             errors.append(RowError(offset, "TOO_LONG", message))
     return errors
+
+
+def column_as_found(column: Column, info: Any) -> Column:
+    """Return a column of the layout as the driver describes the table's; as it is where the table has none."""
+    if info is None:
+        return column
+    kind = info.type_code
+    is_binary = kind in (oracledb.DB_TYPE_BINARY_DOUBLE, oracledb.DB_TYPE_BINARY_FLOAT)
+    is_national = kind in (oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_NCHAR)
+    is_padded = kind in (oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NCHAR)
+    is_text = is_national or is_padded or kind is oracledb.DB_TYPE_VARCHAR
+    return Column(
+        column.name,
+        is_number=is_binary or kind is oracledb.DB_TYPE_NUMBER,
+        max_bytes=info.internal_size if is_text else None,
+        decimals=_decimals(info),
+        is_binary=is_binary,
+        is_single=kind is oracledb.DB_TYPE_BINARY_FLOAT,
+        is_national=is_national,
+        is_padded=is_padded,
+    )
+
+
+def _decimals(info: Any) -> int | None:
+    kind, scale = info.type_code, info.scale
+    if kind is oracledb.DB_TYPE_NUMBER:
+        # A NUMBER without precision is described by precision 0; FLOAT by scale -127.
+        return scale if info.precision and scale is not None and scale > _FLOATING else None
+    if kind is oracledb.DB_TYPE_DATE:
+        return 0
+    is_time = kind in (oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ)
+    return scale if is_time and scale is not None and scale < _MICROSECONDS else None

@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import oracledb
 
+from services.writer.oracle.codes import RAISED_WHILE_BINDING
 from services.writer.oracle.connections import Connections
-from services.writer.oracle.errors import one_line, row_error
-from services.writer.oracle.layout import LAYOUTS, Column, Row, TableWriter
+from services.writer.oracle.dictionary import TableShape
+from services.writer.oracle.layout import LAYOUTS, Row, TableWriter, column_as_found
 from services.writer.oracle.logons import Logons
+from services.writer.oracle.refusals import Refusals, as_table_fault, insert
 from services.writer.settings import WriterSettings
-from services.writer.sink import BatchOutcome, RowError, SinkError, decide
+from services.writer.sink import BatchOutcome, RowError, SinkError, Verdict, decide
 from shared.clock import SystemClock
 from shared.models import TagValue
 
@@ -25,6 +26,7 @@ class OracleSink:
         self._connections = Connections(settings, logons or Logons(settings, SystemClock()))
         layout = LAYOUTS[settings.oracle_table_layout]
         self._table = TableWriter(layout, settings.oracle_table, settings.no_value_text)
+        self._refusals = Refusals(self._table, None)
         self._table_is_known = False
 
     @property
@@ -43,31 +45,53 @@ class OracleSink:
         return self._connections.shortage
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
-        """Insert values and commit what Oracle took: one round trip, a second when a row failed.
+        """Insert values and commit what Oracle took: one round trip, two or three where rows were refused.
+
+        A row is rejected only for its own fault, or a conflict; the table's fault keeps all rows (CONFIGURATION).
 
         Raises: SinkError: the call failed as a whole. Where its verdict is CONNECTION_LOST or TRANSIENT the rows may
-            have been committed all the same.
+            have been committed all the same; where it is ROW, one of them is at fault.
         """
         self._know_table()
         # Before a connection is taken: others may be waiting for it.
         rows, faults = self._table.rows(values)
         if not faults:
-            return decide(len(values), self._insert(rows))
+            return decide(len(values), self._insert(values, rows))
         faulty = {fault.offset for fault in faults}
         sound = [offset for offset in range(len(rows)) if offset not in faulty]
-        errors = self._insert([rows[offset] for offset in sound]) if sound else []
+        errors: list[RowError] = []
+        if sound:
+            errors = self._insert([values[offset] for offset in sound], [rows[offset] for offset in sound])
         return decide(len(values), [*faults, *(replace(error, offset=sound[error.offset]) for error in errors)])
 
-    def _insert(self, rows: list[Row]) -> list[RowError]:
-        with self.connection() as connection, connection.cursor() as cursor:
-            cursor.setinputsizes(*self._table.input_sizes)
-            # With autocommit the commit travels with the insert; the server leaves it out when a row failed.
-            connection.autocommit = True
-            cursor.executemany(self._table.insert_sql, rows, batcherrors=True)
-            failed = cursor.getbatcherrors()
-            if failed:
-                connection.commit()
-        return [row_error(error.offset, error.full_code, one_line(error.message)) for error in failed]
+    def _insert(self, values: Sequence[TagValue], rows: list[Row]) -> list[RowError]:
+        refusals, refused = self._refusals, None
+        try:
+            with self.connection() as connection:
+                refused = insert(connection, self._table, rows, commit=True)
+                if not refused:
+                    refusals.sample = values[-1]
+                    return []
+                return refusals.judged(connection, values, refused)
+        except SinkError as error:
+            if refused is None:
+                raise self._true_fault(error, values[0]) from error
+            # What was taken is committed. What was refused can't be told apart for now: it is kept and tried again.
+            asked = Verdict.UNKNOWN if error.verdict in (Verdict.ROW, Verdict.DUPLICATE) else error.verdict
+            message = f"{error} (while it was asked what {len(refused)} refused rows are)"
+            return [replace(row, code=error.code, message=message, verdict=asked) for row in refused]
+
+    def _true_fault(self, error: SinkError, value: TagValue) -> SinkError:
+        """Return a whole call's error with its true verdict: ROW only where a sample is taken."""
+        if error.verdict not in (Verdict.ROW, Verdict.UNKNOWN) or error.code in RAISED_WHILE_BINDING:
+            return error
+        try:
+            with self.connection() as connection:
+                return self._refusals.of_all_rows(connection, value) or SinkError(error.code, str(error), Verdict.ROW)
+        except SinkError as of_sample:
+            if of_sample.verdict is Verdict.ROW:
+                return as_table_fault(of_sample)
+            return error if of_sample.code == error.code else of_sample
 
     def probe(self) -> None:
         """Ask Oracle for the table; learn its columns.
@@ -83,27 +107,10 @@ class OracleSink:
         Raises: SinkError.
         """
         self._know_table()
-        table = self._table
-        rows, _ = table.rows(values)
-        with self.connection() as connection, connection.cursor() as cursor:
-            keys = [table.key_of(row) for row in rows]
-            width = len(table.layout.key)
-            condition = " OR ".join(
-                "(" + " AND ".join(f"{name} = :{n * width + m}" for m, name in enumerate(table.layout.key, 1)) + ")"
-                for n in range(len(keys))
-            )
-            sizes = [oracledb.DB_TYPE_TIMESTAMP if name == "timestamp" else None for name in table.layout.key]
-            cursor.setinputsizes(*sizes * len(keys))
-            cursor.execute(
-                f"SELECT {', '.join(table.layout.key)}, tag_value, quality FROM {table.table} WHERE {condition}",  # noqa: S608 - our own names
-                [part for key in keys for part in key],
-            )
-            found = {tuple(row[:width]): (table.text_of(row[width]), row[width + 1]) for row in cursor}
-            return [found.get(key) for key in keys]
-
-    def same_value(self, text: str | None, stored: str | None) -> bool:
-        """Tell whether a value is what the table holds."""
-        return self._table.same_value(text, stored)
+        rows, _ = self._table.rows(values)
+        with self.connection() as connection:
+            found = self._refusals.lookup(connection, rows)
+        return [(self._table.text_of(stored[0]), stored[1]) if stored else None for stored in found]
 
     @contextmanager
     def connection(self) -> Iterator[oracledb.Connection]:
@@ -129,24 +136,12 @@ class OracleSink:
 
     def _learn_table(self, connection: oracledb.Connection) -> None:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes."""
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {self._table.table} WHERE 1 = 0")  # noqa: S608 - the name is checked
-            found = {info.name.lower(): info for info in cursor.description}
+        columns = TableShape(connection, self._settings.oracle_table).columns()
+        found = {info.name.lower(): info for info in columns}
         layout = LAYOUTS[self._settings.oracle_table_layout]
-        columns = tuple(_as_found(column, found.get(column.name)) for column in layout.columns)
+        as_found = tuple(column_as_found(column, found.get(column.name)) for column in layout.columns)
         self._table = TableWriter(
-            replace(layout, columns=columns), self._settings.oracle_table, self._settings.no_value_text
+            replace(layout, columns=as_found), self._settings.oracle_table, self._settings.no_value_text
         )
+        self._refusals = Refusals(self._table, self._refusals.sample)
         self._table_is_known = True
-
-
-def _as_found(column: Column, info: Any) -> Column:
-    if info is None:
-        return column
-    is_number = info.type_code in (
-        oracledb.DB_TYPE_NUMBER,
-        oracledb.DB_TYPE_BINARY_DOUBLE,
-        oracledb.DB_TYPE_BINARY_FLOAT,
-    )
-    is_text = info.type_code in (oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NVARCHAR)
-    return Column(column.name, is_number=is_number, max_bytes=info.internal_size if is_text else None)

@@ -7,7 +7,6 @@ from time import monotonic
 
 from services.writer.backup.csv_backup import REJECTED_HEADER, BackupFailedError, CsvBackup
 from services.writer.backup.index import Manifest, backup_files
-from services.writer.deliver.conflicts import ConflictCheck
 from services.writer.leave import close_and_leave
 from services.writer.recover.console import RecoverConsole
 from services.writer.recover.file_recovery import (
@@ -54,7 +53,7 @@ def recover(
         on_change=manifest.note,
     )
     diary = RecoveryDiary(link, keys, events, manifest, clock)
-    recovery = Recovery(sink, rejects, ConflictCheck(sink, events, clock), diary, clock, settings.retry_delays_s)
+    recovery = Recovery(sink, rejects, diary, clock, settings.retry_delays_s)
     with stop_on_signals() as stop, RecoverConsole() as console:
         run = Run(settings, recovery, console, stop, max_rows_per_s)
         files = find_files(names, settings.backup_dir)

@@ -14,13 +14,14 @@ from typing import Self
 
 from services.writer.backup.csv_backup import CsvBackup, rejected_row
 from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
-from services.writer.deliver.conflicts import ConflictCheck
-from services.writer.recover.batch_insert import BatchInsert
+from services.writer.deliver.insertion import Insertion, insert_with_retries
+from services.writer.deliver.report import tell_conflicts
 from services.writer.recover.progress import RecoveryDiary
-from services.writer.sink import Sink
+from services.writer.sink import CONFLICT, RowError, Sink
 from shared.clock import Clock
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.models import TagValue
 
 #: Where files go that are through, beside where they were.
 RECOVERED_DIRECTORY = "recovered"
@@ -46,7 +47,7 @@ class Tally:
     read: int = 0
     written: int = 0
     duplicates: int = 0  #: in the table already
-    conflicts: int = 0  #: of the duplicates looked up: another value under the same key
+    conflicts: int = 0  #: the table holds another value or quality under the same key: in a rejected_*.csv
     rejected: int = 0  #: the table can't hold them: in a rejected_*.csv
     bad_lines: int = 0  #: no values: in a rejected_*.csv
     torn: int = 0  #: torn last lines
@@ -58,7 +59,7 @@ class Tally:
 
     def __str__(self) -> str:
         parts = [f"{self.read} rows read, {self.written} written, {self.duplicates} in the table already"]
-        parts += [f"{self.conflicts} of these with another value"] if self.conflicts else []
+        parts += [f"{self.conflicts} there with another value (rejected)"] if self.conflicts else []
         parts += [f"{self.rejected} rejected"] if self.rejected else []
         parts += [f"{self.bad_lines} bad lines"] if self.bad_lines else []
         parts += ["last line torn" if self.torn == 1 else f"{self.torn} torn last lines"] if self.torn else []
@@ -122,14 +123,12 @@ class Recovery:
         self,
         sink: Sink,
         rejects: CsvBackup,
-        conflicts: ConflictCheck,
         diary: RecoveryDiary,
         clock: Clock,
         retry_delays_s: Sequence[float],
     ) -> None:
         self.sink = sink
         self.rejects = rejects
-        self.conflicts = conflicts
         self.diary = diary
         self.clock = clock
         self.retry_delays_s = list(retry_delays_s)
@@ -147,7 +146,8 @@ class FileRecovery:
         self._all = recovery
         self._file = file
         self._batch: ReadBatch | None = None
-        self._insert: BatchInsert | None = None
+        self._insert: Insertion | None = None
+        self._first_conflict: tuple[TagValue, RowError] | None = None
         self.tally = Tally()
 
     @property
@@ -162,14 +162,16 @@ class FileRecovery:
         """
         if self._batch is None:
             self._batch = self._file.reader.read(max_rows)
-            proven = self.tally.written + self.tally.duplicates > 0
-            self._insert = BatchInsert(self._batch.values, oracle_is_proven=proven)
+            self._insert = Insertion(self._batch.values)
         batch, insert = self._batch, self._insert
         if not batch.rows or insert is None:
             return False
         written_before = insert.written
         try:
-            insert.run(self._all.sink, self._all.retry_delays_s, stop)
+            if insert.rest:
+                error = insert_with_retries(insert, self._all.sink, self._all.retry_delays_s, stop)
+                if error is not None:
+                    raise error
         finally:
             self._all.diary.wrote(insert.written - written_before)
         self._set_aside(batch, insert)
@@ -190,6 +192,8 @@ class FileRecovery:
             )
         path = self._file.path
         moved_to = path if path.parent.name == RECOVERED_DIRECTORY else move_to_recovered(path)
+        if self._first_conflict is not None:
+            tell_conflicts(self._all.diary.events, self.tally.conflicts, *self._first_conflict)
         message = f"Recovered {path.name}: {self.tally}"
         self._all.diary.finished(path, moved_to, self.tally.read, self._file.size_bytes, message)
         return moved_to
@@ -203,7 +207,7 @@ class FileRecovery:
             self._batch = None
         self._all.diary.leaves(self._file.path, self._file.size_bytes)
 
-    def _set_aside(self, batch: ReadBatch, insert: BatchInsert) -> None:
+    def _set_aside(self, batch: ReadBatch, insert: Insertion) -> None:
         now = self._all.clock.now().isoformat(timespec="milliseconds")
         name = self._file.path.name
         rows: list[tuple[object, ...]] = [line.rejected_row(name, now) for line in batch.bad_lines]
@@ -220,14 +224,15 @@ class FileRecovery:
                 f"first: {value.tag_name} at {value.timestamp}: {error.message}"
             )
 
-    def _count(self, batch: ReadBatch, insert: BatchInsert) -> None:
+    def _count(self, batch: ReadBatch, insert: Insertion) -> None:
         self.tally.read += batch.rows
         self.tally.written += insert.written
         self.tally.duplicates += len(insert.duplicates)
-        self.tally.rejected += len(insert.rejected)
+        conflicts = [(value, error) for value, error in insert.rejected if error.code == CONFLICT]
+        self._first_conflict = self._first_conflict or next(iter(conflicts), None)
+        self.tally.conflicts += len(conflicts)
+        self.tally.rejected += len(insert.rejected) - len(conflicts)
         self.tally.bad_lines += len(batch.bad_lines)
-        if insert.duplicates:
-            self.tally.conflicts += self._all.conflicts.count(insert.duplicates)
 
 
 def move_to_recovered(path: Path) -> Path:

@@ -30,7 +30,7 @@ class RecoveryDiary:
     def __init__(self, link: RedisLink, keys: Keys, events: EventLog, manifest: Manifest, clock: Clock) -> None:
         self._link = link
         self._keys = keys
-        self._events = events
+        self.events = events
         self._manifest = manifest
         self._clock = clock
         self._unsaid = 0
@@ -56,7 +56,7 @@ class RecoveryDiary:
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, message: str) -> None:
         """Take note that a file is through."""
         self._file(path, moved_to, RECOVERED, rows, size_bytes)
-        self._tell(lambda: self._events.add(Event.RECOVERED, message, file=path.name, rows=rows))
+        self._tell(lambda: self.events.add(Event.RECOVERED, message, file=path.name, rows=rows))
 
     def flush(self) -> None:
         """Say what is unsaid; what can't be said then stays unsaid."""

@@ -75,6 +75,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("rejected_rows_waiting", {"rejected_rows_waiting": 2}, "2 rejected rows wait in Redis"),
     ("backup_waiting", {"backup_files": {"a": backup_file(), "b": backup_file(state="recovered")}}, "1 file with 500"),
     ("rows_rejected", {"window": {20: {"rejected": 3}}}, "3 values refused by Oracle"),
+    ("conflicts", {"window": {20: {"rejected": 3, "conflicts": 3}}}, "3 values in the last 5 minutes"),
     ("messages_rejected", {"window": {2: {"messages_rejected": 1}}}, "1 message not understood"),
     ("tags_rejected", {"window": {2: {"tags_rejected": 4}}}, "4 tags can't be values"),
     ("rejected_dropped", {"window": {2: {"rejected_dropped": 2}}}, "2 messages dropped from the rejected list"),

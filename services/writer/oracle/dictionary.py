@@ -1,19 +1,36 @@
-"""What the dictionary says of the table: columns, primary key, indexes. Reads only."""
+"""What Oracle's dictionary says of the table: whose it is, its unique keys, its indexes. Reads only."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import oracledb
 
-from services.writer.check.findings import FoundColumn
 from services.writer.oracle.errors import from_driver
 
-_KEY = """
-SELECT cc.column_name FROM all_constraints c JOIN all_cons_columns cc
-    ON cc.owner = c.owner AND cc.constraint_name = c.constraint_name
-WHERE c.owner = :1 AND c.table_name = :2 AND c.constraint_type = 'P' ORDER BY cc.position
+_CONSTRAINTS = """
+SELECT c.owner, c.constraint_name, c.constraint_type, c.deferred, cc.column_name
+FROM all_constraints c JOIN all_cons_columns cc ON cc.owner = c.owner AND cc.constraint_name = c.constraint_name
+WHERE c.owner = :1 AND c.table_name = :2 AND c.constraint_type IN ('P', 'U')
+ORDER BY c.constraint_name, cc.position
 """
+_UNIQUE_INDEXES = """
+SELECT ic.index_owner, i.index_name, ic.column_name
+FROM all_indexes i JOIN all_ind_columns ic ON ic.index_name = i.index_name AND ic.table_owner = i.table_owner
+WHERE i.table_owner = :1 AND i.table_name = :2 AND i.uniqueness = 'UNIQUE'
+ORDER BY i.index_name, ic.column_position
+"""
+
+
+@dataclass(frozen=True)
+class UniqueKey:
+    """What refuses a row by ORA-00001: a constraint or a unique index; `name` as the error's text has it."""
+
+    name: str  #: OWNER.NAME
+    columns: tuple[str, ...]
+    is_primary: bool = False
+    is_deferred: bool = False  #: checked at the commit
 
 
 class TableShape:
@@ -27,11 +44,11 @@ class TableShape:
         self._table = table
         self._owner, self._name = "", ""
 
-    def columns(self) -> list[FoundColumn]:
-        """Return the columns, which also shows that the user may SELECT."""
+    def columns(self) -> list[Any]:
+        """Return the columns as the driver describes them, which also shows that the user may SELECT."""
         with self._cursor() as cursor:
             cursor.execute(f"SELECT * FROM {self._table} WHERE 1 = 0")  # noqa: S608 - the name is checked in settings
-            return [_found(info) for info in cursor.description or ()]
+            return list(cursor.description or ())
 
     def locate(self) -> bool:
         """Find out whose table it is, through a synonym too; False when it is none (a view): then no key is known."""
@@ -46,9 +63,19 @@ class TableShape:
         self._owner, self._name = schema, name
         return self._is_table(schema, name)
 
-    def key(self) -> list[str]:
-        """Return the primary key's columns in its order; none where there is no key."""
-        return [row[0] for row in self._all(_KEY, [self._owner, self._name])]
+    def unique_keys(self) -> list[UniqueKey]:
+        """Return all that can refuse a row by ORA-00001, the primary key first."""
+        keys: dict[str, UniqueKey] = {}
+        for owner, name, kind, deferred, column in self._all(_CONSTRAINTS, [self._owner, self._name]):
+            known = keys.get(f"{owner}.{name}")
+            columns = (*(known.columns if known else ()), column.lower())
+            keys[f"{owner}.{name}"] = UniqueKey(f"{owner}.{name}", columns, kind == "P", deferred == "DEFERRED")
+        indexes: dict[str, tuple[str, ...]] = {}
+        for owner, name, column in self._all(_UNIQUE_INDEXES, [self._owner, self._name]):
+            indexes[f"{owner}.{name}"] = (*indexes.get(f"{owner}.{name}", ()), column.lower())
+        for name, columns in indexes.items():
+            keys.setdefault(name, UniqueKey(name, columns))
+        return sorted(keys.values(), key=lambda key: not key.is_primary)
 
     def indexed_first(self) -> list[str]:
         """Return the first column of every index."""
@@ -58,6 +85,13 @@ class TableShape:
             sql = "SELECT column_name FROM all_ind_columns WHERE table_name = :1 AND table_owner = :2"
             binds = [self._name, self._owner]
         return [row[0] for row in self._all(f"{sql} AND column_position = 1", binds)]
+
+    def character_set(self) -> str:
+        """Return the database's character set, in which VARCHAR2 columns hold their text."""
+        found = self._all(
+            "SELECT value FROM nls_database_parameters WHERE parameter = :1", ["NLS_CHARACTERSET"]
+        )  # fmt: skip
+        return str(found[0][0]) if found else ""
 
     def _is_table(self, owner: str, name: str) -> bool:
         return bool(self._all("SELECT 1 FROM all_tables WHERE owner = :1 AND table_name = :2", [owner, name]))
@@ -77,9 +111,3 @@ class TableShape:
                 yield cursor
         except oracledb.Error as error:
             raise from_driver(error) from error
-
-
-def _found(info: Any) -> FoundColumn:
-    name = info.type_code.name.removeprefix("DB_TYPE_")
-    type_name = {"VARCHAR": "VARCHAR2", "NVARCHAR": "NVARCHAR2"}.get(name, name)
-    return FoundColumn(info.name, type_name, info.internal_size or 0, info.scale or 0, bool(info.null_ok))

@@ -1,0 +1,183 @@
+"""What became of the rows that Oracle refused, found out by asking Oracle on the connection that refused them.
+
+Two of its answers do not say what they seem to say:
+
+- ORA-00001 is no proof that the row is there: a second unique index or a trigger's own table says the same. So every
+  row refused with it is looked up by its key: there with the same value and quality, it is a duplicate; there with
+  others, a conflict; not there, the name in the error's text decides whether it was the key that refused it.
+- A code that is a row's fault (NOT NULL, no partition, a check, a trigger) may be the table's. Where others of the same
+  call were stored it is the row's. Where none was, a sample is tried and rolled back: a row like the last one that was
+  stored. If that is refused too, no row is to blame.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import oracledb
+
+from services.writer.oracle.dictionary import TableShape
+from services.writer.oracle.errors import one_line, oracle_error, row_error
+from services.writer.oracle.layout import Row, TableWriter
+from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
+from shared.models import TagValue
+
+#: Keys of one query: few statements that the statement cache knows, of which the next larger one is filled up.
+LOOKUP_SIZES = (1, 10, 50, 500)
+
+#: How far a row's time may be from ours to be taken for a time of today: zones, in both directions.
+_TODAY = timedelta(days=1)
+
+_NAMED = re.compile(r"\(([^()]+)\)")
+
+#: What may be the row's fault, or the table's.
+_BLAMING = (Verdict.ROW, Verdict.UNKNOWN)
+
+
+def insert(connection: oracledb.Connection, table: TableWriter, rows: Sequence[Row], *, commit: bool) -> list[RowError]:
+    """Insert rows; return an error for each that Oracle refused, where the commit of the others is a trip more."""
+    with connection.cursor() as cursor:
+        cursor.setinputsizes(*table.input_sizes)
+        # With autocommit the commit travels with the insert; the server leaves it out when a row failed.
+        connection.autocommit = commit
+        cursor.executemany(table.insert_sql, list(rows), batcherrors=True)
+        failed = cursor.getbatcherrors()
+        if commit and 0 < len(failed) < len(rows):
+            connection.commit()
+    return [row_error(error.offset, error.full_code, one_line(error.message)) for error in failed]
+
+
+class Refusals:
+    """Judges what one table refuses; what it knows of the table is forgotten with it."""
+
+    def __init__(self, table: TableWriter, sample: TagValue | None) -> None:
+        self._table = table
+        #: A value that the table took; None before the first.
+        self.sample = sample
+        self._key_names: frozenset[str] | None = None
+
+    def judged(
+        self, connection: oracledb.Connection, values: Sequence[TagValue], errors: Sequence[RowError]
+    ) -> list[RowError]:
+        """Return the errors of a call, each with its true verdict; offsets are places in `values`.
+
+        Raises: oracledb.Error, SinkError: Oracle could not be asked.
+        """
+        judged = self._looked_up(connection, values, [error for error in errors if error.verdict is Verdict.DUPLICATE])
+        others = [error for error in errors if error.verdict is not Verdict.DUPLICATE]
+        blamed = [error for error in others if error.verdict in _BLAMING]
+        if blamed:
+            some_got_through = len(errors) < len(values) or any(error.verdict is Verdict.DUPLICATE for error in judged)
+            table_fault = None if some_got_through else self.of_all_rows(connection, values[blamed[0].offset])
+            blamed = [_blame(error, table_fault) for error in blamed]
+        return [*judged, *blamed, *(error for error in others if error.verdict not in _BLAMING)]
+
+    def of_all_rows(self, connection: oracledb.Connection, value: TagValue) -> SinkError | None:
+        """Return why the table takes no row at all now; None: a sample is taken.
+
+        Raises: oracledb.Error: Oracle could not be asked.
+        """
+        now = datetime.now(UTC).replace(tzinfo=None)
+        # A partition may be missing for the plant's own time of today, and for no other.
+        moment = value.timestamp if abs(value.timestamp - now) < _TODAY else now
+        like = self.sample or TagValue(now, "tagpipe", f"check.{secrets.token_hex(4)}", "0", "GOOD")
+        rows, _ = self._table.rows([msgspec.structs.replace(like, timestamp=moment)])
+        try:
+            errors = insert(connection, self._table, rows, commit=False)
+        finally:
+            with suppress(oracledb.Error):
+                connection.rollback()
+        if not errors or errors[0].verdict is Verdict.DUPLICATE:
+            return None
+        error = oracle_error(errors[0].code, errors[0].message)
+        return as_table_fault(error) if error.verdict in _BLAMING else error
+
+    def lookup(
+        self, connection: oracledb.Connection, rows: Sequence[Row]
+    ) -> list[tuple[object, str] | None]:  # fmt: skip
+        """Return what the table holds under the rows' keys: value and quality as stored, or None."""
+        found: dict[tuple[object, ...], tuple[object, str]] = {}
+        keys = [self._table.key_of(row) for row in rows]
+        for begin in range(0, len(keys), LOOKUP_SIZES[-1]):
+            some = keys[begin : begin + LOOKUP_SIZES[-1]]
+            size = next(size for size in LOOKUP_SIZES if size >= len(some))
+            found.update(self._query(connection, [*some, *[some[-1]] * (size - len(some))]))
+        return [found.get(key) for key in keys]
+
+    def _query(
+        self, connection: oracledb.Connection, keys: Sequence[tuple[object, ...]]
+    ) -> dict[tuple[object, ...], tuple[object, str]]:
+        table, names = self._table, self._table.layout.key
+        width = len(names)
+        condition = " OR ".join(
+            "(" + " AND ".join(f"{name} = :{n * width + m}" for m, name in enumerate(names, 1)) + ")"
+            for n in range(len(keys))
+        )
+        with connection.cursor() as cursor:
+            cursor.arraysize = cursor.prefetchrows = len(keys) + 1
+            cursor.setinputsizes(*table.key_sizes * len(keys))
+            cursor.execute(
+                f"SELECT {', '.join(names)}, tag_value, quality FROM {table.table} WHERE {condition}",  # noqa: S608 - our own names
+                [part for key in keys for part in key],
+            )
+            return {table.key_as_stored(row[:width]): (row[width], row[width + 1]) for row in cursor}
+
+    def _looked_up(
+        self, connection: oracledb.Connection, values: Sequence[TagValue], errors: Sequence[RowError]
+    ) -> list[RowError]:
+        if not errors:
+            return []
+        rows, _ = self._table.rows([values[error.offset] for error in errors])
+        judged = []
+        for error, row, stored in zip(errors, rows, self.lookup(connection, rows), strict=True):
+            if stored is None:
+                # The key refused it and its row is gone since, or else something that is not the key did.
+                is_duplicate = _name_in(error.message) in self._names_of_the_key(connection)
+                judged.append(error if is_duplicate else replace(error, verdict=Verdict.ROW))
+            elif self._table.is_stored_as(row, *stored):
+                judged.append(error)
+            else:
+                judged.append(replace(error, code=CONFLICT, message=_holds(*stored), verdict=Verdict.ROW))
+        return judged
+
+    def _names_of_the_key(self, connection: oracledb.Connection) -> frozenset[str]:
+        if self._key_names is None:
+            try:
+                shape = TableShape(connection, self._table.table)
+                keys = shape.unique_keys() if shape.locate() else []
+            except SinkError as error:
+                if error.verdict not in (Verdict.CONFIGURATION, *_BLAMING):
+                    raise
+                keys = []
+            self._key_names = frozenset(key.name for key in keys if set(key.columns) == set(self._table.layout.key))
+        return self._key_names
+
+
+def as_table_fault(error: SinkError) -> SinkError:
+    """Return the error of a table that refuses every row with a code that would be a row's fault."""
+    text = f"{error} (the table refuses every row for it, one like those it took before as well)"
+    return SinkError(error.code, text, Verdict.CONFIGURATION)
+
+
+def _blame(error: RowError, table_fault: SinkError | None) -> RowError:
+    if table_fault is None:
+        return replace(error, verdict=Verdict.ROW)
+    return replace(error, code=table_fault.code, message=str(table_fault), verdict=table_fault.verdict)
+
+
+def _name_in(message: str) -> str:
+    """Return the constraint or index that ORA-00001 names.
+
+    >>> _name_in("ORA-00001: unique constraint (PLANT.PK_TAG_DATA) violated on table PLANT.TAG_DATA columns (TAG_NAME)")
+    'PLANT.PK_TAG_DATA'
+    """
+    named = _NAMED.search(message)
+    return named[1] if named else ""
+
+
+def _holds(tag_value: object, quality: str) -> str:
+    return f"the table holds {str(tag_value)[:100]!r} ({quality}) under this key"

@@ -1,0 +1,213 @@
+"""What becomes of rows that Oracle refuses: duplicate, conflict, the row's fault, the table's, or unknown."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from oracle_stand_in.faults.control import OracleControl
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.sink import CONFLICT, BatchOutcome, SinkError, Verdict
+from shared.models import TagValue
+from tests.fakes import tag_values
+from tests.integration.test_oracle_sink import settings
+from tests.oracle_target import OracleTarget
+
+#: A column that the writer does not fill, with a default that repeats and a unique index on it.
+SECOND_UNIQUE = (("quality   VARCHAR2(20)  NOT NULL", "quality VARCHAR2(20) NOT NULL, id NUMBER DEFAULT 7 UNIQUE"),)
+NUMBER_10_2 = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER(10,2)"),)
+PLAIN_NUMBER = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER"),)
+
+
+@pytest.fixture
+def sink(oracle: OracleTarget, table: str) -> Iterator[OracleSink]:
+    sink = OracleSink(settings(oracle, table))
+    yield sink
+    sink.close()
+
+
+def ends(outcome: BatchOutcome) -> tuple[int, int, int, int]:
+    """Return how many were written, duplicates, rejected, kept."""
+    return outcome.written, len(outcome.duplicates), len(outcome.rejected), len(outcome.kept)
+
+
+def test_a_second_unique_index_makes_no_duplicates(oracle: OracleTarget) -> None:
+    """Kind: ORA-00001 taken for proof that the row is there. 1,999 of 2,000 values were in no table and no file."""
+    with oracle.table(changes=SECOND_UNIQUE) as name:
+        sink = OracleSink(settings(oracle, name))
+        outcome = sink.write(tag_values(500))
+        again = sink.write(tag_values(500))
+        sink.close()
+        assert oracle.count(name) == 1
+    assert ends(outcome) == (1, 0, 499, 0)
+    assert {error.code for error in outcome.rejected} == {"ORA-00001"}
+    assert "unique constraint" in outcome.rejected[0].message
+    assert ends(again) == (0, 1, 499, 0)
+
+
+def test_the_name_in_the_error_decides_where_the_row_is_not_there(
+    sink: OracleSink, faults: OracleControl, table: str
+) -> None:
+    """Kind: what is named in the error decides where the table can't: key, another index, a trigger's own table."""
+    sink.write(tag_values(1))
+    name = str(sink_key_name(sink))
+    for refused, verdict in ((f"TAGPIPE.{name}", "duplicate"), ("TAGPIPE.AUDIT_PK", "rejected")):
+        faults.refuse_rows(1, message=f"ORA-00001: unique constraint ({refused}) violated", table=table)
+        outcome = sink.write(tag_values(3, text="2")[1:])
+        assert ends(outcome) == ((0, 2, 0, 0) if verdict == "duplicate" else (0, 0, 2, 0)), refused
+        faults.reset()
+
+
+def sink_key_name(sink: OracleSink) -> object:
+    with sink.connection() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT constraint_name FROM all_constraints WHERE table_name = :1 AND constraint_type = 'P'",
+            [sink.table.table.upper()],
+        )
+        return next(cursor)[0]
+
+
+def test_what_differs_under_one_key_is_a_conflict_whatever_differs(sink: OracleSink) -> None:
+    """Kind: conflicts are values. An hour that came twice: 2,400 thrown away as duplicates, 250 counted."""
+    values = tag_values(500)
+    assert ends(sink.write(values)) == (500, 0, 0, 0)
+    changed = [msgspec.structs.replace(value, tag_value="2") for value in values[:300]]
+    changed += [msgspec.structs.replace(value, quality="UNCERTAIN") for value in values[300:400]]
+    outcome = sink.write([*changed, *values[400:]])
+    assert ends(outcome) == (0, 100, 400, 0)
+    assert {error.code for error in outcome.rejected} == {CONFLICT}
+    assert "'1.5' (GOOD)" in outcome.rejected[0].message
+
+
+def test_one_key_twice_in_one_batch(sink: OracleSink) -> None:
+    first, second = tag_values(1), tag_values(1, text="2")
+    assert ends(sink.write([*first, *second, *first])) == (1, 1, 1, 0)
+
+
+def test_a_conflict_without_a_value_and_one_with(sink: OracleSink) -> None:
+    value = tag_values(1)[0]
+    nothing = msgspec.structs.replace(value, tag_value=None)
+    assert ends(sink.write([nothing])) == (1, 0, 0, 0)
+    assert ends(sink.write([nothing, value])) == (0, 1, 1, 0)
+
+
+@pytest.mark.parametrize("code", [3113, 1031, 1653])
+def test_a_look_up_that_fails_keeps_the_rows_and_loses_none(
+    sink: OracleSink, faults: OracleControl, oracle: OracleTarget, table: str, code: int
+) -> None:
+    """Kind: an answer that could not be asked for taken for a good one."""
+    sink.write(tag_values(3))
+    faults.fail_next(1, ora_code=code, verb="SELECT")
+    outcome = sink.write(tag_values(5))
+    assert ends(outcome) == (2, 0, 0, 3)
+    assert {error.verdict for error in outcome.kept} <= {Verdict.CONNECTION_LOST, Verdict.CONFIGURATION, Verdict.SPACE}
+    assert ends(sink.write(tag_values(5))) == (0, 5, 0, 0)
+    assert oracle.count(table) == 5
+
+
+def test_a_number_column_that_rounds_makes_no_conflict(oracle: OracleTarget) -> None:
+    """Kind: a false conflict at each redelivery, because NUMBER(10,2) rounds 12.345 without a word."""
+    values = [msgspec.structs.replace(value, tag_value="12.345") for value in tag_values(3)]
+    with oracle.table(changes=NUMBER_10_2) as name:
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(values)) == (3, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 3, 0, 0)
+        other = msgspec.structs.replace(values[0], tag_value="12.34")
+        assert ends(sink.write([other])) == (0, 0, 1, 0)
+        sink.close()
+
+
+def test_a_number_too_small_costs_nobody_anything(oracle: OracleTarget) -> None:
+    """Kind: a value that fails in the driver costs its batch 8 s of halving."""
+    values = tag_values(4)
+    values[1] = msgspec.structs.replace(values[1], tag_value="1e-140")
+    with oracle.table(changes=PLAIN_NUMBER) as name:
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(values)) == (4, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 4, 0, 0)
+        sink.close()
+
+
+@pytest.mark.parametrize("code", [20001, 1400, 14400, 2290, 55555])
+def test_one_row_refused_where_others_were_stored_is_that_rows_at_once(
+    sink: OracleSink, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: an unknown code takes its batch along. ORA-20001 of a trigger on 1 row in 500: 120,500 values backed up."""
+    faults.refuse_rows(code, containing="D137", table=table)
+    outcome = sink.write(tag_values(500))
+    assert ends(outcome) == (499, 0, 1, 0)
+    assert outcome.rejected[0].code == f"ORA-{code:05}"
+    # A batch of this row alone: others are taken, so it is this row's
+    assert ends(sink.write([value for value in tag_values(500) if value.tag_address == "D137"])) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 500])
+@pytest.mark.parametrize("code", [20001, 1400, 14400, 2290, 55555])
+def test_a_code_that_every_row_is_refused_with_is_the_tables_fault(
+    sink: OracleSink, faults: OracleControl, table: str, rows: int, code: int
+) -> None:
+    """Kind: rows blamed for the table's fault: no partition, a new NOT NULL column, a trigger that refuses all."""
+    sink.write(tag_values(1, text="before"))
+    faults.refuse_rows(code, table=table)
+    outcome = sink.write(tag_values(rows + 1)[1:])
+    assert ends(outcome) == (0, 0, 0, rows)
+    assert {error.verdict for error in outcome.kept} == {Verdict.CONFIGURATION}
+    faults.reset()
+    assert ends(sink.write(tag_values(rows + 1)[1:])) == (rows, 0, 0, 0)
+
+
+@pytest.mark.parametrize("rows", [1, 500])
+@pytest.mark.parametrize(("code", "verdict"), [(14400, "CONFIGURATION"), (4098, "CONFIGURATION"), (55555, "UNKNOWN")])
+def test_a_call_that_fails_for_every_row_is_not_blamed_on_one(
+    sink: OracleSink, faults: OracleControl, code: int, verdict: str, rows: int
+) -> None:
+    faults.fail_next(None, ora_code=code, verb="INSERT")
+    with pytest.raises(SinkError) as caught:
+        sink.write(tag_values(rows))
+    assert caught.value.verdict.name == verdict
+
+
+def test_a_missing_partition_for_the_plants_own_time_is_the_tables_fault(
+    oracle: OracleTarget,
+) -> None:
+    """Kind: as above; the sample must be of the rows' own day, or a zone's hours make it pass."""
+    today = datetime.now(UTC).replace(tzinfo=None, microsecond=0) + timedelta(hours=9)
+    values = [msgspec.structs.replace(value, timestamp=today) for value in tag_values(5)]
+    with oracle.table(
+        changes=(("PRIMARY KEY", f"CHECK (timestamp < TIMESTAMP '{today}'), PRIMARY KEY"),)
+    ) as name:  # fmt: skip
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(tag_values(5))) == (5, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 0, 0, 5)
+        # A clock that is years off is the rows' fault: others of today are taken
+        wrong = [msgspec.structs.replace(value, timestamp=datetime(2099, 1, 1)) for value in tag_values(5)]
+        assert ends(sink.write(wrong)) == (0, 0, 5, 0)
+        sink.close()
+
+
+def test_redelivery_costs_one_query_and_nothing_else(sink: OracleSink, faults: OracleControl) -> None:
+    """Kind: safety that costs a query a row. Lost answers come by the batch."""
+    sink.write(tag_values(500))
+    sink.write(tag_values(500))
+    before = faults.status()
+    assert ends(sink.write(tag_values(500))) == (0, 500, 0, 0)
+    after = faults.status()
+    # The insert and the look-up.
+    assert after.executions - before.executions == 2
+    assert after.round_trips - before.round_trips <= 3
+
+
+def values_of(outcome: BatchOutcome, values: list[TagValue]) -> list[TagValue]:
+    return [values[error.offset] for error in outcome.rejected]
+
+
+def test_many_more_keys_than_one_query_takes(oracle: OracleTarget, table: str) -> None:
+    sink = OracleSink(settings(oracle, table))
+    values = tag_values(1234)
+    assert ends(sink.write(values)) == (1234, 0, 0, 0)
+    changed = [*values[:-1], msgspec.structs.replace(values[-1], tag_value="other")]
+    outcome = sink.write(changed)
+    sink.close()
+    assert ends(outcome) == (0, 1233, 1, 0)
+    assert values_of(outcome, changed) == [changed[-1]]
