@@ -28,6 +28,9 @@ SWEEP_INTERVAL_S = 3.0
 #: Times that a batch was taken over from the dead after which it counts as what they died of.
 MAX_TAKEOVERS = 3
 
+#: Members of the set of lists that are none and are said; each once.
+_MAX_STRANGERS = 100
+
 _log = get_logger()
 
 
@@ -65,6 +68,7 @@ class Claims:
         self._lock = threading.Lock()
         self._active: set[str] = set()
         self._adopted: deque[_Adopted] = deque()
+        self._strangers: set[str] = set()
 
     def open(self) -> str:
         """Return the key of a list for the next batch: one that was taken over or given back, else a new one.
@@ -107,8 +111,15 @@ class Claims:
         Raises: RedisUnavailableError: some may be taken over; the next sweep goes on.
         """
         taken = 0
+        prefix = self._list_key("", "").rstrip(":")
         for raw in self._link.command("SMEMBERS", self._index_key):
-            taken += self._take_over(raw.decode())
+            key = raw.decode(errors="replace")
+            if key.startswith(f"{prefix}:") and key.count(":") > prefix.count(":") + 1:
+                taken += self._take_over(key)
+            elif key not in self._strangers and len(self._strangers) < _MAX_STRANGERS:
+                # Whoever wrote that, it must not end us.
+                self._strangers.add(key)
+                _log.warning(f"{self._index_key} holds what is no list of ours, left alone: {key[:200]!r}")
         return taken
 
     def acquit(self, list_key: str) -> str:

@@ -12,6 +12,7 @@ while not stop.is_set():
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from shared.clock import Clock
 from shared.errors import FatalError
@@ -27,6 +28,8 @@ MAX_FAULTS, WITHIN_S = 5, 60.0
 _FIRST_PAUSE_S = 0.25
 
 _log = get_logger()
+
+Loop = Callable[[StopFlag], None]
 
 
 class Faults:
@@ -63,3 +66,18 @@ class Faults:
         """Forget the faults before: the loop does its work again."""
         if self._at:
             self._at.clear()
+
+
+def outliving(loop: Loop, faults: Faults) -> Loop:
+    """Return a loop that begins anew after a fault: for one that holds nothing which it would have to give back."""
+
+    def run(stop: StopFlag) -> None:
+        while not stop.is_set():
+            try:
+                loop(stop)
+            except Exception as error:  # noqa: BLE001 - what is fatal is raised again
+                faults.met(error, stop)
+            else:
+                return
+
+    return run

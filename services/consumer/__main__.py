@@ -12,6 +12,7 @@ from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from shared import __version__
+from shared.beating import Beating
 from shared.buffer import TagBuffer
 from shared.claims import Claims
 from shared.clock import SystemClock
@@ -76,12 +77,15 @@ def _main(settings: ConsumerSettings) -> None:
     unpacker = Unpacker(report, Rejections(heartbeat, clock), settings.message_max_bytes)
     memory = RedisMemory(link, keys, clock)
     buffer = TagBuffer(link, keys, settings)
-    consumer = Consumer(link, queue, buffer, claims, heartbeat, report, unpacker, memory, settings, clock)
+    beating = Beating(heartbeat, events, clock, lambda: {**memory.details(), **report.details()})
+    turn = beating.watch("the consumer")
+    consumer = Consumer(link, queue, buffer, claims, heartbeat, report, unpacker, memory, settings, clock, events, turn)
     with stop_on_signals(STOP_LIMIT_S) as stop:
         if heartbeat.register_when_there(stop):
             _log.info(f"Consumer {heartbeat.instance} {__version__} takes from {keys.data_queue} at {link.address}")
             events.add(Event.STARTED, f"Consumer {heartbeat.instance} {__version__} started")
-            consumer.run(stop)
+            with beating.go_on():
+                consumer.run(stop)
         _say_goodbye(heartbeat, queue, events)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
-from shared.errors import FatalError
+from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
@@ -60,7 +60,7 @@ class RedisMemory:
         try:
             info = self._link.command("INFO", "memory")
             return int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
-        except FatalError as error:
+        except RedisRefusedError as error:
             _log.warning(f"Redis does not say how much memory it has left, it is not looked at: {error}")
             self._may_ask = False
             return 0, 0

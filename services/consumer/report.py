@@ -160,6 +160,6 @@ class Report:
         key = self._keys.overflow_episodes
         field = f"{episode.began_at:.3f}-{self._incarnation}"
         self._link.command("HSET", key, field, json.dumps(episode.record(ended=ended), ensure_ascii=False))
-        fields = sorted(raw.decode() for raw in self._link.command("HKEYS", key))
+        fields = sorted(self._link.command("HKEYS", key))
         if len(fields) > MAX_EPISODES:
             self._link.command("HDEL", key, *fields[:-MAX_EPISODES])

@@ -1,17 +1,19 @@
 """The consumer's loop: claim messages, expand them, push their values. Every step can be repeated."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 from services.consumer.redis_memory import RedisMemory
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
+from shared.beating import Turn
 from shared.buffer import PushOutcome, TagBuffer
 from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import RedisFullError, RedisUnavailableError
+from shared.events import EventLog
+from shared.faults import Faults
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
 from shared.redis_link import RedisLink
@@ -54,6 +56,8 @@ class Consumer:
         memory: RedisMemory,
         settings: ConsumerSettings,
         clock: Clock,
+        events: EventLog,
+        turn: Turn,
     ) -> None:
         self._link = link
         self._queue = queue
@@ -66,19 +70,27 @@ class Consumer:
         self._settings = settings
         self._clock = clock
         self._depth = self._queued = 0
-        self._next_beat = self._next_sweep = 0.0
+        self._turn = turn
+        self._faults = Faults(events, clock, "the consumer")
+        self._side_faults = Faults(events, clock, "the consumer's report", ends_the_process=False)
+        self._next_tick = self._next_sweep = 0.0
         self._pending: MessageBatch | None = None
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever Redis does meanwhile."""
         while not stop.is_set():
             try:
-                self._chores()
+                self._chores(stop)
                 self._pending = self._pending or self.claim(stop, wait_s=BEAT_INTERVAL_S)
                 if self._pending is not None and self.push(self._pending, stop):
                     self._pending = None
             except RedisUnavailableError as error:
                 self._link.wait_until_there(stop, error)
+            except Exception as error:  # noqa: BLE001 - it costs a turn; Faults decides whether to go on
+                if self._pending is not None:
+                    self._claims.give_back(self._pending.list_key)
+                self._pending = None
+                self._faults.met(error, stop)
 
     def claim(self, stop: StopFlag, wait_s: float) -> MessageBatch | None:
         """Wait for messages and claim the oldest; None when none came within `wait_s`.
@@ -155,18 +167,27 @@ class Consumer:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
                 room_for = min(count, self._settings.buffer_max_size)
                 self._buffer.ask_for_room(room_for, urgent=self._queued >= self._settings.consumer_hold_messages)
-            self._chores()
+            self._chores(stop)
         return True
 
-    def _chores(self) -> None:
+    def _chores(self, stop: StopFlag) -> None:
+        self._turn()
         now = self._clock.monotonic()
-        if now >= self._next_beat:
-            self._next_beat = now + BEAT_INTERVAL_S
+        if now >= self._next_tick:
+            self._next_tick = now + BEAT_INTERVAL_S
             self._memory.look()
             self._queued = self._queue.depth()
-            self._heartbeat.beat("running", **self._memory.details(), **self._report.details())
-            with suppress(RedisFullError):  # what could not be said is said later; values go on
-                self._report.tick(self._buffer.depth())
+            self._tell(stop)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S
             self._claims.sweep()
+
+    def _tell(self, stop: StopFlag) -> None:
+        try:
+            self._report.tick(self._buffer.depth())
+        except RedisFullError:
+            pass  # What could not be said is said later; values go on.
+        except RedisUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is told must not end what is done
+            self._side_faults.met(error, stop)

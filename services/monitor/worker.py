@@ -6,10 +6,12 @@ from services.monitor.feed import Feed
 from services.monitor.reader import RedisReader
 from services.monitor.watch import Watch
 from shared import __version__
+from shared.beating import Beating
 from shared.clock import Clock
-from shared.errors import FatalError, RedisRefusedError, RedisUnavailableError
+from shared.errors import FatalError, RedisUnavailableError
 from shared.events import Event, EventLog
-from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.faults import Faults
+from shared.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
@@ -43,7 +45,10 @@ class Worker:
         self._heartbeat = heartbeat
         self._events = events
         self._clock = clock
-        self._next_beat = self._next_tick = 0.0
+        self._beating = Beating(heartbeat, events, clock, on_name=self._say_hello)
+        self._turn = self._beating.watch("the monitor's reader")
+        self._faults = Faults(events, clock, "the monitor's reader", ends_the_process=False)
+        self._next_tick = 0.0
         self._thread: threading.Thread | None = None
         #: What ended the thread although nobody asked it to.
         self.crash: BaseException | None = None
@@ -63,13 +68,18 @@ class Worker:
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped; while Redis is away, the feed says so and the link tries again."""
-        while not stop.is_set():
-            try:
-                self.run_once()
-                stop.wait(self._until_next_tick())
-            except RedisUnavailableError as error:
-                self._feed.fail(str(error))
-                self._link.wait_until_there(stop, error)
+        with self._beating.go_on():
+            while not stop.is_set():
+                self._turn()
+                try:
+                    self.run_once()
+                    stop.wait(self._until_next_tick())
+                except RedisUnavailableError as error:
+                    self._feed.fail(str(error))
+                    self._link.wait_until_there(stop, error)
+                except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
+                    self._feed.fail(f"what Redis holds could not be made sense of: {error!r}")
+                    self._faults.met(error, stop)
         self._say_goodbye()
 
     def _until_next_tick(self) -> float:
@@ -79,7 +89,7 @@ class Worker:
         return self._next_tick - now
 
     def run_once(self) -> None:
-        """Read, publish, and beat when it is time.
+        """Read and publish.
 
         Raises: RedisUnavailableError.
         """
@@ -91,20 +101,9 @@ class Worker:
         # Before anyone asks: what is seen over time must be looked at even while nobody does.
         self._watch.look(overview)
         self._feed.publish(overview)
-        if self._clock.monotonic() >= self._next_beat:
-            self._next_beat = self._clock.monotonic() + BEAT_INTERVAL_S
-            self._beat()
 
-    def _beat(self) -> None:
-        try:
-            if self._heartbeat.instance:
-                self._heartbeat.beat("running")
-                return
-            name = self._heartbeat.register("running")
-            self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
-        except RedisRefusedError as error:
-            # A replica, and a Redis without room, are fit to be watched; they only take no heartbeat.
-            _log.debug(f"no heartbeat: {error}")
+    def _say_hello(self, name: str) -> None:
+        self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
 
     def _say_unreadable(self, reason: str) -> None:
         if self._feed.failure != reason:

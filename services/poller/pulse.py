@@ -9,7 +9,8 @@ from services.poller.fleet import Fleet
 from services.poller.requests import PollRequests
 from services.poller.ring import Overflow, Ring
 from services.poller.sender import Sender
-from shared.errors import RedisUnavailableError
+from shared.beating import Beating
+from shared.clock import Clock
 from shared.events import Event, EventLog
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.logs import get_logger
@@ -41,7 +42,7 @@ class Pulse:
 
     def __init__(
         self, heartbeat: Heartbeat, events: EventLog, fleet: Fleet, ring: Ring, sender: Sender, requests: PollRequests,
-        news: News,
+        news: News, clock: Clock,
     ) -> None:  # fmt: skip
         self._heartbeat = heartbeat
         self._events = events
@@ -50,23 +51,33 @@ class Pulse:
         self._sender = sender
         self._requests = requests
         self._news = news
+        self._clock = clock
         self._episode = Overflow()
+        self._details: dict[str, Any] = {}
         #: What the next beat says.
         self.state = "running"
         #: Set once the process has its name.
         self.named = asyncio.Event()
 
     async def run(self) -> None:
-        """Beat once a second, until cancelled."""
-        while True:
-            quiet = not self._tell_overflow()
-            try:
-                await asyncio.to_thread(self._beat, self.details(), ended=quiet)
-                self.named.set()
-            except RedisUnavailableError as error:
-                # The sender says that Redis is away, and waits for it; here the next beat is soon enough.
-                _log.debug(f"no heartbeat: {error}")
-            await asyncio.sleep(BEAT_INTERVAL_S)
+        """Say once a second that the loop turns, and how things are, until cancelled; a thread of its own beats."""
+        loop = asyncio.get_running_loop()
+
+        def on_name(name: str) -> None:
+            _log.info(f"Poller {name} is known to the monitor")
+            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._fleet.groups)} polling groups")
+            loop.call_soon_threadsafe(self.named.set)
+
+        beating = Beating(self._heartbeat, self._events, self._clock, lambda: self._details, on_name)
+        turn = beating.watch("the poller's loop")
+        self._details = self.details()
+        with beating.go_on():
+            while True:
+                turn()
+                self._details, beating.state = self.details(), self.state
+                quiet = not self._tell_overflow()
+                await asyncio.to_thread(self._tell, ended=quiet)
+                await asyncio.sleep(BEAT_INTERVAL_S)
 
     def details(self) -> dict[str, Any]:
         """Return what the heartbeat says beside the state."""
@@ -94,12 +105,10 @@ class Pulse:
         self._report_episode()
         self._events.add(Event.STOPPED, message, pending=self._ring.depth)
 
-    def _beat(self, details: dict[str, Any], *, ended: bool) -> None:
+    def _tell(self, *, ended: bool) -> None:
         if not self._heartbeat.instance:
-            name = self._heartbeat.register(self.state)
-            _log.info(f"Poller {name} is known to the monitor")
-            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._fleet.groups)} polling groups")
-        self._heartbeat.beat(self.state, **details)
+            # Redis has not been there yet: what there is to tell waits.
+            return
         self._news.write(self._events)
         if ended:
             self._report_episode()

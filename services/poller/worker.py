@@ -73,7 +73,7 @@ class Poller:
         directory = settings.poller_config.parent
         self._fleet = Fleet(GroupBuilder(directory, self._ring, clock, self._news.tell).build, directory)
         self._sender = Sender(self._ring, queue, link, settings.poller_put_timeout_s)
-        self._pulse = Pulse(heartbeat, events, self._fleet, self._ring, self._sender, requests, self._news)
+        self._pulse = Pulse(heartbeat, events, self._fleet, self._ring, self._sender, requests, self._news, clock)
 
     async def run(self, stop: StopFlag) -> int:
         """Poll until stopped or all sources are at their end; return the exit status: 1 when a group failed."""

@@ -1,8 +1,9 @@
 """The writer as a process: its threads, its heartbeat, its end."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.deliver.breaker import Breaker, State
@@ -11,12 +12,14 @@ from services.writer.deliver.report import Report
 from services.writer.deliver.worker import Progress, Relief, Worker
 from services.writer.recover.auto import AutoRecover
 from services.writer.sink import Sink, SinkError
+from shared.beating import Beating, Turn
 from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import FatalError, RedisUnavailableError
 from shared.events import Event, EventLog
-from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.faults import Faults, outliving
+from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -25,6 +28,9 @@ from shared.snapshot import take_snapshot
 
 #: Seconds from the signal to the end that the threads may take; the promise is 5 for all.
 THREADS_END_S = 4.0
+
+#: Seconds between two turns of the main loop.
+TICK_S = 1.0
 
 _PROBE_LOOK_S = 0.1
 
@@ -67,36 +73,52 @@ class WriterService:
             for name, loop in [
                 *((f"worker-{number}", worker.run) for number, worker in enumerate(self.workers, 1)),
                 ("relief", self.relief.run),
-                ("prober", self.probe_when_due),
-                ("housekeeping", self.housekeeping.run),
-                *([("auto-recover", self.auto_recover.run)] if self.auto_recover else []),
+                ("prober", outliving(self.probe_when_due, self._faults("the prober"))),
+                *([("auto-recover", self._recover_by_itself)] if self.auto_recover else []),
             ]
         ]
+        # Not waited for at the end: a slow disk must not hold up the stop.
+        self._start(self.housekeeping.run, stop, "housekeeping", failures)
+        beating = Beating(self.heartbeat, self.events, self.clock, self.describe)
+        turn = beating.watch("the writer's main loop")
+        with beating.go_on():
+            self._watch_over(stop, turn)
+            self._end_threads(threads)
+        self._say_goodbye()
+        if failures:
+            raise FatalError(f"a thread of the writer ended: {failures[0]!r}") from failures[0]
+
+    def _faults(self, loop: str, *, ends_the_process: bool = True) -> Faults:
+        return Faults(self.events, self.clock, loop, ends_the_process=ends_the_process)
+
+    def _recover_by_itself(self, stop: StopFlag) -> None:
+        if self.auto_recover is not None:
+            outliving(self.auto_recover.run, self._faults("auto-recover", ends_the_process=False))(stop)
+
+    def _watch_over(self, stop: StopFlag, turn: Turn) -> None:
+        """Tell people what is new, and take over what dead writers left."""
+        faults = self._faults("the writer's main loop", ends_the_process=False)
         next_sweep = 0.0
         while not stop.is_set():
+            turn()
             now = self.clock.monotonic()
             try:
-                self.beat()
                 self.report.tick()
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_INTERVAL_S
                     self.claims.sweep()
-                stop.wait(BEAT_INTERVAL_S)
+                stop.wait(TICK_S)
             except RedisUnavailableError as error:
                 self.link.wait_until_there(stop, error)
-        self._end(threads)
-        if failures:
-            raise FatalError(f"a thread of the writer ended: {failures[0]!r}") from failures[0]
+            except Exception as error:  # noqa: BLE001 - what is told must not end what is done
+                faults.met(error, stop)
 
-    def beat(self) -> None:
-        """Say how the writer is.
-
-        Raises: RedisUnavailableError.
-        """
+    def describe(self) -> Mapping[str, Any]:
+        """Return what the heartbeat says: how the writer is. Touches no file and no network."""
         now = self.clock.monotonic()
         opened, busy = self.sink.connections
         cause = self.breaker.cause
-        details = {
+        return {
             "layout": self.workers[0].settings.oracle_table_layout,
             "breaker": self.breaker.state.value,
             "oracle": _oracle_state(
@@ -113,7 +135,6 @@ class WriterService:
             "connections_busy": busy,
             "connections_short": self.sink.shortage,
         }
-        self.heartbeat.beat("running", **{name: value for name, value in details.items() if value is not None})
 
     def probe_when_due(self, stop: StopFlag) -> None:
         """Learn the table at the start; later ask Oracle at intervals while the breaker is open."""
@@ -149,14 +170,17 @@ class WriterService:
         thread.start()
         return thread
 
-    def _end(self, threads: list[threading.Thread]) -> None:
-        """Wait for the threads, say what is left, give the name back so that others take over what is in flight."""
+    def _end_threads(self, threads: list[threading.Thread]) -> None:
+        """Wait for the threads; what they have in hand is in flight all the while, so the heartbeat goes on."""
         deadline = self.clock.monotonic() + THREADS_END_S
         for thread in threads:
             thread.join(max(0.0, deadline - self.clock.monotonic()))
         self.backup.finish()
         self.rejects.finish()
         self.report.tick()
+
+    def _say_goodbye(self) -> None:
+        """Say what is left, and give the name back so that others take over what is in flight."""
         try:
             figures = take_snapshot(self.link, self.keys)
             pending = figures.in_buffer + figures.in_flight

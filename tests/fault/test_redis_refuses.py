@@ -73,7 +73,7 @@ def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: s
 
 
 #: What docs/operations.md says that the user of REDIS_URL needs.
-RIGHTS = "~{%s}:* +@read +@write +@blocking +@scripting +@transaction +@connection +time"
+RIGHTS = "~{%s}:* +@read +@write +@blocking +@scripting +@transaction +@connection +time +info"
 
 
 @pytest.mark.parametrize("way", ["RESP2", "RESP3", "a user of its own"])

@@ -1,0 +1,148 @@
+"""Heartbeats from a place of their own: a thread that does nothing else, so no file and no slow answer holds them up.
+
+A heartbeat proves that the loops turn, not only that the process is there. Each loop that is watched says so once a
+turn; when one stands still for longer than its patience, the thread stops beating: the process then counts as dead, and
+what it holds is taken over. While Redis is away everybody stands still; that is nobody's fault and does not count.
+
+    beating = Beating(heartbeat, events, clock)
+    turn = beating.watch("consumer")
+    with beating.go_on():
+        while not stop.is_set():
+            turn()
+            ...
+"""
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from shared.clock import Clock
+from shared.errors import RedisUnavailableError
+from shared.events import EventLog
+from shared.faults import Faults
+from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+
+#: Seconds without a turn after which a loop counts as hung: longer than any answer of Redis may take.
+LOOP_PATIENCE_S = 15.0
+
+#: Seconds that the end waits for a beat that is on its way.
+_END_S = 0.5
+
+_log = get_logger()
+
+
+class Turn:
+    """A loop's proof that it turns: call it once a turn."""
+
+    def __init__(self, loop: str, patience_s: float, clock: Clock) -> None:
+        self.loop = loop
+        self._patience_s = patience_s
+        self._clock = clock
+        self._at = clock.monotonic()
+        self._thread: int | None = None
+        self.is_hung = False
+
+    def __call__(self) -> None:
+        """Say that the loop has turned."""
+        self._thread = threading.get_ident()
+        self._at = self._clock.monotonic()
+
+    def forgive(self) -> None:
+        """Begin to count anew: nobody could turn."""
+        self._at = self._clock.monotonic()
+
+    def stands_for_s(self) -> float:
+        """Return the seconds since the last turn if they are more than the loop's patience; else 0."""
+        seconds = self._clock.monotonic() - self._at
+        return seconds if seconds > self._patience_s else 0.0
+
+    def where(self) -> str:
+        """Return where in the program the loop stands."""
+        frame = sys._current_frames().get(self._thread or 0)  # noqa: SLF001 - the documented way
+        return "".join(traceback.format_stack(frame)) if frame is not None else "its thread is gone\n"
+
+
+class Beating:
+    """Beats once a second while every loop that it watches turns."""
+
+    def __init__(
+        self,
+        heartbeat: Heartbeat,
+        events: EventLog,
+        clock: Clock,
+        describe: Callable[[], Mapping[str, Any]] = dict,
+        on_name: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        """Take what to say: `describe` is called at each beat and touches no file and no network; None is left out.
+
+        `on_name`: called once with the process's name, if it has none yet.
+        """
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._describe = describe
+        self._on_name = on_name
+        self._faults = Faults(events, clock, "the heartbeat", ends_the_process=False)
+        self._stop = StopFlag()
+        self._turns: list[Turn] = []
+        #: What the next beat says.
+        self.state = "running"
+
+    def watch(self, loop: str, patience_s: float = LOOP_PATIENCE_S) -> Turn:
+        """Return what a loop calls once a turn."""
+        turn = Turn(loop, patience_s, self._clock)
+        self._turns.append(turn)
+        return turn
+
+    @contextmanager
+    def go_on(self) -> Iterator[None]:
+        """Beat until the block ends; then nothing more is said, so that the name can be given back."""
+        for turn in self._turns:
+            turn.forgive()
+        thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join(_END_S)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.beat_once()
+            except Exception as error:  # noqa: BLE001 - a heartbeat that dies unseen kills the living
+                self._faults.met(error, self._stop)
+            if self._stop.wait(BEAT_INTERVAL_S):
+                return
+
+    def beat_once(self) -> None:
+        """Beat, if all loops turn and Redis is there."""
+        if any(self._is_hung(turn) for turn in self._turns):
+            return
+        try:
+            if not self._heartbeat.instance:
+                self._on_name(self._heartbeat.register(self.state))
+            said = {name: value for name, value in self._describe().items() if value is not None}
+            self._heartbeat.beat(self.state, **said)
+        except RedisUnavailableError as error:
+            # The loops say that Redis is away, and wait for it; here the next beat is soon enough.
+            _log.debug(f"no heartbeat: {error}")
+            for turn in self._turns:
+                turn.forgive()
+
+    def _is_hung(self, turn: Turn) -> bool:
+        stands_s = turn.stands_for_s()
+        if stands_s and not turn.is_hung:
+            _log.critical(
+                f"{turn.loop} has not turned for {stands_s:.0f} s: no more heartbeats, this process counts as dead "
+                f"until it turns. It stands here:\n{turn.where()}"
+            )
+        elif turn.is_hung and not stands_s:
+            _log.warning(f"{turn.loop} turns again: heartbeats go on")
+        turn.is_hung = bool(stands_s)
+        return turn.is_hung
