@@ -186,7 +186,7 @@ def test_what_others_wrote_ends_neither_loop_nor_side_path(pipeline: Pipeline) -
     for index in (keys.claimed, keys.inflight):
         link.command("SADD", index, b"\xff", "x", f"{{{keys.namespace}}}:inflight:x")
     link.command("HSET", keys.overflow_episodes, b"\xff", "1")
-    consumer = pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="100")
+    consumer = pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="100", CONSUMER_HOLD_MESSAGES="0")
     pipeline.put(polls=3, tags=90)
     wait_until(lambda: pipeline.snapshot()[Counter.OVERFLOWED] == 170, what="an overflow")
     writer = pipeline.start_and_wait("writer", BUFFER_MAX_SIZE="100", BUFFER_BATCH_THRESHOLD="50")
