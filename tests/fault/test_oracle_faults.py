@@ -104,30 +104,29 @@ def test_oracle_refuses_connections(running: Pipeline, faults: OracleControl, ra
     assert running.table_rows() == load.rows
 
 
-def test_a_listener_that_accepts_and_says_nothing(running: Pipeline, faults: OracleControl) -> None:
-    with Load(running, 3491) as load:
-        faults.hang_new_connections()
-        faults.cut_sessions()
-        wait_until(lambda: running.snapshot()[Counter.BACKED_UP] > 3000, 40, "values in the backup")
-        faults.reset()
-        wait_for_state(running, "closed")
-        written = running.snapshot()[Counter.WRITTEN]
-        wait_until(lambda: running.snapshot()[Counter.WRITTEN] > written + 1000, what="live values in the table")
-    drain(running)
-    assert_nothing_lost_nothing_twice(running, load.rows)
-
-
-def test_a_firewall_that_forgets_the_sessions(running: Pipeline, faults: OracleControl) -> None:
-    """Kind: a peer that is gone without a word; the driver's clean-up of several such sessions meets a closing pool."""
-    writer = writer_beat(running)["pid"]
-    with Load(running, 3491) as load:
-        for _ in range(3):
-            written = running.snapshot()[Counter.WRITTEN]
-            faults.forget_sessions()
-            wait_until(lambda: running.snapshot()[Counter.WRITTEN] > written + 3000, 40, "live values in the table")  # noqa: B023 - called here
-    drain(running)
-    assert_nothing_lost_nothing_twice(running, load.rows)
-    assert writer_beat(running)["pid"] == writer, "the writer must live through it"
+@pytest.mark.parametrize(
+    "outages", [1, pytest.param(20, id="20 in a row", marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+)
+def test_a_listener_that_accepts_and_says_nothing(pipeline: Pipeline, faults: OracleControl, outages: int) -> None:
+    """Kind: a fault that holds a thread inside the driver, whose clean-up then ended the writer in 2 of 4 outages."""
+    pipeline.start_and_wait("consumer")
+    writer = pipeline.start_and_wait("writer")
+    with Load(pipeline, 1000) as load:
+        for _ in range(outages):
+            backed_up, written = pipeline.snapshot()[Counter.BACKED_UP], pipeline.snapshot()[Counter.WRITTEN]
+            wait_until(lambda w=written: pipeline.snapshot()[Counter.WRITTEN] > w, what="live values")  # type: ignore[misc]
+            faults.hang_new_connections()
+            faults.cut_sessions()
+            wait_until(
+                lambda b=backed_up: pipeline.snapshot()[Counter.BACKED_UP] > b + 1000,  # type: ignore[misc]
+                40, "values in the backup",
+            )  # fmt: skip
+            faults.reset()
+            wait_for_state(pipeline, "closed")
+            assert writer.poll() is None, pipeline.log("writer")
+    drain(pipeline)
+    assert_nothing_lost_nothing_twice(pipeline, load.rows)
+    assert "fault" not in events(pipeline)
 
 
 def test_calls_that_are_never_answered_end_by_their_timeout(running: Pipeline, faults: OracleControl) -> None:

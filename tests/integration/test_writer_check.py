@@ -92,6 +92,8 @@ def test_sound_table_passes_and_is_left_as_it_was(
         ("ORACLE_PASSWORD", "wrong", ["user or password wrong", "ORA-01017", "ORACLE_PASSWORD"]),
         ("ORACLE_TABLE", "nowhere", ["no such table", "ORA-00942", "GRANT SELECT"]),
         ("ORACLE_DSN", "127.0.0.1:1/FREEPDB1", ["nothing accepts connections", "DPY-6005", "ORACLE_PORT"]),
+        ("ORACLE_DSN", "no-such-host.invalid/FREEPDB1", ["nobody knows a host of this name", "ORACLE_HOST"]),
+        ("REDIS_URL", "redis://127.0.0.1:1/0", ["Redis", "FAILED", "Connection refused", "REDIS_URL"]),
     ],
 )
 @pytest.mark.req("OPS-5", "EC-8")
@@ -225,16 +227,51 @@ def test_user_without_insert_fails_with_its_cure(oracle: OracleStandIn, environm
     assert "GRANT SELECT, INSERT" in output
 
 
-def test_directory_that_cannot_be_written_fails_and_redis_away_only_warns(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_directory_that_cannot_be_written_fails(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    status, output = check(environment, BACKUP_DIR=str(tmp_path / "file"), REDIS_URL="redis://127.0.0.1:1/0")
+    status, output = check(environment, BACKUP_DIR=str(tmp_path / "file"))
 
     assert status == 1
     assert "FAILED" in line_of("backup directory", output)
-    assert "warning" in line_of("Redis", output)
-    assert check(environment, REDIS_URL="redis://127.0.0.1:1/0")[0] == 0
+
+
+def test_the_stand_in_is_never_taken_for_a_database(environment: dict[str, str]) -> None:
+    """Kind: a trial's set-up that goes on in the plant."""
+    status, output = check(environment)
+
+    assert status == 0
+    assert "warning" in line_of("database", output)
+    assert "no database" in output
+
+
+@pytest.mark.parametrize("command", [[], ["check"], ["recover"]])
+@pytest.mark.parametrize(
+    ("dsn", "words"),
+    [
+        ("PLANT", "is an alias: ORACLE_CONFIG_DIR (or TNS_ADMIN)"),
+        ("(DESCRIPTION=(ADDRESS=", "ORACLE_DSN is not understood (DPY-2049)"),
+        ("db.plant:1521", "ORACLE_DSN is not understood"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_one_line_and_status_2(
+    environment: dict[str, str], command: list[str], dsn: str, words: str
+) -> None:
+    """Kind: the driver's own words, as a traceback, for a slip of the pen."""
+    done = subprocess.run(
+        [sys.executable, "-m", "services.writer", *command],
+        env={**environment, "ORACLE_DSN": dsn}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_alias_that_is_not_in_its_file_yet_is_a_finding(environment: dict[str, str], tmp_path: Path) -> None:
+    status, output = check(environment, ORACLE_DSN="PLANT", ORACLE_CONFIG_DIR=str(tmp_path))
+    assert status == 1
+    assert "tnsnames.ora is missing" in output
+    (tmp_path / "tnsnames.ora").write_text(f"PLANT={environment['ORACLE_DSN']}\n")
+    assert check(environment, ORACLE_DSN="PLANT", ORACLE_CONFIG_DIR=str(tmp_path))[0] == 0
 
 
 def test_disk_without_the_room_that_must_stay_fails(environment: dict[str, str]) -> None:

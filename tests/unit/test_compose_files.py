@@ -78,3 +78,19 @@ def test_only_the_monitor_is_published_and_to_this_machine_alone() -> None:
 
 def test_the_image_is_labelled_with_the_version() -> None:
     assert f"ARG VERSION={__version__}\n" in (_ROOT / "Dockerfile").read_text()
+
+
+def test_oracle_is_healthy_only_when_the_last_statement_of_its_init_scripts_was_carried_out() -> None:
+    """Kind: green before it is ready; the image's own healthcheck.sh knows nothing of the init scripts."""
+    shell, test = stack()["services"]["oracle"]["healthcheck"]["test"]
+    assert shell == "CMD-SHELL"
+    assert test.startswith("healthcheck.sh && ")
+    init = (_ROOT / "deploy/compose/oracle-init.sql").read_text()
+    last_script = re.findall(r"^@/opt/tagpipe/(\S+)$", init, re.MULTILINE)[-1]
+    last_synonym = re.findall(
+        r"^CREATE SYNONYM (\w+)\.(\w+) FOR", (_ROOT / "deploy" / last_script).read_text(), re.MULTILINE
+    )[-1]
+    owner, name = (part.upper() for part in last_synonym)
+    assert f"s.owner = '{owner}' AND s.synonym_name = '{name}'" in test
+    # Every 5 s: a password that does not fit would lock the account.
+    assert "PASSWORD" not in test

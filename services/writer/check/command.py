@@ -37,6 +37,9 @@ _BYTES_OF_A_ROW = 100
 #: Width where there is no terminal: lines that a log can hold and a search can find.
 _PLAIN_WIDTH = 250
 
+#: Name that the stand-in of the tests and the demo gives its instance (oracle_stand_in).
+STAND_IN = "STANDIN"
+
 _STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
 
 
@@ -96,6 +99,11 @@ class Checks:
             link.close()
         with connection:
             yield Finding("connection", Status.OK, f"Oracle Database {connection.version}")
+            if connection.instance_name == STAND_IN:
+                yield Finding(
+                    "database", Status.WARNING, "the Oracle stand-in of the demo and the tests: no database",
+                    "ORACLE_DSN (or ORACLE_HOST) of the real one",
+                )  # fmt: skip
             findings = list(self._shape(TableShape(connection, self.settings.oracle_table)))
         yield from findings
         if any(
@@ -175,7 +183,7 @@ class Checks:
             link.ping()
             info = link.command("INFO")
         except PipelineError as error:
-            yield Finding("Redis", Status.WARNING, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")
+            yield Finding("Redis", Status.FAILED, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")
             return
         finally:
             link.close()

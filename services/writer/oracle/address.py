@@ -6,7 +6,10 @@ writer's: it has batches to save meanwhile. So both are replaced after parsing.
 
 import re
 import socket
+import ssl
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import oracledb
 
@@ -21,6 +24,9 @@ _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_.$#-]*")
 _EXPIRE_TIME_MIN = 2
 
 _LAST_PORT = 65535
+
+_ENCRYPTED = re.compile(rb"ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
+_CONFIGURATION = Verdict.CONFIGURATION
 
 _FORMS = (
     "give host:port/service, tcps://host:port/service, a descriptor (DESCRIPTION=...) with an address, a port up to "
@@ -48,16 +54,49 @@ def connect_params(settings: WriterSettings) -> oracledb.ConnectParams:
         retry_delay=0,
         tcp_connect_timeout=settings.oracle_connect_timeout,
         expire_time=_EXPIRE_TIME_MIN,
-        **_wallet(settings),
     )
+    if settings.oracle_wallet_location is not None:
+        params.set(wallet_location=str(settings.oracle_wallet_location))
     return params
+
+
+def open_wallet(settings: WriterSettings, params: oracledb.ConnectParams) -> None:
+    """Give the driver what opens the wallet, where TLS needs one.
+
+    Raises: SinkError: code WALLET: it is encrypted and does not open. The driver would ask for a password on the
+        terminal, or go on without our certificate.
+    """
+    password = settings.oracle_wallet_password.get_secret_value() if settings.oracle_wallet_password else None
+    for directory in filter(None, _listed(params.wallet_location)):
+        wallet = Path(directory) / "ewallet.pem"
+        try:
+            is_encrypted = _ENCRYPTED.search(wallet.read_bytes()) is not None
+        except OSError:
+            continue  # The driver says so, if it needs it.
+        if not is_encrypted:
+            continue
+        if password is None:
+            raise SinkError("WALLET", f"{wallet} is encrypted, and there is no ORACLE_WALLET_PASSWORD", _CONFIGURATION)
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(wallet, password=password)
+        except ssl.SSLError as error:
+            raise SinkError(
+                "WALLET", f"ORACLE_WALLET_PASSWORD does not open {wallet}: {error}", _CONFIGURATION
+            ) from error
+    if password is not None:
+        params.set(wallet_password=password)
 
 
 def addresses(params: oracledb.ConnectParams) -> list[tuple[str, int]]:
     """Return the hosts and ports that the driver would try, in no order."""
-    hosts = params.host if isinstance(params.host, list) else [params.host]
+    hosts = _listed(params.host)
     ports = params.port if isinstance(params.port, list) else [params.port] * len(hosts)
     return [(host, port) for host, port in zip(hosts, ports, strict=False) if host]
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return one for each address or description: the driver gives no list where there is but one."""
+    return value if isinstance(value, list) else [value]
 
 
 def resolved(params: oracledb.ConnectParams) -> set[tuple[str, int]]:
@@ -67,15 +106,6 @@ def resolved(params: oracledb.ConnectParams) -> set[tuple[str, int]]:
         with suppress(OSError):
             found |= {info[4][:2] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}  # type: ignore[misc]
     return found
-
-
-def _wallet(settings: WriterSettings) -> dict[str, str]:
-    wallet = {}
-    if settings.oracle_wallet_location is not None:
-        wallet["wallet_location"] = str(settings.oracle_wallet_location)
-    if settings.oracle_wallet_password is not None:
-        wallet["wallet_password"] = settings.oracle_wallet_password.get_secret_value()
-    return wallet
 
 
 def _not_understood(

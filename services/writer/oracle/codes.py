@@ -86,7 +86,9 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
      ("DPY-6000", 12516, 12519, 12520, 12528)),
     (_TRANSIENT, _SLOW, ("DPY-4005", "DPY-4024", 1013)),
     (_TRANSIENT, ("it accepts connections and then says nothing",
-                  "a firewall that swallows packets, or a listener that hangs"), ("HANGS",)),
+     "a firewall that swallows packets, a listener that hangs, or tcps:// to a port without TLS"), ("HANGS",)),
+    (_CONFIGURATION, ("the wallet is encrypted, and the password does not open it, or there is none",
+                      "ORACLE_WALLET_PASSWORD, better ORACLE_WALLET_PASSWORD_FILE"), ("WALLET",)),
     (_TRANSIENT, _BUSY, (54, 60, 4020, 4021, 8177, 30006)),
     (_TRANSIENT, ("a statement of the database's own failed", "the text's next code says why; DBA"), (604,)),
     (_TRANSIENT, _SESSIONS, (18, 20, 2391)),
@@ -167,6 +169,37 @@ CODES = _by_code()
 #: What drivers name while they bind a value; any other error of theirs comes from the connection.
 RAISED_WHILE_BINDING = frozenset({"DPY-3002", "DPY-3013", "DPY-4003", "DPY-4004"})
 
+#: "Cannot connect" (DPY-6005, or what the driver lets through) says why in its text: words of the operating system and
+#: of OpenSSL, the most telling first.
+_WHY_NOT_CONNECTED: tuple[tuple[str, Verdict, str, str], ...] = (
+    (r"Name or service not known|nodename nor servname|name resolution|gaierror", _TRANSIENT,
+     "nobody knows a host of this name", "ORACLE_HOST (or ORACLE_DSN); is it a name that this machine can resolve?"),
+    (r"certificate has expired", _CONFIGURATION,
+     "the certificate has expired", "DBA: renew the listener's certificate; is this machine's clock right?"),
+    (r"Hostname mismatch|IP address mismatch|DPY-6002|DPY-6006", _CONFIGURATION,
+     "the server's certificate is for another name", "ORACLE_DSN with the name that the certificate has"),
+    (r"CERTIFICATE_VERIFY_FAILED", _CONFIGURATION,
+     "the server's certificate is signed by somebody whom this machine does not trust",
+     "ORACLE_WALLET_LOCATION: a directory with the authority's certificate as ewallet.pem"),
+    (r"DPY-2018", _CONFIGURATION, "there is no ewallet.pem", "ORACLE_WALLET_LOCATION: the directory that holds it"),
+    (r"NO_CERTIFICATE_OR_CRL_FOUND|NO_START_LINE|PEM lib|X509", _CONFIGURATION,
+     "ewallet.pem holds no certificate", "ORACLE_WALLET_LOCATION: an ewallet.pem in PEM form (orapki ... -pem)"),
+    (r"EOF occurred in violation|CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|UNKNOWN_CA|BAD_CERTIFICATE", _TRANSIENT,
+     "the server ended the TLS handshake: it wants a certificate of ours (mTLS), or another one",
+     "ORACLE_WALLET_LOCATION: the wallet with our key and certificate"),
+    (r"WRONG_VERSION_NUMBER|RECORD_LAYER", _CONFIGURATION,
+     "that port does not speak TLS", "ORACLE_DSN: the port of the listener's TCPS address, or without tcps://"),
+    (r"Connection refused", _TRANSIENT, "nothing accepts connections there",
+     "ORACLE_HOST, ORACLE_PORT (or ORACLE_DSN); is the listener up?"),
+    (r"timed out|No route to host|Network is unreachable|Host is down", _TRANSIENT,
+     "no answer from there", "ORACLE_HOST, ORACLE_PORT (or ORACLE_DSN); is the host up, is there a firewall?"),
+    (r"DPY-4011", _TRANSIENT, "it accepts connections and closes them again",
+     "is that Oracle's listener? One that speaks TLS alone wants ORACLE_DSN=tcps://..."),
+)  # fmt: skip
+
+#: Codes under which it comes.
+_CANNOT_CONNECT = ("DPY-6005", "UNKNOWN")
+
 _BY_VERDICT = {
     _SPACE: Meaning(_SPACE, *_TABLESPACE),
     _CONNECTION_LOST: Meaning(_CONNECTION_LOST, *_LOST),
@@ -186,6 +219,10 @@ def verdict_of(code: str) -> Verdict:
 
 def meaning_of(error: SinkError) -> Meaning:
     """Return what an error means; for one that nobody foresaw, Oracle's own words and where they are explained."""
+    if error.code in _CANNOT_CONNECT:
+        for pattern, verdict, cause, cure in _WHY_NOT_CONNECTED:
+            if re.search(pattern, str(error)):
+                return Meaning(verdict, cause, cure)
     # "Cannot connect" says in its text why not.
     inner = [code for code in _CODE.findall(str(error)) if code in CODES and code != "DPY-6005"]
     code = inner[-1] if error.code == "DPY-6005" and inner else error.code

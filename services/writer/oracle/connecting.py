@@ -5,7 +5,7 @@ import time
 
 import oracledb
 
-from services.writer.oracle.address import addresses, connect_params, resolved
+from services.writer.oracle.address import addresses, connect_params, open_wallet, resolved
 from services.writer.oracle.errors import from_driver
 from services.writer.oracle.hung_sockets import Connected, connected_sockets, shut_down
 from services.writer.settings import WriterSettings
@@ -26,6 +26,7 @@ def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
     """
     oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
     params = connect_params(settings)
+    open_wallet(settings, params)
     attempt = _Attempt(settings, params, password)
     watch = _Watch(settings, params)
     attempt.start()

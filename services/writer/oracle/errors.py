@@ -4,7 +4,7 @@ import re
 
 import oracledb
 
-from services.writer.oracle.codes import verdict_of
+from services.writer.oracle.codes import meaning_of, verdict_of
 from services.writer.sink import RowError, SinkError, Verdict
 
 _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
@@ -39,7 +39,9 @@ def from_driver(error: BaseException, *, connecting: bool = False) -> SinkError:
 
 def _while_connecting(error: SinkError) -> SinkError:
     if error.verdict not in (Verdict.ROW, Verdict.DUPLICATE, Verdict.UNKNOWN):
-        return error
+        # "Cannot connect" may be one that only a person can cure: a certificate, a wallet.
+        needs_a_person = meaning_of(error).verdict is Verdict.CONFIGURATION
+        return SinkError(error.code, str(error), Verdict.CONFIGURATION if needs_a_person else error.verdict)
     # DPY-2xxx: the DSN or a parameter; DPY-3xxx: what the server wants and this driver does not speak.
     of_settings = error.code.startswith(("DPY-2", "DPY-3", "DPY-4"))
     return SinkError(error.code, str(error), Verdict.CONFIGURATION if of_settings else Verdict.TRANSIENT)
