@@ -2,8 +2,10 @@
 
 import json
 from collections import OrderedDict
-from datetime import datetime
-from typing import Any
+from datetime import timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from shared.keys import Keys, polling_field
 from shared.models import PollingData
@@ -18,7 +20,36 @@ FORGET_GROUP_S = 24 * 3600
 #: Groups saved in one step: Redis serves nobody else meanwhile.
 _SAVED_AT_ONCE = 1_000
 
+_NO_TIME = timedelta()
 _Group = tuple[str, str]
+
+
+class _Seen(NamedTuple):
+    """What was last seen of a group; its JSON is made when it is saved."""
+
+    poll: PollingData
+    values: int
+    errors: int
+    at: float
+    interval_ms: float | None
+    messages: int
+
+    def json(self) -> str:
+        poll = self.poll
+        state = {
+            "group_id": poll.group_id,
+            "group_name": poll.group_name,
+            "plc_code": poll.plc_code,
+            "mode": poll.mode,
+            "last_poll": poll.timestamp.isoformat(),
+            "last_seen_at": round(self.at, 3),
+            "interval_ms": self.interval_ms,
+            "poll_time_ms": poll.poll_time_ms,
+            "values": self.values,
+            "errors": self.errors,
+            "messages": self.messages,
+        }
+        return json.dumps(state, ensure_ascii=False)
 
 
 class PollingGroups:
@@ -27,30 +58,23 @@ class PollingGroups:
     def __init__(self, link: RedisLink, keys: Keys) -> None:
         self._link = link
         self._keys = keys
-        self._groups: OrderedDict[_Group, dict[str, Any]] = OrderedDict()  # the one seen last at the end
+        self._groups: OrderedDict[_Group, _Seen] = OrderedDict()  # the one seen last at the end
         self._changed: set[_Group] = set()
         #: Groups that were left out of the last saving because there are too many.
         self.left_out = 0
 
-    def see(self, data: PollingData, values: int, errors: int, now: float) -> None:
+    def see(self, poll: PollingData, values: int, errors: int, now: float) -> None:
         """Take note of a poll; `now` in seconds since 1970."""
-        group = data.plc_code, data.group_name
+        group = poll.plc_code, poll.group_name
         known = self._groups.get(group)
-        self._groups[group] = {
-            "group_id": data.group_id,
-            "group_name": data.group_name,
-            "plc_code": data.plc_code,
-            "mode": data.mode,
-            "last_poll": data.timestamp.isoformat(),
-            "last_seen_at": round(now, 3),
-            "interval_ms": _interval_ms(known, data),
-            "poll_time_ms": data.poll_time_ms,
-            "values": values,
-            "errors": errors,
-            "messages": (known["messages"] if known else 0) + 1,
-        }
+        # Its tags are not kept.
+        poll = replace(poll, tag_values={}, error_tags={}, tag_qualities={}, tag_timestamps={})
+        if known is None:
+            self._groups[group] = _Seen(poll, values, errors, now, None, 1)
+        else:
+            self._groups[group] = _Seen(poll, values, errors, now, _interval_ms(known, poll), known.messages + 1)
+            self._groups.move_to_end(group)
         self._changed.add(group)
-        self._groups.move_to_end(group)
         if len(self._groups) > MAX_GROUPS:
             gone, _ = self._groups.popitem(last=False)
             self._changed.discard(gone)
@@ -70,7 +94,7 @@ class PollingGroups:
                 for part in (
                     polling_field(plc_code, name),
                     f"{plc_code}/{name}",
-                    json.dumps(self._groups[plc_code, name], ensure_ascii=False),
+                    self._groups[plc_code, name].json(),
                 )
             ]
             left_out += self._link.run(
@@ -81,10 +105,8 @@ class PollingGroups:
             self.left_out = left_out
 
 
-def _interval_ms(known: dict[str, Any] | None, data: PollingData) -> float | None:
+def _interval_ms(known: _Seen, poll: PollingData) -> float | None:
     """Return the time between the last two polls of a group by their own timestamps; None for the first."""
-    if known is None:
-        return None
-    gap_ms = (data.timestamp - datetime.fromisoformat(known["last_poll"])).total_seconds() * 1000
+    gap = poll.timestamp - known.poll.timestamp
     # A message that a group's poll was split into has the same timestamp: the interval stays what it was.
-    return round(gap_ms, 1) if gap_ms > 0 else known["interval_ms"]
+    return round(gap.total_seconds() * 1000, 1) if gap > _NO_TIME else known.interval_ms

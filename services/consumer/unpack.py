@@ -34,9 +34,11 @@ class Unpacker:
         """Return what a batch holds; a message's fault is its own."""
         unpacked = Unpacked()
         refused = tags_rejected = unsupported = 0
+        is_deadly = batch.is_deadly
         for raw in batch.raws:
             try:
-                self._check(raw, is_deadly=batch.is_deadly)
+                if is_deadly or raw[:1] == b"\0":
+                    self._refuse_unread(raw, is_deadly=is_deadly)
                 data, faults = read_message(raw)
                 expansion = expand(data)
                 values = encode_values(expansion.values)
@@ -61,7 +63,7 @@ class Unpacker:
         }
         return unpacked
 
-    def _check(self, raw: bytes, *, is_deadly: bool) -> None:
+    def _refuse_unread(self, raw: bytes, *, is_deadly: bool) -> None:
         if is_deadly:
             raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message")
         if Oversize.of(raw) is not None:
