@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from shared.settings import BufferSettings, read_secret
+from shared.settings import BufferSettings, TagNameSeparator, read_secret
 
 #: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
 TableName = Annotated[
@@ -83,6 +83,7 @@ class WriterSettings(BufferSettings):
         default=False,
         description="Put backup files into Oracle by itself while Oracle is well and the buffer below 20 %",
     )
+    tag_name_separator: TagNameSeparator = "."
     no_value_text: str = Field("NULL", min_length=1, max_length=255, description="Stored where a reading has no value")
 
     @field_validator("oracle_table_layout", mode="before")

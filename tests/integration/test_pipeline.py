@@ -124,12 +124,20 @@ def test_a_number_column_takes_numbers_and_refuses_text(pipeline: Pipeline, orac
         pipeline.queue.put(
             PollingData(
                 timestamp=START, group_id=1, group_name="g", plc_code="P",
-                tag_values={"int": 3, "float": 2.5, "bool": True, "null": None, "text": "running", "digits": "17"},
+                tag_values={
+                    "int": 3, "float": 2.5, "bool": True, "null": None, "text": "running", "digits": "17",
+                    "nan": "NaN", "infinite": "-Infinity", "huge": "1e999",
+                },
             )
         )  # fmt: skip
         ledger = pipeline.wait_until_idle()
-        rows = {name: value for (name, _), (value, _) in oracle.rows(table).items()}
-    assert rows == {"P.int": 3, "P.float": 2.5, "P.bool": 1, "P.null": None, "P.digits": 17}
+        stored = {name: value for (name, _), value in oracle.rows(table).items()}
+    rows = {name: value for name, (value, _) in stored.items()}
+    assert rows == {
+        "P.int": 3, "P.float": 2.5, "P.bool": 1, "P.null": None, "P.digits": 17,
+        "P.nan": None, "P.infinite": None, "P.huge": None,
+    }  # fmt: skip
+    assert stored["P.nan"][1] == stored["P.infinite"][1] == stored["P.huge"][1] == "BAD"
     assert ledger[Counter.REJECTED] == 1
     (rejected,) = pipeline.csv_rows("rejected")
     assert (rejected["tag_name"], rejected["tag_value"], rejected["error_code"]) == (
@@ -137,6 +145,27 @@ def test_a_number_column_takes_numbers_and_refuses_text(pipeline: Pipeline, orac
         "running",
         "NOT_A_NUMBER",
     )
+
+
+@pytest.mark.parametrize("separator", ["|", "::"])
+def test_two_tags_that_share_a_name_are_two_with_another_separator(pipeline: Pipeline, separator: str) -> None:
+    """Kind: two names that become one."""
+    pipeline.start_and_wait("consumer", TAG_NAME_SEPARATOR=separator)
+    pipeline.start_and_wait("writer", TAG_NAME_SEPARATOR=separator)
+    for number in range(2):
+        for plc, tag in (("A.B", "C"), ("A", "B.C")):
+            data = {
+                "timestamp": (START + timedelta(seconds=number)).isoformat(),
+                "plc_code": plc,
+                "tag_values": {tag: plc},
+            }
+            pipeline.queue.put(data)
+    ledger = pipeline.wait_until_idle()
+    assert (ledger[Counter.WRITTEN], ledger[Counter.DUPLICATES]) == (4, 0)
+    assert {(name, value) for (name, _), (value, _) in pipeline.table_rows().items()} == {
+        (f"A.B{separator}C", "A.B"), (f"A{separator}B.C", "A"),
+    }  # fmt: skip
+    assert "one name" not in pipeline.log("consumer")
 
 
 def test_the_tag_values_layout_has_plc_and_address_apart(pipeline: Pipeline, oracle: OracleTarget) -> None:

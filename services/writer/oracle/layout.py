@@ -1,6 +1,7 @@
 """The two table layouts: SQL, binds, and what can be known of a row before it is bound. No I/O."""
 
 import ctypes
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -120,8 +121,9 @@ LAYOUTS = {
 class TableWriter:
     """Turns values into rows of one table, as its columns are."""
 
-    def __init__(self, layout: Layout, table: str, no_value_text: str) -> None:
+    def __init__(self, layout: Layout, table: str, no_value_text: str, separator: str = ".") -> None:
         self.layout = layout
+        self._separator = separator
         self.table = table
         self._no_value_text = no_value_text
         names = ", ".join(column.name for column in layout.columns)
@@ -156,7 +158,8 @@ class TableWriter:
         if self._value_is_number:
             place = self.layout.position("tag_value")
             column = self.layout.columns[place]
-            rows = [_with_number(offset, row, place, column, errors) for offset, row in enumerate(rows)]
+            places = place, self.layout.position("quality")
+            rows = [_with_number(offset, row, places, column, errors) for offset, row in enumerate(rows)]
         for column, cells in zip(self.layout.columns, zip(*rows, strict=True), strict=False):
             if column.max_bytes is not None and not column.is_number:
                 errors += _too_long(cells, column, column.max_bytes)
@@ -164,9 +167,14 @@ class TableWriter:
         return rows, [first_errors[offset] for offset in sorted(first_errors)]
 
     def _tag_data_rows(self, values: Sequence[TagValue]) -> list[Row]:
-        no_value = None if self._value_is_number else self._no_value_text
+        no_value, dot = None if self._value_is_number else self._no_value_text, self._separator
         return [
-            (f"{v.plc_code}.{v.tag_address}", no_value if v.tag_value is None else v.tag_value, v.timestamp, v.quality)
+            (
+                f"{v.plc_code}{dot}{v.tag_address}",
+                no_value if v.tag_value is None else v.tag_value,
+                v.timestamp,
+                v.quality,
+            )
             for v in values
         ]
 
@@ -212,11 +220,18 @@ def _bind_type(column: Column) -> Any:
     return oracledb.DB_TYPE_NVARCHAR if column.is_national else column.max_bytes
 
 
-def _with_number(offset: int, row: Row, place: int, column: Column, errors: list[RowError]) -> Row:
+def _with_number(offset: int, row: Row, places: tuple[int, int], column: Column, errors: list[RowError]) -> Row:
+    """Return a row with its value as a number; `places` are those of value and quality.
+
+    "NaN" and "Infinity", as OPC UA's JSON writes them, are numbers that are no value: BAD, and no fault of the row.
+    """
+    place, place_of_quality = places
     text = row[place]
     if text is None:
         return row
     number = stored_number(text)
+    if number is None and _is_not_finite(text):
+        return tuple("BAD" if at == place_of_quality else None if at == place else cell for at, cell in enumerate(row))
     if number is None:
         errors.append(RowError(offset, "NOT_A_NUMBER", f"tag_value is a NUMBER column and {text[:60]!r} is no number"))
     elif column.is_binary:
@@ -233,6 +248,18 @@ def _rounded_time(moment: datetime, decimals: int) -> datetime:
         return moment.replace(microsecond=0) + timedelta(microseconds=rounded)
     except OverflowError:
         return moment
+
+
+def _is_not_finite(text: str) -> bool:
+    """Tell whether a text is a number that is no value.
+
+    >>> [_is_not_finite(text) for text in ("NaN", "-Infinity", "1e999", "nanny", "7")]
+    [True, True, True, False, False]
+    """
+    try:
+        return not math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def stored_number(text: str) -> int | float | None:

@@ -25,7 +25,8 @@ class OracleSink:
         self._settings = settings
         self._connections = Connections(settings, logons or Logons(settings, SystemClock()))
         layout = LAYOUTS[settings.oracle_table_layout]
-        self._table = TableWriter(layout, settings.oracle_table, settings.no_value_text)
+        names = settings.no_value_text, settings.tag_name_separator
+        self._table = TableWriter(layout, settings.oracle_table, *names)
         self._refusals = Refusals(self._table, None)
         self._table_is_known = False
 
@@ -141,7 +142,8 @@ class OracleSink:
         layout = LAYOUTS[self._settings.oracle_table_layout]
         as_found = tuple(column_as_found(column, found.get(column.name)) for column in layout.columns)
         self._table = TableWriter(
-            replace(layout, columns=as_found), self._settings.oracle_table, self._settings.no_value_text
-        )
+            replace(layout, columns=as_found), self._settings.oracle_table, self._settings.no_value_text,
+            self._settings.tag_name_separator,
+        )  # fmt: skip
         self._refusals = Refusals(self._table, self._refusals.sample)
         self._table_is_known = True
