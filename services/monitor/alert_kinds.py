@@ -175,6 +175,19 @@ KINDS = _kinds(
         hold_s=20.0,
     ),
     Kind(
+        "poller_overflowing", _CRITICAL,
+        "A poller of ours discarded readings in the last 5 minutes: more waited for the DataQueue than it may keep.",
+        "See why the DataQueue takes none: Redis away or full, or no consumer that keeps up. The event says which "
+        "times were lost; a larger POLLER_RING_MAX_BYTES (and _VALUES, _MESSAGES) bridges a longer outage.",
+    ),
+    Kind(
+        "poller_waiting", _WARNING,
+        "A poller of ours waits with its readings: the DataQueue holds its maximum of messages.",
+        "Nothing is lost until the poller's memory is full. See whether a consumer runs and whether what comes after "
+        "it keeps up: a full buffer holds up the consumer.",
+        hold_s=5.0,
+    ),
+    Kind(
         "polling_silent", _WARNING,
         "A polling group in FIXED mode has sent nothing for several of its intervals.",
         "See whether its poller runs, whether the PLC or its server answers, and whether the consumer keeps up.",

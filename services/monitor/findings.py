@@ -51,6 +51,7 @@ def find(now: Overview, rates: Rates, settings: BufferSettings) -> list[Finding]
         *_names_clash(now),
         *_orphans(now),
         *_silent_groups(now),
+        *_pollers(now),
         *_faults(now),
         *_left_out(now),
     ]
@@ -253,6 +254,29 @@ def _silent_groups(now: Overview) -> Iterator[Finding]:
     if silent:
         names = [f"{plc} {group} for {duration(now.taken_at - seen)}" for (plc, group), seen in silent.items()]
         yield Finding("polling_silent", f"Silent: {some_of(names)}", min(silent.values()))
+
+
+def _pollers(now: Overview) -> Iterator[Finding]:
+    for poller in now.living("poller"):
+        lost_at, full_since = (
+            _moment(poller.fields.get(field)) for field in ("ring_overflowed_at", "queue_full_since")
+        )
+        if lost_at is not None and now.taken_at - lost_at <= WINDOW_S:
+            lost = f"{poller.fields.get('ring_overflowed_values', '?')} values since its start"
+            ago = duration(max(0.0, now.taken_at - lost_at))
+            yield Finding("poller_overflowing", f"poller {poller.instance} discarded {lost}, the last ones {ago} ago")
+        if full_since is not None:
+            held, for_ = poller.fields.get("ring", "?"), duration(max(0.0, now.taken_at - full_since))
+            message = f"poller {poller.instance} holds {held} messages: the DataQueue is full for {for_}"
+            yield Finding("poller_waiting", message, full_since)
+
+
+def _moment(text: str | None) -> float | None:
+    """Return a moment in seconds since 1970 that a service wrote; None when it is none."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
 
 
 def _patience_s(group: Any) -> float:

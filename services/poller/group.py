@@ -1,6 +1,7 @@
 """One polling group: waits for its time, reads its source, hands messages to the ring."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,15 +12,19 @@ from services.poller.config import GroupConfig
 from services.poller.faults import cut
 from services.poller.packing import Packer, is_in_calendar
 from services.poller.ring import Ring
-from services.poller.source import Reading, SourceError, TagSource
+from services.poller.source import Reading, SourceError, TagSource, Tell, nobody
 from services.poller.stamps import Stamper
 from services.poller.triggers import FixedInterval, PollOutcome, Trigger
 from shared.clock import Clock
+from shared.events import Event
 from shared.logs import get_logger
 
 #: Seconds after which a source that can't be opened, for a reason that nobody foresaw, is tried again: the first time,
 #: doubled each time up to the last.
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
+
+#: Seconds between two events of one group's unforeseen troubles.
+_TELL_S = 60.0
 
 _log = get_logger()
 
@@ -57,6 +62,7 @@ class PollingGroup:
         stamper: Stamper,
         clock: Clock,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        tell: Tell = nobody,
     ) -> None:
         self.config = config
         self.trigger = trigger
@@ -66,6 +72,8 @@ class PollingGroup:
         self._stamper = stamper
         self._clock = clock
         self._sleep = sleep
+        self._tell = tell
+        self._told_s = -math.inf
         self._started_s = 0.0
         self._packer = Packer(config.group_id or 0, config.name, config.plc, config.mode, source.lossless)
 
@@ -123,7 +131,13 @@ class PollingGroup:
     def _say_unforeseen(self, error: Exception) -> None:
         self.status.unforeseen += 1
         self.status.trouble = cut(f"unforeseen: {type(error).__name__}: {error}")
-        _log.exception(f"Group '{self.config.name}': {self.status.trouble}", kind=self.config.name)
+        message = f"Group '{self.config.name}': {self.status.trouble}"
+        _log.exception(message, kind=self.config.name)
+        now = self._clock.monotonic()
+        if now - self._told_s >= _TELL_S:
+            # An event a poll would push all others out of the diary.
+            self._told_s = now
+            self._tell(Event.FAULT, message)
 
     async def poll_once(self) -> bool:
         """Wait for the next poll's time, poll, hand on what was read; return False when there is nothing more.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import deque
+from time import time
 from typing import Any
 
 from services.poller.fleet import Fleet
@@ -54,6 +55,8 @@ class Pulse:
         self._clock = clock
         self._episode = Overflow()
         self._details: dict[str, Any] = {}
+        #: Seconds since 1970 of the last loss.
+        self._overflowed_at: float | None = None
         #: What the next beat says.
         self.state = "running"
         #: Set once the process has its name.
@@ -88,6 +91,7 @@ class Pulse:
             "ring_overflowed_values": self._ring.overflow.values,
             "messages_sent": self._sender.messages_sent,
             "values_sent": self._sender.values_sent,
+            "ring_overflowed_at": self._overflowed_at or "",
             "ring_bytes": self._ring.size_bytes,
             "queue_full_times": self._sender.times_full,
             "queue_full_since": self._sender.full_since or "",
@@ -118,6 +122,7 @@ class Pulse:
         news = self._ring.take_overflow()
         if not news.messages:
             return False
+        self._overflowed_at = time()
         self._episode.messages += news.messages
         self._episode.values += news.values
         self._episode.first = self._episode.first or news.first

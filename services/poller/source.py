@@ -76,7 +76,8 @@ class TagSource(Protocol):
         """Return what the monitor is to show of the source beside its group's figures; empty when there is nothing."""
 
 
-def _nobody(kind: Event, message: str) -> None:
+def nobody(kind: Event, message: str) -> None:
+    """Hear nothing."""
     del kind, message
 
 
@@ -85,7 +86,7 @@ class SourceModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell = _nobody) -> TagSource:
+    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell = nobody) -> TagSource:
         """Return the source for the group of this name; opens nothing.
 
         Args:

@@ -143,7 +143,8 @@ class GroupBuilder:
         """Return a group, ready to run."""
         source = config.build_source(self._directory, self._tell)
         stamper = self._stampers.setdefault(config.plc, Stamper())
-        return PollingGroup(config, source, self._trigger(config, source), self._ring, stamper, self._clock)
+        trigger = self._trigger(config, source)
+        return PollingGroup(config, source, trigger, self._ring, stamper, self._clock, tell=self._tell)
 
     def _trigger(self, config: GroupConfig, source: TagSource) -> Trigger:
         if config.mode == "HANDSHAKE":

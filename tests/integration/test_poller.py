@@ -10,12 +10,17 @@ from typing import Any
 import pytest
 
 from sandbox.redis import EmbeddedRedis, free_port
+from services.monitor.findings import find
+from services.monitor.reader import Service
+from services.monitor.trend import Rates
 from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.messages import decode_polling_data
 from shared.models import PollingData
 from shared.redis_link import RedisLink
+from shared.settings import BufferSettings
 from tests.integration.pollers import PollerProcess, command, events, queued, start
+from tests.unit.monitor.overviews import make_overview
 from tests.waiting import wait_until
 
 SIMULATOR = """
@@ -162,6 +167,33 @@ def test_a_full_ring_discards_the_oldest_counts_them_and_tells_when_redis_is_bac
     (told,) = events(link, keys, "overflow")
     assert json.loads(told[b"details"])["messages"] == discarded
     link.close()
+
+
+def test_a_full_data_queue_and_what_is_discarded_for_it_are_seen_by_the_monitor(
+    pollers: list[PollerProcess], redis_server: EmbeddedRedis, link: RedisLink, keys: Keys, tmp_path: Path
+) -> None:
+    """Kind: a loss that only the log of the one who lost it knows."""
+    start(
+        pollers, SIMULATOR, redis_server.url, keys.namespace, tmp_path,
+        DATA_QUEUE_MAX_MESSAGES="3", POLLER_RING_MAX_MESSAGES="2",
+    )  # fmt: skip
+
+    def alerts() -> set[str]:
+        poller = Service("poller", "poller-1", time.time(), link.hash(keys.service("poller", "poller-1")))
+        now = make_overview(services=[poller], taken_at=time.time())
+        return {finding.code for finding in find(now, Rates(), BufferSettings())}
+
+    wait_until(lambda: alerts() >= {"poller_overflowing", "poller_waiting"}, what="both alerts")
+    said = link.hash(keys.service("poller", "poller-1"))
+    assert int(said["ring_overflowed"]) > 0
+    assert int(said["ring_bytes"]) > 0
+    assert int(said["queue_full_times"]) == 1
+
+    def taken_and_told() -> bool:
+        link.command("DEL", keys.data_queue)
+        return "poller_waiting" not in alerts()
+
+    wait_until(taken_and_told, what="the end of the waiting")
 
 
 def test_a_recording_as_fast_as_it_is_taken_waits_for_room_and_loses_nothing(

@@ -32,6 +32,10 @@ def overview(**parts: Any) -> Overview:
     return make_overview(**{"services": [consumer(), writer()], "counters": balanced, **parts})
 
 
+def poller(**fields: str) -> Service:
+    return Service("poller", "poller-1", NOW, {"state": "running", **fields})
+
+
 def found(now: Overview, rates: Rates = STANDING) -> dict[str, Any]:
     return {finding.code: finding for finding in find(now, rates, SETTINGS)}
 
@@ -97,8 +101,23 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"polling": {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 1000}}},
         "P1 a for 1 min 30 s",
     ),
+    (
+        "poller_overflowing",
+        {"services": [consumer(), writer(), poller(ring_overflowed_at=str(NOW - 30), ring_overflowed_values="700")]},
+        "poller poller-1 discarded 700 values since its start, the last ones 30 s ago",
+    ),
+    (
+        "poller_waiting",
+        {"services": [consumer(), writer(), poller(queue_full_since=str(NOW - 90), ring="12")]},
+        "poller poller-1 holds 12 messages: the DataQueue is full for 1 min 30 s",
+    ),
     ("not_all_shown", {"left_out": {"{t}:polling": 3}}, "too many or unreadable: 3 of {t}:polling"),
 ]
+
+
+def test_a_poller_whose_losses_are_old_or_whose_words_are_none_raises_nothing() -> None:
+    said = {"ring_overflowed_at": str(NOW - 400), "queue_full_since": "soon"}
+    assert found(overview(services=[consumer(), writer(), poller(**said)])) == {}
 
 
 @pytest.mark.req("OPS-1")

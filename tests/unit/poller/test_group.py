@@ -11,9 +11,10 @@ from services.poller.config import GroupConfig
 from services.poller.group import PollingGroup
 from services.poller.packing import MAX_TAGS_PER_MESSAGE, Message
 from services.poller.ring import Ring
-from services.poller.source import Reading, SourceError
+from services.poller.source import Reading, SourceError, Tell, nobody
 from services.poller.stamps import TICK, Stamper
 from services.poller.triggers import AtOnce, FixedInterval
+from shared.events import Event
 from shared.messages import decode_polling_data
 from shared.models import PollingData, Scalar
 from tests.unit.poller.fake_time import EPOCH, FakeTime
@@ -55,13 +56,13 @@ def config(**keys: Any) -> GroupConfig:
     return GroupConfig.model_validate({"name": "line 1", "plc_code": "P1", "group_id": 3, "source": source, **keys})
 
 
-def run_group(time: FakeTime, source: ScriptedSource) -> tuple[PollingGroup, list[Message]]:
+def run_group(time: FakeTime, source: ScriptedSource, tell: Tell | None = None) -> tuple[PollingGroup, list[Message]]:
     """Run a group of 1 s until its source is at its end; return it and what it handed on."""
 
     async def run() -> tuple[PollingGroup, list[Message]]:
         ring = Ring(1000, 1_000_000, 100_000_000)
         trigger = AtOnce() if source.self_paced else FixedInterval(1.0, time, time.sleep)
-        group = PollingGroup(config(), source, trigger, ring, Stamper(), time, time.sleep)
+        group = PollingGroup(config(), source, trigger, ring, Stamper(), time, time.sleep, tell or nobody)
         await group.run()
         return group, await ring.take(1000) if ring.depth else []
 
@@ -150,6 +151,20 @@ def test_the_unforeseen_costs_the_poll_that_met_it_and_is_logged(error: Exceptio
     assert (group.status.unforeseen, group.status.state, group.status.trouble) == (1, "finished", None)
     (told,) = [log for log in logs if log.get("exc_info")]
     assert told["event"].startswith(f"Group 'line 1': unforeseen: {type(error).__name__}: ")
+
+
+def test_an_unforeseen_trouble_is_an_event_once_a_minute() -> None:
+    """Kind: an event a poll pushes all others out of the diary."""
+    time, told = FakeTime(), list[str]()
+    source = ScriptedSource(time, [KeyError(number) for number in range(150)])
+
+    def tell(kind: Event, message: str) -> None:
+        assert kind is Event.FAULT
+        told.append(message)
+
+    run_group(time, source, tell)
+    assert len(told) == 3
+    assert told[0] == "Group 'line 1': unforeseen: KeyError: 0"
 
 
 def test_a_source_that_can_not_be_opened_for_an_unforeseen_reason_is_tried_again() -> None:

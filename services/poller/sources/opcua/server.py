@@ -9,7 +9,7 @@ from asyncua import ua
 
 from services.poller.faults import cut
 from services.poller.long_lived import long_lived
-from services.poller.source import Reading, SourceError, Tell
+from services.poller.source import Reading, SourceError, Tell, nobody
 from services.poller.sources.opcua import OpcuaModel
 from services.poller.sources.opcua.browse import find
 from services.poller.sources.opcua.connection import Connection
@@ -19,7 +19,6 @@ from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.times import RisingTimes
 from services.poller.sources.opcua.values import Collector
 from shared.clock import Clock, SystemClock
-from shared.events import Event
 from shared.logs import get_logger
 
 #: Tags that are worked on before the other groups have their turn.
@@ -48,7 +47,7 @@ class Server:
         self.faults = Faults(self.clock, self._say)
         self._directory = directory
         name = f"Group '{group}': {model.url}"
-        self.connection = Connection(self._connect, name, model.reconnect_max_ms / 1000, self.clock, tell or _nobody)
+        self.connection = Connection(self._connect, name, model.reconnect_max_ms / 1000, self.clock, tell or nobody)
         #: Nodes and the addresses of their tags, as they are on the server now.
         self.nodes: list[ua.NodeId] = []
         self.addresses: list[str] = []
@@ -152,7 +151,3 @@ def _node(text: str, namespaces: Sequence[str]) -> ua.NodeId:
     if uri not in namespaces:
         raise LookupError(f"the server has no namespace {uri}")
     return ua.NodeId.from_string(f"ns={namespaces.index(uri)};{identifier}")
-
-
-def _nobody(kind: Event, message: str) -> None:
-    del kind, message
