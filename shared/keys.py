@@ -122,6 +122,11 @@ class Keys:
         return f"{self._ns}:rejected_rows:bytes"
 
     @property
+    def loss_acknowledged(self) -> str:
+        """Hash: the totals of losses when a person acknowledged them, and when (`at`). Written and read by monitors."""
+        return f"{self._ns}:loss_acknowledged"
+
+    @property
     def backup_files(self) -> str:
         """Hash: backup file name -> JSON of rows, bytes, created, state. Written by writers and `recover`."""
         return f"{self._ns}:backup_files"

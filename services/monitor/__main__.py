@@ -4,6 +4,7 @@ import os
 
 import typer
 
+from services.monitor.acknowledge import acknowledge, said
 from services.monitor.app import create_app
 from services.monitor.dashboard.mount import mount as mount_dashboard
 from services.monitor.feed import Feed
@@ -13,12 +14,14 @@ from services.monitor.settings import MonitorSettings
 from services.monitor.watch import Watch
 from services.monitor.worker import Worker
 from shared.clock import SystemClock
+from shared.errors import FatalError, RedisUnavailableError
 from shared.events import Event, EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import run_service, stop_on_signals
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
+from shared.settings import ServiceSettings
 
 #: How far the monitor stands back for the services on a machine that they share: it gets a third of their share.
 NICENESS = 5
@@ -27,8 +30,8 @@ _log = get_logger()
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
-def run() -> None:
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context) -> None:
     """Serve the state of the pipeline over HTTP, from Redis alone, until stopped.
 
     Settings come from the environment or .env (docs/settings.md): REDIS_URL, REDIS_NAMESPACE, MONITOR_HOST,
@@ -37,7 +40,29 @@ def run() -> None:
 
     Example: REDIS_URL=redis://localhost:6379/0 MONITOR_PORT=8000 python -m services.monitor
     """
-    run_service(MonitorSettings, _main)
+    if context.invoked_subcommand is None:
+        run_service(MonitorSettings, _main)
+
+
+@app.command("acknowledge")
+def acknowledge_losses() -> None:
+    """Say that what was lost up to now is known: health and alerts tell only of what is lost from now on.
+
+    Losses are values that overflowed, rejected entries that were dropped, and what the ledger can't place. Their totals
+    are kept in Redis; nothing of a counter is changed.
+    """
+    run_service(ServiceSettings, _acknowledge)
+
+
+def _acknowledge(settings: ServiceSettings) -> None:
+    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-acknowledge")
+    try:
+        loss = acknowledge(link, Keys(settings.redis_namespace))
+    except RedisUnavailableError as error:
+        raise FatalError(f"Redis can't be reached, nothing was acknowledged: {error}") from error
+    finally:
+        link.close()
+    typer.echo(said(loss))
 
 
 def _main(settings: MonitorSettings) -> None:

@@ -11,6 +11,14 @@ class Severity(StrEnum):
     WARNING = "warning"  #: nothing is lost; a person should look
 
 
+class Status(StrEnum):
+    """How the pipeline is."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"  #: nothing is being lost, but a person should look
+    UNHEALTHY = "unhealthy"  #: values are being lost, or will be when the buffer is full
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of alert."""
@@ -20,6 +28,9 @@ class Kind:
     cause: str  #: when it is raised
     cure: str  #: what a person does about it
     hold_s: float = 0.0  #: seconds that the cause must last before anyone is told: shorter ones are no news
+    #: What it makes of the pipeline's health, where that is not what its severity says: some concern single rows, files
+    #: or groups, while values are written.
+    status: Status | None = None
 
 
 def _kinds(*kinds: Kind) -> dict[str, Kind]:
@@ -37,11 +48,34 @@ KINDS = _kinds(
         "their readings in memory meanwhile.",
     ),
     Kind(
+        "monitor_behind", _CRITICAL,
+        "The monitor's newest reading is older than 3 s although Redis answers: nobody sees what happens now.",
+        "The pipeline goes on without it. See its log for a fault, and whether its machine has time to spare; "
+        "restart it if it does not catch up.",
+    ),
+    Kind(
+        "redis_full", _CRITICAL,
+        "Redis refuses what is put there, or is about to: polls don't come in. A warning from 80 % of maxmemory.",
+        "See what fills it: the DataQueue (is a consumer running, do the writers keep up?) or another program's keys. "
+        "Make room on its disk if it can't write its append-only file, or raise maxmemory. Pollers of ours wait.",
+    ),
+    Kind(
         "ledger_unbalanced", _CRITICAL,
         "Some values are in no place, or in two: inserted is not the sum of all places.",
         "Something else than tagpipe wrote or deleted keys of this namespace, or Redis came back from an older copy. "
         "Keep the logs of all services, compare the table with the source, and report it.",
         hold_s=2.0,
+    ),
+    Kind(
+        "queue_grows", _CRITICAL,
+        "The DataQueue has grown for a minute, or stands still, although a consumer runs.",
+        "See whether the buffer is full: then the writers are too slow, or stand. If not, it is the consumer: see its "
+        "log, and start another one. The DataQueue's bound and Redis' memory are what is left.",
+    ),
+    Kind(
+        "nothing_written", _WARNING,
+        "Values are there to be written and none reached the table for 5 s; critical from a minute.",
+        "See the writers' log: what do they wait for? Values wait in Redis or go to the backup meanwhile.",
     ),
     Kind(
         "buffer_overflowing", _CRITICAL,
@@ -50,10 +84,28 @@ KINDS = _kinds(
         "WRITER_CONCURRENCY drain faster; /api/overflows says which tags and times were lost.",
     ),
     Kind(
+        "values_lost", _WARNING,
+        "Values overflowed, and nobody has acknowledged it yet.",
+        "/api/overflows says which tags and times are lost. When that is known to whom it concerns: "
+        "`python -m services.monitor acknowledge`. Until then health is degraded.",
+    ),
+    Kind(
+        "readings_lost", _WARNING,
+        "A poller discarded readings because Redis took nothing for too long, and nobody has acknowledged it yet.",
+        "The event says which times are lost. Then `python -m services.monitor acknowledge`.",
+    ),
+    Kind(
+        "rejected_dropped", _WARNING,
+        "Rejected entries were dropped because their list is bounded, or Redis was short of memory.",
+        "Their values are lost. Mend what is rejected (`python -m services.consumer rejected`), see maxmemory if Redis "
+        "is short, then `python -m services.monitor acknowledge`.",
+    ),
+    Kind(
         "overflow_soon", _WARNING,
         "At the present rates the buffer is full within a minute; critical within 15 s.",
         "See why the writers take less than comes in: Oracle slow, backup disk slow, too few writers.",
         hold_s=2.0,
+        status=Status.HEALTHY,
     ),
     Kind(
         "buffer_high", _WARNING,
@@ -71,6 +123,7 @@ KINDS = _kinds(
         "No consumer is running: polls pile up in the DataQueue.",
         "Start one: `python -m services.consumer`. If it ends at once, its log's last line says why.",
         hold_s=2.0,
+        status=Status.DEGRADED,
     ),
     Kind(
         "oracle_configuration", _CRITICAL,
@@ -93,23 +146,29 @@ KINDS = _kinds(
         "The alert says why. SESSIONS_PER_USER of the account's profile, SESSIONS and PROCESSES of the database: raise "
         "them, or lower ORACLE_POOL_MAX; a password that changed: set the new one.",
         hold_s=2.0,
+        status=Status.HEALTHY,
     ),
     Kind(
         "backup_failed", _CRITICAL,
         "A writer can't write its backup directory: disk full, read-only or no permission.",
         "Make room in BACKUP_DIR or grant the writer's user access to it; it tries again by itself. Until then values "
         "stay in Redis, which holds BUFFER_MAX_SIZE of them.",
+        status=Status.DEGRADED,
     ),
     Kind(
         "backup_lost", _CRITICAL,
         "A backup file was cut short or emptied by somebody while a writer wrote it: rows that were saved are gone.",
         "Find out who changes files in BACKUP_DIR (log rotation, clean-up, an editor) and keep it away. The writer's "
-        "log names the file and how many rows; what its open file still held is in a new file.",
+        "log names the file and how many rows; what its open file still held is in a new file. Then "
+        "`python -m services.monitor acknowledge`.",
+        status=Status.DEGRADED,
     ),
     Kind(
         "rejected_rows_dropped", _CRITICAL,
         "No file could be written and more rejected rows came than may wait in Redis: the oldest are lost.",
-        "Make room in BACKUP_DIR. Then see why so many rows are refused: `rows_rejected` and the writer's log say it.",
+        "Make room in BACKUP_DIR. Then see why so many rows are refused: `rows_rejected` and the writer's log say it. "
+        "Then `python -m services.monitor acknowledge`.",
+        status=Status.DEGRADED,
     ),
     Kind(
         "rejected_rows_waiting", _WARNING,
@@ -121,58 +180,75 @@ KINDS = _kinds(
         "backup_waiting", _WARNING,
         "Backup files hold values that are not in the table yet.",
         "When Oracle works again: `python -m services.writer recover` on the writer's host. It can be repeated.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
+        "recovered_exceeds", _WARNING,
+        "More rows were recovered than went to files here: rows of another pipeline or another time are in the table.",
+        "See which files were recovered (events of kind recovered) and whether they belong here. If so, `python -m "
+        "services.monitor acknowledge`.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
+        "redis_may_lose", _WARNING,
+        "Redis may lose what it acknowledged: nothing is on disk, or later. Critical when it evicts keys.",
+        "Set `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction` in its configuration; "
+        "docs/operations.md says what it costs.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "rows_rejected", _WARNING,
         "Oracle refused values for their own fault in the last 5 minutes: too long, wrong type, a constraint.",
         "See rejected_*.csv in BACKUP_DIR: each row has its reason. Mend the table or the source, then `recover` it.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "messages_rejected", _WARNING,
         "Messages on the DataQueue could not be understood in the last 5 minutes.",
         "`python -m services.consumer rejected` lists them by reason. Mend the polling engine, then put them back with "
         "`--retry`.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "tags_rejected", _WARNING,
         "Tags of messages can't be values: a time that is none, an address or a text that no column holds; the other "
         "tags of the same messages went on. In the last 5 minutes.",
         "`python -m services.consumer rejected` names them with the reason. Mend the polling engine, then `--retry`.",
-    ),
-    Kind(
-        "rejected_dropped", _WARNING,
-        "Entries were dropped from the list of rejected messages in the last 5 minutes: it is at its bound, or Redis "
-        "is short of memory. Their values are lost.",
-        "Mend what is rejected first (`python -m services.consumer rejected`); see maxmemory if Redis is short.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "tag_names_clash", _CRITICAL,
         "Two tags of different PLCs have one tag name: in the table each takes the other's rows for its own.",
         "Set TAG_NAME_SEPARATOR to what no PLC code holds (`|`, say) for all consumers and writers, or use "
         "ORACLE_TABLE_LAYOUT=tag_values. What was written under the common name must be told apart by hand.",
+        status=Status.DEGRADED,
     ),
     Kind(
         "conflicts", _WARNING,
         "The table held another value or quality under the keys of values that came in the last 5 minutes.",
         "Two sources write one tag, or a source repeats its time stamps (an hour that comes twice, naive local time). "
         "The table keeps what was there first; rejected_*.csv holds what came, each row with code CONFLICT.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "success_rate_low", _WARNING,
         "Fewer than 99.9 % of the batches of the last 5 minutes were taken by Oracle.",
         "Nothing is lost: what was not taken is in the backup. The events and the writer's log say what Oracle said.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "unforeseen_fault", _WARNING,
         "A service met what it did not foresee in the last 5 minutes, gave back what it held and went on.",
         "Nothing is lost. The service's log holds the traceback: send it with the versions to who maintains tagpipe. "
         "If it repeats, the service ends and a new process begins afresh.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "inflight_orphaned", _WARNING,
         "A dead process still holds values or messages, and no living one took them over.",
         "A living process of the same role takes them over within seconds: start one, if none runs.",
         hold_s=20.0,
+        status=Status.HEALTHY,
     ),
     Kind(
         "poller_overflowing", _CRITICAL,
@@ -191,11 +267,13 @@ KINDS = _kinds(
         "polling_silent", _WARNING,
         "A polling group in FIXED mode has sent nothing for several of its intervals.",
         "See whether its poller runs, whether the PLC or its server answers, and whether the consumer keeps up.",
+        status=Status.HEALTHY,
     ),
     Kind(
         "not_all_shown", _WARNING,
         "Entries in Redis are too long, too many or unreadable, and the monitor leaves them out.",
         "Something else than tagpipe wrote them, or a polling engine invents names. Look at the keys that the message "
         "names, and delete what does not belong there. All the rest is shown.",
+        status=Status.HEALTHY,
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from services.monitor.backlog import RECOVERED
-from services.monitor.health import judge, last_write_at
+from services.monitor.health import last_write_at
 from services.monitor.listings import (
     BackupFile,
     Backups,
@@ -21,6 +21,7 @@ from services.monitor.listings import (
     Services,
     ServiceState,
 )
+from services.monitor.losses import unacknowledged
 from services.monitor.outside import decoded
 from services.monitor.reader import EventRecord, Overview, Service
 from services.monitor.schemas import (
@@ -45,6 +46,7 @@ from services.monitor.stats import (
     percent,
     percentile_ms,
 )
+from services.monitor.watch import View
 from shared.counters import WINDOW_S, Counter, Window
 from shared.settings import BufferSettings
 
@@ -149,9 +151,9 @@ def buffer_metrics(now: Overview, settings: BufferSettings) -> BufferMetrics:
     )
 
 
-def buffer_health(now: Overview, settings: BufferSettings) -> BufferHealth:
+def buffer_health(view: View) -> BufferHealth:
     """Return the verdict and its reasons."""
-    health = judge(now, settings)
+    health, loss = view.health, unacknowledged(view.overview)
     return BufferHealth(
         status=health.status,
         buffer_ok=health.buffer_ok,
@@ -162,6 +164,9 @@ def buffer_health(now: Overview, settings: BufferSettings) -> BufferHealth:
             buffer_utilization_pct=round(health.utilization_pct, 2),
             recent_write_success=health.recent_write_success,
             last_write_age_seconds=_rounded(health.last_write_age_s),
+            values_lost=loss.overflowed,
+            rejected_dropped=loss.rejected_dropped,
+            loss_acknowledged_at=_moment(loss.at),
         ),
     )
 

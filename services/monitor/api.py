@@ -10,9 +10,9 @@ from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
 from services.monitor import answers, listings, prometheus, schemas
+from services.monitor.alert_kinds import Status
 from services.monitor.board import Board
 from services.monitor.feed import Feed
-from services.monitor.health import Status
 from services.monitor.history import MINUTES_KEPT, History
 from services.monitor.history import history as make_history
 from services.monitor.reader import EVENTS_READ, Overview
@@ -90,9 +90,9 @@ async def buffer_metrics(now: Now, settings: Settings) -> schemas.BufferMetrics:
 
 
 @router.get("/api/buffer/health", tags=["buffer"], responses=_UNHEALTHY)
-async def buffer_health(now: Now, settings: Settings, response: Response) -> schemas.BufferHealth:
+async def buffer_health(now: Now, board: NewestBoard, response: Response) -> schemas.BufferHealth:
     """Is the pipeline well, and if not, why; status 503 when unhealthy."""
-    health = answers.buffer_health(now, settings)
+    health = answers.buffer_health(board.look(now))
     if health.status is Status.UNHEALTHY:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return health

@@ -1,7 +1,7 @@
 """What is shown: the newest view, and what is wrong with it."""
 
-from services.monitor.feed import Feed
-from services.monitor.findings import Finding
+from services.monitor.feed import Blame, Failure, Feed
+from services.monitor.finding import Finding
 from services.monitor.reader import Overview
 from services.monitor.watch import Alert, View, Watch, alert_of
 
@@ -24,8 +24,12 @@ class Board:
         overview = self._feed.last
         return self._watch.look(overview) if overview is not None else None
 
+    def look(self, overview: Overview) -> View:
+        """Return the view of an overview."""
+        return self._watch.look(overview)
+
     @property
-    def failure(self) -> str | None:
+    def failure(self) -> Failure | None:
         """Why the view is not fresh; None when it is."""
         return self._feed.failure
 
@@ -36,13 +40,19 @@ class Board:
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """What is wrong; while Redis is away that first, and then the last known."""
+        """What is wrong; while there is nothing fresh that first, and then the last known."""
         view, failure = self.view, self.failure
         known = view.alerts if view is not None else ()
         if failure is None:
             return known
-        return (alert_of(Finding("redis_away", f"Redis can't be read: {failure}"), self._feed.failed_at), *known)
+        return (alert_of(_finding(failure), self._feed.failed_at), *known)
 
     async def wait_for_first(self) -> None:
         """Wait for the first overview or the first failure, right after the start; not for long."""
         await self._feed.wait_for_first()
+
+
+def _finding(failure: Failure) -> Finding:
+    if failure.blame is Blame.REDIS:
+        return Finding("redis_away", f"Redis can't be read: {failure.reason}")
+    return Finding("monitor_behind", f"What is shown is old: {failure.reason}")

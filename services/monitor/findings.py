@@ -1,16 +1,20 @@
 """What is wrong with the pipeline just now, and since when as far as Redis knows. No I/O, no clock."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from services.monitor.alert_kinds import Severity
+from services.monitor.alert_kinds import Severity, Status
 from services.monitor.backlog import how_long, waiting_files
+from services.monitor.finding import Finding
 from services.monitor.groups import is_finished
-from services.monitor.health import FULL_PCT
+from services.monitor.health import is_stuck
+from services.monitor.losses import find_losses
+from services.monitor.movement import find_movement
+from services.monitor.outside import seconds_in
 from services.monitor.reader import FORGET_AFTER_S, Overview, Service
+from services.monitor.redis_findings import find_redis_trouble
 from services.monitor.stats import lately, percent
-from services.monitor.trend import Rates
+from services.monitor.trend import Rates, Sample
 from services.monitor.words import count_of, duration, number, size, some_of
 from shared.counters import WINDOW_S, Counter
 from shared.events import Event
@@ -18,6 +22,10 @@ from shared.settings import BufferSettings
 
 #: Seconds to the overflow from which a person is told, and from which it is critical.
 SOON_S, VERY_SOON_S = 60, 15
+
+#: Percent of the cap from which the buffer counts as full while it overflows: writers take whole batches, so a buffer
+#: that overflows is not at its cap at every moment.
+FULL_PCT = 90.0
 
 #: Share of what comes in by which the buffer must grow to count as filling: polls come in bursts.
 _LEAST_GROWTH = 0.05
@@ -29,24 +37,16 @@ PROMISED_SUCCESS_PCT = 99.9
 SILENT_INTERVALS, SILENT_S = 3, 10.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong; `since` in seconds since 1970 where Redis knows it."""
-
-    code: str
-    message: str
-    since: float | None = None
-    severity: Severity | None = None  #: where it differs from the rule
-
-
-def find(now: Overview, rates: Rates, settings: BufferSettings) -> list[Finding]:
-    """Return all that is wrong, in no order."""
+def find(now: Overview, rates: Rates, settings: BufferSettings, samples: Sequence[Sample] = ()) -> list[Finding]:
+    """Return all that is wrong, in no order; `samples` are those of the last minutes, the oldest first."""
     return [
-        *_ledger(now),
+        *find_losses(now),
         *_buffer(now, rates, settings),
         *_missing(now),
         *_oracle(now, rates, settings),
+        *find_movement(now, samples),
         *_backup(now),
+        *find_redis_trouble(now),
         *_rows(now),
         *_names_clash(now),
         *_orphans(now),
@@ -55,16 +55,6 @@ def find(now: Overview, rates: Rates, settings: BufferSettings) -> list[Finding]
         *_faults(now),
         *_left_out(now),
     ]
-
-
-def _ledger(now: Overview) -> Iterator[Finding]:
-    difference = now.ledger[Counter.INSERTED] - now.ledger.accounted
-    if difference > 0:
-        yield Finding("ledger_unbalanced", f"{count_of(difference, 'value')} of those inserted are in no place")
-    elif difference < 0:
-        yield Finding(
-            "ledger_unbalanced", f"{count_of(-difference, 'value')} more are accounted for than were inserted"
-        )
 
 
 def _buffer(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
@@ -78,6 +68,7 @@ def _buffer(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
             f"{count_of(overflowing, 'value')} discarded in the last 20 s, "
             f"{number(now.ledger[Counter.OVERFLOWED])} in all; buffer {filled_pct:.1f} % full",
             min((at for at in began if isinstance(at, float | int)), default=None),
+            status=None if filled_pct >= FULL_PCT else Status.DEGRADED,
         )
     full_in_s = time_to_overflow(held, cap, rates)
     if full_in_s is not None and full_in_s < SOON_S and not overflowing:
@@ -119,24 +110,28 @@ def _missing(now: Overview) -> Iterator[Finding]:
 
 def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
     away = _without_oracle(now)
-    refused = [writer for writer in away if writer.fields["oracle"] == "configuration"]
+    refused = [writer for writer in away if writer.fields.get("oracle") == "configuration"]
     gone = [writer for writer in away if writer not in refused]
+    # While one of them still brings values to the table or to a file, they go on.
+    all_stuck = all(is_stuck(writer) for writer in now.living("writer"))
     if refused:
         error = next((writer.fields["last_error"] for writer in refused if writer.fields.get("last_error")), "")
         yield Finding(
             "oracle_configuration",
             f"Oracle refuses {_names(refused)}: {error or 'see the log'}",
             _lost_at(now, refused),
+            status=Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
     if gone:
         since = _lost_at(now, gone)
         failing = all(writer.fields.get("backup") == "failing" for writer in gone)
-        for_ = f" for {duration(now.taken_at - since)}" if since else ""
         yield Finding(
             "oracle_away",
-            f"Oracle is away{for_} ({_names(gone)}): {how_long(now, gone, rates, settings)}",
+            f"{_is_away(gone)}{f' for {duration(now.taken_at - since)}' if since else ''} ({_names(gone)}): "
+            f"{how_long(now, gone, rates, settings)}; circuit breaker {_breakers(gone)}",
             since,
             Severity.CRITICAL if failing else None,
+            Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
     short = [writer for writer in now.living("writer") if writer.fields.get("connections_short")]
     if short:
@@ -145,6 +140,15 @@ def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
             "fewer_connections",
             f"{_names(short)} goes on with {open_} connections: {short[0].fields['connections_short']}",
         )
+
+
+def _is_away(writers: Sequence[Service]) -> str:
+    never_seen = all(writer.fields.get("oracle") not in {"ok", "away"} for writer in writers)
+    return "Oracle was not reached yet" if never_seen else "Oracle is away"
+
+
+def _breakers(writers: Sequence[Service]) -> str:
+    return some_of(sorted({writer.fields.get("breaker", "unknown") for writer in writers}))
 
 
 def _backup(now: Overview) -> Iterator[Finding]:
@@ -159,13 +163,6 @@ def _backup(now: Overview) -> Iterator[Finding]:
     if now.ledger.rejected_rows_waiting:
         rows = count_of(now.ledger.rejected_rows_waiting, "rejected row")
         yield Finding("rejected_rows_waiting", f"{rows} wait in Redis: no writer could write its rejected_*.csv")
-    for counter, code, what in (
-        (Counter.ROWS_DROPPED, "rejected_rows_dropped", "{} lost in the last 5 minutes: too many waited for a file"),
-        (Counter.BACKUP_LOST, "backup_lost", "{} gone from backup files in the last 5 minutes while they were written"),
-    ):
-        if now.window[counter]:
-            lost = what.format(count_of(now.window[counter], "row"))
-            yield Finding(code, f"{lost}; {number(now.ledger[counter])} in all", _first_counted(now, counter))
     waiting = waiting_files(now)
     if waiting.files:
         yield Finding(
@@ -187,7 +184,6 @@ def _rows(now: Overview) -> Iterator[Finding]:
         ),
         (Counter.MESSAGES_REJECTED, "messages_rejected", "{} not understood in the last 5 minutes"),
         (Counter.TAGS_REJECTED, "tags_rejected", "{} can't be values, in the last 5 minutes"),
-        (Counter.REJECTED_DROPPED, "rejected_dropped", "{} dropped from the rejected list in the last 5 minutes"),
     ):
         # Conflicts are rejected values with an alert of their own.
         found = window[counter] - (window[Counter.CONFLICTS] if counter is Counter.REJECTED else 0)
@@ -206,7 +202,7 @@ def _rows(now: Overview) -> Iterator[Finding]:
 
 
 #: What is counted where it is not values.
-_NOUNS = {Counter.MESSAGES_REJECTED: "message", Counter.TAGS_REJECTED: "tag", Counter.REJECTED_DROPPED: "message"}
+_NOUNS = {Counter.MESSAGES_REJECTED: "message", Counter.TAGS_REJECTED: "tag"}
 
 
 def _names_clash(now: Overview) -> Iterator[Finding]:
@@ -259,7 +255,7 @@ def _silent_groups(now: Overview) -> Iterator[Finding]:
 def _pollers(now: Overview) -> Iterator[Finding]:
     for poller in now.living("poller"):
         lost_at, full_since = (
-            _moment(poller.fields.get(field)) for field in ("ring_overflowed_at", "queue_full_since")
+            seconds_in(poller.fields.get(field)) for field in ("ring_overflowed_at", "queue_full_since")
         )
         if lost_at is not None and now.taken_at - lost_at <= WINDOW_S:
             lost = f"{poller.fields.get('ring_overflowed_values', '?')} values since its start"
@@ -271,27 +267,31 @@ def _pollers(now: Overview) -> Iterator[Finding]:
             yield Finding("poller_waiting", message, full_since)
 
 
-def _moment(text: str | None) -> float | None:
-    """Return a moment in seconds since 1970 that a service wrote; None when it is none."""
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
-
-
 def _patience_s(group: Any) -> float:
     interval_ms = group.get("interval_ms")
     return max(SILENT_S, SILENT_INTERVALS * interval_ms / 1000) if isinstance(interval_ms, int | float) else SILENT_S
 
 
 def _left_out(now: Overview) -> Iterator[Finding]:
-    if now.left_out:
-        keys = some_of([f"{number(count)} of {key}" for key, count in sorted(now.left_out.items())])
-        yield Finding("not_all_shown", f"Left out because they are too long, too many or unreadable: {keys}")
+    left_out = [f"{number(count)} of {key}" for key, count in sorted(now.left_out.items())]
+    left_out += [
+        f"{count} polling groups by consumer {consumer.instance}"
+        for consumer in now.living("consumer")
+        if (count := consumer.fields.get("groups_left_out"))
+    ]
+    if left_out:
+        yield Finding(
+            "not_all_shown", f"Left out because they are too long, too many or unreadable: {some_of(left_out)}"
+        )
 
 
 def _without_oracle(now: Overview) -> list[Service]:
-    return [writer for writer in now.living("writer") if writer.fields.get("oracle") in {"away", "configuration"}]
+    """Return the writers that do not write just now: Oracle is away for them, or the breaker is not closed."""
+    return [
+        writer
+        for writer in now.living("writer")
+        if writer.fields.get("oracle") != "ok" or writer.fields.get("breaker", "closed") != "closed"
+    ]
 
 
 def _names(writers: Iterable[Service]) -> str:

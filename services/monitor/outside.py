@@ -7,6 +7,9 @@ import msgspec
 #: Letters of a text that are kept: a sentence or a path, whoever wrote it.
 MAX_TEXT = 300
 
+#: Seconds since 1970 that no calendar shows any more.
+_YEAR_10000_S = 253_402_300_800
+
 #: Letters of what an event or a group says in JSON beside its sentence.
 MAX_JSON = 8_192
 
@@ -18,6 +21,19 @@ def cut(text: str, longest: int = MAX_TEXT) -> str:
     'xxxxxxxxxx… (390 more)'
     """
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest:,} more)"
+
+
+def seconds_in(text: str | None) -> float | None:
+    """Return a moment in seconds since 1970 that a service wrote; None when it is none that a calendar shows.
+
+    >>> seconds_in("1.5"), seconds_in("-inf"), seconds_in("soon"), seconds_in(None)
+    (1.5, None, None, None)
+    """
+    try:
+        seconds = float(text or "nan")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < _YEAR_10000_S else None
 
 
 def trimmed(record: dict[str, Any]) -> dict[str, Any]:

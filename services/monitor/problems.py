@@ -10,20 +10,22 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from services.monitor.feed import Blame, Failure, NotFreshError
 from services.monitor.schemas import Error
-from shared.errors import RedisUnavailableError
 
 #: Seconds after which a client may try again while Redis is away.
 RETRY_AFTER_S = 1
 
 
-def redis_problem(reason: str) -> Error:
-    """Return what is answered while Redis can't be read."""
-    return Error(
-        error="REDIS_UNAVAILABLE",
-        message="Redis can't be read; this ends by itself once it answers again",
-        details={"reason": reason},
-    )
+_MESSAGES = {
+    Blame.REDIS: "Redis can't be read; this ends by itself once it answers again",
+    Blame.MONITOR: "The monitor is behind: Redis answers, but its newest reading is too old to be shown as the present",
+}
+
+
+def not_fresh(failure: Failure) -> Error:
+    """Return what is answered while there is nothing fresh."""
+    return Error(error=failure.blame.value, message=_MESSAGES[failure.blame], details={"reason": failure.reason})
 
 
 def problem_response(status: int, problem: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -33,14 +35,15 @@ def problem_response(status: int, problem: Error, headers: Mapping[str, str] | N
 
 def install(app: FastAPI) -> None:
     """Give every failure of the app the one shape."""
-    app.add_exception_handler(RedisUnavailableError, _redis_away)
+    app.add_exception_handler(NotFreshError, _not_fresh)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _bug)
 
 
-async def _redis_away(_request: Request, error: Exception) -> JSONResponse:
-    return problem_response(503, redis_problem(str(error)), {"Retry-After": str(RETRY_AFTER_S)})
+async def _not_fresh(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, NotFreshError)  # noqa: S101 - what it is installed for
+    return problem_response(503, not_fresh(error.failure), {"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

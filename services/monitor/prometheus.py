@@ -7,8 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.monitor.alert_kinds import KINDS, Severity
-from services.monitor.health import Status, judge, last_write_at
+from services.monitor.alert_kinds import KINDS, Severity, Status
+from services.monitor.health import last_write_at
 from services.monitor.reader import Overview, Service
 from services.monitor.stats import histogram
 from services.monitor.watch import View
@@ -76,7 +76,7 @@ class _Pipeline(Collector):
         yield from _services(now)
         yield from _backups(now)
         yield from _polling(now)
-        yield from _verdicts(self._view, self._settings)
+        yield from _verdicts(self._view)
 
 
 def _values(now: Overview) -> Iterator[Metric]:
@@ -203,11 +203,10 @@ def _polling(now: Overview) -> Iterator[Metric]:
     yield from (seen, good, bad)
 
 
-def _verdicts(view: View, settings: BufferSettings) -> Iterator[Metric]:
+def _verdicts(view: View) -> Iterator[Metric]:
     health = GaugeMetricFamily("tagpipe_health", "1 for the present state", labels=["state"])
-    now = judge(view.overview, settings).status
     for status in Status:
-        health.add_metric([status.value], float(status is now))
+        health.add_metric([status.value], float(status is view.health.status))
     yield health
     labels = ["code", "severity"]
     active = GaugeMetricFamily("tagpipe_alert_active", "1 while the alert is raised; docs/alerts.md", labels=labels)

@@ -1,6 +1,6 @@
 """Everything that the monitor shows, read from Redis into one immutable record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from services.monitor.buckets import Bucket, BucketLog
 from services.monitor.groups import Identity, known_groups
 from services.monitor.outside import MAX_JSON, cut, decoded, trimmed
+from services.monitor.redis_state import RedisState, RedisStateReader
 from services.monitor.shelves import Shelf
 from services.monitor.shelves import read as read_shelves
 from services.monitor.stats import total
@@ -83,6 +84,8 @@ class Overview:
     polling: Mapping[str, Mapping[str, Any]]  #: what came through of each polling group, by field
     observed: Mapping[str, int]  #: totals by name, the sums and histograms of latency and lag among them
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
+    acknowledged: Mapping[str, int] = field(default_factory=dict)  #: totals of losses at their acknowledgement
+    redis: RedisState = field(default_factory=RedisState)
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
 
     @property
@@ -122,6 +125,7 @@ class RedisReader:
         self._link = link
         self._keys = keys
         self._log = BucketLog()
+        self._state = RedisStateReader(link)
         self._beats = Shelf(keys.services, "ZSCAN", max_entries=5_000)
         self._files = Shelf(keys.backup_files, max_entries=5_000)
         self._overflows = Shelf(keys.overflow_episodes)
@@ -129,9 +133,10 @@ class RedisReader:
         self._inflight = Shelf(keys.inflight, "SSCAN")
         self._claimed = Shelf(keys.claimed, "SSCAN")
 
-    def read(self) -> Overview:
+    def read(self, on_piece: Callable[[], None] = lambda: None) -> Overview:
         """Read all there is, in three round trips where that is little; the ledger's figures are of one moment.
 
+        `on_piece` is called whenever Redis has given a part of its answer.
         Raises: RedisUnavailableError; FatalError: there is something that no service of ours wrote.
         """
         keys = self._keys
@@ -140,16 +145,18 @@ class RedisReader:
             raise FatalError(f"{keys.counters} in Redis holds something that is no count: {', '.join(ledger.spoiled)}")
         numbers = self._log.to_read(ledger.taken_at)
         shelves = (self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed)
+        state = self._state.read()
         events, counts, *windows = read_shelves(
             self._link,
             shelves,
             [
                 Call("diary", [keys.events], [EVENTS_READ, _EVENT_FIELDS, MAX_JSON, _EVENTS_BYTES]),
-                Call("counts", [keys.counters], _NAMES),
+                Call("counts", [keys.counters, keys.loss_acknowledged], _NAMES),
                 *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
             ],
+            on_piece,
         )
-        services, services_left_out = self._services(ledger.taken_at)
+        services, services_left_out = self._services(ledger.taken_at, on_piece)
         left_out = {shelf.key: shelf.left_out for shelf in shelves if shelf.left_out}
         if services_left_out:
             left_out[keys.services] = services_left_out
@@ -168,10 +175,12 @@ class RedisReader:
                 for key in lists.entries
                 if key.count(b":") >= _LEAST_COLONS
             ),
+            acknowledged=_counts(counts[1]),
+            redis=state,
             left_out=left_out,
         )
 
-    def _services(self, taken_at: float) -> tuple[tuple[Service, ...], int]:
+    def _services(self, taken_at: float, on_piece: Callable[[], None]) -> tuple[tuple[Service, ...], int]:
         """Return the services that beat lately, those of the last beat first if there are too many, and the rest."""
         beats = {member: float(beat_at) for member, beat_at in self._beats.entries.items()}
         lately = [
@@ -181,7 +190,7 @@ class RedisReader:
         names = sorted((*_text(member).partition(":")[::2], beats[member]) for member in newest)
         pollers = sum(role == "poller" for role, *_ in names)
         hashes = [_heartbeat(self._keys.service(role, instance), role, pollers) for role, instance, _ in names]
-        read_shelves(self._link, hashes)
+        read_shelves(self._link, hashes, on_piece=on_piece)
         services = tuple(
             Service(role, instance, beat_at, _fields(shelf.entries))
             for (role, instance, beat_at), shelf in zip(names, hashes, strict=True)

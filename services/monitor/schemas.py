@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.monitor.health import Status
+from services.monitor.alert_kinds import Status
 
 Count = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0)]
@@ -196,6 +196,15 @@ class HealthDetails(Answer):
     )
     last_write_age_seconds: float | None = Field(
         description="Seconds since the last commit; null when none is known", examples=[0.4]
+    )
+    values_lost: Count = Field(
+        default=0, description="Values that overflowed and were not acknowledged as lost", examples=[0]
+    )
+    rejected_dropped: Count = Field(
+        default=0, description="Rejected entries dropped and not acknowledged as lost", examples=[0]
+    )
+    loss_acknowledged_at: datetime | None = Field(
+        default=None, description="When losses were last acknowledged, UTC", examples=[None]
     )
 
 

@@ -3,7 +3,7 @@
 What is too long, or too many, is left out and counted: the monitor shows the rest, and says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
@@ -79,9 +79,12 @@ class Shelf:
         return is_small and len(self._found) < self.max_entries
 
 
-def read(link: RedisLink, shelves: Iterable[Shelf], others: Sequence[Call] = ()) -> list[Any]:
+def read(
+    link: RedisLink, shelves: Iterable[Shelf], others: Sequence[Call] = (), on_piece: Callable[[], None] = lambda: None
+) -> list[Any]:
     """Read the shelves that are due, a piece of each in a round trip; return the answers of the other scripts.
 
+    `on_piece` is called after each round trip.
     Raises: RedisUnavailableError; FatalError: a key is of another kind.
     """
     reading = [shelf for shelf in shelves if shelf.is_due]
@@ -90,6 +93,7 @@ def read(link: RedisLink, shelves: Iterable[Shelf], others: Sequence[Call] = ())
     answers: list[Any] = []
     while reading or others:
         pieces = link.run_all(*(shelf.next_piece() for shelf in reading), *others)
+        on_piece()
         answers += pieces[len(reading) :]
         reading = [shelf for shelf, piece in zip(reading, pieces, strict=False) if shelf.take(piece)]
         others = ()

@@ -32,6 +32,22 @@ class Sample:
     written: int
     saved: int  #: to backup files
     overflowed: int
+    rejected: int
+    in_table: int  #: written, or found there already
+    in_flight: int
+    queued: int  #: messages in the DataQueue
+    claimed: int  #: messages that consumers work on
+    taken_messages: int  #: pushed or rejected
+
+    @property
+    def values_waiting(self) -> int:
+        """Values on their way to the table."""
+        return self.depth + self.in_flight
+
+    @property
+    def messages_waiting(self) -> int:
+        """Messages that are no values yet."""
+        return self.queued + self.claimed
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,12 @@ def sample_of(overview: Overview) -> Sample:
         written=ledger[Counter.WRITTEN],
         saved=ledger[Counter.BACKED_UP],
         overflowed=ledger[Counter.OVERFLOWED],
+        rejected=ledger[Counter.REJECTED],
+        in_table=ledger[Counter.WRITTEN] + ledger[Counter.DUPLICATES],
+        in_flight=ledger.in_flight,
+        queued=ledger.queued_messages,
+        claimed=ledger.claimed_messages,
+        taken_messages=ledger[Counter.MESSAGES] + ledger[Counter.MESSAGES_REJECTED],
     )
 
 

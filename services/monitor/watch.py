@@ -4,7 +4,9 @@ import threading
 from dataclasses import dataclass
 
 from services.monitor.alert_kinds import KINDS, Severity
-from services.monitor.findings import Finding, find
+from services.monitor.finding import Finding
+from services.monitor.findings import find
+from services.monitor.health import Health, judge
 from services.monitor.outside import cut
 from services.monitor.reader import Overview
 from services.monitor.trend import Rates, Sample, Trend
@@ -34,6 +36,7 @@ class View:
     overview: Overview
     rates: Rates
     alerts: tuple[Alert, ...]  #: critical ones first
+    health: Health
     samples: tuple[Sample, ...]  #: one a second, oldest first
 
 
@@ -45,16 +48,28 @@ class Watch:
         self._trend = Trend()
         self._first_seen: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._view: View | None = None
+        self._views: tuple[View, ...] = ()
 
     def look(self, overview: Overview) -> View:
         """Return the view of an overview; each is looked at once, however many ask."""
+        # Without the lock: who asks for what is known must not wait until the next one is worked out.
+        known = self._known(overview)
+        if known is not None:
+            return known
         with self._lock:
-            if self._view is None or self._view.overview is not overview:
+            known = self._known(overview)
+            if known is None:
                 rates = self._trend.add(overview)
-                alerts = self._alerts(find(overview, rates, self._settings), overview.taken_at)
-                self._view = View(overview, rates, alerts, tuple(self._trend.samples))
-            return self._view
+                samples = tuple(self._trend.samples)
+                findings = find(overview, rates, self._settings, samples)
+                alerts = self._alerts(findings, overview.taken_at)
+                known = View(overview, rates, alerts, judge(overview, findings, self._settings), samples)
+                # The one before, too: the new one is worked out before it is published.
+                self._views = (known, *self._views[:1])
+            return known
+
+    def _known(self, overview: Overview) -> View | None:
+        return next((view for view in self._views if view.overview is overview), None)
 
     def _alerts(self, findings: list[Finding], now: float) -> tuple[Alert, ...]:
         # What is found again keeps the time when it was first seen; what is not is forgotten.
@@ -73,11 +88,10 @@ class Watch:
 
 def alert_of(finding: Finding, first_seen: float) -> Alert:
     """Return the alert of a finding: since when is what Redis tells, else when it was first seen."""
-    kind = KINDS[finding.code]
     return Alert(
         code=finding.code,
-        severity=finding.severity or kind.severity,
+        severity=finding.how_bad,
         since=first_seen if finding.since is None else max(0.0, min(finding.since, first_seen)),
         message=cut(finding.message, MAX_MESSAGE),
-        what_to_do=kind.cure,
+        what_to_do=KINDS[finding.code].cure,
     )

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from itertools import islice
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+#: The last second that a calendar shows, in seconds since 1970.
+_LAST_S = 253_402_300_799
+
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _K = 1000
 
@@ -93,3 +96,12 @@ def clock_time(seconds: float) -> str:
     '00:00:00'
     """
     return f"{datetime.fromtimestamp(seconds % _DAY_S, UTC):%H:%M:%S}"
+
+
+def day_and_time(seconds: float) -> str:
+    """Return day and time in UTC, to the minute.
+
+    >>> day_and_time(0)
+    '1970-01-01 00:00'
+    """
+    return f"{datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_S), UTC):%Y-%m-%d %H:%M}"

@@ -2,7 +2,7 @@
 
 import threading
 
-from services.monitor.feed import Feed
+from services.monitor.feed import Blame, Feed
 from services.monitor.reader import RedisReader
 from services.monitor.watch import Watch
 from shared import __version__
@@ -48,7 +48,7 @@ class Worker:
         self._beating = Beating(heartbeat, events, clock, on_name=self._say_hello)
         self._turn = self._beating.watch("the monitor's reader")
         self._faults = Faults(events, clock, "the monitor's reader", ends_the_process=False)
-        self._next_tick = 0.0
+        self._next_tick = self._took_s = 0.0
         self._thread: threading.Thread | None = None
         #: What ended the thread although nobody asked it to.
         self.crash: BaseException | None = None
@@ -78,14 +78,15 @@ class Worker:
                     self._feed.fail(str(error))
                     self._link.wait_until_there(stop, error)
                 except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
-                    self._feed.fail(f"what Redis holds could not be made sense of: {error!r}")
+                    self._feed.fail(f"a reading could not be worked out: {error!r}", Blame.MONITOR)
                     self._faults.met(error, stop)
         self._say_goodbye()
 
     def _until_next_tick(self) -> float:
-        """Return the seconds to the next reading: readings come at even distances, however long one takes."""
+        """Return the seconds to the next reading: even distances, but half of the time at least is left to others."""
         now = self._clock.monotonic()
-        self._next_tick = max(self._next_tick + TICK_S, now)
+        rest_s = self._took_s if self._took_s > TICK_S / 2 else 0.0
+        self._next_tick = max(self._next_tick + TICK_S, now + rest_s)
         return self._next_tick - now
 
     def run_once(self) -> None:
@@ -93,20 +94,25 @@ class Worker:
 
         Raises: RedisUnavailableError.
         """
+        began, self._took_s = self._clock.monotonic(), 0.0
+        self._feed.asks()
         try:
-            overview = self._reader.read()
+            overview = self._reader.read(self._feed.asks)
         except FatalError as error:
             self._say_unreadable(str(error))
             return
+        self._feed.answered()
         # Before anyone asks: what is seen over time must be looked at even while nobody does.
         self._watch.look(overview)
         self._feed.publish(overview)
+        self._took_s = self._clock.monotonic() - began
 
     def _say_hello(self, name: str) -> None:
         self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
 
     def _say_unreadable(self, reason: str) -> None:
-        if self._feed.failure != reason:
+        failure = self._feed.failure
+        if failure is None or failure.reason != reason:
             _log.error(f"{reason}; the API answers 503 until that is cured")
         self._feed.fail(reason)
 

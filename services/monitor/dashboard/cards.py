@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from services.monitor.alert_kinds import Severity
+from services.monitor.alert_kinds import Severity, Status
 from services.monitor.dashboard.markup import chip, figure, heading, prose, text
-from services.monitor.health import Health, Status, judge, last_write_at
+from services.monitor.health import Health, last_write_at
 from services.monitor.reader import Overview
 from services.monitor.stats import mean_lag_ms, mean_latency_ms, percent, percentile_ms
 from services.monitor.watch import Alert, View
@@ -21,9 +21,9 @@ _ARC = 251.33
 _GOOD_SUCCESS_PCT = 99.9
 
 
-def state(view: View, settings: BufferSettings) -> str:
+def state(view: View) -> str:
     """Return the state at a glance: a word, a colour, a mark and one sentence."""
-    health = judge(view.overview, settings)
+    health = view.health
     kind = _KIND[health.status]
     return (
         f'<div class="state {kind}"><p class="word">{text(health.status.value)}</p>'
@@ -31,26 +31,22 @@ def state(view: View, settings: BufferSettings) -> str:
     )
 
 
-def unknown_state(reason: str, taken_at: float | None) -> str:
-    """Return what is shown instead while Redis can't be read."""
+def unknown_state(why: str, taken_at: float | None) -> str:
+    """Return what is shown instead while there is nothing fresh."""
     below = f" The figures below are those of {clock_time(taken_at)} UTC." if taken_at else ""
-    return (
-        '<div class="state idle"><p class="word">unknown</p>'
-        f'<p class="why">Redis can\'t be read: {text(reason)}.{text(below)}</p></div>'
-    )
+    return f'<div class="state idle"><p class="word">unknown</p><p class="why">{text(why)}.{text(below)}</p></div>'
 
 
-def spoken_state(view: View, settings: BufferSettings) -> str:
+def spoken_state(view: View) -> str:
     """Return what a screen reader says when it changes: without figures, which change all the time."""
     raised = ", ".join(alert.code.replace("_", " ") for alert in view.alerts)
-    return text(f"{judge(view.overview, settings).status.value}{': ' + raised if raised else ''}")
+    return text(f"{view.health.status.value}{': ' + raised if raised else ''}")
 
 
 def _sentence(view: View, health: Health) -> str:
     rates = view.rates
     if health.status is not Status.HEALTHY:
-        # An alert says the same as the first reason, with more figures; both put the worst first.
-        first = view.alerts[0].message if view.alerts else health.reasons[0]
+        first = health.reasons[0]
         return f"{first}." if not first.endswith(".") else first
     if rates.inserted <= 0:
         return "All services run. No values come in just now."

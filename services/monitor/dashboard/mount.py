@@ -55,8 +55,12 @@ class Dashboard:
         """Send news to all pages until cancelled; nobody's page, no work."""
         while True:
             await asyncio.sleep(_LOOK_S)
-            if self._pages:
-                self._send()
+            try:
+                if self._pages:
+                    self._send()
+            except Exception:  # noqa: BLE001 - logged
+                # This loop is all pages' only source: what it can't show now it may show next time.
+                _log.exception("the dashboard could not be drawn")
 
     def _send(self) -> None:
         picture = self._painter.newest()

@@ -1,14 +1,19 @@
 """What every page shows at one moment: drawn once, sent to all. No I/O, no clock."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.monitor.board import Board
 from services.monitor.dashboard import cards, charts, tables
 from services.monitor.dashboard.charts import Series
-from services.monitor.health import judge
+from services.monitor.dashboard.markup import heading
+from services.monitor.feed import Failure
 from services.monitor.watch import View
 from services.monitor.words import clock_time, duration
+from shared.logs import get_logger
 from shared.settings import BufferSettings
+
+_log = get_logger()
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,14 @@ class Painter:
             self._picture = self._draw(view, failure)
         return self._picture
 
-    def _draw(self, view: View | None, failure: str | None) -> Picture:
+    def _draw(self, view: View | None, failure: Failure | None) -> Picture:
         taken_at = view.overview.taken_at if view is not None else None
         moment = f"{clock_time(taken_at)} UTC" if taken_at is not None else "no data yet"
         if failure is not None or view is None:
+            why = self._board.alerts[0].message if failure is not None else "Redis was not read yet"
             top = {
-                "state": cards.unknown_state(failure or "it was not read yet", taken_at),
-                "spoken": "unknown: Redis can't be read",
+                "state": cards.unknown_state(why, taken_at),
+                "spoken": "unknown: what is shown is old",
                 "alerts": cards.alerts(self._board.alerts, taken_at),
             }
             self._cards = {**self._cards, **top}
@@ -64,23 +70,34 @@ class Painter:
             for name, seconds in charts.RANGES.items()
         }
         self._charts_at = ticks
-        status = judge(view.overview, self._settings).status.value
+        status = view.health.status.value
         return Picture(f"{status}, tagpipe", "live", moment, self._cards, self._charts)
 
 
 def _cards(view: View, settings: BufferSettings) -> dict[str, str]:
     now = view.overview
-    return {
-        "state": cards.state(view, settings),
-        "spoken": cards.spoken_state(view, settings),
-        "alerts": cards.alerts(view.alerts, now.taken_at),
-        "gauge": cards.gauge(now, settings),
-        "flow": cards.flow(view),
-        "writing": cards.writing(now),
-        "ledger": cards.ledger(now),
-        "services": tables.services(now),
-        "polling": tables.polling(now),
-        "backups": tables.backups(now),
-        "events": tables.events(now),
-        **{f"{key}-table": html for key, html in charts.tables(view).items()},
+    draw: dict[str, Callable[[], str]] = {
+        "state": lambda: cards.state(view),
+        "spoken": lambda: cards.spoken_state(view),
+        "alerts": lambda: cards.alerts(view.alerts, now.taken_at),
+        "gauge": lambda: cards.gauge(now, settings),
+        "flow": lambda: cards.flow(view),
+        "writing": lambda: cards.writing(now),
+        "ledger": lambda: cards.ledger(now),
+        "services": lambda: tables.services(now),
+        "polling": lambda: tables.polling(now),
+        "backups": lambda: tables.backups(now),
+        "events": lambda: tables.events(now),
     }
+    return {name: _drawn(name, card) for name, card in draw.items()} | {
+        f"{key}-table": html for key, html in charts.tables(view).items()
+    }
+
+
+def _drawn(name: str, draw: Callable[[], str]) -> str:
+    """Return a card; one that can't be drawn must not hold up the others."""
+    try:
+        return draw()
+    except Exception:  # noqa: BLE001 - logged
+        _log.exception(f"the card {name} can't be drawn")
+        return heading(name, name) + "<p class=\"empty\">This can't be drawn just now: the monitor's log says why.</p>"

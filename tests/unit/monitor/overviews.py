@@ -5,6 +5,7 @@ from typing import Any
 
 from services.monitor.buckets import HISTORY_S, Bucket
 from services.monitor.reader import EventRecord, Overview, Service
+from services.monitor.redis_state import RedisState
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.snapshot import Snapshot
 
@@ -29,6 +30,9 @@ def make_overview(
     observed: Mapping[str, int] | None = None,
     owners: Sequence[tuple[str, str]] = (),
     left_out: Mapping[str, int] | None = None,
+    acknowledged: Mapping[str, int] | None = None,
+    redis: RedisState | None = None,
+    queued: int = 3,
     taken_at: float = NOW,
 ) -> Overview:
     """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before."""
@@ -40,7 +44,7 @@ def make_overview(
             in_buffer=in_buffer,
             in_flight=in_flight,
             batches_in_flight=int(in_flight > 0),
-            queued_messages=3,
+            queued_messages=queued,
             claimed_messages=1,
             rejected_messages_kept=0,
             rejected_rows_waiting=rejected_rows_waiting,
@@ -57,6 +61,8 @@ def make_overview(
         observed={**{counter.value: count for counter, count in (counters or {}).items()}, **(observed or {})},
         owners=frozenset(owners),
         left_out=left_out or {},
+        acknowledged=acknowledged or {},
+        redis=redis or RedisState(),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from services.monitor.alert_kinds import KINDS, Severity
 from services.monitor.findings import find, time_to_overflow
 from services.monitor.reader import EventRecord, Overview, Service
+from services.monitor.redis_state import RedisState
 from services.monitor.settings import MonitorSettings
 from services.monitor.trend import Rates
 from services.monitor.watch import Alert, Watch
@@ -47,8 +48,9 @@ def test_pipeline_that_is_well_has_no_alert() -> None:
 def test_every_alert_is_raised_by_some_test() -> None:
     raised = set(re.findall(r'found\(.*\) == \{"(\w+)"', Path(__file__).read_text("utf-8")))
     raised |= {code for code, *_ in ONE_AT_A_TIME}
-    # The last two need what an overview does not hold: a Redis that is away, and rates.
-    assert raised | {"redis_away", "overflow_soon"} == set(KINDS)
+    # These need what an overview does not hold: a reading that fails or is late, rates, and other readings before it.
+    others = {"redis_away", "monitor_behind", "overflow_soon", "nothing_written", "queue_grows"}
+    assert raised | others == set(KINDS)
 
 
 ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
@@ -74,15 +76,14 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"services": [consumer(), writer(backup="failing", backup_failure="disk full")]},
         "writer plant-1 can't write the backup: disk full",
     ),
-    ("backup_lost", {"window": {4: {"backup_lost": 7}}}, "7 rows gone from backup files"),
-    ("rejected_rows_dropped", {"window": {4: {"rows_dropped": 9}}}, "9 rows lost in the last 5 minutes"),
+    ("backup_lost", {"counters": {Counter.BACKUP_LOST: 7}}, "7 rows gone from backup files"),
+    ("rejected_rows_dropped", {"counters": {Counter.ROWS_DROPPED: 9}}, "9 rejected rows lost"),
     ("rejected_rows_waiting", {"rejected_rows_waiting": 2}, "2 rejected rows wait in Redis"),
     ("backup_waiting", {"backup_files": {"a": backup_file(), "b": backup_file(state="recovered")}}, "1 file with 500"),
     ("rows_rejected", {"window": {20: {"rejected": 3}}}, "3 values refused by Oracle"),
     ("conflicts", {"window": {20: {"rejected": 3, "conflicts": 3}}}, "3 values in the last 5 minutes"),
     ("messages_rejected", {"window": {2: {"messages_rejected": 1}}}, "1 message not understood"),
     ("tags_rejected", {"window": {2: {"tags_rejected": 4}}}, "4 tags can't be values"),
-    ("rejected_dropped", {"window": {2: {"rejected_dropped": 2}}}, "2 messages dropped from the rejected list"),
     (
         "tag_names_clash",
         {"services": [consumer(name_clash="PLC A tag B.C and PLC A.B tag C are both A.B.C"), writer()]},
@@ -111,6 +112,30 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"services": [consumer(), writer(), poller(queue_full_since=str(NOW - 90), ring="12")]},
         "poller poller-1 holds 12 messages: the DataQueue is full for 1 min 30 s",
     ),
+    ("redis_full", {"services": [consumer(push_refused="Redis is full"), writer()]}, "Redis is full"),
+    ("redis_full", {"redis": RedisState(used_bytes=99_000_000, max_bytes=100_000_000)}, "99 % of maxmemory"),
+    ("redis_full", {"redis": RedisState(used_bytes=81_000_000, max_bytes=100_000_000)}, "81 % of maxmemory"),
+    ("redis_full", {"redis": RedisState(append_failed=True)}, "can't write its append-only file"),
+    ("redis_may_lose", {"redis": RedisState(appendonly="no")}, "keeps nothing on disk"),
+    ("redis_may_lose", {"redis": RedisState(appendonly="yes", appendfsync="everysec")}, "appendfsync everysec"),
+    ("redis_may_lose", {"redis": RedisState(eviction="allkeys-lru")}, "allkeys-lru"),
+    (
+        "values_lost",
+        {"counters": {Counter.INSERTED: 12, Counter.OVERFLOWED: 12}, "acknowledged": {"overflowed": 5, "at": 0}},
+        "7 values overflowed and are lost since the acknowledgement of 1970-01-01 00:00 UTC",
+    ),
+    ("rejected_dropped", {"counters": {Counter.REJECTED_DROPPED: 3}}, "3 rejected entries were dropped"),
+    (
+        "recovered_exceeds",
+        {"counters": {Counter.INSERTED: 9, Counter.REJECTED: 4, Counter.BACKED_UP: 5, Counter.RECOVERED: 11}},
+        "2 rows more were recovered",
+    ),
+    (
+        "readings_lost",
+        {"events": [event(60, "overflow", "poller", details='{"values": 40}')]},
+        "40 values were discarded by poller plant-1",
+    ),
+    ("not_all_shown", {"services": [consumer(groups_left_out="7"), writer()]}, "7 polling groups by consumer"),
     ("not_all_shown", {"left_out": {"{t}:polling": 3}}, "too many or unreadable: 3 of {t}:polling"),
 ]
 
@@ -132,6 +157,13 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
     "parts",
     [
         {"window": {5: {"overflowed": 12}}},
+        {"counters": {Counter.INSERTED: 12, Counter.OVERFLOWED: 12}, "acknowledged": {"overflowed": 12, "at": 1}},
+        {"counters": {Counter.INSERTED: 12}, "acknowledged": {"difference": 12, "at": 1}},
+        {"counters": {Counter.ROWS_DROPPED: 3}, "acknowledged": {"rows_dropped": 3, "at": 1}},
+        {"counters": {Counter.REJECTED_DROPPED: 3}, "acknowledged": {"rejected_dropped": 4, "at": 1}},
+        {"events": [event(60, "overflow", "poller")], "acknowledged": {"at": int(NOW) - 59}},
+        {"redis": RedisState(used_bytes=79, max_bytes=100, appendonly="yes", appendfsync="always")},
+        {"redis": RedisState(used_bytes=10**12, max_bytes=0, eviction="volatile-lru")},
         {"in_buffer": 799},
         {"window": {3: {"batches_written": 9_991, "batches_failed": 9}}},
         {"owners": [("writer", "plant-1"), ("consumer", "plant-1")]},

@@ -141,21 +141,36 @@ def test_poller_with_groups_that_are_no_json_hides_nothing() -> None:
     assert len(answers.polling_status(overview).groups) == 1
 
 
-@pytest.mark.parametrize("odd", ["", "soon", "nan", "inf", "-1", "1e300", "9" * 400])
+@pytest.mark.parametrize("odd", ["", "soon", "nan", "inf", "-inf", "-1", "1e300", "9" * 400])
 def test_heartbeat_with_odd_fields_hides_nothing(odd: str) -> None:
-    fields = dict.fromkeys(("last_write_at", "started_at", "pid", "oracle", "breaker", "groups", "state"), odd)
+    fields = dict.fromkeys(
+        (
+            "last_write_at",
+            "started_at",
+            "pid",
+            "oracle",
+            "breaker",
+            "groups",
+            "state",
+            "ring_overflowed_at",
+            "queue_full_since",
+            "push_refused_since",
+            "push_refused",
+        ),
+        odd,
+    )
     overview = make_overview(
-        services=[Service("writer", "a", NOW, fields), Service("poller", "a", NOW, fields)],
+        services=[Service(role, "a", NOW, fields) for role in ("consumer", "poller", "writer")],
         polling={"a": {"last_seen_at": odd}, "b": {"last_seen_at": 1e300}, **healthy_overview().polling},
         backup_files={"a": backup_file(created=odd), "b": backup_file(created="2026-01-01"), "c": backup_file()},
         overflows={"a": {"began_at": odd, "values": 1}, "b": {"began_at": NOW, "values": 1}},
     )
     settings = MonitorSettings.model_validate({})
     view = Watch(settings).look(overview)
-    snapshot = make_snapshot(overview, None, view.alerts, settings)
+    snapshot = make_snapshot(view, None, view.alerts, settings)
     assert metrics(view, settings)
     assert snapshot.model_dump_json()
-    assert [service.instance for service in snapshot.services] == ["a", "a"]
+    assert [service.instance for service in snapshot.services] == ["a", "a", "a"]
     assert [group.plc_code for group in snapshot.polling] == ["PLC01"]
     assert snapshot.backups is not None
     assert "c" in {file.name for file in snapshot.backups.files}

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.monitor import words
+from services.monitor import outside, schemas, words
 from services.monitor.board import Board
 from services.monitor.dashboard import cards, charts, markup, tables
 from services.monitor.dashboard.picture import Painter
@@ -55,7 +55,7 @@ class Tags(HTMLParser):
         assert self._open.pop() == tag
 
 
-@pytest.mark.parametrize("module", [words, markup, tables])
+@pytest.mark.parametrize("module", [words, markup, tables, outside, schemas])
 def test_examples_of_the_docstrings_are_true(module: object) -> None:
     assert doctest.testmod(module, raise_on_error=True).attempted > 0  # type: ignore[arg-type]
 
@@ -92,8 +92,8 @@ def test_every_card_is_well_formed_and_says_something(overview: Overview) -> Non
 
 
 def test_state_is_a_word_and_a_sentence() -> None:
-    well = cards.state(seen(healthy_overview()), SETTINGS)
-    ill = cards.state(seen(make_overview(services=[consumer(), writer(oracle="away", breaker="open")])), SETTINGS)
+    well = cards.state(seen(healthy_overview()))
+    ill = cards.state(seen(make_overview(services=[consumer(), writer(oracle="away", breaker="open")])))
     assert said(well).startswith("healthy")
     assert said(ill).startswith("degraded Oracle is away")
 

@@ -3,12 +3,11 @@ import asyncio
 import pytest
 
 from services.monitor.board import Board
-from services.monitor.feed import STALE_AFTER_S, Feed
+from services.monitor.feed import STALE_AFTER_S, Blame, Feed, NotFreshError
 from services.monitor.settings import MonitorSettings
 from services.monitor.stream import Stream
 from services.monitor.watch import Watch
 from shared.clock import SystemClock
-from shared.errors import RedisUnavailableError
 from tests.unit.monitor.overviews import healthy_overview, make_overview
 
 
@@ -56,19 +55,40 @@ def test_failure_is_told_at_once_and_ends_with_the_next_overview(clock: HandCloc
     feed = Feed(clock)
     feed.publish(make_overview())
     feed.fail("connection refused")
-    with pytest.raises(RedisUnavailableError, match="connection refused"):
+    with pytest.raises(NotFreshError, match="connection refused"):
         asyncio.run(feed.fresh())
     feed.publish(healthy_overview())
     assert asyncio.run(feed.fresh()) == healthy_overview()
 
 
-def test_overview_that_grew_old_is_no_answer(clock: HandClock) -> None:
+def test_redis_that_hangs_is_no_answer(clock: HandClock) -> None:
     # Given a Redis that hangs: nothing new, and no failure either
     feed = Feed(clock)
     feed.publish(make_overview())
+    feed.asks()
     clock.seconds += STALE_AFTER_S + 0.1
-    with pytest.raises(RedisUnavailableError, match="no answer"):
+    with pytest.raises(NotFreshError, match="Redis gives no answer") as caught:
         asyncio.run(feed.fresh())
+    assert caught.value.failure.blame is Blame.REDIS
+
+
+@pytest.mark.parametrize("is_asking", [True, False])
+def test_monitor_that_is_slow_does_not_blame_redis(clock: HandClock, *, is_asking: bool) -> None:
+    """Kind: one's own slowness told as another's fault."""
+    # Given a reading that is worked out for long, or read in many pieces, each of which comes at once
+    feed = Feed(clock)
+    feed.publish(make_overview())
+    feed.asks()
+    clock.seconds += STALE_AFTER_S + 0.1
+    if is_asking:
+        feed.asks()
+    else:
+        feed.answered()
+    with pytest.raises(NotFreshError, match="takes long") as caught:
+        asyncio.run(feed.fresh())
+    assert caught.value.failure.blame is Blame.MONITOR
+    (alert,) = [alert.code for alert in Board(feed, Watch(MonitorSettings.model_validate({}))).alerts][:1]
+    assert alert == "monitor_behind"
 
 
 def test_stream_shows_the_last_known_figures_as_stale_while_redis_is_away(clock: HandClock) -> None:

@@ -2,9 +2,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from services.monitor.health import Health, Status, judge, last_write_at
+from services.monitor.alert_kinds import Status
+from services.monitor.health import Health, last_write_at
 from services.monitor.reader import Service
 from services.monitor.settings import MonitorSettings
+from services.monitor.watch import Watch
+from shared.counters import Counter
 from tests.unit.monitor.overviews import NOW, consumer, healthy_overview, make_overview, writer
 
 WRITES = {0: {"batches_written": 1}}
@@ -13,12 +16,13 @@ WRITES = {0: {"batches_written": 1}}
 def judged(
     services: Sequence[Service], *, in_buffer: int = 0, window: Mapping[int, Mapping[str, int]] | None = None
 ) -> Health:
-    overview = make_overview(services=services, in_buffer=in_buffer, window=window or WRITES)
-    return judge(overview, MonitorSettings.model_validate({"buffer_max_size": 1_000}))
+    counters = {Counter.INSERTED: in_buffer}
+    overview = make_overview(services=services, in_buffer=in_buffer, window=window or WRITES, counters=counters)
+    return Watch(MonitorSettings.model_validate({"buffer_max_size": 1_000})).look(overview).health
 
 
 def test_pipeline_at_work_is_healthy_and_has_no_reasons() -> None:
-    health = judge(healthy_overview(), MonitorSettings.model_validate({}))
+    health = Watch(MonitorSettings.model_validate({})).look(healthy_overview()).health
     assert (health.status, health.reasons) == (Status.HEALTHY, ())
     assert health.buffer_ok
     assert health.writer_ok
@@ -61,7 +65,7 @@ def test_one_writer_that_still_reaches_oracle_keeps_it_from_being_unhealthy() ->
 def test_full_buffer_that_overflows_is_unhealthy() -> None:
     health = judged([consumer(), writer()], in_buffer=1_000, window={0: {"overflowed": 7, "batches_written": 1}})
     assert health.status is Status.UNHEALTHY
-    assert "7 values lost" in health.reasons[0]
+    assert "7 values discarded" in health.reasons[0]
     assert not health.buffer_ok
 
 
@@ -80,8 +84,8 @@ def test_buffer_above_its_threshold_is_degraded() -> None:
     assert "80.0 % full" in health.reasons[0]
 
 
-@pytest.mark.parametrize("breaker", ["open", "half-open"])
-def test_open_breaker_is_degraded(breaker: str) -> None:
+@pytest.mark.parametrize("breaker", ["open", "half-open", "retrying"])
+def test_breaker_that_is_not_closed_is_degraded(breaker: str) -> None:
     health = judged([consumer(), writer(breaker=breaker)])
     assert health.status is Status.DEGRADED
     assert breaker in health.reasons[0]

@@ -1,0 +1,40 @@
+"""`python -m services.monitor acknowledge`: a person says that the losses up to now are known."""
+
+from services.monitor.losses import TOTALS, Loss, acknowledged_loss, total_loss
+from services.monitor.words import count_of
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+from shared.snapshot import take_snapshot
+
+
+def acknowledge(link: RedisLink, keys: Keys) -> Loss:
+    """Write the totals of all losses up to now to Redis; return what was not acknowledged before.
+
+    Raises: RedisUnavailableError: it may have been written; doing it again does no harm.
+    """
+    now = take_snapshot(link, keys)
+    total = total_loss(now)
+    known = {name: int(count) for name, count in link.hash(keys.loss_acknowledged).items() if _is_count(count)}
+    # In whole seconds, and not before what was just lost.
+    totals = {**{name: getattr(total, name) for name in TOTALS}, "at": int(now.taken_at) + 1}
+    link.command("HSET", keys.loss_acknowledged, *(part for item in totals.items() for part in item))
+    return total.beyond(acknowledged_loss(known))
+
+
+def said(loss: Loss) -> str:
+    """Return a line that says what was acknowledged."""
+    parts = [
+        count_of(loss.overflowed, "value") + " overflowed" if loss.overflowed else "",
+        count_of(loss.rejected_dropped, "rejected entry", "rejected entries") + " dropped"
+        if loss.rejected_dropped
+        else "",
+        count_of(loss.rows_dropped, "rejected row") + " lost" if loss.rows_dropped else "",
+        count_of(loss.backup_lost, "row") + " gone from backup files" if loss.backup_lost else "",
+        f"{count_of(abs(loss.difference), 'value')} by which the ledger does not balance" if loss.difference else "",
+        f"{count_of(loss.excess, 'row')} recovered beyond what went to files" if loss.excess else "",
+    ]
+    return "Acknowledged: " + (", ".join(part for part in parts if part) or "nothing that the counters know of")
+
+
+def _is_count(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and len(text) <= 32  # noqa: PLR2004 - what no count reaches
