@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from shared.claims import Claims
+from shared.claims import MAX_TAKEOVERS, Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
 from shared.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
-from shared.keys import Keys
+from shared.keys import Keys, list_takeovers
 from shared.models import Decoded, decode_array, decode_values
 from shared.redis_link import Call, RedisLink
 from shared.settings import BufferSettings
@@ -55,6 +55,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def is_deadly(self) -> bool:
+        """Whether it was taken over so often that writers seem to die of it."""
+        return list_takeovers(self.list_key) >= MAX_TAKEOVERS
 
 
 class Bell(Enum):

@@ -65,6 +65,12 @@ class Report:
         self._rejected += 1
         self._reject_reason = cut(reason)
 
+    def unforeseen(self, error: Exception) -> None:
+        """Tell of a message that was read in a way that nobody foresaw, with the traceback."""
+        message = f"Reading a message met what nobody foresaw; it is rejected, the others go on: {cut(repr(error))}"
+        _log.error(message, exc_info=error)
+        self._events.add(Event.FAULT, message, loop="consumer")
+
     def tags_rejected(self, plc_code: str, faults: Sequence[Fault]) -> None:
         """Take note of tags that can't be values."""
         self._tags_rejected += len(faults)

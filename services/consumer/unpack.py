@@ -42,10 +42,8 @@ class Unpacker:
                 data, faults = read_message(raw)
                 expansion = expand(data)
                 values = encode_values(expansion.values)
-            except (RejectedError, MemoryError) as error:
-                reason = str(error) or "there was not enough memory to read it"
-                self._report.rejected(reason)
-                unpacked.rejected.append(self._rejections.of_message(raw, reason))
+            except Exception as error:  # noqa: BLE001 - whatever a message brings about, it is that message's
+                unpacked.rejected.append(self._rejections.of_message(raw, self._reason(error)))
                 refused += 1
                 continue
             unpacked.values += values
@@ -62,6 +60,14 @@ class Unpacker:
             Counter.UNSUPPORTED: unsupported,
         }
         return unpacked
+
+    def _reason(self, error: Exception) -> str:
+        """Return why a message is rejected, and tell the report."""
+        reason = str(error) if isinstance(error, RejectedError) else f"reading it met {error!r}"
+        if not isinstance(error, RejectedError | MemoryError):
+            self._report.unforeseen(error)
+        self._report.rejected(reason)
+        return reason
 
     def _refuse_unread(self, raw: bytes, *, is_deadly: bool) -> None:
         if is_deadly:

@@ -91,14 +91,16 @@ def is_done(pipeline: Pipeline, values: int) -> bool:
     return snapshot[Counter.INSERTED] == values and snapshot[Counter.MESSAGES_REJECTED] == 1
 
 
-def mortal_consumer(pipeline: Pipeline) -> "subprocess.Popen[bytes]":
+def mortal_consumer(
+    pipeline: Pipeline, death: str = "os.kill(os.getpid(), signal.SIGKILL)"
+) -> "subprocess.Popen[bytes]":
     """Start a consumer in which reading the poison is like running out of memory in a container."""
     code = (
         "import os, signal\n"
         "import services.consumer.unpack as unpack\n"
         "read = unpack.read_message\n"
         "def deadly(raw):\n"
-        "    if b'poison' in raw: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"    if b'poison' in raw: {death}\n"
         "    return read(raw)\n"
         "unpack.read_message = deadly\n"
         "from services.consumer.__main__ import app\n"
@@ -216,3 +218,41 @@ def test_rejected_messages_are_not_kept_while_redis_is_short(own: Pipeline) -> N
 def poll_json(number: int) -> bytes:
     moment = poll(number, 1).timestamp.isoformat()
     return json.dumps({"timestamp": moment, "plc_code": "P", "tag_values": {"D": 1}}).encode()
+
+
+def test_a_batch_that_writers_die_of_goes_to_the_backup(own: Pipeline, oracle: OracleTarget) -> None:
+    """Kind: what is taken over again and again: the writer's batches too."""
+    # Given: writers that are killed while Oracle holds their insert
+    own.start_and_wait("consumer")
+    expected = own.put(polls=1, tags=50)
+    wait_until(lambda: own.snapshot().in_buffer == 50, what="the values")
+    oracle.control.delay_ms(60_000)
+    for _ in range(3):
+        writer = own.start("writer", ORACLE_CALL_TIMEOUT="100")
+        wait_until(lambda: own.snapshot().in_flight == 50 and executing(oracle), what="a batch being inserted")
+        own.kill(writer)
+        oracle.control.cut_sessions("rst")
+    oracle.control.reset()
+    # Expect: the next one does not try it again, although it would succeed
+    own.start("writer", ORACLE_CALL_TIMEOUT="100")
+    ledger = own.wait_until_idle()
+    assert ledger[Counter.BACKED_UP] == len(expected)
+
+
+def executing(oracle: OracleTarget) -> bool:
+    return oracle.control.status().sessions > 0
+
+
+def test_what_nobody_foresaw_of_a_message_costs_that_message(own: Pipeline) -> None:
+    """Kind: a fault of one ends all."""
+    expected = own.put(polls=2, tags=10)
+    own.link.command(
+        "RPUSH", own.keys.data_queue, b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"poison":1}}'
+    )
+    expected |= own.put(polls=2, tags=10)
+    consumer = mortal_consumer(own, "raise ZeroDivisionError('seven')")
+    wait_until(lambda: is_done(own, len(expected)), what="the others")
+    (entry,) = entries(own)
+    assert entry["reason"] == "reading it met ZeroDivisionError('seven')"
+    assert "ZeroDivisionError: seven" in own.log("consumer")
+    assert consumer.poll() is None

@@ -81,8 +81,8 @@ class Loop:
             raise
 
     def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
-        """Write a batch, or save it where writing met the unforeseen before; None when stopped first."""
-        if self.progress.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
+        """Write a batch, or save it where writers died or met the unforeseen before; None when stopped first."""
+        if batch.is_deadly or self.progress.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
             return self.delivery.back_up(batch.values, stop)
         return self.delivery.deliver(batch.values, stop)
 
