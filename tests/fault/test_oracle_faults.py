@@ -310,6 +310,57 @@ def test_no_session_left_on_the_server(pipeline: Pipeline, faults: OracleControl
     assert_nothing_lost_nothing_twice(pipeline, expected)
 
 
+@pytest.mark.req("EC-2")
+@pytest.mark.parametrize("code", [18, 2391])
+def test_fewer_sessions_than_wanted_are_no_outage(pipeline: Pipeline, faults: OracleControl, code: int) -> None:
+    """Kind: a wish that was not granted taken for an outage: 57,500 of 140,100 values went to the backup."""
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer", WRITER_CONCURRENCY="6", ORACLE_POOL_TIMEOUT="10")
+    wait_until(lambda: writer_beat(pipeline).get("connections_open") == "2", what="two connections")
+    faults.fail_logons(code)
+    faults.delay_ms(100)
+    # If: more batches are there at once than connections
+    expected = pipeline.put(polls=14, tags=500)
+    wait_until(
+        lambda: f"ORA-{code:05}" in writer_beat(pipeline).get("connections_short", ""), what="the heartbeat to say so"
+    )
+    expected |= pipeline.put(polls=4, tags=500)
+    ledger = drain(pipeline)
+    assert ledger[Counter.BACKED_UP] == ledger[Counter.RETRIES] == 0
+    assert writer_beat(pipeline)["breaker"] == "closed"
+    faults.reset()
+    assert_nothing_lost_nothing_twice(pipeline, expected)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_outage_never_ends_the_writer_whatever_the_connect_string_says(
+    pipeline: Pipeline, faults: OracleControl, silent: bool
+) -> None:
+    """Kind: RETRY_COUNT, Oracle's own advice, made every outage look like a listener that hangs; the writer exited."""
+    host, port = pipeline.oracle.dsn.split("/")[0].split(":")
+    address = f"(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port}))"
+    dsn = (
+        f"(DESCRIPTION=(RETRY_COUNT=20)(RETRY_DELAY=3)(ADDRESS_LIST=(LOAD_BALANCE=ON){address * 3})"
+        "(CONNECT_DATA=(SERVICE_NAME=FREEPDB1)))"
+    )
+    pipeline.start_and_wait("consumer")
+    writer = pipeline.start_and_wait("writer", ORACLE_DSN=dsn)
+    with Load(pipeline, 1000) as load:
+        wait_until(lambda: pipeline.snapshot()[Counter.WRITTEN] > 500, what="values in the table")
+        if silent:
+            faults.ignore_connections()
+            faults.cut_sessions()
+        else:
+            faults.stop_listening(cut="rst")
+        # More pools than were allowed to hang would have been replaced meanwhile.
+        wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] > 10_000, 60, "10,000 values in the backup")
+        faults.reset()
+        wait_for_state(pipeline, "closed")
+    assert writer.poll() is None, pipeline.log("writer")
+    drain(pipeline)
+    assert_nothing_lost_nothing_twice(pipeline, load.rows)
+
+
 def test_pressure_is_relieved_to_the_backup_while_oracle_is_slow(pipeline: Pipeline, faults: OracleControl) -> None:
     # Given: an Oracle that takes seconds for each batch, and retries far away
     faults.delay_ms(3000)

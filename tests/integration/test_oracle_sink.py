@@ -14,6 +14,8 @@ import pytest
 
 from bench.measure import open_files
 from oracle_stand_in.faults.control import OracleControl
+from oracle_stand_in.process import OracleStandIn
+from services.writer.oracle.connecting import connect
 from services.writer.oracle.connections import RESTED_S
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
@@ -312,6 +314,28 @@ def test_an_address_that_says_nothing_does_not_hide_the_next_one(
     sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=15))
     assert sink.write(tag_values(5)).written == 5
     sink.close()
+
+
+@pytest.mark.parametrize("code", [1033, 1109, 18])
+@pytest.mark.parametrize("form", ["(DESCRIPTION=(ADDRESS_LIST={0}{1}){2})", "(DESCRIPTION_LIST={3}{4})"])
+def test_a_database_that_is_not_open_does_not_hide_the_next_one(oracle: OracleTarget, form: str, code: int) -> None:
+    """Kind: the first that answers is taken for the one that serves (python-oracledb issue 328: RAC, ORA-01109)."""
+    with OracleStandIn(user=oracle.user, password=oracle.password) as closed:
+        closed.control.fail_logons(code)
+        listed = [
+            f"(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port}))"
+            for host, port in (dsn.split("/")[0].split(":") for dsn in (closed.dsn, oracle.dsn))
+        ]
+        data = "(CONNECT_DATA=(SERVICE_NAME=FREEPDB1))"
+        dsn = form.format(*listed, data, *(f"(DESCRIPTION={address}{data})" for address in listed))
+        before = closed.control.status().connections
+        connect(settings(oracle, "t", oracle_dsn=dsn), oracle.password).close()
+        assert closed.control.status().connections - before <= 3
+        # If: nobody is open, it is what the first said
+        alone = form.format(listed[0], listed[0], data, *(f"(DESCRIPTION={listed[0]}{data})" for _ in range(2)))
+        with pytest.raises(SinkError) as caught:
+            connect(settings(oracle, "t", oracle_dsn=alone), oracle.password)
+        assert caught.value.code == f"ORA-{code:05}"
 
 
 def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarget) -> None:

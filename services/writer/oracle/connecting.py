@@ -27,6 +27,32 @@ def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
     oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
     params = connect_params(settings)
     open_wallet(settings, params)
+    listed = addresses(params)
+    try:
+        return _log_on(settings, password, params)
+    except SinkError as error:
+        if len(listed) == 1 or not _another_may_serve(error):
+            raise
+        failure = error
+    # The driver ends at the first listener that lets it in, though the database behind it is not open: the old primary,
+    # after a switchover. The one after it in the list may be.
+    for host, port in listed:
+        alone = params.copy()
+        alone.set(host=host, port=port)
+        try:
+            return _log_on(settings, password, alone)
+        except SinkError as error:
+            if error.verdict is Verdict.CREDENTIALS:
+                raise
+    raise failure
+
+
+def _another_may_serve(error: SinkError) -> bool:
+    """Tell whether a database let us in and then could not serve: not open, or no session left."""
+    return error.code.startswith("ORA-") and error.verdict in (Verdict.CONNECTION_LOST, Verdict.TRANSIENT)
+
+
+def _log_on(settings: WriterSettings, password: str, params: oracledb.ConnectParams) -> oracledb.Connection:
     attempt = _Attempt(settings, params, password)
     watch = _Watch(settings, params)
     attempt.start()
