@@ -12,7 +12,9 @@ BYTES_PER_CHAR = 4
 #: longest VARCHAR2, in bytes, without extended data types
 MAX_VARCHAR = 4000
 MAX_PRECISION = 38
-#: scale that says "NUMBER without precision"
+#: binary digits of FLOAT without a precision
+MAX_BITS = 126
+#: scale that says "NUMBER without precision", or, with a precision, "FLOAT of so many binary digits"
 FLOATING_SCALE = -127
 
 

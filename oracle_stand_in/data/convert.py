@@ -21,6 +21,7 @@ from oracle_stand_in.data.values import (
     encode_timestamp,
     number_from_text,
     number_to_text,
+    round_float,
     round_number,
 )
 from oracle_stand_in.errors import OracleError
@@ -175,6 +176,8 @@ def fit(raw: bytes, kind: ColumnType, column: str) -> bytes:
         return raw
     if kind.kind is Kind.NUMBER and kind.precision is not None:
         try:
+            if kind.scale == types.FLOATING_SCALE:
+                return round_float(raw, kind.precision)
             return round_number(raw, kind.precision, kind.scale or 0)
         except NumberRangeError:
             raise OracleError(1438) from None

@@ -6,6 +6,7 @@ them: NUMBER, DATE, TIMESTAMP and BINARY_DOUBLE sort and make unique keys as the
 Source: python-oracledb, src/oracledb/impl/base/encoders.pyx and decoders.pyx.
 """
 
+import math
 import struct
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
@@ -102,6 +103,12 @@ def round_number(raw: bytes, precision: int, scale: int) -> bytes:
     if value and value.adjusted() >= precision - scale:
         raise NumberRangeError("does not fit the precision")
     return encode_number(value)
+
+
+def round_float(raw: bytes, bits: int) -> bytes:
+    """Round to FLOAT(bits): so many decimal digits as the bits are worth. Source: SQL Language Reference, FLOAT."""
+    digits = math.ceil(bits * 0.30103)
+    return encode_number(Context(prec=digits, rounding=ROUND_HALF_UP).plus(decode_number(raw)))
 
 
 def encode_timestamp(value: datetime, nanoseconds: int | None = None) -> bytes:

@@ -7,6 +7,8 @@ from typing import TypeAlias
 from oracle_stand_in.data.column_types import (
     DATE_TYPE,
     DOUBLE_TYPE,
+    FLOATING_SCALE,
+    MAX_BITS,
     MAX_PRECISION,
     NUMBER_TYPE,
     TIMESTAMP_TYPE,
@@ -151,6 +153,12 @@ def _cast(stream: TokenStream, query: QueryParser) -> Expression:
     return Cast(value, kind)
 
 
+_INTEGER = ColumnType(Kind.NUMBER, precision=MAX_PRECISION, scale=0)
+_PLAIN_TYPES = {
+    "INTEGER": _INTEGER, "INT": _INTEGER, "SMALLINT": _INTEGER, "DATE": DATE_TYPE, "BINARY_DOUBLE": DOUBLE_TYPE,
+}  # fmt: skip
+
+
 def data_type(stream: TokenStream) -> ColumnType:
     """Parse a data type. Raises: OracleError: 902 for one that the stand-in does not have."""
     token = stream.next()
@@ -159,10 +167,10 @@ def data_type(stream: TokenStream) -> ColumnType:
         return _varchar_type(stream)
     if name in ("NUMBER", "NUMERIC", "DECIMAL"):
         return _number_type(stream)
-    if name in ("INTEGER", "INT", "SMALLINT"):
-        return ColumnType(Kind.NUMBER, precision=MAX_PRECISION, scale=0)
-    if name == "DATE":
-        return DATE_TYPE
+    if name in ("FLOAT", "REAL"):
+        return _float_type(stream, name)
+    if name in _PLAIN_TYPES:
+        return _PLAIN_TYPES[name]
     if name == "TIMESTAMP":
         scale = 6
         if stream.accept_symbol("("):
@@ -173,9 +181,16 @@ def data_type(stream: TokenStream) -> ColumnType:
         if scale > 9:
             raise OracleError(30088, text="datetime/interval precision is out of range", position=token.position)
         return ColumnType(Kind.TIMESTAMP, scale=scale)
-    if name == "BINARY_DOUBLE":
-        return DOUBLE_TYPE
     raise OracleError(902, text=f"invalid datatype (the stand-in has no {name})", position=token.position)
+
+
+def _float_type(stream: TokenStream, name: str) -> ColumnType:
+    """FLOAT(b): a NUMBER of so many binary digits, described by its scale; REAL is FLOAT(63)."""
+    bits = 63 if name == "REAL" else MAX_BITS
+    if name == "FLOAT" and stream.accept_symbol("("):
+        bits = stream.integer()
+        stream.expect_symbol(")")
+    return ColumnType(Kind.NUMBER, precision=bits, scale=FLOATING_SCALE)
 
 
 def _varchar_type(stream: TokenStream) -> ColumnType:

@@ -118,6 +118,35 @@ def test_a_number_column_that_rounds_makes_no_conflict(oracle: OracleTarget) -> 
         sink.close()
 
 
+@pytest.mark.parametrize("kind", ["NUMBER(10,2)", "NUMBER(10,-1)", "INTEGER", "FLOAT(24)", "FLOAT", "BINARY_DOUBLE"])
+def test_whatever_a_number_column_makes_of_a_value_redelivery_is_no_conflict(oracle: OracleTarget, kind: str) -> None:
+    """Kind: as above. FLOAT(24) is described by its bits and rounds to 8 digits."""
+    texts = ["12.345678912", "0.1", "-7.005", "33333333.3", "0", "1e-140", "123456"]
+    values = [msgspec.structs.replace(value, tag_value=text) for value, text in zip(tag_values(7), texts, strict=True)]
+    with oracle.table(changes=(("tag_value VARCHAR2(255) NOT NULL", f"tag_value {kind}"),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(values)) == (7, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 7, 0, 0)
+        assert ends(sink.write([msgspec.structs.replace(values[0], tag_value="99")])) == (0, 0, 1, 0)
+        sink.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ORA-00001: Unique Constraint ({}) verletzt", "ORA-00001: 무결성 제약 조건({})에 위배됩니다",
+     "ORA-00001: unique constraint ({}) violated on table TAGPIPE.T columns (TAG_NAME)\nORA-03301: (details)"],
+)  # fmt: skip
+def test_the_name_is_found_in_whatever_language_oracle_speaks(
+    sink: OracleSink, faults: OracleControl, table: str, text: str
+) -> None:
+    """Kind: a program that reads texts meant for people. Servers answer in NLS_LANG; only the name is the same."""
+    sink.write(tag_values(1))
+    for name, end in ((f"TAGPIPE.{sink_key_name(sink)}", (0, 2, 0, 0)), ("TAGPIPE.SECOND_UK", (0, 0, 2, 0))):
+        faults.refuse_rows(1, message=text.format(name), table=table)
+        assert ends(sink.write(tag_values(3, text="2")[1:])) == end
+        faults.reset()
+
+
 def test_a_number_too_small_costs_nobody_anything(oracle: OracleTarget) -> None:
     """Kind: a value that fails in the driver costs its batch 8 s of halving."""
     values = tag_values(4)

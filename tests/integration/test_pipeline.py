@@ -112,9 +112,12 @@ def test_the_same_key_with_another_value_is_a_conflict(pipeline: Pipeline) -> No
             PollingData(timestamp=START, group_id=1, group_name="g", plc_code="P", tag_values={"D1": value})
         )
         ledger = pipeline.wait_until_idle()
-    assert (ledger[Counter.DUPLICATES], ledger[Counter.CONFLICTS]) == (1, 1)
+    assert (ledger[Counter.DUPLICATES], ledger[Counter.CONFLICTS], ledger[Counter.REJECTED]) == (0, 1, 1)
     assert pipeline.table_rows() == {("P.D1", START): ("1.5", "GOOD")}
-    assert "'1.5' (GOOD) in the table; came again as '2.5' (GOOD)" in pipeline.log("writer")
+    said = "the table holds '1.5' (GOOD) under this key; came as '2.5' (GOOD)"
+    wait_until(lambda: said in pipeline.log("writer"), what="the log to say so")
+    (rejected,) = pipeline.csv_rows("rejected")
+    assert (rejected["tag_value"], rejected["error_code"]) == ("2.5", "CONFLICT")
 
 
 def test_a_number_column_takes_numbers_and_refuses_text(pipeline: Pipeline, oracle: OracleTarget) -> None:

@@ -279,3 +279,56 @@ def test_disk_without_the_room_that_must_stay_fails(environment: dict[str, str])
 
     assert status == 1
     assert "BACKUP_MIN_FREE_BYTES" in line_of("backup directory", output)
+
+
+NUMBERS = "CREATE TABLE {} (tag_name VARCHAR2(100), tag_value {}, timestamp TIMESTAMP(6), quality VARCHAR2(20), {})"
+KEY = "PRIMARY KEY (tag_name, timestamp)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("NUMBER(10,2)", ["NUMBER(10,2)", "'12.345678912' is stored as '12.35'", "text with letters"]),
+        ("FLOAT(24)", ["FLOAT(24)", "8 digits", "'12.345678912' is stored as '12.345679'"]),
+        ("NUMBER", ["text that is no number will be rejected", "is no number"]),
+    ],
+)
+def test_a_number_column_is_tried_with_text_and_decimals(
+    oracle: OracleStandIn, environment: dict[str, str], kind: str, words: list[str]
+) -> None:
+    """Kind: a table tried with what it takes and never with what it changes or refuses."""
+    run_sql(oracle, NUMBERS.format("numbers", kind, KEY))
+    status, output = check(environment, ORACLE_TABLE="numbers")
+    assert status == 0, output
+    assert [word for word in words if word not in output] == []
+
+
+def test_unique_indexes_that_are_not_the_key_are_listed(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    """Kind: a second unique index is found by the values that it refuses. `check` says it before."""
+    run_sql(
+        oracle, NUMBERS.format("seconds", "VARCHAR2(255)", f"id NUMBER DEFAULT 7, CONSTRAINT id_uk UNIQUE (id), {KEY}")
+    )
+    _, output = check(environment, ORACLE_TABLE="seconds")
+    assert "warning" in line_of("unique index ID_UK", output)
+    assert "rejected_*.csv" in output
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (14400, ["no partition of the table takes this time", "add the partition"]),
+        (4098, ["a trigger on the table does not compile", "SHOW ERRORS"]),
+        (16000, ["the database is read-only", "ORACLE_DSN of the primary"]),
+        (1950, ["quota", "ALTER USER"]),
+        (28365, ["keystore", "ADMINISTER KEY MANAGEMENT"]),
+        (20001, ["a trigger on the table refuses the row"]),
+    ],
+)
+def test_what_refuses_inserts_is_named_with_its_cure(
+    oracle: OracleStandIn, environment: dict[str, str], code: int, words: list[str]
+) -> None:
+    """Kind: a code that nobody listed. Each has its plain words and its remedy in one place."""
+    oracle.control.fail_next(None, ora_code=code, verb="INSERT")
+    status, output = check(environment)
+    assert status == 1
+    assert [word for word in words if word not in output] == []

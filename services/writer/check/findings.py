@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from services.writer.oracle.dictionary import UniqueKey
-from services.writer.oracle.layout import Layout
+from services.writer.oracle.layout import FLOATING, Layout, float_digits
 
 
 class Status(Enum):
@@ -46,6 +46,9 @@ class FoundColumn:
 
 #: Digits of a second's fraction that a timestamp has: microseconds.
 DECIMALS = 6
+
+#: Digits that a value of 64 bits has at most.
+DOUBLE_DIGITS = 17
 
 _TEXT, _NUMBER, _TIME = ("VARCHAR2", "NVARCHAR2"), ("NUMBER", "BINARY_DOUBLE", "BINARY_FLOAT"), ("TIMESTAMP",)
 
@@ -109,7 +112,7 @@ def _value_column(column: FoundColumn, max_bytes: int, *, may_be_number: bool) -
                 "DBA: ALTER TABLE ... MODIFY (tag_value NULL)",
             )  # fmt: skip
         if column.precision and column.type_name == "NUMBER":
-            return Finding(
+            return _rounding_number(column) or Finding(
                 check, Status.WARNING,
                 f"NUMBER({column.precision},{column.decimals}): more decimals are rounded away without a word, and "
                 f"more than {column.precision - column.decimals} digits before the point are rejected",
@@ -129,6 +132,19 @@ def _value_column(column: FoundColumn, max_bytes: int, *, may_be_number: bool) -
             f"DBA: ALTER TABLE ... MODIFY ({column.name.lower()} VARCHAR2({max_bytes}))",
         )  # fmt: skip
     return _or_nullable(column, f"{column.type_name} of {room} {unit}")
+
+
+def _rounding_number(column: FoundColumn) -> Finding | None:
+    """Return what a FLOAT makes of a value; None where the column is none."""
+    if column.decimals != FLOATING:
+        return None
+    check, digits = f"column {column.name.lower()}", float_digits(column.precision)
+    if digits >= DOUBLE_DIGITS:
+        return Finding(check, Status.OK, f"FLOAT({column.precision}): text that is no number will be rejected")
+    return Finding(
+        check, Status.WARNING, f"FLOAT({column.precision}): values are rounded to {digits} digits without a word",
+        "DBA: make it NUMBER, where the source has more",
+    )  # fmt: skip
 
 
 def _or_nullable(column: FoundColumn, detail: str) -> Finding:

@@ -30,7 +30,10 @@ _NUMBER_DIGITS = 38
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 #: Scale by which Oracle describes a number that is rounded to no decimals.
-_FLOATING = -127
+FLOATING = -127
+
+#: Decimal digits that a binary one is worth, as Oracle reckons.
+_DIGITS_A_BIT = 0.30103
 
 #: Digits of a second's fraction that a time of ours has.
 _MICROSECONDS = 6
@@ -47,6 +50,7 @@ class Column:
     is_number: bool
     max_bytes: int | None
     decimals: int | None = None  #: to which a NUMBER, or a time's seconds, is rounded without a word; None: it is not
+    digits: int | None = None  #: to which a FLOAT is rounded without a word
     is_binary: bool = False  #: BINARY_DOUBLE or BINARY_FLOAT
     is_single: bool = False  #: BINARY_FLOAT: 24 binary digits
     is_national: bool = False  #: NVARCHAR2, NCHAR: bytes are those of UTF-16
@@ -75,6 +79,8 @@ class Column:
         return cell.rstrip(" ") if self.is_padded else cell
 
     def _rounded(self, number: Decimal) -> Decimal:
+        if self.digits is not None:
+            return Context(prec=self.digits, rounding=ROUND_HALF_UP).plus(number)
         if self.decimals is None:
             return number
         return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _EXACTLY)
@@ -298,6 +304,7 @@ def column_as_found(column: Column, info: Any) -> Column:
         is_number=is_binary or kind is oracledb.DB_TYPE_NUMBER,
         max_bytes=info.internal_size if is_text else None,
         decimals=_decimals(info),
+        digits=_digits(info),
         is_binary=is_binary,
         is_single=kind is oracledb.DB_TYPE_BINARY_FLOAT,
         is_national=is_national,
@@ -305,11 +312,24 @@ def column_as_found(column: Column, info: Any) -> Column:
     )
 
 
+def _digits(info: Any) -> int | None:
+    is_float = info.type_code is oracledb.DB_TYPE_NUMBER and info.scale == FLOATING and info.precision
+    return float_digits(info.precision) if is_float else None
+
+
+def float_digits(bits: int) -> int:
+    """Return to how many decimal digits a FLOAT of so many bits is rounded.
+
+    Source: Oracle SQL Language Reference, FLOAT.
+    """
+    return math.ceil(bits * _DIGITS_A_BIT)
+
+
 def _decimals(info: Any) -> int | None:
     kind, scale = info.type_code, info.scale
     if kind is oracledb.DB_TYPE_NUMBER:
         # A NUMBER without precision is described by precision 0; FLOAT by scale -127.
-        return scale if info.precision and scale is not None and scale > _FLOATING else None
+        return scale if info.precision and scale is not None and scale > FLOATING else None
     if kind is oracledb.DB_TYPE_DATE:
         return 0
     is_time = kind in (oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ)

@@ -1,7 +1,16 @@
 import pytest
 
-from services.writer.check.findings import FoundColumn, Status, compare_columns, compare_indexes, compare_key
+from services.writer.check.findings import (
+    FoundColumn,
+    Status,
+    compare_character_set,
+    compare_columns,
+    compare_indexes,
+    compare_key,
+    compare_unique_keys,
+)
 from services.writer.oracle.codes import meaning_of
+from services.writer.oracle.dictionary import UniqueKey
 from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import LAYOUTS
 
@@ -52,6 +61,16 @@ def test_missing_column_fails_and_names_what_is_there_instead() -> None:
         (FoundColumn("TAG_VALUE", "NUMBER", 0, 0, nullable=True), Status.OK, "NUMBER"),
         (FoundColumn("TAG_VALUE", "NUMBER", 0, 0, nullable=False), Status.WARNING, "without a value"),
         (FoundColumn("QUALITY", "VARCHAR2", 20, 0, nullable=True), Status.WARNING, "nullable"),
+        (FoundColumn("TAG_VALUE", "NUMBER", 0, 2, nullable=True, precision=10), Status.WARNING, "NUMBER(10,2)"),
+        (FoundColumn("TAG_VALUE", "NUMBER", 0, -127, nullable=True, precision=24), Status.WARNING, "8 digits"),
+        (FoundColumn("TAG_VALUE", "NUMBER", 0, -127, nullable=True, precision=126), Status.OK, "FLOAT"),
+        (FoundColumn("TAG_VALUE", "NVARCHAR2", 510, 0, nullable=False), Status.OK, "255 UTF-16 units"),
+        (FoundColumn("TAG_VALUE", "NVARCHAR2", 400, 0, nullable=False), Status.WARNING, "200 UTF-16 units"),
+        (
+            FoundColumn("TIMESTAMP", "TIMESTAMP WITH LOCAL TIME ZONE", 0, 6, nullable=False),
+            Status.WARNING,
+            "another moment",
+        ),
     ],
 )
 def test_column_that_differs_is_told(column: FoundColumn, status: Status, word: str) -> None:
@@ -73,6 +92,31 @@ def test_column_that_differs_is_told(column: FoundColumn, status: Status, word: 
 @pytest.mark.req("FR-014")
 def test_key_must_be_of_exactly_the_right_columns(key: list[str], status: Status) -> None:
     assert compare_key(TAG_DATA, key).status is status
+
+
+def test_what_refuses_rows_beside_the_key_is_told() -> None:
+    """Kind: a second unique index is found by the values that it refuses. `check` says it before."""
+    key = UniqueKey("P.PK", ("tag_name", "timestamp"), is_primary=True)
+    same = UniqueKey("P.SAME_IX", ("timestamp", "tag_name"))
+    other = UniqueKey("P.ID_UK", ("id",))
+    assert [f.status for f in compare_unique_keys(TAG_DATA, [key, same])] == [Status.OK]
+    found = compare_unique_keys(TAG_DATA, [key, other])[1]
+    assert (found.status, found.check) == (Status.WARNING, "unique index ID_UK")
+    assert "no duplicates" in found.detail
+
+
+def test_a_key_that_is_checked_at_the_commit_fails() -> None:
+    """Kind: a table that takes batches until the first duplicate (ORA-02091)."""
+    key = UniqueKey("P.PK", ("tag_name", "timestamp"), is_primary=True, is_deferred=True)
+    assert "ORA-02091" in compare_unique_keys(TAG_DATA, [key])[1].detail
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("AL32UTF8", Status.OK), ("WE8MSWIN1252", Status.WARNING), ("KO16MSWIN949", Status.WARNING)]
+)
+def test_a_character_set_that_replaces_letters_is_told(name: str, status: Status) -> None:
+    """Kind: Oracle replaces what it can't hold without a word."""
+    assert compare_character_set(name).status is status
 
 
 def test_other_order_of_the_key_is_noted() -> None:

@@ -99,6 +99,8 @@ def numbers(**changes: Any) -> TableWriter:
         (numbers(decimals=2), "12.344", 12.35, False),
         (numbers(decimals=-2), "1234", 1200, True),
         (numbers(decimals=2), "1e100", 10**100, True),
+        (numbers(digits=8), "12.345678912", 12.345679, True),
+        (numbers(digits=2), "123.45", 120, True),
         (numbers(is_binary=True), "0.1", 0.1, True),
         (numbers(is_binary=True, is_single=True), "0.1", 0.10000000149011612, True),
         (TAG_DATA, "1.0", "1", False),
