@@ -10,6 +10,9 @@ from shared.logs import get_logger
 #: Seconds without a refusal after which Redis counts as willing again: whoever was refused asks again sooner.
 REFUSAL_OVER_S = 2.0
 
+#: Causes of one outage that are said, each once.
+_MAX_CAUSES = 5
+
 _log = get_logger()
 
 
@@ -20,6 +23,7 @@ class Trouble:
         self._address = address
         self._lock = threading.Lock()
         self._away_since: float | None = None
+        self._causes_said: set[str] = set()
         self._refusing_since: float | None = None
         self._refusals_said: set[str] = set()
         self._refused_at = 0.0
@@ -29,10 +33,14 @@ class Trouble:
     def away(self, cause: RedisUnavailableError) -> None:
         """Take note that there is no answer."""
         with self._lock:
-            if self._away_since is not None:
+            if str(cause) in self._causes_said or len(self._causes_said) >= _MAX_CAUSES:
                 return
-            self._away_since = monotonic()
-        _log.warning(f"Redis at {self._address} is not usable, trying again until it is: {cause}")
+            # The first is how it began; a later one may be what a person must cure.
+            self._causes_said.add(str(cause))
+            begins = self._away_since is None
+            self._away_since = self._away_since or monotonic()
+        what = "is not usable, trying again until it is" if begins else "is still away"
+        _log.warning(f"Redis at {self._address} {what}: {cause}")
 
     def refusing(self, cause: RedisRefusedError) -> None:
         """Take note of an error that is waited for."""
@@ -62,6 +70,7 @@ class Trouble:
                 return
             away_s = monotonic() - self._away_since
             self._away_since = None
+            self._causes_said.clear()
         _log.info(f"Redis at {self._address} is back after {away_s:.1f} s")
         if self.on_back is not None:
             self.on_back(away_s)

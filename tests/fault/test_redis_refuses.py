@@ -101,3 +101,35 @@ def test_every_service_works(
         assert len(httpx.get(f"{address}/api/services").json()["services"]) == 4
         assert "started" in {event["kind"] for event in httpx.get(f"{address}/api/events").json()["events"]}
         assert [process.poll() for process in processes] == [None] * 4
+
+
+def test_a_redis_that_takes_no_more_clients_is_waited_for(
+    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path
+) -> None:
+    """Seen in the field: the client library asked again inside its own error handling, for ever, with a line a time."""
+    with (
+        EmbeddedRedis(options=["--maxclients", "30"]) as redis,
+        Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline,
+    ):
+        processes = [pipeline.start_and_wait(service) for service in ("consumer", "writer")]
+        expected = pipeline.put(polls=2, tags=500)
+        pipeline.wait_until_idle()
+        admin = RedisLink(redis.url)
+        admin.ping()
+        # If: others take all the places, and ours are lost
+        set_(admin, "maxclients", 1)
+        for line in admin.command("CLIENT", "LIST").decode().splitlines():
+            client = dict(field.split("=", 1) for field in line.split())
+            if client["name"] in {"tagpipe-consumer", "tagpipe-writer"}:
+                admin.command("CLIENT", "KILL", "ID", client["id"])
+        wait_until(lambda: all("max number of clients" in pipeline.log(name) for name in ("consumer", "writer")))
+        set_(admin, "maxclients", 1000)
+        admin.close()
+        # Expect: all goes on, and little was said of it
+        expected |= pipeline.put(polls=2, tags=500)
+        drain(pipeline)
+        assert pipeline.table_rows() == expected
+        assert [process.poll() for process in processes] == [None, None]
+        for service in ("consumer", "writer"):
+            assert pipeline.log(service).count("max number of clients") == 1
+            assert "Traceback" not in pipeline.log(service)

@@ -152,6 +152,10 @@ def test_requests_are_served_again_once_redis_is_back(pollers: list[PollerProces
         server.kill()
         poller.wait_for_log("is not usable, trying again")
         server.start()
+        # Our own connection was lost with the server; a requester says so and asks anew.
+        link.close()
+        link = RedisLink(server.url)
+        requests = PollRequests(link, keys)
         assert outcome(requests, requests.ask("line 1"))["state"] == "read"
         assert "Traceback" not in poller.log
         link.close()

@@ -1,3 +1,4 @@
+import socket
 import threading
 from time import monotonic
 
@@ -36,3 +37,27 @@ def test_a_closed_link_frees_who_waits_and_opens_no_connection_again() -> None:
     assert failures[1:] == ["the link is closed"] * 2
     with pytest.raises(RedisUnavailableError):
         link.run("snapshot", ["a", "b", "c", "d", "e", "f"])
+
+
+def test_an_address_where_something_else_answers_is_said_and_waited_for() -> None:
+    """Kind: an answer that is no answer. A web server on the port ended services with a protocol error."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+    threading.Thread(target=answer, daemon=True).start()
+    link = RedisLink(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+    for call in (link.ping, lambda: link.run("snapshot", ["a"] * 6), lambda: link.commands(("PING",))):
+        with pytest.raises(RedisUnavailableError):
+            call()
+    link.close()
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
