@@ -39,6 +39,16 @@ _MAX_DIGITS = 308
 #: Hours and minutes, second 60, the rest.
 _SECOND_60 = re.compile(r"(.*\d\d:\d\d):60(?!\d)(.*)", re.ASCII)
 
+#: A string, which stays as it is, or a number of printf and its like: nan, inf, 1.#QNAN, -nan(ind), 5., .5, +5.
+#: A string without an end counts as one: sought from each of its quotes it would take for ever.
+_NUMBER_OF_PRINTF = re.compile(
+    r"""(?P<string>"(?:[^"\\]|\\.)*(?:"|\\?\Z))
+    | (?P<no_number>[+-]?(?:nan\(\w*\)|(?:nan|inf(?:inity)?|\d\.\#\w+)\b))
+    | (?<![\w.+-])(?P<sign>[+-]?)(?P<whole>\d*)(?P<dot>\.)(?P<rest>\d*)(?![\w.])
+    | (?<![\w.+-])\+(?P<plus>\d+)(?![\w.])""",
+    re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -76,13 +86,40 @@ def salvage(raw: bytes, cause: Exception) -> Salvage:
     Raises: RejectedError: it is no JSON object, or has no PLC code, no time or nothing that names tags.
     """
     try:
-        text = raw.decode(json.detect_encoding(raw), "surrogateescape")
-        message = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=lambda _: None)
+        # C programs send the end of their string, too.
+        text = raw.decode(json.detect_encoding(raw), "surrogateescape").rstrip("\0")
+        try:
+            message = _json(text)
+        except ValueError:
+            message = _json(_with_json_numbers(text))
     except (ValueError, RecursionError):
         raise RejectedError(cut(str(cause) or type(cause).__name__)) from cause
     if not isinstance(message, dict):
         raise RejectedError(f"Expected `object`, got `{_json_type(message)}`")
     return _Reading(message).read()
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=lambda _: None)
+
+
+def _with_json_numbers(text: str) -> str:
+    """Return a message with numbers as JSON writes them, where they are as printf and others do.
+
+    >>> _with_json_numbers('{"a":nan,"b":-1.#IND,"c":5.,"d":-.5,"e":+7,"f":"nan,5."}')
+    '{"a":null,"b":null,"c":5.0,"d":-0.5,"e":7,"f":"nan,5."}'
+    """
+    return _NUMBER_OF_PRINTF.sub(_json_number, text)
+
+
+def _json_number(found: re.Match[str]) -> str:
+    if found["string"]:
+        return found["string"]
+    if found["no_number"]:
+        return "null"
+    if found["plus"]:
+        return found["plus"]
+    return f"{found['sign'].strip('+')}{found['whole'] or 0}.{found['rest'] or 0}"
 
 
 class _Reading:

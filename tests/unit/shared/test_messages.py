@@ -176,6 +176,52 @@ def test_a_byte_order_mark_does_not_cost_the_message(encoding: str) -> None:
     assert expand(decode_polling_data(raw)).values[0].tag_value == "온도"
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("nan", None), ("-nan", None), ("inf", None), ("-inf", None), ("1.#QNAN", None), ("-1.#IND", None),
+        ("1.#INF", None),
+        ("-nan(ind)", None), ("nan(0x8000)", None), ("5.", "5.0"), ("-5.", "-5.0"), (".5", "0.5"), ("-.5", "-0.5"),
+        ("+7", "7"), ("+7.25", "7.25"), ("1.5e3", "1500.0"),
+    ],
+)  # fmt: skip
+def test_a_number_as_printf_writes_it_does_not_cost_the_message(number: str, text: str | None) -> None:
+    """Kind: one tag's fault costs the whole message."""
+    values, faults = read(f'"tag_values":{{"a":{number},"nan.5.":"5., nan, \\"+7","b":-2.5e-3}}')
+    assert told(values["a"]) == (text, "BAD" if text is None else "GOOD")
+    assert told(values["nan.5."]) == ('5., nan, "+7', "GOOD"), "texts stay as they are"
+    assert told(values["b"]) == ("-0.0025", "GOOD")
+    assert faults == {}
+
+
+@pytest.mark.parametrize("number", ["1,5", "--5", "5..", "0x1F", "five"])
+def test_what_is_no_number_in_any_language_is_not_guessed(number: str) -> None:
+    with pytest.raises(RejectedError):
+        read(f'"tag_values":{{"a":{number}}}')
+
+
+def test_the_end_of_a_string_of_c_does_not_cost_the_message() -> None:
+    raw = b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":1}}'
+    for end in (b"\0", b"\0\0", b"\n\0", b"\r\n"):
+        assert decode_polling_data(raw + end).tag_values == {"a": 1}
+
+
+@pytest.mark.parametrize("time", ["-0370-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "1601-01-01T00:00:00Z"])
+def test_a_time_that_a_controller_never_set_costs_at_most_its_tag(time: str) -> None:
+    values, faults = read(f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":"{time}"}}')
+    assert "b" in values
+    assert ("a" in values) != ("a" in faults)
+
+
+@pytest.mark.parametrize(
+    "text", ['"' + '\\"' * 500_000, '"' + '\\"' * 500_000 + "\\", '"' + '\\\n"' * 300_000, "nan(" * 300_000]
+)
+def test_no_message_takes_longer_than_its_length(text: str) -> None:
+    """Kind: a poison message: one that is read for ever. Were it n squared, it would run into the time limit."""
+    with pytest.raises(RejectedError):
+        read(f'"tag_values":{{"a":{text}')
+
+
 def test_a_message_that_is_put_goes_without_what_json_has_no_form_for() -> None:
     """Kind: one tag's fault costs the whole message, before it is queued."""
     data: dict[str, Any] = {
