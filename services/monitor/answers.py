@@ -52,18 +52,9 @@ from shared.settings import BufferSettings
 
 #: Heartbeat fields that have a place of their own in the answer, or none.
 _OWN_PLACE = {
-    "role",
-    "instance",
-    "state",
-    "beat_at",
-    "started_at",
-    "version",
-    "host",
-    "pid",
-    "pid_space",
-    "incarnation",
+    "role", "instance", "state", "beat_at", "started_at", "version", "host", "pid", "pid_space", "incarnation",
     "groups",
-}
+}  # fmt: skip
 
 A = TypeVar("A", bound=Answer)
 

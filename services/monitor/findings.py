@@ -6,12 +6,11 @@ from typing import Any
 from services.monitor.alert_kinds import Severity, Status
 from services.monitor.backlog import how_long, waiting_files
 from services.monitor.finding import Finding
-from services.monitor.groups import is_finished
 from services.monitor.health import is_stuck
 from services.monitor.losses import find_losses
 from services.monitor.movement import find_movement
-from services.monitor.outside import seconds_in
-from services.monitor.reader import FORGET_AFTER_S, Overview, Service
+from services.monitor.polling_findings import find_polling_trouble
+from services.monitor.reader import Overview, Service
 from services.monitor.redis_findings import find_redis_trouble
 from services.monitor.stats import lately, percent
 from services.monitor.trend import Rates, Sample
@@ -33,9 +32,6 @@ _LEAST_GROWTH = 0.05
 #: Percent of batches that Oracle must take while it is there.
 PROMISED_SUCCESS_PCT = 99.9
 
-#: A FIXED group is silent after so many intervals, and not before so many seconds.
-SILENT_INTERVALS, SILENT_S = 3, 10.0
-
 
 def find(now: Overview, rates: Rates, settings: BufferSettings, samples: Sequence[Sample] = ()) -> list[Finding]:
     """Return all that is wrong, in no order; `samples` are those of the last minutes, the oldest first."""
@@ -48,10 +44,8 @@ def find(now: Overview, rates: Rates, settings: BufferSettings, samples: Sequenc
         *_backup(now),
         *find_redis_trouble(now),
         *_rows(now),
-        *_names_clash(now),
         *_orphans(now),
-        *_silent_groups(now),
-        *_pollers(now),
+        *find_polling_trouble(now),
         *_faults(now),
         *_left_out(now),
     ]
@@ -205,17 +199,6 @@ def _rows(now: Overview) -> Iterator[Finding]:
 _NOUNS = {Counter.MESSAGES_REJECTED: "message", Counter.TAGS_REJECTED: "tag"}
 
 
-def _names_clash(now: Overview) -> Iterator[Finding]:
-    layouts = {writer.fields.get("layout") for writer in now.living("writer")}
-    clashes = [clash for consumer in now.living("consumer") if (clash := consumer.fields.get("name_clash"))]
-    if clashes and layouts != {"tag_values"}:
-        yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", _first_event(now, Event.NAME_CLASH))
-
-
-def _first_event(now: Overview, kind: Event) -> float | None:
-    return min((event.at for event in now.events if event.fields.get("kind") == kind), default=None)
-
-
 def _orphans(now: Overview) -> Iterator[Finding]:
     living = {(service.role, service.instance) for service in now.services if service.alive}
     orphans = sorted(now.owners - living)
@@ -236,40 +219,6 @@ def _faults(now: Overview) -> Iterator[Finding]:
             f"{last.get('instance')}: {last.get('message')}",
             faults[-1].at,
         )
-
-
-def _silent_groups(now: Overview) -> Iterator[Finding]:
-    silent = {
-        name: seen
-        for name, group in now.groups.items()
-        if group.get("mode") == "FIXED"
-        and isinstance(seen := group.get("last_seen_at"), int | float)
-        and _patience_s(group) < now.taken_at - seen < FORGET_AFTER_S
-        and not is_finished(group)
-    }
-    if silent:
-        names = [f"{plc} {group} for {duration(now.taken_at - seen)}" for (plc, group), seen in silent.items()]
-        yield Finding("polling_silent", f"Silent: {some_of(names)}", min(silent.values()))
-
-
-def _pollers(now: Overview) -> Iterator[Finding]:
-    for poller in now.living("poller"):
-        lost_at, full_since = (
-            seconds_in(poller.fields.get(field)) for field in ("ring_overflowed_at", "queue_full_since")
-        )
-        if lost_at is not None and now.taken_at - lost_at <= WINDOW_S:
-            lost = f"{poller.fields.get('ring_overflowed_values', '?')} values since its start"
-            ago = duration(max(0.0, now.taken_at - lost_at))
-            yield Finding("poller_overflowing", f"poller {poller.instance} discarded {lost}, the last ones {ago} ago")
-        if full_since is not None:
-            held, for_ = poller.fields.get("ring", "?"), duration(max(0.0, now.taken_at - full_since))
-            message = f"poller {poller.instance} holds {held} messages: the DataQueue is full for {for_}"
-            yield Finding("poller_waiting", message, full_since)
-
-
-def _patience_s(group: Any) -> float:
-    interval_ms = group.get("interval_ms")
-    return max(SILENT_S, SILENT_INTERVALS * interval_ms / 1000) if isinstance(interval_ms, int | float) else SILENT_S
 
 
 def _left_out(now: Overview) -> Iterator[Finding]:

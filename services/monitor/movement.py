@@ -34,8 +34,6 @@ def _nothing_written(now: Overview, samples: Sequence[Sample]) -> Iterator[Findi
     if not recent or recent[0].in_table != recent[-1].in_table or not any(map(_writes, now.living("writer"))):
         return
     first, last = recent[0], recent[-1]
-    since = next((s.at for s in samples if s.in_table == last.in_table), last.at)
-    still_s = last.at - since
     if last.saved > first.saved:
         saved = count_of(last.saved - first.saved, "value")
         yield Finding(
@@ -45,19 +43,22 @@ def _nothing_written(now: Overview, samples: Sequence[Sample]) -> Iterator[Findi
         refused = count_of(last.rejected - first.rejected, "value")
         yield Finding("nothing_written", f"Oracle refuses every value: {refused} in the last {duration(STILL_S)}")
     elif all(sample.values_waiting for sample in recent):
-        yield Finding(
-            "nothing_written",
-            f"{count_of(last.values_waiting, 'value')} wait and none was written for {duration(still_s)}",
-            since,
-            Severity.CRITICAL if still_s >= STUCK_S else None,
-        )
+        yield _stands(samples, count_of(last.values_waiting, "value"))
     elif now.living("consumer") and all(sample.messages_waiting for sample in recent):
-        yield Finding(
-            "nothing_written",
-            f"{count_of(last.messages_waiting, 'message')} wait and no value was written for {duration(still_s)}",
-            since,
-            Severity.CRITICAL if still_s >= STUCK_S else None,
-        )
+        yield _stands(samples, count_of(last.messages_waiting, "message"))
+
+
+def _stands(samples: Sequence[Sample], what: str) -> Finding:
+    """Return the finding that something waits and nothing is written: since both is so."""
+    last = samples[-1]
+    since = last.at
+    for sample in reversed(samples):
+        if sample.in_table != last.in_table or not sample.values_waiting + sample.messages_waiting:
+            break
+        since = sample.at
+    severity = Severity.CRITICAL if last.at - since >= STUCK_S else None
+    message = f"{what} wait and no value was written for {duration(last.at - since)}"
+    return Finding("nothing_written", message, since, severity)
 
 
 def _writes(writer: Service) -> bool:

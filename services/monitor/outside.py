@@ -4,23 +4,13 @@ from typing import Any
 
 import msgspec
 
-#: Letters of a text that are kept: a sentence or a path, whoever wrote it.
-MAX_TEXT = 300
+from shared.texts import TEXT_LIMIT, cut
 
 #: Seconds since 1970 that no calendar shows any more.
 _YEAR_10000_S = 253_402_300_800
 
 #: Letters of what an event or a group says in JSON beside its sentence.
 MAX_JSON = 8_192
-
-
-def cut(text: str, longest: int = MAX_TEXT) -> str:
-    """Return a text as long as may be; one that was cut says by how much.
-
-    >>> cut("x" * 400, 10)
-    'xxxxxxxxxx… (390 more)'
-    """
-    return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest:,} more)"
 
 
 def seconds_in(text: str | None) -> float | None:
@@ -38,6 +28,11 @@ def seconds_in(text: str | None) -> float | None:
 
 def trimmed(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record whose names and texts are as long as may be."""
+    if all(len(name) <= TEXT_LIMIT for name in record):
+        for name, value in record.items():
+            if isinstance(value, str) and len(value) > TEXT_LIMIT:
+                record[name] = cut(value)
+        return record
     return {cut(name): cut(value) if isinstance(value, str) else value for name, value in record.items()}
 
 

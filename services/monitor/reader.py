@@ -7,7 +7,7 @@ from typing import Any
 
 from services.monitor.buckets import Bucket, BucketLog
 from services.monitor.groups import Identity, known_groups
-from services.monitor.outside import MAX_JSON, cut, decoded, trimmed
+from services.monitor.outside import MAX_JSON, decoded, trimmed
 from services.monitor.redis_state import RedisState, RedisStateReader
 from services.monitor.shelves import Shelf
 from services.monitor.shelves import read as read_shelves
@@ -17,6 +17,7 @@ from shared.errors import FatalError
 from shared.keys import Keys, list_owner
 from shared.redis_link import Call, RedisLink
 from shared.snapshot import Snapshot, take_snapshot
+from shared.texts import cut
 
 #: Events read each tick, newest first: what `/api/events` can show.
 EVENTS_READ = 200
@@ -130,6 +131,8 @@ class RedisReader:
         self._files = Shelf(keys.backup_files, max_entries=5_000)
         self._overflows = Shelf(keys.overflow_episodes)
         self._polling = Shelf(keys.polling, max_entries=MAX_GROUPS)
+        self._file_records, self._overflow_records = _Records(self._files), _Records(self._overflows)
+        self._polling_records = _Records(self._polling)
         self._inflight = Shelf(keys.inflight, "SSCAN")
         self._claimed = Shelf(keys.claimed, "SSCAN")
 
@@ -165,9 +168,9 @@ class RedisReader:
             history=self._log.add(numbers, [_counts(flat) for window in windows for flat in window]),
             services=services,
             events=tuple(_event(id_, flat) for id_, flat in events),
-            backup_files=_records(self._files, left_out),
-            overflows=_records(self._overflows, left_out),
-            polling=_records(self._polling, left_out),
+            backup_files=self._file_records.all(left_out),
+            overflows=self._overflow_records.all(left_out),
+            polling=self._polling_records.all(left_out),
             observed=_counts(counts[0]),
             owners=frozenset(
                 (role, list_owner(_text(key)))
@@ -239,14 +242,21 @@ def _counts(flat: Sequence[bytes]) -> dict[str, int]:
     return counts
 
 
-def _records(shelf: Shelf, left_out: dict[str, int]) -> dict[str, Mapping[str, Any]]:
-    """Return what the JSON objects of a hash hold; one that is none must not hide the others and is left out."""
-    records: dict[str, Mapping[str, Any]] = {}
-    for name, raw in shelf.entries.items():
-        record = decoded(raw, dict[str, Any])
-        if record is not None:
-            records[cut(_text(name))] = trimmed(record)
-    missing = len(shelf.entries) - len(records)
-    if missing:
-        left_out[shelf.key] = left_out.get(shelf.key, 0) + missing
-    return records
+class _Records:
+    """The JSON objects of a hash, decoded once for each time that it was read."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._made_of: Mapping[bytes, bytes] | None = None
+        self._made: dict[str, Mapping[str, Any]] = {}
+
+    def all(self, left_out: dict[str, int]) -> Mapping[str, Mapping[str, Any]]:
+        """Return them; one that is none must not hide the others and is left out."""
+        entries = self._shelf.entries
+        if entries is not self._made_of:
+            records = ((name, decoded(raw, dict[str, Any])) for name, raw in entries.items())
+            self._made = {cut(_text(name)): trimmed(record) for name, record in records if record is not None}
+            self._made_of = entries
+        if len(entries) > len(self._made):
+            left_out[self._shelf.key] = left_out.get(self._shelf.key, 0) + len(entries) - len(self._made)
+        return self._made

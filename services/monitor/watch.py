@@ -7,10 +7,10 @@ from services.monitor.alert_kinds import KINDS, Severity
 from services.monitor.finding import Finding
 from services.monitor.findings import find
 from services.monitor.health import Health, judge
-from services.monitor.outside import cut
 from services.monitor.reader import Overview
 from services.monitor.trend import Rates, Sample, Trend
 from shared.settings import BufferSettings
+from shared.texts import cut
 
 #: Letters of an alert's message at most.
 MAX_MESSAGE = 2_000

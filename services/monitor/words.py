@@ -1,8 +1,7 @@
 """Figures as people read them. No I/O, no clock."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 #: The last second that a calendar shows, in seconds since 1970.
@@ -79,14 +78,14 @@ def count_of(figure: int, one: str, many: str | None = None) -> str:
     return f"{figure:,} {one if figure == 1 else many or one + 's'}"
 
 
-def some_of(names: Collection[str], shown: int = NAMED) -> str:
-    """Return the first of many names, and how many more there are.
+def some_of(names: Sequence[str], count: int | None = None) -> str:
+    """Return the first NAMED of many names, and how many more there are; `count` where not all are given.
 
-    >>> some_of(["a", "b", "c", "d"], 2)
-    'a, b and 2 more'
+    >>> some_of(["a", "b"]), some_of(["a", "b", "c", "d", "e", "f"]), some_of(["a", "b", "c", "d", "e"], 4_000)
+    ('a, b', 'a, b, c, d, e and 1 more', 'a, b, c, d, e and 3,995 more')
     """
-    more = f" and {number(len(names) - shown)} more" if len(names) > shown else ""
-    return ", ".join(islice(names, shown)) + more
+    more = (len(names) if count is None else count) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {number(more)} more" if more > 0 else "")
 
 
 def clock_time(seconds: float) -> str:

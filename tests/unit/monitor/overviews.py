@@ -33,6 +33,7 @@ def make_overview(
     acknowledged: Mapping[str, int] | None = None,
     redis: RedisState | None = None,
     queued: int = 3,
+    claimed: int = 1,
     taken_at: float = NOW,
 ) -> Overview:
     """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before."""
@@ -45,7 +46,7 @@ def make_overview(
             in_flight=in_flight,
             batches_in_flight=int(in_flight > 0),
             queued_messages=queued,
-            claimed_messages=1,
+            claimed_messages=claimed,
             rejected_messages_kept=0,
             rejected_rows_waiting=rejected_rows_waiting,
             counters={counter: (counters or {}).get(counter, 0) for counter in Counter},

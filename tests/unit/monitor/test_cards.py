@@ -10,7 +10,7 @@ from services.monitor import outside, schemas, words
 from services.monitor.board import Board
 from services.monitor.dashboard import cards, charts, markup, tables
 from services.monitor.dashboard.picture import Painter
-from services.monitor.feed import Feed
+from services.monitor.feed import Blame, Feed
 from services.monitor.reader import EventRecord, Overview, Service
 from services.monitor.settings import MonitorSettings
 from services.monitor.watch import View, Watch
@@ -156,3 +156,29 @@ def test_nothing_is_drawn_twice_for_one_reading() -> None:
     feed.fail("connection refused")
     assert painter.newest().freshness.startswith("stale for")
     assert "connection refused" in painter.newest().cards["state"]
+
+
+def test_card_that_can_not_be_drawn_holds_up_no_other_and_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: one undrawable record freezes what shows all."""
+    feed = Feed(SystemClock())
+    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
+    feed.publish(healthy_overview())
+    with monkeypatch.context() as broken:
+        broken.setattr(tables, "backups", lambda _: 1 / 0)
+        drawn = painter.newest().cards
+    assert "can't be drawn just now" in said(drawn["backups"])
+    assert "balances" in said(drawn["ledger"])
+    feed.publish(make_overview(backup_files={"backup_20260101_000001.csv": backup_file()}, taken_at=NOW + 1))
+    assert "backup_20260101_000001.csv" in painter.newest().cards["backups"]
+
+
+def test_monitor_that_is_behind_says_so_on_the_page() -> None:
+    feed = Feed(SystemClock())
+    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
+    feed.publish(healthy_overview())
+    painter.newest()
+    feed.fail("a reading could not be worked out", Blame.MONITOR)
+    picture = painter.newest()
+    assert picture.freshness.startswith("stale for")
+    assert "What is shown is old: a reading could not be worked out" in said(picture.cards["state"])
+    assert "Redis can't be read" not in " ".join(picture.cards.values())

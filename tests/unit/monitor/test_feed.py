@@ -4,8 +4,9 @@ import pytest
 
 from services.monitor.board import Board
 from services.monitor.feed import STALE_AFTER_S, Blame, Feed, NotFreshError
+from services.monitor.listings import StreamSnapshot
 from services.monitor.settings import MonitorSettings
-from services.monitor.stream import Stream
+from services.monitor.stream import Stream, make_snapshot
 from services.monitor.watch import Watch
 from shared.clock import SystemClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
@@ -111,6 +112,29 @@ def test_stream_makes_one_snapshot_for_all_clients_of_a_tick(clock: HandClock) -
     feed.publish(healthy_overview())
     stream = stream_of(feed)
     assert stream.snapshot() is stream.snapshot()
+
+
+def test_stream_goes_on_after_a_snapshot_that_can_not_be_made(
+    clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: one fault ends what everybody listens to."""
+    feed = Feed(clock)
+    feed.publish(healthy_overview())
+    stream = stream_of(feed)
+    made = iter([False, True])
+
+    def snapshot() -> StreamSnapshot:
+        assert next(made), "the first can't be made"
+        stream.closing.set()
+        return make_snapshot(None, None, (), MonitorSettings.model_validate({}))
+
+    monkeypatch.setattr(stream, "snapshot", snapshot)
+    monkeypatch.setattr("services.monitor.stream.STREAM_INTERVAL_S", 0.001)
+
+    async def count() -> int:
+        return len([event async for event in stream.events()])
+
+    assert asyncio.run(count()) == 1
 
 
 def test_stream_ends_when_the_server_closes(clock: HandClock) -> None:

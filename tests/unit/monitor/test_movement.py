@@ -18,7 +18,7 @@ def after(seconds: int, at: Callable[[int], Mapping[str, Any]]) -> View:
     """Look at a pipeline once a second; `at` says how it is then, the ledger balances."""
     watch = Watch(SETTINGS)
     for second in range(seconds + 1):
-        parts = {"queued": 0, "services": [consumer(), writer()], **at(second)}
+        parts = {"queued": 0, "claimed": 0, "services": [consumer(), writer()], **at(second)}
         counters = dict(parts.pop("counters", {}))
         ends = (Counter.WRITTEN, Counter.BACKED_UP, Counter.REJECTED, Counter.DUPLICATES)
         counters[Counter.INSERTED] = sum(counters.get(end, 0) for end in ends) + parts.get("in_buffer", 0)
@@ -33,10 +33,10 @@ def codes(view: View) -> set[str]:
 @pytest.mark.parametrize(
     ("at", "reason"),
     [
-        (lambda _: {"in_buffer": 7}, "7 values wait and none was written for 6 s"),
+        (lambda _: {"in_buffer": 7}, "7 values wait and no value was written for 6 s"),
         (lambda second: {"counters": {Counter.BACKED_UP: 5 * second}}, "Batches only go to the backup: 30 values"),
         (lambda second: {"counters": {Counter.REJECTED: second}}, "Oracle refuses every value: 6 values"),
-        (lambda _: {"queued": 4}, "5 messages wait and no value was written for 6 s"),
+        (lambda _: {"queued": 4}, "4 messages wait and no value was written for 6 s"),
     ],
 )
 def test_pipeline_that_writes_nothing_is_not_healthy(at: Callable[[int], Mapping[str, Any]], reason: str) -> None:
@@ -120,3 +120,13 @@ def test_readings_missed_while_redis_was_away_say_nothing() -> None:
                           counters={Counter.INSERTED: 5})
         )  # fmt: skip
     assert codes(view) == set()
+
+
+def test_value_that_comes_after_an_hour_of_silence_is_no_alarm() -> None:
+    """Field case: a health check by "there is something, and nothing was acknowledged lately" (motornet #973)."""
+    view = after(93, lambda second: {"in_buffer": int(second > 90), "counters": {Counter.WRITTEN: 5}})
+    assert (view.health.status, codes(view)) == (Status.HEALTHY, set())
+    # Expect no more than a warning when it waits for a few seconds, however long the silence before
+    view = after(97, lambda second: {"in_buffer": int(second > 90), "counters": {Counter.WRITTEN: 5}})
+    (alert,) = view.alerts
+    assert (alert.severity, alert.since) == (Severity.WARNING, NOW + 91)
