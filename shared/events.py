@@ -34,6 +34,8 @@ class Event(StrEnum):
     BACKUP_FILE = "backup_file"
     BACKUP_FAILED = "backup_failed"
     BACKUP_WORKS = "backup_works"
+    BACKUP_LOST = "backup_lost"  #: a file was taken away or changed by somebody: what was saved, what is lost
+    RECOVERY_REFUSED = "recovery_refused"  #: a backup file is not put back: meant for another table, or changed
     ROWS_REJECTED = "rows_rejected"
     CONFLICTS = "conflicts"  #: same key, other value
     RECOVERED = "recovered"

@@ -1,11 +1,14 @@
 """`python -m services.writer`: from the buffer to Oracle; `check` and `recover` are its commands."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.writer.backup.csv_backup import HEADER, REJECTED_HEADER, CsvBackup
+from services.writer.backup.count import count
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.format import HEADER, REJECTED_HEADER
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
@@ -76,6 +79,10 @@ def recover(
         typer.Argument(help="Files to put back, rejected_*.csv too; default: all backup_*.csv in BACKUP_DIR."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, count and look up; write nothing.")] = False,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Files too that were meant for another table, or changed since then."),
+    ] = False,
     rate: Annotated[
         float | None, typer.Option(min=0.1, help="Rows a second at most, so that live values do not wait.")
     ] = None,
@@ -83,8 +90,9 @@ def recover(
     """Put backup files into Oracle, the oldest first; what is in the table already is skipped.
 
     Safe to interrupt (Ctrl+C), to run again, and to run while writers run: a file that one of them still writes is left
-    out. A file that is through moves to BACKUP_DIR/recovered. Rows that the table can't hold, and lines that can't be
-    read, are kept in a rejected_*.csv: put them right there and name that file here.
+    out. A file that was meant for another table or database, or was changed since it was written, is refused without
+    --anyway. A file that is through moves to BACKUP_DIR/recovered. Rows that the table can't hold, and lines that can't
+    be read, are kept in a rejected_*.csv: put them right there and name that file here.
 
     Exit status: 0 done, 1 a file is left that a person must see to, 2 a setting is wrong, 130 interrupted.
 
@@ -92,7 +100,9 @@ def recover(
     """
     run_service(
         WriterSettings,
-        lambda settings: run_recover(settings, OracleSink(settings), files or [], dry_run=dry_run, max_rows_per_s=rate),
+        lambda settings: run_recover(
+            settings, OracleSink(settings), files or [], dry_run=dry_run, max_rows_per_s=rate, anyway=anyway
+        ),
     )
 
 
@@ -126,7 +136,8 @@ def compose(settings: WriterSettings) -> WriterService:
     sink = OracleSink(settings, Logons(settings, clock, link))
     breaker = Breaker(settings.oracle_probe_interval)
     manifest = Manifest(link, keys, settings.backup_dir)
-    report = Report(events, breaker, manifest)
+    report = Report(events, breaker, manifest, partial(count, link, keys))
+    manifest.on_gone = report.file_gone
     backup, rejects = (
         CsvBackup(
             settings.backup_dir,
@@ -136,6 +147,8 @@ def compose(settings: WriterSettings) -> WriterService:
             rotate_bytes=settings.backup_rotate_bytes,
             min_free_bytes=settings.backup_min_free_bytes,
             on_change=manifest.note,
+            on_fault=report.file_fault,
+            target=lambda: sink.target,
         )
         for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.deliver.breaker import Breaker, State
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
@@ -175,8 +175,11 @@ class WriterService:
         deadline = self.clock.monotonic() + THREADS_END_S
         for thread in threads:
             thread.join(max(0.0, deadline - self.clock.monotonic()))
-        self.backup.finish()
-        self.rejects.finish()
+        for file in (self.backup, self.rejects):
+            try:
+                file.finish()
+            except BackupFailedError as error:
+                _log.critical(f"The last rows of a file that somebody took away could not be saved: {error}")
         self.report.tick()
 
     def _say_goodbye(self) -> None:

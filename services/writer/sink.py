@@ -88,6 +88,15 @@ def decide(size: int, errors: Sequence[RowError]) -> BatchOutcome:
     )
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where values are meant to go, in words that tell one place from another; None is not known."""
+
+    table: str | None = None  #: with its schema
+    dsn: str | None = None  #: the address, without credentials
+    database: str | None = None  #: what the database calls itself; known once it was reached
+
+
 class TakesValues(Protocol):
     """What a batch needs of a sink."""
 
@@ -116,6 +125,10 @@ class Sink(TakesValues, LooksUp, Protocol):
     @property
     def shortage(self) -> str | None:
         """Why there are fewer connections than the work asked for; None when there are enough, or none at all."""
+
+    @property
+    def target(self) -> Target:
+        """What files of its values say they were meant for."""
 
     def probe(self) -> None:
         """Ask whether it is there; learn the table. Raises: SinkError."""

@@ -41,7 +41,7 @@ def test_a_tag_too_long_and_a_full_disk_stop_nobody_else(pipeline: Pipeline) -> 
         writer = pipeline.start_and_wait("writer")
         # If: one tag of each poll has a name that no column takes
         sound = pipeline.put(polls=10, tags=50)
-        pipeline.put(polls=10, tags=1, plc_code="X" * 300)
+        pipeline.put(polls=10, tags=1, plc_code="X" * 190)
         snapshot = pipeline.wait_until_idle()
         # Expect: everything else is in the table; the rest is settled, waits in Redis, and it is said
         assert pipeline.table_rows() == sound

@@ -18,7 +18,9 @@ import pytest
 
 from oracle_stand_in.process import OracleStandIn
 from sandbox.redis import EmbeddedRedis
-from services.writer.backup.csv_backup import HEADER, CsvBackup, backup_row
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.format import HEADER, backup_row
+from services.writer.backup.label import label_path
 from shared.clock import SystemClock
 from shared.keys import Keys
 from shared.models import TagValue
@@ -286,6 +288,7 @@ def test_torn_and_bad_lines_cost_no_value_and_are_accounted_for(place: Place) ->
     lines.insert(11, 'a stray "quote\n')
     lines[-1] = lines[-1][:20]
     path.write_text("".join(lines))
+    label_path(path).unlink()
 
     status, output = place.recover()
 

@@ -1,38 +1,58 @@
 """The list of backup files in Redis, for the monitor. The directory is the truth; the list is made from it."""
 
 import csv
-import fcntl
 import json
+import os
+import secrets
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from services.writer.backup.csv_backup import FileState
-from shared.errors import RedisUnavailableError
+from services.writer.backup.files import RECOVERED_DIRECTORY, is_in_use, open_regular, shown, write_at_once
+from services.writer.backup.format import RecordCounter
+from services.writer.backup.label import read_label
+from shared.errors import PipelineError
 from shared.keys import Keys
+from shared.logs import get_logger
 from shared.redis_link import RedisLink
 
 #: States of a file: a writer appends to it, it waits for `recover`, `recover` reads it, its rows are in the table.
 OPEN, WAITING, RECOVERING, RECOVERED = "open", "waiting", "recovering", "recovered"
 
-#: Recovered files kept in the list.
-MAX_RECOVERED = 100
+#: Recovered files kept in the list, and files that wait: the rest of these is told as one.
+MAX_RECOVERED, MAX_WAITING = 100, 1_000
+
+#: Bytes that are read of a file to count its rows; of a longer one the rest is estimated.
+_COUNTED_BYTES = 16 * 1024 * 1024
+
+#: File in a backup directory with the directory's own name: hosts and mounts change, containers get new names.
+_PLACE_FILE = ".place"
+
+_log = get_logger()
 
 
 class Manifest:
     """The entries of one backup directory; safe to use from several threads. Never fails its caller."""
 
-    def __init__(self, link: RedisLink, keys: Keys, directory: Path) -> None:
+    def __init__(
+        self,
+        link: RedisLink,
+        keys: Keys,
+        directory: Path,
+        on_gone: Callable[[str, int], None] = lambda _name, _rows: None,
+    ) -> None:
         self._link = link
         self._key = keys.backup_files
         self._directory = directory
-        self._here = {"host": socket.gethostname(), "directory": str(directory.resolve())}
+        #: Told of files that waited and are gone from the disk, with their rows.
+        self.on_gone = on_gone
         self._lock = threading.Lock()
         self._unsaid: dict[str, dict[str, Any]] = {}
+        self._forgotten: set[str] = set()
 
     def note(self, state: FileState) -> None:
         """Take note of a file that changed; `flush` says it."""
@@ -47,63 +67,180 @@ class Manifest:
     def set(self, path: Path, state: str, *, rows: int, size_bytes: int, created: float) -> None:
         """Take note of a file's state."""
         with self._lock:
-            self._unsaid[path.name] = {
+            self._unsaid[shown(Path(path.name))] = {
                 "rows": rows,
                 "bytes": size_bytes,
                 "created": round(created, 3),
                 "state": state,
                 "kind": path.name.split("_", 1)[0],
-                **self._here,
             }
+
+    def forget(self, path: Path) -> None:
+        """Take note that a file's rows are in another one now; what is left of it is listed by the next rebuild."""
+        with self._lock:
+            self._unsaid.pop(path.name, None)
+            self._forgotten.add(path.name)
 
     def flush(self) -> None:
         """Write what changed; what can't be written now is written by a later flush."""
         with self._lock:
             entries, self._unsaid = self._unsaid, {}
-        if not entries:
-            return
-        parts = [part for name, entry in entries.items() for part in (name, json.dumps(entry, ensure_ascii=False))]
+            forgotten, self._forgotten = self._forgotten, set()
         try:
-            self._link.command("HSET", self._key, *parts)
-        except RedisUnavailableError:
+            self._say(entries, forgotten)
+        except PipelineError:
             with self._lock:
                 self._unsaid = {**entries, **self._unsaid}
+                self._forgotten |= forgotten - self._unsaid.keys()
+
+    def _say(self, entries: Mapping[str, Mapping[str, Any]], forgotten: Iterable[str]) -> None:
+        if not entries and not forgotten:
+            return
+        here = self._here()
+        for name in forgotten:
+            if _is_at(_record(self._link.command("HGET", self._key, name)), here):
+                self._link.command("HDEL", self._key, name)
+        if entries:
+            present = self._link.command("HMGET", self._key, *entries)
+            parts = [
+                part
+                for (name, entry), other in zip(entries.items(), present, strict=True)
+                for part in (_field(name, here, _record(other)), json.dumps({**entry, **here}, ensure_ascii=False))
+            ]
+            self._link.command("HSET", self._key, *parts)
 
     def rebuild(self) -> None:
         """Make the entries agree with the directory: files missing in the list, gone from the disk, or left behind.
 
         Raises: RedisUnavailableError.
         """
-        known = {name: json.loads(entry) for name, entry in self._link.hash(self._key).items()}
-        files = {path.name: path for path in [*recovered_files(self._directory), *backup_files(self._directory)]}
+        here = self._here()
+        known = {name: _record(entry) for name, entry in self._link.hash(self._key).items()}
+        ours = {name: entry for name, entry in known.items() if _is_at(entry, here)}
+        waiting = backup_files(self._directory)
+        files = {path.name: path for path in [*recovered_files(self._directory), *waiting[:MAX_WAITING]]}
         for name, path in files.items():
-            state = RECOVERED if path.parent.name == "recovered" else WAITING
+            state = RECOVERED if path.parent.name == RECOVERED_DIRECTORY else WAITING
+            entry = ours.get(_field(name, here, known.get(name)), {})
             # A file in use is told of by who uses it.
-            if known.get(name, {}).get("state") != state and not _is_in_use(path):
+            if entry.get("state") != state and not is_in_use(path):
                 self._set_from_file(path, state)
-        gone = [name for name, entry in known.items() if self._here.items() <= entry.items() and name not in files]
+        self._tell_rest(waiting[MAX_WAITING:], here)
+        present = {_field(name, here, known.get(name)) for name in files}
+        gone = {name: entry for name, entry in ours.items() if name not in present and not name.startswith(_REST)}
+        for name, entry in gone.items():
+            if entry.get("state") in (WAITING, RECOVERING) and not self._is_elsewhere(name):
+                self.on_gone(name, _number(entry.get("rows")))
         if gone:
             self._link.command("HDEL", self._key, *gone)
         self.flush()
 
+    def _is_elsewhere(self, name: str) -> bool:
+        """Tell whether a file that is not listed is there all the same: there are more than are listed."""
+        file_name = name.split(" at ", maxsplit=1)[0]
+        return any(os.path.lexists(self._directory / part / file_name) for part in ("", RECOVERED_DIRECTORY))
+
+    def _tell_rest(self, paths: list[Path], here: Mapping[str, str]) -> None:
+        """Put all files that are too many for the list into one entry."""
+        name = f"{_REST} at {here['place']}"
+        if not paths:
+            self._link.command("HDEL", self._key, name)
+            return
+        size_bytes = sum(path.stat().st_size for path in paths if path.exists())
+        entry = {
+            "rows": sum(count_rows(path) for path in paths), "bytes": size_bytes, "files": len(paths),
+            "created": created_at(paths[0]).timestamp(), "state": WAITING, "kind": "backup", **here,
+        }  # fmt: skip
+        self._link.command("HSET", self._key, name, json.dumps(entry, ensure_ascii=False))
+
     def _set_from_file(self, path: Path, state: str) -> None:
-        with suppress(OSError):
+        try:
             size_bytes = path.stat().st_size
             self.set(path, state, rows=count_rows(path), size_bytes=size_bytes, created=created_at(path).timestamp())
+        except OSError as error:
+            _log.debug(f"{shown(path)} not listed: {error.strerror}")
+
+    def _here(self) -> dict[str, str]:
+        """Return where the files are: for people, and the directory's own name."""
+        directory = shown(self._directory.absolute())[:500]
+        host = socket.gethostname()
+        return {"host": host, "directory": directory, "place": _place(self._directory) or f"{host}:{directory}"}
+
+
+#: Entry that stands for the files of a place that are too many for the list.
+_REST = "(more files)"
+
+
+def _place(directory: Path) -> str | None:
+    """Return the directory's own name, given at the first look; None where none can be kept."""
+    path = directory / _PLACE_FILE
+    try:
+        if not path.exists():
+            write_at_once(path, secrets.token_hex(8).encode())
+        with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
+            return file.read(32).decode("ascii", errors="replace")
+    except OSError:
+        return None
+
+
+def _field(name: str, here: Mapping[str, str], other: Mapping[str, Any] | None) -> str:
+    """Return a file's name in the list: with its place where a file of another place has the plain one."""
+    return name if not other or _is_at(other, here) else f"{name} at {here['place']}"
+
+
+def _is_at(entry: Mapping[str, Any], here: Mapping[str, str]) -> bool:
+    if "place" in entry:
+        return bool(entry["place"] == here["place"])
+    # Of a writer that knew no places.
+    return all(entry.get(name, here[name]) == here[name] for name in ("host", "directory"))
+
+
+def _record(raw: bytes | str | None) -> dict[str, Any]:
+    """Return an entry; an empty one for what is none of ours."""
+    try:
+        entry = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def backup_files(directory: Path) -> list[Path]:
     """Return the files of a directory that hold rows which are not in the table, oldest first."""
-    return sorted([*directory.glob("backup_*.csv"), *directory.glob("rejected_*.csv")], key=_age_order)
+    return _files(directory, ("backup_", "rejected_"))
 
 
 def recovered_files(directory: Path) -> list[Path]:
     """Return the newest files that were put into the table."""
-    return sorted((directory / "recovered").glob("*.csv"), key=_age_order)[-MAX_RECOVERED:]
+    return _files(directory / RECOVERED_DIRECTORY, ("backup_", "rejected_"))[-MAX_RECOVERED:]
+
+
+def _files(directory: Path, prefixes: tuple[str, ...]) -> list[Path]:
+    """Return regular files alone, with names that can be written down: what else lies there is not ours."""
+    try:
+        with os.scandir(directory) as entries:
+            found = [
+                Path(entry.path)
+                for entry in entries
+                if entry.name.startswith(prefixes) and entry.name.endswith(".csv") and _is_ours(entry)
+            ]
+    except OSError:
+        return []
+    return sorted(found, key=_age_order)
+
+
+def _is_ours(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.name.isprintable() and entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def created_at(path: Path) -> datetime:
-    """Return when a file was begun, from its name; else when it was last changed."""
+    """Return when a file was begun, from its name; else when it was last changed. Raises: OSError."""
     try:
         return datetime.strptime("_".join(path.stem.split("_")[1:3]), "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
     except ValueError:
@@ -111,25 +248,21 @@ def created_at(path: Path) -> datetime:
 
 
 def count_rows(path: Path) -> int:
-    """Return the number of complete rows in a file; what follows a line that is no CSV is not counted.
+    """Return how many rows a file holds: by its label, else counted, else (of a large one) estimated.
 
     Raises: OSError.
     """
-    lines = 0
-    with suppress(csv.Error):
-        for _ in complete_lines(path):
-            lines += 1
-    return max(0, lines - 1)
-
-
-def _is_in_use(path: Path) -> bool:
-    """Tell whether a writer or a recovery holds the file; see `CsvBackup` for the lock."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    return False
+    label = read_label(path)
+    if label is not None and label.rows is not None:
+        return label.rows
+    counter, read = RecordCounter(), 0
+    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
+        size = os.fstat(file.fileno()).st_size
+        while read < _COUNTED_BYTES and (piece := file.read(1024 * 1024)):
+            counter.feed(piece)
+            read += len(piece)
+    rows = max(0, counter.records - 1)
+    return rows if read >= size else rows * size // max(1, read)
 
 
 def complete_lines(path: Path) -> Iterator[list[str]]:
@@ -139,12 +272,7 @@ def complete_lines(path: Path) -> Iterator[list[str]]:
     """
     # Lines end with \n alone: a carriage return is part of a value.
     with path.open(encoding="utf-8", newline="\n", errors="replace") as file:
-        reader = csv.reader(_until_last_newline(file))
-        yield from reader
-
-
-def _until_last_newline(lines: Iterator[str]) -> Iterator[str]:
-    return (line for line in lines if line.endswith("\n"))
+        yield from csv.reader(line for line in file if line.endswith("\n"))
 
 
 def _age_order(path: Path) -> tuple[str, int, str]:

@@ -8,34 +8,41 @@ its quotes swallowed the lines after it, reading goes on at the next line that b
 import csv
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from services.writer.backup.csv_backup import HEADER, NOT_A_VALUE, REJECTED_HEADER
-from shared.models import TagValue, stored_timestamp
+from services.writer.backup.format import (
+    HEADER,
+    MALFORMED,
+    REJECTED_HEADER,
+    NeverAValueError,
+    cells_of,
+    value_of,
+)
+from shared.models import TagValue
 
 #: Bytes of one record at most: a stray quote must not draw a whole file into memory.
 MAX_RECORD_BYTES = 16 * 1024 * 1024
+
+#: Bytes after which a batch ends though it has fewer rows than it may: rows may be large.
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+
+#: Bytes that are kept of a line which is longer than a record may be; no writer wrote it.
+_HEAD_BYTES = 1_000
 
 #: How a record begins: with its timestamp.
 _BEGINNING = re.compile(rb'"?\d{4}-\d\d-\d\d[ T]\d\d:')
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-#: Error code of what is no value; it stands in a rejected file so that a person can see to it.
-MALFORMED = "MALFORMED"
-
 
 class WrongHeaderError(Exception):
     """The file does not begin as a backup file does; the text says how it begins."""
 
 
-class _NeverAValueError(ValueError):
-    """A row of a rejected file that an earlier reader could not read either."""
-
-    def __init__(self, text: str, reason: str) -> None:
-        super().__init__(reason)
-        self.text = text
+class _Cut(bytes):
+    """The beginning of a line that is too long, and how long it is."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +93,28 @@ class BackupReader:
     def read(self, max_rows: int) -> ReadBatch:
         """Return the next records; an empty batch at the end of the file."""
         batch = ReadBatch()
-        while batch.rows < max_rows:
+        begin = self.position
+        while batch.rows < max_rows and self.position - begin < MAX_BATCH_BYTES:
             record = self._next_record()
             if record is None:
                 break
             number, raw = record
             try:
-                batch.values.append(_value_of(_cells_of(raw), self._width))
+                batch.values.append(value_of(cells_of(raw), self._width))
             except UnicodeDecodeError as error:
                 text = raw.decode(errors="backslashreplace")
                 batch.bad_lines.append(BadLine(number, text, f"not UTF-8 at byte {error.start + 1}"))
-            except _NeverAValueError as error:
+            except NeverAValueError as error:
                 batch.bad_lines.append(BadLine(number, error.text, str(error)))
             except (ValueError, OverflowError, csv.Error) as error:
                 batch.bad_lines.append(BadLine(number, raw.decode().rstrip("\r\n"), str(error)))
         return batch
+
+    def raw_values(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the records that hold values, as they stand in the file, each with its line's number."""
+        while (record := self._next_record()) is not None:
+            if _is_value(record[1], self._width):
+                yield record
 
     def _read_header(self) -> int:
         line = self._next_line().removeprefix(_BYTE_ORDER_MARK)
@@ -141,6 +155,8 @@ class BackupReader:
         size, in_quotes = 0, False
         while line := self._next_line():
             lines.append(line)
+            if isinstance(line, _Cut):
+                return lines, line.endswith(b"\n")
             size += len(line)
             in_quotes ^= bool(line.count(b'"') % 2)
             if not in_quotes:
@@ -151,9 +167,21 @@ class BackupReader:
 
     def _next_line(self) -> bytes:
         line = self._lines.popleft() if self._lines else self._file.readline(MAX_RECORD_BYTES)
+        if len(line) >= MAX_RECORD_BYTES and not line.endswith(b"\n"):
+            line = self._cut(line)
         self._number += bool(line)
         self.position += len(line)
         return line
+
+    def _cut(self, line: bytes) -> bytes:
+        """Read over a line that is too long, a piece at a time; return its beginning and its length."""
+        size, last = len(line), b""
+        while not last.endswith(b"\n") and (piece := self._file.readline(1024 * 1024)):
+            size, last = size + len(piece), piece
+        end = b"\n" if last.endswith(b"\n") else b""
+        cut = _Cut(line[:_HEAD_BYTES] + f" [cut: the line has {size:,} bytes]".encode() + end)
+        self.position += size - len(cut)
+        return cut
 
     def _put_back(self, lines: list[bytes]) -> None:
         self._lines.extendleft(reversed(lines))
@@ -169,35 +197,7 @@ class BackupReader:
 
 def _is_value(raw: bytes, width: int) -> bool:
     try:
-        _value_of(_cells_of(raw), width)
+        value_of(cells_of(raw), width)
     except (ValueError, OverflowError, csv.Error):
         return False
     return True
-
-
-def _cells_of(raw: bytes) -> list[str]:
-    text = raw.decode()
-    if '"' not in text:
-        # As most are: several times faster than the module.
-        return text.rstrip("\r\n").split(",")
-    return next(csv.reader([text], strict=True))
-
-
-def _value_of(cells: list[str], width: int) -> TagValue:
-    """Return the value of a row.
-
-    Raises: ValueError, OverflowError: it holds none; the text says why.
-    """
-    if len(cells) != width:
-        raise ValueError(f"{len(cells)} cells instead of {width}")
-    time, plc_code, tag_address, tag_name, tag_value, quality = cells[:6]
-    if width > len(HEADER) and cells[len(HEADER)] in (NOT_A_VALUE, MALFORMED):
-        raise _NeverAValueError(tag_value, cells[-1])
-    if tag_name != f"{plc_code}.{tag_address}":
-        raise ValueError(f"tag_name {tag_name!r} is not plc_code, dot, tag_address")
-    try:
-        moment = stored_timestamp(time)
-    except ValueError:
-        raise ValueError(f"{time!r} is no timestamp") from None
-    # An empty cell is no value: Oracle takes empty text for that too.
-    return TagValue(moment, plc_code, tag_address, tag_value or None, quality)

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from services.writer.backup.csv_backup import NOT_A_VALUE, CsvBackup
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.format import NOT_A_VALUE
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 

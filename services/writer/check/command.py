@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.writer.backup.csv_backup import HEADER, BackupFailedError, CsvBackup
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.format import HEADER
 from services.writer.check.findings import (
     Finding,
     Status,
@@ -166,16 +167,18 @@ class Checks:
             min_free_bytes=settings.backup_min_free_bytes,
         )
         try:
-            backup.check()
+            cant = backup.check()
         except BackupFailedError as error:
             cure = "make room, give the writer's user the right to write there, or set BACKUP_DIR elsewhere"
             return Finding(check, Status.FAILED, f"can't be written: {error}", cure)
         free = shutil.disk_usage(settings.backup_dir).free - settings.backup_min_free_bytes
-        return Finding(
-            check,
-            Status.OK,
-            f"{settings.backup_dir.resolve()}: room for {free / 1e9:,.1f} GB, about {free // _BYTES_OF_A_ROW:,} values",
-        )
+        room = f"room for {free / 1e9:,.1f} GB, about {free // _BYTES_OF_A_ROW:,} values"
+        if cant:
+            return Finding(
+                check, Status.WARNING, f"{settings.backup_dir.resolve()}: {room}; its mount can't {', '.join(cant)}",
+                "a local disk can; backups do without, but a power cut or two `recover` at once find less protection",
+            )  # fmt: skip
+        return Finding(check, Status.OK, f"{settings.backup_dir.resolve()}: written, synced, locked, renamed; {room}")
 
     def _redis(self) -> Iterator[Finding]:
         link = RedisLink(self.settings.redis_url.get_secret_value(), client_name="tagpipe-check")

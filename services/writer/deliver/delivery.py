@@ -7,7 +7,8 @@ the values stay in flight until all of them have an outcome.
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.writer.backup.csv_backup import NOT_A_VALUE, BackupFailedError, CsvBackup, backup_row, rejected_row
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.format import NOT_A_VALUE, backup_row, rejected_row
 from services.writer.backup.waiting_rows import waiting_row
 from services.writer.deliver.breaker import Breaker, Permit, State
 from services.writer.deliver.insertion import Insertion, insert_with_retries

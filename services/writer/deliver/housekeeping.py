@@ -70,3 +70,6 @@ class Housekeeping:
     def _see_to_files(self) -> None:
         if self._breaker.state is State.CLOSED:
             self._backup.finish()
+        # In an outage more will come; one that may be over shall not keep its file from `recover`.
+        self._backup.look_after(close_idle=self._breaker.state is not State.OPEN)
+        self._rejects.look_after(close_idle=True)

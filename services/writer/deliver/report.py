@@ -2,12 +2,15 @@
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from services.writer.backup.csv_backup import FileFault
 from services.writer.backup.index import Manifest
 from services.writer.deliver.breaker import Breaker, State
 from services.writer.sink import CONFLICT, RowError, SinkError
+from shared.counters import Counter as CounterName
+from shared.errors import PipelineError
 from shared.events import Event, EventLog
 from shared.logs import get_logger
 from shared.models import TagValue
@@ -18,13 +21,18 @@ _log = get_logger()
 class Report:
     """Collects what happened and says it by `tick`; safe to use from several threads."""
 
-    def __init__(self, events: EventLog, breaker: Breaker, manifest: Manifest) -> None:
+    def __init__(
+        self, events: EventLog, breaker: Breaker, manifest: Manifest, count: Callable[[CounterName, int], None]
+    ) -> None:
         self._events = events
+        self._count = count
         self._breaker = breaker
         self._manifest = manifest
         self._lock = threading.Lock()
         self._saved: Counter[Path] = Counter()
         self._announced: set[Path] = set()
+        self._faults: list[str] = []
+        self._lost = 0
         self._duplicates = 0
         self._rejected: Counter[str] = Counter()
         self._conflicts = 0
@@ -70,6 +78,21 @@ class Report:
             _log.critical(message)
             self._events.add(Event.BACKUP_FAILED, message)
 
+    def file_fault(self, fault: FileFault) -> None:
+        """Take note that somebody took a file away, or changed it; said and counted by the next tick."""
+        _log.critical(str(fault))
+        self._manifest.forget(fault.path)
+        with self._lock:
+            self._faults.append(str(fault))
+            self._lost += fault.lost
+
+    def file_gone(self, name: str, rows: int) -> None:
+        """Take note of a file that waited for `recover` and is gone from the disk."""
+        message = f"{name} with {rows} rows waited for recovery and is gone from BACKUP_DIR; nobody put it back"
+        _log.critical(message)
+        with self._lock:
+            self._faults.append(message)
+
     def duplicates(self, count: int) -> None:
         """Take note of rows that were in the table already."""
         with self._lock:
@@ -96,6 +119,8 @@ class Report:
             conflicts, self._conflicts = self._conflicts, 0
             conflict, self._conflict = self._conflict, None
             retrying, self._retrying = self._retrying, None
+            faults, self._faults = self._faults, []
+        self._say_faults(faults)
         if retrying is not None:
             error, failures = retrying
             self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", code=error.code)
@@ -115,6 +140,18 @@ class Report:
             tell_conflicts(self._events, conflicts, *conflict)
         self._say_changes()
         self._manifest.flush()
+
+    def _say_faults(self, faults: list[str]) -> None:
+        for message in faults:
+            self._events.add(Event.BACKUP_LOST, message)
+        lost = self._lost
+        if lost:
+            try:
+                self._count(CounterName.BACKUP_LOST, lost)
+            except PipelineError:
+                return  # The next tick counts it.
+            with self._lock:
+                self._lost -= lost
 
     def _say_changes(self) -> None:
         for change in self._breaker.take_changes():

@@ -13,7 +13,7 @@ from services.writer.oracle.layout import LAYOUTS, Row, TableWriter, column_as_f
 from services.writer.oracle.logons import Logons
 from services.writer.oracle.refusals import Refusals, as_table_fault, insert
 from services.writer.settings import WriterSettings
-from services.writer.sink import BatchOutcome, RowError, SinkError, Verdict, decide
+from services.writer.sink import BatchOutcome, RowError, SinkError, Target, Verdict, decide
 from shared.clock import SystemClock
 from shared.models import TagValue
 
@@ -29,11 +29,19 @@ class OracleSink:
         self._table = TableWriter(layout, settings.oracle_table, *names)
         self._refusals = Refusals(self._table, None)
         self._table_is_known = False
+        self._database: str | None = None
 
     @property
     def table(self) -> TableWriter:
         """The table as last seen: until Oracle was reached once, as deploy/oracle makes it."""
         return self._table
+
+    @property
+    def target(self) -> Target:
+        """The table with its schema, the address, and the database's own name once it was reached."""
+        table = self._settings.oracle_table
+        schema = "" if "." in table else f"{self._settings.oracle_user}."
+        return Target(f"{schema}{table}".upper(), "".join(self._settings.dsn.split())[:500], self._database)
 
     @property
     def connections(self) -> tuple[int, int]:
@@ -139,6 +147,8 @@ class OracleSink:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes."""
         columns = TableShape(connection, self._settings.oracle_table).columns()
         found = {info.name.lower(): info for info in columns}
+        # The name that a standby shares with its primary; the driver has it from the logon.
+        self._database = connection.db_name or None
         layout = LAYOUTS[self._settings.oracle_table_layout]
         as_found = tuple(column_as_found(column, found.get(column.name)) for column in layout.columns)
         self._table = TableWriter(

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError
+from services.writer.backup.files import shown
 from services.writer.backup.index import backup_files
 from services.writer.deliver.breaker import Breaker, State
-from services.writer.recover.file_recovery import FileInUseError, FileRecovery, OpenFile, Recovery, UnusableFileError
+from services.writer.recover.file_recovery import FileRecovery, Recovery
+from services.writer.recover.open_file import FileInUseError, OpenFile, RefusedFileError, UnusableFileError
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.buffer import TagBuffer
@@ -70,19 +72,21 @@ class AutoRecover:
     @contextmanager
     def _opened(self, path: Path) -> Iterator[OpenFile | None]:
         try:
-            file = OpenFile(path)
+            file = OpenFile(path, self._recovery.sink.target)
         except FileInUseError:
             yield None
             return
         except UnusableFileError as error:
             self._give_up(path, str(error))
+            if isinstance(error, RefusedFileError):
+                self._recovery.diary.refuses(path, str(error))
             yield None
             return
         with file:
             yield file
 
     def _put_back(self, file: OpenFile, stop: StopFlag) -> None:
-        _log.info(f"Putting {file.path} back into the table ({file.size_bytes} bytes)")
+        _log.info(f"Putting {file.name} back into the table ({file.size_bytes} bytes)")
         recovery = self._recovery.begin(file)
         try:
             while not stop.is_set():
@@ -90,11 +94,14 @@ class AutoRecover:
                     stop.wait(TIME_LOOK_S)
                 elif not self._step(recovery, stop):
                     moved_to = recovery.finish()
-                    _log.info(f"Put back {file.path}: {recovery.tally}; now {moved_to}")
+                    _log.info(f"Put back {file.name}: {recovery.tally}; now {shown(moved_to)}")
                     return
             recovery.leave()
+        except FileInUseError as error:
+            _log.info(str(error))
+            recovery.leave()
         except OSError as error:
-            self._give_up(file.path, f"{file.path}: {error.strerror}; left where it is")
+            self._give_up(file.path, f"{file.name}: {error.strerror}; left where it is")
             recovery.leave()
         finally:
             self._recovery.diary.flush()

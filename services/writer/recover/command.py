@@ -2,21 +2,22 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
-from services.writer.backup.csv_backup import REJECTED_HEADER, BackupFailedError, CsvBackup
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.files import shown
+from services.writer.backup.format import REJECTED_HEADER
 from services.writer.backup.index import Manifest, backup_files
 from services.writer.leave import close_and_leave
 from services.writer.recover.console import RecoverConsole
 from services.writer.recover.file_recovery import (
-    FileInUseError,
     FileRecovery,
-    OpenFile,
     Recovery,
     Tally,
-    UnusableFileError,
 )
+from services.writer.recover.open_file import FileInUseError, OpenFile, RefusedFileError, UnusableFileError
 from services.writer.recover.progress import RecoveryDiary
 from services.writer.settings import WriterSettings
 from services.writer.sink import Sink, SinkError
@@ -35,9 +36,18 @@ ROWS_LOOKED_UP = 200
 
 
 def recover(
-    settings: WriterSettings, sink: Sink, names: Sequence[Path], *, dry_run: bool, max_rows_per_s: float | None
+    settings: WriterSettings,
+    sink: Sink,
+    names: Sequence[Path],
+    *,
+    dry_run: bool,
+    max_rows_per_s: float | None,
+    anyway: bool = False,
 ) -> int:
-    """Put files into the table, `max_rows_per_s` at most; return the exit status."""
+    """Put files into the table, `max_rows_per_s` at most; return the exit status.
+
+    anyway: those too that were meant for another table, or were changed since they were written.
+    """
     link, clock = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-recover"), SystemClock()
     keys = Keys(settings.redis_namespace)
     events = EventLog(link, keys, "recover")
@@ -51,14 +61,23 @@ def recover(
         rotate_bytes=settings.backup_rotate_bytes,
         min_free_bytes=settings.backup_min_free_bytes,
         on_change=manifest.note,
+        target=lambda: sink.target,
     )
     diary = RecoveryDiary(link, keys, events, manifest, clock)
     recovery = Recovery(sink, rejects, diary, clock, settings.retry_delays_s)
     with stop_on_signals() as stop, RecoverConsole() as console:
-        run = Run(settings, recovery, console, stop, max_rows_per_s)
+        run = Run(settings, recovery, console, stop, max_rows_per_s, anyway=anyway)
         files = find_files(names, settings.backup_dir)
+        if files:
+            # Whose files they are is known once the database has said its name; what else is wrong is said later.
+            with suppress(SinkError):
+                sink.probe()
         status = run.count(files) if dry_run else run.put_back(files)
-    rejects.finish()
+        try:
+            rejects.finish()
+        except BackupFailedError as error:
+            console.error(str(error))
+            status = status or LEFT
     diary.flush()
     link.close()
     close_and_leave(sink, status)
@@ -82,7 +101,10 @@ class Run:
         console: RecoverConsole,
         stop: StopFlag,
         max_rows_per_s: float | None,
+        *,
+        anyway: bool,
     ) -> None:
+        self._anyway = anyway
         self._settings = settings
         self._recovery = recovery
         self._console = console
@@ -102,13 +124,17 @@ class Run:
         began_at = monotonic()
         for path in files:
             try:
-                with OpenFile(path) as file:
+                with OpenFile(path, self._recovery.sink.target, anyway=self._anyway) as file:
+                    if file.warning is not None:
+                        self._console.say(f"put back anyway: {file.warning}")
                     goes_on = self._put_back(path, file)
             except FileInUseError as error:
                 self._console.say(str(error))
                 continue
             except UnusableFileError as error:
                 self._fail(str(error))
+                if isinstance(error, RefusedFileError):
+                    self._recovery.diary.refuses(path, str(error))
                 continue
             if not goes_on:
                 break
@@ -123,21 +149,23 @@ class Run:
         try:
             if self._feed(path, file, recovery):
                 moved_to = recovery.finish()
-                self._console.ends(f"{path}: {recovery.tally}; now {moved_to}")
+                self._console.ends(f"{file.name}: {recovery.tally}; now {shown(moved_to)}")
                 return True
             recovery.leave()
-            self._console.ends(f"{path}: interrupted after {recovery.tally}. Run it again: what is there is skipped")
+            self._console.ends(
+                f"{file.name}: interrupted after {recovery.tally}. Run it again: what is there is skipped"
+            )
             self._status = INTERRUPTED
         except SinkError as error:
             recovery.leave()
-            self._console.ends(f"{path}: left where it is after {recovery.tally}")
+            self._console.ends(f"{file.name}: left where it is after {recovery.tally}")
             if self._stop.is_set():
                 self._status = INTERRUPTED
             else:
                 self._fail(f"Oracle: {error}. When it is well, run `recover` again; `check` finds the cause")
-        except (BackupFailedError, OSError) as error:
+        except (BackupFailedError, FileInUseError, OSError) as error:
             recovery.leave()
-            self._console.ends(f"{path}: left where it is after {recovery.tally}")
+            self._console.ends(f"{file.name}: left where it is after {recovery.tally}")
             self._fail(str(error))
         return False
 
@@ -156,7 +184,9 @@ class Run:
         """Read files and say what is in them; write nothing. Returns the exit status."""
         for path in files:
             try:
-                with OpenFile(path) as file:
+                with OpenFile(path, self._recovery.sink.target, anyway=True) as file:
+                    if file.warning is not None:
+                        self._fail(f"would be refused without --anyway: {file.warning}")
                     tally, sample = self._read_through(file)
             except FileInUseError as error:
                 self._console.say(str(error))
@@ -167,7 +197,7 @@ class Run:
             self._tallies.append(tally)
             torn = ", last line torn" if tally.torn else ""
             self._console.say(
-                f"{path}: {tally.read:,} rows, {tally.bad_lines} bad lines{torn}; {self._look_up(sample)}"
+                f"{shown(path)}: {tally.read:,} rows, {tally.bad_lines} bad lines{torn}; {self._look_up(sample)}"
             )
             if self._stop.is_set():
                 return INTERRUPTED
@@ -182,7 +212,7 @@ class Run:
         while not self._stop.is_set() and (batch := file.reader.read(self._batch_rows)).rows:
             tally.bad_lines += len(batch.bad_lines)
             for line in batch.bad_lines:
-                self._console.say(f"{file.path} line {line.line}: {line.reason}")
+                self._console.say(f"{file.name} line {line.line}: {line.reason}")
             for seen, value in enumerate(batch.values, tally.read - tally.bad_lines):
                 place = len(sample) if len(sample) < ROWS_LOOKED_UP else chooser.randrange(seen + 1)
                 if place < ROWS_LOOKED_UP:

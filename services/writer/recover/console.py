@@ -9,6 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from services.writer.backup.files import shown
 from services.writer.recover.file_recovery import Tally
 
 #: Seconds between two lines where there is no terminal.
@@ -46,9 +47,9 @@ class RecoverConsole:
         """Show that a file is begun with."""
         self._next_line_at = monotonic() + LINE_EVERY_S
         if self._out.is_terminal:
-            self._task = self._progress.add_task(path.name, total=size_bytes, rows=0)
+            self._task = self._progress.add_task(shown(Path(path.name)), total=size_bytes, rows=0)
         else:
-            self.say(f"{path}: {size_bytes:,} bytes")
+            self.say(f"{shown(path)}: {size_bytes:,} bytes")
 
     def progresses(self, path: Path, position: int, size_bytes: int, rows: int) -> None:
         """Show how far a file is; call it as often as you like."""
@@ -56,7 +57,7 @@ class RecoverConsole:
             self._progress.update(self._task, completed=position, rows=rows)
         elif monotonic() >= self._next_line_at:
             self._next_line_at = monotonic() + LINE_EVERY_S
-            self.say(f"{path}: {100 * position / max(1, size_bytes):.0f} %, {rows:,} rows")
+            self.say(f"{shown(path)}: {100 * position / max(1, size_bytes):.0f} %, {rows:,} rows")
 
     def ends(self, text: str) -> None:
         """Show what became of the file begun last."""

@@ -3,19 +3,18 @@
 Idempotent: the table's key tells which rows are there already, so it may be interrupted anywhere and begun again.
 """
 
-import fcntl
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from services.writer.backup.csv_backup import CsvBackup, rejected_row
-from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.files import RECOVERED_DIRECTORY, move_to_recovered, shown
+from services.writer.backup.format import rejected_row
+from services.writer.backup.label import move_label
+from services.writer.backup.reader import ReadBatch
 from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import tell_conflicts
+from services.writer.recover.open_file import FileInUseError, OpenFile
 from services.writer.recover.progress import RecoveryDiary
 from services.writer.sink import CONFLICT, RowError, Sink
 from shared.clock import Clock
@@ -23,21 +22,10 @@ from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import TagValue
 
-#: Where files go that are through, beside where they were.
-RECOVERED_DIRECTORY = "recovered"
-
 #: Bad lines of one file that are logged one by one.
 BAD_LINES_NAMED = 10
 
 _log = get_logger()
-
-
-class FileInUseError(Exception):
-    """A writer still writes the file, or another process puts it back; leave it for later."""
-
-
-class UnusableFileError(Exception):
-    """The file can't be read, or is no backup file; it stays where it is. The text says what is wrong."""
 
 
 @dataclass
@@ -64,56 +52,6 @@ class Tally:
         parts += [f"{self.bad_lines} bad lines"] if self.bad_lines else []
         parts += ["last line torn" if self.torn == 1 else f"{self.torn} torn last lines"] if self.torn else []
         return ", ".join(parts)
-
-
-class OpenFile:
-    """A backup file that this process alone reads, as a context manager.
-
-    Raises: FileInUseError, UnusableFileError.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = path.open("rb")
-        except FileNotFoundError:
-            if (path.parent / RECOVERED_DIRECTORY / path.name).exists():
-                raise FileInUseError(f"{path}: left out, another process has just put it back") from None
-            raise UnusableFileError(f"{path}: there is no such file") from None
-        except OSError as error:
-            raise UnusableFileError(f"{path}: can't be read ({error.strerror})") from error
-        try:
-            self._lock()
-            self.size_bytes = os.fstat(self._file.fileno()).st_size
-            self.reader = BackupReader(self._file)
-        except WrongHeaderError as error:
-            self._file.close()
-            raise UnusableFileError(f"{path}: {error}; put it right, or take the file away") from error
-        except OSError as error:
-            self._file.close()
-            raise UnusableFileError(f"{path}: can't be read ({error.strerror})") from error
-        except FileInUseError:
-            self._file.close()
-            raise
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FileInUseError(
-                f"{self.path}: left out, still being written by a writer (or put back by another process)"
-            ) from None
-        # Another process may have put it back and moved it between open and lock.
-        if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
-            raise FileInUseError(f"{self.path}: left out, another process has just put it back")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
 
 
 class Recovery:
@@ -182,20 +120,32 @@ class FileRecovery:
     def finish(self) -> Path:
         """Move the file, which is through, to `recovered/`; return where it is now.
 
-        Raises: OSError: it stays; put back again, all its rows are duplicates.
+        Raises: OSError: it stays; put back again, all its rows are duplicates. FileInUseError: a writer wrote to it
+            meanwhile, on a mount that has no locks; it stays, too.
         """
         self.tally.torn = int(self._file.reader.torn_line is not None)
         if self.tally.torn:
             _log.warning(
-                f"{self._file.path}: line {self._file.reader.torn_line} is torn and left out; the writer that was "
+                f"{self._file.name}: line {self._file.reader.torn_line} is torn and left out; the writer that was "
                 "killed while writing it had settled none of that batch"
             )
         path = self._file.path
-        moved_to = path if path.parent.name == RECOVERED_DIRECTORY else move_to_recovered(path)
+        moved_to = self._move()
         if self._first_conflict is not None:
             tell_conflicts(self._all.diary.events, self.tally.conflicts, *self._first_conflict)
-        message = f"Recovered {path.name}: {self.tally}"
+        message = f"Recovered {shown(Path(path.name))}: {self.tally}"
         self._all.diary.finished(path, moved_to, self.tally.read, self._file.size_bytes, message)
+        return moved_to
+
+    def _move(self) -> Path:
+        path = self._file.path
+        if path.parent.name == RECOVERED_DIRECTORY:
+            return path
+        moved_to = move_to_recovered(path)
+        if self._file.has_grown:
+            moved_to.replace(path)
+            raise FileInUseError(f"{self._file.name}: left where it is, a writer still writes to it")
+        move_label(path, moved_to)
         return moved_to
 
     def leave(self) -> None:
@@ -209,18 +159,18 @@ class FileRecovery:
 
     def _set_aside(self, batch: ReadBatch, insert: Insertion) -> None:
         now = self._all.clock.now().isoformat(timespec="milliseconds")
-        name = self._file.path.name
+        name = shown(Path(self._file.path.name))
         rows: list[tuple[object, ...]] = [line.rejected_row(name, now) for line in batch.bad_lines]
         rows += [rejected_row(value, now, error) for value, error in insert.rejected]
         if not rows:
             return
         aside = self._all.rejects.append(rows)
         for line in batch.bad_lines[: max(0, BAD_LINES_NAMED - self.tally.bad_lines)]:
-            _log.warning(f"{self._file.path} line {line.line}: {line.reason}; kept in {aside}")
+            _log.warning(f"{self._file.name} line {line.line}: {line.reason}; kept in {aside}")
         if insert.rejected:
             value, error = insert.rejected[0]
             _log.warning(
-                f"{self._file.path}: {len(insert.rejected)} rows rejected, kept in {aside}; "
+                f"{self._file.name}: {len(insert.rejected)} rows rejected, kept in {aside}; "
                 f"first: {value.tag_name} at {value.timestamp}: {error.message}"
             )
 
@@ -233,28 +183,3 @@ class FileRecovery:
         self.tally.conflicts += len(conflicts)
         self.tally.rejected += len(insert.rejected) - len(conflicts)
         self.tally.bad_lines += len(batch.bad_lines)
-
-
-def move_to_recovered(path: Path) -> Path:
-    """Move a file to `recovered/` beside it, under a name that nobody has there; return where it is.
-
-    Raises: OSError: it is where it was.
-    """
-    directory = path.parent / RECOVERED_DIRECTORY
-    directory.mkdir(exist_ok=True)
-    number = 1
-    while True:
-        target = directory / (path.name if number == 1 else f"{path.stem}_{number}{path.suffix}")
-        try:
-            # Taken first, since a rename replaces what is there.
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
-        except FileExistsError:
-            number += 1
-            continue
-        try:
-            path.replace(target)
-        except OSError:
-            with suppress(OSError):
-                target.unlink()
-            raise
-        return target

@@ -1,14 +1,13 @@
 """What recovery tells Redis: the counter `recovered`, the files' states, events. Redis away never stops it."""
 
-import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from services.writer.backup.count import count
+from services.writer.backup.files import shown
 from services.writer.backup.index import RECOVERED, RECOVERING, WAITING, Manifest, count_rows, created_at
 from shared.clock import Clock
-from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter
+from shared.counters import Counter
 from shared.errors import PipelineError
 from shared.events import Event, EventLog
 from shared.keys import Keys
@@ -36,7 +35,7 @@ class RecoveryDiary:
         self._unsaid = 0
         self._next_at = 0.0
         self._is_away = False
-        self._rows: dict[str, int] = {}
+        self._rows: dict[Path, int] = {}
 
     def wrote(self, rows: int) -> None:
         """Take note of rows that are in the table now."""
@@ -53,10 +52,14 @@ class RecoveryDiary:
         """Take note that a file stays, to be put back later."""
         self._file(path, path, WAITING, self._rows_in(path), size_bytes)
 
+    def refuses(self, path: Path, message: str) -> None:
+        """Take note that a file is not put back, and why."""
+        self._tell(lambda: self.events.add(Event.RECOVERY_REFUSED, message, file=shown(Path(path.name))))
+
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, message: str) -> None:
         """Take note that a file is through."""
         self._file(path, moved_to, RECOVERED, rows, size_bytes)
-        self._tell(lambda: self.events.add(Event.RECOVERED, message, file=path.name, rows=rows))
+        self._tell(lambda: self.events.add(Event.RECOVERED, message, file=shown(Path(path.name)), rows=rows))
 
     def flush(self) -> None:
         """Say what is unsaid; what can't be said then stays unsaid."""
@@ -71,27 +74,16 @@ class RecoveryDiary:
         self._tell(self._manifest.flush)
 
     def _rows_in(self, path: Path) -> int:
-        """Return how many rows the list says the file holds; counted where it does not say."""
-        if path.name not in self._rows:
-            known: list[dict[str, Any]] = []
-
-            def ask() -> None:
-                entry = self._link.command("HGET", self._keys.backup_files, path.name)
-                known.extend([json.loads(entry)] if entry else [])
-
-            self._tell(ask)
-            self._rows[path.name] = int(known[0].get("rows", 0)) if known else _count(path)
-        return self._rows[path.name]
+        if path not in self._rows:
+            try:
+                self._rows[path] = count_rows(path)
+            except OSError:
+                # What can be read of it is found out by reading it; this is for the list only.
+                return 0
+        return self._rows[path]
 
     def _count(self) -> None:
-        seconds = int(self._link.command("TIME")[0])
-        window = self._keys.window(seconds // WINDOW_BUCKET_S)
-        # A lost answer counts these rows twice: the counter is for people, the ledger does without it.
-        self._link.commands(
-            ("HINCRBY", self._keys.counters, Counter.RECOVERED, self._unsaid),
-            ("HINCRBY", window, Counter.RECOVERED, self._unsaid),
-            ("EXPIRE", window, WINDOW_KEEP_S),
-        )
+        count(self._link, self._keys, Counter.RECOVERED, self._unsaid)
         self._unsaid = 0
 
     def _tell(self, say: Callable[[], None]) -> None:
@@ -108,11 +100,3 @@ class RecoveryDiary:
             self._next_at = self._clock.monotonic() + RETRY_S
         else:
             self._is_away = False
-
-
-def _count(path: Path) -> int:
-    try:
-        return count_rows(path)
-    except (OSError, csv.Error):
-        # Bad lines; what can be read of it is found out by reading it, this is for the list only.
-        return 0

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.writer.backup.csv_backup import HEADER, BackupFailedError, CsvBackup, FileState, backup_row
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup, FileState
+from services.writer.backup.format import HEADER, backup_row
 from services.writer.backup.index import backup_files, complete_lines, count_rows
 from shared.models import TagValue
 from tests.fakes import FakeClock, tag_values
@@ -128,7 +129,7 @@ def test_a_write_that_fails_half_way_leaves_no_half_row(tmp_path: Path, monkeypa
     fail = iter([False, True])
 
     def write(descriptor: int, data: Any) -> int:
-        if next(fail):
+        if next(fail, True):
             raise OSError(28, "No space left on device")
         return real_write(descriptor, bytes(data)[: len(data) // 2])
 

@@ -3,7 +3,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.writer.backup.csv_backup import HEADER, CsvBackup
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.format import HEADER
 from services.writer.backup.index import Manifest, count_rows
 from shared.keys import Keys
 from shared.redis_link import RedisLink
@@ -20,12 +21,17 @@ class FakeLink:
     def hash(self, _key: str) -> dict[str, str]:
         return dict(self.entries)
 
-    def command(self, name: str, _key: str, *parts: Any) -> None:
+    def command(self, name: str, _key: str, *parts: Any) -> Any:
         if name == "HSET":
             self.entries |= dict(zip(parts[::2], parts[1::2], strict=True))
+        elif name == "HMGET":
+            return [self.entries.get(part) for part in parts]
+        elif name == "HGET":
+            return self.entries.get(parts[0])
         else:
             for part in parts:
-                del self.entries[part]
+                self.entries.pop(part, None)
+        return None
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.writer.backup.csv_backup import HEADER, REJECTED_HEADER, CsvBackup, backup_row
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.format import HEADER, REJECTED_HEADER, backup_row
 from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
 from shared.clock import SystemClock
 from shared.models import TagValue

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from services.writer.backup.csv_backup import HEADER
+from services.writer.backup.files import move_to_recovered
+from services.writer.backup.format import HEADER
 from services.writer.recover.command import find_files
-from services.writer.recover.file_recovery import OpenFile, Tally, UnusableFileError, move_to_recovered
+from services.writer.recover.file_recovery import Tally
+from services.writer.recover.open_file import OpenFile, UnusableFileError
 
 
 def test_all_backups_are_taken_oldest_first_and_rejected_files_are_not(tmp_path: Path) -> None:

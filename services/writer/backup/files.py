@@ -1,0 +1,241 @@
+"""Files on whatever mount BACKUP_DIR is. What a mount can't do must not stop what it can."""
+
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shared.logs import get_logger
+
+#: Where files go that are through, beside where they were.
+RECOVERED_DIRECTORY = "recovered"
+
+#: What a mount answers that has no locks, or can't sync a directory: NFS without lockd, FUSE, SMB, some overlays.
+_CANT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+_log = get_logger()
+
+
+class NotAFileError(OSError):
+    """A FIFO, a socket, a device, a directory or a link stands where a file should."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(errno.EINVAL, f"it is {kind}, no regular file")
+
+
+def shown(path: Path) -> str:
+    """Return a path for people: file names may hold what no encoding has, or line breaks."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Open an existing regular file, and nothing else: never waits for the other end of a FIFO, touches no device.
+
+    Raises: OSError, NotAFileError.
+    """
+    # Looked at first: opening alone may already move a tape or reset a line.
+    _refuse_others(os.lstat(path).st_mode)
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        _refuse_others(os.fstat(descriptor).st_mode)
+    except NotAFileError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_others(mode: int) -> None:
+    kinds = {
+        stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFLNK: "a link",
+        stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+    }  # fmt: skip
+    if not stat.S_ISREG(mode):
+        raise NotAFileError(kinds.get(stat.S_IFMT(mode), "something else"))
+
+
+def open_to_read(path: Path) -> int:
+    """Open a regular file to read it, and writable where that is allowed: NFS locks nothing else.
+
+    Raises: OSError.
+    """
+    try:
+        return open_regular(path, os.O_RDWR)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY):
+            raise
+    return open_regular(path)
+
+
+def lock(descriptor: int) -> bool:
+    """Lock a file against other processes until it is closed; return False when another one holds it.
+
+    On a mount without locks nothing is locked and True is returned. Nothing is lost by that: a writer notices before it
+    settles that its file was moved away, and `recover` that a file grew while it was read.
+    """
+    for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                continue  # NFS, and the descriptor can't write: a shared lock is what it can have.
+            if error.errno not in _CANT:
+                raise
+            _log.debug(f"no locks on this mount: {error.strerror}")
+        return True
+    return True
+
+
+def is_in_use(path: Path) -> bool:
+    """Tell whether a writer or a recovery holds a file, or it can't be opened at all."""
+    try:
+        descriptor = open_to_read(path)
+    except OSError:
+        return True
+    try:
+        return not lock(descriptor)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def create_exclusively(directory: Path, kind: str, moment: datetime, avoid: Path | None = None) -> tuple[int, Path]:
+    """Create `<kind>_YYYYMMDD_HHMMSS.csv` (UTC), or the same with _2, _3... where it is taken; return it open.
+
+    avoid: a name that is not to be given again, though somebody made it free.
+    Raises: OSError.
+    """
+    stem = f"{kind}_{moment.astimezone(UTC):%Y%m%d_%H%M%S}"
+    number = 1
+    while True:
+        path = directory / (f"{stem}.csv" if number == 1 else f"{stem}_{number}.csv")
+        # A file that was recovered keeps its name in recovered/: it must not be given twice.
+        if path != avoid and not (directory / RECOVERED_DIRECTORY / path.name).exists():
+            try:
+                return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640), path
+            except FileExistsError:
+                pass
+        number += 1
+
+
+def write_all(descriptor: int, text: bytes | memoryview) -> None:
+    """Write all of it, whatever pieces the disk takes it in. Raises: OSError: some of it may be written."""
+    view = memoryview(text)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_directory(directory: Path) -> None:
+    """Bring a directory's entries to the disk, where the mount can. Raises: OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANT:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def write_at_once(path: Path, text: bytes) -> None:
+    """Write a small file so that it is there whole or not at all. Raises: OSError: what was there before still is."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            write_all(descriptor, text)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def move_to_recovered(path: Path) -> Path:
+    """Move a file to `recovered/` beside it, under a name that nobody has there; return where it is.
+
+    Raises: OSError: it is where it was.
+    """
+    directory = path.parent / RECOVERED_DIRECTORY
+    directory.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        target = directory / (path.name if number == 1 else f"{path.stem}_{number}{path.suffix}")
+        try:
+            # Taken first, since a rename replaces what is there.
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
+        except FileExistsError:
+            number += 1
+            continue
+        try:
+            _move(path, target)
+        except OSError:
+            with suppress(OSError):
+                target.unlink()
+            raise
+        return target
+
+
+def _move(path: Path, target: Path) -> None:
+    try:
+        path.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # recovered/ is on another mount: a copy that is on its disk before the original goes.
+        with os.fdopen(open_regular(path), "rb") as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy, 1024 * 1024)
+            copy.flush()
+            os.fsync(copy.fileno())
+        sync_directory(target.parent)
+        path.unlink()
+
+
+def try_out(directory: Path) -> list[str]:
+    """Do with a file of its own all that a backup needs; return what the mount can't do and backups can do without.
+
+    Raises: OSError: backups can't be written here.
+    """
+    path = directory / f".probe-{secrets.token_hex(8)}"
+    renamed = path.with_name(f"{path.name}-renamed")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    cant: list[str] = []
+    try:
+        write_all(descriptor, b"probe\n")
+        os.fsync(descriptor)
+        if os.pread(descriptor, 6, 0) != b"probe\n" or not os.path.samestat(path.stat(), os.fstat(descriptor)):
+            raise OSError(errno.EIO, "what was written does not read back the same")
+        for what, trial in (
+            ("lock a file", lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)),
+            ("sync a directory", lambda: _sync_directory_strictly(directory)),
+            ("rename a file", lambda: path.replace(renamed)),
+        ):
+            try:
+                trial()
+            except OSError as error:
+                cant.append(f"{what} ({error.strerror})")
+    finally:
+        os.close(descriptor)
+        for name in (path, renamed):
+            with suppress(FileNotFoundError):
+                name.unlink()
+    return cant
+
+
+def _sync_directory_strictly(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

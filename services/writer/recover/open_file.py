@@ -1,0 +1,103 @@
+"""A file that is to be put back: opened, locked, and proven to be what its writer wrote, for the table that is here."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.writer.backup.files import RECOVERED_DIRECTORY, lock, open_to_read, shown
+from services.writer.backup.label import conflict, describe, read_label
+from services.writer.backup.proof import differences
+from services.writer.backup.reader import BackupReader, WrongHeaderError
+from services.writer.sink import Target
+
+
+class FileInUseError(Exception):
+    """A writer still writes the file, or another process puts it back; leave it for later."""
+
+
+class UnusableFileError(Exception):
+    """The file can't be read, or is no backup file; it stays where it is. The text says what is wrong."""
+
+
+class RefusedFileError(UnusableFileError):
+    """The file could be read, but was meant for another table, or was changed since; `--anyway` puts it back."""
+
+
+class OpenFile:
+    """A backup file that this process alone reads, as a context manager.
+
+    here: the table that its rows would go to; None asks nothing. anyway: take it whatever it was meant for, and though
+    it was changed; `warning` says what would have been refused.
+
+    Raises: FileInUseError, UnusableFileError, RefusedFileError.
+    """
+
+    def __init__(self, path: Path, here: Target | None = None, *, anyway: bool = False) -> None:
+        self.path = path
+        self.name = shown(path)
+        self._anyway = anyway
+        #: What would have been refused; None when nothing.
+        self.warning: str | None = None
+        try:
+            # Buffered, and written to by nobody: it is writable for the lock's sake alone.
+            self._file = open(open_to_read(path), "rb")  # noqa: PTH123, SIM115 - of a descriptor; closed by __exit__
+        except FileNotFoundError:
+            if (path.parent / RECOVERED_DIRECTORY / path.name).exists():
+                raise FileInUseError(f"{self.name}: left out, another process has just put it back") from None
+            raise UnusableFileError(f"{self.name}: there is no such file") from None
+        except OSError as error:
+            raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
+        try:
+            self._lock()
+            self.size_bytes = os.fstat(self._file.fileno()).st_size
+            self.reader = self._prove(here)
+        except WrongHeaderError as error:
+            self._file.close()
+            raise UnusableFileError(f"{self.name}: {error}; put it right, or take the file away") from error
+        except OSError as error:
+            self._file.close()
+            raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
+        except (FileInUseError, UnusableFileError):
+            self._file.close()
+            raise
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether somebody wrote to it since it was opened: a writer, on a mount that has no locks."""
+        return os.fstat(self._file.fileno()).st_size != self.size_bytes
+
+    def _lock(self) -> None:
+        if not lock(self._file.fileno()):
+            raise FileInUseError(
+                f"{self.name}: left out, still being written by a writer (or put back by another process)"
+            )
+        # Another process may have put it back and moved it between open and lock.
+        if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
+            raise FileInUseError(f"{self.name}: left out, another process has just put it back")
+
+    def _prove(self, here: Target | None) -> BackupReader:
+        # First of all, is it one of ours? Else nothing else needs to be said.
+        BackupReader(self._file)
+        label = read_label(self.path)
+        if label is not None and here is not None and conflict(label.target, here):
+            self._refuse(f"it was meant for {describe(label.target)}; this is {describe(here)}")
+        changed = differences(self._file, label, may_be_edited=self.path.name.startswith("rejected_"))
+        if changed is not None:
+            self._refuse(f"it was changed since its writer wrote it: {changed}")
+        return BackupReader(self._file)
+
+    def _refuse(self, reason: str) -> None:
+        if not self._anyway:
+            raise RefusedFileError(
+                f"{self.name}: {reason}. It stays where it is; where that is right, `recover --anyway` puts it back"
+            )
+        self.warning = f"{self.name}: {reason}" if self.warning is None else f"{self.warning}; and {reason}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
