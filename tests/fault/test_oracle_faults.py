@@ -265,8 +265,8 @@ def test_a_changed_password_costs_one_logon_however_many_writers_there_are(
     try:
         # If: the password is changed and the sessions end
         faults.change_password("another")
-        faults.cut_sessions()
         tries_before = faults.status().connections
+        faults.cut_sessions()
         refused = pipeline.put(polls=10, tags=300)
         ledger = drain(pipeline)
         assert ledger[Counter.BACKED_UP] > 0
@@ -281,6 +281,24 @@ def test_a_changed_password_costs_one_logon_however_many_writers_there_are(
         faults.change_password(pipeline.oracle.password)
     drain(pipeline)
     assert_nothing_lost_nothing_twice(pipeline, {**before, **refused, **later})
+
+
+@pytest.mark.req("EC-8")
+def test_writers_that_start_with_a_wrong_password_make_one_logon(pipeline: Pipeline, faults: OracleControl) -> None:
+    """Kind: a slip of the pen at the first start that locks the account before anybody looks."""
+    tries_before = faults.status().connections
+    for _ in range(3):
+        pipeline.start_and_wait("writer", ORACLE_PASSWORD="wrong")
+    beats = [pipeline.keys.service("writer", name.split(":", 1)[1]) for name in pipeline.services()]
+    assert len(beats) == 3
+    for beat in beats:
+        wait_until(
+            lambda beat=beat: pipeline.link.hash(beat).get("oracle") == "configuration",  # type: ignore[misc]
+            what="each heartbeat to say so",
+        )
+    time.sleep(1)  # three times the probe interval of these tests
+    assert faults.status().connections - tries_before == 1
+    assert "refused 1 of 3 times" in pipeline.log("writer")
 
 
 @pytest.mark.req("EC-2", "FR-007")

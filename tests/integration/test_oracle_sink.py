@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypeVar
 
+import oracledb
 import pytest
 
 from bench.measure import open_files
@@ -314,6 +315,50 @@ def test_an_address_that_says_nothing_does_not_hide_the_next_one(
     sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=15))
     assert sink.write(tag_values(5)).written == 5
     sink.close()
+
+
+def test_where_no_thread_can_be_had_the_next_call_tries_again(
+    sink: OracleSink, faults: OracleControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a flag that is set for good by what then failed; clean-up that raises (a limit of processes)."""
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError):
+            sink.probe()
+    sink.probe()
+    faults.cut_before_execute(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        assert failure(sink, tag_values(5)).code == "DPY-4011"
+    works_again(sink)
+
+
+@pytest.mark.parametrize("trouble", [ValueError("list.remove(x): x not in list"), AttributeError("shutdown")])
+def test_clean_up_survives_whatever_the_driver_raises(
+    sink: OracleSink, faults: OracleControl, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    """Kind: clean-up that raises what nobody expects of clean-up."""
+
+    def raises(*_: object) -> None:
+        raise trouble
+
+    sink.probe()
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    with monkeypatch.context() as patch:
+        for name in ("close", "ping", "rollback"):
+            patch.setattr(oracledb.Connection, name, raises)
+        faults.cut_before_execute(1)
+        assert failure_or_none(sink, tag_values(5)) is not None
+        works_again(sink)
+        rested = time.monotonic() + RESTED_S
+        wait_until(lambda: time.monotonic() > rested, 5, "a rest")
+        works_again(sink)
+        sink.close()
+    assert sink.connections == (0, 0)
 
 
 @pytest.mark.parametrize("code", [1033, 1109, 18])

@@ -149,8 +149,9 @@ class Connections:
         wait_s = self._settings.oracle_pool_timeout
         if self._open:
             return oracle_error("DPY-4005", f"DPY-4005: all {self._open} connections were in use for {wait_s:g} s")
+        last = f"; the last try: {self._failure}" if self._failure else ""
         return oracle_error(
-            "DPY-4005", f"DPY-4005: no connection to {self._settings.dsn} could be opened in {wait_s:g} s"
+            "DPY-4005", f"DPY-4005: no connection to {self._settings.dsn} could be opened in {wait_s:g} s{last}"
         )
 
     def _open_one_more(self) -> None:
@@ -158,8 +159,9 @@ class Connections:
         rests = self._open and time.monotonic() - self._failed_at < self._grow_again_s
         if self._is_opening or self._open >= self._settings.oracle_pool_max or rests or self._is_closed:
             return
-        self._is_opening = True
         threading.Thread(target=self._open_and_tell, name="open-connection", daemon=True).start()
+        # Not before: where no thread can be had, this is raised, and the next one who waits tries again.
+        self._is_opening = True
 
     def _open_and_tell(self) -> None:
         try:
@@ -175,12 +177,19 @@ class Connections:
             if not self._is_closed:
                 self._open += 1
                 self._idle.append(_Idle(connection, time.monotonic()))
-                if self._open < self._settings.oracle_pool_min:
-                    self._open_one_more()
                 # All: one takes it, and the others may open more.
                 self._changed.notify_all()
+                self._open_the_least()
                 return
         _part_with(connection)
+
+    def _open_the_least(self) -> None:
+        """Open what is wanted at the start. The lock is held."""
+        if self._open < self._settings.oracle_pool_min:
+            try:
+                self._open_one_more()
+            except RuntimeError as error:
+                _say("no thread to open a connection in", error)
 
     def _note_failure(self, failure: SinkError) -> None:
         with self._changed:
@@ -213,8 +222,12 @@ class Connections:
                 idle.doubtful = True
             # Someone who waits may open another.
             self._changed.notify()
-        # A farewell waits for an answer, if the line still seems to be there: not in this thread.
-        threading.Thread(target=_part_with, args=(connection,), name="part-with-connection", daemon=True).start()
+        # A farewell waits for an answer, if the line still seems to be there: not in this thread, if there is another.
+        try:
+            threading.Thread(target=_part_with, args=(connection,), name="part-with-connection", daemon=True).start()
+        except RuntimeError as error:
+            _say("no thread to close a connection in", error)
+            _part_with(connection)
 
     def _drop_rested(self, since: float) -> None:
         """Drop those that have rested for as long as one that was found dead: a firewall has forgotten them, too."""
