@@ -171,6 +171,16 @@ def test_one_row_refused_where_others_were_stored_is_that_rows_at_once(
     assert ends(sink.write([value for value in tag_values(500) if value.tag_address == "D137"])) == (0, 0, 1, 0)
 
 
+def test_the_sample_is_of_what_the_table_takes_though_every_batch_has_a_bad_row(oracle: OracleTarget) -> None:
+    """Kind: a trial that fails for a reason of its own. A table may take certain names alone, and none of ours."""
+    with oracle.table(changes=(("CONSTRAINT", "CHECK (tag_name LIKE 'PLC01.%'), CONSTRAINT"),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        bad = [msgspec.structs.replace(value, plc_code="OTHER") for value in tag_values(2)]
+        assert ends(sink.write([*tag_values(3), bad[0]])) == (3, 0, 1, 0)
+        assert ends(sink.write([bad[1]])) == (0, 0, 1, 0)
+        sink.close()
+
+
 @pytest.mark.parametrize("rows", [1, 2, 500])
 @pytest.mark.parametrize("code", [20001, 1400, 14400, 2290, 55555])
 def test_a_code_that_every_row_is_refused_with_is_the_tables_fault(

@@ -13,7 +13,7 @@ from services.writer.backup.waiting_rows import waiting_row
 from services.writer.deliver.breaker import Breaker, Permit, State
 from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import Report
-from services.writer.sink import CONFLICT, RowError, SinkError, TakesValues
+from services.writer.sink import CONFLICT, RowError, SinkError, TakesValues, Verdict
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.lifecycle import StopFlag
@@ -105,6 +105,9 @@ class Delivery:
         delays_s = self._retry_delays_s if permit is Permit.TRY else []
 
         def failed(error: SinkError, failures: int, is_last: bool) -> None:
+            if is_last and error.verdict is Verdict.UNKNOWN:
+                # Nobody knows this code, no try cured it, and no row is proven to be at fault: a person must see it.
+                error = SinkError(error.code, str(error), Verdict.CONFIGURATION)
             self._breaker.failed(error, self._clock.monotonic(), last=is_last)
             if not is_last:
                 delivered.retries += 1

@@ -135,6 +135,10 @@ class TableWriter:
         names = ", ".join(column.name for column in layout.columns)
         places = ", ".join(f":{n}" for n in range(1, len(layout.columns) + 1))
         self.insert_sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - the name is checked in settings
+        self._key = [(layout.position(name), layout.columns[layout.position(name)]) for name in layout.key]
+        self._contents = [
+            (layout.position(name), layout.columns[layout.position(name)]) for name in ("tag_value", "quality")
+        ]
         self._value_is_number = layout.columns[layout.position("tag_value")].is_number
         self._rows: Callable[[Sequence[TagValue]], list[Row]] = (
             self._tag_data_rows if layout.name == "tag_data" else self._tag_values_rows
@@ -151,8 +155,7 @@ class TableWriter:
     @property
     def key_sizes(self) -> list[Any]:
         """What `setinputsizes` takes for the columns of one key; a CHAR column compares with blanks only as CHAR."""
-        columns = [self.layout.columns[self.layout.position(name)] for name in self.layout.key]
-        return [oracledb.DB_TYPE_CHAR if column.is_padded else _bind_type(column) for column in columns]
+        return [oracledb.DB_TYPE_CHAR if column.is_padded else _bind_type(column) for _, column in self._key]
 
     def rows(self, values: Sequence[TagValue]) -> tuple[list[Row], list[RowError]]:
         """Return a row for each value, and an error for each that can't be bound; offsets are places in `values`.
@@ -199,22 +202,19 @@ class TableWriter:
 
     def is_stored_as(self, row: Row, tag_value: Any, quality: Any) -> bool:
         """Tell whether value and quality of a row are what the table holds."""
-        cells = {"tag_value": tag_value, "quality": quality}
-        return all(
-            column.as_stored(row[place]) == column.as_stored(cells[column.name])
-            for place, column in enumerate(self.layout.columns)
-            if column.name in cells
+        (value_place, value), (quality_place, text) = self._contents
+        return bool(
+            value.as_stored(row[value_place]) == value.as_stored(tag_value)
+            and text.as_stored(row[quality_place]) == text.as_stored(quality)
         )
 
     def key_of(self, row: Row) -> tuple[Any, ...]:
         """Return a row's primary key as the table holds it."""
-        places = [self.layout.position(column) for column in self.layout.key]
-        return tuple(self.layout.columns[place].as_stored(row[place]) for place in places)
+        return tuple(column.as_stored(row[place]) for place, column in self._key)
 
     def key_as_stored(self, key: Sequence[Any]) -> tuple[Any, ...]:
         """Return a key that was read from the table in the form of `key_of`."""
-        columns = (self.layout.columns[self.layout.position(name)] for name in self.layout.key)
-        return tuple(column.as_stored(cell) for column, cell in zip(columns, key, strict=True))
+        return tuple(column.as_stored(cell) for (_, column), cell in zip(self._key, key, strict=True))
 
 
 def _bind_type(column: Column) -> Any:

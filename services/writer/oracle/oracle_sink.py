@@ -78,10 +78,9 @@ class OracleSink:
         try:
             with self.connection() as connection:
                 refused = insert(connection, self._table, rows, commit=True)
-                if not refused:
-                    refusals.sample = values[-1]
-                    return []
-                return refusals.judged(connection, values, refused)
+                if len(refused) < len(rows):
+                    refusals.sample = _one_that_was_stored(values, refused)
+                return refusals.judged(connection, values, refused) if refused else []
         except SinkError as error:
             if refused is None:
                 raise self._true_fault(error, values[0]) from error
@@ -157,3 +156,10 @@ class OracleSink:
         )  # fmt: skip
         self._refusals = Refusals(self._table, self._refusals.sample)
         self._table_is_known = True
+
+
+def _one_that_was_stored(values: Sequence[TagValue], refused: Sequence[RowError]) -> TagValue:
+    if not refused:
+        return values[-1]
+    offsets = {error.offset for error in refused}
+    return next(value for offset, value in enumerate(values) if offset not in offsets)

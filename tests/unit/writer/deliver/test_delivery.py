@@ -168,6 +168,9 @@ def test_an_unknown_error_that_lets_no_row_through_is_not_blamed_on_the_rows() -
     assert bench.deliver(tag_values(500))["backed_up"] == 500
     assert bench.rejects.rows == []
     assert len(bench.sink.calls) == 4
+    # A person must hear of what nobody knows.
+    assert bench.breaker.cause is not None
+    assert bench.breaker.cause.needs_a_person
 
 
 def test_a_row_that_the_driver_cant_bind_is_found_without_retries() -> None:
