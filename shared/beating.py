@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.clock import Clock
-from shared.errors import RedisUnavailableError
+from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.events import EventLog
 from shared.faults import Faults
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
@@ -91,6 +91,8 @@ class Beating:
         self._turns: list[Turn] = []
         #: What the next beat says.
         self.state = "running"
+        #: Why Redis refused the last beat although it answers and has room; None when it took it.
+        self.refusal: str | None = None
 
     def watch(self, loop: str, patience_s: float = LOOP_PATIENCE_S) -> Turn:
         """Return what a loop calls once a turn."""
@@ -129,7 +131,10 @@ class Beating:
                 self._on_name(self._heartbeat.register(self.state))
             said = {name: value for name, value in self._describe().items() if value is not None}
             self._heartbeat.beat(self.state, **said)
+            self.refusal = None
         except RedisUnavailableError as error:
+            is_refused = isinstance(error, RedisRefusedError) and not isinstance(error, RedisFullError)
+            self.refusal = str(error) if is_refused else None
             # The loops say that Redis is away, and wait for it; here the next beat is soon enough.
             _log.debug(f"no heartbeat: {error}")
             for turn in self._turns:

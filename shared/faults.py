@@ -41,6 +41,7 @@ class Faults:
         self._loop = loop
         self._ends_the_process = ends_the_process
         self._at: deque[float] = deque(maxlen=MAX_FAULTS)
+        self._told_at: float | None = None
 
     def met(self, error: Exception, stop: StopFlag) -> None:
         """Say what happened, with its traceback, and wait a little; call it once what was in hand is given back.
@@ -53,14 +54,20 @@ class Faults:
         self._at.append(now)
         recent = sum(now - at <= WITHIN_S for at in self._at)
         message = f"{self._loop} met what it did not foresee and goes on: {error!r}"
-        _log.error(message, exc_info=error)
-        self._events.add(Event.FAULT, message, loop=self._loop)
+        _log.error(message, exc_info=error, kind=self._loop)
+        self._tell(message, now)
         if recent >= MAX_FAULTS and self._ends_the_process:
             raise FatalError(
                 f"{self._loop} met {recent} faults within {WITHIN_S:g} s, the last one {error!r}: "
                 "ending, so that a new process begins afresh; what was in hand is in Redis"
             ) from error
         stop.wait(_FIRST_PAUSE_S * 2 ** (recent - 1))
+
+    def _tell(self, message: str, now: float) -> None:
+        # A side path may meet the same thing for ever: the diary must not be full of it.
+        if self._told_at is None or now - self._told_at >= WITHIN_S:
+            self._events.add(Event.FAULT, message, loop=self._loop)
+            self._told_at = now
 
     def went_well(self) -> None:
         """Forget the faults before: the loop does its work again."""

@@ -9,6 +9,8 @@ It runs every few seconds beside the service, so it loads no client library: a t
 import os
 import socket
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -31,7 +33,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m shared.healthcheck consumer|writer|monitor|poller\n")
         return 2
     try:
-        finding = look(arguments[0], _redis_url(), os.environ.get("REDIS_NAMESPACE") or "tagpipe", socket.gethostname())
+        namespace = _setting("REDIS_NAMESPACE") or "tagpipe"
+        finding = look(arguments[0], _redis_url(), namespace, socket.gethostname().replace(":", "-"))
     except (OSError, ValueError, hiredis.HiredisError) as error:
         finding = f"Redis can't be asked: {error}"
     sys.stdout.write(f"{finding or 'ok'}\n")
@@ -63,10 +66,28 @@ def look(role: str, redis_url: str, namespace: str, host: str) -> str:
 
 
 def _redis_url() -> str:
-    path = os.environ.get("REDIS_URL_FILE")
-    if path:
-        return Path(path).read_text("utf-8").strip()
-    return os.environ.get("REDIS_URL") or "redis://localhost:6379/0"
+    for place in (os.environ, _dotenv()):
+        path = place.get("REDIS_URL_FILE")
+        if path:
+            return Path(path).read_text("utf-8-sig").strip()
+        url = place.get("REDIS_URL")
+        if url:
+            return url
+    return "redis://localhost:6379/0"
+
+
+def _setting(name: str) -> str | None:
+    return os.environ.get(name) or _dotenv().get(name)
+
+
+@cache
+def _dotenv() -> Mapping[str, str | None]:
+    """Return what `.env` says, as the service itself reads it; the import is only paid for where there is one."""
+    if not Path(".env").is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415
+
+    return {name.upper(): value for name, value in dotenv_values(".env").items()}
 
 
 def _connect(url: SplitResult) -> socket.socket:

@@ -54,6 +54,15 @@ KINDS = _kinds(
         "restart it if it does not catch up.",
     ),
     Kind(
+        "redis_refuses", _CRITICAL,
+        "Redis answers the monitor but refuses what is written there: it was demoted to a replica, lacks its replicas, "
+        "or the user may not.",
+        "Let REDIS_URL lead to the master, or grant the user its rights (docs/operations.md). Every service asks again "
+        "by itself, at the address resolved anew; heartbeats can't be written meanwhile, so services may be shown as "
+        "gone.",
+        hold_s=2.0,
+    ),
+    Kind(
         "redis_full", _CRITICAL,
         "Redis refuses what is put there, or is about to: polls don't come in. A warning from 80 % of maxmemory.",
         "See what fills it: the DataQueue (is a consumer running, do the writers keep up?) or another program's keys. "

@@ -15,6 +15,8 @@ SHORT_PCT, FULL_PCT = 80.0, 98.0
 
 def find_redis_trouble(now: Overview) -> Iterator[Finding]:
     """Yield what is wrong with Redis."""
+    if now.redis.refusal:
+        yield Finding("redis_refuses", f"Redis refuses heartbeats, and what else is written: {now.redis.refusal}")
     yield from _no_room(now)
     yield from _may_lose(now)
 

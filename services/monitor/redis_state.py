@@ -21,6 +21,7 @@ class RedisState:
     eviction: str | None = None  #: `maxmemory-policy`
     appendonly: str | None = None
     appendfsync: str | None = None
+    refusal: str | None = None  #: why it refuses the monitor's heartbeat, and so those of all services
     append_failed: bool = False  #: the last write to the append-only file failed: Redis refuses writes
 
 

@@ -1,6 +1,7 @@
 """The monitor's loop: one reading of Redis a tick, for all clients, and a heartbeat."""
 
 import threading
+from dataclasses import replace
 
 from services.monitor.feed import Blame, Feed
 from services.monitor.reader import RedisReader
@@ -102,6 +103,7 @@ class Worker:
             self._say_unreadable(str(error))
             return
         self._feed.answered()
+        overview = replace(overview, redis=replace(overview.redis, refusal=self._beating.refusal))
         # Before anyone asks: what is seen over time must be looked at even while nobody does.
         self._watch.look(overview)
         self._feed.publish(overview)

@@ -47,6 +47,9 @@ def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: s
             # A failover to nowhere and back: what was written before is not replicated from an empty master.
             admin.command("REPLICAOF", "127.0.0.1", 1)
             wait_until(lambda: all("READONLY" in pipeline.log(name) for name in ("consumer", "writer", "poller")))
+            # Who is on duty is told the cause, not only that services seem to be gone.
+            address = pipeline.log("monitor").split("Monitor at ", 1)[1].split()[0]
+            wait_until(lambda: "redis_refuses" in httpx.get(f"{address}/api/alerts").text, what="the alert")
             admin.command("REPLICAOF", "NO", "ONE")
             goes_on(load)
             set_(admin, "min-replicas-to-write", 1)
@@ -73,7 +76,7 @@ def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: s
 
 
 #: What docs/operations.md says that the user of REDIS_URL needs.
-RIGHTS = "~{%s}:* +@read +@write +@blocking +@scripting +@transaction +@connection +time +info"
+RIGHTS = "~{%s}:* +@read +@write +@blocking +@scripting +@transaction +@connection +time +info +config|get"
 
 
 @pytest.mark.parametrize("way", ["RESP2", "RESP3", "a user of its own"])

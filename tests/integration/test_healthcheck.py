@@ -15,6 +15,7 @@ from shared.healthcheck import look
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.redis_link import RedisLink
+from tests.pipeline import ROOT
 
 HOST = socket.gethostname().replace(":", "-")
 
@@ -54,6 +55,20 @@ def test_the_url_may_be_in_a_file(
     secret.write_text(f"{redis_server.url}\n")
     answer = check("writer", REDIS_URL_FILE=str(secret), REDIS_URL="redis://nowhere", REDIS_NAMESPACE=namespace)
     assert answer.returncode == 0
+
+
+def test_what_the_service_reads_from_dotenv_is_read_here_too(
+    redis_server: EmbeddedRedis, namespace: str, heartbeat: Heartbeat, tmp_path: Path
+) -> None:
+    """Kind: two readers of one setting. A service set up by `.env` alone was checked at localhost, and unhealthy."""
+    assert heartbeat.instance
+    (tmp_path / "url").write_text(redis_server.url)
+    (tmp_path / ".env").write_text(f"REDIS_URL_FILE={tmp_path / 'url'}\nREDIS_NAMESPACE={namespace}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "shared.healthcheck", "writer"],
+        env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "ok\n")
 
 
 def test_another_role_or_another_host_does_not_count(
