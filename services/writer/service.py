@@ -128,7 +128,8 @@ class WriterService:
             "backup_failure": self.report.backup_failure,
             "backup_free_bytes": self.backup.free_bytes,
             "last_write_at": self.progress.last_write_at,
-            "last_error": self.report.last_error,
+            # The breaker's cause is newer: each probe may fail for another reason.
+            "last_error": str(cause) if cause is not None else self.report.last_error,
             "batches_in_hand": len(self.progress.attempts),
             "oldest_batch_s": round(self.progress.oldest_attempt_s(now), 3),
             "connections_open": opened,

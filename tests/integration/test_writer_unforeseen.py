@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.redis import EmbeddedRedis
 from services.writer.__main__ import compose
+from services.writer.oracle.errors import oracle_error
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome
@@ -153,3 +154,11 @@ def test_a_fault_that_repeats_ends_the_process_with_everything_in_redis(
     assert now.balances
     assert now.in_buffer + now.in_flight == 1000
     assert faults_told(link, keys) >= 5
+
+
+def test_the_heartbeat_says_what_the_last_probe_said(writer: WriterService) -> None:
+    """Kind: the reason shown is the one with which it began, long after it changed."""
+    writer.breaker.failed(oracle_error("ORA-01017", "refused 1 of 3 times"), 0.0, last=True)
+    writer.report.tick()
+    writer.breaker.probe_failed(oracle_error("ORA-28000", "the account is locked"), 1.0)
+    assert writer.describe()["last_error"] == "the account is locked"

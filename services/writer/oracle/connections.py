@@ -148,7 +148,9 @@ class Connections:
     def _none_came(self) -> SinkError:
         wait_s = self._settings.oracle_pool_timeout
         if self._open:
-            return oracle_error("DPY-4005", f"DPY-4005: all {self._open} connections were in use for {wait_s:g} s")
+            more = f"; no more could be opened: {self._failure}" if self._failure else ""
+            said = f"DPY-4005: all {self._open} connections were in use for {wait_s:g} s{more}"
+            return oracle_error("DPY-4005", said)
         last = f"; the last try: {self._failure}" if self._failure else ""
         return oracle_error(
             "DPY-4005", f"DPY-4005: no connection to {self._settings.dsn} could be opened in {wait_s:g} s{last}"
