@@ -178,3 +178,47 @@ def test_reading_that_can_not_be_worked_out_ends_nothing(
         assert (answer.json()["error"], "one in a million" in answer.text) == ("MONITOR_BEHIND", True)
         monkeypatch.setattr(BrokenWatch, "is_broken", False)
         monitor.shows("/api/ledger", {"inserted": 0})
+
+
+def test_queue_that_grows_although_a_consumer_lives_is_critical(
+    pipeline: Pipeline, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a living process taken for one that works."""
+    # Given a minute that lasts six seconds, a consumer that beats and takes nothing, and polls that come
+    monkeypatch.setattr("services.monitor.movement.GROWTH_S", 6.0)
+    with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
+
+        def look() -> dict[str, str] | None:
+            link.command("RPUSH", keys.data_queue, *["{}"] * 5)
+            keep_beating(pipeline)
+            return alerts(monitor).get("queue_grows")
+
+        found = wait_until(look, what="the alert")
+        assert found["severity"] == "critical"
+        assert "although a consumer runs" in found["message"]
+        health = monitor.get("/api/buffer/health")
+        assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+
+
+def test_ledger_that_does_not_balance_is_never_healthy(
+    pipeline: Pipeline, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys
+) -> None:
+    """Kind: a healthy verdict beside a broken account."""
+    pipeline.push(7)
+    pipeline.write(7)
+    link.command("HINCRBY", keys.counters, "inserted", 5)
+    with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
+        monitor.shows("/api/ledger", {"inserted": 12, "difference": 5})
+        keep_beating(pipeline)
+        health = monitor.get("/api/buffer/health").json()
+        assert health["status"] == "unhealthy"
+        assert "5 values of those inserted are in no place" in health["reasons"][0]
+        # If a person acknowledges it, expect the ledger to say it still, and the verdict to go on from there
+        assert "5 values by which the ledger does not balance" in acknowledge(redis_server.url, keys.namespace)
+
+        def is_healthy() -> bool:
+            keep_beating(pipeline)
+            return bool(monitor.get("/api/buffer/health").json()["status"] == "healthy")
+
+        wait_until(is_healthy, what="healthy")
+        assert monitor.get("/api/ledger").json()["difference"] == 5

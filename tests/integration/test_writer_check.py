@@ -332,3 +332,22 @@ def test_what_refuses_inserts_is_named_with_its_cure(
     status, output = check(environment)
     assert status == 1
     assert [word for word in words if word not in output] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--appendfsync", "everysec"], ["Redis on disk", "appendfsync everysec", "appendfsync always"]),
+        (["--appendonly", "no"], ["Redis on disk", "appendonly no", "appendonly yes"]),
+        (["--appendfsync", "everysec", "--rename-command", "CONFIG", ""], []),
+        ([], []),
+    ],
+)
+def test_redis_that_may_lose_what_it_acknowledged_is_a_warning(
+    environment: dict[str, str], options: list[str], words: list[str]
+) -> None:
+    """Kind: trust in a neighbour's promise that was never looked at."""
+    with EmbeddedRedis(options=options) as redis:
+        _, output = check(environment, REDIS_URL=redis.url)
+    assert ("Redis on disk" in output) == bool(words)
+    assert all(word in output for word in words)

@@ -29,7 +29,7 @@ from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.clock import SystemClock
-from shared.errors import PipelineError
+from shared.errors import PipelineError, RedisRefusedError
 from shared.redis_link import RedisLink
 
 #: Bytes of a value in a backup file, about: to tell how many the disk takes.
@@ -185,6 +185,7 @@ class Checks:
         try:
             link.ping()
             info = link.command("INFO")
+            appendfsync = _appendfsync(link)
         except PipelineError as error:
             yield Finding("Redis", Status.FAILED, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")
             return
@@ -204,5 +205,21 @@ class Checks:
         if info.get("aof_enabled") == 0:
             yield Finding(
                 "Redis on disk", Status.WARNING, "appendonly no: what is in the buffer is lost when Redis restarts",
-                "appendonly yes",
+                "appendonly yes, appendfsync always",
             )  # fmt: skip
+        elif appendfsync not in {None, "always"}:
+            yield Finding(
+                "Redis on disk", Status.WARNING,
+                f"appendfsync {appendfsync}: a power failure loses what Redis took in the last second or more",
+                "appendfsync always",
+            )  # fmt: skip
+
+
+def _appendfsync(link: RedisLink) -> str | None:
+    """Return the setting; None where the server does not let us ask."""
+    try:
+        answer = link.command("CONFIG", "GET", "appendfsync")
+    except RedisRefusedError:
+        return None
+    texts = [raw.decode() if isinstance(raw, bytes) else str(raw) for raw in dict(answer).values()]
+    return texts[0] if texts else None
