@@ -379,6 +379,25 @@ def test_an_outage_never_ends_the_writer_whatever_the_connect_string_says(
     assert_nothing_lost_nothing_twice(pipeline, load.rows)
 
 
+@pytest.mark.req("EC-8")
+def test_an_alias_that_comes_later_than_the_writer(pipeline: Pipeline) -> None:
+    """Kind: a file that is not there yet, taken for a reason to end; TNS_ADMIN as Oracle's own tools have it."""
+    names = pipeline.directory / "names"
+    names.mkdir()
+    writer = pipeline.start_and_wait("writer", ORACLE_DSN="PLANT", TNS_ADMIN=str(names))
+    pipeline.start_and_wait("consumer")
+    expected = pipeline.put(polls=2, tags=500)
+    drain(pipeline)
+    wait_until(lambda: writer_beat(pipeline).get("oracle") == "configuration", what="the heartbeat to say so")
+    assert "tnsnames.ora is missing" in writer_beat(pipeline)["last_error"]
+    assert len(pipeline.csv_rows()) == 1000
+    (names / "tnsnames.ora").write_text(f"PLANT={pipeline.oracle.dsn}\n")
+    expected |= written_again(pipeline)
+    assert writer.poll() is None
+    drain(pipeline)
+    assert_nothing_lost_nothing_twice(pipeline, expected)
+
+
 def test_pressure_is_relieved_to_the_backup_while_oracle_is_slow(pipeline: Pipeline, faults: OracleControl) -> None:
     # Given: an Oracle that takes seconds for each batch, and retries far away
     faults.delay_ms(3000)
