@@ -30,6 +30,9 @@ from shared.logs import get_logger
 #: Seconds without a turn after which a loop counts as hung: longer than any answer of Redis may take.
 LOOP_PATIENCE_S = 15.0
 
+#: Seconds between two looks of this thread at which the process itself was stopped: SIGSTOP, a suspended machine.
+_PAUSE_S = 5.0
+
 #: Seconds that the end waits for a beat that is on its way.
 _END_S = 0.5
 
@@ -89,6 +92,7 @@ class Beating:
         self._faults = Faults(events, clock, "the heartbeat", ends_the_process=False)
         self._stop = StopFlag()
         self._turns: list[Turn] = []
+        self._looked_at = clock.monotonic()
         #: What the next beat says.
         self.state = "running"
         #: Why Redis refused the last beat although it answers and has room; None when it took it.
@@ -124,6 +128,7 @@ class Beating:
 
     def beat_once(self) -> None:
         """Beat, if all loops turn and Redis is there."""
+        self._forgive_a_pause()
         if any(self._is_hung(turn) for turn in self._turns):
             return
         try:
@@ -139,6 +144,14 @@ class Beating:
             _log.debug(f"no heartbeat: {error}")
             for turn in self._turns:
                 turn.forgive()
+
+    def _forgive_a_pause(self) -> None:
+        """See whether this thread stood still as well: then the process was stopped, and no loop is to blame."""
+        now = self._clock.monotonic()
+        if now - self._looked_at > _PAUSE_S:
+            for turn in self._turns:
+                turn.forgive()
+        self._looked_at = now
 
     def _is_hung(self, turn: Turn) -> bool:
         stands_s = turn.stands_for_s()
