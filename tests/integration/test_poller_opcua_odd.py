@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.redis import EmbeddedRedis
 from services.poller.source import TagSource
-from services.poller.sources.opcua import faults
+from services.poller.sources.opcua import faults, matches
 from shared.keys import Keys
 from shared.models import PollingData
 from shared.redis_link import RedisLink
@@ -27,6 +27,7 @@ UNREADABLE = {
     "Undecodable": "ValueError: 63 is not a valid NodeIdType",
     "Large": "the answer is larger than 16000000 bytes",
     "Failing": "BadInternalError",
+    "Aborted": "the server broke its answer off",
 }
 
 GOOD_TAGS = {f"Odd/D{number}" for number in range(GOOD)}
@@ -96,17 +97,18 @@ def test_all_kinds_at_once_and_a_node_is_read_again_once_it_can_be(
 
     async def use(source: TagSource) -> None:
         reading = await one(source)
-        assert reading.errors.keys() >= {"Odd/Undecodable", "Odd/Large", "Odd/Failing"}
+        assert reading.errors.keys() >= {f"Odd/{name}" for name in UNREADABLE}
         assert reading.values.keys() >= GOOD_TAGS
-        await read_until(source, lambda reading: "Odd/Undecodable" in reading.values)
-        assert source.status()["unreadable"] == 2
+        await read_until(source, lambda reading: "Odd/Undecodable" in reading.values, 60)
+        assert source.status()["unreadable"] == len(UNREADABLE) - 1
         assert source.status()["reconnects"] == 0
 
-    with OpcuaServer.odd(tmp_path, ODD_MENDS="Undecodable") as server:
+    names = ",".join(UNREADABLE)
+    with OpcuaServer.odd(tmp_path, ODD_NODES=names, ODD_MENDS="Undecodable", ODD_LARGE="17000000") as server:
         with_source(server.url, use, **IN_TIME)
 
 
-@pytest.mark.parametrize("name", ["Undecodable", "Large"])
+@pytest.mark.parametrize("name", ["Undecodable", "Large", "Aborted"])
 def test_a_subscription_tells_of_all_others_while_one_can_not_be_read(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,3 +139,61 @@ def test_a_subscription_tells_of_all_others_while_one_can_not_be_read(
 
     with OpcuaServer.odd(tmp_path, ODD_NODES=name, ODD_MENDS=name, ODD_LARGE="17000000") as server:
         with_source(server.url, use, **IN_TIME, mode="subscribe", queue_size=1)
+
+
+@pytest.mark.parametrize("mode", ["read", "subscribe"])
+def test_a_server_that_takes_connections_before_its_nodes_are_there_is_read_whole_in_the_end(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: what is not there at the connect is never looked for again, and nobody is told."""
+    monkeypatch.setattr(matches, "FIRST_LOOK_S", 0.5)
+    monkeypatch.setattr(faults, "RETRY_S", 0.5)
+
+    async def all_of(source: TagSource) -> set[str]:
+        seen: set[str] = set()
+        async with asyncio.timeout(30):
+            while not seen >= GOOD_TAGS:
+                seen |= (await one(source)).values.keys()
+                await asyncio.sleep(0.01)
+        return seen
+
+    async def use(source: TagSource) -> None:
+        assert await all_of(source) == GOOD_TAGS
+        # Given that it is started anew: the same nodes come as late as before.
+        await asyncio.to_thread(server.kill)
+        await read_until(source, lambda reading: reading.trouble)
+        await asyncio.to_thread(server.start)
+        early = await read_until(source, lambda reading: "Odd/D0" in reading.values)
+        while "Odd/D49" not in early.errors:
+            early = await one(source)
+        assert early.errors["Odd/D49"] == "BadNodeIdUnknown"
+        assert await all_of(source) == GOOD_TAGS
+
+    server = OpcuaServer.odd(tmp_path, ODD_NODES="", ODD_LATE="30")
+    with server:
+        with_source(server.url, use, **IN_TIME, mode=mode)
+
+
+@pytest.mark.parametrize("mode", ["read", "subscribe"])
+def test_a_node_at_which_the_server_hangs_up_is_found_and_left_out(tmp_path: Path, mode: str) -> None:
+    """Kind: the connection ends, again and again, and nobody says for which of its nodes."""
+
+    async def use(source: TagSource) -> None:
+        await read_until(source, lambda _reading: source.status()["unreadable"] == 1, 60)
+        seen: set[str] = set()
+        errors: dict[str, str] = {}
+        while not seen >= GOOD_TAGS:
+            reading = await one(source)
+            seen |= reading.values.keys()
+            errors |= reading.errors
+            await asyncio.sleep(0.01)
+        reconnects = source.status()["reconnects"]
+        for _ in range(20):
+            reading = await one(source)
+            errors |= reading.errors
+            assert reading.trouble is None
+        assert "the connection ends when it is read" in errors["Odd/Closing"]
+        assert source.status()["reconnects"] == reconnects
+
+    with OpcuaServer.odd(tmp_path, ODD_NODES="Closing") as server:
+        with_source(server.url, use, **IN_TIME, mode=mode)

@@ -6,6 +6,7 @@ while.
 """
 
 import asyncio
+import copy
 import logging
 import os
 import sys
@@ -13,8 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import ua as typed_ua
+from asyncua.common.connection import MessageChunk
 from asyncua.common.node import Node
 from asyncua.server.server import Server
+from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua import ua_binary
 
 ua: Any = typed_ua
@@ -28,7 +31,18 @@ LARGE_BYTES = int(os.environ.get("ODD_LARGE", "40000000"))
 #: Turns, of a tenth of a second each, after which the nodes of ODD_MENDS are mended.
 MENDED_AFTER = 50
 
+#: A text at which the server breaks its answer off, as one does that finds it too large.
+ABORTED = "the answer with this is broken off"
+
+#: A text at which the server hangs up.
+CLOSING = "at this the server hangs up"
+
+#: Good nodes that are there only after so many turns: a server that takes connections before it is whole.
+LATE_AFTER = int(os.environ.get("ODD_LATE", "0"))
+
 _UNDECODABLE = "undecodable"
+_to_chunks: Any = MessageChunk.message_to_chunks
+_send: Any = UaProcessor.send_response
 _to_binary = ua_binary.variant_to_binary
 
 
@@ -37,6 +51,25 @@ def _variant_to_binary(variant: Any) -> bytes:
         # A node id of a kind that there is none of.
         return b"\x11\x3f\x00"
     return _to_binary(variant)
+
+
+def _message_to_chunks(policy: Any, body: bytes, *arguments: Any, **keys: Any) -> list[Any]:
+    chunks: list[Any] = _to_chunks(policy, body, *arguments, **keys)
+    if ABORTED.encode() in body:
+        chunks[0].Body = body[:20]
+        chunks[0].MessageHeader.ChunkType = ua.ChunkType.Intermediate
+        last = copy.deepcopy(chunks[0])
+        last.Body = ua_binary.struct_to_binary(ua.ErrorMessage(ua.StatusCode(ua.UInt32(0x80B90000)), "too large"))
+        last.MessageHeader.ChunkType = ua.ChunkType.Abort
+        return [chunks[0], last]
+    return chunks
+
+
+def _send_response(processor: Any, handle: Any, header: Any, response: Any, *arguments: Any) -> None:
+    if CLOSING.encode() in ua_binary.struct_to_binary(response):
+        processor._transport.close()
+    else:
+        _send(processor, handle, header, response, *arguments)
 
 
 def values(number: int) -> dict[str, Any]:
@@ -49,6 +82,8 @@ def values(number: int) -> dict[str, Any]:
         "Infinity": ua.DataValue(variant(float("inf") * (-1) ** number, kind.Double)),
         "Undecodable": ua.DataValue(variant(_UNDECODABLE, kind.String)),
         "Large": ua.DataValue(variant(bytes([number % 256]) * LARGE_BYTES, kind.ByteString)),
+        "Aborted": ua.DataValue(variant(f"{ABORTED} {number}", kind.String)),
+        "Closing": ua.DataValue(variant(f"{CLOSING} {number}", kind.String)),
         "Failing": ua.DataValue(variant("no number", kind.Int32)),
         "Before": ua.DataValue(variant(number, kind.Int32), SourceTimestamp=datetime(1601, 1, 1, tzinfo=UTC)),
         "Never": ua.DataValue(variant(number, kind.Int32), SourceTimestamp=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)),
@@ -57,7 +92,8 @@ def values(number: int) -> dict[str, Any]:
     wanted = os.environ.get("ODD_NODES")
     chosen = {name: value for name, value in data.items() if wanted is None or name in wanted.split(",")}
     if number > MENDED_AFTER:
-        mended = {"Undecodable": variant(str(number), kind.String), "Large": variant(b"small", kind.ByteString)}
+        text = variant(str(number), kind.String)
+        mended = {"Undecodable": text, "Aborted": text, "Closing": text, "Large": variant(b"small", kind.ByteString)}
         chosen |= {name: ua.DataValue(mended[name]) for name in os.environ.get("ODD_MENDS", "").split(",") if name}
     return chosen
 
@@ -65,6 +101,8 @@ def values(number: int) -> dict[str, Any]:
 async def main(port: int) -> None:
     """Serve until ended."""
     logging.disable(logging.CRITICAL)
+    setattr(MessageChunk, "message_to_chunks", staticmethod(_message_to_chunks))  # noqa: B010 - no type says so
+    setattr(UaProcessor, "send_response", _send_response)  # noqa: B010 - as above
     ua_binary.variant_to_binary = _variant_to_binary  # type: ignore[assignment]
     server = Server()
     await server.init()
@@ -75,7 +113,7 @@ async def main(port: int) -> None:
     async def add(name: str, value: Any) -> Node:
         return await folder.add_variable(ua.NodeId(f"Odd.{name}", index), ua.QualifiedName(name, index), value)
 
-    good = [await add(f"D{number}", 0) for number in range(GOOD)]
+    good = [await add(f"D{number}", 0) for number in range(GOOD // 2 if LATE_AFTER else GOOD)]
     odd = {name: await add(name, value.Value) for name, value in values(0).items()}
     number = 0
 
@@ -91,6 +129,8 @@ async def main(port: int) -> None:
         while True:
             await asyncio.sleep(0.1)
             number += 1
+            if number == LATE_AFTER:
+                good += [await add(f"D{late}", 0) for late in range(GOOD // 2, GOOD)]
             await write()
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from asyncua import ua
 
+from services.poller.faults import outlive
 from services.poller.source import SourceError, Tell
 from services.poller.sources.opcua.reasons import reason
 from services.poller.sources.opcua.session import Session
@@ -74,7 +76,7 @@ class Connection:
 
     async def start(self) -> None:
         """Begin to keep the session; return after the first try, whatever came of it."""
-        self._task = asyncio.create_task(self._keep(), name=f"connection of {self._name}")
+        self._task = asyncio.create_task(outlive(self._name, self._keep), name=f"connection of {self._name}")
         await self._tried.wait()
 
     async def stop(self) -> None:
@@ -110,7 +112,8 @@ class Connection:
                 await self._broken.wait()
             finally:
                 self.session = None
-                await session.close()
+                with suppress(Exception):
+                    await session.close()
             self._say_away(None)
             pause_s = _FIRST_RETRY_S if self._clock.monotonic() - began_s > _PROVEN_S else pause_s
 

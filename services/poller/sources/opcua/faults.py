@@ -1,12 +1,17 @@
-"""Nodes whose answer can't be read: left out for a while, so that they cost no other node anything."""
+"""Nodes whose answer can't be read: left out for a while, so that they cost no other node anything.
 
-from collections.abc import Callable, Iterable
+Where it is only the connection that ends, as with a server that hangs up on what is too large for it, nobody says which
+node it was. So what was being asked is suspected: the next session asks it after all else, in halves, one by one.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from asyncua import ua
 
-from services.poller.sources.opcua.limits import AnswerTooLargeError
+from services.poller.faults import cut
+from services.poller.sources.opcua.limits import AnswerAbortedError, AnswerTooLargeError
 from shared.clock import Clock
 
 #: Seconds after which such a node is asked again, by itself.
@@ -23,6 +28,7 @@ _TOO_LARGE = (
     ua.uaerrors.BadRequestTooLarge,
     ua.uaerrors.BadEncodingLimitsExceeded,
     AnswerTooLargeError,
+    AnswerAbortedError,
 )
 
 #: What a server answers to a whole request when it can't make the answer for one of its nodes.
@@ -74,6 +80,8 @@ class Faults:
         self._say = say
         self._reasons: dict[ua.NodeId, NodeFault] = {}
         self._due_s: dict[ua.NodeId, float] = {}
+        #: Nodes with which a connection ended, in the groups in which they are to be asked.
+        self.suspects: list[Sequence[ua.NodeId]] = []
         #: Faults ever found.
         self.found = 0
 
@@ -86,6 +94,10 @@ class Faults:
     def __getitem__(self, node: ua.NodeId) -> NodeFault:
         return self._reasons[node]
 
+    def get(self, node: ua.NodeId, otherwise: NodeFault) -> NodeFault:
+        """Return why a node can't be read, or what is given where it is not known for that."""
+        return self._reasons.get(node, otherwise)
+
     def due(self, nodes: Iterable[ua.NodeId]) -> list[ua.NodeId]:
         """Return those of the nodes that are to be asked again now."""
         now = self._clock.monotonic()
@@ -93,10 +105,19 @@ class Faults:
         wanted = {node for node, due_s in self._due_s.items() if due_s <= now}
         return [node for node in nodes if node in wanted][:_RETRIES_AT_ONCE] if wanted else []
 
+    def suspect(self, nodes: Sequence[ua.NodeId], why: str) -> None:
+        """Hear that the connection ended while these were asked, and nothing else that was not suspected."""
+        if len(nodes) == 1:
+            self.remember(nodes[0], f"the connection ends when it is read: {why}")
+        elif nodes:
+            half = (len(nodes) + 1) // 2
+            self.suspects += [nodes[:half], nodes[half:]]
+
     def remember(self, node: ua.NodeId, reason: str) -> NodeFault:
         """Leave a node out from now on."""
         if node not in self._reasons:
-            self._say(f"node {node.to_string()} can't be read ({reason}); the others can. Asked every {RETRY_S:g} s")
+            name = cut(node.to_string())
+            self._say(f"node {name} can't be read ({reason}); the others can. Asked every {RETRY_S:g} s")
         self.found += 1
         self._reasons[node] = NodeFault(reason)
         self._due_s[node] = self._clock.monotonic() + RETRY_S
@@ -106,4 +127,4 @@ class Faults:
         """Read a node like any other again."""
         if self._reasons.pop(node, None) is not None:
             del self._due_s[node]
-            self._say(f"node {node.to_string()} can be read again")
+            self._say(f"node {cut(node.to_string())} can be read again")

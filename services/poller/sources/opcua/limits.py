@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError
 
@@ -14,6 +15,13 @@ class AnswerTooLargeError(UaError):
 
     def __init__(self) -> None:
         super().__init__(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+
+
+class AnswerAbortedError(UaError):
+    """The server began to answer and gave it up, as one does that finds the answer too large for it."""
+
+    def __init__(self) -> None:
+        super().__init__("the server broke its answer off")
 
 
 def ask_for_bounded_answers(client: Client) -> None:
@@ -35,8 +43,14 @@ def bound_answers(client: Client) -> None:
     receive, take = connection._receive, protocol.data_received  # noqa: SLF001
 
     def receive_bounded(chunk: Any) -> Any:
+        if chunk.MessageHeader.ChunkType == ua.ChunkType.Abort:
+            # The library drops it and says nothing to who waits for the answer.
+            connection._check_incoming_chunk(chunk)  # noqa: SLF001
+            connection._drop_incoming_parts()  # noqa: SLF001
+            _fail(protocol._callbackmap.pop(chunk.SequenceHeader.RequestId, None), AnswerAbortedError())  # noqa: SLF001
+            return None
         if connection._incoming_size + len(chunk.Body) > MAX_ANSWER_BYTES:  # noqa: SLF001
-            _fail(protocol._callbackmap.get(chunk.SequenceHeader.RequestId))  # noqa: SLF001
+            _fail(protocol._callbackmap.get(chunk.SequenceHeader.RequestId), AnswerTooLargeError())  # noqa: SLF001
             # The first part stays: it says whose answer this is, until the last one has come.
             del connection._incoming_parts[1:]  # noqa: SLF001
             connection._incoming_size = MAX_ANSWER_BYTES  # noqa: SLF001
@@ -55,6 +69,6 @@ def bound_answers(client: Client) -> None:
     connection._receive, protocol.data_received = receive_bounded, take_bounded  # noqa: SLF001
 
 
-def _fail(request: Any) -> None:
+def _fail(request: Any, error: Exception) -> None:
     if request is not None and not request.done():
-        request.set_exception(AnswerTooLargeError())
+        request.set_exception(error)

@@ -17,12 +17,15 @@ class PolledServer(Server):
         session = self.connection.session
         if session is None:
             return await self.away()
+        self.look_for_more(session)
         nodes, addresses = self.nodes, self.addresses
         try:
             answers = await session.read(nodes)
         except Exception as error:  # noqa: BLE001 - asyncua raises all sorts; each means: connect anew
             self.connection.lose(error, session)
             return await self.away()
+        if session.lost is not None:
+            self.connection.lose(session.lost, session)
         now = self.clock.now()
         for place, (address, answer) in enumerate(zip(addresses, answers, strict=True), start=1):
             self.collector.add(address, answer, now)

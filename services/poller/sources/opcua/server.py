@@ -14,6 +14,8 @@ from services.poller.sources.opcua import OpcuaModel
 from services.poller.sources.opcua.browse import find
 from services.poller.sources.opcua.connection import Connection
 from services.poller.sources.opcua.faults import Faults
+from services.poller.sources.opcua.matches import Matches
+from services.poller.sources.opcua.reasons import reason
 from services.poller.sources.opcua.session import Session
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.times import RisingTimes
@@ -23,6 +25,9 @@ from shared.logs import get_logger
 
 #: Tags that are worked on before the other groups have their turn.
 TAGS_AT_ONCE = 500
+
+#: Seconds that a walk through the nodes gets to notice that it is to end.
+_CANCEL_S = 0.2
 
 _log = get_logger()
 
@@ -51,6 +56,8 @@ class Server:
         #: Nodes and the addresses of their tags, as they are on the server now.
         self.nodes: list[ua.NodeId] = []
         self.addresses: list[str] = []
+        self._matches = Matches(self.clock)
+        self._looking: asyncio.Task[None] | None = None
         #: Tags that the server can't have: address -> why.
         self.impossible: dict[str, str] = {}
 
@@ -64,6 +71,9 @@ class Server:
 
     async def close(self) -> None:
         """Hang up."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking], timeout=_CANCEL_S)
         await self.connection.stop()
 
     def status(self) -> Mapping[str, Any]:
@@ -109,15 +119,41 @@ class Server:
         """Find the nodes of the tags: indexes of namespaces may have changed, and what a glob matches."""
         if self.model.tags.globs:
             found = await find(session, self.model.tags.globs)
-            if not found:
+            if not found and not self.addresses:
                 raise SourceError(f"no variable matches {', '.join(self.model.tags.globs)}")
-            if len(found) != len(self.addresses):
-                _log.info(f"Group '{self._group}': {len(found)} tags match {', '.join(self.model.tags.globs)}")
-            self.nodes, self.addresses = [node for node, _ in found], [tag.address for _, tag in found]
+            self._matches.connected(found)
+            self._take_matches()
             return
         tags = await self._listed()
         uses_uris = any(tag.node_id.startswith("nsu=") for tag in tags)
         await self._know(tags, await session.namespaces() if uses_uris else ())
+
+    def _take_matches(self) -> None:
+        before, self.nodes, self.addresses = len(self.addresses), self._matches.nodes, self._matches.addresses
+        if len(self.addresses) != before or self._matches.gone:
+            gone = f"; {self._matches.gone} more did and are read until they are back" if self._matches.gone else ""
+            count = len(self.addresses) - self._matches.gone
+            _log.info(f"Group '{self._group}': {count} tags match {', '.join(self.model.tags.globs)}{gone}")
+
+    def look_for_more(self, session: Session) -> None:
+        """Look, beside the reading, for tags that a glob matches by now."""
+        if self._looking is None and self._matches.is_due():
+            self._looking = asyncio.create_task(self._look_for_more(session), name=f"look of {self._group}")
+
+    async def _look_for_more(self, session: Session) -> None:
+        try:
+            found = await find(session, self.model.tags.globs)
+            before = len(self.addresses)
+            if self.connection.session is session and self._matches.take(found):
+                self._take_matches()
+                await self.added(range(before, len(self.addresses)))
+        except Exception as error:  # noqa: BLE001 - if it is the connection's trouble, the next read meets it, too
+            _log.info(f"Group '{self._group}': {self.model.url}: no further look at its nodes: {reason(error)}")
+        finally:
+            self._looking = None
+
+    async def added(self, places: range) -> None:
+        """Do what is to be done for tags that came while the session lasts."""
 
     async def _listed(self) -> list[Tag]:
         return await asyncio.to_thread(self.model.tags.listed, self._directory)

@@ -13,8 +13,20 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.uaerrors import UaStructParsingError
 
 from services.poller.sources.opcua import OpcuaModel
-from services.poller.sources.opcua.faults import TOO_MANY, Answer, Faults, is_of_the_answer, is_of_the_size
-from services.poller.sources.opcua.limits import AnswerTooLargeError, ask_for_bounded_answers, bound_answers
+from services.poller.sources.opcua.faults import (
+    TOO_MANY,
+    Answer,
+    Faults,
+    NodeFault,
+    is_of_the_answer,
+    is_of_the_size,
+)
+from services.poller.sources.opcua.limits import (
+    AnswerAbortedError,
+    AnswerTooLargeError,
+    ask_for_bounded_answers,
+    bound_answers,
+)
 from services.poller.sources.opcua.reasons import reason
 from services.poller.sources.opcua.security import secure
 from services.poller.sources.opcua.subscription import Subscription
@@ -50,6 +62,8 @@ class Session:
         self._faults = faults
         self._read_chunk = read_chunk
         self._searches = 0
+        #: Why the connection ended while something was read apart from the rest; it is then to be given up.
+        self.lost: OSError | None = None
         self.browse_chunk = 100
         self._monitor_chunk = _ITEMS_PER_CALL
 
@@ -85,7 +99,7 @@ class Session:
     async def _ask_limits(self) -> None:
         nodes = [ua.NodeId(ua.Int32(number)) for number in (_MAX_PER_READ, _MAX_PER_BROWSE, _MAX_PER_MONITOR)]
         answers = await self.client.uaclient.read_attributes(nodes, AttributeIds.Value)
-        read, browse, monitor = (answer.Value.Value if answer.Value is not None else None for answer in answers)
+        read, browse, monitor = map(_limit, answers)
         self._read_chunk = min(self._read_chunk, read or self._read_chunk)
         self.browse_chunk = min(self.browse_chunk, browse or self.browse_chunk)
         self._monitor_chunk = min(self._monitor_chunk, monitor or self._monitor_chunk)
@@ -94,20 +108,36 @@ class Session:
         """Return what the server says of each node, in their order.
 
         A node whose answer can't be read, because it is too large, can't be decoded, or makes the server answer nothing
-        at all, is found by halving the request, and left out for a while: it costs the others nothing.
+        at all, is found by halving the request, and left out for a while: it costs the others nothing. Where the
+        connection ends instead, what was being asked is read apart, after all else, by the next session.
 
         Raises: what asyncua raises; the connection is then to be given up.
         """
         self._searches = 0
         faults = self._faults
-        for node in faults.due(nodes):
-            await self._read_some([node], attribute)
-        asked = [node for node in nodes if node not in faults] if faults else nodes
-        answers = await self._read_all(asked, attribute)
-        if len(asked) == len(nodes):
-            return answers
-        rest = iter(answers)
-        return [faults[node] if node in faults else next(rest) for node in nodes]
+        if not faults and not faults.suspects:
+            return await self._read_all(nodes, attribute)
+        suspected = {node for group in faults.suspects for node in group}
+        due = [[node] for node in faults.due(nodes)]
+        asked = dict.fromkeys(node for node in nodes if node not in faults and node not in suspected)
+        answers: dict[ua.NodeId, Answer] = dict(zip(asked, await self._read_all([*asked], attribute), strict=True))
+        for group in [*faults.suspects, *due]:
+            await self._read_apart(group, attribute, answers)
+        left_out = NodeFault("not asked: the connection ended")
+        return [answers.get(node) or faults.get(node, left_out) for node in nodes]
+
+    async def _read_apart(
+        self, group: Sequence[ua.NodeId], attribute: AttributeIds, answers: dict[ua.NodeId, Answer]
+    ) -> None:
+        """Read nodes that may end the connection; when they do, the answers that are there count all the same."""
+        if self.lost is not None:
+            return
+        if group in self._faults.suspects:
+            self._faults.suspects.remove(group)
+        try:
+            answers |= zip(group, await self._read_some(group, attribute), strict=True)
+        except OSError as error:
+            self.lost = error
 
     async def _read_all(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[Answer]:
         size = self._read_chunk
@@ -123,6 +153,8 @@ class Session:
         try:
             answers: list[Answer] = [*await self._ask(nodes, attribute)]
         except Exception as error:
+            if isinstance(error, OSError):
+                self._faults.suspect(nodes, reason(error))
             if not is_of_the_answer(error) or self._searches >= _MAX_SEARCHES:
                 raise
             if len(nodes) > 1:
@@ -161,7 +193,7 @@ class Session:
         async def publish_or_say(acknowledged: Any) -> Any:
             try:
                 return await publish(acknowledged)
-            except (UaStructParsingError, AnswerTooLargeError) as error:
+            except (UaStructParsingError, AnswerTooLargeError, AnswerAbortedError) as error:
                 on_unreadable()
                 # The library goes on with the next at this one.
                 raise UaStructParsingError from error
@@ -196,6 +228,12 @@ def _forget(task: "asyncio.Task[None]") -> None:
     """Look at a task's exception, so that asyncio does not complain that nobody did."""
     if not task.cancelled():
         task.exception()
+
+
+def _limit(answer: ua.DataValue) -> int | None:
+    """Return a limit that a server tells; None when it tells none, or none that is one."""
+    value = answer.Value.Value if answer.Value is not None else None
+    return int(value) if isinstance(value, int) and value > 0 else None
 
 
 def _as_coroutine(call: Callable[[Exception], None]) -> Callable[[Exception], Any]:

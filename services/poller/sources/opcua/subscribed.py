@@ -11,7 +11,7 @@ from typing import Any
 from asyncua import ua
 
 from services.poller.source import Reading, Tell
-from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.opcua import OpcuaModel, faults
 from services.poller.sources.opcua.faults import Answer, NodeFault
 from services.poller.sources.opcua.server import Server
 from services.poller.sources.opcua.session import Session
@@ -27,6 +27,9 @@ MAX_WAITING_BYTES = 64_000_000
 
 #: A server that has nothing to tell says so this often (seconds), and is taken for dead after three times as long.
 _KEEP_ALIVE_S = 5.0
+
+#: Seconds since a connection last told something within which its end is taken for the fault of a node.
+_SHORT_LIFE_S = 5.0
 
 _log = get_logger()
 
@@ -48,10 +51,13 @@ class SubscribedServer(Server):
         self._subscription: Subscription | None = None
         #: Places of the nodes that are not watched, since their answers can't be read.
         self._left_out: set[int] = set()
+        #: Places of the nodes that the server would not watch, and when it is asked again.
+        self._refused: set[int] = set()
+        self._refused_due_s = 0.0
         self._unreadable = False
         self._arrived = asyncio.Event()
         self._sequence: int | None = None
-        self._published_s = 0.0
+        self._published_s = -math.inf
         self._keep_alive_s = _KEEP_ALIVE_S
         self._dropped = 0
         self._missed = 0
@@ -65,9 +71,13 @@ class SubscribedServer(Server):
         if not self._changes and not (self._unreadable and self.connection.session is not None):
             await self._wait()
         session = self.connection.session
-        if session is not None and (self._unreadable or self._left_out):
+        if session is not None:
+            self.look_for_more(session)
             try:
-                await self._read_what_can_not_be_told(session)
+                if self._unreadable or self._left_out:
+                    await self._read_what_can_not_be_told(session)
+                if self._refused and self.clock.monotonic() >= self._refused_due_s:
+                    await self._watch(sorted(self._refused))
             except Exception as error:  # noqa: BLE001 - asyncua raises all sorts; each means: connect anew
                 self.connection.lose(error, session)
         if self._changes:
@@ -94,9 +104,15 @@ class SubscribedServer(Server):
             interval_ms if self.model.sampling_ms is None else self.model.sampling_ms
         )
         self._item.QueueSize = ua.Counter(self.model.queue_size)
+        if self.clock.monotonic() - self._published_s < _SHORT_LIFE_S:
+            # The last connection ended at once: reading finds the nodes at which it does.
+            await session.read(self.nodes)
+            if session.lost is not None:
+                raise session.lost
         self._sequence, self._published_s = None, self.clock.monotonic()
         self._subscription = await session.subscribe(params, self._hear, self._miss)
         self._keep_alive_s = self._subscription.keep_alive_s
+        self._refused = set()
         self._left_out = {place for place, node in enumerate(self.nodes) if node in self.faults}
         await self._watch([place for place in range(len(self.nodes)) if place not in self._left_out])
         for place in self._left_out:
@@ -104,9 +120,16 @@ class SubscribedServer(Server):
         for address, reason in self.impossible.items():
             self.collector.fail(address, reason, self.clock.now())
 
+    async def added(self, places: range) -> None:
+        """Watch what came later, too."""
+        await self._watch(places)
+
     async def _watch(self, places: Sequence[int]) -> None:
         if self._subscription is not None:
             refused = await self._subscription.watch([(place, self.nodes[place]) for place in places], self._item)
+            # A server that has just started may not have them yet.
+            self._refused = (self._refused - set(places)) | refused.keys()
+            self._refused_due_s = self.clock.monotonic() + faults.RETRY_S
             for place, status in refused.items():
                 self._queue(self.addresses[place], ua.DataValue(StatusCode=status), self.clock.now())
 
@@ -116,12 +139,14 @@ class SubscribedServer(Server):
         Whose change was in it can't be known. So the value that each tag has now is handed on; a node that is found to
         be at fault is watched no more, or every further publishing with it would be lost, too.
         """
-        places = range(len(self.nodes))
+        places: Sequence[int] = range(len(self.nodes))
         if not self._unreadable:
             due = set(self.faults.due(self.nodes[place] for place in self._left_out))
-            places = [place for place in self._left_out if self.nodes[place] in due]  # type: ignore[assignment]
+            places = [place for place in self._left_out if self.nodes[place] in due]
         self._unreadable = False
         answers = await session.read([self.nodes[place] for place in places]) if places else []
+        if session.lost is not None:
+            raise session.lost
         now = self.clock.now()
         for place, answer in zip(places, answers, strict=True):
             self._queue(self.addresses[place], answer, now)
