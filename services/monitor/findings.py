@@ -119,10 +119,12 @@ def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
     if gone:
         since = _lost_at(now, gone)
         failing = all(writer.fields.get("backup") == "failing" for writer in gone)
+        said = next((writer.fields["last_error"] for writer in gone if writer.fields.get("last_error")), "")
         yield Finding(
             "oracle_away",
             f"{_is_away(gone)}{f' for {duration(now.taken_at - since)}' if since else ''} ({_names(gone)}): "
-            f"{how_long(now, gone, rates, settings)}; circuit breaker {_breakers(gone)}",
+            f"{how_long(now, gone, rates, settings)}; circuit breaker {_breakers(gone)}"
+            f"{f'; last error: {said}' if said else ''}",
             since,
             Severity.CRITICAL if failing else None,
             Status.UNHEALTHY if all_stuck else Status.DEGRADED,

@@ -80,6 +80,17 @@ def test_what_differs_under_one_key_is_a_conflict_whatever_differs(sink: OracleS
     assert "'1.5' (GOOD)" in outcome.rejected[0].message
 
 
+def test_the_other_layout_is_looked_up_by_its_own_key(oracle: OracleTarget) -> None:
+    """Kind: as above; three columns, the time first among those that are bound."""
+    with oracle.table("tag_values") as name:
+        sink = OracleSink(settings(oracle, name, oracle_table_layout="tag_values"))
+        values = tag_values(60)
+        assert ends(sink.write(values)) == (60, 0, 0, 0)
+        changed = [msgspec.structs.replace(value, tag_value="2") for value in values[:20]]
+        assert ends(sink.write([*changed, *values[20:]])) == (0, 40, 20, 0)
+        sink.close()
+
+
 def test_one_key_twice_in_one_batch(sink: OracleSink) -> None:
     first, second = tag_values(1), tag_values(1, text="2")
     assert ends(sink.write([*first, *second, *first])) == (1, 1, 1, 0)
@@ -179,6 +190,17 @@ def test_the_sample_is_of_what_the_table_takes_though_every_batch_has_a_bad_row(
         assert ends(sink.write([*tag_values(3), bad[0]])) == (3, 0, 1, 0)
         assert ends(sink.write([bad[1]])) == (0, 0, 1, 0)
         sink.close()
+
+
+def test_a_redelivered_batch_with_one_bad_row_costs_that_row(
+    sink: OracleSink, faults: OracleControl, table: str
+) -> None:
+    """Kind: proof of one thing taken for proof of another. A duplicate shows nothing of the bad row: a sample does."""
+    sink.write(tag_values(7))
+    faults.refuse_rows(2291, containing="D7", table=table)
+    before = faults.status().rollbacks
+    assert ends(sink.write(tag_values(8))) == (0, 7, 1, 0)
+    assert faults.status().rollbacks > before
 
 
 @pytest.mark.parametrize("rows", [1, 2, 500])

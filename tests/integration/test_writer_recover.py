@@ -484,6 +484,35 @@ def test_writer_puts_files_back_by_itself_where_it_is_told_to(place: Place, link
     assert place.files("*.csv") == [bad.name]
 
 
+def test_writer_puts_files_back_by_the_same_rule_as_it_writes(place: Place, link: RedisLink, keys: Keys) -> None:
+    """Kind: one rule in two places. Conflicts are kept, and no row is blamed for what every row is refused for."""
+    place.write(numbered(3))
+    place.recover()
+    path = place.write([TagValue(NOON, "PLC01", "D0", "999", "GOOD"), *numbered(3, first=1)])
+    place.oracle.control.refuse_rows(1400, table="tag_data")
+    rollbacks_before = place.oracle.control.status().rollbacks
+    process = writer(place, BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
+    try:
+        # Given: rows of the file that are new are refused for the table's fault, which is found out once at least
+        wait_until(lambda: place.oracle.control.status().rollbacks > rollbacks_before, what="a sample")
+        assert path.exists()
+        assert place.files("rejected_*.csv") == []
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert link.hash(keys.counters).get("recovered", "0") == "3"
+    place.oracle.control.reset()
+    process = writer(place, BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
+    try:
+        wait_until(lambda: not path.exists(), what="the file in recovered/")
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    (aside,) = place.files("rejected_*.csv")
+    assert "CONFLICT" in (place.directory / aside).read_text()
+    assert place.count() == 4
+
+
 def test_writer_leaves_files_alone_while_the_buffer_fills(place: Place, link: RedisLink, keys: Keys) -> None:
     # Given: a buffer above 20 % that nobody drains, since all its tables' inserts are held up
     place.write(numbered(10))

@@ -125,6 +125,8 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (_CONFIGURATION, ("the database demands native network encryption, which this driver does not speak",
                       "DBA: offer TLS (ORACLE_DSN=tcps://...) or SQLNET.ENCRYPTION_SERVER=ACCEPTED"), ("DPY-3001",)),
     (_CONFIGURATION, ("the database is older than 12.1", "Oracle Database 12.1 or newer"), ("DPY-3010",)),
+    (_CONFIGURATION, ("the database's national character set is not AL16UTF16, and the table has NVARCHAR2 columns",
+                      "DBA: VARCHAR2 columns; this driver can't bind or read the others there"), ("DPY-3012",)),
     (_CREDENTIALS, ("the account has only an old password hash (10G)",
                     "DBA: set the password anew with 11G or 12C verifiers"), ("DPY-3015", 28_040)),
     (_CREDENTIALS, ("user or password wrong", f"{_USER}; several wrong tries lock the account"), (1017,)),

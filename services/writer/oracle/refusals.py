@@ -71,8 +71,8 @@ class Refusals:
         others = [error for error in errors if error.verdict is not Verdict.DUPLICATE]
         blamed = [error for error in others if error.verdict in _BLAMING]
         if blamed:
-            some_got_through = len(errors) < len(values) or any(error.verdict is Verdict.DUPLICATE for error in judged)
-            table_fault = None if some_got_through else self.of_all_rows(connection, values[blamed[0].offset])
+            some_were_stored = len(errors) < len(values)
+            table_fault = None if some_were_stored else self.of_all_rows(connection, values[blamed[0].offset])
             blamed = [_blame(error, table_fault) for error in blamed]
         return [*judged, *blamed, *(error for error in others if error.verdict not in _BLAMING)]
 

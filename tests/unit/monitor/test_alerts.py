@@ -219,7 +219,9 @@ def test_full_buffer_is_critical_when_oracle_is_away() -> None:
 @pytest.mark.req("OPS-1")
 def test_outage_says_how_long_it_has_lasted_and_can_last() -> None:
     # Given an outage of 42 s, 1,000 values/s of 80 bytes each in the files, and room for 8 GB
-    away = writer(oracle="away", breaker="open", backup_free_bytes="8000000000")
+    away = writer(
+        oracle="away", breaker="open", backup_free_bytes="8000000000", last_error="ORA-16000: read-only"
+    )  # fmt: skip
     now = overview(
         services=[consumer(), away],
         events=[
@@ -235,6 +237,7 @@ def test_outage_says_how_long_it_has_lasted_and_can_last() -> None:
     outage = found(now, Rates(inserted=1_000, removed=1_000))["oracle_away"]
     assert outage.since == NOW - 42
     assert "Oracle is away for 42 s (writer plant-1)" in outage.message
+    assert outage.message.endswith("last error: ORA-16000: read-only")
     assert "its disk lasts 1 d 3 h more at 1,000 values/s" in outage.message
 
 
