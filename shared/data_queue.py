@@ -194,6 +194,18 @@ class DataQueue:
             return None
         return MessageBatch(list_key, answer[1:], answer[0])
 
+    def put_back(self, batch: MessageBatch, messages: Sequence[bytes]) -> None:
+        """Let a batch become other messages, at the head of the DataQueue, in one step.
+
+        A batch whose list holds more than was read stays; the next sweep finds it.
+        Raises: RedisUnavailableError: repeat the same call.
+        """
+        self._link.run(
+            "return_messages",
+            [batch.list_key, self._keys.claimed, self._keys.data_queue],
+            [len(batch.raws), *messages],
+        )
+
     def close(self) -> None:
         """Stop sending; the link stays open, it may serve others."""
         self._sender.shutdown(wait=False, cancel_futures=True)

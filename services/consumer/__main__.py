@@ -74,7 +74,7 @@ def _main(settings: ConsumerSettings) -> None:
         link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list, apart=True
     )
     report = Report(link, keys, events, settings, clock, heartbeat.incarnation)
-    unpacker = Unpacker(report, Rejections(heartbeat, clock), settings.message_max_bytes)
+    unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
     buffer = TagBuffer(link, keys, settings)
     beating = Beating(heartbeat, events, clock, lambda: {**memory.details(), **report.details()})

@@ -61,6 +61,8 @@ class RedisMemory:
             info = self._link.command("INFO", "memory")
             return int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
         except RedisRefusedError as error:
+            if error.code != "NOPERM":
+                raise
             _log.warning(f"Redis does not say how much memory it has left, it is not looked at: {error}")
             self._may_ask = False
             return 0, 0

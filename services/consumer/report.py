@@ -49,6 +49,7 @@ class Report:
         self._groups = PollingGroups(link, keys)
         self._names = NameWatch(settings.tag_name_separator)
         self._clashes = 0
+        self._first_clash = ""
         self._rejected = self._tags_rejected = 0
         self._reject_reason = self._tag_reason = ""
         self._depth = 0
@@ -81,6 +82,7 @@ class Report:
         """Take note of a poll: the state of its group, and names that it shares with others."""
         self._groups.see(data, values, errors, self._clock.now().timestamp())
         for clash in self._names.see(data.plc_code, data.tag_values, data.error_tags):
+            self._first_clash = self._first_clash or cut(clash)
             self._clashes += 1
             message = (
                 f"Two tags, one name: {clash}. In the table each takes the other's rows for its own. Set another "
@@ -91,11 +93,11 @@ class Report:
                 self._events.add(Event.NAME_CLASH, message, **asdict(clash))
 
     def details(self) -> dict[str, Any]:
-        """Return what the heartbeat says of names and groups; nothing when all is well."""
+        """Return what the heartbeat says of names and groups; nothing when all is well. Called by any thread."""
         details: dict[str, Any] = {}
-        if self._names.clashes:
-            details["name_clash"] = cut(str(next(iter(self._names.clashes.values()))))
-            details["name_clashes"] = len(self._names.clashes)
+        if self._first_clash:
+            details["name_clash"] = self._first_clash
+            details["name_clashes"] = self._clashes
         if self._groups.left_out:
             details["groups_left_out"] = self._groups.left_out
         return details

@@ -3,36 +3,48 @@
 from dataclasses import dataclass, field
 
 from services.consumer.expand import expand
+from services.consumer.parts import in_parts
 from services.consumer.rejections import Rejections
 from services.consumer.report import Report
+from services.consumer.settings import ConsumerSettings
 from shared.claims import MAX_TAKEOVERS
 from shared.counters import Counter
 from shared.data_queue import MessageBatch, Oversize
 from shared.errors import RejectedError
 from shared.messages import read_message
-from shared.models import encode_values
+from shared.models import PollingData, encode_values
+
+#: Share of the buffer's cap that the parts of a message have which is larger than that.
+_PART = 4
 
 
 @dataclass
 class Unpacked:
-    """What a batch holds: encoded values oldest first, entries for the rejected list, counters to raise."""
+    """What a batch holds: encoded values oldest first, entries for the rejected list, counters to raise.
+
+    `in_parts`, where a message has more values than the buffer may ever hold: the messages that the batch is to become
+    instead; then the rest is empty.
+    """
 
     values: list[bytes] = field(default_factory=list)
     rejected: list[bytes] = field(default_factory=list)
     counts: dict[Counter, int] = field(default_factory=dict)
+    in_parts: list[bytes] = field(default_factory=list)
 
 
 class Unpacker:
     """Unpacks batches, and tells the report what it finds."""
 
-    def __init__(self, report: Report, rejections: Rejections, message_max_bytes: int) -> None:
+    def __init__(self, report: Report, rejections: Rejections, settings: ConsumerSettings) -> None:
         self._report = report
         self._rejections = rejections
-        self._message_max_bytes = message_max_bytes
+        self._message_max_bytes = settings.message_max_bytes
+        self._cap = settings.buffer_max_size
 
     def unpack(self, batch: MessageBatch) -> Unpacked:
         """Return what a batch holds; a message's fault is its own."""
         unpacked = Unpacked()
+        polls: list[tuple[PollingData, int, int]] = []
         refused = tags_rejected = unsupported = 0
         is_deadly = batch.is_deadly
         for raw in batch.raws:
@@ -40,6 +52,8 @@ class Unpacker:
                 if is_deadly or raw[:1] == b"\0":
                     self._refuse_unread(raw, is_deadly=is_deadly)
                 data, faults = read_message(raw)
+                if len(data.tag_values) + len(data.error_tags) > self._cap:
+                    return Unpacked(in_parts=self._in_parts(batch))
                 expansion = expand(data)
                 values = encode_values(expansion.values)
             except Exception as error:  # noqa: BLE001 - whatever a message brings about, it is that message's
@@ -52,7 +66,9 @@ class Unpacker:
                 unpacked.rejected += self._rejections.of_tags(faults)
                 tags_rejected += len(faults)
             unsupported += len(expansion.unsupported)
-            self._report.message(data, len(values), expansion.bad)
+            polls.append((data, len(values), expansion.bad))
+        for poll in polls:
+            self._report.message(*poll)
         unpacked.counts = {
             Counter.MESSAGES: len(batch.raws) - refused,
             Counter.MESSAGES_REJECTED: refused,
@@ -60,6 +76,21 @@ class Unpacker:
             Counter.UNSUPPORTED: unsupported,
         }
         return unpacked
+
+    def _in_parts(self, batch: MessageBatch) -> list[bytes]:
+        """Return a batch's messages, those that the buffer can't hold in parts."""
+        messages: list[bytes] = []
+        for raw in batch.raws:
+            try:
+                data, faults = read_message(raw)
+            except RejectedError:
+                messages.append(raw)
+                continue
+            if len(data.tag_values) + len(data.error_tags) > self._cap:
+                messages += in_parts(data, faults, max(1, self._cap // _PART))
+            else:
+                messages.append(raw)
+        return messages
 
     def _reason(self, error: Exception) -> str:
         """Return why a message is rejected, and tell the report."""

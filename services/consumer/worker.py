@@ -118,6 +118,10 @@ class Consumer:
         Raises: RedisUnavailableError: the same batch can be pushed again.
         """
         unpacked = self._unpacker.unpack(batch)
+        if unpacked.in_parts:
+            self._queue.put_back(batch, unpacked.in_parts)
+            self._claims.close(batch.list_key)
+            return True
         count = len(unpacked.values)
         if batch.is_taken_over:
             self._depth = self._buffer.depth()

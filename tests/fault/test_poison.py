@@ -129,9 +129,10 @@ def test_a_message_of_400_000_tags_ends_no_consumer_for_ever(own: Pipeline) -> N
         wait_until(lambda c=consumer: c.poll() is not None or is_empty(own), 60, what="it")  # type: ignore[misc]
         if consumer.poll() is None:
             break
+    # Expect: it went through in parts, or was set aside; the others went through
     snapshot = own.snapshot()
-    assert snapshot[Counter.INSERTED] >= len(expected)
-    assert snapshot[Counter.MESSAGES_REJECTED] + snapshot[Counter.MESSAGES] == 7
+    aside = snapshot[Counter.MESSAGES_REJECTED]
+    assert snapshot[Counter.INSERTED] == len(expected) + (0 if aside else 400_000)
 
 
 def is_empty(pipeline: Pipeline) -> bool:

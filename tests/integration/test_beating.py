@@ -245,7 +245,7 @@ def test_the_unforeseen_costs_the_consumer_a_turn(
     else:
         monkeypatch.setattr(buffer, "push", Surprised(buffer.push, times))
     turn = Beating(heartbeat, events, clock).watch("the consumer")
-    unpacker = Unpacker(report, Rejections(heartbeat, clock), settings.message_max_bytes)
+    unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
     consumer = Consumer(link, queue, buffer, claims, heartbeat, report, unpacker, memory, settings, clock, events, turn)
     running = threading.Thread(target=consumer.run, args=[stop])

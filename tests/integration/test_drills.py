@@ -45,8 +45,8 @@ def test_outage_drill_brings_every_value_into_the_table() -> None:
 
 
 def test_drill_is_failed_when_a_value_is_lost() -> None:
-    # A buffer that holds less than one poll overflows, Oracle or not: the outage drill must say so.
-    process = drill("outage", "--seconds", "0.1", "--rate", "200", BUFFER_MAX_SIZE="100")
+    # A small buffer whose consumer may not wait overflows, Oracle or not: the outage drill must say so.
+    process = drill("outage", "--seconds", "0.1", "--rate", "5000", BUFFER_MAX_SIZE="100", CONSUMER_HOLD_MESSAGES="0")
     output = process.communicate(timeout=90)[0]
 
     assert process.returncode == 1, output

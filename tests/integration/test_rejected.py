@@ -209,3 +209,21 @@ def test_a_dataqueue_at_its_bound_overflows_the_oldest(pipeline: Pipeline) -> No
     )
     wait_until(lambda: 0 < pipeline.queue.depth() < 20, what="fewer messages than the bound")
     assert snapshot.balances
+
+
+def test_a_message_of_more_values_than_the_buffer_holds_overflows_nothing(pipeline: Pipeline) -> None:
+    """Kind: values overflow although everybody works: a poll of 3,000 tags lost 2,000 of them, each time."""
+    pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="1000")
+    pipeline.start_and_wait("writer", BUFFER_MAX_SIZE="1000")
+    tags: dict[str, object] = {f"D{tag}": tag for tag in range(3000)}
+    message = {
+        **GOOD, "tag_values": {**tags, "late": 1}, "error_tags": {"D7": "stale", "dead": "no answer"},
+        "tag_qualities": {"D8": "UNCERTAIN"}, "tag_timestamps": {"late": "soon"},
+    }  # fmt: skip
+    send(pipeline, {**GOOD, "plc_code": "before", "tag_values": {"D": 1}}, message, b"{")
+    ledger = pipeline.wait_until_idle()
+    assert (ledger[Counter.OVERFLOWED], ledger[Counter.TAGS_REJECTED], ledger[Counter.MESSAGES_REJECTED]) == (0, 1, 1)
+    rows = {name: value for (name, _), value in pipeline.table_rows().items()}
+    assert len(rows) == ledger[Counter.INSERTED] == 3002
+    assert (rows["P.D7"], rows["P.D8"], rows["P.dead"]) == (("7", "BAD"), ("8", "UNCERTAIN"), ("NULL", "BAD"))
+    assert {entry.get("tag") for entry in entries(pipeline)} == {"late", None}
