@@ -200,7 +200,12 @@ def polling_status(now: Overview) -> PollingStatus:
 
 def polling_groups(now: Overview, limit: int) -> list[PollingGroup]:
     """Return the first polling groups, at most `limit`."""
-    return _readable(PollingGroup, islice(now.groups.values(), limit))
+    return _readable(PollingGroup, (_with_age(group, now.taken_at) for group in islice(now.groups.values(), limit)))
+
+
+def _with_age(group: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    seen_at = group.get("last_seen_at")
+    return {**group, "age_seconds": max(0.0, now - seen_at)} if isinstance(seen_at, int | float) else group
 
 
 def _left_out(now: Overview, what: str) -> int:

@@ -4,7 +4,7 @@ A group is its PLC and its name, two words: joined by a separator, `A/B` + `C` a
 field of Redis' hash is called does not matter, so entries of older and newer consumers are read alike.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.monitor.outside import decoded, trimmed
@@ -16,9 +16,7 @@ Identity = tuple[str, str]
 _CONFIGURED = ("group_id", "mode", "interval_ms")
 
 
-def known_groups(
-    polling: Mapping[str, Mapping[str, Any]], pollers: Iterable[str], taken_at: float
-) -> dict[Identity, dict[str, Any]]:
+def known_groups(polling: Mapping[str, Mapping[str, Any]], pollers: Sequence[str]) -> dict[Identity, dict[str, Any]]:
     """Return every group by PLC and name, in their order.
 
     Args: polling: what consumers saw, by field. pollers: what each living poller of ours says of its groups, as JSON.
@@ -32,10 +30,24 @@ def known_groups(
     for text in pollers:
         for own in decoded(text, list[dict[str, Any]]) or []:
             _take_on(groups, trimmed(own))
-    for group in groups.values():
-        if "last_seen_at" in group:
-            group["age_seconds"] = max(0.0, taken_at - _seen_at(group, taken_at))
     return dict(sorted(groups.items()))
+
+
+class GroupsMemo:
+    """`known_groups`, worked out anew only when there is something new: there may be thousands. For one thread."""
+
+    def __init__(self) -> None:
+        self._made_of: tuple[object, Sequence[str]] = (None, ())
+        self._made: dict[Identity, dict[str, Any]] = {}
+
+    def __call__(
+        self, polling: Mapping[str, Mapping[str, Any]], pollers: Sequence[str]
+    ) -> Mapping[Identity, Mapping[str, Any]]:
+        """Return every group by PLC and name; `polling` is new when it is another object."""
+        if self._made_of[0] is not polling or self._made_of[1] != pollers:
+            self._made = known_groups(polling, pollers)
+            self._made_of = polling, pollers
+        return self._made
 
 
 def is_finished(group: Mapping[str, Any]) -> bool:
@@ -50,8 +62,10 @@ def _take_on(groups: dict[Identity, dict[str, Any]], own: dict[str, Any]) -> Non
         return
     group = groups.setdefault((plc, name), {"plc_code": plc, "group_name": name})
     # What is configured is better known there; what came through, here: its totals are others.
-    configured = {field: own.pop(field) for field in _CONFIGURED if own.get(field) is not None}
-    group.update(configured, details=own)
+    for field in _CONFIGURED:
+        if own.get(field) is not None:
+            group[field] = own.pop(field)
+    group["details"] = own
 
 
 def _identity(field: str, seen: Mapping[str, Any]) -> Identity:
@@ -62,6 +76,6 @@ def _identity(field: str, seen: Mapping[str, Any]) -> Identity:
     return first, rest
 
 
-def _seen_at(group: Mapping[str, Any], unknown: float = 0.0) -> float:
+def _seen_at(group: Mapping[str, Any]) -> float:
     seen_at = group.get("last_seen_at")
-    return seen_at if isinstance(seen_at, int | float) else unknown
+    return seen_at if isinstance(seen_at, int | float) else 0.0

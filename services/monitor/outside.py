@@ -28,12 +28,10 @@ def seconds_in(text: str | None) -> float | None:
 
 def trimmed(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record whose names and texts are as long as may be."""
-    if all(len(name) <= TEXT_LIMIT for name in record):
-        for name, value in record.items():
-            if isinstance(value, str) and len(value) > TEXT_LIMIT:
-                record[name] = cut(value)
-        return record
-    return {cut(name): cut(value) if isinstance(value, str) else value for name, value in record.items()}
+    for name, value in record.items():
+        if len(name) > TEXT_LIMIT or (isinstance(value, str) and len(value) > TEXT_LIMIT):
+            return {cut(name): cut(value) if isinstance(value, str) else value for name, value in record.items()}
+    return record  # nearly always: there may be thousands
 
 
 def decoded(text: str | bytes | None, kind: Any) -> Any:

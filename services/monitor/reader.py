@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from services.monitor.buckets import Bucket, BucketLog
-from services.monitor.groups import Identity, known_groups
+from services.monitor.groups import GroupsMemo, Identity, known_groups
 from services.monitor.outside import MAX_JSON, decoded, trimmed
 from services.monitor.redis_state import RedisState, RedisStateReader
 from services.monitor.shelves import Shelf
@@ -87,6 +87,9 @@ class Overview:
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
     acknowledged: Mapping[str, int] = field(default_factory=dict)  #: totals of losses at their acknowledgement
     redis: RedisState = field(default_factory=RedisState)
+    merge: Callable[[Mapping[str, Mapping[str, Any]], Sequence[str]], Mapping[Identity, Mapping[str, Any]]] = field(
+        default=known_groups, compare=False, repr=False
+    )
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
 
     @property
@@ -107,8 +110,7 @@ class Overview:
     @cached_property
     def groups(self) -> Mapping[Identity, Mapping[str, Any]]:
         """The polling groups by PLC and name, with what living pollers of ours say of them; not to be changed."""
-        pollers = (poller.fields.get("groups", "") for poller in self.living("poller"))
-        return known_groups(self.polling, pollers, self.taken_at)
+        return self.merge(self.polling, [poller.fields.get("groups", "") for poller in self.living("poller")])
 
     def living(self, role: str) -> list[Service]:
         """Return the processes of a role that beat."""
@@ -133,6 +135,8 @@ class RedisReader:
         self._polling = Shelf(keys.polling, max_entries=MAX_GROUPS)
         self._file_records, self._overflow_records = _Records(self._files), _Records(self._overflows)
         self._polling_records = _Records(self._polling)
+        self._merge = GroupsMemo()
+        self._heartbeats: dict[str, Shelf] = {}
         self._inflight = Shelf(keys.inflight, "SSCAN")
         self._claimed = Shelf(keys.claimed, "SSCAN")
 
@@ -180,6 +184,7 @@ class RedisReader:
             ),
             acknowledged=_counts(counts[1]),
             redis=state,
+            merge=self._merge,
             left_out=left_out,
         )
 
@@ -192,7 +197,12 @@ class RedisReader:
         newest = sorted(lately, key=lambda member: -beats[member])[:MAX_SERVICES]
         names = sorted((*_text(member).partition(":")[::2], beats[member]) for member in newest)
         pollers = sum(role == "poller" for role, *_ in names)
-        hashes = [_heartbeat(self._keys.service(role, instance), role, pollers) for role, instance, _ in names]
+        hashes = []
+        for role, instance, _ in names:
+            key = self._keys.service(role, instance)
+            hashes.append(_heartbeat(self._heartbeats.get(key) or Shelf(key), role, pollers))
+        # The next reading finds them again: a poller with thousands of groups is not read each time.
+        self._heartbeats = {shelf.key: shelf for shelf in hashes}
         read_shelves(self._link, hashes, on_piece=on_piece)
         services = tuple(
             Service(role, instance, beat_at, _fields(shelf.entries))
@@ -201,12 +211,12 @@ class RedisReader:
         return services, self._beats.left_out + len(lately) - len(newest) + sum(shelf.left_out for shelf in hashes)
 
 
-def _heartbeat(key: str, role: str, pollers: int) -> Shelf:
-    """Return a heartbeat's shelf: a poller lists its groups there, the others say little."""
-    if role != "poller":
-        return Shelf(key, max_entries=_SERVICE_FIELDS, max_bytes=64 * 1024)
-    share = _POLLERS_BYTES // pollers
-    return Shelf(key, max_entries=_SERVICE_FIELDS, max_bytes=share, max_value_bytes=share)
+def _heartbeat(shelf: Shelf, role: str, pollers: int) -> Shelf:
+    """Return a heartbeat's shelf with its bounds: a poller lists its groups there, the others say little."""
+    shelf.max_entries, shelf.max_bytes = _SERVICE_FIELDS, 64 * 1024
+    if role == "poller":
+        shelf.max_bytes = shelf.max_value_bytes = _POLLERS_BYTES // pollers
+    return shelf
 
 
 def _batches(numbers: range) -> list[range]:

@@ -20,8 +20,8 @@ PIECE_BYTES = 256 * 1024
 #: Bytes that Redis looks at in one reading of a shelf at most, for the sake of what stands between entries too long.
 MAX_LOOKED_BYTES = 512 * 1024 * 1024
 
-#: A shelf that took so long to read, in seconds, is read again only after REST times as long.
-SLOW_S, REST = 0.05, 10
+#: A shelf of more than a piece is read again only after REST times as long as it took.
+REST = 10
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Shelf:
     @property
     def is_due(self) -> bool:
         """Whether it is time to read it again."""
-        return self._took_s < SLOW_S or monotonic() >= self._read_at + REST * self._took_s
+        return monotonic() >= self._read_at + REST * self._took_s
 
     def begin(self) -> None:
         """Forget what an earlier reading that was cut short had found."""
@@ -71,7 +71,8 @@ class Shelf:
         self.entries = dict(islice(self._found.items(), self.max_entries))
         self.left_out = max(0, count - len(self.entries))
         self._read_at = monotonic()
-        self._took_s = self._read_at - self._began_at
+        # A small one is read each time, however slow the machine is just now.
+        self._took_s = self._read_at - self._began_at if self._looked_bytes > PIECE_BYTES else 0.0
         return False
 
     def _has_room(self) -> bool:

@@ -118,9 +118,9 @@ def test_redis_that_may_lose_or_refuses_is_told(
     with EmbeddedRedis(options=options) as redis, monitor_in_a_thread(redis.url, namespace) as monitor:
         monitor.shows("/api/ledger", {"inserted": 0})
         if code == "redis_full":
-            # Just above what it uses: then it refuses.
+            # Below what it uses: then it refuses.
             link = RedisLink(redis.url)
-            link.command("CONFIG", "SET", "maxmemory", link.command("INFO", "memory")["used_memory"] + 10_000)
+            link.command("CONFIG", "SET", "maxmemory", link.command("INFO", "memory")["used_memory"] - 100_000)
             link.close()
         found = wait_until(lambda: alerts(monitor), what="alerts: no writer runs")
         if code is None:
