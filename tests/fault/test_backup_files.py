@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.redis import EmbeddedRedis
+from services.writer.backup.format import HEADER
 from shared.counters import Counter
 from tests.fault.test_oracle_faults import events
 from tests.oracle_target import OracleTarget
@@ -188,3 +189,31 @@ def test_the_reject_file_of_a_living_writer_is_closed_when_idle(
     assert recovery.wait(30) == 0, pipeline.log("writer")
     assert writer.poll() is None
     assert not path.exists()
+
+
+def test_whatever_lies_in_the_backup_directory_a_writer_works_and_puts_the_rest_back(
+    pipeline: Pipeline, redis_server: EmbeddedRedis
+) -> None:
+    """Kind: the diary ends the data path, or blocks it: a FIFO, a name that is no text, 10 GB of nothing."""
+    assert redis_server.url
+    directory = pipeline.backup_dir
+    directory.mkdir()
+    os.mkfifo(directory / "backup_20250101_000000.csv")
+    (directory / "backup_20250101_000001.csv").mkdir()
+    (directory / "backup_20250101_000002.csv").symlink_to("backup_20250101_000002.csv")
+    (directory / os.fsdecode(b"backup_\xff.csv")).write_text("x")
+    (directory / "backup_a\nb.csv").write_text("x")
+    with (directory / "backup_20250101_000003.csv").open("wb") as file:
+        file.truncate(10_000_000_000)
+    (directory / "backup_20250101_000003.csv.json").write_text("[" * 100_000)
+    os.mkfifo(directory / "backup_20250101_000004.csv.json")
+    row = b"2025-11-02 12:00:00.123456,PLC01,D1,PLC01.D1,1,GOOD,x\n"
+    (directory / "backup_20250101_000004.csv").write_bytes((",".join(HEADER) + "\n").encode() + row)
+    pipeline.start_and_wait("consumer")
+    writer = pipeline.start_and_wait("writer", BACKUP_AUTO_RECOVER="true")
+    expected = pipeline.put(polls=3, tags=100)
+    pipeline.wait_until_idle()
+    wait_until(lambda: len(pipeline.table_rows()) == len(expected) + 1, what="the one good file in the table")
+    assert pipeline.stop(writer) == 0
+    assert "Traceback" not in pipeline.log("writer")
+    assert "met what it did not foresee" not in pipeline.log("writer")

@@ -204,7 +204,10 @@ class CsvBackup:
 
     def _fault(self, file: _OpenFile) -> str | None:
         """Return what is wrong with the file that is written; None when it is as it should be."""
-        held = os.fstat(file.descriptor)
+        try:
+            held = os.fstat(file.descriptor)
+        except OSError as error:
+            return f"it is out of reach ({error.strerror}): deleted on its server, or its disk is gone"
         try:
             there = file.path.stat(follow_symlinks=False)
         except OSError as error:
@@ -234,7 +237,7 @@ class CsvBackup:
             os.close(file.descriptor)
         label = Label(self._target(), file.rows, file.size, file.digest.hexdigest(), moved_to=new.path.name)
         # Whatever is there now is not what was written: by its label `recover` knows, and says so.
-        write_label(file.path, label) if file.path.exists() else remove_label(file.path)
+        write_label(file.path, label) if os.path.lexists(file.path) else remove_label(file.path)
         lost = max(0, file.rows - new.rows - unsettled)
         self.on_fault(FileFault(file.path, reason, new.path, new.rows, lost))
 
@@ -242,7 +245,7 @@ class CsvBackup:
         counter = RecordCounter()
         for piece in _pieces(file.descriptor, 0, file.size):
             counter.feed(piece)
-        has_header = os.pread(file.descriptor, len(self._header), 0) == self._header
+        has_header = b"".join(_pieces(file.descriptor, 0, len(self._header))) == self._header
         begin = len(self._header) if has_header else 0
         for piece in _pieces(file.descriptor, begin, counter.end):
             write_all(new.descriptor, piece)
@@ -321,7 +324,14 @@ def _discard(file: _OpenFile) -> None:
 
 
 def _pieces(descriptor: int, begin: int, end: int) -> Iterator[bytes]:
-    while begin < end and (piece := os.pread(descriptor, min(_PIECE, end - begin), begin)):
+    """Yield a part of a file, as far as it can be read: what is out of reach must not hold up what comes."""
+    while begin < end:
+        try:
+            piece = os.pread(descriptor, min(_PIECE, end - begin), begin)
+        except OSError:
+            return
+        if not piece:
+            return
         yield piece
         begin += len(piece)
 

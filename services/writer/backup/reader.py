@@ -117,7 +117,11 @@ class BackupReader:
                 yield record
 
     def _read_header(self) -> int:
-        line = self._next_line().removeprefix(_BYTE_ORDER_MARK)
+        # No more than a header may have: the first line of what is no backup file may be the whole of it.
+        line = self._file.readline(_HEAD_BYTES)
+        self._number += bool(line)
+        self.position += len(line)
+        line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line.endswith(b"\n"):
             # Killed before the header was written: there is nothing in it.
             if any(",".join(header).encode().startswith(line) for header in (HEADER, REJECTED_HEADER)):

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -6,6 +7,8 @@ import pytest
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.format import HEADER
 from services.writer.backup.index import Manifest, count_rows
+from services.writer.backup.label import Label, write_label
+from services.writer.sink import Target
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.fakes import FakeClock, tag_values
@@ -88,3 +91,88 @@ def test_no_file_whatever_ends_the_writer(link: FakeLink, manifest: Manifest, tm
     assert count_rows(path) >= 0
     manifest.rebuild()
     assert path.name in link.entries
+
+
+def test_files_of_one_name_in_two_places_have_an_entry_each(link: FakeLink, tmp_path: Path) -> None:
+    """Kind: two things under one name: what one writer says of its file overwrites what the other says of its own."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = (Manifest(cast("RedisLink", link), Keys("t"), tmp_path / name) for name in ("one", "two"))
+    for name, count, manifest in (("one", 3, one), ("two", 5, two)):
+        file = backup(tmp_path / name)
+        file.append(rows(tag_values(count)))
+        file.finish()
+        manifest.rebuild()
+    assert sorted(json.loads(entry)["rows"] for entry in link.entries.values()) == [3, 5]
+    # And each is told of on its own from then on, however often; one that goes takes no other along
+    for manifest in (one, two, one):
+        manifest.rebuild()
+    assert len(link.entries) == 2
+    next((tmp_path / "two").glob("*.csv")).unlink()
+    two.rebuild()
+    one.rebuild()
+    assert [json.loads(entry)["rows"] for entry in link.entries.values()] == [3]
+
+
+def test_a_directory_is_known_again_by_another_host_and_under_another_path(
+    link: FakeLink, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a container gets a new name with every start; its volume's files must not be listed twice."""
+    file = backup(tmp_path)
+    file.append(rows(tag_values(3)))
+    file.finish()
+    manifest.rebuild()
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    moved = tmp_path.rename(tmp_path.with_name(tmp_path.name + "-moved"))
+    again = Manifest(cast("RedisLink", link), Keys("t"), moved)
+    again.rebuild()
+    assert len(link.entries) == 1
+    next(moved.glob("*.csv")).unlink()
+    again.rebuild()
+    assert link.entries == {}
+
+
+def test_more_files_than_the_list_holds_are_one_entry_with_their_sums(
+    link: FakeLink, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: no bound in count: a directory with a million files fills Redis."""
+    gone: list[tuple[str, int]] = []
+    manifest.on_gone = lambda name, rows: gone.append((name, rows))
+    monkeypatch.setattr("services.writer.backup.index.MAX_WAITING", 3)
+    file = backup(tmp_path)
+    for count in range(1, 8):
+        file.append(rows(tag_values(count)))
+        file.finish()
+    manifest.rebuild()
+    entries = [json.loads(entry) for entry in link.entries.values()]
+    assert (len(entries), sum(entry["rows"] for entry in entries)) == (4, 28)
+    (rest,) = [entry for entry in entries if "files" in entry]
+    assert (rest["files"], rest["rows"]) == (4, 22)
+    # And when the first are through, the next ones are listed, and none counts as gone
+    for path in sorted(tmp_path.glob("*.csv"))[:1] + sorted(tmp_path.glob("*_[2-5].csv")):
+        (tmp_path / "recovered").mkdir(exist_ok=True)
+        path.rename(tmp_path / "recovered" / path.name)
+    manifest.rebuild()
+    waiting = [entry for entry in map(json.loads, link.entries.values()) if entry["state"] == "waiting"]
+    assert (sum(entry["rows"] for entry in waiting), gone) == (13, [])
+
+
+def test_rows_are_known_from_the_label_and_a_large_file_is_not_read_through(tmp_path: Path) -> None:
+    """Kind: network or disk work of unknown length. (Counting a backlog of 4 GB stopped the heartbeat for 55 s.)"""
+    path = tmp_path / "backup_20260101_000000.csv"
+    path.write_bytes(b"header\n" + b"12345678\n" * 10)
+    with path.open("r+b") as file:
+        file.truncate(10**12)
+    assert count_rows(path) > 0
+    write_label(path, Label(Target(), 77, 1, "x"))
+    assert count_rows(path) == 77
+
+
+@pytest.mark.parametrize("entry", ["", "no json", "[1]", '"text"', "null", "[" * 100_000, '{"rows": "x", "place": 5}'])
+def test_no_entry_whatever_ends_the_writer(link: FakeLink, manifest: Manifest, tmp_path: Path, entry: str) -> None:
+    link.entries["backup_20260101_001640.csv"] = entry
+    file = backup(tmp_path)
+    file.append(rows(tag_values(3)))
+    file.finish()
+    manifest.rebuild()
+    assert any('"rows": 3' in text for text in link.entries.values())
