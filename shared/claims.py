@@ -105,14 +105,16 @@ class Claims:
         """The number of lists that this process works on, adopted ones included."""
         return len(self._active)
 
-    def sweep(self) -> int:
+    def sweep(self, at_each: Callable[[], None] = lambda: None) -> int:
         """Take over the lists of dead processes and forgotten ones of this process; return how many elements.
 
+        `at_each` is called before each list: there may be many, and each is a round trip.
         Raises: RedisUnavailableError: some may be taken over; the next sweep goes on.
         """
         taken = 0
         prefix = self._list_key("", "").rstrip(":")
         for raw in self._link.command("SMEMBERS", self._index_key):
+            at_each()
             key = raw.decode(errors="replace")
             if key.startswith(f"{prefix}:") and key.count(":") > prefix.count(":") + 1:
                 taken += self._take_over(key)

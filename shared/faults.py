@@ -50,18 +50,22 @@ class Faults:
         """
         if isinstance(error, FatalError) and self._ends_the_process:
             raise error
-        now = self._clock.monotonic()
-        self._at.append(now)
-        recent = sum(now - at <= WITHIN_S for at in self._at)
-        message = f"{self._loop} met what it did not foresee and goes on: {error!r}"
-        _log.error(message, exc_info=error, kind=self._loop)
-        self._tell(message, now)
+        recent = self.note(error)
         if recent >= MAX_FAULTS and self._ends_the_process:
             raise FatalError(
                 f"{self._loop} met {recent} faults within {WITHIN_S:g} s, the last one {error!r}: "
                 "ending, so that a new process begins afresh; what was in hand is in Redis"
             ) from error
         stop.wait(_FIRST_PAUSE_S * 2 ** (recent - 1))
+
+    def note(self, error: Exception) -> int:
+        """Say what happened, with its traceback; return how often it did lately. For a side path of a busy loop."""
+        now = self._clock.monotonic()
+        self._at.append(now)
+        message = f"{self._loop} met what it did not foresee and goes on: {error!r}"
+        _log.error(message, exc_info=error, kind=self._loop)
+        self._tell(message, now)
+        return sum(now - at <= WITHIN_S for at in self._at)
 
     def _tell(self, message: str, now: float) -> None:
         # A side path may meet the same thing for ever: the diary must not be full of it.

@@ -1,5 +1,6 @@
 """The consumer's loop: claim messages, expand them, push their values. Every step can be repeated."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from services.consumer.redis_memory import RedisMemory
@@ -72,7 +73,7 @@ class Consumer:
         self._depth = self._queued = 0
         self._turn = turn
         self._faults = Faults(events, clock, "the consumer")
-        self._side_faults = Faults(events, clock, "the consumer's report", ends_the_process=False)
+        self._side_faults = Faults(events, clock, "the consumer's chores", ends_the_process=False)
         self._next_tick = self._next_sweep = 0.0
         self._pending: MessageBatch | None = None
 
@@ -80,7 +81,7 @@ class Consumer:
         """Go on until stopped, whatever Redis does meanwhile."""
         while not stop.is_set():
             try:
-                self._chores(stop)
+                self._chores()
                 self._pending = self._pending or self.claim(stop, wait_s=BEAT_INTERVAL_S)
                 if self._pending is not None and self.push(self._pending, stop):
                     self._pending = None
@@ -171,27 +172,26 @@ class Consumer:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
                 room_for = min(count, self._settings.buffer_max_size)
                 self._buffer.ask_for_room(room_for, urgent=self._queued >= self._settings.consumer_hold_messages)
-            self._chores(stop)
+            self._chores()
         return True
 
-    def _chores(self, stop: StopFlag) -> None:
+    def _chores(self) -> None:
         self._turn()
+        try:
+            self._due_chores()
+        except RedisUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is told and cleaned up must neither end nor slow what is done
+            self._side_faults.note(error)
+
+    def _due_chores(self) -> None:
         now = self._clock.monotonic()
         if now >= self._next_tick:
             self._next_tick = now + BEAT_INTERVAL_S
             self._memory.look()
             self._queued = self._queue.depth()
-            self._tell(stop)
+            with suppress(RedisFullError):  # what could not be said is said later; values go on
+                self._report.tick(self._buffer.depth())
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S
-            self._claims.sweep()
-
-    def _tell(self, stop: StopFlag) -> None:
-        try:
-            self._report.tick(self._buffer.depth())
-        except RedisFullError:
-            pass  # What could not be said is said later; values go on.
-        except RedisUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - what is told must not end what is done
-            self._side_faults.met(error, stop)
+            self._claims.sweep(self._turn)

@@ -98,7 +98,7 @@ class Worker:
         began, self._took_s = self._clock.monotonic(), 0.0
         self._feed.asks()
         try:
-            overview = self._reader.read(self._feed.asks)
+            overview = self._reader.read(self._asks)
         except FatalError as error:
             self._say_unreadable(str(error))
             return
@@ -108,6 +108,11 @@ class Worker:
         self._watch.look(overview)
         self._feed.publish(overview)
         self._took_s = self._clock.monotonic() - began
+
+    def _asks(self) -> None:
+        # A reading of much from a slow Redis is no loop that stands still.
+        self._turn()
+        self._feed.asks()
 
     def _say_hello(self, name: str) -> None:
         self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")

@@ -63,11 +63,28 @@ class WriterService:
 
         Raises: FatalError: a thread ended that must not; what was in flight is in Redis.
         """
+        beating = Beating(self.heartbeat, self.events, self.clock, self.describe)
+        turn = beating.watch("the writer's main loop")
+        failures: list[BaseException] = []
+        with beating.go_on():
+            self._sweep_first(turn)
+            threads = self._start_all(stop, failures)
+            self._watch_over(stop, turn)
+            self._end_threads(threads)
+        self._say_goodbye()
+        if failures:
+            raise FatalError(f"a thread of the writer ended: {failures[0]!r}") from failures[0]
+
+    def _sweep_first(self, turn: Turn) -> None:
         try:
-            self.claims.sweep()
+            self.claims.sweep(turn)
         except RedisUnavailableError:
             _log.warning("Redis went away: looking for unfinished batches when it is back")
-        failures: list[BaseException] = []
+        except Exception as error:  # noqa: BLE001 - the main loop looks again
+            self._faults("looking for unfinished batches").note(error)
+
+    def _start_all(self, stop: StopFlag, failures: list[BaseException]) -> list[threading.Thread]:
+        """Start what runs beside the main loop; return the threads that the end waits for."""
         threads = [
             self._start(loop, stop, name, failures)
             for name, loop in [
@@ -79,14 +96,7 @@ class WriterService:
         ]
         # Not waited for at the end: a slow disk must not hold up the stop.
         self._start(self.housekeeping.run, stop, "housekeeping", failures)
-        beating = Beating(self.heartbeat, self.events, self.clock, self.describe)
-        turn = beating.watch("the writer's main loop")
-        with beating.go_on():
-            self._watch_over(stop, turn)
-            self._end_threads(threads)
-        self._say_goodbye()
-        if failures:
-            raise FatalError(f"a thread of the writer ended: {failures[0]!r}") from failures[0]
+        return threads
 
     def _faults(self, loop: str, *, ends_the_process: bool = True) -> Faults:
         return Faults(self.events, self.clock, loop, ends_the_process=ends_the_process)
@@ -103,10 +113,10 @@ class WriterService:
             turn()
             now = self.clock.monotonic()
             try:
-                self.report.tick()
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_INTERVAL_S
-                    self.claims.sweep()
+                    self.claims.sweep(turn)
+                self.report.tick()
                 stop.wait(TICK_S)
             except RedisUnavailableError as error:
                 self.link.wait_until_there(stop, error)
