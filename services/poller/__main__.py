@@ -21,7 +21,7 @@ from shared.errors import RedisUnavailableError, SettingsError
 from shared.events import Event, EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
-from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, StopFlag, run_service, stop_on_signals
+from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, run_service, stop_on_signals
 from shared.redis_link import RedisLink
 from shared.settings import ServiceSettings, load_settings
 
@@ -172,7 +172,7 @@ def main(settings: PollerSettings) -> int:
     queue = DataQueue(link, keys, settings.data_queue_max_messages)
     heartbeat = Heartbeat(link, keys, events, "poller", settings.instance_name)
     try:
-        with stop_on_signals() as stop:
+        with stop_on_signals(STOP_LIMIT_S) as stop:
             requests = PollRequests(link, keys)
             poller = Poller(settings, groups, queue, link, requests, heartbeat, events, SystemClock())
             return asyncio.run(_run_and_hang_up(poller, stop, link))

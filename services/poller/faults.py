@@ -1,9 +1,12 @@
 """How the poller takes faults that are not its own: texts are cut, and the unforeseen ends no more than itself."""
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
 
 from shared.errors import FatalError
+from shared.events import Event
 from shared.logs import get_logger
 
 #: Characters of a text from outside that go on: as a reason, in a log line, in the heartbeat.
@@ -12,7 +15,15 @@ MAX_TEXT = 300
 #: Seconds before a part of the poller that met the unforeseen goes on.
 _PAUSE_S = 1.0
 
+#: Seconds between two events of one part's unforeseen troubles: one each time would push all others out of the diary.
+TELL_S = 60.0
+
 _log = get_logger()
+
+
+def nobody(kind: Event, message: str) -> None:
+    """Hear nothing."""
+    del kind, message
 
 
 def cut(text: object) -> str:
@@ -29,13 +40,15 @@ def cut(text: object) -> str:
     return shown.encode(errors="backslashreplace").decode()
 
 
-async def outlive(what: str, run: Callable[[], Awaitable[None]], tries: int | None = None) -> None:
+async def outlive(
+    what: str, run: Callable[[], Awaitable[None]], tries: int | None = None, tell: Callable[[Event, str], None] = nobody
+) -> None:
     """Run a part of the poller to its end; when it meets the unforeseen, log it with its traceback and run it anew.
 
     For a side path. What the poller can't do without gives `tries`: what is fatal is raised at once, and the
     unforeseen when it came so many times: what repeats does not go by, a new process may be the cure.
     """
-    failures = 0
+    failures, told_s = 0, -math.inf
     while True:
         try:
             return await run()
@@ -44,4 +57,7 @@ async def outlive(what: str, run: Callable[[], Awaitable[None]], tries: int | No
             if tries is not None and (failures > tries or isinstance(error, FatalError)):
                 raise
             _log.exception(f"Unforeseen in {what}: it goes on in {_PAUSE_S:g} s", kind=what)
+            if time.monotonic() - told_s >= TELL_S:
+                told_s = time.monotonic()
+                tell(Event.FAULT, cut(f"Unforeseen in {what}: {type(error).__name__}: {error}"))
             await asyncio.sleep(_PAUSE_S)

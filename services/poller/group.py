@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from services.poller.config import GroupConfig
-from services.poller.faults import cut
+from services.poller.faults import TELL_S, cut, nobody
 from services.poller.packing import Packer, is_in_calendar
 from services.poller.ring import Ring
-from services.poller.source import Reading, SourceError, TagSource, Tell, nobody
+from services.poller.source import Reading, SourceError, TagSource, Tell
 from services.poller.stamps import Stamper
 from services.poller.triggers import FixedInterval, PollOutcome, Trigger
 from shared.clock import Clock
@@ -22,9 +22,6 @@ from shared.logs import get_logger
 #: Seconds after which a source that can't be opened, for a reason that nobody foresaw, is tried again: the first time,
 #: doubled each time up to the last.
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
-
-#: Seconds between two events of one group's unforeseen troubles.
-_TELL_S = 60.0
 
 _log = get_logger()
 
@@ -134,8 +131,7 @@ class PollingGroup:
         message = f"Group '{self.config.name}': {self.status.trouble}"
         _log.exception(message, kind=self.config.name)
         now = self._clock.monotonic()
-        if now - self._told_s >= _TELL_S:
-            # An event a poll would push all others out of the diary.
+        if now - self._told_s >= TELL_S:
             self._told_s = now
             self._tell(Event.FAULT, message)
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from services.poller.faults import nobody
 from shared.errors import PipelineError
 from shared.events import Event
 from shared.models import Quality, Scalar
@@ -74,11 +75,6 @@ class TagSource(Protocol):
 
     def status(self) -> Mapping[str, Any]:
         """Return what the monitor is to show of the source beside its group's figures; empty when there is nothing."""
-
-
-def nobody(kind: Event, message: str) -> None:
-    """Hear nothing."""
-    del kind, message
 
 
 class SourceModel(BaseModel):

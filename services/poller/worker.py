@@ -78,17 +78,18 @@ class Poller:
     async def run(self, stop: StopFlag) -> int:
         """Poll until stopped or all sources are at their end; return the exit status: 1 when a group failed."""
         handshake = Handshake(self._requests, self._fleet, self._heartbeat, self._link, self._clock, stop)
-        reload = Reload(self._settings.poller_config, self._fleet, self._news.tell)
+        tell = self._news.tell
+        reload = Reload(self._settings.poller_config, self._fleet, tell)
         try:
             async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(outlive("sending", self._sender.run, _TRIES))
-                beating = tasks.create_task(outlive("the heartbeat", self._pulse.run, _TRIES))
+                sending = tasks.create_task(outlive("sending", self._sender.run, _TRIES, tell))
+                beating = tasks.create_task(outlive("the heartbeat", self._pulse.run, _TRIES, tell))
                 stopped = tasks.create_task(_wait_for(stop))
                 self._fleet.start(self._configs, tasks)
                 with _on_hangup(reload.ask):
                     serving = [
-                        tasks.create_task(outlive("taking over the file", partial(reload.run, tasks))),
-                        tasks.create_task(outlive("the requests to poll", partial(handshake.run, self._pulse))),
+                        tasks.create_task(outlive("taking over the file", partial(reload.run, tasks), tell=tell)),
+                        tasks.create_task(outlive("the poll requests", partial(handshake.run, self._pulse), tell=tell)),
                     ]
                     await _first_of(stopped, asyncio.ensure_future(self._fleet.wait_until_done()))
                 self._fleet.cancel()

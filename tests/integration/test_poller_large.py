@@ -1,5 +1,6 @@
 """A group of half a million tags, or its file, holds up no other group and not the heartbeat."""
 
+import signal
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic
@@ -25,8 +26,8 @@ def large(source: str) -> str:
     return f'[[group]]\nname = "large"\nplc_code = "L"\ninterval_ms = 10000\n[group.source]\n{source}\n'
 
 
-def node_ids() -> list[str]:
-    return [f"ns=2;s=Plant.Line{number // 1000}.Machine{number % 1000}.Temperature" for number in range(TAGS)]
+def node_ids(count: int = TAGS) -> list[str]:
+    return [f"ns=2;s=Plant.Line{number // 1000}.Machine{number % 1000}.Temperature" for number in range(count)]
 
 
 def source_of(kind: str, directory: Path) -> str:
@@ -64,6 +65,23 @@ def test_a_large_group_that_is_added_holds_up_neither_a_small_one_nor_the_heartb
     gaps_s = [(after - before).total_seconds() for before, after in pairwise(times)]
     assert max(gaps_s) < HELD_UP_S
     assert poller.stop() < 5
+
+
+def test_a_stop_does_not_wait_for_a_large_file_that_is_being_read(
+    pollers: list[PollerProcess], redis_server: EmbeddedRedis, link: RedisLink, keys: Keys, tmp_path: Path
+) -> None:  # fmt: skip
+    """Kind: a thread that is at work holds up the end of the process."""
+    poller = start(pollers, group("small"), redis_server.url, keys.namespace, tmp_path)
+    wait_until(lambda: queued(link, keys), what="a poll")
+    # Given a file of 44 MB, which takes many seconds to read.
+    source = f'type = "opcua"\nurl = "opc.tcp://127.0.0.1:1"\ntags = {node_ids(900_000)!r}'
+    (tmp_path / "groups.toml").write_text(group("small") + large(source))
+    poller.process.send_signal(signal.SIGHUP)
+    before = len(queued(link, keys))
+    wait_until(lambda: len(queued(link, keys)) > before + 5, what="further polls")
+    assert "the file has changed" not in poller.log, "it is still being read"
+    assert poller.stop() < 5
+    assert "Shutdown complete" in poller.log
 
 
 def test_a_group_of_too_many_tags_is_refused_with_the_reason_and_the_others_go_on(

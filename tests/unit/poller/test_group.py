@@ -8,10 +8,11 @@ from asyncua.ua.uaerrors import UaStructParsingError
 from structlog.testing import capture_logs
 
 from services.poller.config import GroupConfig
+from services.poller.faults import nobody
 from services.poller.group import PollingGroup
 from services.poller.packing import MAX_TAGS_PER_MESSAGE, Message
 from services.poller.ring import Ring
-from services.poller.source import Reading, SourceError, Tell, nobody
+from services.poller.source import Reading, SourceError, Tell
 from services.poller.stamps import TICK, Stamper
 from services.poller.triggers import AtOnce, FixedInterval
 from shared.events import Event

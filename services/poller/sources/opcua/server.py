@@ -7,9 +7,9 @@ from typing import Any
 
 from asyncua import ua
 
-from services.poller.faults import cut
+from services.poller.faults import cut, nobody
 from services.poller.long_lived import long_lived
-from services.poller.source import Reading, SourceError, Tell, nobody
+from services.poller.source import Reading, SourceError, Tell
 from services.poller.sources.opcua import OpcuaModel
 from services.poller.sources.opcua.browse import find
 from services.poller.sources.opcua.connection import Connection
