@@ -172,6 +172,30 @@ def test_a_server_that_refuses_is_told_and_not_asked_again_at_once(
     assert told.events == [Event.SOURCE_LOST]
 
 
+@pytest.mark.parametrize("mode", ["read", "subscribe"])
+def test_a_node_that_is_too_large_costs_itself_not_its_group_and_not_the_session(
+    installed: Path, tmp_path: Path, mode: str
+) -> None:
+    """Kind: a request of many nodes fails whole for one of them, or ends the session of all."""
+
+    async def use(source: Any) -> None:
+        seen: set[str] = set()
+        errors: dict[str, str] = {}
+        async with asyncio.timeout(60):
+            while len(seen) < 50 or not errors:
+                reading = await one(source)
+                assert reading.trouble is None
+                seen |= reading.values.keys()
+                errors |= reading.errors
+        assert seen == {f"Odd/Small{number}" for number in range(50)}
+        # To a request the server says the one, as an item's status the other.
+        assert errors == {"Odd/Large": "BadTcpMessageTooLarge" if mode == "read" else "BadResponseTooLarge"}
+        assert source.status()["reconnects"] == 0
+
+    with OpcuaServer.node(installed, tmp_path, "--tags", "10", "--large", "40000000") as server:
+        with_source(server.url, use, tags={"glob": "Odd/*"}, timeout_ms=8000, mode=mode)
+
+
 def test_every_tag_arrives_by_subscription(server: OpcuaServer) -> None:
     async def use(source: Any) -> dict[str, int]:
         seen: dict[str, str] = {}

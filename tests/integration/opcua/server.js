@@ -1,6 +1,6 @@
 // An OPC UA server that nobody of this project wrote (node-opcua), with a plant to poll.
 //
-//   NODE_OPCUA=<where npm installed it> node server.js --port 4840 [--tags 3491] [--encrypted] [--limit 500] [--pki DIR]
+//   NODE_OPCUA=<where npm installed it> node server.js --port 4840 [--tags 3491] [--encrypted] [--limit 500] [--large BYTES] [--pki DIR]
 //
 // Plant/D0 ... are doubles, integers, booleans and texts that change at every tick; every 50th is BAD with a stale number,
 // UNCERTAIN, BAD without a value, and still. Types/ holds one variable of every type. It prints one line of JSON when it
@@ -26,6 +26,7 @@ const tags = Number(option("tags", 3491));
 const limit = Number(option("limit", 0));
 const tickMs = Number(option("tick", 500));
 const pki = option("pki", path.join(process.env.NODE_OPCUA, "pki"));
+const large = Number(option("large", 0));
 const encrypted = process.argv.includes("--encrypted");
 
 // What a tag reads: by its number.
@@ -112,6 +113,17 @@ function addTypes(namespace, objects) {
   });
 }
 
+// A variable whose answer is larger than a poller takes, and one whose answer the server can't make.
+function addOdd(namespace, objects) {
+  const odd = namespace.addFolder(objects, { browseName: "Odd" });
+  const add = (name, dataType, value) =>
+    namespace.addVariable({ componentOf: odd, browseName: name, nodeId: `s=Odd.${name}`, dataType, value: { dataType, value } });
+  add("Large", DataType.ByteString, Buffer.alloc(large, 7));
+  for (let number = 0; number < 50; number++) {
+    add(`Small${number}`, DataType.Double, number);
+  }
+}
+
 async function main() {
   const certificates = new OPCUACertificateManager({ rootFolder: pki, automaticallyAcceptUnknownCertificate: true });
   await certificates.initialize();
@@ -138,6 +150,9 @@ async function main() {
   const namespace = addressSpace.getOwnNamespace();
   const counts = addPlant(namespace, addressSpace.rootFolder.objects);
   addTypes(namespace, addressSpace.rootFolder.objects);
+  if (large) {
+    addOdd(namespace, addressSpace.rootFolder.objects);
+  }
   setInterval(() => {
     tick++;
     tickedAt = new Date();

@@ -25,6 +25,7 @@ TOO_MANY = ua.uaerrors.BadTooManyOperations
 _TOO_LARGE = (
     TOO_MANY,
     ua.uaerrors.BadResponseTooLarge,
+    ua.uaerrors.BadTcpMessageTooLarge,
     ua.uaerrors.BadRequestTooLarge,
     ua.uaerrors.BadEncodingLimitsExceeded,
     AnswerTooLargeError,

@@ -197,6 +197,10 @@ class Session:
                 on_unreadable()
                 # The library goes on with the next at this one.
                 raise UaStructParsingError from error
+            except ua.uaerrors.UaStatusCodeError as error:
+                if is_of_the_answer(error):
+                    on_unreadable()
+                raise
 
         link.publish = publish_or_say
         return Subscription(link, await link.create_subscription(params, on_publish), self._monitor_chunk)
