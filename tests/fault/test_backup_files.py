@@ -217,3 +217,29 @@ def test_whatever_lies_in_the_backup_directory_a_writer_works_and_puts_the_rest_
     assert pipeline.stop(writer) == 0
     assert "Traceback" not in pipeline.log("writer")
     assert "met what it did not foresee" not in pipeline.log("writer")
+
+
+def test_a_writers_file_says_what_it_was_meant_for_and_no_other_writer_puts_it_back(
+    pipeline: Pipeline, oracle: OracleTarget
+) -> None:
+    """Kind: a wrong target, by a writer that puts files back by itself. (A trial's files on the plant's volume.)"""
+    with outage(pipeline, oracle):
+        backed_up(pipeline, 1)
+        path = open_file(pipeline)
+        label = json.loads(path.with_name(f"{path.name}.json").read_text())
+        assert label["target"]["table"] == f"{oracle.user}.{pipeline.table}".upper()
+        assert label["target"]["dsn"] == oracle.dsn
+        assert oracle.password not in str({**label, "target": {**label["target"], "table": "", "dsn": ""}})
+        (name,) = [name.split(":", 1)[1] for name in pipeline.services() if name.startswith("writer:")]
+        os.kill(int(pipeline.link.hash(pipeline.keys.service("writer", name))["pid"]), 9)
+    with oracle.table() as other:
+        # If: a writer of another table finds the file
+        writer = pipeline.start_and_wait("writer", ORACLE_TABLE=other, BACKUP_AUTO_RECOVER="true")
+        wait_until(lambda: "Not put back by itself" in pipeline.log("writer"), 40, "the refusal")
+        # Expect: it leaves it, names both, and says so to the monitor
+        assert f"it was meant for {label['target']['table']}" in pipeline.log("writer")
+        assert f"this is {oracle.user}.{other}".upper() in pipeline.log("writer").upper()
+        wait_until(lambda: "recovery_refused" in events(pipeline), what="the event")
+        assert pipeline.stop(writer) == 0
+        assert oracle.count(other) == 0
+    assert path.exists()

@@ -51,6 +51,8 @@ class Manifest:
         #: Told of files that waited and are gone from the disk, with their rows.
         self.on_gone = on_gone
         self._lock = threading.Lock()
+        #: Looked up by those who work with files anyway: `flush` is called by who must not wait for a disk.
+        self._here: dict[str, str] | None = None
         self._unsaid: dict[str, dict[str, Any]] = {}
         self._forgotten: set[str] = set()
 
@@ -66,6 +68,7 @@ class Manifest:
 
     def set(self, path: Path, state: str, *, rows: int, size_bytes: int, created: float) -> None:
         """Take note of a file's state."""
+        self._here = self._here or _where(self._directory)
         with self._lock:
             self._unsaid[shown(Path(path.name))] = {
                 "rows": rows,
@@ -96,7 +99,7 @@ class Manifest:
     def _say(self, entries: Mapping[str, Mapping[str, Any]], forgotten: Iterable[str]) -> None:
         if not entries and not forgotten:
             return
-        here = self._here()
+        here = self._here or _where(self._directory)
         for name in forgotten:
             if _is_at(_record(self._link.command("HGET", self._key, name)), here):
                 self._link.command("HDEL", self._key, name)
@@ -114,7 +117,7 @@ class Manifest:
 
         Raises: RedisUnavailableError.
         """
-        here = self._here()
+        here = self._here = _where(self._directory)
         known = {name: _record(entry) for name, entry in self._link.hash(self._key).items()}
         ours = {name: entry for name, entry in known.items() if _is_at(entry, here)}
         waiting = backup_files(self._directory)
@@ -160,15 +163,15 @@ class Manifest:
         except OSError as error:
             _log.debug(f"{shown(path)} not listed: {error.strerror}")
 
-    def _here(self) -> dict[str, str]:
-        """Return where the files are: for people, and the directory's own name."""
-        directory = shown(self._directory.absolute())[:500]
-        host = socket.gethostname()
-        return {"host": host, "directory": directory, "place": _place(self._directory) or f"{host}:{directory}"}
-
 
 #: Entry that stands for the files of a place that are too many for the list.
 _REST = "(more files)"
+
+
+def _where(directory: Path) -> dict[str, str]:
+    """Return where the files of a directory are: for people, and the directory's own name."""
+    path, host = shown(directory.absolute())[:500], socket.gethostname()
+    return {"host": host, "directory": path, "place": _place(directory) or f"{host}:{path}"}
 
 
 def _place(directory: Path) -> str | None:

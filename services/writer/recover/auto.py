@@ -42,7 +42,8 @@ class AutoRecover:
         self._settings = settings
         self._clock = clock
         self._calm_depth = CALM_SHARE * settings.buffer_max_size
-        self._unusable: set[Path] = set()
+        #: Files that are not put back, by when they were changed last: who mends one need not restart the writer.
+        self._unusable: dict[Path, int] = {}
         self._failures = 0
 
     def run(self, stop: StopFlag) -> None:
@@ -56,7 +57,7 @@ class AutoRecover:
         if not self._has_time():
             return False
         for path in backup_files(self._settings.backup_dir):
-            if path.name.startswith("backup_") and path not in self._unusable:
+            if path.name.startswith("backup_") and self._unusable.get(path) != _changed_at(path):
                 with self._opened(path) as file:
                     if file is not None:
                         self._put_back(file, stop)
@@ -124,8 +125,15 @@ class AutoRecover:
         return more
 
     def _give_up(self, path: Path, reason: str) -> None:
-        self._unusable.add(path)
+        self._unusable[path] = _changed_at(path)
         _log.error(f"Not put back by itself: {reason}")
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _rest_s(failures: int) -> float:

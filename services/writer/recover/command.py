@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -68,10 +67,6 @@ def recover(
     with stop_on_signals() as stop, RecoverConsole() as console:
         run = Run(settings, recovery, console, stop, max_rows_per_s, anyway=anyway)
         files = find_files(names, settings.backup_dir)
-        if files:
-            # Whose files they are is known once the database has said its name; what else is wrong is said later.
-            with suppress(SinkError):
-                sink.probe()
         status = run.count(files) if dry_run else run.put_back(files)
         try:
             rejects.finish()
@@ -121,6 +116,8 @@ class Run:
         """Put files into the table one after the other; return the exit status."""
         if not files:
             self._console.say(f"Nothing to put back: no backup_*.csv in {self._settings.backup_dir}")
+        elif not self._reaches_database():
+            return self._status
         began_at = monotonic()
         for path in files:
             try:
@@ -140,6 +137,17 @@ class Run:
                 break
         self._console.summary(self._tallies, monotonic() - began_at)
         return self._status
+
+    def _reaches_database(self) -> bool:
+        """Ask the database its name: files know whose they are. False when a person must act first."""
+        try:
+            self._recovery.sink.probe()
+        except SinkError as error:
+            if error.needs_a_person:
+                self._fail(f"Oracle: {error}. All files stay where they are; `check` finds the cause")
+                return False
+            # It may be back when the first file is through with its retries.
+        return True
 
     def _put_back(self, path: Path, file: OpenFile) -> bool:
         """Put one file back; return whether to go on with the next."""
