@@ -26,7 +26,8 @@ from shared.logs import get_logger
 from shared.redis_link import RedisLink
 
 _log = get_logger()
-app = typer.Typer(add_completion=False)
+# No pretty exceptions: they show the values of local variables, and one may be a password.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)

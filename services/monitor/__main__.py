@@ -27,7 +27,8 @@ from shared.settings import ServiceSettings
 NICENESS = 5
 
 _log = get_logger()
-app = typer.Typer(add_completion=False)
+# No pretty exceptions: they show the values of local variables, and one may be a password.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)

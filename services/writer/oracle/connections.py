@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import oracledb
 
+from services.writer.logons import Logons
 from services.writer.oracle.address import connect_params
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.errors import from_driver, oracle_error
-from services.writer.oracle.logons import Logons
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.logs import get_logger

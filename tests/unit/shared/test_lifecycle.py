@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,9 @@ def test_wrong_settings_are_one_line_each_and_exit_status_2(tmp_path: Path) -> N
     assert any("BUFFER_MAX_SIZE=x" in line for line in lines)
     assert any("ORACLE_USER is not set" in line for line in lines)
     assert "very-secret" not in ended.stderr
+
+
+@pytest.mark.parametrize("service", ["consumer", "monitor", "poller", "writer"])
+def test_a_traceback_never_shows_the_values_of_variables(service: str) -> None:
+    """Kind: a secret in a log, by what prints a traceback with the local variables in it."""
+    assert import_module(f"services.{service}.__main__").app.pretty_exceptions_enable is False
