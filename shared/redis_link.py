@@ -28,6 +28,9 @@ from shared.redis_trouble import Trouble
 SOCKET_TIMEOUT_S = 10.0
 MAX_BLOCK_S = 5.0
 
+#: Seconds by which the end of a blocking command may be late before the connection counts as lost.
+_LATE_S = 2.0
+
 #: Seconds between two tries while Redis is away: doubled from the first to the last.
 FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 
@@ -118,10 +121,13 @@ class RedisLink:
                 answers[place] = self._exchange([("EVAL", scripts[place].text, *arguments[place])])[0]
         return _without_errors(answers)
 
-    def _exchange(self, commands: Sequence[Sequence[Argument]], answers: int | None = None) -> list[Any]:
+    def _exchange(
+        self, commands: Sequence[Sequence[Argument]], answers: int | None = None, patience_s: float | None = None
+    ) -> list[Any]:
         """Send commands and read their answers, errors among them, on this thread's own connection.
 
-        `answers`: how many come, where it is not one a command.
+        `answers`: how many come, where it is not one a command. `patience_s`: seconds until the first must have come,
+        where they are fewer than SOCKET_TIMEOUT_S.
 
         The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
         several commands.
@@ -136,6 +142,8 @@ class RedisLink:
         try:
             # redis-py's own packing looks at every argument: half of what a push of thousands of values costs us.
             connection.send_packed_command([b"".join(map(_packed, commands))])
+            if patience_s is not None:
+                _wait_for_answer(connection, patience_s)
             for _ in range(len(commands) if answers is None else answers):
                 try:
                     read.append(connection.read_response())
@@ -189,12 +197,17 @@ class RedisLink:
 
         A list moved onto its own head waits like any other blocking move and changes nothing, so no reply that is lost
         and no process that dies can take an element with it. The answer would be the element, which may be larger than
-        our memory: the server is told to leave it out, errors among them, and asked for the length instead. At its
-        memory limit Redis refuses the move, and this returns at once.
+        our memory: the server is told to leave it out, errors among them, and asked for the length instead. Where it
+        refuses the move (at its memory limit, or as a replica) this returns at once; why is for the next command to
+        say. A server that is demoted while we wait says so in the answer that is left out, and nothing after it: it is
+        not waited for longer than it may take.
         """
-        wait: list[Argument] = ["BLMOVE", key, key, "LEFT", "LEFT", max(0.001, min(wait_s, MAX_BLOCK_S))]
+        block_s = max(0.001, min(wait_s, MAX_BLOCK_S))
+        wait: list[Argument] = ["BLMOVE", key, key, "LEFT", "LEFT", block_s]
         commands: list[Sequence[Argument]] = [("CLIENT", "REPLY", "SKIP"), wait, ("LLEN", key)]
-        (length,) = self._guard(lambda: _without_errors(self._exchange(commands, answers=1)))
+        (length,) = self._guard(
+            lambda: _without_errors(self._exchange(commands, answers=1, patience_s=block_s + _LATE_S))
+        )
         return int(length)
 
     def ping(self) -> None:
@@ -258,6 +271,11 @@ class RedisLink:
             raise ours from error
         self._trouble.answered()
         return answer
+
+
+def _wait_for_answer(connection: Any, patience_s: float) -> None:
+    if not connection.can_read(patience_s):
+        raise redis.exceptions.TimeoutError(f"no answer within {patience_s:g} s")
 
 
 def _packed(command: Sequence[Argument]) -> bytes:

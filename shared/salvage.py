@@ -12,8 +12,6 @@ Only for messages that the strict decoder of `shared/messages.py` refused: this 
 Pure: no I/O, no clock.
 """
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import RejectedError
+from shared.lenient_json import read_json
 from shared.models import stored_timestamp
 from shared.texts import TEXT_LIMIT, cut
 
@@ -33,21 +32,8 @@ MAX_ADDRESS = 1000
 #: Characters of a text value: the longest VARCHAR2 that there is, with MAX_STRING_SIZE=EXTENDED.
 MAX_VALUE_TEXT = 32_767
 
-#: Characters of an integer beyond which it is taken for infinite, as 1e999 is.
-_MAX_DIGITS = 308
-
 #: Hours and minutes, second 60, the rest.
 _SECOND_60 = re.compile(r"(.*\d\d:\d\d):60(?!\d)(.*)", re.ASCII)
-
-#: A string, which stays as it is, or a number of printf and its like: nan, inf, 1.#QNAN, -nan(ind), 5., .5, +5.
-#: A string without an end counts as one: sought from each of its quotes it would take for ever.
-_NUMBER_OF_PRINTF = re.compile(
-    r"""(?P<string>"(?:[^"\\]|\\.)*(?:"|\\?\Z))
-    | (?P<no_number>[+-]?(?:nan\(\w*\)|(?:nan|inf(?:inity)?|\d\.\#\w+)\b))
-    | (?<![\w.+-])(?P<sign>[+-]?)(?P<whole>\d*)(?P<dot>\.)(?P<rest>\d*)(?![\w.])
-    | (?<![\w.+-])\+(?P<plus>\d+)(?![\w.])""",
-    re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL,
-)
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -86,40 +72,12 @@ def salvage(raw: bytes, cause: Exception) -> Salvage:
     Raises: RejectedError: it is no JSON object, or has no PLC code, no time or nothing that names tags.
     """
     try:
-        # C programs send the end of their string, too.
-        text = raw.decode(json.detect_encoding(raw), "surrogateescape").rstrip("\0")
-        try:
-            message = _json(text)
-        except ValueError:
-            message = _json(_with_json_numbers(text))
+        message = read_json(raw)
     except (ValueError, RecursionError):
         raise RejectedError(cut(str(cause) or type(cause).__name__)) from cause
     if not isinstance(message, dict):
         raise RejectedError(f"Expected `object`, got `{_json_type(message)}`")
     return _Reading(message).read()
-
-
-def _json(text: str) -> Any:
-    return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=lambda _: None)
-
-
-def _with_json_numbers(text: str) -> str:
-    """Return a message with numbers as JSON writes them, where they are as printf and others do.
-
-    >>> _with_json_numbers('{"a":nan,"b":-1.#IND,"c":5.,"d":-.5,"e":+7,"f":"nan,5."}')
-    '{"a":null,"b":null,"c":5.0,"d":-0.5,"e":7,"f":"nan,5."}'
-    """
-    return _NUMBER_OF_PRINTF.sub(_json_number, text)
-
-
-def _json_number(found: re.Match[str]) -> str:
-    if found["string"]:
-        return found["string"]
-    if found["no_number"]:
-        return "null"
-    if found["plus"]:
-        return found["plus"]
-    return f"{found['sign'].strip('+')}{found['whole'] or 0}.{found['rest'] or 0}"
 
 
 class _Reading:
@@ -297,15 +255,6 @@ def _without_surrogates(text: str) -> str:
     if text.isascii():
         return text
     return "".join(_REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
-
-
-def _integer(digits: str) -> int | None:
-    return int(digits) if len(digits) <= _MAX_DIGITS else None
-
-
-def _number(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
 
 
 _JSON_TYPES: tuple[tuple[type, str], ...] = (

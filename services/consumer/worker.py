@@ -101,10 +101,10 @@ class Consumer:
         if not self._claims.has_adopted:
             began = self._clock.monotonic()
             if not self._queue.wait(wait_s):
-                # At its memory limit Redis does not let us wait there.
-                if self._clock.monotonic() - began < wait_s / 2:
-                    stop.wait(_REFUSED_WAIT_S)
-                return None
+                if self._clock.monotonic() - began >= wait_s / 2:
+                    return None
+                # Redis does not let us wait: at its memory limit it lets us claim; a replica says now what it is.
+                stop.wait(_REFUSED_WAIT_S)
         max_bytes = min(CLAIM_MAX_BYTES, CLAIM_BYTES_PER_CAP * self._settings.buffer_max_size)
         batch = self._queue.claim(self._claims, CLAIM_MAX_MESSAGES, max_bytes, self._settings.message_max_bytes)
         if batch is not None:
