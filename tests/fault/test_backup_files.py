@@ -243,3 +243,18 @@ def test_a_writers_file_says_what_it_was_meant_for_and_no_other_writer_puts_it_b
         assert pipeline.stop(writer) == 0
         assert oracle.count(other) == 0
     assert path.exists()
+
+
+def test_a_directory_that_was_away_for_a_while_is_no_failure_for_ever(pipeline: Pipeline, oracle: OracleTarget) -> None:
+    """Kind: a state that only the next write can end, when no write comes."""
+    with outage(pipeline, oracle):
+        expected = backed_up(pipeline, 2)
+        aside = pipeline.backup_dir.with_name("aside")
+        pipeline.backup_dir.rename(aside)
+        pipeline.backup_dir.write_text("in the way")
+        wait_until(lambda: "backup_failed" in events(pipeline), what="the event")
+        pipeline.backup_dir.unlink()
+        aside.rename(pipeline.backup_dir)
+        wait_until(lambda: "backup_works" in events(pipeline), what="the event that it works")
+        assert in_csv(pipeline.csv_rows()) == expected
+        assert len(list(pipeline.backup_dir.glob("backup_*.csv"))) == 1

@@ -40,6 +40,7 @@ class Housekeeping:
         self._clock = clock
         self._faults = faults
         self._next_rebuild = 0.0
+        self._failure: str | None = None
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever happens."""
@@ -62,7 +63,12 @@ class Housekeeping:
             while not stop.is_set() and (saved := self._waiting.save()) is not None:
                 self._report.saved(*saved)
         except BackupFailedError as error:
+            self._failure = str(error)
             self._report.backup_failed(error)
+        else:
+            if self._failure is not None:
+                self._report.files_are_well(self._failure)
+            self._failure = None
         if self._clock.monotonic() >= self._next_rebuild:
             self._next_rebuild = self._clock.monotonic() + MANIFEST_INTERVAL_S
             self._manifest.rebuild()

@@ -56,9 +56,20 @@ class Report:
             self._saved[path] += rows
             works_again, self.backup_failure = self.backup_failure is not None, None
         if works_again:
-            message = f"Files can be written again: {path}"
-            _log.info(message)
-            self._events.add(Event.BACKUP_WORKS, message)
+            self._say_works_again(str(path))
+
+    def files_are_well(self, failure: str) -> None:
+        """Take note that what was wrong with the open files is not any more, unless something else is."""
+        with self._lock:
+            if self.backup_failure != failure:
+                return
+            self.backup_failure = None
+        self._say_works_again("the open files are where they were")
+
+    def _say_works_again(self, what: str) -> None:
+        message = f"Files can be written again: {what}"
+        _log.info(message)
+        self._events.add(Event.BACKUP_WORKS, message)
 
     def backup_failed(self, error: Exception) -> None:
         """Take note that a file can't be written; said when it begins."""
