@@ -54,6 +54,11 @@ class Chaos:
     def _replace(self, service: str, place: int) -> None:
         self.processes[service][place] = self._pipeline.start(service)
 
+    def _stop(self, service: str, place: int) -> None:
+        status = self._pipeline.stop(self.processes[service][place], 20)
+        # One that has only just been started does not know of signals yet.
+        assert status in (0, -signal.SIGTERM), f"{service} ended with {status}"
+
     def kill(self) -> None:
         """Kill -9 and start again."""
         service, place = self._pick()
@@ -63,8 +68,7 @@ class Chaos:
     def terminate(self) -> None:
         """SIGTERM, as a deployment does, and start again."""
         service, place = self._pick()
-        status = self._pipeline.stop(self.processes[service][place], 20)
-        assert status == 0, f"{service} ended with {status}"
+        self._stop(service, place)
         self._replace(service, place)
 
     def freeze(self) -> Callable[[], None]:
@@ -92,15 +96,14 @@ class Chaos:
 
     def _logging_to(self, descriptor: int) -> Callable[[], None]:
         service, place = self._pick()
-        self._pipeline.stop(self.processes[service][place], 20)
+        self._stop(service, place)
         self._pipeline.stderr = descriptor
         self._replace(service, place)
         self._pipeline.stderr = None
         os.close(descriptor)
 
         def back() -> None:
-            status = self._pipeline.stop(self.processes[service][place], 20)
-            assert status == 0, f"{service} ended with {status}: its log went nowhere"
+            self._stop(service, place)
             self._replace(service, place)
 
         return back
