@@ -7,9 +7,13 @@ from typing import Any
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
+from shared.texts import cut
 
 #: Events kept; older ones go. 10,000 are under 3 MB.
 MAX_EVENTS = 10_000
+
+#: Characters of an event's message: whoever words it cuts what comes from outside, this is for what was forgotten.
+MAX_MESSAGE = 2_000
 
 _log = get_logger()
 
@@ -64,9 +68,11 @@ class EventLog:
             _log.debug(f"event not recorded ({error!r}): {message}")
 
     def _add(self, kind: Event, message: str, details: dict[str, Any]) -> None:
+        message = cut(message, MAX_MESSAGE)
         fields = {"kind": kind, "role": self._role, "instance": self.instance, "message": message}
         if details:
-            fields["details"] = json.dumps(details, ensure_ascii=False, default=str)
+            short = {name: cut(text) if isinstance(text, str) else text for name, text in details.items()}
+            fields["details"] = json.dumps(short, ensure_ascii=False, default=str)
         # A lone surrogate, from a file's name or a message, has no UTF-8.
         parts = [part.encode(errors="backslashreplace") for item in fields.items() for part in item]
         self._link.command("XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *parts)

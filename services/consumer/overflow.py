@@ -7,12 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from shared.models import TagValue
+from shared.texts import cut
 
 #: Seconds without overflow that end an episode.
 EPISODE_GAP_S = 5.0
 
 #: Tags that an episode's record names, those hit most first.
 TAGS_NAMED = 20
+
+#: Tags that an episode counts one by one: a producer that invents names must not grow us.
+TAGS_COUNTED = 50_000
 
 #: Percentage points below the threshold at which the utilization alert is armed again: no flapping at the edge.
 HYSTERESIS_PCT = 10.0
@@ -38,7 +42,10 @@ class Episode:
         times = [value.timestamp for value in lost]
         self.oldest_timestamp = min(times) if self.oldest_timestamp is None else min(self.oldest_timestamp, *times)
         self.newest_timestamp = max(times) if self.newest_timestamp is None else max(self.newest_timestamp, *times)
-        self.tags.update(value.tag_name for value in lost)
+        names = (value.tag_name for value in lost)
+        if len(self.tags) > TAGS_COUNTED:
+            names = (name for name in names if name in self.tags)
+        self.tags.update(names)
 
     def record(self, *, ended: bool) -> dict[str, Any]:
         """Return what the monitor shows of the episode; `ended_at` is None while it goes on."""
@@ -49,7 +56,7 @@ class Episode:
             "oldest_timestamp": self.oldest_timestamp.isoformat() if self.oldest_timestamp else None,
             "newest_timestamp": self.newest_timestamp.isoformat() if self.newest_timestamp else None,
             "tags_hit": len(self.tags),
-            "tags": dict(self.tags.most_common(TAGS_NAMED)),
+            "tags": {cut(name): count for name, count in self.tags.most_common(TAGS_NAMED)},
         }
 
 

@@ -5,7 +5,6 @@ Nothing here moves a value, and all of it is said at most once a second, however
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from services.consumer.groups import PollingGroups
@@ -85,12 +84,12 @@ class Report:
             self._first_clash = self._first_clash or cut(clash)
             self._clashes += 1
             message = (
-                f"Two tags, one name: {clash}. In the table each takes the other's rows for its own. Set another "
+                f"Two tags, one name: {cut(clash)}. In the table each takes the other's rows for its own. Set another "
                 "TAG_NAME_SEPARATOR for consumers and writers, or ORACLE_TABLE_LAYOUT=tag_values, which is free of it"
             )
             if self._clashes <= MAX_CLASHES_TOLD:
                 _log.error(message)
-                self._events.add(Event.NAME_CLASH, message, **asdict(clash))
+                self._events.add(Event.NAME_CLASH, message, tag_name=clash.tag_name)
 
     def details(self) -> dict[str, Any]:
         """Return what the heartbeat says of names and groups; nothing when all is well. Called by any thread."""

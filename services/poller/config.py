@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.poller.faults import cut
 from services.poller.files import MAX_GROUPS_BYTES, read_regular
 from services.poller.long_lived import long_lived
 from services.poller.source import DEFAULT_INTERVAL_S, TagSource, Tell
 from services.poller.sources import SOURCE_MODELS, AnySource
 from shared.errors import SettingsError
+from shared.texts import cut
 
 #: How alike an unknown key must be to a known one to be taken for a slip of the pen.
 _TYPO_LIKENESS = 0.6

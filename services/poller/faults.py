@@ -1,4 +1,4 @@
-"""How the poller takes faults that are not its own: texts are cut, and the unforeseen ends no more than itself."""
+"""How the poller takes faults that are not its own: the unforeseen ends no more than itself."""
 
 import asyncio
 import math
@@ -8,9 +8,7 @@ from collections.abc import Awaitable, Callable
 from shared.errors import FatalError
 from shared.events import Event
 from shared.logs import get_logger
-
-#: Characters of a text from outside that go on: as a reason, in a log line, in the heartbeat.
-MAX_TEXT = 300
+from shared.texts import cut
 
 #: Seconds before a part of the poller that met the unforeseen goes on.
 _PAUSE_S = 1.0
@@ -24,20 +22,6 @@ _log = get_logger()
 def nobody(kind: Event, message: str) -> None:
     """Hear nothing."""
     del kind, message
-
-
-def cut(text: object) -> str:
-    r"""Return a text from outside as one that any log, JSON or terminal takes: of bounded length, and all UTF-8.
-
-    >>> cut("x" * 400)[-21:], cut("caf\udce9")
-    ('x... (400 characters)', 'caf\\udce9')
-    """
-    try:
-        whole = str(text)
-    except Exception as error:  # noqa: BLE001 - of a type that nobody knows, or an integer of 5,000 digits
-        whole = f"a {type(text).__name__} without a text of its own ({type(error).__name__})"
-    shown = whole if len(whole) <= MAX_TEXT else f"{whole[:MAX_TEXT]}... ({len(whole)} characters)"
-    return shown.encode(errors="backslashreplace").decode()
 
 
 async def outlive(

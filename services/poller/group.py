@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from services.poller.config import GroupConfig
-from services.poller.faults import TELL_S, cut, nobody
+from services.poller.faults import TELL_S, nobody
 from services.poller.packing import Packer, is_in_calendar
 from services.poller.ring import Ring
 from services.poller.source import Reading, SourceError, TagSource, Tell
@@ -18,6 +18,7 @@ from services.poller.triggers import FixedInterval, PollOutcome, Trigger
 from shared.clock import Clock
 from shared.events import Event
 from shared.logs import get_logger
+from shared.texts import cut
 
 #: Seconds after which a source that can't be opened, for a reason that nobody foresaw, is tried again: the first time,
 #: doubled each time up to the last.

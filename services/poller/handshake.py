@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
 
-from services.poller.faults import cut, outlive
+from services.poller.faults import outlive
 from services.poller.fleet import Fleet
 from services.poller.pulse import Pulse
 from services.poller.requests import MAX_AGE_S, PollRequests, Taken, decode_request
@@ -18,6 +18,7 @@ from shared.errors import RedisUnavailableError, RejectedError
 from shared.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.texts import cut
 
 #: Seconds that one wait in Redis lasts at most: a stop need not wait for longer.
 _WAIT_S = 1.0

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.poller.faults import MAX_TEXT, cut
 from services.poller.source import Reading
 from shared.models import Mode, PollingData, Quality, Scalar
+from shared.texts import TEXT_LIMIT, cut
 
 #: Tags in one message: a larger poll goes in several, with the same timestamp.
 MAX_TAGS_PER_MESSAGE = 5_000
@@ -150,7 +150,7 @@ def _is_plain(part: Reading) -> bool:
     return (
         _PLAIN.issuperset(map(type, values))
         and math.isfinite(sum(value for value in values if value.__class__ is float))
-        and all(type(error) is str and len(error) <= MAX_TEXT for error in set(part.errors.values()))
+        and all(type(error) is str and len(error) <= TEXT_LIMIT for error in set(part.errors.values()))
         and set(part.qualities.values()).issubset(_QUALITIES)
         and all(map(is_in_calendar, part.tag_timestamps.values()))
     )

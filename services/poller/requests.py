@@ -24,11 +24,11 @@ from typing import Any
 
 import msgspec
 
-from services.poller.faults import cut
 from shared.errors import RejectedError
 from shared.keys import Keys
 from shared.models import stored_timestamp
 from shared.redis_link import MAX_BLOCK_S, RedisLink
+from shared.texts import cut
 
 #: Seconds after which nobody waits for a poll any more: an older request is not carried out.
 MAX_AGE_S = 10.0

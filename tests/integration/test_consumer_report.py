@@ -7,6 +7,7 @@ import pytest
 
 from services.consumer import groups
 from services.consumer.groups import FORGET_GROUP_S, PollingGroups
+from shared.events import Event, EventLog
 from shared.keys import Keys, polling_field
 from shared.models import PollingData
 from shared.redis_link import RedisLink
@@ -101,6 +102,15 @@ def test_two_tags_of_one_name_are_told(pipeline: Pipeline) -> None:
     assert f"Two tags, one name: {told}" in pipeline.log("consumer")
     assert "TAG_NAME_SEPARATOR" in pipeline.log("consumer")
     assert "name_clash" in events(pipeline)
+
+
+def test_an_event_is_bounded_whatever_its_words_come_from(link: RedisLink, keys: Keys) -> None:
+    """Kind: a text from outside goes on in full."""
+    EventLog(link, keys, "consumer").add(Event.FAULT, "m" * 1_000_000, cause="c" * 1_000_000, count=7)
+    ((_, fields),) = link.command("XRANGE", keys.events, "-", "+")
+    assert len(fields[b"message"]) < 2_100
+    assert json.loads(fields[b"details"])["count"] == 7
+    assert len(fields[b"details"]) < 500
 
 
 def events(pipeline: Pipeline) -> str:

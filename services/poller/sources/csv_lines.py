@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from services.poller.faults import cut
 from services.poller.files import open_regular
 from services.poller.source import SourceError
 from shared.models import Scalar, stored_timestamp
+from shared.texts import cut
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")

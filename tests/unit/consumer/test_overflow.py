@@ -2,6 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.consumer import overflow
 from services.consumer.overflow import EPISODE_GAP_S, TAGS_NAMED, OverflowWatch, UtilizationAlert
 from shared.models import TagValue
 
@@ -34,6 +35,18 @@ def test_a_record_names_only_the_tags_hit_most() -> None:
     record = watch.episode.record(ended=False)
     assert (record["ended_at"], record["tags_hit"], len(record["tags"])) == (None, 101, TAGS_NAMED)
     assert next(iter(record["tags"])) == "P.worst"
+
+
+def test_an_episode_of_invented_names_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: what comes from outside has no bound."""
+    monkeypatch.setattr(overflow, "TAGS_COUNTED", 100)
+    watch = OverflowWatch()
+    for number in range(50):
+        watch.note([lost(f"invented-{number}-{n}", 0) for n in range(10)] + [lost("known", 0)], 11, now=0.0)
+    assert watch.episode is not None
+    assert len(watch.episode.tags) < 120
+    assert watch.episode.tags["P.known"] == 50
+    assert watch.episode.values == 550
 
 
 @pytest.mark.req("OPS-1")

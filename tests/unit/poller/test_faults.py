@@ -7,9 +7,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.poller import faults
-from services.poller.faults import MAX_TEXT, cut, outlive
+from services.poller.faults import outlive
 from shared.errors import FatalError
 from shared.events import Event
+from shared.texts import TEXT_LIMIT, cut
 
 
 class Part:
@@ -62,6 +63,6 @@ def test_a_text_from_outside_is_cut_and_always_utf_8() -> None:
             raise UnicodeError
 
     assert cut("short") == "short"
-    assert len(cut("x" * 1_000_000)) < MAX_TEXT + 30
+    assert len(cut("x" * 1_000_000)) < TEXT_LIMIT + 30
     assert cut("caf\udce9") == "caf\\udce9"
     assert cut(Mute()) == "a Mute without a text of its own (UnicodeError)"

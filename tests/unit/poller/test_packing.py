@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.faults import MAX_TEXT
 from services.poller.packing import MAX_MESSAGE_BYTES, MAX_TAGS_PER_MESSAGE, MAX_VALUE_BYTES, Message, Packer
 from services.poller.source import Reading
 from shared.messages import decode_polling_data
 from shared.models import PollingData
+from shared.texts import TEXT_LIMIT
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OTHERS: dict[str, Any] = {f"D{number}": number / 2 for number in range(50)}
@@ -101,7 +101,7 @@ def test_a_quality_is_known_by_how_it_begins(text: str, meant: str) -> None:
 def test_an_error_may_be_anything_and_is_a_text_of_bounded_length(error: object) -> None:
     data = pack_one(Reading(dict(OTHERS), {"odd": cast("Any", error), "plain": "no answer"}))
     assert data.error_tags["plain"] == "no answer"
-    assert len(data.error_tags["odd"]) < MAX_TEXT + 50
+    assert len(data.error_tags["odd"]) < TEXT_LIMIT + 50
     assert data.tag_values == OTHERS
 
 

@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from asyncua import ua
 
-from services.poller.faults import cut
 from services.poller.sources.opcua.limits import AnswerAbortedError, AnswerTooLargeError
 from shared.clock import Clock
+from shared.texts import cut
 
 #: Seconds after which such a node is asked again, by itself.
 RETRY_S = 60.0

@@ -2,7 +2,7 @@
 
 from asyncua import ua
 
-from services.poller.faults import cut
+from shared.texts import cut
 
 
 def reason(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from asyncua import ua
 
-from services.poller.faults import cut, nobody
+from services.poller.faults import nobody
 from services.poller.long_lived import long_lived
 from services.poller.source import Reading, SourceError, Tell
 from services.poller.sources.opcua import OpcuaModel
@@ -22,6 +22,7 @@ from services.poller.sources.opcua.times import RisingTimes
 from services.poller.sources.opcua.values import Collector
 from shared.clock import Clock, SystemClock
 from shared.logs import get_logger
+from shared.texts import cut
 
 #: Tags that are worked on before the other groups have their turn.
 TAGS_AT_ONCE = 500

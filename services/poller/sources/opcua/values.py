@@ -9,11 +9,11 @@ from uuid import UUID
 
 from asyncua import ua
 
-from services.poller.faults import cut
 from services.poller.source import Reading
 from services.poller.sources.opcua.faults import Answer, NodeFault
 from services.poller.sources.opcua.times import RisingTimes
 from shared.models import Quality, Scalar
+from shared.texts import cut
 
 #: The two highest bits of a status code: its severity.
 #: Source: OPC UA Part 4, 7.39 StatusCode.
