@@ -41,7 +41,7 @@ class Faults:
         self._loop = loop
         self._ends_the_process = ends_the_process
         self._at: deque[float] = deque(maxlen=MAX_FAULTS)
-        self._told_at: float | None = None
+        self._told_at = 0.0
 
     def met(self, error: Exception, stop: StopFlag) -> None:
         """Say what happened, with its traceback, and wait a little; call it once what was in hand is given back.
@@ -64,14 +64,12 @@ class Faults:
         self._at.append(now)
         message = f"{self._loop} met what it did not foresee and goes on: {error!r}"
         _log.error(message, exc_info=error, kind=self._loop)
-        self._tell(message, now)
-        return sum(now - at <= WITHIN_S for at in self._at)
-
-    def _tell(self, message: str, now: float) -> None:
-        # A side path may meet the same thing for ever: the diary must not be full of it.
-        if self._told_at is None or now - self._told_at >= WITHIN_S:
+        recent = sum(now - at <= WITHIN_S for at in self._at)
+        # A side path may meet the same thing for ever: then once a minute, the diary must not be full of it.
+        if recent < MAX_FAULTS or self._ends_the_process or now - self._told_at >= WITHIN_S:
             self._events.add(Event.FAULT, message, loop=self._loop)
             self._told_at = now
+        return recent
 
     def went_well(self) -> None:
         """Forget the faults before: the loop does its work again."""

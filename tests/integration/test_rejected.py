@@ -177,7 +177,8 @@ def test_values_that_come_before_the_writer_wait_in_the_dataqueue(pipeline: Pipe
     # Given: a consumer, a buffer that fills at once, and no writer yet
     pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="2000")
     expected = pipeline.put(polls=12, tags=500)
-    wait_until(lambda: pipeline.snapshot().in_buffer == 2000, what="a full buffer")
+    # Two messages are claimed at a time, or one: where the next two do not fit it is full.
+    wait_until(lambda: pipeline.snapshot().in_buffer >= 1500, what="a full buffer")
     # If: it beats for longer than a consumer waited for a writer once (1.5 s)
     (name,) = [name for name in pipeline.services() if name.startswith("consumer")]
     beats: list[str] = []
