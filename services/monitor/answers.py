@@ -78,7 +78,7 @@ def ledger(now: Overview) -> Ledger:
     snapshot = now.ledger
     same_name = (
         Counter.INSERTED, Counter.OVERFLOWED, Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED,
-        Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED,
+        Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED, Counter.TAGS_REJECTED,
         Counter.ROWS_DROPPED, Counter.BACKUP_LOST,
     )  # fmt: skip
     return Ledger(

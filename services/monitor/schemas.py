@@ -94,6 +94,7 @@ class Ledger(Answer):
     queued_messages: Count = Field(description="Messages in the DataQueue", examples=[0])
     claimed_messages: Count = Field(description="Messages that consumers work on", examples=[1])
     messages_rejected: Count = Field(description="Messages ever that could not be understood", examples=[0])
+    tags_rejected: Count = Field(description="Tags ever, of other messages, that can't be values", examples=[0])
     taken_at: datetime = Field(description="The moment, on Redis' clock, UTC", examples=["2025-11-02T14:30:52.123456Z"])
 
 

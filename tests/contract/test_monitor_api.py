@@ -60,7 +60,7 @@ FIXED_NAMES = {
     "/api/ledger": {
         "inserted", "overflowed", "in_buffer", "in_flight", "written", "duplicates", "rejected", "backed_up",
         "recovered", "conflicts", "balances", "difference", "queued_messages", "claimed_messages",
-        "messages_rejected",
+        "messages_rejected", "tags_rejected",
     },
 }  # fmt: skip
 
