@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.convert import BindType
@@ -64,7 +65,16 @@ class Binds:
     rows: list[Row]
 
 
+#: statements that are known in their parsed form, as a server's shared pool knows them
+PARSED = 200
+
 NO_BINDS = Binds((), [()])
+
+
+@lru_cache(maxsize=PARSED)
+def _prepared(sql: str) -> Prepared:
+    statement, binds = parse_statement(sql)
+    return Prepared(sql, statement, binds)
 
 
 class Engine:
@@ -80,8 +90,7 @@ class Engine:
     @staticmethod
     def prepare(sql: str) -> Prepared:
         """Parse a statement. Raises: OracleError: it is none, or none that the stand-in knows."""
-        statement, binds = parse_statement(sql)
-        return Prepared(sql, statement, binds)
+        return _prepared(sql)
 
     async def describe(self, prepared: Prepared, client: Client) -> list[Column]:
         """Return a query's columns without running it. Raises: OracleError: it makes no sense."""
