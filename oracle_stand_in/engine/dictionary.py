@@ -106,8 +106,8 @@ def _all_ind_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
     return ((schema, index, schema, *rest) for index, *rest in _ind_columns(d))
 
 
-def _nls_parameters(_d: Dictionary) -> Iterator[tuple[Cell, ...]]:
-    yield from (("NLS_CHARACTERSET", "AL32UTF8"), ("NLS_NCHAR_CHARACTERSET", "AL16UTF16"))
+def _nls_parameters(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
+    yield from (("NLS_CHARACTERSET", d.catalog.character_set), ("NLS_NCHAR_CHARACTERSET", "AL16UTF16"))
 
 
 def _objects(d: Dictionary) -> Iterator[tuple[Cell, ...]]:

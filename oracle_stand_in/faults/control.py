@@ -167,6 +167,10 @@ class OracleControl:
         """Change the password; `reset` does not change it back."""
         self._post("change_password", password=password)
 
+    def character_set(self, name: str) -> None:
+        """Call the database's character set so in the dictionary; `reset` does not change it back."""
+        self._post("character_set", name=name)
+
     def lock_account(self) -> None:
         """Lock the account: logons get ORA-28000."""
         self._post("lock_account")

@@ -133,6 +133,10 @@ class Commands:
         """Change the password; a reset does not change it back."""
         self._instance.account.set_password(password)
 
+    def character_set(self, name: str) -> None:
+        """Call the database's character set so in the dictionary; texts are stored as they come all the same."""
+        self._instance.engine.catalog.character_set = name
+
     def lock_account(self) -> None:
         """Lock the account: logons get ORA-28000."""
         self._instance.faults.is_locked = True

@@ -158,6 +158,27 @@ def test_the_name_is_found_in_whatever_language_oracle_speaks(
         faults.reset()
 
 
+def test_letters_that_the_database_cant_hold_are_refused_not_replaced(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: a value changed without a word. Oracle stores ? for what its character set has not, and names collide."""
+    faults.character_set("WE8MSWIN1252")
+    try:
+        sink = OracleSink(settings(oracle, table))
+        values = tag_values(5)
+        values[1] = msgspec.structs.replace(values[1], tag_value="온도")
+        values[2] = msgspec.structs.replace(values[2], tag_address="온도")
+        values[3] = msgspec.structs.replace(values[3], tag_value="5 µm é €")
+        outcome = sink.write(values)
+        sink.close()
+    finally:
+        faults.character_set("AL32UTF8")
+    assert ends(outcome) == (3, 0, 2, 0)
+    assert [(error.offset, error.code) for error in outcome.rejected] == [
+        (1, "NOT_IN_CHARACTER_SET"), (2, "NOT_IN_CHARACTER_SET"),
+    ]  # fmt: skip
+
+
 def test_a_number_too_small_costs_nobody_anything(oracle: OracleTarget) -> None:
     """Kind: a value that fails in the driver costs its batch 8 s of halving."""
     values = tag_values(4)

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from services.writer.oracle.dictionary import UniqueKey
-from services.writer.oracle.layout import FLOATING, Layout, float_digits
+from services.writer.oracle.layout import CHARACTER_SETS, FLOATING, Layout, float_digits
 
 
 class Status(Enum):
@@ -187,6 +187,11 @@ def compare_character_set(name: str) -> Finding:
     check = "character set"
     if name in ("AL32UTF8", "UTF8", ""):
         return Finding(check, Status.OK, name or "not readable; the trials show whether it holds every letter")
+    if name in CHARACTER_SETS:
+        return Finding(
+            check, Status.WARNING, f"{name}: names and texts with letters that it does not have will be rejected",
+            "ASCII names and texts, NVARCHAR2 columns, or a database in AL32UTF8",
+        )  # fmt: skip
     return Finding(
         check, Status.WARNING,
         f"{name}: Oracle replaces letters that it does not have by ? or the like, without a word; names that differ in "

@@ -139,7 +139,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     # --- the row's own fault, unless a row is refused for it that the table would have taken before
     (_OF_ROW, _ROW, (
         1426, 1438, 1461, 1483, 1722, *range(1840, 1862), "DPY-3002", "DPY-3013", "DPY-4003", "DPY-4004",
-        "TOO_LONG", "NOT_A_NUMBER",
+        "TOO_LONG", "NOT_A_NUMBER", "NOT_IN_CHARACTER_SET",
     )),
     (_OF_ROW, ("a column is too short", "widen it: deploy/oracle/*.sql has the lengths"), (12_899,)),
     (_OF_ROW, ("a column that the writer does not fill, or fills with no value, is NOT NULL",

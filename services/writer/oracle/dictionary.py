@@ -87,7 +87,7 @@ class TableShape:
         return [row[0] for row in self._all(f"{sql} AND column_position = 1", binds)]
 
     def character_set(self) -> str:
-        """Return the database's character set, in which VARCHAR2 columns hold their text."""
+        """Return the database's character set, in which VARCHAR2 columns hold their text; "" where it does not say."""
         found = self._all(
             "SELECT value FROM nls_database_parameters WHERE parameter = :1", ["NLS_CHARACTERSET"]
         )  # fmt: skip

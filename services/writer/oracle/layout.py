@@ -38,6 +38,14 @@ _DIGITS_A_BIT = 0.30103
 #: Digits of a second's fraction that a time of ours has.
 _MICROSECONDS = 6
 
+#: Database character sets that hold few letters, and Python's names for them; Oracle replaces any other letter by ? or
+#: the like without a word. Not listed: those that hold all (AL32UTF8, UTF8), and those where the two differ.
+CHARACTER_SETS = {
+    "US7ASCII": "ascii", "WE8ISO8859P1": "iso8859-1", "WE8ISO8859P15": "iso8859-15", "WE8MSWIN1252": "cp1252",
+    "EE8ISO8859P2": "iso8859-2", "EE8MSWIN1250": "cp1250", "CL8ISO8859P5": "iso8859-5", "CL8MSWIN1251": "cp1251",
+    "KO16MSWIN949": "cp949",
+}  # fmt: skip
+
 #: UTF-8 bytes that one character takes at most.
 _MAX_CHAR_BYTES = 4
 
@@ -55,12 +63,27 @@ class Column:
     is_single: bool = False  #: BINARY_FLOAT: 24 binary digits
     is_national: bool = False  #: NVARCHAR2, NCHAR: bytes are those of UTF-16
     is_padded: bool = False  #: CHAR, NCHAR: filled up with blanks
+    character_set: str | None = None  #: the database's, where it does not hold every letter
 
     def bytes_of(self, text: str) -> int:
         """Return how many bytes the column needs for a text."""
         if self.is_national:
             return len(text.encode("utf-16-le", "surrogatepass"))
-        return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+        if text.isascii():
+            return len(text)
+        if self.character_set is not None:
+            return len(text.encode(CHARACTER_SETS[self.character_set], "replace"))
+        return len(text.encode(errors="surrogatepass"))
+
+    def letter_not_held(self, text: str) -> str | None:
+        """Return the first letter that would be replaced; None where the column holds them all."""
+        if self.character_set is None or text.isascii():
+            return None
+        try:
+            text.encode(CHARACTER_SETS[self.character_set])
+        except UnicodeEncodeError as error:
+            return text[error.start]
+        return None
 
     def as_stored(self, cell: Any) -> Any:
         """Return what a cell of ours is once it is stored, in the form in which two of them compare.
@@ -172,6 +195,7 @@ class TableWriter:
         for column, cells in zip(self.layout.columns, zip(*rows, strict=True), strict=False):
             if column.max_bytes is not None and not column.is_number:
                 errors += _too_long(cells, column, column.max_bytes)
+                errors += _not_held(cells, column)
         first_errors = {error.offset: error for error in reversed(errors)}
         return rows, [first_errors[offset] for offset in sorted(first_errors)]
 
@@ -290,7 +314,21 @@ def _too_long(cells: Sequence[str], column: Column, max_bytes: int) -> list[RowE
     return errors
 
 
-def column_as_found(column: Column, info: Any) -> Column:
+def _not_held(cells: Sequence[str], column: Column) -> list[RowError]:
+    if column.character_set is None:
+        return []
+    letters = ((offset, column.letter_not_held(text)) for offset, text in enumerate(cells))
+    return [
+        RowError(
+            offset, "NOT_IN_CHARACTER_SET",
+            f"{column.name}: the database's character set {column.character_set} has no {letter!r}",
+        )
+        for offset, letter in letters
+        if letter is not None
+    ]  # fmt: skip
+
+
+def column_as_found(column: Column, info: Any, character_set: str) -> Column:
     """Return a column of the layout as the driver describes the table's; as it is where the table has none."""
     if info is None:
         return column
@@ -309,6 +347,7 @@ def column_as_found(column: Column, info: Any) -> Column:
         is_single=kind is oracledb.DB_TYPE_BINARY_FLOAT,
         is_national=is_national,
         is_padded=is_padded,
+        character_set=character_set if is_text and not is_national and character_set in CHARACTER_SETS else None,
     )
 
 

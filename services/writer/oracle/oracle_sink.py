@@ -30,6 +30,7 @@ class OracleSink:
         self._refusals = Refusals(self._table, None)
         self._table_is_known = False
         self._database: str | None = None
+        self._character_set = ""
 
     @property
     def table(self) -> TableWriter:
@@ -144,12 +145,17 @@ class OracleSink:
 
     def _learn_table(self, connection: oracledb.Connection) -> None:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes."""
-        columns = TableShape(connection, self._settings.oracle_table).columns()
+        shape = TableShape(connection, self._settings.oracle_table)
+        columns = shape.columns()
+        if not self._table_is_known:
+            self._character_set = shape.character_set()
         found = {info.name.lower(): info for info in columns}
         # The name that a standby shares with its primary; the driver has it from the logon.
         self._database = connection.db_name or None
         layout = LAYOUTS[self._settings.oracle_table_layout]
-        as_found = tuple(column_as_found(column, found.get(column.name)) for column in layout.columns)
+        as_found = tuple(
+            column_as_found(column, found.get(column.name), self._character_set) for column in layout.columns
+        )
         self._table = TableWriter(
             replace(layout, columns=as_found), self._settings.oracle_table, self._settings.no_value_text,
             self._settings.tag_name_separator,

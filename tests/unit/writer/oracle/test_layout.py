@@ -139,6 +139,14 @@ def test_an_nvarchar2_column_is_measured_in_utf_16() -> None:
     assert [error.offset for error in errors] == [1, 3]
 
 
+def test_bytes_are_those_of_the_databases_character_set() -> None:
+    """Kind: a length in the wrong unit. A Korean letter has two bytes in KO16MSWIN949, three in AL32UTF8."""
+    columns = tuple(replace(c, character_set="KO16MSWIN949") if c.max_bytes else c for c in TAG_DATA.layout.columns)
+    table = TableWriter(replace(TAG_DATA.layout, columns=columns), "TAG_DATA", "NULL")
+    _, errors = table.rows([value("온" * 127), value("온" * 128), value("😀")])
+    assert [(error.offset, error.code) for error in errors] == [(1, "TOO_LONG"), (2, "NOT_IN_CHARACTER_SET")]
+
+
 def test_what_is_too_small_for_a_number_is_bound_as_zero() -> None:
     """Kind: a value that fails in the driver costs its whole batch. Oracle makes 0 of such a text itself."""
     rows, errors = NUMBERS.rows([value("1e-140"), value("-4.9e-324"), value("1e-130")])
