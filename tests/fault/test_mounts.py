@@ -176,6 +176,10 @@ def test_a_writer_notices_that_its_file_was_put_back_where_nothing_can_be_locked
     wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] == 200, what="the rows in a file")
     oracle.control.listen()
     # If: the file is put back under its hands, and more rows come
+    status, output = recover(pipeline, **settings)
+    assert (status, "a writer may still write it" in output) == (0, True)
+    (path,) = pipeline.backup_dir.glob("backup_*.csv")
+    os.utime(path, (0, 0))
     assert recover(pipeline, **settings)[0] == 0
     expected |= pipeline.put(polls=2, tags=100)
     wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] == 400, what="the rows in a file")

@@ -72,11 +72,11 @@ def open_to_read(path: Path) -> int:
     return open_regular(path)
 
 
-def lock(descriptor: int) -> bool:
+def lock(descriptor: int) -> bool | None:
     """Lock a file against other processes until it is closed; return False when another one holds it.
 
-    On a mount without locks nothing is locked and True is returned. Nothing is lost by that: a writer notices before it
-    settles that its file was moved away, and `recover` that a file grew while it was read.
+    None: its mount has no locks, and nothing was locked. Nothing is lost by that: a writer notices before it settles
+    that its file was moved away, and `recover` that a file grew while it was read.
     """
     for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
         try:
@@ -88,9 +88,9 @@ def lock(descriptor: int) -> bool:
                 continue  # NFS, and the descriptor can't write: a shared lock is what it can have.
             if error.errno not in _CANT:
                 raise
-            _log.debug(f"no locks on this mount: {error.strerror}")
+            return None
         return True
-    return True
+    return None
 
 
 def is_in_use(path: Path) -> bool:
@@ -100,7 +100,7 @@ def is_in_use(path: Path) -> bool:
     except OSError:
         return True
     try:
-        return not lock(descriptor)
+        return lock(descriptor) is False
     except OSError:
         return True
     finally:

@@ -7,12 +7,13 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from services.writer.backup.csv_backup import FileState
-from services.writer.backup.files import RECOVERED_DIRECTORY, is_in_use, open_regular, shown, write_at_once
+from services.writer.backup.files import RECOVERED_DIRECTORY, is_in_use, open_regular, shown
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import read_label
 from shared.errors import PipelineError
@@ -178,10 +179,11 @@ def _place(directory: Path) -> str | None:
     """Return the directory's own name, given at the first look; None where none can be kept."""
     path = directory / _PLACE_FILE
     try:
-        if not path.exists():
-            write_at_once(path, secrets.token_hex(8).encode())
+        # Exclusively: several writers may begin in one directory at once, and must agree.
+        with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
+            file.write(secrets.token_hex(8))
         with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
-            return file.read(32).decode("ascii", errors="replace")
+            return file.read(32).decode("ascii", errors="replace") or None
     except OSError:
         return None
 

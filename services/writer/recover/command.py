@@ -124,6 +124,8 @@ class Run:
                 with OpenFile(path, self._recovery.sink.target, anyway=self._anyway) as file:
                     if file.warning is not None:
                         self._console.say(f"put back anyway: {file.warning}")
+                    if not file.has_label:
+                        self._console.say(f"{file.name}: has no label, its lines are taken as a writer's by their form")
                     goes_on = self._put_back(path, file)
             except FileInUseError as error:
                 self._console.say(str(error))

@@ -1,15 +1,19 @@
 """A file that is to be put back: opened, locked, and proven to be what its writer wrote, for the table that is here."""
 
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from services.writer.backup.files import RECOVERED_DIRECTORY, lock, open_to_read, shown
-from services.writer.backup.label import conflict, describe, read_label
+from services.writer.backup.label import Label, conflict, describe, read_label
 from services.writer.backup.proof import differences
 from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.sink import Target
+
+#: Seconds without a write after which a file that was not closed counts as left behind, where nothing can be locked.
+UNLOCKED_REST_S = 60.0
 
 
 class FileInUseError(Exception):
@@ -49,9 +53,13 @@ class OpenFile:
         except OSError as error:
             raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
         try:
-            self._lock()
+            label = read_label(path)
+            self._lock(label)
+            # Again: a writer writes it before it lets its lock go.
+            label = read_label(path)
+            self.has_label = label is not None
             self.size_bytes = os.fstat(self._file.fileno()).st_size
-            self.reader = self._prove(here)
+            self.reader = self._prove(here, label)
         except WrongHeaderError as error:
             self._file.close()
             raise UnusableFileError(f"{self.name}: {error}; put it right, or take the file away") from error
@@ -67,8 +75,14 @@ class OpenFile:
         """Whether somebody wrote to it since it was opened: a writer, on a mount that has no locks."""
         return os.fstat(self._file.fileno()).st_size != self.size_bytes
 
-    def _lock(self) -> None:
-        if not lock(self._file.fileno()):
+    def _lock(self, label: Label | None) -> None:
+        locked = lock(self._file.fileno())
+        if locked is None and label is not None and not label.is_closed and self._age_s() < UNLOCKED_REST_S:
+            raise FileInUseError(
+                f"{self.name}: left out, a writer may still write it: it is not closed, and its mount has no locks. "
+                f"It is taken once nothing was written to it for {UNLOCKED_REST_S:g} s"
+            )
+        if locked is False:
             raise FileInUseError(
                 f"{self.name}: left out, still being written by a writer (or put back by another process)"
             )
@@ -76,10 +90,12 @@ class OpenFile:
         if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
             raise FileInUseError(f"{self.name}: left out, another process has just put it back")
 
-    def _prove(self, here: Target | None) -> BackupReader:
+    def _age_s(self) -> float:
+        return time.time() - os.fstat(self._file.fileno()).st_mtime
+
+    def _prove(self, here: Target | None, label: Label | None) -> BackupReader:
         # First of all, is it one of ours? Else nothing else needs to be said.
         BackupReader(self._file)
-        label = read_label(self.path)
         if label is not None and here is not None and conflict(label.target, here):
             self._refuse(f"it was meant for {describe(label.target)}; this is {describe(here)}")
         changed = differences(self._file, label, may_be_edited=self.path.name.startswith("rejected_"))
