@@ -10,7 +10,6 @@ one that says how many more there were. Where one place says things of different
 import sys
 import threading
 from collections.abc import Callable, Hashable, MutableMapping
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -47,6 +46,7 @@ class LineLimit:
         self._clock = clock
         self._lock = threading.RLock()
         self._windows: dict[Hashable, _Window] = {}
+        self._timer: threading.Timer | None = None
 
     def __call__(self, _logger: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Let a line pass, or drop it.
@@ -63,11 +63,8 @@ class LineLimit:
             if window.lines > LINES:
                 window.left_out += 1
                 window.level, window.last = level, str(event.get("event", ""))[:_SHOWN]
-            is_first, is_dropped = window.left_out == 1, window.lines > LINES
-        if is_first:
-            self._say_later(window.began + WINDOW_S - self._clock())
-        if is_dropped:
-            raise structlog.DropEvent
+                self._say_later()
+                raise structlog.DropEvent
         return event
 
     def say_left_out(self, *, at_once: bool = False) -> None:
@@ -81,12 +78,25 @@ class LineLimit:
         for level, count, last in left_out:
             self._say(level, f"{count} more lines like this were left out: {last}")
 
-    def _say_later(self, wait_s: float) -> None:
-        timer = threading.Timer(max(0.0, wait_s), self.say_left_out)
-        timer.daemon = True
-        # Without a thread it is said at the end of the process; a log line must not fail for it.
-        with suppress(RuntimeError):
-            timer.start()
+    def _say_later(self) -> None:
+        """Have the counts said when the window is over, by one thread for all kinds."""
+        if self._timer is not None:
+            return
+        self._timer = threading.Timer(WINDOW_S, self._say_what_is_due)
+        self._timer.daemon = True
+        try:
+            self._timer.start()
+        except RuntimeError:
+            # Without a thread it is said at the end of the process; a log line must not fail for it.
+            self._timer = None
+
+    def _say_what_is_due(self) -> None:
+        with self._lock:
+            self._timer = None
+        self.say_left_out()
+        with self._lock:
+            if any(window.left_out for window in self._windows.values()):
+                self._say_later()
 
     def _window(self, kind: tuple[Hashable, Hashable]) -> _Window:
         now = self._clock()

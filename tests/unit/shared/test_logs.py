@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -255,3 +256,14 @@ def test_a_service_that_repeats_itself_says_how_often_at_its_end(log_format: str
     assert len(lines) == LINES + 1
     assert f"{1000 - LINES} more lines like this were left out: junk" in lines[-1]
     assert all(len(line) < 5_000 for line in lines)
+
+
+def test_however_many_kinds_repeat_one_thread_says_so() -> None:
+    said = Said()
+    before = threading.active_count()
+    for number in range(200):
+        for _ in range(LINES + 1):
+            said.passes("of a group", kind=number)
+    assert threading.active_count() == before + 1
+    said.limit.say_left_out(at_once=True)
+    assert len(said.counts) == 200
