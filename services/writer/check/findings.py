@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from services.writer.oracle.columns import CHARACTER_SETS, FLOATING, float_digits
 from services.writer.oracle.dictionary import UniqueKey
-from services.writer.oracle.layout import CHARACTER_SETS, FLOATING, Layout, float_digits
+from services.writer.oracle.layout import Layout
 
 
 class Status(Enum):

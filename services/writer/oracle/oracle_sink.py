@@ -8,9 +8,10 @@ import oracledb
 
 from services.writer.logons import Logons
 from services.writer.oracle.codes import RAISED_WHILE_BINDING
+from services.writer.oracle.columns import column_as_found
 from services.writer.oracle.connections import Connections
 from services.writer.oracle.dictionary import TableShape
-from services.writer.oracle.layout import LAYOUTS, Row, TableWriter, column_as_found
+from services.writer.oracle.layout import LAYOUTS, Row, TableWriter
 from services.writer.oracle.refusals import Refusals, as_table_fault, insert
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome, RowError, SinkError, Target, Verdict, decide

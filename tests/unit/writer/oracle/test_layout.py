@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.writer.oracle.layout import LAYOUTS, Column, TableWriter, stored_number
+from services.writer.oracle.columns import Column
+from services.writer.oracle.layout import LAYOUTS, TableWriter, stored_number
 from shared.models import TagValue
 
 AT = datetime(2026, 1, 1, 0, 0, 0, 1)

@@ -1,0 +1,155 @@
+"""A column as the table has it: what fits it, and what it makes of a cell without a word. No I/O."""
+
+import ctypes
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+import oracledb
+
+#: Digits enough to round any NUMBER exactly.
+_EXACTLY = Context(prec=300)
+
+#: Scale by which Oracle describes a number that is rounded to no decimals.
+FLOATING = -127
+
+#: Decimal digits that a binary one is worth, as Oracle reckons.
+_DIGITS_A_BIT = 0.30103
+
+#: Digits of a second's fraction that a time of ours has.
+_MICROSECONDS = 6
+
+#: Database character sets that hold few letters, and Python's names for them; Oracle replaces any other letter by ? or
+#: the like without a word. Not listed: those that hold all (AL32UTF8, UTF8), and those where the two differ.
+CHARACTER_SETS = {
+    "US7ASCII": "ascii", "WE8ISO8859P1": "iso8859-1", "WE8ISO8859P15": "iso8859-15", "WE8MSWIN1252": "cp1252",
+    "EE8ISO8859P2": "iso8859-2", "EE8MSWIN1250": "cp1250", "CL8ISO8859P5": "iso8859-5", "CL8MSWIN1251": "cp1251",
+    "KO16MSWIN949": "cp949",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the table has it: `max_bytes` for text, None where text is not limited or the column is no text."""
+
+    name: str
+    is_number: bool
+    max_bytes: int | None
+    decimals: int | None = None  #: to which a NUMBER, or a time's seconds, is rounded without a word; None: it is not
+    digits: int | None = None  #: to which a FLOAT is rounded without a word
+    is_binary: bool = False  #: BINARY_DOUBLE or BINARY_FLOAT
+    is_single: bool = False  #: BINARY_FLOAT: 24 binary digits
+    is_national: bool = False  #: NVARCHAR2, NCHAR: bytes are those of UTF-16
+    is_padded: bool = False  #: CHAR, NCHAR: filled up with blanks
+    character_set: str | None = None  #: the database's, where it does not hold every letter
+
+    def bytes_of(self, text: str) -> int:
+        """Return how many bytes the column needs for a text."""
+        if self.is_national:
+            return len(text.encode("utf-16-le", "surrogatepass"))
+        if text.isascii():
+            return len(text)
+        if self.character_set is not None:
+            return len(text.encode(CHARACTER_SETS[self.character_set], "replace"))
+        return len(text.encode(errors="surrogatepass"))
+
+    def letter_not_held(self, text: str) -> str | None:
+        """Return the first letter that would be replaced; None where the column holds them all."""
+        if self.character_set is None or text.isascii():
+            return None
+        try:
+            text.encode(CHARACTER_SETS[self.character_set])
+        except UnicodeEncodeError as error:
+            return text[error.start]
+        return None
+
+    def as_stored(self, cell: Any) -> Any:
+        """Return what a cell of ours is once it is stored, in the form in which two of them compare.
+
+        >>> Column("tag_value", is_number=True, max_bytes=None, decimals=2).as_stored(12.345)
+        Decimal('12.35')
+        """
+        if cell is None:
+            return None
+        if self.is_number:
+            if not self.is_binary:
+                return self._rounded(Decimal(str(cell)))
+            return ctypes.c_float(cell).value if self.is_single else float(cell)
+        if isinstance(cell, datetime):
+            return cell if self.decimals is None else _rounded_time(cell, self.decimals)
+        return cell.rstrip(" ") if self.is_padded else cell
+
+    def _rounded(self, number: Decimal) -> Decimal:
+        if self.digits is not None:
+            return Context(prec=self.digits, rounding=ROUND_HALF_UP).plus(number)
+        if self.decimals is None:
+            return number
+        return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _EXACTLY)
+
+
+def bind_type(column: Column) -> Any:
+    """Return what `setinputsizes` takes for a column."""
+    if column.name == "timestamp":
+        return oracledb.DB_TYPE_TIMESTAMP
+    if column.is_number:
+        return oracledb.DB_TYPE_BINARY_DOUBLE if column.is_binary else oracledb.DB_TYPE_NUMBER
+    # Bound as VARCHAR2, a text would go through the database's character set, which may not hold it.
+    return oracledb.DB_TYPE_NVARCHAR if column.is_national else column.max_bytes
+
+
+def column_as_found(column: Column, info: Any, character_set: str) -> Column:
+    """Return a column of the layout as the driver describes the table's; as it is where the table has none."""
+    if info is None:
+        return column
+    kind = info.type_code
+    is_binary = kind in (oracledb.DB_TYPE_BINARY_DOUBLE, oracledb.DB_TYPE_BINARY_FLOAT)
+    is_national = kind in (oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_NCHAR)
+    is_padded = kind in (oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NCHAR)
+    is_text = is_national or is_padded or kind is oracledb.DB_TYPE_VARCHAR
+    return Column(
+        column.name,
+        is_number=is_binary or kind is oracledb.DB_TYPE_NUMBER,
+        max_bytes=info.internal_size if is_text else None,
+        decimals=_decimals(info),
+        digits=_digits(info),
+        is_binary=is_binary,
+        is_single=kind is oracledb.DB_TYPE_BINARY_FLOAT,
+        is_national=is_national,
+        is_padded=is_padded,
+        character_set=character_set if is_text and not is_national and character_set in CHARACTER_SETS else None,
+    )
+
+
+def _digits(info: Any) -> int | None:
+    is_float = info.type_code is oracledb.DB_TYPE_NUMBER and info.scale == FLOATING and info.precision
+    return float_digits(info.precision) if is_float else None
+
+
+def float_digits(bits: int) -> int:
+    """Return to how many decimal digits a FLOAT of so many bits is rounded.
+
+    Source: Oracle SQL Language Reference, FLOAT.
+    """
+    return math.ceil(bits * _DIGITS_A_BIT)
+
+
+def _decimals(info: Any) -> int | None:
+    kind, scale = info.type_code, info.scale
+    if kind is oracledb.DB_TYPE_NUMBER:
+        # A NUMBER without precision is described by precision 0; FLOAT by scale -127.
+        return scale if info.precision and scale is not None and scale > FLOATING else None
+    if kind is oracledb.DB_TYPE_DATE:
+        return 0
+    is_time = kind in (oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ)
+    return scale if is_time and scale is not None and scale < _MICROSECONDS else None
+
+
+def _rounded_time(moment: datetime, decimals: int) -> datetime:
+    unit = 10 ** max(0, 6 - decimals)
+    rounded = (moment.microsecond + unit // 2) // unit * unit
+    try:
+        return moment.replace(microsecond=0) + timedelta(microseconds=rounded)
+    except OverflowError:
+        return moment
