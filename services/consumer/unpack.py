@@ -94,8 +94,12 @@ class Unpacker:
 
     def _reason(self, error: Exception) -> str:
         """Return why a message is rejected, and tell the report."""
-        reason = str(error) if isinstance(error, RejectedError) else f"reading it met {error!r}"
-        if not isinstance(error, RejectedError | MemoryError):
+        if isinstance(error, RejectedError):
+            reason = str(error)
+        elif isinstance(error, MemoryError):
+            reason = "this consumer has not enough memory to read it"
+        else:
+            reason = f"reading it met {error!r}"
             self._report.unforeseen(error)
         self._report.rejected(reason)
         return reason
