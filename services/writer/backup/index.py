@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.writer.backup.csv_backup import FileState
 from services.writer.backup.files import RECOVERED_DIRECTORY, is_in_use, open_regular, shown
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import read_label
+from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -69,7 +69,9 @@ class Manifest:
 
     def set(self, path: Path, state: str, *, rows: int, size_bytes: int, created: float) -> None:
         """Take note of a file's state."""
-        self._here = self._here or _where(self._directory)
+        if self._here is None or self._here["place"] == _nameless(self._here):
+            # Nor had it a name while the directory was not there.
+            self._here = _where(self._directory)
         with self._lock:
             self._unsaid[shown(Path(path.name))] = {
                 "rows": rows,
@@ -172,7 +174,13 @@ _REST = "(more files)"
 def _where(directory: Path) -> dict[str, str]:
     """Return where the files of a directory are: for people, and the directory's own name."""
     path, host = shown(directory.absolute())[:500], socket.gethostname()
-    return {"host": host, "directory": path, "place": _place(directory) or f"{host}:{path}"}
+    here = {"host": host, "directory": path}
+    return {**here, "place": _place(directory) or _nameless(here)}
+
+
+def _nameless(here: Mapping[str, str]) -> str:
+    """Return what stands for the name of a directory that has none."""
+    return f"{here['host']}:{here['directory']}"
 
 
 def _place(directory: Path) -> str | None:
@@ -195,9 +203,9 @@ def _field(name: str, here: Mapping[str, str], other: Mapping[str, Any] | None) 
 
 def _is_at(entry: Mapping[str, Any], here: Mapping[str, str]) -> bool:
     if "place" in entry:
-        return bool(entry["place"] == here["place"])
-    # Of a writer that knew no places.
-    return all(entry.get(name, here[name]) == here[name] for name in ("host", "directory"))
+        return entry["place"] in (here["place"], _nameless(here))
+    # Of a writer that knew no places. Its host does not tell: a container has another name after each upgrade.
+    return bool(entry.get("directory", here["directory"]) == here["directory"])
 
 
 def _record(raw: bytes | str | None) -> dict[str, Any]:

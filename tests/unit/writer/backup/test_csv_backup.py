@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.writer.backup.csv_backup import BackupFailedError, CsvBackup, FileState
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.backup.format import HEADER, backup_row
 from services.writer.backup.index import backup_files, complete_lines, count_rows
+from services.writer.backup.written_file import FileState
 from shared.models import TagValue
 from tests.fakes import FakeClock, tag_values
 

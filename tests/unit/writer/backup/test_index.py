@@ -176,3 +176,22 @@ def test_no_entry_whatever_ends_the_writer(link: FakeLink, manifest: Manifest, t
     file.finish()
     manifest.rebuild()
     assert any('"rows": 3' in text for text in link.entries.values())
+
+
+def test_a_directory_that_is_made_later_is_the_same_place(link: FakeLink, tmp_path: Path) -> None:
+    """Kind: two names for one thing: the list is begun before the directory is there."""
+    manifest = Manifest(cast("RedisLink", link), Keys("t"), tmp_path / "later")
+    manifest.rebuild()
+    file = CsvBackup(
+        tmp_path / "later", "backup", HEADER, FakeClock(), rotate_bytes=10**9, min_free_bytes=0, on_change=manifest.note
+    )
+    path = file.append(rows(tag_values(3)))
+    manifest.flush()
+    file.finish()
+    manifest.flush()
+    again = Manifest(cast("RedisLink", link), Keys("t"), tmp_path / "later")
+    again.rebuild()
+    assert list(link.entries) == [path.name]
+    path.unlink()
+    again.rebuild()
+    assert link.entries == {}
