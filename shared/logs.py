@@ -19,6 +19,11 @@ from shared.log_stream import flush_standard_streams, secure_standard_streams
 MAX_EVENT, MAX_TRACEBACK = 4_000, 20_000
 
 
+#: Control characters as they are shown; a line break goes on indented, so that nobody takes it for a new line.
+_TAMED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+_CONTINUED = "\n    "
+
+
 def configure_logs(level: str, log_format: str) -> None:
     """Set up logging for the process; `log_format` is console or json."""
     secure_standard_streams()
@@ -67,8 +72,9 @@ _limit = LineLimit(_say)
 
 def _cut(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     text = str(event.get("event", ""))
-    if len(text) > MAX_EVENT:
-        event["event"] = f"{text[:MAX_EVENT]}... ({len(text) - MAX_EVENT} characters more)"
+    more = f"... ({len(text) - MAX_EVENT} characters more)" if len(text) > MAX_EVENT else ""
+    # A name or an error text from outside must not forge a line of ours, nor reach the terminal's own language.
+    event["event"] = text[:MAX_EVENT].translate(_TAMED).replace("\n", _CONTINUED) + more
     trace = event.get("exception")
     if isinstance(trace, str) and len(trace) > MAX_TRACEBACK:
         # The end of a traceback says what it was.

@@ -267,3 +267,19 @@ def test_however_many_kinds_repeat_one_thread_says_so() -> None:
     assert threading.active_count() == before + 1
     said.limit.say_left_out(at_once=True)
     assert len(said.counts) == 200
+
+
+def test_a_text_from_outside_forges_no_line_and_no_colour() -> None:
+    """Kind: log injection. A group's name with a line break wrote lines that looked like ours."""
+    program = r"""
+        from shared.logs import configure_logs, get_logger
+        configure_logs("INFO", "console")
+        get_logger().error("group 'a\n2026-01-01T00:00:00Z [critical ] all is lost\x1b[2J\r': no such tag")
+    """
+    reader, writer = os.pipe()
+    process = start(program, writer)
+    os.close(writer)
+    with os.fdopen(reader, newline="\n") as pipe:
+        said = pipe.read()
+    assert process.wait(20) == 0
+    assert said.endswith("group 'a\n    2026-01-01T00:00:00Z [critical ] all is lost\\x1b[2J\\x0d': no such tag\n")
