@@ -27,6 +27,7 @@ UNREADABLE = {
     "Undecodable": "ValueError: 63 is not a valid NodeIdType",
     "Large": "the answer is larger than 16000000 bytes",
     "Failing": "BadInternalError",
+    "Refusing": "BadDataLost",
     "Aborted": "the server broke its answer off",
 }
 
@@ -197,3 +198,16 @@ def test_a_node_at_which_the_server_hangs_up_is_found_and_left_out(tmp_path: Pat
 
     with OpcuaServer.odd(tmp_path, ODD_NODES="Closing") as server:
         with_source(server.url, use, **IN_TIME, mode=mode)
+
+
+def test_where_no_node_can_be_read_it_is_the_server_that_is_at_fault_not_the_nodes(tmp_path: Path) -> None:
+    """Kind: a verdict on what is innocent, and it stands when the cause has gone."""
+    tags = [{"address": f"ns=2;s=Odd.{name}", "name": name} for name in ("Refusing", "Failing")]
+
+    async def use(source: TagSource) -> None:
+        reading = await one(source)
+        assert reading.trouble in {"BadDataLost", "BadInternalError"}
+        assert source.status()["unreadable"] == 0
+
+    with OpcuaServer.odd(tmp_path, ODD_NODES="Refusing,Failing") as server:
+        with_source(server.url, use, tags=tags, timeout_ms=4000)

@@ -12,6 +12,7 @@ from services.poller.source import Reading, SourceError, SourceModel, Tell
 from services.poller.sources.csv_lines import CsvLines, Row
 from services.poller.stamps import Stamper
 from shared.logs import get_logger
+from shared.texts import cut
 
 #: Lines that are complained of one by one; the rest are counted.
 MAX_COMPLAINTS = 20
@@ -97,7 +98,13 @@ class Replay:
 
         Raises: SourceError: the file can't be read any more, or there is nothing in it to loop over.
         """
-        return next(self._readings, None) if self._readings is not None else None
+        try:
+            return next(self._readings, None) if self._readings is not None else None
+        except SourceError:
+            raise
+        except Exception as error:
+            # What is left can't be played: else the recording would seem to be at its end.
+            raise SourceError(f"{self._path}: can't be played on: {type(error).__name__}: {cut(error)}") from error
 
     async def close(self) -> None:
         """Close the file."""

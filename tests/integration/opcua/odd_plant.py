@@ -16,6 +16,7 @@ from typing import Any
 from asyncua import ua as typed_ua
 from asyncua.common.connection import MessageChunk
 from asyncua.common.node import Node
+from asyncua.common.utils import ServiceError
 from asyncua.server.server import Server
 from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua import ua_binary
@@ -36,6 +37,9 @@ ABORTED = "the answer with this is broken off"
 
 #: A text at which the server hangs up.
 CLOSING = "at this the server hangs up"
+
+#: A text at which the server refuses the whole request, with a code that no list of ours names: BadDataLost.
+REFUSING, REFUSED = "at this the server refuses", 0x809D0000
 
 #: Good nodes that are there only after so many turns: a server that takes connections before it is whole.
 LATE_AFTER = int(os.environ.get("ODD_LATE", "0"))
@@ -66,8 +70,11 @@ def _message_to_chunks(policy: Any, body: bytes, *arguments: Any, **keys: Any) -
 
 
 def _send_response(processor: Any, handle: Any, header: Any, response: Any, *arguments: Any) -> None:
-    if CLOSING.encode() in ua_binary.struct_to_binary(response):
+    binary = ua_binary.struct_to_binary(response)
+    if CLOSING.encode() in binary:
         processor._transport.close()
+    elif REFUSING.encode() in binary:
+        raise ServiceError(REFUSED)
     else:
         _send(processor, handle, header, response, *arguments)
 
@@ -84,6 +91,7 @@ def values(number: int) -> dict[str, Any]:
         "Large": ua.DataValue(variant(bytes([number % 256]) * LARGE_BYTES, kind.ByteString)),
         "Aborted": ua.DataValue(variant(f"{ABORTED} {number}", kind.String)),
         "Closing": ua.DataValue(variant(f"{CLOSING} {number}", kind.String)),
+        "Refusing": ua.DataValue(variant(f"{REFUSING} {number}", kind.String)),
         "Failing": ua.DataValue(variant("no number", kind.Int32)),
         "Before": ua.DataValue(variant(number, kind.Int32), SourceTimestamp=datetime(1601, 1, 1, tzinfo=UTC)),
         "Never": ua.DataValue(variant(number, kind.Int32), SourceTimestamp=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)),

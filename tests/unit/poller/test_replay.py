@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.poller.source import Reading, SourceError
+from services.poller.sources import csv_lines
 from services.poller.sources.replay import MAX_COMPLAINTS, Replay, ReplayModel
 
 START = datetime(2017, 10, 31, 19, 30, 25, 250000)
@@ -129,3 +130,15 @@ def test_a_loop_at_the_end_of_the_calendar_ends_with_a_reason(tmp_path: Path) ->
 )
 def test_the_plc_code_stands_at_the_front_of_the_file_name(file: str, code: str | None) -> None:
     assert ReplayModel(type="replay", file=file).default_plc_code() == code
+
+
+def test_an_unforeseen_error_does_not_pass_for_the_end_of_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a generator that failed looks like one that is at its end."""
+    source = replay(recording(tmp_path, [0, 1, 2]))
+    asyncio.run(source.open())
+    assert asyncio.run(source.read()) is not None
+    monkeypatch.setattr(csv_lines, "parse_cell", dict[str, Any]().__getitem__)
+    with pytest.raises(SourceError, match=r"WELL-1_2017\.csv: can't be played on: KeyError: '1'"):
+        asyncio.run(source.read())

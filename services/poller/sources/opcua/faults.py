@@ -32,13 +32,26 @@ _TOO_LARGE = (
     AnswerAbortedError,
 )
 
-#: What a server answers to a whole request when it can't make the answer for one of its nodes.
-_ITS_OWN_TROUBLE = (
-    ua.uaerrors.BadEncodingError,
-    ua.uaerrors.BadDecodingError,
-    ua.uaerrors.BadInternalError,
-    ua.uaerrors.BadUnexpectedError,
-    ua.uaerrors.BadOutOfMemory,
+#: What a server answers when the session, the channel or the server is at fault: no other request would do better.
+_OF_THE_SESSION = (
+    ua.uaerrors.BadSessionIdInvalid,
+    ua.uaerrors.BadSessionClosed,
+    ua.uaerrors.BadSessionNotActivated,
+    ua.uaerrors.BadTooManySessions,
+    ua.uaerrors.BadSecureChannelIdInvalid,
+    ua.uaerrors.BadSecureChannelClosed,
+    ua.uaerrors.BadSecureChannelTokenUnknown,
+    ua.uaerrors.BadSecurityChecksFailed,
+    ua.uaerrors.BadSequenceNumberInvalid,
+    ua.uaerrors.BadConnectionClosed,
+    ua.uaerrors.BadConnectionRejected,
+    ua.uaerrors.BadCommunicationError,
+    ua.uaerrors.BadServerHalted,
+    ua.uaerrors.BadServerNotConnected,
+    ua.uaerrors.BadShutdown,
+    ua.uaerrors.BadIdentityTokenInvalid,
+    ua.uaerrors.BadIdentityTokenRejected,
+    ua.uaerrors.BadUserAccessDenied,
 )
 
 
@@ -60,7 +73,7 @@ def is_of_the_answer(error: Exception) -> bool:
     connection nor the server raises.
     """
     if isinstance(error, ua.uaerrors.UaStatusCodeError):
-        return isinstance(error, _TOO_LARGE + _ITS_OWN_TROUBLE)
+        return not isinstance(error, _OF_THE_SESSION)
     return not isinstance(error, OSError)
 
 
@@ -81,6 +94,7 @@ class Faults:
         self._say = say
         self._reasons: dict[ua.NodeId, NodeFault] = {}
         self._due_s: dict[ua.NodeId, float] = {}
+        self._fresh: list[ua.NodeId] = []
         #: Nodes with which a connection ended, in the groups in which they are to be asked.
         self.suspects: list[Sequence[ua.NodeId]] = []
         #: Faults ever found.
@@ -106,26 +120,48 @@ class Faults:
         wanted = {node for node, due_s in self._due_s.items() if due_s <= now}
         return [node for node in nodes if node in wanted][:_RETRIES_AT_ONCE] if wanted else []
 
-    def suspect(self, nodes: Sequence[ua.NodeId], why: str) -> None:
-        """Hear that the connection ended while these were asked, and nothing else that was not suspected."""
-        if len(nodes) == 1:
-            self.remember(nodes[0], f"the connection ends when it is read: {why}")
-        elif nodes:
+    def suspect(self, nodes: Sequence[ua.NodeId], why: str, *, answers: bool) -> None:
+        """Hear that the connection ended while these were asked.
+
+        `answers`: whether the server answered anything just before. Where it did not, a single node is not blamed: it
+        is as likely that the server is away.
+        """
+        if len(nodes) > 1:
             half = (len(nodes) + 1) // 2
             self.suspects += [nodes[:half], nodes[half:]]
+        elif answers:
+            self.remember(nodes[0], f"the connection ends when it is read: {why}")
+        else:
+            self.suspects.append(nodes)
 
     def remember(self, node: ua.NodeId, reason: str) -> NodeFault:
-        """Leave a node out from now on."""
+        """Leave a node out from now on; `confirm` or `withdraw` ends what one read found."""
         if node not in self._reasons:
-            name = cut(node.to_string())
-            self._say(f"node {name} can't be read ({reason}); the others can. Asked every {RETRY_S:g} s")
+            self._fresh.append(node)
         self.found += 1
         self._reasons[node] = NodeFault(reason)
         self._due_s[node] = self._clock.monotonic() + RETRY_S
         return self._reasons[node]
 
+    def confirm(self) -> None:
+        """Say which nodes were found."""
+        for node in self._fresh:
+            found = f"node {cut(node.to_string())} can't be read ({self._reasons[node].reason})"
+            self._say(f"{found}; the others can. Asked every {RETRY_S:g} s")
+        self._fresh.clear()
+
+    def withdraw(self) -> None:
+        """Blame no node of those that were found: it was the server's fault."""
+        for node in self._fresh:
+            del self._reasons[node], self._due_s[node]
+        self._fresh.clear()
+
     def forget(self, node: ua.NodeId) -> None:
         """Read a node like any other again."""
-        if self._reasons.pop(node, None) is not None:
-            del self._due_s[node]
+        if self._reasons.pop(node, None) is None:
+            return
+        del self._due_s[node]
+        if node in self._fresh:
+            self._fresh.remove(node)
+        else:
             self._say(f"node {cut(node.to_string())} can be read again")

@@ -62,6 +62,9 @@ class Session:
         self._faults = faults
         self._read_chunk = read_chunk
         self._searches = 0
+        #: Whether the server answered any request of this read, and what it answered to one for a single node.
+        self._answers = False
+        self._refusal: ua.uaerrors.UaStatusCodeError | None = None
         #: Why the connection ended while something was read apart from the rest; it is then to be given up.
         self.lost: OSError | None = None
         self.browse_chunk = 100
@@ -113,7 +116,26 @@ class Session:
 
         Raises: what asyncua raises; the connection is then to be given up.
         """
-        self._searches = 0
+        self._begin()
+        try:
+            answers = await self._read_apart_what_is_suspected(nodes, attribute)
+        except OSError:
+            self._faults.confirm()
+            raise
+        except Exception:
+            self._faults.withdraw()
+            raise
+        if self._refusal is not None and not self._answers:
+            # Not one node could be read: that is no node's fault.
+            self._faults.withdraw()
+            raise self._refusal
+        self._faults.confirm()
+        return answers
+
+    def _begin(self) -> None:
+        self._searches, self._answers, self._refusal = 0, False, None
+
+    async def _read_apart_what_is_suspected(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[Answer]:
         faults = self._faults
         if not faults and not faults.suspects:
             return await self._read_all(nodes, attribute)
@@ -154,14 +176,17 @@ class Session:
             answers: list[Answer] = [*await self._ask(nodes, attribute)]
         except Exception as error:
             if isinstance(error, OSError):
-                self._faults.suspect(nodes, reason(error))
+                self._faults.suspect(nodes, reason(error), answers=self._answers)
             if not is_of_the_answer(error) or self._searches >= _MAX_SEARCHES:
                 raise
             if len(nodes) > 1:
                 return await self._read_halves(nodes, attribute, error)
             if isinstance(error, TOO_MANY):
                 raise
+            if isinstance(error, ua.uaerrors.UaStatusCodeError) and not is_of_the_size(error):
+                self._refusal = error
             return [self._faults.remember(nodes[0], reason(error))]
+        self._answers = True
         if len(nodes) == 1:
             self._faults.forget(nodes[0])
         return answers
