@@ -22,7 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover test-compose requirements settings bench soak profile bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose requirements settings bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ check:  ## with Docker: try all that the writer needs of Oracle, Redis and the d
 
 recover:  ## with Docker: put backup files into Oracle (RECOVER="--dry-run", RECOVER="rejected_....csv")
 	@$(COMPOSE) run --rm --no-deps writer recover $(RECOVER)
+
+acknowledge:  ## with Docker: say that the losses up to now are known (alert values_lost and the like)
+	@$(COMPOSE) run --rm --no-deps monitor acknowledge
 
 need-%:
 	@test -n "$($*)" || { echo "error: $* is not given, for example: make scale SERVICE=writer N=3" >&2; exit 2; }
