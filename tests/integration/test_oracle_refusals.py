@@ -91,6 +91,17 @@ def test_the_other_layout_is_looked_up_by_its_own_key(oracle: OracleTarget) -> N
         sink.close()
 
 
+def test_times_that_the_column_rounds_into_one_are_told_apart_by_their_contents(oracle: OracleTarget) -> None:
+    """Kind: a look-up by what was sent, where the table holds what it rounded (TIMESTAMP(3)): it found nothing."""
+    with oracle.table(changes=(("TIMESTAMP(6)", "TIMESTAMP(3)"),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        value = tag_values(1)[0]
+        near = msgspec.structs.replace(value, timestamp=value.timestamp + timedelta(microseconds=300), tag_value="2")
+        assert ends(sink.write([value])) == (1, 0, 0, 0)
+        assert ends(sink.write([value, near])) == (0, 1, 1, 0)
+        sink.close()
+
+
 def test_one_key_twice_in_one_batch(sink: OracleSink) -> None:
     first, second = tag_values(1), tag_values(1, text="2")
     assert ends(sink.write([*first, *second, *first])) == (1, 1, 1, 0)
