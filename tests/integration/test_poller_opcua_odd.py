@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from sandbox.redis import EmbeddedRedis
 from services.poller.source import TagSource
@@ -211,3 +212,11 @@ def test_where_no_node_can_be_read_it_is_the_server_that_is_at_fault_not_the_nod
 
     with OpcuaServer.odd(tmp_path, ODD_NODES="Refusing,Failing") as server:
         with_source(server.url, use, tags=tags, timeout_ms=4000)
+
+
+def test_a_folder_that_can_not_be_browsed_costs_what_is_below_it_and_is_said(tmp_path: Path) -> None:
+    """Kind: one node of a walk through thousands keeps all from being found."""
+    with capture_logs() as logs, OpcuaServer.odd(tmp_path, ODD_NODES="", ODD_DARK="1") as server:
+        reading = with_source(server.url, one, tags={"glob": "**"}, timeout_ms=4000)
+    assert reading.values.keys() >= GOOD_TAGS
+    assert "what is below node ns=2;s=Dark is left out, it can't be read: BadDataLost" in str(logs)

@@ -41,6 +41,9 @@ CLOSING = "at this the server hangs up"
 #: A text at which the server refuses the whole request, with a code that no list of ours names: BadDataLost.
 REFUSING, REFUSED = "at this the server refuses", 0x809D0000
 
+#: The name of a node at which the server refuses to say what its parent holds.
+DARK = "nobody is told of this"
+
 #: Good nodes that are there only after so many turns: a server that takes connections before it is whole.
 LATE_AFTER = int(os.environ.get("ODD_LATE", "0"))
 
@@ -73,7 +76,7 @@ def _send_response(processor: Any, handle: Any, header: Any, response: Any, *arg
     binary = ua_binary.struct_to_binary(response)
     if CLOSING.encode() in binary:
         processor._transport.close()
-    elif REFUSING.encode() in binary:
+    elif REFUSING.encode() in binary or (DARK.encode() in binary and isinstance(response, ua.BrowseResponse)):
         raise ServiceError(REFUSED)
     else:
         _send(processor, handle, header, response, *arguments)
@@ -123,6 +126,9 @@ async def main(port: int) -> None:
 
     good = [await add(f"D{number}", 0) for number in range(GOOD // 2 if LATE_AFTER else GOOD)]
     odd = {name: await add(name, value.Value) for name, value in values(0).items()}
+    if os.environ.get("ODD_DARK"):
+        dark = await server.nodes.objects.add_folder(ua.NodeId("Dark", index), ua.QualifiedName("Dark", index))
+        await dark.add_variable(ua.NodeId("Dark.X", index), ua.QualifiedName(DARK, index), 0)
     number = 0
 
     async def write() -> None:

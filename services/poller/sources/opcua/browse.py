@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from asyncua import ua
 
 from services.poller.source import SourceError
+from services.poller.sources.opcua.faults import is_of_the_answer
+from services.poller.sources.opcua.reasons import reason
 from services.poller.sources.opcua.session import Session
 from services.poller.sources.opcua.tags import Tag, compile_glob
+from shared.logs import get_logger
+from shared.texts import cut
 
 #: Where the walk begins, and the server's own affairs, which it leaves out.
 _OBJECTS, _SERVER = ua.NodeId(ua.Int32(85)), ua.NodeId(ua.Int32(2253))
@@ -18,6 +22,11 @@ _HIERARCHICAL, _HAS_PROPERTY = ua.NodeId(ua.Int32(33)), ua.NodeId(ua.Int32(46))
 
 #: Objects and variables.
 _NODE_CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable
+
+#: References that are asked for at a time where all of a node's are too many for one answer.
+_REFERENCES_AT_A_TIME = 100
+
+_log = get_logger()
 
 #: Nodes after which a walk is given up: something goes in circles by ever new names.
 MAX_NODES = 1_000_000
@@ -80,17 +89,38 @@ def _is_of_node_id(pattern: str) -> bool:
     return re.match(r"(ns=\d+;)?[isgb]=", pattern) is not None
 
 
-async def _browse(session: Session, nodes: Sequence[ua.NodeId]) -> list[list[ua.ReferenceDescription]]:
-    """Return what each node refers to."""
+async def _browse(session: Session, nodes: Sequence[ua.NodeId], most: int = 0) -> list[list[ua.ReferenceDescription]]:
+    """Return what each node refers to; nothing of one for which that can't be told, whose name is logged.
+
+    `most`: references in one answer; 0 is as many as there are.
+    """
+    try:
+        return await _browse_at_once(session, nodes, most)
+    except Exception as error:
+        if not is_of_the_answer(error):
+            raise
+        if len(nodes) > 1:
+            half = (len(nodes) + 1) // 2
+            return [*await _browse(session, nodes[:half], most), *await _browse(session, nodes[half:], most)]
+        if most == 0:
+            return await _browse(session, nodes, _REFERENCES_AT_A_TIME)
+        name = cut(nodes[0].to_string())
+        _log.warning(f"{session.url}: what is below node {name} is left out, it can't be read: {reason(error)}")
+        return [[]]
+
+
+async def _browse_at_once(
+    session: Session, nodes: Sequence[ua.NodeId], most: int
+) -> list[list[ua.ReferenceDescription]]:
     parameters = ua.BrowseParameters()
     parameters.View.Timestamp = ua.get_win_epoch()
-    parameters.RequestedMaxReferencesPerNode = ua.Counter(0)
+    parameters.RequestedMaxReferencesPerNode = ua.Counter(most)
     parameters.NodesToBrowse = [_description(node) for node in nodes]
     results = await session.client.uaclient.browse(parameters)
     found: list[list[ua.ReferenceDescription]] = []
     for node, result in zip(nodes, results, strict=True):
         if result.StatusCode.value == ua.status_codes.StatusCodes.BadNoContinuationPoints and len(nodes) > 1:
-            found += await _browse(session, [node])
+            found += await _browse(session, [node], most)
             continue
         references = list(result.References or ())
         while result.ContinuationPoint:

@@ -59,6 +59,8 @@ class Session:
 
     def __init__(self, client: Client, read_chunk: int, faults: Faults) -> None:
         self.client = client
+        #: The server's address, for logs.
+        self.url = client.server_url.geturl()
         self._faults = faults
         self._read_chunk = read_chunk
         self._searches = 0
