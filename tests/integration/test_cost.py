@@ -39,7 +39,8 @@ def writer(
         {
             "redis_url": redis_server.url, "redis_namespace": namespace, "oracle_dsn": oracle.dsn,
             "oracle_user": oracle.user, "oracle_password": oracle.password, "oracle_table": table,
-            "writer_concurrency": 1, "backup_dir": tmp_path_factory.mktemp("backup"),
+            # One connection: a second one, opened meanwhile, would be counted too.
+            "oracle_pool_min": 1, "writer_concurrency": 1, "backup_dir": tmp_path_factory.mktemp("backup"),
         }
     )  # fmt: skip
     service = compose(settings)
