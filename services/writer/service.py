@@ -190,7 +190,7 @@ class WriterService:
             try:
                 file.finish()
             except BackupFailedError as error:
-                _log.critical(f"The last rows of a file that somebody took away could not be saved: {error}")
+                self.report.file_left_behind(error, file.open_rows)
         self.report.tick()
 
     def _say_goodbye(self) -> None:

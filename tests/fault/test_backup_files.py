@@ -258,3 +258,21 @@ def test_a_directory_that_was_away_for_a_while_is_no_failure_for_ever(pipeline: 
         wait_until(lambda: "backup_works" in events(pipeline), what="the event that it works")
         assert in_csv(pipeline.csv_rows()) == expected
         assert len(list(pipeline.backup_dir.glob("backup_*.csv"))) == 1
+
+
+def test_rows_that_a_writer_ends_with_and_could_save_nowhere_are_counted(
+    pipeline: Pipeline, oracle: OracleTarget
+) -> None:
+    """Kind: the end of a process takes along what counts as saved, without a word."""
+    if oracle.stand_in is None:
+        pytest.skip("a real Oracle has no switch for faults")
+    pipeline.start_and_wait("consumer")
+    oracle.control.stop_listening(cut="rst")
+    writer = pipeline.start_and_wait("writer")
+    backed_up(pipeline, 2)
+    shutil.rmtree(pipeline.backup_dir)
+    pipeline.backup_dir.write_text("in the way")
+    assert pipeline.stop(writer) == 0
+    assert "200 rows are LOST" in pipeline.log("writer")
+    assert pipeline.snapshot()[Counter.BACKUP_LOST] == 200
+    assert "backup_lost" in events(pipeline)

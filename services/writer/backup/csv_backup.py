@@ -79,6 +79,12 @@ class CsvBackup:
         self._file: WrittenFile | None = None
         self._used_at = 0.0
 
+    @property
+    def open_rows(self) -> int:
+        """Rows in the file that is open now."""
+        file = self._file
+        return 0 if file is None else file.rows
+
     def append(self, rows: Sequence[Sequence[Any]]) -> Path:
         """Add rows to the current file and sync them to the disk; return the file's path.
 

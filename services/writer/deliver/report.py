@@ -97,6 +97,14 @@ class Report:
             self._faults.append(str(fault))
             self._lost += fault.lost
 
+    def file_left_behind(self, error: Exception, rows: int) -> None:
+        """Take note that the process ends with a file that nobody finds any more, and could not save its rows."""
+        message = f"{rows} rows are LOST: somebody took their file away, and no other could be written: {error}"
+        _log.critical(message)
+        with self._lock:
+            self._faults.append(message)
+            self._lost += rows
+
     def file_gone(self, name: str, rows: int) -> None:
         """Take note of a file that waited for `recover` and is gone from the disk."""
         message = f"{name} with {rows} rows waited for recovery and is gone from BACKUP_DIR; nobody put it back"
