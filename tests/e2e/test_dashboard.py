@@ -122,6 +122,9 @@ def tab(scene: Scene, browser: Browser) -> Iterator[Tab]:
     """A dashboard over a pipeline that is well."""
     scene.make_well()
     tab = Tab(browser, scene.url)
+    if "lost" in tab.shows("state", "healthy|are lost"):
+        # The test before made the scene lose values; somebody knows of it.
+        scene.run("services.monitor", "acknowledge")
     tab.shows("state", "healthy")
     yield tab
     tab.close()
