@@ -49,7 +49,7 @@ def test_a_file_has_the_name_the_header_and_the_rows_of_the_contract(tmp_path: P
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(TEXT, TEXT, st.none() | TEXT.filter(bool)), min_size=1, max_size=5))
 def test_every_text_survives_the_file_unchanged(tmp_path: Path, cells: list[tuple[str, str, str | None]]) -> None:
     values = [TagValue(datetime(2026, 1, 1), plc, address, text, "GOOD") for plc, address, text in cells]

@@ -3,7 +3,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.writer.backup.csv_backup import CsvBackup
@@ -43,6 +43,7 @@ AWKWARD = ["=1+1", "+5", "-5", "@x", "온도 센서", 'say "hi"', "a,b", "two\nl
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(texts, texts, st.none() | texts), max_size=5))
 def test_whatever_was_written_reads_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str, str | None]]
