@@ -36,7 +36,7 @@ from shared.redis_link import RedisLink
 _BYTES_OF_A_ROW = 100
 
 #: Width where there is no terminal: lines that a log can hold and a search can find.
-_PLAIN_WIDTH = 250
+_PLAIN_WIDTH = 400
 
 #: Name that the stand-in of the tests and the demo gives its instance (oracle_stand_in).
 STAND_IN = "STANDIN"

@@ -1,5 +1,7 @@
 """Two names that become one, found without looking at every tag of every message."""
 
+import pytest
+
 from services.consumer import names
 from services.consumer.names import NameWatch
 
@@ -39,7 +41,8 @@ def test_three_that_share_are_told_by_pairs() -> None:
     assert watch.see("A.B.C", ["D"]) == [], "the name is known to be shared"
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "MAX_ADDRESSES", 5_000)
     watch = NameWatch(".")
     for number in range(names.MAX_PLCS + 100):
         watch.see(f"P{number}", ["D"])
