@@ -13,6 +13,9 @@ local DEEP = 20000
 local function answer(values)
   return {redis.call('LLEN', KEYS[1]), #values, '[' .. table.concat(values, ',') .. ']'}
 end
+-- What can't be read as what it is stops here, before anything was moved.
+redis.call('HLEN', KEYS[4])
+redis.call('SCARD', KEYS[3])
 local values = redis.call('LRANGE', KEYS[2], 0, -1)
 if #values > 0 then
   return answer(values)
@@ -38,8 +41,9 @@ redis.call('HINCRBY', KEYS[4], 'removed', #values)
 local left = redis.call('LLEN', KEYS[1])
 -- A bell says what is true now: rung for the next writer, silenced when nothing is left to come for.
 local function set(bell, on)
-  if not on then redis.call('DEL', bell)
-  elseif redis.call('LLEN', bell) == 0 then redis.call('RPUSH', bell, 1) end
+  local there = on and redis.pcall('LLEN', bell)
+  if there ~= 1 then redis.call('DEL', bell) end
+  if on and there ~= 1 then redis.call('RPUSH', bell, 1) end
 end
 set(KEYS[5], left > 0)
 set(KEYS[6], left >= tonumber(ARGV[2]))

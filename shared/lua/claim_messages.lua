@@ -15,6 +15,7 @@ local function bounded(place, message)
   end
   return message
 end
+redis.call('SCARD', KEYS[3])
 local held = redis.call('LRANGE', KEYS[2], 0, -1)
 if #held == 0 then
   local bytes = 0

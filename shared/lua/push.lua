@@ -11,6 +11,10 @@
 -- values would overflow and may not (more values than the cap have room in an empty buffer); {'mismatch', messages}
 -- when the list holds another number of messages than were expanded: the caller claims again.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
+-- Main path first: what can't be read as what it is stops here, before anything was moved. What comes after the values
+-- (waste, windows, bells) is a side path: spoiled by a stranger it is left out, and counted where something is lost.
+redis.call('HLEN', KEYS[4])
+redis.call('SCARD', KEYS[2])
 local claimed = redis.call('LLEN', KEYS[1])
 if claimed == 0 then
   return {'repeated', redis.call('LLEN', KEYS[3])}
@@ -47,7 +51,7 @@ end
 reply[2] = depth
 
 local rejected_dropped = 0
-if n_rejected > 0 then
+local function keep_rejected()
   local kept = redis.call('LLEN', KEYS[8])
   local bytes = kept > 0 and tonumber(redis.call('GET', KEYS[9]) or 0) or 0
   for i = first_rejected, first_item - 1 do
@@ -60,6 +64,9 @@ if n_rejected > 0 then
   end
   redis.call('SET', KEYS[9], bytes)
 end
+if n_rejected > 0 and not pcall(keep_rejected) then
+  rejected_dropped = n_rejected
+end
 redis.call('DEL', KEYS[1])
 redis.call('SREM', KEYS[2], KEYS[1])
 
@@ -67,7 +74,7 @@ local window = ARGV[6] .. math.floor(redis.call('TIME')[1] / tonumber(ARGV[7]))
 local function count(name, n)
   if n > 0 then
     redis.call('HINCRBY', KEYS[4], name, n)
-    redis.call('HINCRBY', window, name, n)
+    redis.pcall('HINCRBY', window, name, n)
   end
 end
 count('inserted', n_values)
@@ -76,14 +83,16 @@ count('rejected_dropped', rejected_dropped)
 for i = first_item, first_item + n_items - 1, 2 do
   count(ARGV[i], tonumber(ARGV[i + 1]))
 end
-redis.call('HSET', window, 'depth', depth)
-if depth > tonumber(redis.call('HGET', window, 'depth_max') or -1) then
-  redis.call('HSET', window, 'depth_max', depth)
+redis.pcall('HSET', window, 'depth', depth)
+if depth > (tonumber(redis.pcall('HGET', window, 'depth_max')) or -1) then
+  redis.pcall('HSET', window, 'depth_max', depth)
 end
 redis.call('EXPIRE', window, ARGV[8])
 
 local function ring(bell, token)
-  if redis.call('LLEN', bell) == 0 then redis.call('RPUSH', bell, token) end
+  local there = redis.pcall('LLEN', bell)
+  if type(there) == 'table' then redis.call('DEL', bell) end
+  if there ~= 1 then redis.call('RPUSH', bell, token) end
 end
 if before == 0 and depth > 0 then ring(KEYS[5], 1) end
 if depth >= batch_threshold then ring(KEYS[6], 1) end

@@ -6,6 +6,9 @@
 --       number of rows, rows..., items (name, count)...
 -- Rows that no file can take now wait in Redis; where they are too many, the oldest are dropped and counted.
 -- Returns 1; 0 when the batch was settled before or taken over by another writer.
+-- What can't be read as what it is stops here, before anything was moved; side paths come last, and end nothing.
+redis.call('HLEN', KEYS[3])
+redis.call('SCARD', KEYS[2])
 local held = redis.call('LLEN', KEYS[1])
 if held == 0 then return 0 end
 if held ~= tonumber(ARGV[1]) then
@@ -16,12 +19,13 @@ redis.call('SREM', KEYS[2], KEYS[1])
 local window = ARGV[2] .. math.floor(redis.call('TIME')[1] / tonumber(ARGV[3]))
 local function count(name, by)
   redis.call('HINCRBY', KEYS[3], name, by)
-  redis.call('HINCRBY', window, name, by)
+  redis.pcall('HINCRBY', window, name, by)
 end
 local rows = tonumber(ARGV[7])
 for i = 8 + rows, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
-if rows > 0 then
-  local bytes, waiting, dropped = 0, 0, 0
+local dropped = 0
+local function keep_rows()
+  local bytes, waiting = 0, 0
   for i = 8, 7 + rows do
     waiting = redis.call('RPUSH', KEYS[5], ARGV[i])
     bytes = redis.call('INCRBY', KEYS[6], #ARGV[i])
@@ -31,12 +35,13 @@ if rows > 0 then
     waiting, dropped = waiting - 1, dropped + 1
   end
   if waiting == 0 then redis.call('DEL', KEYS[6]) end
-  if dropped > 0 then count('rows_dropped', dropped) end
 end
+if rows > 0 and not pcall(keep_rows) then dropped = rows end
+if dropped > 0 then count('rows_dropped', dropped) end
 local depth = redis.call('LLEN', KEYS[4])
-redis.call('HSET', window, 'depth', depth)
-if depth > tonumber(redis.call('HGET', window, 'depth_max') or -1) then
-  redis.call('HSET', window, 'depth_max', depth)
+redis.pcall('HSET', window, 'depth', depth)
+if depth > (tonumber(redis.pcall('HGET', window, 'depth_max')) or -1) then
+  redis.pcall('HSET', window, 'depth_max', depth)
 end
 redis.call('EXPIRE', window, ARGV[4])
 return 1

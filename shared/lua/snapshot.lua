@@ -10,6 +10,11 @@ local function held(set)
   for i = 1, #lists do total = total + redis.call('LLEN', lists[i]) end
   return total, #lists
 end
+-- What is set aside is no part of the ledger: spoiled by a stranger, it hides none of it.
+local function aside(list)
+  local length = redis.pcall('LLEN', list)
+  return type(length) == 'number' and length or 0
+end
 local time = redis.call('TIME')
 local counts = redis.call('HMGET', KEYS[1], unpack(ARGV))
 -- What is longer is no count, and not worth carrying about.
@@ -19,7 +24,5 @@ end
 local in_flight, batches = held(KEYS[3])
 return {
   time[1], time[2], redis.call('LLEN', KEYS[2]), in_flight, batches,
-  redis.call('LLEN', KEYS[4]), (held(KEYS[5])), redis.call('LLEN', KEYS[6]),
-  redis.call('LLEN', KEYS[7]),
-  counts,
+  redis.call('LLEN', KEYS[4]), (held(KEYS[5])), aside(KEYS[6]), aside(KEYS[7]), counts,
 }

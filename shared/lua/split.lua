@@ -3,6 +3,7 @@
 -- Safe to repeat: without the list nothing happens.
 -- KEYS  claimed list, set of claimed lists, list of the first message, of the second...
 -- Returns the number of messages that got a list: as many as there are, or names for.
+redis.call('SCARD', KEYS[2])
 local moved = 0
 for i = 3, #KEYS do
   if not redis.call('LMOVE', KEYS[1], KEYS[i], 'LEFT', 'RIGHT') then break end

@@ -502,3 +502,58 @@ def test_a_blocking_wait_ends_by_itself(one: Side) -> None:
     assert not one.buffer.wait_for_full(0.1)
     assert one.buffer.wait_for_pressure(0.1) is None
     assert time.monotonic() - began < 5
+
+
+def test_a_spoiled_place_for_rejected_messages_costs_those_alone(one: Side) -> None:
+    """Kind: a side path in the middle of a move. Values stood in the buffer, and came again with every repetition."""
+    one.link.command("SET", one.keys.rejected_messages, "who wrote this?")
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    done = one.buffer.push(batch, raws("1", "2"), [b"not understood"], {Counter.MESSAGES: 1})
+    assert (done.outcome, done.depth) == (PushOutcome.PUSHED, 2)
+    snapshot = one.snapshot()
+    assert (snapshot.in_buffer, snapshot.claimed_messages, snapshot[Counter.REJECTED_DROPPED]) == (2, 0, 1)
+
+
+def test_a_spoiled_place_for_rejected_rows_is_a_counted_loss_and_no_silent_one(one: Side) -> None:
+    """Kind: as above. The batch was gone before its rows found no place: a loss that the ledger did not show."""
+    one.link.command("SET", one.keys.rejected_rows, "who wrote this?")
+    one.push("1", "2")
+    assert one.buffer.settle(one.claim(), {Counter.WRITTEN: 1, Counter.REJECTED: 1}, {}, [b"a row"])
+    snapshot = one.snapshot()
+    assert (snapshot.in_flight, snapshot[Counter.REJECTED], snapshot[Counter.ROWS_DROPPED]) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("place", ["window", "ready_bell", "full_bell", "pressure_bell"])
+def test_a_spoiled_side_key_holds_up_no_value(one: Side, place: str) -> None:
+    """Kind: a count or a bell that could end the move of which it tells."""
+    seconds = int(one.link.command("TIME")[0])
+    spoiled = (
+        [one.keys.window(seconds // WINDOW_BUCKET_S + later) for later in (0, 1)]
+        if place == "window"
+        else [getattr(one.keys, place)]
+    )
+    for key in spoiled:
+        one.link.command("SET", key, "who wrote this?")
+    one.push(*numbered(0, 90))
+    assert one.buffer.settle(one.claim(50), {Counter.WRITTEN: 50}, {})
+    snapshot = one.snapshot()
+    assert (snapshot[Counter.INSERTED], snapshot.in_buffer, snapshot[Counter.WRITTEN]) == (90, 40, 50)
+
+
+@pytest.mark.parametrize("place", ["counters", "inflight"])
+def test_where_the_ledger_itself_is_spoiled_nothing_is_moved(one: Side, place: str) -> None:
+    """Kind: a step that fails half-way and is repeated from its beginning."""
+    one.push("1", "2")
+    good = one.link.command("DUMP", getattr(one.keys, place)) if place == "counters" else None
+    one.link.command("DEL", getattr(one.keys, place))
+    one.link.command("SET", getattr(one.keys, place), "who wrote this?")
+    with pytest.raises(RedisUnavailableError):
+        one.claim()
+    assert one.link.command("LLEN", one.keys.buffer) == 2
+    one.link.command("DEL", getattr(one.keys, place))
+    if good is not None:
+        one.link.command("RESTORE", getattr(one.keys, place), 0, good)
+    assert held(one.claim()) == ["1", "2"]
+    one.snapshot()
