@@ -363,7 +363,7 @@ def test_fewer_sessions_than_wanted_are_no_outage(pipeline: Pipeline, faults: Or
     assert_nothing_lost_nothing_twice(pipeline, expected)
 
 
-@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("silent", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_outage_never_ends_the_writer_whatever_the_connect_string_says(
     pipeline: Pipeline, faults: OracleControl, silent: bool
 ) -> None:

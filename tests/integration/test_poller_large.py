@@ -40,7 +40,14 @@ def source_of(kind: str, directory: Path) -> str:
     return f'{opcua}tags = {{file = "tags.csv"}}'
 
 
-@pytest.mark.parametrize("kind", ["simulator", "list of tags", "file of tags"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "list of tags",
+        pytest.param("simulator", marks=pytest.mark.slow),
+        pytest.param("file of tags", marks=pytest.mark.slow),
+    ],
+)
 def test_a_large_group_that_is_added_holds_up_neither_a_small_one_nor_the_heartbeat(
     pollers: list[PollerProcess], redis_server: EmbeddedRedis, link: RedisLink, keys: Keys, tmp_path: Path, kind: str
 ) -> None:  # fmt: skip

@@ -143,7 +143,7 @@ def test_a_subscription_tells_of_all_others_while_one_can_not_be_read(
         with_source(server.url, use, **IN_TIME, mode="subscribe", queue_size=1)
 
 
-@pytest.mark.parametrize("mode", ["read", "subscribe"])
+@pytest.mark.parametrize("mode", [pytest.param("read", marks=pytest.mark.slow), "subscribe"])
 def test_a_server_that_takes_connections_before_its_nodes_are_there_is_read_whole_in_the_end(
     tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
