@@ -128,7 +128,8 @@ class Stack:
     def exits_since(self, began_at: float) -> dict[str, int]:
         """Return the exit status of each container of this project that ended since then: by its service."""
         label = f"label=com.docker.compose.project={self.project}"
-        window = ["--since", f"{began_at:.0f}", "--until", f"{time.time() + 1:.0f}"]
+        # Rounded down: what ended in the first half second would be left out.
+        window = ["--since", str(int(began_at)), "--until", f"{time.time() + 1:.0f}"]
         lines = self.run(
             ["docker", "events", *window, "--filter", label, "--filter", "event=die", "--format", "{{json .}}"]
         )
