@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.redis import EmbeddedRedis, free_port
 from shared.errors import LedgerError, RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
@@ -200,10 +200,14 @@ def capsys_text(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.fixture
 def cluster() -> Iterator[tuple[RedisLink, RedisLink, EmbeddedRedis]]:
     """Two nodes of a cluster that know each other and hold no slots."""
-    options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"]
-    with EmbeddedRedis(options=options) as first, EmbeddedRedis(options=options) as second:
+    # A port for their talk as well: else it is 10,000 above the other, which may be beyond the last.
+    one, two = (
+        ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-port", str(free_port())]
+        for _ in range(2)
+    )
+    with EmbeddedRedis(options=one) as first, EmbeddedRedis(options=two) as second:
         links = RedisLink(first.url), RedisLink(second.url)
-        links[0].command("CLUSTER", "MEET", "127.0.0.1", second.port)
+        links[0].command("CLUSTER", "MEET", "127.0.0.1", second.port, two[-1])
         for link in links:
             wait_until(lambda link=link: len(node_ids(link)) == 2, what="the cluster")  # type: ignore[misc]
         yield (*links, first)
