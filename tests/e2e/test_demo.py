@@ -159,7 +159,8 @@ def test_signal_ends_everything_in_order(start: Start, signum: int) -> None:
 
 def test_killed_runner_leaves_no_process(start: Start) -> None:
     run = start(**_RATE)
-    run.wait_for("until Ctrl+C")
+    # Not before: between the start of the last one and the word to the watchdog nobody knows of it.
+    run.wait_for("values/s")
     assert len(run.pids()) == 8, "the runner, its watchdog, Redis, Oracle and four services"
     run.process.kill()
     assert run.status() == -signal.SIGKILL
