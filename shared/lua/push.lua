@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 -- push: what a batch of messages was expanded to goes on the capped buffer, and the batch is done.
 -- Safe to repeat: the claimed list vanishes in the same step, and without it nothing happens.
--- Refused by Redis at its memory limit (no allow-oom): the messages then stay claimed.
--- KEYS  claimed list, set of claimed lists, buffer, counters, ready, full, pressure, rejected messages
+-- allow-oom: what drains the DataQueue must run at the memory limit, or nothing ever moves again.
+-- KEYS  claimed list, set of claimed lists, buffer, counters, ready, full, pressure, rejected messages, their bytes
 -- ARGV  messages in the batch, cap, batch threshold, alert depth, cap of rejected messages,
 --       window prefix, bucket seconds, keep seconds, number of values, number of rejected messages,
---       number of counter items, 1 if values may overflow else 0,
+--       number of counter items, 1 if values may overflow else 0, most bytes of rejected messages,
 --       values..., rejected messages..., counter items (name, count)...
 -- Returns {'pushed', depth, dropped value...}; {'repeated', depth} when it was done before; {'no room', depth} when
 -- values would overflow and may not (more values than the cap have room in an empty buffer); {'mismatch', messages}
