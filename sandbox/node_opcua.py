@@ -17,7 +17,7 @@ VERSION = "2.186.4"
 _INSTALL_TIMEOUT_S = 110.0
 
 #: The plant that it serves; its head says what the options are.
-SCRIPT = Path(__file__).resolve().parent.parent / "tests" / "integration" / "opcua" / "server.js"
+SCRIPT = Path(__file__).resolve().with_name("node_opcua.js")
 
 
 class NodeUnavailableError(RuntimeError):

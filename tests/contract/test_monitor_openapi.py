@@ -28,7 +28,7 @@ def _app(*, healthy: bool) -> Any:
     return create_app(feed, Watch(chosen), chosen)
 
 
-# The stream never ends, so no call of it would; tests/integration/test_monitor.py reads it.
+# The stream never ends, so no call of it would; tests/integration/monitor/test_monitor.py reads it.
 _SCHEMAS = {
     name: schemathesis.openapi.from_asgi("/openapi.json", _app(healthy=name == "healthy")).exclude(path="/api/stream")
     for name in ("healthy", "empty")

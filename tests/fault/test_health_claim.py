@@ -4,7 +4,7 @@ import pytest
 
 from oracle_stand_in.faults.control import OracleControl
 from tests.fault.load import Load
-from tests.integration.monitors import Monitor, monitor_in_a_thread
+from tests.integration.monitor.monitors import Monitor, monitor_in_a_thread
 from tests.pipeline import Pipeline
 from tests.waiting import wait_until
 

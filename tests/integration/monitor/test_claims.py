@@ -1,0 +1,224 @@
+"""A healthy verdict is a claim: losses, a Redis that may lose or refuses and a slow monitor are told as they are."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from services.monitor.reader import Overview
+from services.monitor.watch import View, Watch
+from shared.events import Event, EventLog
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+from tests.integration.monitor.monitors import Monitor, Pipeline, environment, monitor_in_a_thread
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def pipeline(link: RedisLink, keys: Keys) -> Iterator[Pipeline]:
+    pipeline = Pipeline(link, keys, max_size=50)
+    yield pipeline
+    pipeline.close()
+
+
+def alerts(monitor: Monitor) -> dict[str, dict[str, str]]:
+    return {alert["code"]: alert for alert in monitor.get("/api/alerts").json()["alerts"]}
+
+
+def acknowledge(redis_url: str, namespace: str) -> str:
+    """Run the command; return what it says."""
+    command = [sys.executable, "-m", "services.monitor", "acknowledge"]
+    env = environment(redis_url, namespace)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refusal(monitor: Monitor) -> httpx.Response | None:
+    answer = monitor.get("/api/ledger")
+    return answer if answer.status_code == 503 else None
+
+
+def keep_beating(pipeline: Pipeline) -> None:
+    pipeline.consumer.beat("running")
+    pipeline.writer.beat("running", breaker="closed", oracle="ok", backup="ok", last_write_at=time.time())
+
+
+@pytest.mark.req("OPS-1")
+def test_loss_is_told_until_a_person_acknowledges_it(
+    pipeline: Pipeline, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys
+) -> None:
+    """Kind: a verdict that forgets: healthy again a quarter of a minute after 30 values were lost."""
+    # Given 30 values lost, 2 rejected entries dropped, readings that a poller discarded; all the rest is written
+    pipeline.push(80)
+    pipeline.write(50)
+    link.command("HINCRBY", keys.counters, "rejected_dropped", 2)
+    poller = EventLog(link, keys, "poller")
+    poller.instance = "plant-1"
+    poller.add(Event.OVERFLOW, "Poller overflow", messages=1, values=9)
+    # and that the window has long forgotten it
+    for bucket in link.command("KEYS", f"{keys.window_prefix}*"):
+        link.command("DEL", bucket)
+    with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
+
+        def health() -> dict[str, Any]:
+            keep_beating(pipeline)
+            answer: dict[str, Any] = monitor.get("/api/buffer/health").json()
+            return answer
+
+        told = wait_until(lambda: (now := health())["status"] == "degraded" and now, what="the loss in the verdict")
+        assert told["reasons"] == [
+            "30 values overflowed and are lost (37.500 % of all)",
+            "9 values were discarded by poller plant-1 before they came to Redis",
+            "2 rejected entries were dropped to make room and can't be retried",
+        ]
+        assert {"values_lost", "rejected_dropped", "readings_lost"} <= set(alerts(monitor))
+        # If it is acknowledged, expect it to be over, and the next loss to be told alone
+        assert acknowledge(redis_server.url, keys.namespace).strip() == (
+            "Acknowledged: 30 values overflowed, 2 rejected entries dropped"
+        )
+        wait_until(lambda: health()["status"] == "healthy", what="healthy")
+        assert not {"values_lost", "rejected_dropped", "readings_lost"} & set(alerts(monitor))
+        pipeline.push(51)
+        pipeline.write(50)
+        again = wait_until(lambda: alerts(monitor).get("values_lost"), what="the next loss")
+        assert again["message"].startswith("1 value overflowed and are lost since the acknowledgement of 20")
+        assert health()["details"]["values_lost"] == 1
+
+
+def test_acknowledging_without_redis_is_one_line_and_status_1(namespace: str) -> None:
+    command = [sys.executable, "-m", "services.monitor", "acknowledge"]
+    env = environment("redis://127.0.0.1:1/0", namespace)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert "nothing was acknowledged" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "severity", "words"),
+    [
+        (["--appendfsync", "everysec"], "redis_may_lose", "warning", "appendfsync everysec"),
+        (["--appendonly", "no"], "redis_may_lose", "warning", "appendonly no"),
+        (["--maxmemory-policy", "allkeys-lru"], "redis_may_lose", "critical", "maxmemory-policy allkeys-lru"),
+        (["--maxmemory", "2mb"], "redis_full", "critical", "of maxmemory"),
+        (["--appendonly", "no", "--rename-command", "CONFIG", ""], None, "", ""),
+        ([], None, "", ""),
+    ],
+)
+def test_redis_that_may_lose_or_refuses_is_told(
+    namespace: str, options: list[str], code: str | None, severity: str, words: str
+) -> None:
+    """Kind: trust in a neighbour's promise that was never looked at."""
+    with EmbeddedRedis(options=options) as redis, monitor_in_a_thread(redis.url, namespace) as monitor:
+        monitor.shows("/api/ledger", {"inserted": 0})
+        if code == "redis_full":
+            # Below what it uses: then it refuses.
+            link = RedisLink(redis.url)
+            link.command("CONFIG", "SET", "maxmemory", link.command("INFO", "memory")["used_memory"] - 100_000)
+            link.close()
+        found = wait_until(lambda: alerts(monitor), what="alerts: no writer runs")
+        if code is None:
+            assert not {"redis_may_lose", "redis_full"} & set(found)
+            return
+        wait_until(lambda: alerts(monitor).get(code, {}).get("severity") == severity, what=f"{severity} {code}")
+        assert words in alerts(monitor)[code]["message"]
+
+
+class SlowWatch(Watch):
+    """Takes long to work out what it sees."""
+
+    slow_s = 0.0
+
+    def look(self, overview: Overview) -> View:
+        time.sleep(self.slow_s)
+        return super().look(overview)
+
+
+class BrokenWatch(Watch):
+    """Can't work out the readings of some time."""
+
+    is_broken = False
+
+    def look(self, overview: Overview) -> View:
+        if self.is_broken:
+            raise ZeroDivisionError("one in a million")
+        return super().look(overview)
+
+
+def test_slow_computation_is_never_told_as_redis_being_away(
+    redis_server: EmbeddedRedis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: one's own slowness told as another's fault."""
+    monkeypatch.setattr("tests.integration.monitor.monitors.Watch", SlowWatch)
+    with monitor_in_a_thread(redis_server.url, namespace) as monitor:
+        monitor.shows("/api/ledger", {"inserted": 0})
+        monkeypatch.setattr(SlowWatch, "slow_s", 5.0)
+        answer = wait_until(lambda: refusal(monitor), what="503")
+        assert answer.json()["error"] == "MONITOR_BEHIND"
+        monkeypatch.setattr(SlowWatch, "slow_s", 0.0)
+        assert "redis_away" not in alerts(monitor)
+        monitor.shows("/api/ledger", {"inserted": 0})
+
+
+def test_reading_that_can_not_be_worked_out_ends_nothing(
+    redis_server: EmbeddedRedis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: one fault ends the loop that is everybody's only source."""
+    monkeypatch.setattr("tests.integration.monitor.monitors.Watch", BrokenWatch)
+    with monitor_in_a_thread(redis_server.url, namespace) as monitor:
+        monitor.shows("/api/ledger", {"inserted": 0})
+        monkeypatch.setattr(BrokenWatch, "is_broken", True)
+        answer = wait_until(lambda: refusal(monitor), what="503")
+        assert (answer.json()["error"], "one in a million" in answer.text) == ("MONITOR_BEHIND", True)
+        monkeypatch.setattr(BrokenWatch, "is_broken", False)
+        monitor.shows("/api/ledger", {"inserted": 0})
+
+
+def test_queue_that_grows_although_a_consumer_lives_is_critical(
+    pipeline: Pipeline, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a living process taken for one that works."""
+    # Given a minute that lasts six seconds, a consumer that beats and takes nothing, and polls that come
+    monkeypatch.setattr("services.monitor.movement.GROWTH_S", 6.0)
+    with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
+
+        def look() -> dict[str, str] | None:
+            link.command("RPUSH", keys.data_queue, *["{}"] * 5)
+            keep_beating(pipeline)
+            return alerts(monitor).get("queue_grows")
+
+        found = wait_until(look, what="the alert")
+        assert found["severity"] == "critical"
+        assert "although a consumer runs" in found["message"]
+        health = monitor.get("/api/buffer/health")
+        assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+
+
+def test_ledger_that_does_not_balance_is_never_healthy(
+    pipeline: Pipeline, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys
+) -> None:
+    """Kind: a healthy verdict beside a broken account."""
+    pipeline.push(7)
+    pipeline.write(7)
+    link.command("HINCRBY", keys.counters, "inserted", 5)
+    with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
+        monitor.shows("/api/ledger", {"inserted": 12, "difference": 5})
+        keep_beating(pipeline)
+        health = monitor.get("/api/buffer/health").json()
+        assert health["status"] == "unhealthy"
+        assert "5 values of those inserted are in no place" in health["reasons"][0]
+        # If a person acknowledges it, expect the ledger to say it still, and the verdict to go on from there
+        assert "5 values by which the ledger does not balance" in acknowledge(redis_server.url, keys.namespace)
+
+        def is_healthy() -> bool:
+            keep_beating(pipeline)
+            return bool(monitor.get("/api/buffer/health").json()["status"] == "healthy")
+
+        wait_until(is_healthy, what="healthy")
+        assert monitor.get("/api/ledger").json()["difference"] == 5

@@ -1,0 +1,146 @@
+"""The monitor as a process: real Redis, real HTTP, real signals."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from sandbox.redis import EmbeddedRedis, free_port
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+from tests.integration.monitor.monitors import MonitorProcess, environment, start_process
+from tests.waiting import wait_until
+
+StartMonitor = Callable[..., MonitorProcess]
+
+
+@pytest.fixture
+def start_monitor() -> Iterator[StartMonitor]:
+    """Start monitors; all are gone after the test."""
+    started: list[MonitorProcess] = []
+
+    def start(redis_url: str, namespace: str, **settings: str) -> MonitorProcess:
+        started.append(start_process(redis_url, namespace, **settings))
+        return started[-1]
+
+    yield start
+    for monitor in started:
+        monitor.process.kill()
+        monitor.process.wait()
+        if monitor.process.stderr is not None:
+            monitor.process.stderr.close()
+
+
+@pytest.fixture
+def monitor(start_monitor: StartMonitor, redis_server: EmbeddedRedis, namespace: str) -> MonitorProcess:
+    return start_monitor(redis_server.url, namespace)
+
+
+@pytest.fixture
+def own_redis() -> Iterator[EmbeddedRedis]:
+    """A server that the test may kill or freeze."""
+    with EmbeddedRedis() as server:
+        yield server
+
+
+def test_redis_away_is_a_503_that_ends_by_itself(
+    start_monitor: StartMonitor, own_redis: EmbeddedRedis, namespace: str
+) -> None:
+    monitor = start_monitor(own_redis.url, namespace)
+    wait_until(lambda: monitor.get("/readyz").status_code == 200)
+    own_redis.kill()
+    wait_until(lambda: monitor.get("/readyz").status_code == 503)
+    for path in ("/api/ledger", "/api/buffer/status", "/api/buffer/health", "/api/events", "/readyz"):
+        answer = monitor.get(path)
+        assert answer.status_code == 503
+        assert answer.json()["error"] == "REDIS_UNAVAILABLE"
+        assert set(answer.json()) == {"error", "message", "details"}
+        assert "Traceback" not in answer.text
+    assert monitor.get("/livez").status_code == 200
+    own_redis.start()
+    wait_until(lambda: monitor.get("/api/ledger").status_code == 200, what="recovery")
+    # Expect one line when it went and one when it came, however many tries lay between
+    log = monitor.end()
+    assert log.count("is not usable") == 1
+    assert log.count("is back after") == 1
+    assert "Traceback" not in log
+
+
+def test_monitor_starts_without_redis(start_monitor: StartMonitor, namespace: str) -> None:
+    server = EmbeddedRedis(port=free_port())
+    monitor = start_monitor(server.url, namespace)
+    assert monitor.get("/api/ledger").status_code == 503
+    with server:
+        wait_until(lambda: monitor.get("/api/ledger").status_code == 200, what="the first answer")
+        assert monitor.process.poll() is None
+
+
+@pytest.mark.req("OPS-3")
+def test_frozen_redis_neither_hangs_an_answer_nor_the_stop(
+    start_monitor: StartMonitor, own_redis: EmbeddedRedis, namespace: str
+) -> None:
+    monitor = start_monitor(own_redis.url, namespace)
+    wait_until(lambda: monitor.get("/readyz").status_code == 200)
+    own_redis.pause()
+    wait_until(lambda: monitor.get("/api/ledger").status_code == 503, what="503 from a frozen Redis")
+    monitor.process.send_signal(signal.SIGTERM)
+    assert monitor.process.wait(timeout=5) == 0
+    own_redis.resume()
+
+
+@pytest.mark.req("OPS-3")
+def test_sigterm_ends_the_monitor_within_5_s_even_with_open_streams(
+    monitor: MonitorProcess, link: RedisLink, keys: Keys
+) -> None:
+    wait_until(lambda: link.command("ZCARD", keys.services) == 1, what="the monitor's heartbeat")
+    with httpx.stream("GET", monitor.url + "/api/stream", timeout=10) as response:
+        next(response.iter_lines())
+        monitor.process.send_signal(signal.SIGTERM)
+        assert monitor.process.wait(timeout=5) == 0
+    # Expect it to have given its name back, and to have said where it was and that it is gone
+    assert link.command("ZCARD", keys.services) == 0
+    log = monitor.process.communicate()[1]
+    assert f"Monitor at {monitor.url}" in log
+    assert "Shutdown complete" in log
+
+
+def test_port_that_is_taken_is_one_clear_line_and_status_1(
+    monitor: MonitorProcess, redis_server: EmbeddedRedis, namespace: str
+) -> None:
+    port = monitor.url.rsplit(":", 1)[1]
+    second = subprocess.run(
+        [sys.executable, "-m", "services.monitor"],
+        env=environment(redis_server.url, namespace, MONITOR_PORT=port),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert second.returncode == 1
+    (line,) = second.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in line
+    assert "MONITOR_PORT" in line
+
+
+def test_token_opens_the_api_and_never_reaches_the_log(
+    start_monitor: StartMonitor, redis_server: EmbeddedRedis, namespace: str
+) -> None:
+    monitor = start_monitor(redis_server.url, namespace, MONITOR_API_TOKEN="s3cret-token")
+    assert monitor.get("/api/ledger").status_code == 401
+    assert monitor.get("/api/ledger", Authorization="Bearer wrong").status_code == 401
+    assert monitor.get("/api/ledger", Authorization="Bearer s3cret-token").status_code == 200
+    assert "s3cret-token" not in monitor.end()
+
+
+def test_redis_with_a_key_of_another_kind_is_said_once_and_answered_by_503(
+    monitor: MonitorProcess, link: RedisLink, keys: Keys
+) -> None:
+    link.command("SET", keys.backup_files, "not a hash")
+    wait_until(lambda: monitor.get("/api/ledger").status_code == 503)
+    assert "WRONGTYPE" in monitor.get("/api/ledger").json()["details"]["reason"]
+    link.command("DEL", keys.backup_files)
+    wait_until(lambda: monitor.get("/api/ledger").status_code == 200)
+    assert monitor.end().count("WRONGTYPE") == 1

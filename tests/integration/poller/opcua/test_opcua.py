@@ -1,0 +1,267 @@
+"""OPC UA against a small server of our own: what is read, what is subscribed, and what happens while it is away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from sandbox.redis import EmbeddedRedis
+from services.poller.source import Reading, TagSource
+from services.poller.sources.opcua import OpcuaModel
+from shared.events import Event
+from shared.keys import Keys
+from shared.redis_link import RedisLink
+from tests.integration.poller.opcua.plant import STAMPED_AT
+from tests.integration.poller.opcua.servers import OpcuaServer
+from tests.integration.poller.pollers import PollerProcess, events, queued, start
+from tests.waiting import wait_until
+
+T = TypeVar("T")
+
+#: Seconds between two polls of these tests, and until a server that says nothing counts as away.
+INTERVAL_S, TIMEOUT_MS = 0.1, 600
+
+
+@pytest.fixture(scope="module")
+def shared_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpcuaServer]:
+    """A server that no test breaks."""
+    with OpcuaServer.quick(tmp_path_factory.mktemp("plant")) as server:
+        yield server
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[OpcuaServer]:
+    """A server that the test may kill and freeze."""
+    with OpcuaServer.quick(tmp_path) as server:
+        yield server
+
+
+class Told:
+    """What a source told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, kind: Event, message: str) -> None:
+        assert message
+        self.events.append(kind)
+
+
+def with_source(url: str, use: Callable[[TagSource], Awaitable[T]], told: Told | None = None, **keys: Any) -> T:
+    """Use a source while it is open."""
+    tags = keys.pop("tags", {"glob": "Line/*"})
+    model = OpcuaModel.model_validate(
+        {"type": "opcua", "url": url, "tags": tags, "timeout_ms": TIMEOUT_MS, "reconnect_max_ms": 200} | keys
+    )
+
+    async def run() -> T:
+        source = model.build("line", INTERVAL_S, Path(), told or Told())
+        await source.open()
+        try:
+            return await use(source)
+        finally:
+            await source.close()
+            left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            assert not left, "a task outlived its source"
+
+    return asyncio.run(run())
+
+
+async def one(source: TagSource) -> Reading:
+    reading = await source.read()
+    assert reading is not None
+    return reading
+
+
+async def read_until(source: TagSource, condition: Callable[[Reading], object], timeout_s: float = 20) -> Reading:
+    """Poll until a reading is as wanted."""
+    async with asyncio.timeout(timeout_s):
+        reading = await one(source)
+        while not condition(reading):
+            await asyncio.sleep(0.02)
+            reading = await one(source)
+    return reading
+
+
+@pytest.mark.req("FR-017", "FR-018")
+def test_every_type_and_quality_is_read_with_the_time_of_its_source(shared_plant: OpcuaServer) -> None:
+    reading = with_source(shared_plant.url, one)
+    counter = reading.values.pop("Line/Counter")
+    assert isinstance(counter, int)
+    assert reading.values == {
+        "Line/Bool": True, "Line/Int": -7, "Line/Big": 2**63 + 1, "Line/Double": 0.1, "Line/Text": "점검중",
+        "Line/Time": "2026-05-06T07:08:09+00:00", "Line/Bytes": "00ff", "Line/Uncertain": 12.5, "Line/Stamped": 1,
+        "Line/Array[0]": 1.5, "Line/Array[1]": 2.5, "Line/Array[2]": 3.5,
+    }  # fmt: skip
+    assert reading.qualities == {"Line/Uncertain": "UNCERTAIN"}
+    assert reading.errors == {
+        "Line/Bad": "BadAttributeIdInvalid",
+        "Line/NotANumber": "not a number that can be stored: nan",
+        "Line/Empty": "an array without elements",
+    }
+    assert reading.tag_timestamps["Line/Stamped"] == STAMPED_AT
+
+
+def test_nodes_are_named_in_a_list_or_a_file_and_a_bad_one_costs_only_itself(
+    shared_plant: OpcuaServer, tmp_path: Path
+) -> None:
+    tags = ["ns=2;s=Line.Int", {"address": "nsu=urn:plant;s=Line.Bool", "name": "on"}, "ns=2;s=Line.Nowhere",
+            "nsu=urn:other;s=Line.Int"]  # fmt: skip
+    expected = {"ns=2;s=Line.Int": -7, "on": True}
+    errors = {
+        "ns=2;s=Line.Nowhere": "BadNodeIdUnknown",
+        "nsu=urn:other;s=Line.Int": "the server has no namespace urn:other",
+    }
+    reading = with_source(shared_plant.url, one, tags=tags)
+    assert (reading.values, reading.errors, reading.trouble) == (expected, errors, None)
+    file = tmp_path / "tags.csv"
+    file.write_text("address,name\nns=2;s=Line.Int,\nnsu=urn:plant;s=Line.Bool,on\n")
+    assert with_source(shared_plant.url, one, tags={"file": str(file)}).values == expected
+
+
+def test_a_large_group_is_read_in_chunks(shared_plant: OpcuaServer) -> None:
+    tags = [{"address": "ns=2;s=Line.Int", "name": f"D{number}"} for number in range(50)]
+    reading = with_source(shared_plant.url, one, tags=tags, read_chunk=7)
+    assert reading.values == {f"D{number}": -7 for number in range(50)}
+
+
+@pytest.mark.req("FR-014")
+def test_a_value_that_does_not_change_has_the_time_of_the_poll_from_the_second_on(shared_plant: OpcuaServer) -> None:
+    async def twice(source: TagSource) -> tuple[Reading, Reading]:
+        return await one(source), await one(source)
+
+    first, second = with_source(shared_plant.url, twice, tags=["ns=2;s=Line.Stamped"])
+    assert first.tag_timestamps == {"ns=2;s=Line.Stamped": STAMPED_AT}
+    assert second.tag_timestamps == {}
+    assert second.values == first.values
+    poll = with_source(shared_plant.url, one, tags=["ns=2;s=Line.Stamped"], timestamps="poll")
+    assert poll.tag_timestamps == {}
+
+
+@pytest.mark.parametrize(
+    ("mode", "away", "how"),
+    [
+        ("read", "bad", "killed"),
+        ("read", "silent", "killed"),
+        ("read", "bad", "frozen"),
+        ("subscribe", "bad", "killed"),
+        ("subscribe", "silent", "frozen"),
+    ],
+)
+def test_a_server_that_goes_away_is_told_and_read_again_when_it_is_back(
+    plant: OpcuaServer, mode: str, away: str, how: str
+) -> None:
+    told = Told()
+    tags = ["ns=2;s=Line.Int", "ns=2;s=Line.Counter"]
+
+    async def use(source: TagSource) -> None:
+        await read_until(source, lambda reading: reading.values)
+        await asyncio.to_thread(plant.kill if how == "killed" else plant.pause)
+        gone = await read_until(source, lambda reading: reading.trouble, 30)
+        assert gone.values == {}
+        assert gone.errors == (dict.fromkeys(tags, gone.trouble) if away == "bad" else {})
+        assert source.status()["server"] == "away"
+        await asyncio.to_thread(plant.start if how == "killed" else plant.resume)
+        back = await read_until(source, lambda reading: "ns=2;s=Line.Int" in reading.values)
+        assert (back.values["ns=2;s=Line.Int"], back.trouble) == (-7, None)
+        # The first values of a subscription may come while the connection is still being made up.
+        await asyncio.to_thread(wait_until, lambda: source.status()["server"] == "connected", 10, "the connection")
+        assert source.status()["reconnects"] == 1
+
+    with_source(plant.url, use, told, tags=tags, mode=mode, away=away)
+    assert told.events == [Event.SOURCE_LOST, Event.SOURCE_BACK]
+
+
+def test_a_server_that_was_never_there_is_waited_for(tmp_path: Path) -> None:
+    server = OpcuaServer.quick(tmp_path)
+    told = Told()
+
+    async def use(source: TagSource) -> Reading:
+        away = await one(source)
+        assert (away.errors, away.values) == ({}, {})  # Nothing is known of what a glob would match.
+        assert away.trouble is not None
+        await asyncio.to_thread(server.start)
+        return await read_until(source, lambda reading: reading.values)
+
+    try:
+        assert "Line/Int" in with_source(server.url, use, told).values
+    finally:
+        server.kill()
+    assert told.events == [Event.SOURCE_LOST, Event.SOURCE_BACK]
+
+
+def test_a_subscription_hands_on_every_change_once_and_in_order(shared_plant: OpcuaServer) -> None:
+    async def use(source: TagSource) -> list[tuple[int, datetime]]:
+        seen: list[tuple[int, datetime]] = []
+        async with asyncio.timeout(20):
+            while len(seen) < 60:
+                reading = await one(source)
+                for address, value in reading.values.items():
+                    if address == "ns=2;s=Line.Counter":
+                        assert isinstance(value, int)
+                        seen.append((value, reading.tag_timestamps[address]))
+        status = source.status()
+        assert (status["changes_dropped"], status["publishes_missed"], status["lost_at_server"]) == (0, 0, 0)
+        return seen
+
+    tags = ["ns=2;s=Line.Counter", "ns=2;s=Line.Int"]
+    # The counter changes every 20 ms, the server tells of it every 100 ms: about five changes a time.
+    seen = with_source(shared_plant.url, use, tags=tags, mode="subscribe", sampling_ms=0, queue_size=100)
+    numbers = [number for number, _ in seen]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    times = [time for _, time in seen]
+    assert times == sorted(set(times))
+
+
+def test_a_subscribed_node_that_is_none_is_bad_and_costs_only_itself(shared_plant: OpcuaServer) -> None:
+    reading = with_source(shared_plant.url, one, tags=["ns=2;s=Line.Nowhere", "ns=2;s=Line.Bool"], mode="subscribe")
+    assert reading.errors == {"ns=2;s=Line.Nowhere": "BadNodeIdUnknown"}
+
+
+def toml(url: str, more: str = "") -> str:
+    return (
+        f'[[group]]\nname = "line"\nplc_code = "P1"\ninterval_ms = 100\n[group.source]\ntype = "opcua"\nurl = "{url}"\n'
+        f'tags = {{glob = "Line/*"}}\nreconnect_max_ms = 200\ntimeout_ms = {TIMEOUT_MS}\n{more}\n'
+    )
+
+
+@pytest.mark.req("OPS-3")
+def test_the_poller_puts_it_all_on_the_queue_and_tells_of_an_outage(
+    pollers: list[PollerProcess], plant: OpcuaServer, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    poller = start(pollers, toml(plant.url), redis_server.url, keys.namespace, tmp_path)
+    wait_until(lambda: len(queued(link, keys)) > 3, what="some messages")
+    message = queued(link, keys)[0]
+    assert message.tag_values["Line/Array[1]"] == 2.5
+    assert message.tag_qualities == {"Line/Uncertain": "UNCERTAIN"}
+    assert message.tag_timestamps["Line/Stamped"] == STAMPED_AT.replace(tzinfo=None)
+    assert message.timestamp - message.tag_timestamps["Line/Counter"] < timedelta(minutes=1)
+    assert message.error_tags["Line/Bad"] == "BadAttributeIdInvalid"
+    plant.kill()
+    wait_until(lambda: events(link, keys, "source_lost"), what="the event")
+    wait_until(lambda: len(queued(link, keys)[-1].error_tags) == 16, what="a reading that is BAD all through")
+    plant.start()
+    wait_until(lambda: events(link, keys, "source_back"), what="the event")
+    wait_until(lambda: queued(link, keys)[-1].tag_values, what="a good reading")
+    assert poller.stop() < 5
+    assert "Traceback" not in poller.log
+    assert "Emitted" in poller.log
+
+
+@pytest.mark.req("OPS-3")
+def test_the_poller_stops_in_time_while_its_server_is_frozen(
+    pollers: list[PollerProcess], plant: OpcuaServer, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    poller = start(pollers, toml(plant.url), redis_server.url, keys.namespace, tmp_path)
+    wait_until(lambda: queued(link, keys), what="a message")
+    plant.pause()
+    poller.wait_for_log("can't be read, trying again until it can")
+    assert poller.stop() < 5
+    plant.resume()
+    assert poller.process.returncode == 0
+    assert "Traceback" not in poller.log

@@ -1,0 +1,413 @@
+"""What the driver does in each failure, case by case, and what the sink makes of it; afterwards it must work again."""
+
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TypeVar
+
+import oracledb
+import pytest
+
+from bench.measure import open_files
+from oracle_stand_in.faults.control import OracleControl
+from oracle_stand_in.process import OracleStandIn
+from services.writer.oracle.connecting import connect
+from services.writer.oracle.connections import RESTED_S
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError, Verdict
+from shared.models import TagValue
+from tests.fakes import tag_values
+from tests.oracle_target import OracleTarget
+from tests.waiting import wait_until
+
+T = TypeVar("T")
+Fault = Callable[[OracleControl], None]
+
+
+def settings(oracle: OracleTarget, table: str, **changes: object) -> WriterSettings:
+    quick = {
+        "oracle_dsn": oracle.dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
+        "oracle_table": table, "oracle_pool_timeout": 1, "oracle_connect_timeout": 0.5, "oracle_call_timeout": 0.7,
+    }  # fmt: skip
+    return WriterSettings.model_validate({**quick, **changes})
+
+
+@pytest.fixture
+def sink(oracle: OracleTarget, table: str) -> Iterator[OracleSink]:
+    """A sink whose pool holds no connection yet."""
+    sink = OracleSink(settings(oracle, table))
+    yield sink
+    if oracle.stand_in is not None:
+        oracle.control.reset()
+    sink.close()
+
+
+def failure(sink: OracleSink, values: list[TagValue]) -> SinkError:
+    with pytest.raises(SinkError) as caught:
+        sink.write(values)
+    return caught.value
+
+
+def failure_or_none(sink: OracleSink, values: list[TagValue]) -> SinkError | None:
+    try:
+        sink.write(values)
+    except SinkError as error:
+        return error
+    return None
+
+
+def at_once(count: int, call: Callable[[int], T]) -> list[T]:
+    """Make calls in threads of their own; return their answers in order."""
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(call, range(count)))
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """A listener that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()
+
+
+def works_again(sink: OracleSink) -> None:
+    """A write that must succeed soon: what is left of the fault may cost tries, never time without end."""
+
+    def written() -> bool:
+        try:
+            outcome = sink.write(tag_values(5))
+        except SinkError:
+            return False
+        return outcome.written + len(outcome.duplicates) == 5
+
+    wait_until(written, 15, "the sink to work again")
+
+
+CONNECTING: dict[str, tuple[Fault, Verdict, str]] = {
+    "TCP refused": (lambda c: c.stop_listening(), Verdict.TRANSIENT, "DPY-6005"),
+    "accepted, then reset": (lambda c: c.refuse_connections(), Verdict.TRANSIENT, "DPY-6005"),
+    "SYN unanswered": (lambda c: c.ignore_connections(), Verdict.TRANSIENT, "DPY-"),
+    "unknown service": (lambda c: c.refuse_connections(12514), Verdict.TRANSIENT, "DPY-6005"),
+    "no handler, 12516": (lambda c: c.refuse_connections(12516), Verdict.TRANSIENT, "DPY-6005"),
+    "no handler, 12520": (lambda c: c.refuse_connections(12520), Verdict.TRANSIENT, "DPY-6005"),
+    "blocked, 12528": (lambda c: c.refuse_connections(12528), Verdict.TRANSIENT, "DPY-6005"),
+    "no session left": (lambda c: c.limit_sessions(0), Verdict.TRANSIENT, "ORA-00018"),
+    "logon 12516": (lambda c: c.fail_logons(12516), Verdict.TRANSIENT, "ORA-12516"),
+    "starting up": (lambda c: c.fail_logons(1033), Verdict.CONNECTION_LOST, "ORA-01033"),
+    "not started": (lambda c: c.fail_logons(1034), Verdict.CONNECTION_LOST, "ORA-01034"),
+    "wrong password": (lambda c: c.fail_logons(1017), Verdict.CREDENTIALS, "ORA-01017"),
+    "expired password": (lambda c: c.fail_logons(28001), Verdict.CREDENTIALS, "ORA-28001"),
+    "locked account": (lambda c: c.lock_account(), Verdict.CREDENTIALS, "ORA-28000"),
+}
+
+
+@pytest.mark.req("EC-2", "EC-8")
+@pytest.mark.parametrize("case", CONNECTING)
+def test_a_failure_to_connect(sink: OracleSink, faults: OracleControl, case: str) -> None:
+    fault, verdict, code = CONNECTING[case]
+    fault(faults)
+    error = failure(sink, tag_values(5))
+    assert (error.verdict, error.code.startswith(code)) == (verdict, True), f"{error.code}: {error}"
+    assert "\n" not in str(error)
+    faults.reset()
+    if (
+        verdict is not Verdict.CREDENTIALS
+    ):  # what was refused is not tried again by itself: tests/integration/writer/test_logons.py
+        works_again(sink)
+
+
+LOST = Verdict.CONNECTION_LOST
+ANSWERS = {
+    3113: LOST, 3114: LOST, 28: LOST, 600: LOST, 1012: LOST, 1089: LOST, 12537: LOST, 12570: LOST, 12571: LOST,
+    1033: LOST, 1653: Verdict.SPACE, 1536: Verdict.SPACE, 4031: Verdict.TRANSIENT, 12516: Verdict.TRANSIENT,
+    60: Verdict.TRANSIENT,
+    54: Verdict.TRANSIENT, 942: Verdict.CONFIGURATION, 1031: Verdict.CONFIGURATION, 4098: Verdict.CONFIGURATION,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ANSWERS)
+def test_an_error_in_answer_to_an_insert(sink: OracleSink, faults: OracleControl, table: str, number: int) -> None:
+    sink.probe()
+    faults.fail_next(1, ora_code=number, table=table)
+    error = failure(sink, tag_values(5))
+    assert error.verdict is ANSWERS[number], f"{error.code}: {error}"
+    outcome = sink.write(tag_values(5))
+    assert outcome.written == 5, "nothing of the failed batch was left in a transaction"
+
+
+CUTS: dict[str, tuple[Fault, int]] = {
+    "cut before executing": (lambda c: c.cut_before_execute(1), 0),
+    "cut before executing, in order": (lambda c: c.cut_before_execute(1, how="fin"), 0),
+    "cut in the middle of the call": (lambda c: c.cut_mid_call(1), 0),
+    "answer lost after the commit": (lambda c: c.lose_reply_after_commit(1), 5),
+    "answer lost after the commit, in order": (lambda c: c.lose_reply_after_commit(1, how="fin"), 5),
+}
+
+
+@pytest.mark.req("EC-3")
+@pytest.mark.parametrize("case", CUTS)
+def test_a_connection_cut_looks_the_same_whatever_was_stored(
+    sink: OracleSink, faults: OracleControl, oracle: OracleTarget, table: str, case: str
+) -> None:
+    fault, stored = CUTS[case]
+    sink.probe()
+    fault(faults)
+    error = failure(sink, tag_values(5))
+    assert (error.code, error.verdict) == ("DPY-4011", Verdict.CONNECTION_LOST)
+    wait_until(lambda: oracle.count(table) == stored, 5, f"{stored} rows")
+    outcome = sink.write(tag_values(5))
+    assert (outcome.written, len(outcome.duplicates)) == (5 - stored, stored)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_that_is_not_answered_ends_by_its_timeout(
+    sink: OracleSink, faults: OracleControl, oracle: OracleTarget, table: str, when: str
+) -> None:
+    sink.probe()
+    faults.hang_calls(when)  # type: ignore[arg-type]
+    began = time.monotonic()
+    error = failure(sink, tag_values(5))
+    assert error.verdict in (Verdict.TRANSIENT, Verdict.CONNECTION_LOST)
+    assert time.monotonic() - began < 5
+    faults.reset()
+    works_again(sink)
+    outcome = sink.write(tag_values(5))
+    assert outcome.written + len(outcome.duplicates) == 5
+    assert oracle.count(table) == 5
+
+
+def test_idle_connections_that_died_are_replaced_without_a_word(sink: OracleSink, faults: OracleControl) -> None:
+    assert sink.write(tag_values(5)).written == 5
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    rested = time.monotonic() + RESTED_S
+    faults.cut_sessions("rst")
+    wait_until(lambda: faults.status().sessions == 0 and time.monotonic() > rested, 5, "no session")
+    assert len(sink.write(tag_values(5)).duplicates) == 5
+
+
+@pytest.mark.req("EC-2", "FR-007")
+def test_a_pool_that_is_in_use_is_waited_for_and_not_replaced(oracle: OracleTarget, table: str) -> None:
+    sink = OracleSink(settings(oracle, table, oracle_pool_min=1, oracle_pool_max=1))
+    with sink.connection():
+        error: list[SinkError] = []
+        thread = threading.Thread(target=lambda: error.append(failure(sink, tag_values(1))))
+        thread.start()
+        thread.join(10)
+    assert error[0].code == "DPY-4005"
+    assert sink.write(tag_values(1)).written == 1
+    assert sink.connections == (1, 0)
+    sink.close()
+
+
+def test_a_listener_that_hangs_spoils_the_pool_and_leaves_no_thread_and_no_descriptor_behind(
+    sink: OracleSink, faults: OracleControl
+) -> None:
+    sink.probe()
+    before, descriptors = threading.active_count(), open_files(os.getpid())
+    faults.hang_new_connections()
+    faults.cut_sessions()
+    for _ in range(5):
+        assert failure(sink, tag_values(5)).verdict in (Verdict.TRANSIENT, Verdict.CONNECTION_LOST)
+    faults.reset()
+    works_again(sink)
+    wait_until(lambda: threading.active_count() <= before + 1, 10, "the stuck threads to end")
+    assert open_files(os.getpid()) <= descriptors + 5
+
+
+def test_a_line_that_a_firewall_forgot_is_found_out_before_values_go_over_it(
+    sink: OracleSink, faults: OracleControl
+) -> None:
+    """Kind: a connection that looks alive and is not."""
+    assert sink.write(tag_values(5)).written == 5
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    rested = time.monotonic() + RESTED_S
+    faults.forget_sessions()
+    wait_until(lambda: time.monotonic() > rested, 5, "a rest")
+    error = failure_or_none(sink, tag_values(5))
+    assert error is None or error.code == "DPY-4005", "asking takes longer than these tests wait for a connection"
+    works_again(sink)
+
+
+@pytest.mark.parametrize("code", [18, 2391, 12516])
+def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
+    oracle: OracleTarget, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: a wish that was not granted taken for an outage. ORA-02391 (SESSIONS_PER_USER) at the third session."""
+    sink = OracleSink(settings(oracle, table, oracle_pool_timeout=10, oracle_probe_interval=0.2))
+    sink.probe()
+    wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
+    faults.fail_logons(code)
+    faults.delay_ms(30)
+    outcomes = at_once(8, lambda number: sink.write(tag_values(50 + number)))
+    assert [outcome.written + len(outcome.duplicates) for outcome in outcomes] == [50 + n for n in range(8)]
+    assert sink.connections == (2, 0)
+    assert f"ORA-{code:05}" in str(sink.shortage)
+    # Expect: when Oracle allows more, they are opened as soon as the work wants them, and nobody complains any more
+    faults.reset()
+    faults.delay_ms(30)
+    wait_until(lambda: at_once(4, lambda _: sink.probe()) and sink.connections[0] > 2, 15, "a third connection")
+    assert sink.shortage is None
+    sink.close()
+
+
+def test_those_who_wait_for_a_first_connection_share_its_failure(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: every thread tries for itself what is known to fail; against an account, each try counts."""
+    sink = OracleSink(settings(oracle, table, oracle_pool_timeout=5, oracle_call_timeout=5))
+    faults.fail_logons(1017)
+    faults.hang_new_connections()
+    before = faults.status().connections
+    waiting = threading.Barrier(7)
+
+    def call(_: int) -> SinkError:
+        waiting.wait(5)
+        return failure(sink, tag_values(5))
+
+    with ThreadPoolExecutor(6) as threads:
+        errors = [threads.submit(call, number) for number in range(6)]
+        waiting.wait(5)
+        wait_until(lambda: faults.status().connections > before, 5, "the first to connect")
+        faults.release()
+        assert {error.result(5).code for error in errors} == {"ORA-01017"}
+    assert faults.status().connections - before == 1
+    sink.close()
+
+
+@pytest.mark.parametrize("rest", ["", "?retry_count=20&retry_delay=3"])
+@pytest.mark.parametrize("fault", ["stop_listening", "hang_new_connections"])
+def test_retries_in_the_connect_string_are_not_made(
+    oracle: OracleTarget, faults: OracleControl, table: str, fault: str, rest: str
+) -> None:
+    """Kind: what a connect string may say overrides what the writer planned (Oracle's advice for RAC: RETRY_COUNT)."""
+    host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
+    descriptor = (
+        f"(DESCRIPTION=(RETRY_COUNT=20)(RETRY_DELAY=3)(TRANSPORT_CONNECT_TIMEOUT=60)(ADDRESS_LIST=(LOAD_BALANCE=ON)"
+        f"(FAILOVER=ON)(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port}))(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port})))"
+        f"(CONNECT_DATA=(SERVICE_NAME={service})))"
+    )
+    dsn = oracle.dsn + rest if rest else descriptor
+    sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=10))
+    getattr(faults, fault)()
+    before = faults.status().connections
+    error = failure(sink, tag_values(5))
+    assert error.verdict is Verdict.TRANSIENT
+    assert error.code == ("HANGS" if fault == "hang_new_connections" else "DPY-6005")
+    assert faults.status().connections - before <= 2, "one try for each address"
+    faults.reset()
+    works_again(sink)
+    sink.close()
+
+
+def test_an_address_that_says_nothing_does_not_hide_the_next_one(
+    oracle: OracleTarget, faults: OracleControl, table: str, silent: tuple[str, int]
+) -> None:
+    """Kind: the first of several servers hangs. SCAN, Data Guard: the driver waits for it for ever."""
+    del faults
+    host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
+    listed = "".join(f"(ADDRESS=(PROTOCOL=TCP)(HOST={h})(PORT={p}))" for h, p in (silent, silent, (host, port)))
+    dsn = f"(DESCRIPTION=(ADDRESS_LIST={listed})(CONNECT_DATA=(SERVICE_NAME={service})))"
+    sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=15))
+    assert sink.write(tag_values(5)).written == 5
+    sink.close()
+
+
+def test_where_no_thread_can_be_had_the_next_call_tries_again(
+    sink: OracleSink, faults: OracleControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a flag that is set for good by what then failed; clean-up that raises (a limit of processes)."""
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError):
+            sink.probe()
+    sink.probe()
+    faults.cut_before_execute(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        assert failure(sink, tag_values(5)).code == "DPY-4011"
+    works_again(sink)
+
+
+@pytest.mark.parametrize("trouble", [ValueError("list.remove(x): x not in list"), AttributeError("shutdown")])
+def test_clean_up_survives_whatever_the_driver_raises(
+    sink: OracleSink, faults: OracleControl, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    """Kind: clean-up that raises what nobody expects of clean-up."""
+
+    def raises(*_: object) -> None:
+        raise trouble
+
+    sink.probe()
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    with monkeypatch.context() as patch:
+        for name in ("close", "ping", "rollback"):
+            patch.setattr(oracledb.Connection, name, raises)
+        faults.cut_before_execute(1)
+        assert failure_or_none(sink, tag_values(5)) is not None
+        works_again(sink)
+        rested = time.monotonic() + RESTED_S
+        wait_until(lambda: time.monotonic() > rested, 5, "a rest")
+        works_again(sink)
+        sink.close()
+    assert sink.connections == (0, 0)
+
+
+@pytest.mark.parametrize("code", [1033, 1109, 18])
+@pytest.mark.parametrize("form", ["(DESCRIPTION=(ADDRESS_LIST={0}{1}){2})", "(DESCRIPTION_LIST={3}{4})"])
+def test_a_database_that_is_not_open_does_not_hide_the_next_one(oracle: OracleTarget, form: str, code: int) -> None:
+    """Kind: the first that answers is taken for the one that serves (python-oracledb issue 328: RAC, ORA-01109)."""
+    with OracleStandIn(user=oracle.user, password=oracle.password) as closed:
+        closed.control.fail_logons(code)
+        listed = [
+            f"(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port}))"
+            for host, port in (dsn.split("/")[0].split(":") for dsn in (closed.dsn, oracle.dsn))
+        ]
+        data = "(CONNECT_DATA=(SERVICE_NAME=FREEPDB1))"
+        dsn = form.format(*listed, data, *(f"(DESCRIPTION={address}{data})" for address in listed))
+        before = closed.control.status().connections
+        connect(settings(oracle, "t", oracle_dsn=dsn), oracle.password).close()
+        assert closed.control.status().connections - before <= 3
+        # If: nobody is open, it is what the first said
+        alone = form.format(listed[0], listed[0], data, *(f"(DESCRIPTION={listed[0]}{data})" for _ in range(2)))
+        with pytest.raises(SinkError) as caught:
+            connect(settings(oracle, "t", oracle_dsn=alone), oracle.password)
+        assert caught.value.code == f"ORA-{code:05}"
+
+
+def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarget) -> None:
+    changes = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER"),)
+    with oracle.table(changes=changes) as table:
+        sink = OracleSink(settings(oracle, table))
+        texts = ["1", "nan", "2.5", "1e999", "on", "9" * 60, "3"]
+        values = [TagValue(datetime(2026, 1, 1), "P", f"D{n}", text, "GOOD") for n, text in enumerate(texts)]
+        outcome = sink.write(values)
+        stored = {name: value for (name, _), (value, _) in oracle.rows(table).items()}
+        sink.close()
+    assert [error.offset for error in outcome.rejected] == [4]
+    # What is no number that can be stored is BAD without a value, as by every way in.
+    assert stored == {"P.D0": 1, "P.D1": None, "P.D2": 2.5, "P.D3": None, "P.D5": 10**60, "P.D6": 3}
+
+
+def test_rows_before_a_bad_one_are_not_left_for_the_next_commit(oracle: OracleTarget, table: str) -> None:
+    sink = OracleSink(settings(oracle, table))
+    values = tag_values(10)
+    long = TagValue(values[0].timestamp, "P", "D", "온" * 100, "GOOD")
+    outcome = sink.write([*values[:5], long, *values[5:]])
+    assert (outcome.written, [error.code for error in outcome.rejected]) == (10, ["TOO_LONG"])
+    assert oracle.count(table) == 10
+    sink.close()
+
+
+def test_look_up_returns_what_the_table_holds_in_the_same_order(sink: OracleSink) -> None:
+    values = tag_values(3)
+    sink.write(values[:2])
+    assert sink.lookup(values[::-1]) == [None, ("1.5", "GOOD"), ("1.5", "GOOD")]

@@ -1,0 +1,306 @@
+"""What becomes of rows that Oracle refuses: duplicate, conflict, the row's fault, the table's, or unknown."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from oracle_stand_in.faults.control import OracleControl
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.sink import CONFLICT, BatchOutcome, SinkError, Verdict
+from shared.models import TagValue
+from tests.fakes import tag_values
+from tests.integration.writer.oracle.test_oracle_sink import settings
+from tests.oracle_target import OracleTarget
+
+#: A column that the writer does not fill, with a default that repeats and a unique index on it.
+SECOND_UNIQUE = (("quality   VARCHAR2(20)  NOT NULL", "quality VARCHAR2(20) NOT NULL, id NUMBER DEFAULT 7 UNIQUE"),)
+NUMBER_10_2 = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER(10,2)"),)
+PLAIN_NUMBER = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER"),)
+
+
+@pytest.fixture
+def sink(oracle: OracleTarget, table: str) -> Iterator[OracleSink]:
+    sink = OracleSink(settings(oracle, table))
+    yield sink
+    sink.close()
+
+
+def ends(outcome: BatchOutcome) -> tuple[int, int, int, int]:
+    """Return how many were written, duplicates, rejected, kept."""
+    return outcome.written, len(outcome.duplicates), len(outcome.rejected), len(outcome.kept)
+
+
+def test_a_second_unique_index_makes_no_duplicates(oracle: OracleTarget) -> None:
+    """Kind: ORA-00001 taken for proof that the row is there. 1,999 of 2,000 values were in no table and no file."""
+    with oracle.table(changes=SECOND_UNIQUE) as name:
+        sink = OracleSink(settings(oracle, name))
+        outcome = sink.write(tag_values(500))
+        again = sink.write(tag_values(500))
+        sink.close()
+        assert oracle.count(name) == 1
+    assert ends(outcome) == (1, 0, 499, 0)
+    assert {error.code for error in outcome.rejected} == {"ORA-00001"}
+    assert "unique constraint" in outcome.rejected[0].message
+    assert ends(again) == (0, 1, 499, 0)
+
+
+def test_the_name_in_the_error_decides_where_the_row_is_not_there(
+    sink: OracleSink, faults: OracleControl, table: str
+) -> None:
+    """Kind: what is named in the error decides where the table can't: key, another index, a trigger's own table."""
+    sink.write(tag_values(1))
+    name = str(sink_key_name(sink))
+    for refused, verdict in ((f"TAGPIPE.{name}", "duplicate"), ("TAGPIPE.AUDIT_PK", "rejected")):
+        faults.refuse_rows(1, message=f"ORA-00001: unique constraint ({refused}) violated", table=table)
+        outcome = sink.write(tag_values(3, text="2")[1:])
+        assert ends(outcome) == ((0, 2, 0, 0) if verdict == "duplicate" else (0, 0, 2, 0)), refused
+        faults.reset()
+
+
+def sink_key_name(sink: OracleSink) -> object:
+    with sink.connection() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT constraint_name FROM all_constraints WHERE table_name = :1 AND constraint_type = 'P'",
+            [sink.table.table.upper()],
+        )
+        return next(cursor)[0]
+
+
+def test_what_differs_under_one_key_is_a_conflict_whatever_differs(sink: OracleSink) -> None:
+    """Kind: conflicts are values. An hour that came twice: 2,400 thrown away as duplicates, 250 counted."""
+    values = tag_values(500)
+    assert ends(sink.write(values)) == (500, 0, 0, 0)
+    changed = [msgspec.structs.replace(value, tag_value="2") for value in values[:300]]
+    changed += [msgspec.structs.replace(value, quality="UNCERTAIN") for value in values[300:400]]
+    outcome = sink.write([*changed, *values[400:]])
+    assert ends(outcome) == (0, 100, 400, 0)
+    assert {error.code for error in outcome.rejected} == {CONFLICT}
+    assert "'1.5' (GOOD)" in outcome.rejected[0].message
+
+
+def test_the_other_layout_is_looked_up_by_its_own_key(oracle: OracleTarget) -> None:
+    """Kind: as above; three columns, the time first among those that are bound."""
+    with oracle.table("tag_values") as name:
+        sink = OracleSink(settings(oracle, name, oracle_table_layout="tag_values"))
+        values = tag_values(60)
+        assert ends(sink.write(values)) == (60, 0, 0, 0)
+        changed = [msgspec.structs.replace(value, tag_value="2") for value in values[:20]]
+        assert ends(sink.write([*changed, *values[20:]])) == (0, 40, 20, 0)
+        sink.close()
+
+
+def test_times_that_the_column_rounds_into_one_are_told_apart_by_their_contents(oracle: OracleTarget) -> None:
+    """Kind: a look-up by what was sent, where the table holds what it rounded (TIMESTAMP(3)): it found nothing."""
+    with oracle.table(changes=(("TIMESTAMP(6)", "TIMESTAMP(3)"),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        value = tag_values(1)[0]
+        near = msgspec.structs.replace(value, timestamp=value.timestamp + timedelta(microseconds=300), tag_value="2")
+        assert ends(sink.write([value])) == (1, 0, 0, 0)
+        assert ends(sink.write([value, near])) == (0, 1, 1, 0)
+        sink.close()
+
+
+def test_one_key_twice_in_one_batch(sink: OracleSink) -> None:
+    first, second = tag_values(1), tag_values(1, text="2")
+    assert ends(sink.write([*first, *second, *first])) == (1, 1, 1, 0)
+
+
+def test_a_conflict_without_a_value_and_one_with(sink: OracleSink) -> None:
+    value = tag_values(1)[0]
+    nothing = msgspec.structs.replace(value, tag_value=None)
+    assert ends(sink.write([nothing])) == (1, 0, 0, 0)
+    assert ends(sink.write([nothing, value])) == (0, 1, 1, 0)
+
+
+@pytest.mark.parametrize("code", [3113, 1031, 1653])
+def test_a_look_up_that_fails_keeps_the_rows_and_loses_none(
+    sink: OracleSink, faults: OracleControl, oracle: OracleTarget, table: str, code: int
+) -> None:
+    """Kind: an answer that could not be asked for taken for a good one."""
+    sink.write(tag_values(3))
+    faults.fail_next(1, ora_code=code, verb="SELECT")
+    outcome = sink.write(tag_values(5))
+    assert ends(outcome) == (2, 0, 0, 3)
+    assert {error.verdict for error in outcome.kept} <= {Verdict.CONNECTION_LOST, Verdict.CONFIGURATION, Verdict.SPACE}
+    assert ends(sink.write(tag_values(5))) == (0, 5, 0, 0)
+    assert oracle.count(table) == 5
+
+
+def test_a_number_column_that_rounds_makes_no_conflict(oracle: OracleTarget) -> None:
+    """Kind: a false conflict at each redelivery, because NUMBER(10,2) rounds 12.345 without a word."""
+    values = [msgspec.structs.replace(value, tag_value="12.345") for value in tag_values(3)]
+    with oracle.table(changes=NUMBER_10_2) as name:
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(values)) == (3, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 3, 0, 0)
+        other = msgspec.structs.replace(values[0], tag_value="12.34")
+        assert ends(sink.write([other])) == (0, 0, 1, 0)
+        sink.close()
+
+
+@pytest.mark.parametrize("kind", ["NUMBER(10,2)", "NUMBER(10,-1)", "INTEGER", "FLOAT(24)", "FLOAT", "BINARY_DOUBLE"])
+def test_whatever_a_number_column_makes_of_a_value_redelivery_is_no_conflict(oracle: OracleTarget, kind: str) -> None:
+    """Kind: as above. FLOAT(24) is described by its bits and rounds to 8 digits."""
+    texts = ["12.345678912", "0.1", "-7.005", "33333333.3", "0", "1e-140", "123456"]
+    values = [msgspec.structs.replace(value, tag_value=text) for value, text in zip(tag_values(7), texts, strict=True)]
+    with oracle.table(changes=(("tag_value VARCHAR2(255) NOT NULL", f"tag_value {kind}"),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(values)) == (7, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 7, 0, 0)
+        assert ends(sink.write([msgspec.structs.replace(values[0], tag_value="99")])) == (0, 0, 1, 0)
+        sink.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ORA-00001: Unique Constraint ({}) verletzt", "ORA-00001: 무결성 제약 조건({})에 위배됩니다",
+     "ORA-00001: unique constraint ({}) violated on table TAGPIPE.T columns (TAG_NAME)\nORA-03301: (details)"],
+)  # fmt: skip
+def test_the_name_is_found_in_whatever_language_oracle_speaks(
+    sink: OracleSink, faults: OracleControl, table: str, text: str
+) -> None:
+    """Kind: a program that reads texts meant for people. Servers answer in NLS_LANG; only the name is the same."""
+    sink.write(tag_values(1))
+    for name, end in ((f"TAGPIPE.{sink_key_name(sink)}", (0, 2, 0, 0)), ("TAGPIPE.SECOND_UK", (0, 0, 2, 0))):
+        faults.refuse_rows(1, message=text.format(name), table=table)
+        assert ends(sink.write(tag_values(3, text="2")[1:])) == end
+        faults.reset()
+
+
+def test_letters_that_the_database_cant_hold_are_refused_not_replaced(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: a value changed without a word. Oracle stores ? for what its character set has not, and names collide."""
+    faults.character_set("WE8MSWIN1252")
+    try:
+        sink = OracleSink(settings(oracle, table))
+        values = tag_values(5)
+        values[1] = msgspec.structs.replace(values[1], tag_value="온도")
+        values[2] = msgspec.structs.replace(values[2], tag_address="온도")
+        values[3] = msgspec.structs.replace(values[3], tag_value="5 µm é €")
+        outcome = sink.write(values)
+        sink.close()
+    finally:
+        faults.character_set("AL32UTF8")
+    assert ends(outcome) == (3, 0, 2, 0)
+    assert [(error.offset, error.code) for error in outcome.rejected] == [
+        (1, "NOT_IN_CHARACTER_SET"), (2, "NOT_IN_CHARACTER_SET"),
+    ]  # fmt: skip
+
+
+def test_a_number_too_small_costs_nobody_anything(oracle: OracleTarget) -> None:
+    """Kind: a value that fails in the driver costs its batch 8 s of halving."""
+    values = tag_values(4)
+    values[1] = msgspec.structs.replace(values[1], tag_value="1e-140")
+    with oracle.table(changes=PLAIN_NUMBER) as name:
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(values)) == (4, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 4, 0, 0)
+        sink.close()
+
+
+@pytest.mark.parametrize("code", [20001, 1400, 14400, 2290, 55555])
+def test_one_row_refused_where_others_were_stored_is_that_rows_at_once(
+    sink: OracleSink, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: an unknown code takes its batch along. ORA-20001 of a trigger on 1 row in 500: 120,500 values backed up."""
+    faults.refuse_rows(code, containing="D137", table=table)
+    outcome = sink.write(tag_values(500))
+    assert ends(outcome) == (499, 0, 1, 0)
+    assert outcome.rejected[0].code == f"ORA-{code:05}"
+    # A batch of this row alone: others are taken, so it is this row's
+    assert ends(sink.write([value for value in tag_values(500) if value.tag_address == "D137"])) == (0, 0, 1, 0)
+
+
+def test_the_sample_is_of_what_the_table_takes_though_every_batch_has_a_bad_row(oracle: OracleTarget) -> None:
+    """Kind: a trial that fails for a reason of its own. A table may take certain names alone, and none of ours."""
+    with oracle.table(changes=(("CONSTRAINT", "CHECK (tag_name LIKE 'PLC01.%'), CONSTRAINT"),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        bad = [msgspec.structs.replace(value, plc_code="OTHER") for value in tag_values(2)]
+        assert ends(sink.write([*tag_values(3), bad[0]])) == (3, 0, 1, 0)
+        assert ends(sink.write([bad[1]])) == (0, 0, 1, 0)
+        sink.close()
+
+
+def test_a_redelivered_batch_with_one_bad_row_costs_that_row(
+    sink: OracleSink, faults: OracleControl, table: str
+) -> None:
+    """Kind: proof of one thing taken for proof of another. A duplicate shows nothing of the bad row: a sample does."""
+    sink.write(tag_values(7))
+    faults.refuse_rows(2291, containing="D7", table=table)
+    before = faults.status().rollbacks
+    assert ends(sink.write(tag_values(8))) == (0, 7, 1, 0)
+    assert faults.status().rollbacks > before
+
+
+@pytest.mark.parametrize("rows", [1, 2, 500])
+@pytest.mark.parametrize("code", [20001, 1400, 14400, 2290, 55555])
+def test_a_code_that_every_row_is_refused_with_is_the_tables_fault(
+    sink: OracleSink, faults: OracleControl, table: str, rows: int, code: int
+) -> None:
+    """Kind: rows blamed for the table's fault: no partition, a new NOT NULL column, a trigger that refuses all."""
+    sink.write(tag_values(1, text="before"))
+    faults.refuse_rows(code, table=table)
+    outcome = sink.write(tag_values(rows + 1)[1:])
+    assert ends(outcome) == (0, 0, 0, rows)
+    assert {error.verdict for error in outcome.kept} == {Verdict.CONFIGURATION}
+    faults.reset()
+    assert ends(sink.write(tag_values(rows + 1)[1:])) == (rows, 0, 0, 0)
+
+
+@pytest.mark.parametrize("rows", [1, 500])
+@pytest.mark.parametrize(("code", "verdict"), [(14400, "CONFIGURATION"), (4098, "CONFIGURATION"), (55555, "UNKNOWN")])
+def test_a_call_that_fails_for_every_row_is_not_blamed_on_one(
+    sink: OracleSink, faults: OracleControl, code: int, verdict: str, rows: int
+) -> None:
+    faults.fail_next(None, ora_code=code, verb="INSERT")
+    with pytest.raises(SinkError) as caught:
+        sink.write(tag_values(rows))
+    assert caught.value.verdict.name == verdict
+
+
+def test_a_missing_partition_for_the_plants_own_time_is_the_tables_fault(
+    oracle: OracleTarget,
+) -> None:
+    """Kind: as above; the sample must be of the rows' own day, or a zone's hours make it pass."""
+    today = datetime.now(UTC).replace(tzinfo=None, microsecond=0) + timedelta(hours=9)
+    values = [msgspec.structs.replace(value, timestamp=today) for value in tag_values(5)]
+    with oracle.table(
+        changes=(("PRIMARY KEY", f"CHECK (timestamp < TIMESTAMP '{today}'), PRIMARY KEY"),)
+    ) as name:  # fmt: skip
+        sink = OracleSink(settings(oracle, name))
+        assert ends(sink.write(tag_values(5))) == (5, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 0, 0, 5)
+        # A clock that is years off is the rows' fault: others of today are taken
+        wrong = [msgspec.structs.replace(value, timestamp=datetime(2099, 1, 1)) for value in tag_values(5)]
+        assert ends(sink.write(wrong)) == (0, 0, 5, 0)
+        sink.close()
+
+
+def test_redelivery_costs_one_query_and_nothing_else(sink: OracleSink, faults: OracleControl) -> None:
+    """Kind: safety that costs a query a row. Lost answers come by the batch."""
+    sink.write(tag_values(500))
+    sink.write(tag_values(500))
+    before = faults.status()
+    assert ends(sink.write(tag_values(500))) == (0, 500, 0, 0)
+    after = faults.status()
+    # The insert and the look-up.
+    assert after.executions - before.executions == 2
+    assert after.round_trips - before.round_trips <= 3
+
+
+def values_of(outcome: BatchOutcome, values: list[TagValue]) -> list[TagValue]:
+    return [values[error.offset] for error in outcome.rejected]
+
+
+def test_many_more_keys_than_one_query_takes(oracle: OracleTarget, table: str) -> None:
+    sink = OracleSink(settings(oracle, table))
+    values = tag_values(1234)
+    assert ends(sink.write(values)) == (1234, 0, 0, 0)
+    changed = [*values[:-1], msgspec.structs.replace(values[-1], tag_value="other")]
+    outcome = sink.write(changed)
+    sink.close()
+    assert ends(outcome) == (0, 1233, 1, 0)
+    assert values_of(outcome, changed) == [changed[-1]]

@@ -1,0 +1,96 @@
+"""The Compose files and .env.example keep up with the settings; `docker compose config` itself: make test-compose."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from shared import __version__
+from tools.settings_table import SERVICES
+
+_ROOT = Path(__file__).parents[3]
+
+#: What is as it must be inside a container, or comes in another way: POLLER_CONFIG by POLLER_DIR and POLLER_FILE;
+#: INSTANCE_NAME would be one name for all containers of a service.
+_FIXED = {
+    "REDIS_URL", "INSTANCE_NAME", "POLLER_CONFIG", "BACKUP_DIR", "MONITOR_HOST",
+    "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
+}  # fmt: skip
+
+
+def stack() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())
+    return loaded
+
+
+@pytest.mark.req("FR-020")
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
+    given = set(stack()["services"][service]["environment"])
+    known = {name.upper() for name in SERVICES[service].model_fields}
+    # By the image, or by the published port; an Oracle elsewhere: docker-compose.staging.yml.
+    elsewhere = {"INSTANCE_NAME", "BACKUP_DIR", "MONITOR_HOST", "MONITOR_PORT", "ORACLE_PORT", "ORACLE_DSN"}
+    elsewhere |= {"ORACLE_PASSWORD_FILE", "ORACLE_CONFIG_DIR", "ORACLE_WALLET_LOCATION", "ORACLE_WALLET_PASSWORD"}
+    assert given == known - elsewhere
+
+
+@pytest.mark.req("FR-020")
+def test_the_example_names_every_variable_with_its_default() -> None:
+    example = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", (_ROOT / ".env.example").read_text(), re.MULTILINE))
+    used = {
+        name: default
+        for path in _ROOT.glob("docker-compose*.yml")
+        for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::[-?]([^}]*))?\}", path.read_text())
+    }
+    settings = {name.upper() for each in SERVICES.values() for name in each.model_fields} - _FIXED
+    assert set(used) | settings <= set(example)
+    assert set(example) <= set(used) | settings | {"COMPOSE_FILE", "COMPOSE_PROFILES"}
+    for name in ("REDIS_PASSWORD", "ORACLE_PASSWORD", "MONITOR_PORT", "POLLER_DIR", "REDIS_MAXMEMORY", "WRITERS"):
+        assert example[name] == used[name]
+    for each in SERVICES.values():
+        for name, field in each.model_fields.items():
+            if name.upper() in example and isinstance(field.default, int | float) and name != "oracle_port":
+                assert example[name.upper()] == str(field.default).lower(), name
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "redis"])
+def test_a_service_is_confined(service: str) -> None:
+    settings = stack()["services"][service]
+    assert settings["read_only"]
+    assert settings["init"]
+    assert settings["cap_drop"] == ["ALL"]
+    assert "cap_add" not in settings
+    assert settings["restart"] == "unless-stopped"
+    assert settings["mem_limit"]
+    assert settings["healthcheck"]["test"]
+
+
+def test_only_the_monitor_is_published_and_to_this_machine_alone() -> None:
+    published = {name: each["ports"] for name, each in stack()["services"].items() if "ports" in each}
+    assert published == {
+        "monitor": ["${MONITOR_BIND:-127.0.0.1}:${MONITOR_PORT:-8000}:8000"],
+        # With its profile alone.
+        "grafana": ["${GRAFANA_BIND:-127.0.0.1}:${GRAFANA_PORT:-3000}:3000"],
+    }
+
+
+def test_the_image_is_labelled_with_the_version() -> None:
+    assert f"ARG VERSION={__version__}\n" in (_ROOT / "Dockerfile").read_text()
+
+
+def test_oracle_is_healthy_only_when_the_last_statement_of_its_init_scripts_was_carried_out() -> None:
+    """Kind: green before it is ready; the image's own healthcheck.sh knows nothing of the init scripts."""
+    shell, test = stack()["services"]["oracle"]["healthcheck"]["test"]
+    assert shell == "CMD-SHELL"
+    assert test.startswith("healthcheck.sh && ")
+    init = (_ROOT / "deploy/compose/oracle-init.sql").read_text()
+    last_script = re.findall(r"^@/opt/tagpipe/(\S+)$", init, re.MULTILINE)[-1]
+    last_synonym = re.findall(
+        r"^CREATE SYNONYM (\w+)\.(\w+) FOR", (_ROOT / "deploy" / last_script).read_text(), re.MULTILINE
+    )[-1]
+    owner, name = (part.upper() for part in last_synonym)
+    assert f"s.owner = '{owner}' AND s.synonym_name = '{name}'" in test
+    # Every 5 s: a password that does not fit would lock the account.
+    assert "PASSWORD" not in test
