@@ -14,6 +14,7 @@ while not stop.is_set():
 from collections import deque
 from collections.abc import Callable
 
+from shared.backoff import doubled_s
 from shared.clock import Clock
 from shared.errors import FatalError
 from shared.events import Event, EventLog
@@ -56,7 +57,7 @@ class Faults:
                 f"{self._loop} met {recent} faults within {WITHIN_S:g} s, the last one {error!r}: "
                 "ending, so that a new process begins afresh; what was in hand is in Redis"
             ) from error
-        stop.wait(_FIRST_PAUSE_S * 2 ** (recent - 1))
+        stop.wait(doubled_s(_FIRST_PAUSE_S, recent))
 
     def note(self, error: Exception) -> int:
         """Say what happened, with its traceback; return how often it did lately. For a side path of a busy loop."""

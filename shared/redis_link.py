@@ -18,6 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared.backoff import Backoff
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -31,7 +32,7 @@ MAX_BLOCK_S = 5.0
 #: Seconds by which the end of a blocking command may be late before the connection counts as lost.
 _LATE_S = 2.0
 
-#: Seconds between two tries while Redis is away: doubled from the first to the last.
+#: Seconds between two tries while Redis is away, at most: doubled from the first to the last.
 FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 
 #: Seconds between two times that all connections are given up because an answer says that it may be the wrong server.
@@ -219,7 +220,8 @@ class RedisLink:
 
     def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
         """Return True as soon as Redis takes writes again, False when stopped first. Says so once, not every try."""
-        delay = FIRST_RETRY_S
+        # Redis is away from all its clients at once, and back for all at once.
+        backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         while not stop.is_set():
             if cause is None:
                 try:
@@ -233,8 +235,7 @@ class RedisLink:
                 self._trouble.refusing(cause)
                 return not stop.wait(LAST_RETRY_S / 2)
             self._trouble.away(cause)
-            stop.wait(delay)
-            delay = min(delay * 2, LAST_RETRY_S)
+            stop.wait(backoff.next_s())
             cause = None
         return False
 

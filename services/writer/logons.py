@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
+from shared.backoff import doubled_s
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
@@ -98,7 +99,7 @@ class Logons:
 
     def _note(self, digest: str, error: SinkError, before: Refusal | None) -> Refusal:
         count = 1 + (before.count if before else 0)
-        next_at = self._clock.now().timestamp() + FIRST_REST_S * 2 ** (count - 1)
+        next_at = self._clock.now().timestamp() + doubled_s(FIRST_REST_S, count)
         refusal = self._known[digest] = Refusal(count, error.code, str(error), next_at)
         fields = {"count": count, "code": error.code, "message": error, "next_at": next_at}
         if self._link is not None:

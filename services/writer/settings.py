@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
+from shared.backoff import doubled_s
 from shared.settings import BufferSettings, TagNameSeparator, read_secret
 
 #: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
@@ -60,7 +61,9 @@ class WriterSettings(BufferSettings):
     oracle_retry_base_delay: float = Field(
         1.0, gt=0, le=60, description="Seconds before the first retry; doubled for each further one"
     )
-    oracle_probe_interval: float = Field(5.0, gt=0, le=3600, description="Seconds between two probes in an outage")
+    oracle_probe_interval: float = Field(
+        5.0, gt=0, le=3600, description="Seconds between two probes in an outage at most, half of it at least"
+    )
     oracle_table: TableName = Field("TAG_DATA", description="Table, or schema.table")
     oracle_table_layout: Literal["tag_data", "tag_values"] = Field(
         "tag_data", description="`tag_data` or `tag_values`: see deploy/oracle"
@@ -153,4 +156,4 @@ class WriterSettings(BufferSettings):
     @property
     def retry_delays_s(self) -> list[float]:
         """Seconds to wait before each retry: 1, 2, 4 by default."""
-        return [self.oracle_retry_base_delay * 2**n for n in range(self.oracle_retry_max)]
+        return [doubled_s(self.oracle_retry_base_delay, n) for n in range(1, self.oracle_retry_max + 1)]

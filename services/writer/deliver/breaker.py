@@ -13,10 +13,12 @@ backup. A trial that fails for the reason that is known changes nothing, however
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from services.writer.sink import SinkError, Verdict
+from shared.backoff import spread_s
 
 
 class State(Enum):
@@ -49,8 +51,10 @@ class Change:
 class Breaker:
     """One process's view of Oracle's health; safe to use from several threads."""
 
-    def __init__(self, probe_interval_s: float) -> None:
+    def __init__(self, probe_interval_s: float, spread: Callable[[float], float] = spread_s) -> None:
+        """Take the seconds between two probes, and what becomes of them: many writers must not probe in step."""
         self._probe_interval_s = probe_interval_s
+        self._spread = spread
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._since = 0.0
@@ -93,7 +97,7 @@ class Breaker:
                     return
                 last = True
             if last or error.needs_a_person:
-                self._next_probe = now + self._probe_interval_s
+                self._next_probe = now + self._spread(self._probe_interval_s)
                 self._go(State.OPEN, str(error), now)
             elif self._state is State.CLOSED:
                 self._go(State.RETRYING, str(error), now)
@@ -105,7 +109,7 @@ class Breaker:
     def probe_succeeded(self, now: float) -> None:
         """Oracle answered a probe: a batch may try. Nothing else closes it."""
         with self._lock:
-            self._next_probe = now + self._probe_interval_s
+            self._next_probe = now + self._spread(self._probe_interval_s)
             if self._state is State.OPEN:
                 self._next_trial = now
                 self._go(State.HALF_OPEN, "Oracle answers again", now)
@@ -116,7 +120,7 @@ class Breaker:
             if self._state not in (State.OPEN, State.HALF_OPEN):
                 return
             self.cause = error
-            self._next_probe = now + self._probe_interval_s
+            self._next_probe = now + self._spread(self._probe_interval_s)
             self._go(State.OPEN, str(error), now)
 
     def take_changes(self) -> list[Change]:

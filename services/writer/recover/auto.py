@@ -12,6 +12,7 @@ from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.open_file import FileInUseError, OpenFile, RefusedFileError, UnusableFileError
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
+from shared.backoff import Backoff
 from shared.buffer import TagBuffer
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
@@ -24,7 +25,7 @@ CALM_SHARE = 0.2
 #: Seconds between two looks whether there is time, and whether there is a file.
 TIME_LOOK_S, FILES_LOOK_S = 1.0, 5.0
 
-#: First and last seconds of rest after Oracle failed; doubled each time.
+#: First and last seconds of rest after Oracle failed, at most; doubled each time.
 FIRST_REST_S, LAST_REST_S = 5.0, 300.0
 
 _log = get_logger()
@@ -44,7 +45,7 @@ class AutoRecover:
         self._calm_depth = CALM_SHARE * settings.buffer_max_size
         #: Files that are not put back, by when they were changed last: who mends one need not restart the writer.
         self._unusable: dict[Path, int] = {}
-        self._failures = 0
+        self._backoff = Backoff(FIRST_REST_S, LAST_REST_S)
 
     def run(self, stop: StopFlag) -> None:
         """Put files back, the oldest first, until stopped."""
@@ -112,16 +113,15 @@ class AutoRecover:
         try:
             more = recovery.step(self._settings.buffer_batch_size_max, stop)
         except SinkError as error:
-            rest_s = _rest_s(self._failures)
+            rest_s = self._backoff.next_s()
             _log.warning(f"Putting files back rests for {rest_s:.0f} s: {error}")
-            self._failures += 1
             stop.wait(rest_s)
             return True
         except BackupFailedError as error:
             _log.warning(f"Putting files back rests for {LAST_REST_S:.0f} s, refused rows can't be kept: {error}")
             stop.wait(LAST_REST_S)
             return True
-        self._failures = 0
+        self._backoff.reset()
         return more
 
     def _give_up(self, path: Path, reason: str) -> None:
@@ -134,7 +134,3 @@ def _changed_at(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _rest_s(failures: int) -> float:
-    return float(min(FIRST_REST_S * 2**failures, LAST_REST_S))

@@ -1,23 +1,32 @@
+from functools import partial
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.writer.deliver.breaker import Breaker, Permit, State
 from services.writer.oracle.errors import oracle_error
+from shared.backoff import spread_s
 
 LOST = oracle_error("DPY-4011", "lost")
 READ_ONLY = oracle_error("ORA-16000", "read-only")
 WRONG_PASSWORD = oracle_error("ORA-01017", "wrong password")
 
 
+def exact_breaker() -> Breaker:
+    """One whose probes are exactly an interval apart."""
+    return Breaker(5.0, spread=lambda interval_s: interval_s)
+
+
 def open_breaker() -> Breaker:
-    breaker = Breaker(probe_interval_s=5.0)
+    breaker = exact_breaker()
     breaker.failed(LOST, now=0.0, last=True)
     return breaker
 
 
 def test_a_failure_makes_it_retrying_and_a_success_closes_it() -> None:
-    breaker = Breaker(5.0)
+    breaker = exact_breaker()
     breaker.failed(LOST, now=1.0, last=False)
     assert (breaker.state, breaker.permit(1.0)) == (State.RETRYING, Permit.TRY)
     breaker.succeeded(now=2.0)
@@ -53,7 +62,7 @@ def test_without_traffic_it_stays_half_open_and_a_failed_probe_opens_it_again() 
 
 def test_trials_that_fail_for_the_known_reason_come_an_interval_apart_and_change_nothing() -> None:
     """Kind: flapping. A read-only database answered every probe and refused every batch: 71 changes in 200 s."""
-    breaker = Breaker(5.0)
+    breaker = exact_breaker()
     breaker.failed(READ_ONLY, now=0.0, last=True)
     trials = 0
     for tenth in range(2000):
@@ -86,14 +95,23 @@ def test_a_late_answer_from_before_the_outage_does_not_close_it() -> None:
 
 @pytest.mark.req("EC-8")
 def test_refused_credentials_open_it_at_once() -> None:
-    breaker = Breaker(5.0)
+    breaker = exact_breaker()
     breaker.failed(WRONG_PASSWORD, now=0.0, last=False)
     assert breaker.state is State.OPEN
 
 
+def test_writers_that_lost_oracle_together_do_not_probe_in_step() -> None:
+    """Kind: many processes that come at the same moments. Ten writers see the same outage at the same second."""
+    breakers = [Breaker(5.0, spread=partial(spread_s, random=Random(seed))) for seed in range(10)]
+    for breaker in breakers:
+        breaker.failed(LOST, now=0.0, last=True)
+    tenths = [next(tenth for tenth in range(100) if breaker.probe_due(tenth / 10)) for breaker in breakers]
+    assert (min(tenths) >= 25, max(tenths) <= 51, len(set(tenths)) > 5) == (True, True, True)
+
+
 @given(st.lists(st.sampled_from(["permit", "ok", "fail", "last", "probe ok", "probe fail"])))
 def test_whatever_happens_trials_are_an_interval_apart_and_it_can_always_close_again(steps: list[str]) -> None:
-    breaker = Breaker(5.0)
+    breaker = exact_breaker()
     now = 0.0
     for step in steps:
         now += 2.0
