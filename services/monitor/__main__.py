@@ -5,14 +5,14 @@ import os
 import typer
 
 from services.monitor.acknowledge import acknowledge, said
-from services.monitor.app import create_app
+from services.monitor.api.feed import Feed
+from services.monitor.assess.assessment import Watch
 from services.monitor.dashboard.mount import mount as mount_dashboard
-from services.monitor.feed import Feed
-from services.monitor.reader import RedisReader
-from services.monitor.server import listen, serve
+from services.monitor.http.app import create_app
+from services.monitor.http.server import listen, serve
+from services.monitor.loop import Worker
+from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
-from services.monitor.watch import Watch
-from services.monitor.worker import Worker
 from shared.clock import SystemClock
 from shared.errors import FatalError, RedisUnavailableError
 from shared.events import Event, EventLog

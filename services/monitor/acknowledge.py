@@ -1,7 +1,7 @@
 """`python -m services.monitor acknowledge`: a person says that the losses up to now are known."""
 
-from services.monitor.losses import TOTALS, Loss, acknowledged_loss, total_loss
-from services.monitor.words import count_of
+from services.monitor.assess.humanize import count_of
+from services.monitor.assess.losses import TOTALS, Loss, acknowledged_loss, total_loss
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from shared.snapshot import take_snapshot

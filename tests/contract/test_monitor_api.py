@@ -12,12 +12,12 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from services.monitor import listings, schemas
-from services.monitor.app import create_app
-from services.monitor.feed import Feed
-from services.monitor.history import History
+from services.monitor.api import listings, schemas
+from services.monitor.api.feed import Feed
+from services.monitor.api.history import History
+from services.monitor.assess.assessment import Watch
+from services.monitor.http.app import create_app
 from services.monitor.settings import MonitorSettings
-from services.monitor.watch import Watch
 from shared.clock import SystemClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
 

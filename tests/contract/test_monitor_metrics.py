@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.monitor.alert_kinds import KINDS
-from services.monitor.prometheus import metrics
+from services.monitor.api.prometheus import metrics
+from services.monitor.assess.alert_kinds import KINDS
+from services.monitor.assess.assessment import Watch
 from services.monitor.settings import MonitorSettings
-from services.monitor.watch import Watch
 from shared.counters import Counter
 from tests.unit.monitor.overviews import backup_file, consumer, healthy_overview, make_overview, writer
 

@@ -6,10 +6,10 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from services.monitor.app import create_app
-from services.monitor.feed import Feed
+from services.monitor.api.feed import Feed
+from services.monitor.assess.assessment import Watch
+from services.monitor.http.app import create_app
 from services.monitor.settings import MonitorSettings
-from services.monitor.watch import Watch
 from shared.clock import SystemClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
 

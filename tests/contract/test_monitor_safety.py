@@ -9,14 +9,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from services.monitor.app import create_app
-from services.monitor.feed import Feed
-from services.monitor.guard import MAX_AT_ONCE, Guard
-from services.monitor.login import COOKIE, DASHBOARD_PATH, LOGIN_PATH, Gate
-from services.monitor.once import MAX_KEPT, OncePerReading
-from services.monitor.pace import Pace
+from services.monitor.api.feed import Feed
+from services.monitor.assess.assessment import Watch
+from services.monitor.http.app import create_app
+from services.monitor.http.guard import MAX_AT_ONCE, Guard
+from services.monitor.http.login import COOKIE, DASHBOARD_PATH, LOGIN_PATH, Gate
+from services.monitor.http.once import MAX_KEPT, OncePerReading
+from services.monitor.http.rate_limiter import Pace
 from services.monitor.settings import MonitorSettings
-from services.monitor.watch import Watch
 from shared.clock import SystemClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
 
@@ -238,7 +238,7 @@ class TestOneAnswerAReading:
 
     def test_what_is_kept_is_bounded_in_bytes_too(self, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
         """Kind: a bound in counts where one thing may be large."""
-        monkeypatch.setattr("services.monitor.once.MAX_KEPT_BYTES", 3)
+        monkeypatch.setattr("services.monitor.http.once.MAX_KEPT_BYTES", 3)
         inner = Inner()
         self.run([f"/api/{number}" for number in range(4)] * 2, feed, inner)
         assert inner.reached == 4 + 1

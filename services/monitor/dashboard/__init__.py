@@ -1,1 +1,4 @@
-"""The dashboard: the page for people, over the same view as the API. All of it is drawn once a tick, for all."""
+"""The page for people, over the same assessment as the API. All of it is drawn once a tick, for all.
+
+Promises that everything from outside is escaped. Must not know: Redis, tokens.
+"""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from services.monitor.alert_kinds import Severity, Status
+from services.monitor.assess.alert_kinds import Severity, Status
+from services.monitor.assess.assessment import Alert, View
+from services.monitor.assess.health import Health, last_write_at
+from services.monitor.assess.humanize import clock_time, count_of, duration, milliseconds, number
+from services.monitor.assess.stats import mean_lag_ms, mean_latency_ms, percent, percentile_ms
 from services.monitor.dashboard.markup import chip, figure, heading, prose, text
-from services.monitor.health import Health, last_write_at
-from services.monitor.reader import Overview
-from services.monitor.stats import mean_lag_ms, mean_latency_ms, percent, percentile_ms
-from services.monitor.watch import Alert, View
-from services.monitor.words import clock_time, count_of, duration, milliseconds, number
+from services.monitor.read.overview import Overview
 from shared.counters import Counter, Window
 from shared.settings import BufferSettings
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.monitor.buckets import Bucket
+from services.monitor.assess.assessment import View
+from services.monitor.assess.humanize import clock_time, milliseconds, number
+from services.monitor.assess.stats import percentile_of_ms
+from services.monitor.assess.trend import RATE_S, Sample, rates_of
 from services.monitor.dashboard.markup import table
-from services.monitor.stats import percentile_of_ms
-from services.monitor.trend import RATE_S, Sample, rates_of
-from services.monitor.watch import View
-from services.monitor.words import clock_time, milliseconds, number
+from services.monitor.read.buckets import Bucket
 from shared.counters import WINDOW_BUCKET_S, Counter, Window
 from shared.settings import BufferSettings
 

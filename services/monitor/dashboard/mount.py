@@ -8,9 +8,11 @@ from nicegui import app, ui
 
 from services.monitor.dashboard.page import Page
 from services.monitor.dashboard.picture import Painter
-from services.monitor.guard import PAGES
 from services.monitor.settings import MonitorSettings
 from shared.logs import get_logger
+
+#: Everything for people is below this; `/` leads there.
+PAGES = "/monitoring"
 
 #: Seconds between two looks for a new reading: with the reading's own interval well below a second in all.
 _LOOK_S = 0.1

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.monitor.board import Board
+from services.monitor.api.board import Board
+from services.monitor.api.feed import Failure
+from services.monitor.assess.assessment import View
+from services.monitor.assess.humanize import clock_time, duration
 from services.monitor.dashboard import cards, charts, tables
 from services.monitor.dashboard.charts import Series
 from services.monitor.dashboard.markup import heading
-from services.monitor.feed import Failure
-from services.monitor.watch import View
-from services.monitor.words import clock_time, duration
 from shared.logs import get_logger
 from shared.settings import BufferSettings
 

@@ -1,10 +1,10 @@
 """The cards that list things: services, polling groups, backup files, events. No I/O, no clock."""
 
-from services.monitor import answers
+from services.monitor.api import answers
+from services.monitor.api.listings import BackupFile, EventEntry, PollingGroup, ServiceState
+from services.monitor.assess.humanize import count_of, duration, milliseconds, number, size
 from services.monitor.dashboard.markup import chip, heading, table, text
-from services.monitor.listings import BackupFile, EventEntry, PollingGroup, ServiceState
-from services.monitor.reader import Overview
-from services.monitor.words import count_of, duration, milliseconds, number, size
+from services.monitor.read.overview import Overview
 
 #: Rows shown; the API lists all.
 FILES_SHOWN, EVENTS_SHOWN, GROUPS_SHOWN, SERVICES_SHOWN = 8, 10, 20, 20

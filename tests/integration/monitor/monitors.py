@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 
 from sandbox.redis import free_port
-from services.monitor.app import create_app
-from services.monitor.feed import Feed
-from services.monitor.reader import RedisReader
-from services.monitor.server import listen, serve, url_of
+from services.monitor.api.feed import Feed
+from services.monitor.assess.assessment import Watch
+from services.monitor.http.app import create_app
+from services.monitor.http.server import listen, serve, url_of
+from services.monitor.loop import Worker
+from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
-from services.monitor.watch import Watch
-from services.monitor.worker import Worker
 from shared.buffer import PushOutcome, TagBuffer
 from shared.claims import Claims
 from shared.clock import SystemClock

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from sandbox.redis import EmbeddedRedis
-from services.monitor.reader import Overview
-from services.monitor.watch import View, Watch
+from services.monitor.assess.assessment import View, Watch
+from services.monitor.read.overview import Overview
 from shared.events import Event, EventLog
 from shared.keys import Keys
 from shared.redis_link import RedisLink
@@ -185,7 +185,7 @@ def test_queue_that_grows_although_a_consumer_lives_is_critical(
 ) -> None:
     """Kind: a living process taken for one that works."""
     # Given a minute that lasts six seconds, a consumer that beats and takes nothing, and polls that come
-    monkeypatch.setattr("services.monitor.movement.GROWTH_S", 6.0)
+    monkeypatch.setattr("services.monitor.assess.movement.GROWTH_S", 6.0)
     with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
 
         def look() -> dict[str, str] | None:

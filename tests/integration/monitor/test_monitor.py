@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from sandbox.redis import EmbeddedRedis
-from services.monitor.server import listen, url_of
+from services.monitor.http.server import listen, url_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import WINDOW_BUCKET_S
 from shared.errors import FatalError

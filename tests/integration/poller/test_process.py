@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from sandbox.redis import EmbeddedRedis, free_port
-from services.monitor.findings import find
-from services.monitor.reader import Service
-from services.monitor.trend import Rates
+from services.monitor.assess.findings import find
+from services.monitor.assess.trend import Rates
+from services.monitor.read.overview import Service
 from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.messages import decode_polling_data

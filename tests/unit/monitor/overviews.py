@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.monitor.buckets import HISTORY_S, Bucket
-from services.monitor.reader import EventRecord, Overview, Service
-from services.monitor.redis_state import RedisState
+from services.monitor.read.buckets import HISTORY_S, Bucket
+from services.monitor.read.overview import EventRecord, Overview, Service
+from services.monitor.read.redis_state import RedisState
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.snapshot import Snapshot
 

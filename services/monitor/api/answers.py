@@ -1,0 +1,298 @@
+"""From an overview to what the API answers. No I/O, no clock."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from services.monitor.api.listings import (
+    BackupFile,
+    Backups,
+    EventEntry,
+    Events,
+    OverflowEpisode,
+    Overflows,
+    PollingGroup,
+    PollingStatus,
+    Services,
+    ServiceState,
+)
+from services.monitor.api.schemas import (
+    Answer,
+    BackupFigures,
+    BufferFigures,
+    BufferHealth,
+    BufferMetrics,
+    BufferStatus,
+    HealthDetails,
+    Ledger,
+    WriterFigures,
+    WriterMetrics,
+    WriterState,
+    moment,
+)
+from services.monitor.assess.assessment import View
+from services.monitor.assess.backlog import RECOVERED
+from services.monitor.assess.health import last_write_at
+from services.monitor.assess.losses import unacknowledged
+from services.monitor.assess.stats import (
+    mean_batch_size,
+    mean_lag_ms,
+    mean_latency_ms,
+    per_second,
+    percent,
+    percentile_ms,
+)
+from services.monitor.read.overview import EventRecord, Overview, Service
+from services.monitor.read.untrusted import decoded
+from shared.counters import WINDOW_S, Counter, Window
+from shared.settings import BufferSettings
+
+#: Heartbeat fields that have a place of their own in the answer, or none.
+_OWN_PLACE = {
+    "role", "instance", "state", "beat_at", "started_at", "version", "host", "pid", "pid_space", "incarnation",
+    "groups",
+}  # fmt: skip
+
+A = TypeVar("A", bound=Answer)
+
+
+def buffer_status(now: Overview, settings: BufferSettings) -> BufferStatus:
+    """Return the buffer's size and totals."""
+    size, ledger = now.ledger.in_buffer, now.ledger
+    return BufferStatus(
+        current_size=size,
+        max_size=settings.buffer_max_size,
+        utilization_pct=round(percent(size, settings.buffer_max_size), 2),
+        total_inserted=ledger[Counter.INSERTED],
+        total_removed=ledger[Counter.REMOVED],
+        overflow_count=ledger[Counter.OVERFLOWED],
+        overflow_rate_pct=round(percent(ledger[Counter.OVERFLOWED], ledger[Counter.INSERTED]), 4),
+    )
+
+
+def ledger(now: Overview) -> Ledger:
+    """Return where every value is."""
+    snapshot = now.ledger
+    same_name = (
+        Counter.INSERTED, Counter.OVERFLOWED, Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED,
+        Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED, Counter.TAGS_REJECTED,
+        Counter.ROWS_DROPPED, Counter.BACKUP_LOST,
+    )  # fmt: skip
+    return Ledger(
+        **{counter.value: snapshot[counter] for counter in same_name},
+        in_buffer=snapshot.in_buffer,
+        in_flight=snapshot.in_flight,
+        balances=snapshot.balances,
+        difference=snapshot[Counter.INSERTED] - snapshot.accounted,
+        queued_messages=snapshot.queued_messages,
+        claimed_messages=snapshot.claimed_messages,
+        rejected_rows_waiting=snapshot.rejected_rows_waiting,
+        taken_at=moment(now.taken_at),
+    )
+
+
+def writer_metrics(now: Overview) -> WriterMetrics:
+    """Return what the writers did, in all and in the window."""
+    counts, window = now.ledger, now.window
+    writers = now.living("writer")
+    return WriterMetrics(
+        **_write_totals(now),
+        last_write_timestamp=_moment(last_write_at(now, writers)),
+        values_written=counts[Counter.WRITTEN],
+        duplicates=counts[Counter.DUPLICATES],
+        conflicts=counts[Counter.CONFLICTS],
+        values_rejected=counts[Counter.REJECTED],
+        values_backed_up=counts[Counter.BACKED_UP],
+        values_recovered=counts[Counter.RECOVERED],
+        retries=counts[Counter.RETRIES],
+        inserted_per_second=per_second(now.buckets, Counter.INSERTED),
+        written_per_second=per_second(now.buckets, Counter.WRITTEN),
+        window_seconds=WINDOW_S,
+        **_write_means(window),
+        avg_lag_ms=_rounded(mean_lag_ms(window)),
+        write_latency_p50_ms=percentile_ms(window, Window.LATENCY, 50),
+        write_latency_p95_ms=percentile_ms(window, Window.LATENCY, 95),
+        write_latency_p99_ms=percentile_ms(window, Window.LATENCY, 99),
+        lag_p50_ms=percentile_ms(window, Window.LAG, 50),
+        lag_p95_ms=percentile_ms(window, Window.LAG, 95),
+        lag_p99_ms=percentile_ms(window, Window.LAG, 99),
+        writers=[_writer_state(writer) for writer in writers],
+    )
+
+
+def buffer_metrics(now: Overview, settings: BufferSettings) -> BufferMetrics:
+    """Return buffer, writers and backup in short."""
+    status, files = buffer_status(now, settings), backups(now)
+    return BufferMetrics(
+        buffer=BufferFigures(
+            current_size=status.current_size,
+            max_size=status.max_size,
+            utilization_pct=status.utilization_pct,
+            overflow_count=status.overflow_count,
+        ),
+        writer=WriterFigures(
+            **_write_totals(now),
+            **_write_means(now.window),
+            last_write_time=_moment(last_write_at(now, now.living("writer"))),
+        ),
+        backup=BackupFigures(file_count=files.file_count, total_bytes=files.total_bytes),
+    )
+
+
+def buffer_health(view: View) -> BufferHealth:
+    """Return the verdict and its reasons."""
+    health, loss = view.health, unacknowledged(view.overview)
+    return BufferHealth(
+        status=health.status,
+        buffer_ok=health.buffer_ok,
+        writer_ok=health.writer_ok,
+        oracle_connection_ok=health.oracle_connection_ok,
+        reasons=list(health.reasons),
+        details=HealthDetails(
+            buffer_utilization_pct=round(health.utilization_pct, 2),
+            recent_write_success=health.recent_write_success,
+            last_write_age_seconds=_rounded(health.last_write_age_s),
+            values_lost=loss.overflowed,
+            rejected_dropped=loss.rejected_dropped,
+            loss_acknowledged_at=_moment(loss.at),
+        ),
+    )
+
+
+def services(now: Overview) -> Services:
+    """Return every process that lives or was lost lately."""
+    return Services(services=[_service_state(service, now.taken_at) for service in now.services])
+
+
+def backups(now: Overview, limit: int | None = None) -> Backups:
+    """Return the files that writers wrote, the newest ones up to `limit`, and the size of all that wait."""
+    files = _readable(BackupFile, ({**file, "name": name} for name, file in now.backup_files.items()))
+    waiting = [file for file in files if file.kind == "backup" and file.state != RECOVERED]
+    return Backups(
+        file_count=len(waiting),
+        total_rows=sum(file.rows or 0 for file in waiting),
+        total_bytes=sum(file.bytes or 0 for file in waiting),
+        left_out=_left_out(now, "backup_files") + len(now.backup_files) - len(files),
+        files=sorted(files, key=lambda file: (file.created, file.name), reverse=True)[:limit],
+    )
+
+
+def events(now: Overview, limit: int, kind: str | None = None) -> Events:
+    """Return the newest events, at most `limit`, of one kind if it is given."""
+    chosen = [event for event in now.events if kind is None or event.fields.get("kind") == kind]
+    return Events(events=[_event(event) for event in chosen[:limit]])
+
+
+def overflows(now: Overview, limit: int) -> Overflows:
+    """Return the newest overflow episodes, at most `limit`."""
+    episodes = _readable(OverflowEpisode, now.overflows.values())
+    return Overflows(episodes=sorted(episodes, key=lambda episode: episode.began_at, reverse=True)[:limit])
+
+
+def polling_status(now: Overview) -> PollingStatus:
+    """Return every polling group: what came through of it, and what our own pollers say of theirs."""
+    groups = polling_groups(now, len(now.groups))
+    return PollingStatus(groups=groups, left_out=_left_out(now, "polling") + len(now.groups) - len(groups))
+
+
+def polling_groups(now: Overview, limit: int) -> list[PollingGroup]:
+    """Return the first polling groups, at most `limit`."""
+    return _readable(PollingGroup, (_with_age(group, now.taken_at) for group in islice(now.groups.values(), limit)))
+
+
+def _with_age(group: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    seen_at = group.get("last_seen_at")
+    return {**group, "age_seconds": max(0.0, now - seen_at)} if isinstance(seen_at, int | float) else group
+
+
+def _left_out(now: Overview, what: str) -> int:
+    return sum(count for key, count in now.left_out.items() if key.endswith(f"}}:{what}"))
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
+
+
+def _write_totals(now: Overview) -> dict[str, Any]:
+    written, failed = now.ledger[Counter.BATCHES_WRITTEN], now.ledger[Counter.BATCHES_FAILED]
+    return {
+        "total_writes": written + failed,
+        "successful_writes": written,
+        "failed_writes": failed,
+        "success_rate_pct": round(percent(written, written + failed, of_nothing=100.0), 4),
+    }
+
+
+def _write_means(window: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "avg_batch_size": _rounded(mean_batch_size(window)),
+        "avg_write_latency_ms": _rounded(mean_latency_ms(window)),
+    }
+
+
+def _writer_state(writer: Service) -> WriterState:
+    fields = writer.fields
+    return WriterState(
+        instance=writer.instance,
+        state=fields.get("state", ""),
+        breaker=fields.get("breaker"),
+        oracle=fields.get("oracle"),
+        backup=fields.get("backup"),
+        last_write_at=_time(fields.get("last_write_at")),
+        last_error=fields.get("last_error") or None,
+    )
+
+
+def _service_state(service: Service, now: float) -> ServiceState:
+    fields = service.fields
+    return ServiceState(
+        role=service.role,
+        instance=service.instance,
+        alive=service.alive,
+        state=fields.get("state", "") if service.alive else "lost",
+        last_beat_at=moment(service.beat_at),
+        last_beat_age_seconds=round(max(0.0, now - service.beat_at), 3),
+        started_at=_time(fields.get("started_at")),
+        version=fields.get("version"),
+        host=fields.get("host"),
+        pid=int(fields["pid"]) if fields.get("pid", "").isdecimal() else None,
+        details={name: value for name, value in fields.items() if name not in _OWN_PLACE},
+    )
+
+
+def _event(event: EventRecord) -> EventEntry:
+    fields = event.fields
+    return EventEntry(
+        id=event.id,
+        at=moment(event.at),
+        kind=fields.get("kind", ""),
+        role=fields.get("role", ""),
+        instance=fields.get("instance", ""),
+        message=fields.get("message", ""),
+        details=decoded(fields.get("details"), dict[str, Any]),
+    )
+
+
+def _readable(model: type[A], records: Iterable[Mapping[str, Any]]) -> list[A]:
+    """Return the records that fit the model; one of another version or hand must not hide the others."""
+    answers = []
+    for record in records:
+        try:
+            answers.append(model.model_validate(record))
+        except ValidationError:
+            continue
+    return answers
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return moment(float(text)) if text else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 3)

@@ -1,0 +1,73 @@
+"""Failures as the API answers them: one shape, never a stack trace."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from services.monitor.api.feed import Blame, Failure, NotFreshError
+from services.monitor.api.schemas import Error
+
+#: Seconds after which a client may try again while Redis is away.
+RETRY_AFTER_S = 1
+
+
+_MESSAGES = {
+    Blame.REDIS: "Redis can't be read; this ends by itself once it answers again",
+    Blame.MONITOR: "The monitor is behind: Redis answers, but its newest reading is too old to be shown as the present",
+}
+
+
+def not_fresh(failure: Failure) -> Error:
+    """Return what is answered while there is nothing fresh."""
+    return Error(error=failure.blame.value, message=_MESSAGES[failure.blame], details={"reason": failure.reason})
+
+
+def problem_response(status: int, problem: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return a failure as a response."""
+    return JSONResponse(problem.model_dump(), status, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Give every failure of the app the one shape."""
+    app.add_exception_handler(NotFreshError, _not_fresh)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _bad_parameter)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _not_fresh(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, NotFreshError)  # noqa: S101 - what it is installed for
+    return problem_response(503, not_fresh(error.failure), {"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
+    status = HTTPStatus(error.status_code)
+    message = {
+        HTTPStatus.NOT_FOUND: "There is no such path; /openapi.json lists all",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for this path",
+    }.get(status, str(error.detail))
+    details: dict[str, Any] = {"path": request.url.path, "method": request.method}
+    return problem_response(status, Error(error=status.name, message=message, details=details), error.headers)
+
+
+async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
+    faults = [
+        {"parameter": ".".join(map(str, fault["loc"])), "problem": fault["msg"], "given": fault.get("input")}
+        for fault in error.errors()
+    ]
+    message = "; ".join(f"{fault['parameter']}: {fault['problem']}" for fault in faults)
+    problem = Error(error="INVALID_PARAMETER", message=message, details=jsonable_encoder(faults))
+    return problem_response(422, problem)
+
+
+async def _bug(_request: Request, _error: Exception) -> JSONResponse:
+    # The server logs the traceback; the client gets none.
+    return problem_response(500, Error(error="INTERNAL_ERROR", message="A fault of the monitor; its log tells more"))

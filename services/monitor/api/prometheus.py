@@ -1,0 +1,219 @@
+"""The pipeline as Prometheus wants it: base units, `_total` for what only grows, no label without a bound."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.monitor.assess.alert_kinds import KINDS, Severity, Status
+from services.monitor.assess.assessment import View
+from services.monitor.assess.health import last_write_at
+from services.monitor.assess.stats import histogram
+from services.monitor.read.overview import Overview, Service
+from shared import __version__
+from shared.counters import HISTOGRAM_BOUNDS_MS, Counter, Window
+from shared.settings import BufferSettings
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_OUTCOMES = {
+    "written": Counter.WRITTEN,
+    "duplicate": Counter.DUPLICATES,
+    "rejected": Counter.REJECTED,
+    "backed_up": Counter.BACKED_UP,
+    "overflowed": Counter.OVERFLOWED,
+}
+_TOTALS = {
+    "tagpipe_inserted_values": (Counter.INSERTED, "Values pushed on the buffer"),
+    "tagpipe_removed_values": (Counter.REMOVED, "Values taken from the buffer by writers"),
+    "tagpipe_recovered_values": (Counter.RECOVERED, "Rows of backup files put into the table later"),
+    "tagpipe_conflicting_values": (Counter.CONFLICTS, "Values whose key the table held with another value"),
+    "tagpipe_unsupported_values": (Counter.UNSUPPORTED, "Readings of a type that no column can hold"),
+    "tagpipe_rejected_tags": (Counter.TAGS_REJECTED, "Tags of messages that can't be values"),
+    "tagpipe_rejected_rows_dropped": (Counter.ROWS_DROPPED, "Rejected rows lost: too many waited for a file"),
+    "tagpipe_backup_lost_rows": (Counter.BACKUP_LOST, "Rows lost because somebody cut a backup file short"),
+    "tagpipe_retries": (Counter.RETRIES, "Attempts to write a batch after the first"),
+}
+#: What a file may be, and be said to be; any other word is told as `other`: a label must have a bound.
+_FILE_KINDS = ("backup", "rejected")
+_FILE_STATES = ("open", "waiting", "recovering", "recovered")
+
+#: Polling groups with series of their own, by PLC and name; `tagpipe_polling_groups` counts all.
+MAX_GROUPS = 1_000
+
+_BREAKER = ("closed", "retrying", "open", "half-open")
+_GAUGE = dict[str, tuple[float, str]]
+
+
+def metrics(view: View | None, settings: BufferSettings) -> bytes:
+    """Return the exposition; without a view, Redis can't be read and only that is told."""
+    registry = CollectorRegistry()
+    registry.register(_Pipeline(view, settings))
+    ProcessCollector(namespace="tagpipe_monitor", registry=registry)
+    return generate_latest(registry)
+
+
+class _Pipeline(Collector):
+    """Everything of one moment."""
+
+    def __init__(self, view: View | None, settings: BufferSettings) -> None:
+        self._view = view
+        self._settings = settings
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metrics."""
+        yield GaugeMetricFamily("tagpipe_redis_up", "1 while the monitor can read Redis", float(self._view is not None))
+        info = GaugeMetricFamily("tagpipe_monitor_info", "Version of the monitor; always 1", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        if self._view is None:
+            return
+        now = self._view.overview
+        yield from _values(now)
+        yield from _gauges(now, self._settings)
+        yield from _histograms(now)
+        yield from _services(now)
+        yield from _backups(now)
+        yield from _polling(now)
+        yield from _verdicts(self._view)
+
+
+def _values(now: Overview) -> Iterator[Metric]:
+    for name, (counter, text) in _TOTALS.items():
+        yield CounterMetricFamily(name, text, now.ledger[counter])
+    values = CounterMetricFamily("tagpipe_values", "Values by what became of them", labels=["outcome"])
+    for outcome, counter in _OUTCOMES.items():
+        values.add_metric([outcome], now.ledger[counter])
+    yield values
+    batches = CounterMetricFamily("tagpipe_batches", "Batches by what became of them", labels=["outcome"])
+    batches.add_metric(["written"], now.ledger[Counter.BATCHES_WRITTEN])
+    batches.add_metric(["failed"], now.ledger[Counter.BATCHES_FAILED])
+    yield batches
+    messages = CounterMetricFamily("tagpipe_messages", "Messages by what became of them", labels=["outcome"])
+    messages.add_metric(["pushed"], now.ledger[Counter.MESSAGES])
+    messages.add_metric(["rejected"], now.ledger[Counter.MESSAGES_REJECTED])
+    messages.add_metric(["dropped"], now.ledger[Counter.REJECTED_DROPPED])
+    messages.add_metric(["retried"], now.ledger[Counter.REJECTED_RETRIED])
+    yield messages
+
+
+def _gauges(now: Overview, settings: BufferSettings) -> Iterator[Metric]:
+    ledger = now.ledger
+    gauges: _GAUGE = {
+        "tagpipe_buffer_values": (ledger.in_buffer, "Values in the buffer"),
+        "tagpipe_buffer_capacity_values": (settings.buffer_max_size, "Values that the buffer holds at most"),
+        "tagpipe_buffer_alert_threshold_ratio": (settings.buffer_alert_threshold / 100, "Share that alerts, 0 to 1"),
+        "tagpipe_inflight_values": (ledger.in_flight, "Values claimed by writers and not settled"),
+        "tagpipe_inflight_batches": (ledger.batches_in_flight, "Batches claimed by writers and not settled"),
+        "tagpipe_queue_messages": (ledger.queued_messages, "Messages in the DataQueue"),
+        "tagpipe_claimed_messages": (ledger.claimed_messages, "Messages that consumers work on"),
+        "tagpipe_ledger_difference_values": (
+            ledger[Counter.INSERTED] - ledger.accounted,
+            "Values inserted minus values in known places; anything but 0 is a fault",
+        ),
+        "tagpipe_snapshot_timestamp_seconds": (now.taken_at, "When Redis was read, since 1970"),
+    }
+    written_at = last_write_at(now, now.living("writer"))
+    if written_at is not None:
+        gauges["tagpipe_last_write_timestamp_seconds"] = (written_at, "Last commit, since 1970")
+    for name, (figure, text) in gauges.items():
+        yield GaugeMetricFamily(name, text, figure)
+
+
+def _histograms(now: Overview) -> Iterator[Metric]:
+    for name, text, prefix, sum_field in (
+        ("tagpipe_write_latency_seconds", "Batches: claim to settled", Window.LATENCY, Window.LATENCY_SUM_MS),
+        ("tagpipe_lag_seconds", "Values: collection to commit", Window.LAG, Window.LAG_SUM_MS),
+    ):
+        below, buckets = 0, []
+        bounds = [*(f"{bound / 1000:g}" for bound in HISTOGRAM_BOUNDS_MS), "+Inf"]
+        for bound, count in zip(bounds, histogram(now.observed, prefix), strict=True):
+            below += count
+            buckets.append((bound, below))
+        yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=now.observed.get(sum_field, 0) / 1000)
+
+
+def _services(now: Overview) -> Iterator[Metric]:
+    # Not `instance`: that is the name of what Prometheus scrapes.
+    labels = ["role", "name"]
+    up = GaugeMetricFamily("tagpipe_service_up", "1 while the process beats", labels=labels)
+    beat = GaugeMetricFamily("tagpipe_service_last_beat_timestamp_seconds", "Last beat, since 1970", labels=labels)
+    info = GaugeMetricFamily("tagpipe_service_info", "Version and host; always 1", labels=[*labels, "version", "host"])
+    for service in now.services:
+        name = [service.role, service.instance]
+        up.add_metric(name, float(service.alive))
+        beat.add_metric(name, service.beat_at)
+        if service.alive:
+            info.add_metric([*name, service.fields.get("version", ""), service.fields.get("host", "")], 1)
+    yield from (up, beat, info, *_writers(now.living("writer")))
+
+
+def _writers(writers: list[Service]) -> Iterator[Metric]:
+    oracle = GaugeMetricFamily("tagpipe_writer_oracle_up", "1 while the writer reaches Oracle", labels=["name"])
+    backup = GaugeMetricFamily("tagpipe_writer_backup_up", "1 while it can write its backup", labels=["name"])
+    free = GaugeMetricFamily("tagpipe_writer_backup_free_bytes", "Room left for backups", labels=["name"])
+    breaker = GaugeMetricFamily("tagpipe_writer_breaker", "1 for the present state", labels=["name", "state"])
+    for writer in writers:
+        name = [writer.instance]
+        oracle.add_metric(name, float(writer.fields.get("oracle") == "ok"))
+        backup.add_metric(name, float(writer.fields.get("backup") == "ok"))
+        if writer.fields.get("backup_free_bytes", "").isdecimal():
+            free.add_metric(name, float(writer.fields["backup_free_bytes"]))
+        for state in _BREAKER:
+            breaker.add_metric([*name, state], float(writer.fields.get("breaker") == state))
+    yield from (oracle, backup, free, breaker)
+
+
+def _backups(now: Overview) -> Iterator[Metric]:
+    labels = ["kind", "state"]
+    families = [
+        GaugeMetricFamily("tagpipe_backup_files", "CSV files that writers wrote", labels=labels),
+        GaugeMetricFamily("tagpipe_backup_rows", "Values in them", labels=labels),
+        GaugeMetricFamily("tagpipe_backup_bytes", "Their size", labels=labels),
+    ]
+    sums: dict[tuple[str, str], list[float]] = {}
+    for file in now.backup_files.values():
+        key = _known(file.get("kind"), _FILE_KINDS), _known(file.get("state"), _FILE_STATES)
+        row = [1.0, *(float(size) if isinstance(size := file.get(of), int) else 0.0 for of in ("rows", "bytes"))]
+        sums[key] = [before + more for before, more in zip(sums.get(key, [0.0] * 3), row, strict=True)]
+    for key, figures in sorted(sums.items()):
+        for family, figure in zip(families, figures, strict=True):
+            family.add_metric(list(key), figure)
+    yield from families
+
+
+def _known(word: object, words: Sequence[str]) -> str:
+    return word if isinstance(word, str) and word in words else "other"
+
+
+def _polling(now: Overview) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tagpipe_polling_groups", "Polling groups that are known", len(now.groups))
+    labels = ["plc", "group"]
+    seen = GaugeMetricFamily(
+        "tagpipe_polling_last_seen_timestamp_seconds", "Last poll that came through", labels=labels
+    )
+    good = GaugeMetricFamily("tagpipe_polling_values", "Tags with a value in the last poll", labels=labels)
+    bad = GaugeMetricFamily("tagpipe_polling_errors", "Tags that failed in the last poll", labels=labels)
+    for identity, group in islice(now.groups.items(), MAX_GROUPS):
+        for family, field in ((seen, "last_seen_at"), (good, "values"), (bad, "errors")):
+            figure = group.get(field)
+            if isinstance(figure, int | float):
+                family.add_metric(list(identity), figure)
+    yield from (seen, good, bad)
+
+
+def _verdicts(view: View) -> Iterator[Metric]:
+    health = GaugeMetricFamily("tagpipe_health", "1 for the present state", labels=["state"])
+    for status in Status:
+        health.add_metric([status.value], float(status is view.health.status))
+    yield health
+    labels = ["code", "severity"]
+    active = GaugeMetricFamily("tagpipe_alert_active", "1 while the alert is raised; docs/alerts.md", labels=labels)
+    raised = {alert.code: alert.severity for alert in view.alerts}
+    for code in KINDS:
+        # Both, so that a series ends in 0 when an alert gets worse and not by vanishing.
+        for severity in Severity:
+            active.add_metric([code, severity.value], float(raised.get(code) is severity))
+    yield active

@@ -1,0 +1,173 @@
+"""The paths of the API. Each takes the newest overview and answers what one function makes of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+from fastapi.sse import EventSourceResponse
+
+from services.monitor.api import answers, listings, prometheus, schemas
+from services.monitor.api.board import Board
+from services.monitor.api.feed import Feed
+from services.monitor.api.history import MINUTES_KEPT, History
+from services.monitor.api.history import history as make_history
+from services.monitor.api.stream import Stream
+from services.monitor.assess.alert_kinds import Status
+from services.monitor.assess.assessment import View
+from services.monitor.read.overview import EVENTS_READ, Overview
+from services.monitor.settings import MonitorSettings
+
+_AWAY: dict[int | str, dict[str, Any]] = {503: {"model": schemas.Error, "description": "Redis can't be read"}}
+_UNHEALTHY: dict[int | str, dict[str, Any]] = {
+    503: {"model": schemas.BufferHealth | schemas.Error, "description": "Unhealthy, or Redis can't be read"}
+}
+_LIMITED: dict[int | str, dict[str, Any]] = {
+    **_AWAY,
+    422: {"model": schemas.Error, "description": "A parameter is out of its range"},
+}
+
+router = APIRouter()
+
+
+async def _fresh(request: Request) -> Overview:
+    feed: Feed = request.app.state.feed
+    return await feed.fresh()
+
+
+def _board(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
+
+
+def _settings(request: Request) -> MonitorSettings:
+    settings: MonitorSettings = request.app.state.settings
+    return settings
+
+
+Now = Annotated[Overview, Depends(_fresh)]
+NewestBoard = Annotated[Board, Depends(_board)]
+Settings = Annotated[MonitorSettings, Depends(_settings)]
+Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most", examples=[50])]
+
+
+@router.get("/livez", tags=["process"])
+async def livez() -> schemas.Alive:
+    """Tell that the process runs, whatever Redis does."""
+    return schemas.Alive()
+
+
+@router.get("/readyz", tags=["process"], responses=_AWAY)
+async def readyz(request: Request, _now: Now) -> schemas.Ready:
+    """Tell that Redis answers; 503 while it does not."""
+    return schemas.Ready(age_seconds=request.app.state.feed.age_s)
+
+
+@router.get("/api/buffer/status", tags=["buffer"], responses=_AWAY)
+async def buffer_status(now: Now, settings: Settings) -> schemas.BufferStatus:
+    """Size, capacity and totals of the buffer."""
+    return answers.buffer_status(now, settings)
+
+
+@router.get("/api/ledger", tags=["buffer"], responses=_AWAY)
+async def ledger(now: Now) -> schemas.Ledger:
+    """Where every value that was ever pushed is, and whether that balances."""
+    return answers.ledger(now)
+
+
+@router.get("/api/buffer/writer/metrics", tags=["writer"], responses=_AWAY)
+async def writer_metrics(now: Now) -> schemas.WriterMetrics:
+    """What the writers did: totals, and averages and percentiles over the last 5 minutes."""
+    return answers.writer_metrics(now)
+
+
+@router.get("/api/buffer/metrics", tags=["buffer"], responses=_AWAY)
+async def buffer_metrics(now: Now, settings: Settings) -> schemas.BufferMetrics:
+    """Buffer, writers and backup in one answer."""
+    return answers.buffer_metrics(now, settings)
+
+
+@router.get("/api/buffer/health", tags=["buffer"], responses=_UNHEALTHY)
+async def buffer_health(now: Now, board: NewestBoard, response: Response) -> schemas.BufferHealth:
+    """Is the pipeline well, and if not, why; status 503 when unhealthy."""
+    health = answers.buffer_health(board.look(now))
+    if health.status is Status.UNHEALTHY:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return health
+
+
+@router.get("/api/polling/status", tags=["polling"], response_model=listings.PollingStatus, responses=_AWAY)
+async def polling_status(now: Now) -> Response:
+    """Every polling group of every PLC: mode, interval, last poll, values, errors."""
+    # Encoded here, and elsewhere than where all requests wait: there may be thousands, and to validate them again
+    # would hold up everybody else.
+    return await asyncio.to_thread(_encoded, answers.polling_status, now)
+
+
+def _encoded(make: Callable[[Overview], schemas.Answer], now: Overview) -> Response:
+    return Response(make(now).model_dump_json(), media_type="application/json")
+
+
+@router.get("/api/services", tags=["process"], responses=_AWAY)
+async def services(now: Now) -> listings.Services:
+    """Every process that lives, and those lost in the last 24 hours."""
+    return answers.services(now)
+
+
+@router.get("/api/backups", tags=["writer"], response_model=listings.Backups, responses=_AWAY)
+async def backups(now: Now) -> Response:
+    """The CSV files that writers wrote, and how many wait for `recover`."""
+    return await asyncio.to_thread(_encoded, answers.backups, now)
+
+
+@router.get("/api/events", tags=["process"], responses=_LIMITED)
+async def events(
+    now: Now,
+    limit: Limit = 50,
+    kind: Annotated[str | None, Query(max_length=50, description="Only this kind", examples=["overflow"])] = None,
+) -> listings.Events:
+    """What happened last, newest first."""
+    return answers.events(now, limit, kind)
+
+
+@router.get("/api/overflows", tags=["buffer"], responses=_LIMITED)
+async def overflows(now: Now, limit: Limit = 50) -> listings.Overflows:
+    """The overflow episodes: when, how many values, of which tags and times."""
+    return answers.overflows(now, limit)
+
+
+@router.get("/api/alerts", tags=["process"])
+async def alerts(board: NewestBoard) -> listings.Alerts:
+    """What is wrong now, since when, and what to do; while Redis is away that, and the last known."""
+    await board.wait_for_first()
+    return listings.Alerts(
+        stale=board.failure is not None, alerts=[listings.AlertEntry.of(alert) for alert in board.alerts]
+    )
+
+
+@router.get("/api/history", tags=["buffer"], response_model=History, responses=_LIMITED)
+async def history(
+    now: Now, minutes: Annotated[int, Query(ge=1, le=MINUTES_KEPT, description="How far back", examples=[60])] = 60
+) -> Response:
+    """The last hour, ten seconds a point: what came in, what became of it, depth, latency and lag."""
+    # Encoded here: to validate hundreds of points again would hold up everybody else.
+    return Response(make_history(now, minutes).model_dump_json(), media_type="application/json")
+
+
+@router.get("/metrics", tags=["process"], response_class=PlainTextResponse)
+async def metrics(board: NewestBoard, settings: Settings) -> Response:
+    """Everything for Prometheus; while Redis is away only `tagpipe_redis_up 0`."""
+    await board.wait_for_first()
+    view: View | None = None if board.failure is not None else board.view
+    return Response(prometheus.metrics(view, settings), media_type=prometheus.CONTENT_TYPE)
+
+
+@router.get("/api/stream", tags=["stream"], response_class=EventSourceResponse)
+async def stream(request: Request) -> AsyncIterator[listings.StreamSnapshot]:
+    """Everything above once a second, as server-sent events; while Redis is away the last known, marked as stale."""
+    source: Stream = request.app.state.stream
+    async for event in source.events():
+        # Encoded once for all clients; the annotation is what the documentation is made of.
+        yield event  # type: ignore[misc]

@@ -1,0 +1,97 @@
+"""What is seen over time: how fast values move, and since when something is wrong."""
+
+import threading
+from dataclasses import dataclass
+
+from services.monitor.assess.alert_kinds import KINDS, Severity
+from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings import find
+from services.monitor.assess.health import Health, judge
+from services.monitor.assess.trend import Rates, Sample, Trend
+from services.monitor.read.overview import Overview
+from shared.settings import BufferSettings
+from shared.texts import cut
+
+#: Letters of an alert's message at most.
+MAX_MESSAGE = 2_000
+
+_ORDER = {code: index for index, code in enumerate(KINDS)}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something wrong that a person should know; `since` in seconds since 1970."""
+
+    code: str
+    severity: Severity
+    since: float
+    message: str
+    what_to_do: str
+
+
+@dataclass(frozen=True)
+class View:
+    """An overview with what only time tells."""
+
+    overview: Overview
+    rates: Rates
+    alerts: tuple[Alert, ...]  #: critical ones first
+    health: Health
+    samples: tuple[Sample, ...]  #: one a second, oldest first
+
+
+class Watch:
+    """Looks at every overview once; safe to use from several threads."""
+
+    def __init__(self, settings: BufferSettings) -> None:
+        self._settings = settings
+        self._trend = Trend()
+        self._first_seen: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._views: tuple[View, ...] = ()
+
+    def look(self, overview: Overview) -> View:
+        """Return the view of an overview; each is looked at once, however many ask."""
+        # Without the lock: who asks for what is known must not wait until the next one is worked out.
+        known = self._known(overview)
+        if known is not None:
+            return known
+        with self._lock:
+            known = self._known(overview)
+            if known is None:
+                rates = self._trend.add(overview)
+                samples = tuple(self._trend.samples)
+                findings = find(overview, rates, self._settings, samples)
+                alerts = self._alerts(findings, overview.taken_at)
+                known = View(overview, rates, alerts, judge(overview, findings, self._settings), samples)
+                # The one before, too: the new one is worked out before it is published.
+                self._views = (known, *self._views[:1])
+            return known
+
+    def _known(self, overview: Overview) -> View | None:
+        return next((view for view in self._views if view.overview is overview), None)
+
+    def _alerts(self, findings: list[Finding], now: float) -> tuple[Alert, ...]:
+        # What is found again keeps the time when it was first seen; what is not is forgotten.
+        self._first_seen = {finding.code: self._first_seen.get(finding.code, now) for finding in findings}
+        alerts = [
+            alert_of(finding, self._first_seen[finding.code])
+            for finding in findings
+            if self._lasts(finding, now) >= KINDS[finding.code].hold_s
+        ]
+        return tuple(sorted(alerts, key=lambda alert: (alert.severity is not Severity.CRITICAL, _ORDER[alert.code])))
+
+    def _lasts(self, finding: Finding, now: float) -> float:
+        first_seen = self._first_seen[finding.code]
+        return now - min(first_seen, finding.since if finding.since is not None else now)
+
+
+def alert_of(finding: Finding, first_seen: float) -> Alert:
+    """Return the alert of a finding: since when is what Redis tells, else when it was first seen."""
+    return Alert(
+        code=finding.code,
+        severity=finding.how_bad,
+        since=first_seen if finding.since is None else max(0.0, min(finding.since, first_seen)),
+        message=cut(finding.message, MAX_MESSAGE),
+        what_to_do=KINDS[finding.code].cure,
+    )

@@ -1,0 +1,80 @@
+"""Is the pipeline well? The worst of what is wrong, and the figures beside it. No I/O, no clock.
+
+Healthy is a claim: values are written, or there is nothing to write; nothing was lost that nobody acknowledged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.monitor.assess.alert_kinds import Status
+from services.monitor.assess.finding import Finding
+from services.monitor.assess.stats import lately, newest_with, percent
+from services.monitor.read.overview import Overview, Service
+from services.monitor.read.untrusted import seconds_in
+from shared.counters import WINDOW_BUCKET_S, Counter
+from shared.settings import BufferSettings
+
+#: The worst first.
+_ORDER = (Status.UNHEALTHY, Status.DEGRADED)
+
+
+@dataclass(frozen=True)
+class Health:
+    """The verdict, with what it rests on."""
+
+    status: Status
+    reasons: tuple[str, ...]  #: those that make it unhealthy first; empty when healthy
+    buffer_ok: bool
+    writer_ok: bool
+    oracle_connection_ok: bool
+    utilization_pct: float
+    recent_write_success: bool | None  #: None when no batch ended within the window
+    last_write_age_s: float | None  #: None when no write is known
+
+
+def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSettings) -> Health:
+    """Return how the pipeline is, by what was found wrong with it."""
+    writers = overview.living("writer")
+    utilization_pct = percent(overview.ledger.in_buffer, settings.buffer_max_size)
+    overflowing = lately(overview.buckets, Counter.OVERFLOWED)
+    ill = sorted((f for f in findings if f.health in _ORDER), key=lambda finding: _ORDER.index(finding.health))
+    recent_success = _recent_write_success(overview)
+    return Health(
+        status=ill[0].health if ill else Status.HEALTHY,
+        reasons=tuple(finding.message for finding in ill),
+        buffer_ok=utilization_pct < settings.buffer_alert_threshold and not overflowing,
+        writer_ok=any(not is_stuck(writer) for writer in writers) and recent_success is not False,
+        oracle_connection_ok=any(writer.fields.get("oracle") == "ok" for writer in writers),
+        utilization_pct=utilization_pct,
+        recent_write_success=recent_success,
+        last_write_age_s=_last_write_age_s(overview, writers),
+    )
+
+
+def is_stuck(writer: Service) -> bool:
+    """Tell whether a writer can bring values nowhere: neither to Oracle nor to the backup."""
+    return writer.fields.get("oracle") in {"away", "configuration"} and writer.fields.get("backup") == "failing"
+
+
+def last_write_at(overview: Overview, writers: Sequence[Service]) -> float | None:
+    """Return when a batch was last committed, in seconds since 1970.
+
+    From the writers' heartbeats; where no living writer knows, from the window, to WINDOW_BUCKET_S exactly.
+    """
+    known = [at for writer in writers if (at := seconds_in(writer.fields.get("last_write_at"))) is not None]
+    if known:
+        return max(known)
+    bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN)
+    return min(bucket.began_at + WINDOW_BUCKET_S, overview.taken_at) if bucket else None
+
+
+def _recent_write_success(overview: Overview) -> bool | None:
+    """Tell whether batches were written when batches last ended."""
+    bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN, Counter.BATCHES_FAILED)
+    return bool(bucket.counts.get(Counter.BATCHES_WRITTEN)) if bucket else None
+
+
+def _last_write_age_s(overview: Overview, writers: Sequence[Service]) -> float | None:
+    at = last_write_at(overview, writers)
+    # The writer's clock may be ahead of Redis'.
+    return None if at is None else max(0.0, overview.taken_at - at)

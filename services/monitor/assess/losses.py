@@ -1,0 +1,127 @@
+"""What was lost and nobody has acknowledged yet. No I/O, no clock.
+
+A loss is told until a person says that it is known (`python -m services.monitor acknowledge`): the totals of that
+moment stand in Redis then, and only what is lost beyond them is told.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.monitor.assess.finding import Finding
+from services.monitor.assess.humanize import count_of, day_and_time, some_of
+from services.monitor.assess.stats import percent
+from services.monitor.read.overview import Overview
+from services.monitor.read.untrusted import decoded
+from shared.counters import Counter
+from shared.events import Event
+from shared.snapshot import Snapshot
+
+#: The totals that an acknowledgement holds.
+TOTALS = ("overflowed", "rejected_dropped", "rows_dropped", "backup_lost", "difference", "excess")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Totals of what is lost: since the namespace began, or beyond what was acknowledged."""
+
+    overflowed: int = 0  #: values discarded because the buffer was full
+    rejected_dropped: int = 0  #: rejected entries that were dropped
+    rows_dropped: int = 0  #: rejected rows that no file could take in time
+    backup_lost: int = 0  #: rows that somebody cut off a backup file
+    difference: int = 0  #: values in no place, or in two (then negative)
+    excess: int = 0  #: rows recovered beyond all that went to files
+    at: float | None = None  #: when it was acknowledged, in seconds since 1970
+
+    def beyond(self, known: "Loss") -> "Loss":
+        """Return what is lost beyond a loss that is known."""
+        return Loss(
+            overflowed=max(0, self.overflowed - known.overflowed),
+            rejected_dropped=max(0, self.rejected_dropped - known.rejected_dropped),
+            rows_dropped=max(0, self.rows_dropped - known.rows_dropped),
+            backup_lost=max(0, self.backup_lost - known.backup_lost),
+            difference=self.difference - known.difference,
+            excess=max(0, self.excess - known.excess),
+            at=known.at,
+        )
+
+
+def total_loss(ledger: Snapshot) -> Loss:
+    """Return all that was lost since the namespace began, by the counters."""
+    return Loss(
+        overflowed=ledger[Counter.OVERFLOWED],
+        rejected_dropped=ledger[Counter.REJECTED_DROPPED],
+        rows_dropped=ledger[Counter.ROWS_DROPPED],
+        backup_lost=ledger[Counter.BACKUP_LOST],
+        difference=ledger[Counter.INSERTED] - ledger.accounted,
+        excess=ledger[Counter.RECOVERED] - ledger[Counter.BACKED_UP] - ledger[Counter.REJECTED],
+    )
+
+
+def acknowledged_loss(fields: Mapping[str, int]) -> Loss:
+    """Return the loss that a person has acknowledged, as it stands in Redis; nothing where none was."""
+    at = fields.get("at")
+    known = {name: fields.get(name, 0) for name in TOTALS}
+    return Loss(**known, at=None if at is None else float(at))
+
+
+def unacknowledged(now: Overview) -> Loss:
+    """Return what is lost and was not acknowledged."""
+    return total_loss(now.ledger).beyond(acknowledged_loss(now.acknowledged))
+
+
+def find_losses(now: Overview) -> Iterator[Finding]:
+    """Yield every loss that nobody has acknowledged."""
+    loss = unacknowledged(now)
+    since = "" if loss.at is None else f" since the acknowledgement of {day_and_time(loss.at)} UTC"
+    if loss.difference:
+        few = f"{count_of(loss.difference, 'value')} of those inserted are in no place{since}"
+        many = f"{count_of(-loss.difference, 'value')} more are accounted for than were inserted{since}"
+        yield Finding("ledger_unbalanced", few if loss.difference > 0 else many)
+    if loss.overflowed:
+        of_all = percent(loss.overflowed, now.ledger[Counter.INSERTED])
+        yield Finding(
+            "values_lost",
+            f"{count_of(loss.overflowed, 'value')} overflowed and are lost{since} ({of_all:.3f} % of all)",
+            _first_overflow(now, loss),
+        )
+    yield from _lost_by_pollers(now, loss)
+    if loss.rejected_dropped:
+        entries = count_of(loss.rejected_dropped, "rejected entry", "rejected entries")
+        yield Finding("rejected_dropped", f"{entries} were dropped to make room and can't be retried{since}")
+    if loss.rows_dropped:
+        rows = count_of(loss.rows_dropped, "rejected row")
+        yield Finding("rejected_rows_dropped", f"{rows} lost: too many waited for a file{since}")
+    if loss.backup_lost:
+        yield Finding("backup_lost", f"{count_of(loss.backup_lost, 'row')} gone from backup files{since}")
+    if loss.excess:
+        yield Finding(
+            "recovered_exceeds",
+            f"{count_of(loss.excess, 'row')} more were recovered than ever went to files here{since}: they are another "
+            "pipeline's, or of a time before this Redis",
+        )
+
+
+def _first_overflow(now: Overview, loss: Loss) -> float | None:
+    began = [episode.get("began_at") for episode in now.overflows.values()]
+    return min((at for at in began if isinstance(at, int | float) and at >= (loss.at or 0.0)), default=None)
+
+
+def _lost_by_pollers(now: Overview, loss: Loss) -> Iterator[Finding]:
+    """Yield what pollers discarded while Redis took nothing: it never came in, so no counter knows it."""
+    episodes = [
+        event
+        for event in now.events
+        if event.fields.get("kind") == Event.OVERFLOW
+        and event.fields.get("role") == "poller"
+        and event.at > (loss.at or 0.0)
+    ]
+    if episodes:
+        details = [decoded(event.fields.get("details"), dict[str, Any]) or {} for event in episodes]
+        values = sum(count for each in details if isinstance(count := each.get("values"), int))
+        names = some_of(sorted({event.fields.get("instance", "") for event in episodes}))
+        yield Finding(
+            "readings_lost",
+            f"{count_of(values, 'value')} were discarded by poller {names} before they came to Redis",
+            episodes[-1].at,
+        )

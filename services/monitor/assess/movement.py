@@ -1,0 +1,94 @@
+"""Do values get on? What only several readings show: values that wait and are not written, a queue that grows.
+
+No I/O, no clock.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from services.monitor.assess.alert_kinds import Severity
+from services.monitor.assess.finding import Finding
+from services.monitor.assess.humanize import count_of, duration, number
+from services.monitor.assess.trend import Sample
+from services.monitor.read.overview import Overview, Service
+
+#: Seconds without a row in the table after which values that wait count as not written, and as stuck.
+STILL_S, STUCK_S = 5.0, 60.0
+
+#: Seconds over which the DataQueue must grow, half of them against the other half, and messages it must hold then:
+#: polls come in bursts.
+GROWTH_S, LEAST_QUEUED = 60.0, 10
+
+#: What a span of samples, taken about once a second, may be shorter than it should.
+_SLACK_S = 1.5
+
+
+def find_movement(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Yield what is wrong with how values move."""
+    yield from _nothing_written(now, samples)
+    yield from _queue_grows(now, samples)
+
+
+def _nothing_written(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+    recent = _last(samples, STILL_S)
+    # Who has no writer, or none that reaches Oracle, is told so already.
+    if not recent or recent[0].in_table != recent[-1].in_table or not any(map(_writes, now.living("writer"))):
+        return
+    first, last = recent[0], recent[-1]
+    if last.saved > first.saved:
+        saved = count_of(last.saved - first.saved, "value")
+        yield Finding(
+            "nothing_written", f"Batches only go to the backup: {saved} in {duration(STILL_S)}, none to Oracle"
+        )
+    elif last.rejected > first.rejected:
+        refused = count_of(last.rejected - first.rejected, "value")
+        yield Finding("nothing_written", f"Oracle refuses every value: {refused} in the last {duration(STILL_S)}")
+    elif all(sample.values_waiting for sample in recent):
+        yield _stands(samples, count_of(last.values_waiting, "value"))
+    elif now.living("consumer") and all(sample.messages_waiting for sample in recent):
+        yield _stands(samples, count_of(last.messages_waiting, "message"))
+
+
+def _stands(samples: Sequence[Sample], what: str) -> Finding:
+    """Return the finding that something waits and nothing is written: since both is so."""
+    last = samples[-1]
+    since = last.at
+    for sample in reversed(samples):
+        if sample.in_table != last.in_table or not sample.values_waiting + sample.messages_waiting:
+            break
+        since = sample.at
+    severity = Severity.CRITICAL if last.at - since >= STUCK_S else None
+    message = f"{what} wait and no value was written for {duration(last.at - since)}"
+    return Finding("nothing_written", message, since, severity)
+
+
+def _writes(writer: Service) -> bool:
+    return writer.fields.get("oracle") == "ok" and writer.fields.get("breaker", "closed") == "closed"
+
+
+def _queue_grows(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+    recent = _last(samples, GROWTH_S)
+    if not recent or not now.living("consumer"):
+        return
+    first, last = recent[0], recent[-1]
+    half = len(recent) // 2
+    grown = last.queued - first.queued
+    grows = min(s.queued for s in recent[half:]) >= max(LEAST_QUEUED, 1 + max(s.queued for s in recent[:half]))
+    pushed = last.taken_messages - first.taken_messages
+    stands = pushed == 0 and all(sample.queued for sample in recent)
+    if grows or stands:
+        yield Finding(
+            "queue_grows",
+            f"The DataQueue holds {count_of(last.queued, 'message')}, {number(grown)} more than a minute ago, although "
+            f"a consumer runs: {number(pushed + grown)} came in, {number(pushed)} were taken",
+            first.at,
+        )
+
+
+def _last(samples: Sequence[Sample], seconds: float) -> Sequence[Sample]:
+    """Return the samples of the last seconds, with the one before; none where they don't tell of all that time."""
+    if not samples or samples[-1].at - samples[0].at < seconds:
+        return ()
+    since = samples[-1].at - seconds - _SLACK_S
+    recent = [sample for sample in samples if sample.at >= since]
+    # While Redis was away, there were none.
+    return recent if len(recent) > seconds / 2 else ()

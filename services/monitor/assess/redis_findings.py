@@ -1,0 +1,56 @@
+"""What is wrong with Redis itself: no room, or it may lose what it acknowledged. No I/O, no clock."""
+
+from collections.abc import Iterator
+
+from services.monitor.assess.alert_kinds import Severity, Status
+from services.monitor.assess.finding import Finding
+from services.monitor.assess.humanize import size
+from services.monitor.assess.stats import percent
+from services.monitor.read.overview import Overview
+from services.monitor.read.untrusted import seconds_in
+
+#: Percent of `maxmemory` from which Redis is short of room, and from which it refuses pushes or is about to.
+SHORT_PCT, FULL_PCT = 80.0, 98.0
+
+
+def find_redis_trouble(now: Overview) -> Iterator[Finding]:
+    """Yield what is wrong with Redis."""
+    if now.redis.refusal:
+        yield Finding("redis_refuses", f"Redis refuses heartbeats, and what else is written: {now.redis.refusal}")
+    yield from _no_room(now)
+    yield from _may_lose(now)
+
+
+def _no_room(now: Overview) -> Iterator[Finding]:
+    refused = [consumer for consumer in now.living("consumer") if consumer.fields.get("push_refused")]
+    redis = now.redis
+    used_pct = percent(redis.used_bytes or 0, redis.max_bytes or 0)
+    of_max = f"{used_pct:.0f} % of maxmemory ({size(redis.used_bytes or 0)} of {size(redis.max_bytes or 0)})"
+    if redis.append_failed:
+        yield Finding("redis_full", "Redis can't write its append-only file: it refuses what is put there")
+    elif refused:
+        since = [at for each in refused if (at := seconds_in(each.fields.get("push_refused_since"))) is not None]
+        yield Finding("redis_full", refused[0].fields["push_refused"], min(since, default=None))
+    elif used_pct >= FULL_PCT:
+        yield Finding("redis_full", f"Redis uses {of_max}: it refuses what is put there, or is about to")
+    elif used_pct >= SHORT_PCT:
+        yield Finding("redis_full", f"Redis uses {of_max}", severity=Severity.WARNING)
+
+
+def _may_lose(now: Overview) -> Iterator[Finding]:
+    redis = now.redis
+    if (redis.eviction or "").startswith("allkeys"):
+        yield Finding(
+            "redis_may_lose",
+            f"Redis throws away keys of ours when its memory is full (maxmemory-policy {redis.eviction})",
+            severity=Severity.CRITICAL,
+            status=Status.DEGRADED,
+        )
+    elif redis.appendonly == "no":
+        yield Finding("redis_may_lose", "Redis keeps nothing on disk (appendonly no): a restart loses all it holds")
+    elif redis.appendonly == "yes" and redis.appendfsync not in {"always", None}:
+        yield Finding(
+            "redis_may_lose",
+            f"Redis acknowledges before it writes to disk (appendfsync {redis.appendfsync}): a power failure may lose "
+            "what it took in the last second or more",
+        )

@@ -1,0 +1,90 @@
+"""What the window says: rates, means and percentiles over all writers. No I/O, no clock."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from services.monitor.read.buckets import Bucket, total
+from shared.counters import (
+    HISTOGRAM_ABOVE,
+    HISTOGRAM_BOUNDS_MS,
+    WINDOW_BUCKET_S,
+    Counter,
+    Window,
+)
+
+#: Buckets that "lately" means: the one that fills now and the one before, so 10 to 20 s.
+LATELY_BUCKETS = 2
+
+#: What becomes of a value that a batch held; their sum over all batches is the values that batches held.
+BATCH_ENDS = (Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED, Counter.BACKED_UP)
+
+
+def percent(part: float, whole: float, *, of_nothing: float = 0.0) -> float:
+    """Return part of whole in percent; `of_nothing` where the whole is 0.
+
+    >>> percent(1, 8)
+    12.5
+    """
+    return 100 * part / whole if whole else of_nothing
+
+
+def lately(buckets: Sequence[Bucket], counter: Counter) -> int:
+    """Return what was counted in the last 10 to 20 s."""
+    return total(buckets[-LATELY_BUCKETS:])[counter]
+
+
+def per_second(buckets: Sequence[Bucket], counter: Counter) -> float:
+    """Return the rate in the newest bucket that is complete: 10 to 20 s old at most, and 0 when nothing moves."""
+    return buckets[-2].counts.get(counter, 0) / WINDOW_BUCKET_S if len(buckets) > 1 else 0.0
+
+
+def mean_batch_size(window: Mapping[str, int]) -> float | None:
+    """Return the values in a batch on average, saved ones included; None without a batch."""
+    batches = window.get(Counter.BATCHES_WRITTEN, 0) + window.get(Counter.BATCHES_FAILED, 0)
+    return sum(window.get(end, 0) for end in BATCH_ENDS) / batches if batches else None
+
+
+def mean_latency_ms(window: Mapping[str, int]) -> float | None:
+    """Return the mean time from claim to settled, in ms; None without an observation."""
+    return _mean_ms(window, Window.LATENCY, Window.LATENCY_SUM_MS)
+
+
+def mean_lag_ms(window: Mapping[str, int]) -> float | None:
+    """Return the mean age of values when they were committed, in ms; None without an observation."""
+    return _mean_ms(window, Window.LAG, Window.LAG_SUM_MS)
+
+
+def _mean_ms(window: Mapping[str, int], prefix: Window, sum_field: Window) -> float | None:
+    observed = sum(histogram(window, prefix))
+    return window.get(sum_field, 0) / observed if observed else None
+
+
+def histogram(window: Mapping[str, int], prefix: Window) -> list[int]:
+    """Return the observations for each of HISTOGRAM_BOUNDS_MS, and those above the last."""
+    return [window.get(f"{prefix}:{bound}", 0) for bound in (*HISTOGRAM_BOUNDS_MS, HISTOGRAM_ABOVE)]
+
+
+def percentile_ms(window: Mapping[str, int], prefix: Window, percentage: float) -> float | None:
+    """Return a bound, in ms, that so many percent of the observations did not exceed; None without any.
+
+    The bound of the bucket, so at most a half too high and never too low; above the last bound, that bound.
+    """
+    sums = list(accumulate(histogram(window, prefix)))
+    if not sums[-1]:
+        return None
+    reached = next(index for index, below in enumerate(sums) if below >= sums[-1] * percentage / 100)
+    return float(HISTOGRAM_BOUNDS_MS[min(reached, len(HISTOGRAM_BOUNDS_MS) - 1)])
+
+
+def percentile_of_ms(bucket: Bucket, prefix: Window, percentage: float) -> float | None:
+    """Return `percentile_ms` of one bucket, worked out once."""
+    key = prefix, percentage
+    if key not in bucket.memo:
+        bucket.memo[key] = percentile_ms(bucket.counts, prefix, percentage)
+    known: float | None = bucket.memo[key]
+    return known
+
+
+def newest_with(buckets: Sequence[Bucket], *counters: Counter) -> Bucket | None:
+    """Return the newest bucket in which one of these was counted; None when there is none."""
+    return next((bucket for bucket in reversed(buckets) if any(bucket.counts.get(c) for c in counters)), None)

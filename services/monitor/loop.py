@@ -1,0 +1,140 @@
+"""The monitor's loop: one reading of Redis a tick, for all clients, and a heartbeat."""
+
+import threading
+from dataclasses import replace
+
+from services.monitor.api.feed import Blame, Feed
+from services.monitor.assess.assessment import Watch
+from services.monitor.read.reader import RedisReader
+from shared import __version__
+from shared.beating import Beating
+from shared.clock import Clock
+from shared.errors import FatalError, RedisUnavailableError
+from shared.events import Event, EventLog
+from shared.faults import Faults
+from shared.heartbeat import Heartbeat
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+from shared.redis_link import RedisLink
+
+#: Seconds between two readings: what an answer is behind at most, in normal times.
+TICK_S = 0.5
+
+#: Seconds that the goodbye to Redis may take; a Redis that hangs must not hold up the stop.
+GOODBYE_S = 0.5
+
+_log = get_logger()
+
+
+class Worker:
+    """Feeds the API from Redis until stopped, whatever Redis does meanwhile."""
+
+    def __init__(
+        self,
+        link: RedisLink,
+        reader: RedisReader,
+        watch: Watch,
+        feed: Feed,
+        heartbeat: Heartbeat,
+        events: EventLog,
+        clock: Clock,
+    ) -> None:
+        self._link = link
+        self._reader = reader
+        self._watch = watch
+        self._feed = feed
+        self._heartbeat = heartbeat
+        self._events = events
+        self._clock = clock
+        self._beating = Beating(heartbeat, events, clock, on_name=self._say_hello)
+        self._turn = self._beating.watch("the monitor's reader")
+        self._faults = Faults(events, clock, "the monitor's reader", ends_the_process=False)
+        self._next_tick = self._took_s = 0.0
+        self._thread: threading.Thread | None = None
+        #: What ended the thread although nobody asked it to.
+        self.crash: BaseException | None = None
+
+    def start(self, stop: StopFlag) -> None:
+        """Run in a thread of its own until `stop` is set.
+
+        A daemon: a read of a frozen Redis may hang for longer than we may take to stop.
+        """
+        self._thread = threading.Thread(target=self._guarded_run, args=[stop], name="reader", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the thread has said goodbye, not longer than GOODBYE_S."""
+        if self._thread is not None:
+            self._thread.join(GOODBYE_S)
+
+    def run(self, stop: StopFlag) -> None:
+        """Go on until stopped; while Redis is away, the feed says so and the link tries again."""
+        with self._beating.go_on():
+            while not stop.is_set():
+                self._turn()
+                try:
+                    self.run_once()
+                    stop.wait(self._until_next_tick())
+                except RedisUnavailableError as error:
+                    self._feed.fail(str(error))
+                    self._link.wait_until_there(stop, error)
+                except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
+                    self._feed.fail(f"a reading could not be worked out: {error!r}", Blame.MONITOR)
+                    self._faults.met(error, stop)
+        self._say_goodbye()
+
+    def _until_next_tick(self) -> float:
+        """Return the seconds to the next reading: even distances, but half of the time at least is left to others."""
+        now = self._clock.monotonic()
+        rest_s = self._took_s if self._took_s > TICK_S / 2 else 0.0
+        self._next_tick = max(self._next_tick + TICK_S, now + rest_s)
+        return self._next_tick - now
+
+    def run_once(self) -> None:
+        """Read and publish.
+
+        Raises: RedisUnavailableError.
+        """
+        began, self._took_s = self._clock.monotonic(), 0.0
+        self._feed.asks()
+        try:
+            overview = self._reader.read(self._asks)
+        except FatalError as error:
+            self._say_unreadable(str(error))
+            return
+        self._feed.answered()
+        overview = replace(overview, redis=replace(overview.redis, refusal=self._beating.refusal))
+        # Before anyone asks: what is seen over time must be looked at even while nobody does.
+        self._watch.look(overview)
+        self._feed.publish(overview)
+        self._took_s = self._clock.monotonic() - began
+
+    def _asks(self) -> None:
+        # A reading of much from a slow Redis is no loop that stands still.
+        self._turn()
+        self._feed.asks()
+
+    def _say_hello(self, name: str) -> None:
+        self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
+
+    def _say_unreadable(self, reason: str) -> None:
+        failure = self._feed.failure
+        if failure is None or failure.reason != reason:
+            _log.error(f"{reason}; the API answers 503 until that is cured")
+        self._feed.fail(reason)
+
+    def _say_goodbye(self) -> None:
+        if self._heartbeat.instance and self._feed.failure is None:
+            try:
+                self._events.add(Event.STOPPED, f"Monitor {self._heartbeat.instance} stopped")
+                self._heartbeat.close()
+            except RedisUnavailableError as error:
+                _log.debug(f"the heartbeat ends by itself: {error}")
+
+    def _guarded_run(self, stop: StopFlag) -> None:
+        # A thread that died inside a live process is the worst outcome: its end must end the process.
+        try:
+            self.run(stop)
+        except BaseException as error:  # noqa: BLE001 - `__main__` raises it again
+            self.crash = error
+            stop.set()

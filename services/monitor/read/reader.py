@@ -1,0 +1,194 @@
+"""Everything that the monitor shows, read from Redis into one immutable record."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from services.monitor.read.bounded_scan import BoundedScan, read_scans
+from services.monitor.read.buckets import BucketLog
+from services.monitor.read.groups import GroupsMemo
+from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, EventRecord, Overview, Service
+from services.monitor.read.redis_state import RedisStateReader
+from services.monitor.read.untrusted import MAX_JSON, decoded, trimmed
+from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
+from shared.errors import FatalError
+from shared.keys import Keys, list_owner
+from shared.redis_link import Call, RedisLink
+from shared.snapshot import take_snapshot
+from shared.texts import cut
+
+#: Polling groups and services shown at most.
+MAX_GROUPS, MAX_SERVICES = 25_000, 500
+
+#: Fields of an event that are read, and bytes of all events that are looked at.
+_EVENT_FIELDS, _EVENTS_BYTES = 16, 8 * 1024 * 1024
+
+#: Fields of a heartbeat, and bytes of those of all pollers together: they list their groups there.
+_SERVICE_FIELDS, _POLLERS_BYTES = 200, 32 * 1024 * 1024
+
+#: Buckets of the window that one script reads.
+_WINDOWS_AT_ONCE = 40
+
+#: Every count that a service of ours writes.
+_NAMES = [
+    *Counter,
+    *Window,
+    *(f"{kind}:{bound}" for kind in (Window.LATENCY, Window.LAG) for bound in (*HISTOGRAM_BOUNDS_MS, HISTOGRAM_ABOVE)),
+]
+
+#: Colons in the key of a list that has an owner: `...:<owner>:<batch>`.
+_LEAST_COLONS = 2
+
+
+class RedisReader:
+    """Reads one namespace. Its commands change nothing and run at Redis' memory limit.
+
+    Whatever others wrote there, a reading takes a bounded number of bytes: what is too long or too many is left out and
+    counted.
+    """
+
+    def __init__(self, link: RedisLink, keys: Keys) -> None:
+        self._link = link
+        self._keys = keys
+        self._log = BucketLog()
+        self._state = RedisStateReader(link)
+        self._beats = BoundedScan(keys.services, "ZSCAN", max_entries=5_000)
+        self._files = BoundedScan(keys.backup_files, max_entries=5_000)
+        self._overflows = BoundedScan(keys.overflow_episodes)
+        self._polling = BoundedScan(keys.polling, max_entries=MAX_GROUPS)
+        self._file_records, self._overflow_records = _Records(self._files), _Records(self._overflows)
+        self._polling_records = _Records(self._polling)
+        self._merge = GroupsMemo()
+        self._heartbeats: dict[str, BoundedScan] = {}
+        self._inflight = BoundedScan(keys.inflight, "SSCAN")
+        self._claimed = BoundedScan(keys.claimed, "SSCAN")
+
+    def read(self, on_piece: Callable[[], None] = lambda: None) -> Overview:
+        """Read all there is, in three round trips where that is little; the ledger's figures are of one moment.
+
+        `on_piece` is called whenever Redis has given a part of its answer.
+        Raises: RedisUnavailableError; FatalError: there is something that no service of ours wrote.
+        """
+        keys = self._keys
+        ledger = take_snapshot(self._link, keys)
+        if ledger.spoiled:
+            raise FatalError(f"{keys.counters} in Redis holds something that is no count: {', '.join(ledger.spoiled)}")
+        numbers = self._log.to_read(ledger.taken_at)
+        scans = (self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed)
+        state = self._state.read()
+        events, counts, *windows = read_scans(
+            self._link,
+            scans,
+            [
+                Call("diary", [keys.events], [EVENTS_READ, _EVENT_FIELDS, MAX_JSON, _EVENTS_BYTES]),
+                Call("counts", [keys.counters, keys.loss_acknowledged], _NAMES),
+                *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
+            ],
+            on_piece,
+        )
+        services, services_left_out = self._services(ledger.taken_at, on_piece)
+        left_out = {scan.key: scan.left_out for scan in scans if scan.left_out}
+        if services_left_out:
+            left_out[keys.services] = services_left_out
+        return Overview(
+            ledger=ledger,
+            history=self._log.add(numbers, [_counts(flat) for window in windows for flat in window]),
+            services=services,
+            events=tuple(_event(id_, flat) for id_, flat in events),
+            backup_files=self._file_records.all(left_out),
+            overflows=self._overflow_records.all(left_out),
+            polling=self._polling_records.all(left_out),
+            observed=_counts(counts[0]),
+            owners=frozenset(
+                (role, list_owner(_text(key)))
+                for role, lists in (("writer", self._inflight), ("consumer", self._claimed))
+                for key in lists.entries
+                if key.count(b":") >= _LEAST_COLONS
+            ),
+            acknowledged=_counts(counts[1]),
+            redis=state,
+            merge=self._merge,
+            left_out=left_out,
+        )
+
+    def _services(self, taken_at: float, on_piece: Callable[[], None]) -> tuple[tuple[Service, ...], int]:
+        """Return the services that beat lately, those of the last beat first if there are too many, and the rest."""
+        beats = {member: float(beat_at) for member, beat_at in self._beats.entries.items()}
+        lately = [
+            member for member, at in beats.items() if taken_at - FORGET_AFTER_S <= at <= taken_at + FORGET_AFTER_S
+        ]
+        newest = sorted(lately, key=lambda member: -beats[member])[:MAX_SERVICES]
+        names = sorted((*_text(member).partition(":")[::2], beats[member]) for member in newest)
+        pollers = sum(role == "poller" for role, *_ in names)
+        hashes = []
+        for role, instance, _ in names:
+            key = self._keys.service(role, instance)
+            hashes.append(_heartbeat(self._heartbeats.get(key) or BoundedScan(key), role, pollers))
+        # The next reading finds them again: a poller with thousands of groups is not read each time.
+        self._heartbeats = {scan.key: scan for scan in hashes}
+        read_scans(self._link, hashes, on_piece=on_piece)
+        services = tuple(
+            Service(role, instance, beat_at, _fields(scan.entries))
+            for (role, instance, beat_at), scan in zip(names, hashes, strict=True)
+        )
+        return services, self._beats.left_out + len(lately) - len(newest) + sum(scan.left_out for scan in hashes)
+
+
+def _heartbeat(scan: BoundedScan, role: str, pollers: int) -> BoundedScan:
+    """Return a heartbeat's scan with its bounds: a poller lists its groups there, the others say little."""
+    scan.max_entries, scan.max_bytes = _SERVICE_FIELDS, 64 * 1024
+    if role == "poller":
+        scan.max_bytes = scan.max_value_bytes = _POLLERS_BYTES // pollers
+    return scan
+
+
+def _batches(numbers: range) -> list[range]:
+    """Return the numbers of buckets as few at a time as Redis reads in a moment."""
+    return [numbers[start : start + _WINDOWS_AT_ONCE] for start in range(0, len(numbers), _WINDOWS_AT_ONCE)]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _fields(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    fields = {_text(name): _text(value) for name, value in raw.items()}
+    # What a poller says of its groups is JSON, and cut where it is read.
+    return {name: value if name == "groups" else cut(value) for name, value in fields.items()}
+
+
+def _event(id_: bytes, flat: Sequence[bytes]) -> EventRecord:
+    texts = [_text(raw) for raw in flat]
+    fields = dict(zip(texts[::2], texts[1::2], strict=True))
+    at = int(id_.split(b"-")[0]) / 1000
+    return EventRecord(_text(id_), at, {n: v if n == "details" else cut(v) for n, v in fields.items()})
+
+
+def _counts(flat: Sequence[bytes]) -> dict[str, int]:
+    """Return the counts of a hash; what is no count must not hide the others and is left out."""
+    counts: dict[str, int] = {}
+    for name, value in zip(flat[::2], flat[1::2], strict=True):
+        try:
+            counts[_text(name)] = int(value)
+        except ValueError:
+            continue
+    return counts
+
+
+class _Records:
+    """The JSON objects of a hash, decoded once for each time that it was read."""
+
+    def __init__(self, scan: BoundedScan) -> None:
+        self._scan = scan
+        self._made_of: Mapping[bytes, bytes] | None = None
+        self._made: dict[str, Mapping[str, Any]] = {}
+
+    def all(self, left_out: dict[str, int]) -> Mapping[str, Mapping[str, Any]]:
+        """Return them; one that is none must not hide the others and is left out."""
+        entries = self._scan.entries
+        if entries is not self._made_of:
+            records = ((name, decoded(raw, dict[str, Any])) for name, raw in entries.items())
+            self._made = {cut(_text(name)): trimmed(record) for name, record in records if record is not None}
+            self._made_of = entries
+        if len(entries) > len(self._made):
+            left_out[self._scan.key] = left_out.get(self._scan.key, 0) + len(entries) - len(self._made)
+        return self._made

@@ -1,0 +1,186 @@
+"""What the dashboard's cards say, and that nothing from outside becomes markup."""
+
+import doctest
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from services.monitor.api import schemas
+from services.monitor.api.board import Board
+from services.monitor.api.feed import Blame, Feed
+from services.monitor.assess import humanize
+from services.monitor.assess.assessment import View, Watch
+from services.monitor.dashboard import cards, charts, markup, tables
+from services.monitor.dashboard.picture import Painter
+from services.monitor.read import untrusted
+from services.monitor.read.overview import EventRecord, Overview, Service
+from services.monitor.settings import MonitorSettings
+from shared.clock import SystemClock
+from shared.counters import Counter
+from tests.unit.monitor.overviews import NOW, backup_file, consumer, healthy_overview, make_overview, writer
+
+SETTINGS = MonitorSettings.model_validate({})
+EVIL = "<script>alert('\"&`')</script>"
+
+
+def seen(overview: Overview) -> View:
+    return Watch(SETTINGS).look(overview)
+
+
+def said(html: str) -> str:
+    """Return the text of some HTML."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
+
+
+class Tags(HTMLParser):
+    """Collects the tags of some HTML, and sees that they are closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self._open: list[str] = []
+        self.feed(html)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag != "br":
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        assert tag == "path", attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+
+@pytest.mark.parametrize("module", [humanize, markup, tables, untrusted, schemas])
+def test_examples_of_the_docstrings_are_true(module: object) -> None:
+    assert doctest.testmod(module, raise_on_error=True).attempted > 0  # type: ignore[arg-type]
+
+
+def painted(overview: Overview) -> dict[str, str]:
+    feed = Feed(SystemClock())
+    feed.publish(overview)
+    return Painter(Board(feed, Watch(SETTINGS)), SETTINGS).newest().cards
+
+
+def test_what_comes_from_outside_is_shown_as_text() -> None:
+    fields = dict.fromkeys(("state", "version", "host", "oracle", "breaker", "last_error", "backup_failure"), EVIL)
+    overview = make_overview(
+        services=[Service("writer", EVIL, NOW, {**fields, "backup": "failing"}), Service(EVIL, EVIL, NOW, fields)],
+        events=[EventRecord("1-0", NOW, {"kind": EVIL, "role": EVIL, "instance": EVIL, "message": EVIL})],
+        backup_files={EVIL: backup_file(state=EVIL)},
+        polling={EVIL: {"plc_code": EVIL, "group_name": EVIL, "mode": EVIL, "values": 1, "last_seen_at": NOW}},
+        owners=[("writer", EVIL)],
+    )
+    for name, html in painted(overview).items():
+        assert "<script" not in html, name
+        Tags(html)
+    assert "&lt;script&gt;" in painted(overview)["events"]
+
+
+@pytest.mark.parametrize("overview", [make_overview(), healthy_overview()], ids=["empty", "at work"])
+def test_every_card_is_well_formed_and_says_something(overview: Overview) -> None:
+    for name, html in painted(overview).items():
+        assert said(html), name
+        assert Tags(html).names <= {
+            "div", "p", "h2", "span", "b", "ul", "li", "dl", "dt", "dd", "svg", "path", "text", "br", "small", "table",
+            "caption", "thead", "tbody", "tr", "th", "td", "code", "time", "a",
+        }  # fmt: skip
+
+
+def test_state_is_a_word_and_a_sentence() -> None:
+    well = cards.state(seen(healthy_overview()))
+    ill = cards.state(seen(make_overview(services=[consumer(), writer(oracle="away", breaker="open")])))
+    assert said(well).startswith("healthy")
+    assert said(ill).startswith("degraded Oracle is away")
+
+
+@pytest.mark.parametrize(
+    ("held", "kind", "shown"), [(0, "ok", "0.0 %"), (7_999, "ok", "80.0 %"), (8_000, "bad", "80.0 %")]
+)
+def test_gauge_tells_the_threshold_by_words_too(held: int, kind: str, shown: str) -> None:
+    html = cards.gauge(make_overview(in_buffer=held), SETTINGS)
+    assert f'class="gauge {kind}"' in html
+    assert shown in html
+    assert ("above the threshold" in html) == (kind == "bad")
+
+
+def test_ledger_that_does_not_balance_says_so() -> None:
+    balanced = make_overview(counters={Counter.INSERTED: 1_200, Counter.WRITTEN: 1_200})
+    broken = make_overview(counters={Counter.INSERTED: 1_203, Counter.WRITTEN: 1_200})
+    assert "balances 1,200 inserted = 1,200 written" in said(cards.ledger(balanced))
+    assert "does not balance: 3 in no place" in said(cards.ledger(broken))
+
+
+def test_success_is_never_rounded_up_to_all() -> None:
+    window = {1: {"batches_written": 99_999, "batches_failed": 1}}
+    assert "99.99 %" in said(cards.writing(make_overview(window=window)))
+
+
+def test_lists_are_cut_and_say_where_the_rest_is() -> None:
+    files = {f"backup_{number}.csv": backup_file() for number in range(30)}
+    html = tables.backups(make_overview(backup_files=files))
+    assert html.count("<tr>") == 1 + tables.FILES_SHOWN
+    assert "and 22 more: /api/backups" in said(html)
+
+
+def test_unchanged_cards_are_the_same_text() -> None:
+    # Given two readings half a second apart with nothing new, but for their time
+    first, second = (painted(make_overview(services=[consumer(), writer()], taken_at=NOW + at)) for at in (0.0, 0.5))
+    assert first == second
+
+
+def test_charts_have_a_line_for_each_series_in_both_ranges() -> None:
+    view = seen(make_overview(window={n: {"inserted": 10, "depth": 1, "depth_max": 2} for n in range(300)}))
+    for seconds in charts.RANGES.values():
+        data = charts.data(view, SETTINGS, seconds)
+        for chart in charts.CHARTS:
+            assert len(data[chart.key]) == len(chart.lines)
+            options = charts.options(chart, data[chart.key])
+            assert [series["name"] for series in options["series"]] == [name for name, *_ in chart.lines]
+    hour = charts.data(view, SETTINGS, 3600)["flow-chart"][0]
+    assert len(hour) == 299 + 61
+    assert hour[-1][1] == 1.0
+
+
+def test_nothing_is_drawn_twice_for_one_reading() -> None:
+    feed = Feed(SystemClock())
+    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
+    assert painter.newest().freshness == "no data"
+    feed.publish(healthy_overview())
+    assert painter.newest() is painter.newest()
+    assert painter.newest().freshness == "live"
+    feed.fail("connection refused")
+    assert painter.newest().freshness.startswith("stale for")
+    assert "connection refused" in painter.newest().cards["state"]
+
+
+def test_card_that_can_not_be_drawn_holds_up_no_other_and_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: one undrawable record freezes what shows all."""
+    feed = Feed(SystemClock())
+    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
+    feed.publish(healthy_overview())
+    with monkeypatch.context() as broken:
+        broken.setattr(tables, "backups", lambda _: 1 / 0)
+        drawn = painter.newest().cards
+    assert "can't be drawn just now" in said(drawn["backups"])
+    assert "balances" in said(drawn["ledger"])
+    feed.publish(make_overview(backup_files={"backup_20260101_000001.csv": backup_file()}, taken_at=NOW + 1))
+    assert "backup_20260101_000001.csv" in painter.newest().cards["backups"]
+
+
+def test_monitor_that_is_behind_says_so_on_the_page() -> None:
+    feed = Feed(SystemClock())
+    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
+    feed.publish(healthy_overview())
+    painter.newest()
+    feed.fail("a reading could not be worked out", Blame.MONITOR)
+    picture = painter.newest()
+    assert picture.freshness.startswith("stale for")
+    assert "What is shown is old: a reading could not be worked out" in said(picture.cards["state"])
+    assert "Redis can't be read" not in " ".join(picture.cards.values())
