@@ -39,6 +39,7 @@ class Column:
     max_bytes: int | None
     decimals: int | None = None  #: to which a NUMBER, or a time's seconds, is rounded without a word; None: it is not
     digits: int | None = None  #: to which a FLOAT is rounded without a word
+    is_date: bool = False  #: DATE: it holds no fraction of a second
     is_binary: bool = False  #: BINARY_DOUBLE or BINARY_FLOAT
     is_single: bool = False  #: BINARY_FLOAT: 24 binary digits
     is_national: bool = False  #: NVARCHAR2, NCHAR: bytes are those of UTF-16
@@ -71,13 +72,16 @@ class Column:
         >>> Column("tag_value", is_number=True, max_bytes=None, decimals=2).as_stored(12.345)
         Decimal('12.35')
         """
-        if cell is None:
+        if cell is None or cell == "":
+            # To Oracle an empty text is none.
             return None
         if self.is_number:
             if not self.is_binary:
                 return self._rounded(Decimal(str(cell)))
             return ctypes.c_float(cell).value if self.is_single else float(cell)
         if isinstance(cell, datetime):
+            if self.is_date:
+                return cell.replace(microsecond=0)
             return cell if self.decimals is None else _rounded_time(cell, self.decimals)
         return cell.rstrip(" ") if self.is_padded else cell
 
@@ -114,6 +118,7 @@ def column_as_found(column: Column, info: Any, character_set: str) -> Column:
         max_bytes=info.internal_size if is_text else None,
         decimals=_decimals(info),
         digits=_digits(info),
+        is_date=kind is oracledb.DB_TYPE_DATE,
         is_binary=is_binary,
         is_single=kind is oracledb.DB_TYPE_BINARY_FLOAT,
         is_national=is_national,
@@ -143,7 +148,8 @@ def _decimals(info: Any) -> int | None:
     if kind is oracledb.DB_TYPE_DATE:
         return 0
     is_time = kind in (oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ)
-    return scale if is_time and scale is not None and scale < _MICROSECONDS else None
+    # The driver says None for a scale of 0.
+    return scale or 0 if is_time and (scale or 0) < _MICROSECONDS else None
 
 
 def _rounded_time(moment: datetime, decimals: int) -> datetime:

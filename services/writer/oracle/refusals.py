@@ -135,14 +135,23 @@ class Refusals:
         judged = []
         for error, row, stored in zip(errors, rows, self.lookup(connection, rows), strict=True):
             if stored is None:
-                # The key refused it and its row is gone since, or else something that is not the key did.
-                is_duplicate = _name_in(error.message) in self._names_of_the_key(connection)
-                judged.append(error if is_duplicate else replace(error, verdict=Verdict.ROW))
+                judged.append(self._not_there(connection, error))
             elif self._table.is_stored_as(row, *stored):
                 judged.append(error)
             else:
                 judged.append(replace(error, code=CONFLICT, message=_holds(*stored), verdict=Verdict.ROW))
         return judged
+
+    def _not_there(self, connection: oracledb.Connection, error: RowError) -> RowError:
+        """Judge a row that nothing is found for: the key refused it and its row is gone since, or it was not the key.
+
+        Where the table changes the times of keys nobody knows which row it was: it is kept.
+        """
+        if _name_in(error.message) not in self._names_of_the_key(connection):
+            return replace(error, verdict=Verdict.ROW)
+        if self._table.changes_keys:
+            return replace(error, code=CONFLICT, message=f"{error.message}; none found as sent", verdict=Verdict.ROW)
+        return error
 
     def _names_of_the_key(self, connection: oracledb.Connection) -> frozenset[str]:
         if self._key_names is None:

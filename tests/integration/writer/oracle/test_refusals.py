@@ -102,6 +102,36 @@ def test_times_that_the_column_rounds_into_one_are_told_apart_by_their_contents(
         sink.close()
 
 
+@pytest.mark.parametrize(("kind", "held"), [("TIMESTAMP(0)", 3), ("TIMESTAMP(2)", 6), ("DATE", 2)])
+def test_a_key_that_holds_less_of_a_time_than_is_sent_loses_no_value(
+    oracle: OracleTarget, kind: str, held: int
+) -> None:
+    """Kind: as above. The driver says no scale for TIMESTAMP(0), a DATE cuts: 8 other values counted as duplicates."""
+    with oracle.table(changes=(("TIMESTAMP(6)", kind),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        value = tag_values(1)[0]
+        values = [
+            msgspec.structs.replace(value, timestamp=datetime(2026, 1, 1, 0, 0, second, micro), tag_value=f"{micro}")
+            for second in (1, 2)
+            for micro in (100_000, 100_001, 499_999, 500_000, 999_999)
+        ]
+        assert ends(sink.write(values)) == (held, 0, len(values) - held, 0)
+        other = [msgspec.structs.replace(value, tag_value="other") for value in values]
+        assert ends(sink.write(other)) == (0, 0, len(values), 0)
+        sink.close()
+
+
+def test_an_empty_text_that_oracle_takes_for_none_is_no_conflict_when_it_comes_again(oracle: OracleTarget) -> None:
+    """Kind: a comparison of what was sent with what the column made of it. To Oracle an empty text is NULL."""
+    with oracle.table(changes=(("tag_value VARCHAR2(255) NOT NULL", "tag_value VARCHAR2(255)"),)) as name:
+        sink = OracleSink(settings(oracle, name))
+        values = tag_values(3, text="")
+        assert ends(sink.write(values)) == (3, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 3, 0, 0)
+        assert ends(sink.write(tag_values(3, text=" "))) == (0, 0, 3, 0)
+        sink.close()
+
+
 def test_one_key_twice_in_one_batch(sink: OracleSink) -> None:
     first, second = tag_values(1), tag_values(1, text="2")
     assert ends(sink.write([*first, *second, *first])) == (1, 1, 1, 0)
