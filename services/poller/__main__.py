@@ -9,11 +9,11 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from services.poller.config import load_groups
-from services.poller.requests import PollRequests
+from services.poller.groups.config import load_groups
+from services.poller.handshake.requests import PollRequests
 from services.poller.settings import PollerSettings
 from services.poller.source import SourceError
-from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.opcua.model import OpcuaModel
 from services.poller.worker import Poller
 from shared.clock import SystemClock
 from shared.data_queue import DataQueue

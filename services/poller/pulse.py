@@ -6,10 +6,10 @@ from collections import deque
 from time import time
 from typing import Any
 
-from services.poller.fleet import Fleet
-from services.poller.requests import PollRequests
-from services.poller.ring import Overflow, Ring
-from services.poller.sender import Sender
+from services.poller.groups.fleet import Fleet
+from services.poller.handshake.requests import PollRequests
+from services.poller.outbox.ring import Overflow, Ring
+from services.poller.outbox.sender import Sender
 from shared.beating import Beating
 from shared.clock import Clock
 from shared.events import Event, EventLog

@@ -9,20 +9,20 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from services.poller.config import GroupConfig
 from services.poller.faults import outlive
-from services.poller.fleet import Fleet
-from services.poller.group import PollingGroup
-from services.poller.handshake import Handshake
+from services.poller.groups.config import GroupConfig
+from services.poller.groups.fleet import Fleet
+from services.poller.groups.group import PollingGroup
+from services.poller.groups.reload import Reload
+from services.poller.groups.triggers import AtOnce, FixedInterval, OnRequest, Trigger
+from services.poller.handshake.requests import PollRequests
+from services.poller.handshake.serving import Handshake
+from services.poller.outbox.ring import Ring
+from services.poller.outbox.sender import Link, Queue, Sender
 from services.poller.pulse import News, Pulse
-from services.poller.reload import Reload
-from services.poller.requests import PollRequests
-from services.poller.ring import Ring
-from services.poller.sender import Link, Queue, Sender
 from services.poller.settings import PollerSettings
 from services.poller.source import TagSource, Tell
-from services.poller.stamps import Stamper
-from services.poller.triggers import AtOnce, FixedInterval, OnRequest, Trigger
+from services.poller.sources.stamps import Stamper
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
@@ -89,7 +89,9 @@ class Poller:
                 with _on_hangup(reload.ask):
                     serving = [
                         tasks.create_task(outlive("taking over the file", partial(reload.run, tasks), tell=tell)),
-                        tasks.create_task(outlive("the poll requests", partial(handshake.run, self._pulse), tell=tell)),
+                        tasks.create_task(
+                            outlive("the poll requests", partial(handshake.run, self._pulse.named), tell=tell)
+                        ),
                     ]
                     await _first_of(stopped, asyncio.ensure_future(self._fleet.wait_until_done()))
                 self._fleet.cancel()

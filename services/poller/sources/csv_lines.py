@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from services.poller.files import open_regular
 from services.poller.source import SourceError
+from services.poller.sources.files import open_regular
 from shared.models import Scalar, stored_timestamp
 from shared.texts import cut
 

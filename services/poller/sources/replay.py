@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from services.poller.source import Reading, SourceError, SourceModel, Tell
 from services.poller.sources.csv_lines import CsvLines, Row
-from services.poller.stamps import Stamper
+from services.poller.sources.stamps import Stamper
 from shared.logs import get_logger
 from shared.texts import cut
 

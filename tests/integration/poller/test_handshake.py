@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.redis import EmbeddedRedis
-from services.poller.requests import PollRequests
+from services.poller.handshake.requests import PollRequests
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.poller.pollers import PollerProcess, command, queued, start

@@ -9,7 +9,14 @@ from time import monotonic
 import pytest
 
 from sandbox.redis import EmbeddedRedis
-from services.poller.requests import MAX_AT_ONCE, MAX_FORWARDED, MAX_REQUEST_BYTES, PollRequests, Taken, decode_request
+from services.poller.handshake.requests import (
+    MAX_AT_ONCE,
+    MAX_FORWARDED,
+    MAX_REQUEST_BYTES,
+    PollRequests,
+    Taken,
+    decode_request,
+)
 from shared.errors import RejectedError
 from shared.keys import Keys
 from shared.redis_link import RedisLink

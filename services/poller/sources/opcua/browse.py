@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from asyncua import ua
 
 from services.poller.source import SourceError
-from services.poller.sources.opcua.faults import is_of_the_answer
-from services.poller.sources.opcua.reasons import reason
-from services.poller.sources.opcua.session import Session
 from services.poller.sources.opcua.tags import Tag, compile_glob
+from services.poller.sources.opcua.wire.faults import is_of_the_answer
+from services.poller.sources.opcua.wire.reasons import reason
+from services.poller.sources.opcua.wire.session import Session
 from shared.logs import get_logger
 from shared.texts import cut
 

@@ -11,14 +11,14 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 
 from services.poller.source import SourceError
-from services.poller.sources.opcua import OpcuaModel
 from services.poller.sources.opcua.browse import find
-from services.poller.sources.opcua.faults import Answer, Faults, NodeFault
-from services.poller.sources.opcua.reasons import reason
-from services.poller.sources.opcua.session import Session
+from services.poller.sources.opcua.keys import OpcuaKeys
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.times import RisingTimes
 from services.poller.sources.opcua.values import Collector
+from services.poller.sources.opcua.wire.faults import Answer, Faults, NodeFault
+from services.poller.sources.opcua.wire.reasons import reason
+from services.poller.sources.opcua.wire.session import Session
 from shared.clock import SystemClock
 from shared.logs import get_logger
 
@@ -42,7 +42,7 @@ class Found:
     value: str
 
 
-async def look(model: OpcuaModel, directory: Path) -> list[Found]:
+async def look(model: OpcuaKeys, directory: Path) -> list[Found]:
     """Return the readable variables that the model's globs match, in the order of their paths.
 
     Raises: SourceError: the server is away, refuses, or has none.

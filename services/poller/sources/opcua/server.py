@@ -8,18 +8,18 @@ from typing import Any
 from asyncua import ua
 
 from services.poller.faults import nobody
-from services.poller.long_lived import long_lived
 from services.poller.source import Reading, SourceError, Tell
-from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.long_lived import long_lived
 from services.poller.sources.opcua.browse import find
-from services.poller.sources.opcua.connection import Connection
-from services.poller.sources.opcua.faults import Faults
+from services.poller.sources.opcua.keys import OpcuaKeys
 from services.poller.sources.opcua.matches import Matches
-from services.poller.sources.opcua.reasons import reason
-from services.poller.sources.opcua.session import Session
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.times import RisingTimes
 from services.poller.sources.opcua.values import Collector
+from services.poller.sources.opcua.wire.connection import Connection
+from services.poller.sources.opcua.wire.faults import Faults
+from services.poller.sources.opcua.wire.reasons import reason
+from services.poller.sources.opcua.wire.session import Session
 from shared.clock import Clock, SystemClock
 from shared.logs import get_logger
 from shared.texts import cut
@@ -40,7 +40,7 @@ class Server:
     lossless = False
 
     def __init__(
-        self, model: OpcuaModel, group: str, interval_s: float, directory: Path, tell: Tell | None = None,
+        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, tell: Tell | None = None,
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         self.model = model

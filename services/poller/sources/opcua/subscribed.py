@@ -11,11 +11,12 @@ from typing import Any
 from asyncua import ua
 
 from services.poller.source import Reading, Tell
-from services.poller.sources.opcua import OpcuaModel, faults
-from services.poller.sources.opcua.faults import Answer, NodeFault
+from services.poller.sources.opcua.keys import OpcuaKeys
 from services.poller.sources.opcua.server import Server
-from services.poller.sources.opcua.session import Session
-from services.poller.sources.opcua.subscription import Subscription
+from services.poller.sources.opcua.wire import faults
+from services.poller.sources.opcua.wire.faults import Answer, NodeFault
+from services.poller.sources.opcua.wire.session import Session
+from services.poller.sources.opcua.wire.subscription import Subscription
 from shared.clock import Clock
 from shared.logs import get_logger
 
@@ -41,7 +42,7 @@ class SubscribedServer(Server):
     self_paced = True
 
     def __init__(
-        self, model: OpcuaModel, group: str, interval_s: float, directory: Path, tell: Tell | None = None,
+        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, tell: Tell | None = None,
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         super().__init__(model, group, interval_s, directory, tell, clock)

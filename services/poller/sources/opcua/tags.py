@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.poller.files import MAX_TAGS_BYTES, read_regular
-from services.poller.long_lived import long_lived
 from services.poller.source import SourceError
+from services.poller.sources.files import MAX_TAGS_BYTES, read_regular
+from services.poller.sources.long_lived import long_lived
 
 #: A node id as OPC UA writes it: `ns=2;s=Line1.Speed`, `i=2258`, `nsu=http://maker/;i=5`.
 _NODE_ID = re.compile(

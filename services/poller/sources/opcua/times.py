@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from services.poller.stamps import TICK
+from services.poller.sources.stamps import TICK
 
 #: A source whose clock is further ahead than this is not believed.
 MAX_AHEAD = timedelta(minutes=1)

@@ -10,8 +10,8 @@ from uuid import UUID
 from asyncua import ua
 
 from services.poller.source import Reading
-from services.poller.sources.opcua.faults import Answer, NodeFault
 from services.poller.sources.opcua.times import RisingTimes
+from services.poller.sources.opcua.wire.faults import Answer, NodeFault
 from shared.models import Quality, Scalar
 from shared.texts import cut
 

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from sandbox.redis import EmbeddedRedis
 from services.poller.source import TagSource
-from services.poller.sources.opcua import faults, matches
+from services.poller.sources.opcua import matches
+from services.poller.sources.opcua.wire import faults
 from shared.keys import Keys
 from shared.models import PollingData
 from shared.redis_link import RedisLink

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.redis import EmbeddedRedis
 from services.poller.source import Reading, TagSource
-from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.opcua.model import OpcuaModel
 from shared.events import Event
 from shared.keys import Keys
 from shared.redis_link import RedisLink

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from asyncua import ua as typed_ua
 
-from services.poller.sources.opcua.faults import RETRY_S, Faults, NodeFault, is_of_the_answer
 from services.poller.sources.opcua.matches import FIRST_LOOK_S, FORGET_S, LAST_LOOK_S, Matches
 from services.poller.sources.opcua.tags import Tag
+from services.poller.sources.opcua.wire.faults import RETRY_S, Faults, NodeFault, is_of_the_answer
 from tests.unit.poller.fake_time import FakeTime
 
 #: Its own number types are of no interest here.

@@ -8,7 +8,7 @@ from asyncua import ua as typed_ua
 from services.poller.source import Reading
 from services.poller.sources.opcua.times import MAX_AHEAD, RisingTimes
 from services.poller.sources.opcua.values import Collector, UnsupportedError, scalar
-from services.poller.stamps import TICK
+from services.poller.sources.stamps import TICK
 
 #: Its own number types are of no interest here.
 ua: Any = typed_ua

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.poller.requests import decode_request
+from services.poller.handshake.requests import decode_request
 from shared.errors import RejectedError
 
 

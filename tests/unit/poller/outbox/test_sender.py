@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from services.poller.packing import Message
-from services.poller.ring import Ring
-from services.poller.sender import MAX_BYTES_PER_PUT, MAX_VALUES_PER_PUT, Sender
+from services.poller.outbox.message import Message
+from services.poller.outbox.ring import Ring
+from services.poller.outbox.sender import MAX_BYTES_PER_PUT, MAX_VALUES_PER_PUT, Sender
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from time import time
 from typing import Protocol
 
-from services.poller.packing import Message
-from services.poller.ring import Ring
+from services.poller.outbox.message import Message
+from services.poller.outbox.ring import Ring
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger

@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from services.poller.faults import outlive
-from services.poller.fleet import Fleet
-from services.poller.pulse import Pulse
-from services.poller.requests import MAX_AGE_S, PollRequests, Taken, decode_request
-from services.poller.sender import Link
-from services.poller.triggers import OnRequest
+from services.poller.groups.fleet import Fleet
+from services.poller.groups.triggers import OnRequest
+from services.poller.handshake.requests import MAX_AGE_S, PollRequests, Taken, decode_request
+from services.poller.outbox.sender import Link
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError, RejectedError
 from shared.heartbeat import Heartbeat
@@ -45,9 +44,9 @@ class Handshake:
         self._in_hand: set[bytes] = set()
         self._room = asyncio.Semaphore(_MAX_IN_HAND)
 
-    async def run(self, pulse: Pulse) -> None:
+    async def run(self, named: asyncio.Event) -> None:
         """Serve until cancelled, from when the poller has its name."""
-        await pulse.named.wait()
+        await named.wait()
         async with asyncio.TaskGroup() as tasks:
             for forwarded in (True, False):
                 tasks.create_task(outlive("the requests to poll", partial(self._serve, tasks, forwarded=forwarded)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.stamps import TICK, Stamper
+from services.poller.sources.stamps import TICK, Stamper
 
 
 @given(st.lists(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1)), max_size=50))

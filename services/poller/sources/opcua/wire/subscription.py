@@ -6,7 +6,7 @@ from typing import Any
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 
-from services.poller.sources.opcua.faults import is_of_the_size
+from services.poller.sources.opcua.wire.faults import is_of_the_size
 
 
 class Subscription:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.poller.config import MAX_TOLD, GroupConfig, load_groups
-from services.poller.files import MAX_GROUPS_BYTES
+from services.poller.groups.config import MAX_TOLD, GroupConfig, load_groups
+from services.poller.sources.files import MAX_GROUPS_BYTES
 from shared.errors import SettingsError
 
 GOOD = """
@@ -137,12 +137,12 @@ def test_a_missing_file_is_told_by_its_name(tmp_path: Path) -> None:
 
 
 def test_the_example_that_is_shipped_is_valid() -> None:
-    example = Path(__file__).parents[3] / "deploy" / "poller" / "polling_groups.toml"
+    example = Path(__file__).parents[4] / "deploy" / "poller" / "polling_groups.toml"
     assert load_groups(example)
 
 
 def test_what_the_example_holds_as_comments_is_valid_too(tmp_path: Path) -> None:
-    example = (Path(__file__).parents[3] / "deploy" / "poller" / "polling_groups.toml").read_text()
+    example = (Path(__file__).parents[4] / "deploy" / "poller" / "polling_groups.toml").read_text()
     (group,) = load(tmp_path, _uncommented(example, "line 3"))
     assert (group.plc, group.source.type) == ("PLC03", "opcua")
     (group,) = load(tmp_path, _uncommented(example, "recipe"))

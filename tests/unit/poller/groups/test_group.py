@@ -7,14 +7,15 @@ import pytest
 from asyncua.ua.uaerrors import UaStructParsingError
 from structlog.testing import capture_logs
 
-from services.poller.config import GroupConfig
 from services.poller.faults import nobody
-from services.poller.group import PollingGroup
-from services.poller.packing import MAX_TAGS_PER_MESSAGE, Message
-from services.poller.ring import Ring
+from services.poller.groups.config import GroupConfig
+from services.poller.groups.group import PollingGroup
+from services.poller.groups.packing import MAX_TAGS_PER_MESSAGE
+from services.poller.groups.triggers import AtOnce, FixedInterval
+from services.poller.outbox.message import Message
+from services.poller.outbox.ring import Ring
 from services.poller.source import Reading, SourceError, Tell
-from services.poller.stamps import TICK, Stamper
-from services.poller.triggers import AtOnce, FixedInterval
+from services.poller.sources.stamps import TICK, Stamper
 from shared.events import Event
 from shared.messages import decode_polling_data
 from shared.models import PollingData, Scalar

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.packing import Message
-from services.poller.ring import MAX_BYTES_IN_HAND, MAX_LOSSLESS_MESSAGES, Ring
+from services.poller.outbox.message import Message
+from services.poller.outbox.ring import MAX_BYTES_IN_HAND, MAX_LOSSLESS_MESSAGES, Ring
 
 MAX_BYTES = 100_000_000
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.poller.packing import Message
+from services.poller.outbox.message import Message
 
 #: Messages of sources that can wait, in the ring at a time: enough to keep the sender busy.
 MAX_LOSSLESS_MESSAGES = 256

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from services.poller.config import GroupConfig
 from services.poller.faults import TELL_S, nobody
-from services.poller.packing import Packer, is_in_calendar
-from services.poller.ring import Ring
+from services.poller.groups.config import GroupConfig
+from services.poller.groups.packing import Packer, is_in_calendar
+from services.poller.groups.triggers import FixedInterval, PollOutcome, Trigger
+from services.poller.outbox.ring import Ring
 from services.poller.source import Reading, SourceError, TagSource, Tell
-from services.poller.stamps import Stamper
-from services.poller.triggers import FixedInterval, PollOutcome, Trigger
+from services.poller.sources.stamps import Stamper
 from shared.clock import Clock
 from shared.events import Event
 from shared.logs import get_logger

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from services.poller.outbox.message import Message
 from services.poller.source import Reading
 from shared.models import Mode, PollingData, Quality, Scalar
 from shared.texts import TEXT_LIMIT, cut
@@ -38,21 +39,6 @@ _QUALITIES: tuple[Quality, ...] = ("GOOD", "BAD", "UNCERTAIN")
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message as it goes on the DataQueue, and what is counted of it.
-
-    `values`: all of them; `bad`: those in error or without a value. `lossless`: its source would rather wait than lose
-    it.
-    """
-
-    raw: bytes
-    values: int
-    timestamp: datetime
-    bad: int = 0
-    lossless: bool = False
 
 
 @dataclass(frozen=True)

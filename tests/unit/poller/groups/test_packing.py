@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.packing import MAX_MESSAGE_BYTES, MAX_TAGS_PER_MESSAGE, MAX_VALUE_BYTES, Message, Packer
+from services.poller.groups.packing import MAX_MESSAGE_BYTES, MAX_TAGS_PER_MESSAGE, MAX_VALUE_BYTES, Packer
+from services.poller.outbox.message import Message
 from services.poller.source import Reading
 from shared.messages import decode_polling_data
 from shared.models import PollingData

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.poller.files import MAX_GROUPS_BYTES, read_regular
-from services.poller.long_lived import long_lived
 from services.poller.source import DEFAULT_INTERVAL_S, TagSource, Tell
 from services.poller.sources import SOURCE_MODELS, AnySource
+from services.poller.sources.files import MAX_GROUPS_BYTES, read_regular
+from services.poller.sources.long_lived import long_lived
 from shared.errors import SettingsError
 from shared.texts import cut
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from asyncua import ua
 
-from services.poller.sources.opcua.limits import AnswerAbortedError, AnswerTooLargeError
+from services.poller.sources.opcua.wire.limits import AnswerAbortedError, AnswerTooLargeError
 from shared.clock import Clock
 from shared.texts import cut
 

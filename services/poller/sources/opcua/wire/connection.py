@@ -9,8 +9,8 @@ from asyncua import ua
 
 from services.poller.faults import outlive
 from services.poller.source import SourceError, Tell
-from services.poller.sources.opcua.reasons import reason
-from services.poller.sources.opcua.session import Session
+from services.poller.sources.opcua.wire.reasons import reason
+from services.poller.sources.opcua.wire.session import Session
 from shared.clock import Clock
 from shared.events import Event
 from shared.logs import get_logger

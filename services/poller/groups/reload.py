@@ -7,8 +7,8 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from services.poller.config import GroupConfig, load_groups
-from services.poller.fleet import Fleet, look_at
+from services.poller.groups.config import GroupConfig, load_groups
+from services.poller.groups.fleet import Fleet, look_at
 from services.poller.source import Tell
 from shared.errors import SettingsError
 from shared.events import Event

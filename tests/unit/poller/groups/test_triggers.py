@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.poller.triggers import FixedInterval, OnRequest, PollOutcome
+from services.poller.groups.triggers import FixedInterval, OnRequest, PollOutcome
 from tests.unit.poller.fake_time import FakeTime
 
 

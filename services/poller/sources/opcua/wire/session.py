@@ -12,8 +12,8 @@ from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.uaerrors import UaStructParsingError
 
-from services.poller.sources.opcua import OpcuaModel
-from services.poller.sources.opcua.faults import (
+from services.poller.sources.opcua.keys import OpcuaKeys
+from services.poller.sources.opcua.wire.faults import (
     TOO_MANY,
     Answer,
     Faults,
@@ -21,15 +21,15 @@ from services.poller.sources.opcua.faults import (
     is_of_the_answer,
     is_of_the_size,
 )
-from services.poller.sources.opcua.limits import (
+from services.poller.sources.opcua.wire.limits import (
     AnswerAbortedError,
     AnswerTooLargeError,
     ask_for_bounded_answers,
     bound_answers,
 )
-from services.poller.sources.opcua.reasons import reason
-from services.poller.sources.opcua.security import secure
-from services.poller.sources.opcua.subscription import Subscription
+from services.poller.sources.opcua.wire.reasons import reason
+from services.poller.sources.opcua.wire.security import secure
+from services.poller.sources.opcua.wire.subscription import Subscription
 
 #: Seconds between two questions of the client's own watchdog whether the server lives.
 WATCHDOG_S = 5.0
@@ -74,7 +74,7 @@ class Session:
 
     @classmethod
     async def connect(
-        cls, model: OpcuaModel, directory: Path, faults: Faults,
+        cls, model: OpcuaKeys, directory: Path, faults: Faults,
         on_lost: Callable[[Exception], None] | None = None,
     ) -> "Session":  # fmt: skip
         """Return a session. `on_lost` is called when the client notices that the server is gone.

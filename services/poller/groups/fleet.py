@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.poller.config import GroupConfig
-from services.poller.group import PollingGroup
+from services.poller.groups.config import GroupConfig
+from services.poller.groups.group import PollingGroup
 from shared.logs import get_logger
 
 #: Builds a group from its configuration.

@@ -8,9 +8,9 @@ from asyncua.crypto import security_policies
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-from services.poller.files import MAX_SECRET_BYTES, read_regular
 from services.poller.source import SourceError
-from services.poller.sources.opcua import OpcuaModel
+from services.poller.sources.files import MAX_SECRET_BYTES, read_regular
+from services.poller.sources.opcua.keys import OpcuaKeys
 
 _MODES = {
     "sign": ua.MessageSecurityMode.Sign,
@@ -18,7 +18,7 @@ _MODES = {
 }
 
 
-def check_files(model: OpcuaModel, directory: Path) -> list[str]:
+def check_files(model: OpcuaKeys, directory: Path) -> list[str]:
     """Return what is wrong with the files that the keys name; one line each."""
     problems = []
     try:
@@ -39,7 +39,7 @@ def check_files(model: OpcuaModel, directory: Path) -> list[str]:
     return problems
 
 
-async def secure(client: Client, model: OpcuaModel, directory: Path) -> None:
+async def secure(client: Client, model: OpcuaKeys, directory: Path) -> None:
     """Give a client its certificate, policy, user and password, before it connects.
 
     Raises: SourceError: a file can't be used. What asyncua raises: the server offers no such policy.
@@ -83,7 +83,7 @@ def _check_key(path: Path, password: bytes | None) -> None:
         raise SourceError(f"{path}: not a private key that can be opened (.pem or .der): {error}") from error
 
 
-def _key_password(model: OpcuaModel) -> bytes | None:
+def _key_password(model: OpcuaKeys) -> bytes | None:
     return model.private_key_password.get_secret_value().encode() if model.private_key_password else None
 
 
