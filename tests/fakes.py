@@ -1,12 +1,21 @@
 """Hand-written fakes for pure logic: a clock that stands still, an Oracle that follows a script."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.writer.sink import BatchOutcome, RowError, SinkError, decide
+from services.writer.sink import CONFLICT, BatchOutcome, RowError, SinkError, Target, Verdict, decide
 from shared.models import TagValue
 
-Step = SinkError | Callable[[Sequence[TagValue]], Sequence[RowError]]
+
+@dataclass(frozen=True)
+class AnswerLost:
+    """A step: the rows are stored, and nobody hears of it."""
+
+    error: SinkError
+
+
+Step = SinkError | AnswerLost | Callable[[Sequence[TagValue]], Sequence[RowError]]
 
 
 class FakeClock:
@@ -23,25 +32,73 @@ class FakeClock:
 
 
 class ScriptedSink:
-    """Takes rows as the script says, one step a call; after the last step it takes everything.
+    """A sink in memory that follows a script, one step a call; after the last step it takes what its table takes.
 
-    A step is an error for the whole call, or a function from the batch to its row errors. `stored` is what it took.
+    A step is an error for the whole call, a function from the batch to its row errors, or `AnswerLost`. Like the real
+    one it knows a value again by its key, and can't hold a text of more than `MAX_TEXT` letters.
     """
+
+    MAX_TEXT = 255
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)
+        #: Raised by each call while it is set.
+        self.trouble: SinkError | None = None
+        #: What it took, in the order in which it came.
         self.stored: list[TagValue] = []
+        #: Sizes of the batches that it was given.
         self.calls: list[int] = []
+        self.target = Target()
+        self.connections = (1, 0)
+        self.shortage: str | None = None
+        self.is_closed = False
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
         self.calls.append(len(values))
-        step = self.steps.pop(0) if self.steps else (lambda _values: [])
+        self.probe()
+        step = self.steps.pop(0) if self.steps else None
         if isinstance(step, SinkError):
             raise step
-        outcome = decide(len(values), step(values))
-        failed = {*outcome.duplicates, *(error.offset for error in (*outcome.rejected, *outcome.kept))}
-        self.stored += [value for offset, value in enumerate(values) if offset not in failed]
-        return outcome
+        errors = list(step(values)) if callable(step) else []
+        refused = {error.offset for error in errors}
+        errors += [
+            error
+            for offset, value in enumerate(values)
+            if offset not in refused and (error := self._take(offset, value)) is not None
+        ]
+        if isinstance(step, AnswerLost):
+            raise step.error
+        return decide(len(values), errors)
+
+    def _take(self, offset: int, value: TagValue) -> RowError | None:
+        (there,) = self.found([value])
+        if there is None:
+            if len(value.tag_value or "") > self.MAX_TEXT:
+                return RowError(offset, "TOO_LONG", "it does not fit")
+            self.stored.append(value)
+            return None
+        if there == (value.tag_value, value.quality):
+            return RowError(offset, "DUPLICATE", "it is there", Verdict.DUPLICATE)
+        return RowError(offset, CONFLICT, f"the table holds {there} under this key")
+
+    def lookup(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
+        self.probe()
+        return self.found(values)
+
+    def found(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
+        """Return what is stored under the values' keys, whatever trouble there is."""
+        held = {(value.tag_name, value.timestamp): (value.tag_value, value.quality) for value in self.stored}
+        return [held.get((value.tag_name, value.timestamp)) for value in values]
+
+    def probe(self) -> None:
+        if self.is_closed:
+            raise SinkError("CLOSED", "the sink is closed", Verdict.TRANSIENT)
+        if self.trouble is not None:
+            raise self.trouble
+        self.target = Target("SCRIPT.TAG_DATA", "memory", "MEMORY")
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 def tag_values(count: int, text: str = "1.5") -> list[TagValue]:

@@ -11,6 +11,7 @@ import oracledb
 
 from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
+from services.writer.settings import WriterSettings
 
 _SCHEMAS = {
     "tag_data": Path("deploy/oracle/02_tag_data.sql"),
@@ -33,6 +34,14 @@ class OracleTarget:
         """The switch for faults: only for tests that asked for the `faults` fixture."""
         assert self.stand_in is not None
         return self.stand_in.control
+
+    def settings(self, table: str, **changes: object) -> WriterSettings:
+        """Return a writer's settings for a table here, quick to give up."""
+        quick = {
+            "oracle_dsn": self.dsn, "oracle_user": self.user, "oracle_password": self.password, "oracle_table": table,
+            "oracle_pool_timeout": 1, "oracle_connect_timeout": 0.5, "oracle_call_timeout": 0.7,
+        }  # fmt: skip
+        return WriterSettings.model_validate({**quick, **changes})
 
     @contextmanager
     def connect(self) -> Iterator[oracledb.Connection]:

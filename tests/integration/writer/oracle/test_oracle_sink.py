@@ -19,7 +19,6 @@ from oracle_stand_in.process import OracleStandIn
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.connections import RESTED_S
 from services.writer.oracle.oracle_sink import OracleSink
-from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.models import TagValue
 from tests.fakes import tag_values
@@ -30,18 +29,10 @@ T = TypeVar("T")
 Fault = Callable[[OracleControl], None]
 
 
-def settings(oracle: OracleTarget, table: str, **changes: object) -> WriterSettings:
-    quick = {
-        "oracle_dsn": oracle.dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
-        "oracle_table": table, "oracle_pool_timeout": 1, "oracle_connect_timeout": 0.5, "oracle_call_timeout": 0.7,
-    }  # fmt: skip
-    return WriterSettings.model_validate({**quick, **changes})
-
-
 @pytest.fixture
 def sink(oracle: OracleTarget, table: str) -> Iterator[OracleSink]:
     """A sink whose pool holds no connection yet."""
-    sink = OracleSink(settings(oracle, table))
+    sink = OracleSink(oracle.settings(table))
     yield sink
     if oracle.stand_in is not None:
         oracle.control.reset()
@@ -192,7 +183,7 @@ def test_idle_connections_that_died_are_replaced_without_a_word(sink: OracleSink
 
 @pytest.mark.req("EC-2", "FR-007")
 def test_a_pool_that_is_in_use_is_waited_for_and_not_replaced(oracle: OracleTarget, table: str) -> None:
-    sink = OracleSink(settings(oracle, table, oracle_pool_min=1, oracle_pool_max=1))
+    sink = OracleSink(oracle.settings(table, oracle_pool_min=1, oracle_pool_max=1))
     with sink.connection():
         error: list[SinkError] = []
         thread = threading.Thread(target=lambda: error.append(failure(sink, tag_values(1))))
@@ -238,7 +229,7 @@ def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
     oracle: OracleTarget, faults: OracleControl, table: str, code: int
 ) -> None:
     """Kind: a wish that was not granted taken for an outage. ORA-02391 (SESSIONS_PER_USER) at the third session."""
-    sink = OracleSink(settings(oracle, table, oracle_pool_timeout=10, oracle_probe_interval=0.2))
+    sink = OracleSink(oracle.settings(table, oracle_pool_timeout=10, oracle_probe_interval=0.2))
     sink.probe()
     wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
     faults.fail_logons(code)
@@ -259,7 +250,7 @@ def test_those_who_wait_for_a_first_connection_share_its_failure(
     oracle: OracleTarget, faults: OracleControl, table: str
 ) -> None:
     """Kind: every thread tries for itself what is known to fail; against an account, each try counts."""
-    sink = OracleSink(settings(oracle, table, oracle_pool_timeout=5, oracle_call_timeout=5))
+    sink = OracleSink(oracle.settings(table, oracle_pool_timeout=5, oracle_call_timeout=5))
     faults.fail_logons(1017)
     faults.hang_new_connections()
     before = faults.status().connections
@@ -292,7 +283,7 @@ def test_retries_in_the_connect_string_are_not_made(
         f"(CONNECT_DATA=(SERVICE_NAME={service})))"
     )
     dsn = oracle.dsn + rest if rest else descriptor
-    sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=10))
+    sink = OracleSink(oracle.settings(table, oracle_dsn=dsn, oracle_pool_timeout=10))
     getattr(faults, fault)()
     before = faults.status().connections
     error = failure(sink, tag_values(5))
@@ -312,7 +303,7 @@ def test_an_address_that_says_nothing_does_not_hide_the_next_one(
     host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
     listed = "".join(f"(ADDRESS=(PROTOCOL=TCP)(HOST={h})(PORT={p}))" for h, p in (silent, silent, (host, port)))
     dsn = f"(DESCRIPTION=(ADDRESS_LIST={listed})(CONNECT_DATA=(SERVICE_NAME={service})))"
-    sink = OracleSink(settings(oracle, table, oracle_dsn=dsn, oracle_pool_timeout=15))
+    sink = OracleSink(oracle.settings(table, oracle_dsn=dsn, oracle_pool_timeout=15))
     assert sink.write(tag_values(5)).written == 5
     sink.close()
 
@@ -374,19 +365,19 @@ def test_a_database_that_is_not_open_does_not_hide_the_next_one(oracle: OracleTa
         data = "(CONNECT_DATA=(SERVICE_NAME=FREEPDB1))"
         dsn = form.format(*listed, data, *(f"(DESCRIPTION={address}{data})" for address in listed))
         before = closed.control.status().connections
-        connect(settings(oracle, "t", oracle_dsn=dsn), oracle.password).close()
+        connect(oracle.settings("t", oracle_dsn=dsn), oracle.password).close()
         assert closed.control.status().connections - before <= 3
         # If: nobody is open, it is what the first said
         alone = form.format(listed[0], listed[0], data, *(f"(DESCRIPTION={listed[0]}{data})" for _ in range(2)))
         with pytest.raises(SinkError) as caught:
-            connect(settings(oracle, "t", oracle_dsn=alone), oracle.password)
+            connect(oracle.settings("t", oracle_dsn=alone), oracle.password)
         assert caught.value.code == f"ORA-{code:05}"
 
 
 def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarget) -> None:
     changes = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER"),)
     with oracle.table(changes=changes) as table:
-        sink = OracleSink(settings(oracle, table))
+        sink = OracleSink(oracle.settings(table))
         texts = ["1", "nan", "2.5", "1e999", "on", "9" * 60, "3"]
         values = [TagValue(datetime(2026, 1, 1), "P", f"D{n}", text, "GOOD") for n, text in enumerate(texts)]
         outcome = sink.write(values)
@@ -398,7 +389,7 @@ def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarge
 
 
 def test_rows_before_a_bad_one_are_not_left_for_the_next_commit(oracle: OracleTarget, table: str) -> None:
-    sink = OracleSink(settings(oracle, table))
+    sink = OracleSink(oracle.settings(table))
     values = tag_values(10)
     long = TagValue(values[0].timestamp, "P", "D", "온" * 100, "GOOD")
     outcome = sink.write([*values[:5], long, *values[5:]])

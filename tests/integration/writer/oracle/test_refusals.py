@@ -11,7 +11,6 @@ from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import CONFLICT, BatchOutcome, SinkError, Verdict
 from shared.models import TagValue
 from tests.fakes import tag_values
-from tests.integration.writer.oracle.test_oracle_sink import settings
 from tests.oracle_target import OracleTarget
 
 #: A column that the writer does not fill, with a default that repeats and a unique index on it.
@@ -22,7 +21,7 @@ PLAIN_NUMBER = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER"),)
 
 @pytest.fixture
 def sink(oracle: OracleTarget, table: str) -> Iterator[OracleSink]:
-    sink = OracleSink(settings(oracle, table))
+    sink = OracleSink(oracle.settings(table))
     yield sink
     sink.close()
 
@@ -35,7 +34,7 @@ def ends(outcome: BatchOutcome) -> tuple[int, int, int, int]:
 def test_a_second_unique_index_makes_no_duplicates(oracle: OracleTarget) -> None:
     """Kind: ORA-00001 taken for proof that the row is there. 1,999 of 2,000 values were in no table and no file."""
     with oracle.table(changes=SECOND_UNIQUE) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         outcome = sink.write(tag_values(500))
         again = sink.write(tag_values(500))
         sink.close()
@@ -83,7 +82,7 @@ def test_what_differs_under_one_key_is_a_conflict_whatever_differs(sink: OracleS
 def test_the_other_layout_is_looked_up_by_its_own_key(oracle: OracleTarget) -> None:
     """Kind: as above; three columns, the time first among those that are bound."""
     with oracle.table("tag_values") as name:
-        sink = OracleSink(settings(oracle, name, oracle_table_layout="tag_values"))
+        sink = OracleSink(oracle.settings(name, oracle_table_layout="tag_values"))
         values = tag_values(60)
         assert ends(sink.write(values)) == (60, 0, 0, 0)
         changed = [msgspec.structs.replace(value, tag_value="2") for value in values[:20]]
@@ -94,7 +93,7 @@ def test_the_other_layout_is_looked_up_by_its_own_key(oracle: OracleTarget) -> N
 def test_times_that_the_column_rounds_into_one_are_told_apart_by_their_contents(oracle: OracleTarget) -> None:
     """Kind: a look-up by what was sent, where the table holds what it rounded (TIMESTAMP(3)): it found nothing."""
     with oracle.table(changes=(("TIMESTAMP(6)", "TIMESTAMP(3)"),)) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         value = tag_values(1)[0]
         near = msgspec.structs.replace(value, timestamp=value.timestamp + timedelta(microseconds=300), tag_value="2")
         assert ends(sink.write([value])) == (1, 0, 0, 0)
@@ -108,7 +107,7 @@ def test_a_key_that_holds_less_of_a_time_than_is_sent_loses_no_value(
 ) -> None:
     """Kind: as above. The driver says no scale for TIMESTAMP(0), a DATE cuts: 8 other values counted as duplicates."""
     with oracle.table(changes=(("TIMESTAMP(6)", kind),)) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         value = tag_values(1)[0]
         values = [
             msgspec.structs.replace(value, timestamp=datetime(2026, 1, 1, 0, 0, second, micro), tag_value=f"{micro}")
@@ -124,7 +123,7 @@ def test_a_key_that_holds_less_of_a_time_than_is_sent_loses_no_value(
 def test_an_empty_text_that_oracle_takes_for_none_is_no_conflict_when_it_comes_again(oracle: OracleTarget) -> None:
     """Kind: a comparison of what was sent with what the column made of it. To Oracle an empty text is NULL."""
     with oracle.table(changes=(("tag_value VARCHAR2(255) NOT NULL", "tag_value VARCHAR2(255)"),)) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         values = tag_values(3, text="")
         assert ends(sink.write(values)) == (3, 0, 0, 0)
         assert ends(sink.write(values)) == (0, 3, 0, 0)
@@ -162,7 +161,7 @@ def test_a_number_column_that_rounds_makes_no_conflict(oracle: OracleTarget) -> 
     """Kind: a false conflict at each redelivery, because NUMBER(10,2) rounds 12.345 without a word."""
     values = [msgspec.structs.replace(value, tag_value="12.345") for value in tag_values(3)]
     with oracle.table(changes=NUMBER_10_2) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         assert ends(sink.write(values)) == (3, 0, 0, 0)
         assert ends(sink.write(values)) == (0, 3, 0, 0)
         other = msgspec.structs.replace(values[0], tag_value="12.34")
@@ -176,7 +175,7 @@ def test_whatever_a_number_column_makes_of_a_value_redelivery_is_no_conflict(ora
     texts = ["12.345678912", "0.1", "-7.005", "33333333.3", "0", "1e-140", "123456"]
     values = [msgspec.structs.replace(value, tag_value=text) for value, text in zip(tag_values(7), texts, strict=True)]
     with oracle.table(changes=(("tag_value VARCHAR2(255) NOT NULL", f"tag_value {kind}"),)) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         assert ends(sink.write(values)) == (7, 0, 0, 0)
         assert ends(sink.write(values)) == (0, 7, 0, 0)
         assert ends(sink.write([msgspec.structs.replace(values[0], tag_value="99")])) == (0, 0, 1, 0)
@@ -205,7 +204,7 @@ def test_letters_that_the_database_cant_hold_are_refused_not_replaced(
     """Kind: a value changed without a word. Oracle stores ? for what its character set has not, and names collide."""
     faults.character_set("WE8MSWIN1252")
     try:
-        sink = OracleSink(settings(oracle, table))
+        sink = OracleSink(oracle.settings(table))
         values = tag_values(5)
         values[1] = msgspec.structs.replace(values[1], tag_value="온도")
         values[2] = msgspec.structs.replace(values[2], tag_address="온도")
@@ -225,7 +224,7 @@ def test_a_number_too_small_costs_nobody_anything(oracle: OracleTarget) -> None:
     values = tag_values(4)
     values[1] = msgspec.structs.replace(values[1], tag_value="1e-140")
     with oracle.table(changes=PLAIN_NUMBER) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         assert ends(sink.write(values)) == (4, 0, 0, 0)
         assert ends(sink.write(values)) == (0, 4, 0, 0)
         sink.close()
@@ -247,7 +246,7 @@ def test_one_row_refused_where_others_were_stored_is_that_rows_at_once(
 def test_the_sample_is_of_what_the_table_takes_though_every_batch_has_a_bad_row(oracle: OracleTarget) -> None:
     """Kind: a trial that fails for a reason of its own. A table may take certain names alone, and none of ours."""
     with oracle.table(changes=(("CONSTRAINT", "CHECK (tag_name LIKE 'PLC01.%'), CONSTRAINT"),)) as name:
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         bad = [msgspec.structs.replace(value, plc_code="OTHER") for value in tag_values(2)]
         assert ends(sink.write([*tag_values(3), bad[0]])) == (3, 0, 1, 0)
         assert ends(sink.write([bad[1]])) == (0, 0, 1, 0)
@@ -300,7 +299,7 @@ def test_a_missing_partition_for_the_plants_own_time_is_the_tables_fault(
     with oracle.table(
         changes=(("PRIMARY KEY", f"CHECK (timestamp < TIMESTAMP '{today}'), PRIMARY KEY"),)
     ) as name:  # fmt: skip
-        sink = OracleSink(settings(oracle, name))
+        sink = OracleSink(oracle.settings(name))
         assert ends(sink.write(tag_values(5))) == (5, 0, 0, 0)
         assert ends(sink.write(values)) == (0, 0, 0, 5)
         # A clock that is years off is the rows' fault: others of today are taken
@@ -326,7 +325,7 @@ def values_of(outcome: BatchOutcome, values: list[TagValue]) -> list[TagValue]:
 
 
 def test_many_more_keys_than_one_query_takes(oracle: OracleTarget, table: str) -> None:
-    sink = OracleSink(settings(oracle, table))
+    sink = OracleSink(oracle.settings(table))
     values = tag_values(1234)
     assert ends(sink.write(values)) == (1234, 0, 0, 0)
     changed = [*values[:-1], msgspec.structs.replace(values[-1], tag_value="other")]
