@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shared.counters import Counter
 from shared.keys import Keys
@@ -22,9 +23,15 @@ class Snapshot:
     counters: Mapping[Counter, int]
     spoiled: tuple[Counter, ...] = ()  #: counters that hold something else than a count; taken for 0
     rejected_rows_waiting: int = 0  #: rows that wait for a rejected_*.csv that can be written
+    oldest_value_at: float | None = None  #: time of the value at the buffer's head; None where there is none
 
     def __getitem__(self, counter: Counter) -> int:
         return self.counters[counter]
+
+    @property
+    def oldest_value_age_s(self) -> float:
+        """Seconds since the value at the buffer's head was collected, a naive time as UTC; 0 where there is none."""
+        return 0.0 if self.oldest_value_at is None else max(0.0, self.taken_at - self.oldest_value_at)
 
     @property
     def accounted(self) -> int:
@@ -43,7 +50,7 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
 
     Raises: RedisUnavailableError.
     """
-    seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, waiting, counts = link.run(
+    answer = link.run(
         "snapshot",
         [
             keys.counters, keys.buffer, keys.inflight, keys.data_queue, keys.claimed, keys.rejected_messages,
@@ -51,6 +58,9 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
         ],
         list(Counter),
     )  # fmt: skip
+    seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, waiting, counts, oldest = (
+        answer
+    )
     counters = {counter: _count(text) for counter, text in zip(Counter, counts, strict=True)}
     return Snapshot(
         taken_at=int(seconds) + int(microseconds) / 1e6,
@@ -63,7 +73,17 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
         counters={counter: count or 0 for counter, count in counters.items()},
         spoiled=tuple(counter for counter, count in counters.items() if count is None),
         rejected_rows_waiting=waiting,
+        oldest_value_at=_timestamp(oldest),
     )
+
+
+def _timestamp(begin: bytes) -> float | None:
+    """Return the time that a value's first bytes name, `[1,"2025-11-02T14:30:51"...`; None where they name none."""
+    try:
+        moment = datetime.fromisoformat(begin.split(b'"')[1].decode())
+    except (IndexError, ValueError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 def _count(text: bytes | None) -> int | None:

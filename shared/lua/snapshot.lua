@@ -4,7 +4,7 @@
 --       rejected rows that wait
 -- ARGV  names of the counters
 -- Returns {seconds, microseconds, buffer, in flight, batches in flight, data queue, claimed messages,
---          rejected messages kept, rejected rows that wait, the counts in order}.
+--          rejected messages kept, rejected rows that wait, the counts in order, the begin of the oldest value}.
 local function held(set)
   local total, lists = 0, redis.call('SMEMBERS', set)
   for i = 1, #lists do total = total + redis.call('LLEN', lists[i]) end
@@ -25,4 +25,6 @@ local in_flight, batches = held(KEYS[3])
 return {
   time[1], time[2], redis.call('LLEN', KEYS[2]), in_flight, batches,
   redis.call('LLEN', KEYS[4]), (held(KEYS[5])), aside(KEYS[6]), aside(KEYS[7]), counts,
+  -- Its time stands first; the value itself may be long.
+  string.sub(redis.call('LINDEX', KEYS[2], 0) or '', 1, 64),
 }

@@ -45,6 +45,7 @@ FIXED_NAMES = {
     "/api/buffer/status": {
         "current_size", "max_size", "utilization_pct", "total_inserted", "total_removed", "overflow_count",
         "overflow_rate_pct",
+        "oldest_value_age_seconds",
     },
     "/api/buffer/writer/metrics": {"successful_writes", "failed_writes", "success_rate_pct", "last_write_timestamp"},
     "/api/buffer/metrics": {

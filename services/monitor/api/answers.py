@@ -70,6 +70,7 @@ def buffer_status(now: Overview, settings: BufferSettings) -> BufferStatus:
         total_removed=ledger[Counter.REMOVED],
         overflow_count=ledger[Counter.OVERFLOWED],
         overflow_rate_pct=round(percent(ledger[Counter.OVERFLOWED], ledger[Counter.INSERTED]), 4),
+        oldest_value_age_seconds=round(ledger.oldest_value_age_s, 3),
     )
 
 

@@ -105,6 +105,10 @@ def _gauges(now: Overview, settings: BufferSettings) -> Iterator[Metric]:
         "tagpipe_buffer_values": (ledger.in_buffer, "Values in the buffer"),
         "tagpipe_buffer_capacity_values": (settings.buffer_max_size, "Values that the buffer holds at most"),
         "tagpipe_buffer_alert_threshold_ratio": (settings.buffer_alert_threshold / 100, "Share that alerts, 0 to 1"),
+        "tagpipe_oldest_value_age_seconds": (
+            ledger.oldest_value_age_s,
+            "Since the value at the buffer's head was collected; 0 where the buffer is empty",
+        ),
         "tagpipe_inflight_values": (ledger.in_flight, "Values claimed by writers and not settled"),
         "tagpipe_inflight_batches": (ledger.batches_in_flight, "Batches claimed by writers and not settled"),
         "tagpipe_queue_messages": (ledger.queued_messages, "Messages in the DataQueue"),

@@ -62,6 +62,11 @@ class BufferStatus(Answer):
     total_removed: Count = Field(description="Values ever taken from the buffer by writers", examples=[86_280])
     overflow_count: Count = Field(description="Values ever discarded because the buffer was full", examples=[0])
     overflow_rate_pct: Percent = Field(description="overflow_count in percent of total_inserted", examples=[0.0])
+    oldest_value_age_seconds: float = Field(
+        ge=0,
+        description="Since the value at the buffer's head was collected; 0 where the buffer is empty",
+        examples=[0.4],
+    )
 
 
 class Ledger(Answer):

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -100,6 +100,18 @@ def two(redis_server: EmbeddedRedis, namespace: str, one: Side) -> Side:
 def proxy(redis_server: EmbeddedRedis) -> Iterator[LossyProxy]:
     with LossyProxy(redis_server.port) as proxy:
         yield proxy
+
+
+def test_the_oldest_value_tells_how_long_it_waits(one: Side) -> None:
+    assert one.snapshot().oldest_value_age_s == 0
+    one.push("first", "second")
+    snapshot = one.snapshot()
+    assert snapshot.oldest_value_at == datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    assert snapshot.oldest_value_age_s == snapshot.taken_at - snapshot.oldest_value_at
+    # What a stranger put there has no age, and hides no figure.
+    one.link.command("LPUSH", one.keys.buffer, "no value")
+    snapshot = take_snapshot(one.link, one.keys)
+    assert (snapshot.oldest_value_age_s, snapshot.in_buffer) == (0, 3)
 
 
 @pytest.mark.req("FR-004", "FR-002", "FR-005")

@@ -26,6 +26,7 @@ def test_buffer_status_gives_size_capacity_and_totals() -> None:
         "total_removed": 2_949,
         "overflow_count": 1,
         "overflow_rate_pct": 0.0333,
+        "oldest_value_age_seconds": 0.0,
     }
 
 
