@@ -21,22 +21,53 @@ _NUMBER_OF_PRINTF = re.compile(
     re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 
+#: How deep a message is read: of what is nested deeper nothing can be a value.
+_MAX_DEPTH = 20
+
+#: A string, which stays as it is, or brackets that follow each other.
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[{]+|[\]}]+', re.DOTALL)
+
 
 def read_json(raw: bytes) -> Any:
     """Return what these bytes hold; bytes that are no text come as lone surrogates.
 
-    Raises: ValueError, RecursionError: it is no JSON, or nested too deeply.
+    What is nested very deeply is null.
+
+    Raises: ValueError: it is no JSON.
     """
     # C programs send the end of their string, too.
     text = raw.decode(json.detect_encoding(raw), "surrogateescape").rstrip("\0")
     try:
         return _json(text)
+    except RecursionError:
+        return _json(_with_json_numbers(_without_depths(text)))
     except ValueError:
-        return _json(_with_json_numbers(text))
+        text = _with_json_numbers(text)
+    try:
+        return _json(text)
+    except RecursionError:
+        return _json(_without_depths(text))
 
 
 def _json(text: str) -> Any:
     return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=lambda _: None)
+
+
+def _without_depths(text: str) -> str:
+    """Return a message with null in the place of what is nested deeper than it is read."""
+    parts, depth, shown_to = [], 0, 0
+    for brackets in _BRACKETS.finditer(text):
+        count, first = len(brackets[0]), brackets[0][0]
+        if first in "[{":
+            if depth <= _MAX_DEPTH < depth + count:
+                parts += [text[shown_to : brackets.start() + _MAX_DEPTH - depth], "null"]
+            depth += count
+        elif first in "]}":
+            if depth - count <= _MAX_DEPTH < depth:
+                shown_to = brackets.start() + depth - _MAX_DEPTH
+            depth -= count
+    # Where a bracket stays open the rest is missing, and the message is no JSON as it was none before.
+    return "".join(parts) + (text[shown_to:] if depth <= _MAX_DEPTH else "")
 
 
 def _with_json_numbers(text: str) -> str:

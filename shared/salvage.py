@@ -73,7 +73,7 @@ def salvage(raw: bytes, cause: Exception) -> Salvage:
     """
     try:
         message = read_json(raw)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise RejectedError(cut(str(cause) or type(cause).__name__)) from cause
     if not isinstance(message, dict):
         raise RejectedError(f"Expected `object`, got `{_json_type(message)}`")

@@ -214,7 +214,35 @@ def test_a_time_that_a_controller_never_set_costs_at_most_its_tag(time: str) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ['"' + '\\"' * 500_000, '"' + '\\"' * 500_000 + "\\", '"' + '\\\n"' * 300_000, "nan(" * 300_000]
+    "deep",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 50_000 + "1" + "}" * 50_000,
+        '[{"b":' * 5000 + '"]}"' + "}]" * 5000,
+        "[[1],[2]," + "[" * 5000 + "nan" + "]" * 5000 + ",[3]]",
+    ],
+)
+@pytest.mark.parametrize("other", ["2.5", "nan"])
+def test_what_is_nested_too_deeply_costs_its_tag_alone(deep: str, other: str) -> None:
+    """Kind: one tag's fault costs the whole message: nested 100,000 deep it ended the reading of all of it."""
+    values, faults = read(f'"tag_values":{{"a":1,"b":{deep},"c":{other},"d":"[{{"}},"group_name":"g"')
+    assert not faults
+    assert told(values["a"]) == ("1", "GOOD")
+    assert told(values["b"]) == (None, "BAD")
+    assert told(values["c"]) == (("2.5", "GOOD") if other == "2.5" else (None, "BAD"))
+    assert told(values["d"]) == ("[{", "GOOD")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' + '\\"' * 500_000,
+        '"' + '\\"' * 500_000 + "\\",
+        '"' + '\\\n"' * 300_000,
+        "nan(" * 300_000,
+        "[{" * 900_000,
+        "[1," * 900_000,
+    ],
 )
 def test_no_message_takes_longer_than_its_length(text: str) -> None:
     """Kind: a poison message: one that is read for ever. Were it n squared, it would run into the time limit."""
