@@ -16,10 +16,11 @@ from itertools import count
 from typing import NamedTuple
 
 from shared.errors import RedisUnavailableError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys, list_owner, list_takeovers
 from shared.logs import get_logger
+from shared.records.events import Event, TakenOver
 from shared.redis_link import RedisLink
 
 #: Seconds between two looks for orphaned lists: with the heartbeat's expiry under the 15 s promised.
@@ -168,7 +169,7 @@ class Claims:
         self._adopt(_Adopted(new_key, from_the_dead), elements)
         message = f"Took over a batch of {elements} that {owner} left behind"
         _log.warning(message)
-        self._events.add(Event.RECLAIMED, message, elements=elements, owner=owner)
+        self._events.add(Event.RECLAIMED, message, TakenOver(elements=elements, owner=owner))
         return int(elements)
 
     def _adopt(self, adopted: "_Adopted", elements: int) -> None:

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from shared.backoff import doubled_s
 from shared.clock import Clock
 from shared.errors import FatalError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.records.events import Event, LoopNamed
 
 #: So many faults of one loop within so many seconds, and no success between, end the process: going on does not help
 #: then, a new start may.
@@ -68,7 +69,7 @@ class Faults:
         recent = sum(now - at <= WITHIN_S for at in self._at)
         # A side path may meet the same thing for ever: then once a minute, the diary must not be full of it.
         if recent < MAX_FAULTS or self._ends_the_process or now - self._told_at >= WITHIN_S:
-            self._events.add(Event.FAULT, message, loop=self._loop)
+            self._events.add(Event.FAULT, message, LoopNamed(loop=self._loop))
             self._told_at = now
         return recent
 

@@ -18,11 +18,12 @@ from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
+from shared.records.events import Away, Event, Pending
 from shared.redis_link import RedisLink
 
 _log = get_logger()
@@ -69,7 +70,9 @@ def _main(settings: ConsumerSettings) -> None:
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-consumer")
     events = EventLog(link, keys, "consumer")
     heartbeat = Heartbeat(link, keys, events, "consumer", settings.instance_name)
-    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
+    link.when_back(
+        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
+    )
     queue = DataQueue(link, keys)
     claims = Claims(
         link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list, apart=True
@@ -93,7 +96,9 @@ def _main(settings: ConsumerSettings) -> None:
 def _say_goodbye(heartbeat: Heartbeat, queue: DataQueue, events: EventLog) -> None:
     try:
         pending = queue.depth()
-        events.add(Event.STOPPED, f"Consumer {heartbeat.instance} stopped, {pending} messages left", pending=pending)
+        events.add(
+            Event.STOPPED, f"Consumer {heartbeat.instance} stopped, {pending} messages left", Pending(pending=pending)
+        )
         heartbeat.close()
         _log.info(f"Shutdown complete, {pending} messages left in the DataQueue")
     except RedisUnavailableError as error:

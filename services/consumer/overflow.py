@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from shared.models import TagValue
+from shared.records.events import OverflowEpisode
 from shared.texts import cut
 
 #: Seconds without overflow that end an episode.
@@ -47,17 +47,17 @@ class Episode:
             names = (name for name in names if name in self.tags)
         self.tags.update(names)
 
-    def record(self, *, ended: bool) -> dict[str, Any]:
+    def record(self, *, ended: bool) -> OverflowEpisode:
         """Return what the monitor shows of the episode; `ended_at` is None while it goes on."""
-        return {
-            "began_at": self.began_at,
-            "ended_at": self.last_at if ended else None,
-            "values": self.values,
-            "oldest_timestamp": self.oldest_timestamp.isoformat() if self.oldest_timestamp else None,
-            "newest_timestamp": self.newest_timestamp.isoformat() if self.newest_timestamp else None,
-            "tags_hit": len(self.tags),
-            "tags": {cut(name): count for name, count in self.tags.most_common(TAGS_NAMED)},
-        }
+        return OverflowEpisode(
+            began_at=self.began_at,
+            ended_at=self.last_at if ended else None,
+            values=self.values,
+            oldest_timestamp=self.oldest_timestamp.isoformat() if self.oldest_timestamp else None,
+            newest_timestamp=self.newest_timestamp.isoformat() if self.newest_timestamp else None,
+            tags_hit=len(self.tags),
+            tags={cut(name): count for name, count in self.tags.most_common(TAGS_NAMED)},
+        )
 
 
 class OverflowWatch:

@@ -3,7 +3,6 @@
 Nothing here moves a value, and all of it is said at most once a second, however fast values move.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,12 @@ from services.consumer.overflow import Episode, OverflowWatch, UtilizationAlert
 from services.consumer.settings import ConsumerSettings
 from shared.clock import Clock
 from shared.counters import Counter
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.models import PollingData, decode_values
+from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNamed
+from shared.records.reading import to_json
 from shared.redis_link import RedisLink
 from shared.salvage import Fault
 from shared.snapshot import take_snapshot
@@ -69,7 +70,7 @@ class Report:
         """Tell of a message that was read in a way that nobody foresaw, with the traceback."""
         message = f"Reading a message met what nobody foresaw; it is rejected, the others go on: {cut(repr(error))}"
         _log.error(message, exc_info=error)
-        self._events.add(Event.FAULT, message, loop="consumer")
+        self._events.add(Event.FAULT, message, LoopNamed(loop="consumer"))
 
     def tags_rejected(self, plc_code: str, faults: Sequence[Fault]) -> None:
         """Take note of tags that can't be values."""
@@ -89,7 +90,7 @@ class Report:
             )
             if self._clashes <= MAX_CLASHES_TOLD:
                 _log.error(message)
-                self._events.add(Event.NAME_CLASH, message, tag_name=clash.tag_name)
+                self._events.add(Event.NAME_CLASH, message, TagNamed(tag_name=clash.tag_name))
 
     def details(self) -> dict[str, Any]:
         """Return what the heartbeat says of names and groups; nothing when all is well. Called by any thread."""
@@ -120,11 +121,11 @@ class Report:
         if self._alert.raised:
             message = f"Buffer utilization high: {utilization:.1f}% ({size}/{cap} items). Approaching capacity!"
             _log.warning(message)
-            self._events.add(Event.BUFFER_HIGH, message, size=size, cap=cap)
+            self._events.add(Event.BUFFER_HIGH, message, BufferLevel(size=size, cap=cap))
         else:
             message = f"Buffer utilization normal again: {utilization:.1f}% ({size}/{cap} items)"
             _log.info(message)
-            self._events.add(Event.BUFFER_NORMAL, message, size=size, cap=cap)
+            self._events.add(Event.BUFFER_NORMAL, message, BufferLevel(size=size, cap=cap))
 
     def _say_rejected(self) -> None:
         if self._rejected:
@@ -133,12 +134,12 @@ class Report:
                 f"{count} messages could not be understood and went to the rejected list; last: {self._reject_reason}"
             )
             _log.error(message)
-            self._events.add(Event.MESSAGE_REJECTED, message, count=count)
+            self._events.add(Event.MESSAGE_REJECTED, message, HowMany(count=count))
         if self._tags_rejected:
             count, self._tags_rejected = self._tags_rejected, 0
             message = f"{count} tags can't be values and went to the rejected list; last: {self._tag_reason}"
             _log.error(message)
-            self._events.add(Event.TAGS_REJECTED, message, count=count)
+            self._events.add(Event.TAGS_REJECTED, message, HowMany(count=count))
 
     def _say_overflow(self) -> None:
         now = self._clock.now().timestamp()
@@ -157,16 +158,16 @@ class Report:
             self._save_episode(ended, ended=True)
             record = ended.record(ended=True)
             message = (
-                f"Overflow ended: {ended.values} values of {record['tags_hit']} tags lost, "
-                f"timestamps {record['oldest_timestamp']} to {record['newest_timestamp']}"
+                f"Overflow ended: {record.values} values of {record.tags_hit} tags lost, "
+                f"timestamps {record.oldest_timestamp} to {record.newest_timestamp}"
             )
             _log.error(message)
-            self._events.add(Event.OVERFLOW, message, **record)
+            self._events.add(Event.OVERFLOW, message, record)
 
     def _save_episode(self, episode: Episode, *, ended: bool) -> None:
         key = self._keys.overflow_episodes
         field = f"{episode.began_at:.3f}-{self._incarnation}"
-        self._link.command("HSET", key, field, json.dumps(episode.record(ended=ended), ensure_ascii=False))
+        self._link.command("HSET", key, field, to_json(episode.record(ended=ended)))
         fields = sorted(self._link.command("HKEYS", key))
         if len(fields) > MAX_EPISODES:
             self._link.command("HDEL", key, *fields[:-MAX_EPISODES])

@@ -15,11 +15,12 @@ from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from shared.errors import FatalError, RedisUnavailableError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import run_service, stop_on_signals
 from shared.logs import get_logger
+from shared.records.events import Away, Event
 from shared.redis_link import RedisLink
 from shared.settings import ServiceSettings
 
@@ -76,7 +77,9 @@ def _main(settings: MonitorSettings) -> None:
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-monitor")
     events = EventLog(link, keys, "monitor")
     heartbeat = Heartbeat(link, keys, events, "monitor", settings.instance_name)
-    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
+    link.when_back(
+        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
+    )
     feed, watch = Feed(clock), Watch(settings)
     worker = Worker(link, RedisReader(link, keys), watch, feed, heartbeat, events, clock)
     _warn_if_open(settings)

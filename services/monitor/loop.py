@@ -10,11 +10,12 @@ from shared import __version__
 from shared.beating import Beating
 from shared.clock import Clock
 from shared.errors import FatalError, RedisUnavailableError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.faults import Faults
 from shared.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.records.events import Event
 from shared.redis_link import RedisLink
 
 #: Seconds between two readings: what an answer is behind at most, in normal times.

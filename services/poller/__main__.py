@@ -18,10 +18,11 @@ from services.poller.worker import Poller
 from shared.clock import SystemClock
 from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError, SettingsError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, run_service, stop_on_signals
+from shared.records.events import Away, Event
 from shared.redis_link import RedisLink
 from shared.settings import ServiceSettings, load_settings
 
@@ -168,7 +169,9 @@ def main(settings: PollerSettings) -> int:
     keys = Keys(settings.redis_namespace)
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="poller")
     events = EventLog(link, keys, "poller")
-    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
+    link.when_back(
+        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
+    )
     queue = DataQueue(link, keys, settings.data_queue_max_messages)
     heartbeat = Heartbeat(link, keys, events, "poller", settings.instance_name)
     try:

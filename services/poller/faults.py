@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shared.errors import FatalError
-from shared.events import Event
 from shared.logs import get_logger
+from shared.records.events import Event
 from shared.texts import cut
 
 #: Seconds before a part of the poller that met the unforeseen goes on.

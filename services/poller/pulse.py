@@ -12,9 +12,10 @@ from services.poller.outbox.ring import Overflow, Ring
 from services.poller.outbox.sender import Sender
 from shared.beating import Beating
 from shared.clock import Clock
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.logs import get_logger
+from shared.records.events import Event, Pending, RingOverflow
 
 #: Events that wait for a beat at most; older ones go.
 _MAX_NEWS = 1000
@@ -107,7 +108,7 @@ class Pulse:
         self._news.write(self._events)
         self._tell_overflow()
         self._report_episode()
-        self._events.add(Event.STOPPED, message, pending=self._ring.depth)
+        self._events.add(Event.STOPPED, message, Pending(pending=self._ring.depth))
 
     def _tell(self, *, ended: bool) -> None:
         if not self._heartbeat.instance:
@@ -141,8 +142,10 @@ class Pulse:
                 Event.OVERFLOW,
                 f"Poller overflow: {episode.messages} messages with {episode.values} values were discarded, "
                 f"read from {episode.first} to {episode.last}",
-                messages=episode.messages,
-                values=episode.values,
-                first=episode.first,
-                last=episode.last,
+                RingOverflow(
+                    messages=episode.messages,
+                    values=episode.values,
+                    first=str(episode.first),
+                    last=str(episode.last),
+                ),
             )

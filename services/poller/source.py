@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from services.poller.faults import nobody
 from shared.errors import PipelineError
-from shared.events import Event
 from shared.models import Quality, Scalar
+from shared.records.events import Event
 
 #: Seconds between two polls where a group does not say.
 DEFAULT_INTERVAL_S = 1.0

@@ -31,12 +31,13 @@ from shared.buffer import TagBuffer
 from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.errors import FatalError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.faults import Faults
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL, STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
+from shared.records.events import Away, Event
 from shared.redis_link import RedisLink
 
 _log = get_logger()
@@ -130,7 +131,9 @@ def compose(settings: WriterSettings) -> WriterService:
     keys = Keys(settings.redis_namespace)
     link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-writer")
     events = EventLog(link, keys, "writer")
-    link.when_back(lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", away_s=away_s))
+    link.when_back(
+        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
+    )
     heartbeat = Heartbeat(link, keys, events, "writer", settings.instance_name)
     claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
     buffer = TagBuffer(link, keys, settings)

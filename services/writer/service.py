@@ -17,12 +17,13 @@ from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import FatalError, RedisUnavailableError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.faults import Faults, outliving
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.records.events import Event, Pending
 from shared.redis_link import RedisLink
 from shared.snapshot import take_snapshot
 
@@ -203,7 +204,9 @@ class WriterService:
                 f"rejected {figures[Counter.REJECTED]}, backed up {figures[Counter.BACKED_UP]}, pending {pending}"
             )
             _log.info(message)
-            self.events.add(Event.STOPPED, f"Writer {self.heartbeat.instance} stopped. {message}", pending=pending)
+            self.events.add(
+                Event.STOPPED, f"Writer {self.heartbeat.instance} stopped. {message}", Pending(pending=pending)
+            )
             self.heartbeat.close()
         except RedisUnavailableError as error:
             _log.warning(f"Redis is away ({error}): what is left is there for the next writer")

@@ -16,7 +16,7 @@ from services.monitor.assess.stats import lately, percent
 from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.overview import Overview, Service
 from shared.counters import WINDOW_S, Counter
-from shared.events import Event
+from shared.records.events import Event
 from shared.settings import BufferSettings
 
 #: Seconds to the overflow from which a person is told, and from which it is critical.

@@ -14,7 +14,7 @@ from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
 from services.monitor.read.untrusted import decoded
 from shared.counters import Counter
-from shared.events import Event
+from shared.records.events import Event
 from shared.snapshot import Snapshot
 
 #: The totals that an acknowledgement holds.

@@ -10,7 +10,7 @@ from services.monitor.read.groups import is_finished
 from services.monitor.read.overview import FORGET_AFTER_S, Overview
 from services.monitor.read.untrusted import seconds_in
 from shared.counters import WINDOW_S
-from shared.events import Event
+from shared.records.events import Event
 
 #: A FIXED group is silent after so many intervals, and not before so many seconds.
 SILENT_INTERVALS, SILENT_S = 3, 10.0

@@ -16,8 +16,8 @@ from services.poller.outbox.ring import Ring
 from services.poller.source import Reading, SourceError, TagSource, Tell
 from services.poller.sources.stamps import Stamper
 from shared.clock import Clock
-from shared.events import Event
 from shared.logs import get_logger
+from shared.records.events import Event
 from shared.texts import cut
 
 #: Seconds after which a source that can't be opened, for a reason that nobody foresaw, is tried again: the first time,

@@ -11,8 +11,8 @@ from services.poller.groups.config import GroupConfig, load_groups
 from services.poller.groups.fleet import Fleet, look_at
 from services.poller.source import Tell
 from shared.errors import SettingsError
-from shared.events import Event
 from shared.logs import get_logger
+from shared.records.events import Event
 
 #: Seconds between two looks at the files. A change is taken over when they look the same twice.
 LOOK_S = 1.0

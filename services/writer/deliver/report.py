@@ -11,9 +11,10 @@ from services.writer.deliver.breaker import Breaker, State
 from services.writer.sink import CONFLICT, RowError, SinkError
 from shared.counters import Counter as CounterName
 from shared.errors import PipelineError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.logs import get_logger
 from shared.models import TagValue
+from shared.records.events import Conflicts, Event, FileNamed, OracleError, OracleWrites, RowsRefused
 
 _log = get_logger()
 
@@ -142,19 +143,19 @@ class Report:
         self._say_faults(faults)
         if retrying is not None:
             error, failures = retrying
-            self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", code=error.code)
+            self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", OracleError(code=error.code))
         for path, rows in saved.items():
             _log.info(f"Saved {rows} items to {path}")
             if path not in self._announced:
                 self._announced.add(path)
-                self._events.add(Event.BACKUP_FILE, f"Writing to {path}", file=path.name)
+                self._events.add(Event.BACKUP_FILE, f"Writing to {path}", FileNamed(file=path.name))
         if duplicates:
             _log.info(f"{duplicates} rows were in the table already (ORA-00001): skipped")
         if rejected:
             codes = ", ".join(f"{code}: {count}" for code, count in rejected.most_common())
             message = f"{rejected.total()} rows rejected ({codes}); last: {example}"
             _log.error(message)
-            self._events.add(Event.ROWS_REJECTED, message, codes=dict(rejected))
+            self._events.add(Event.ROWS_REJECTED, message, RowsRefused(codes=dict(rejected)))
         if conflict is not None:
             tell_conflicts(self._events, conflicts, *conflict)
         self._say_changes()
@@ -177,16 +178,16 @@ class Report:
             text = f"Oracle: {change.before.value} -> {change.after.value} ({change.reason})"
             if change.after is State.CLOSED and change.before is not State.RETRYING:
                 _log.info(f"{text}, writing again")
-                self._events.add(Event.ORACLE_BACK, text, after_s=round(change.lasted_s, 1))
+                self._events.add(Event.ORACLE_BACK, text, OracleWrites(after_s=round(change.lasted_s, 1)))
             elif change.after is State.OPEN:
                 cause = self._breaker.cause
                 self.last_error = str(cause or change.reason)
                 if cause is not None and cause.needs_a_person:
                     _log.critical(f"{text}: a person must act; values go to the CSV backup meanwhile")
-                    self._events.add(Event.ORACLE_CONFIGURATION, text, code=cause.code)
+                    self._events.add(Event.ORACLE_CONFIGURATION, text, OracleError(code=cause.code))
                 else:
                     _log.error(f"{text}: values go to the CSV backup, Oracle is probed")
-                    self._events.add(Event.ORACLE_LOST, text, code=cause.code if cause else None)
+                    self._events.add(Event.ORACLE_LOST, text, OracleError(code=cause.code if cause else None))
             else:
                 _log.info(text)
                 self._events.add(Event.ORACLE_RETRY if change.after is State.RETRYING else Event.ORACLE_BACK, text)
@@ -199,7 +200,8 @@ def tell_conflicts(events: EventLog, count: int, value: TagValue, error: RowErro
         f"first: {_shown(value, error)}; came as {str(value.tag_value)[:100]!r} ({value.quality})"
     )
     _log.warning(f"Conflict: {message}")
-    events.add(Event.CONFLICTS, message, count=count, tag_name=value.tag_name, timestamp=value.timestamp)
+    first = Conflicts(count=count, tag_name=value.tag_name, timestamp=str(value.timestamp))
+    events.add(Event.CONFLICTS, message, first)
 
 
 def _shown(value: TagValue, error: RowError) -> str:

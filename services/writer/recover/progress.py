@@ -9,9 +9,10 @@ from services.writer.backup.index import RECOVERED, RECOVERING, WAITING, Manifes
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import PipelineError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.records.events import Event, FileNamed, RowsRecovered
 from shared.redis_link import RedisLink
 
 #: Seconds between two tries to reach Redis while it is away: a try may take as long as its timeout.
@@ -54,12 +55,14 @@ class RecoveryDiary:
 
     def refuses(self, path: Path, message: str) -> None:
         """Take note that a file is not put back, and why."""
-        self._tell(lambda: self.events.add(Event.RECOVERY_REFUSED, message, file=shown(Path(path.name))))
+        self._tell(lambda: self.events.add(Event.RECOVERY_REFUSED, message, FileNamed(file=shown(Path(path.name)))))
 
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, message: str) -> None:
         """Take note that a file is through."""
         self._file(path, moved_to, RECOVERED, rows, size_bytes)
-        self._tell(lambda: self.events.add(Event.RECOVERED, message, file=shown(Path(path.name)), rows=rows))
+        self._tell(
+            lambda: self.events.add(Event.RECOVERED, message, RowsRecovered(file=shown(Path(path.name)), rows=rows))
+        )
 
     def flush(self) -> None:
         """Say what is unsaid; what can't be said then stays unsaid."""

@@ -7,9 +7,10 @@ import pytest
 
 from services.consumer import groups
 from services.consumer.groups import FORGET_GROUP_S, PollingGroups
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.keys import Keys, polling_field
 from shared.models import PollingData
+from shared.records.events import Conflicts, Event
 from shared.redis_link import RedisLink
 from shared.salvage import MAX_NAME
 from tests.pipeline import START, Pipeline
@@ -106,7 +107,9 @@ def test_two_tags_of_one_name_are_told(pipeline: Pipeline) -> None:
 
 def test_an_event_is_bounded_whatever_its_words_come_from(link: RedisLink, keys: Keys) -> None:
     """Kind: a text from outside goes on in full."""
-    EventLog(link, keys, "consumer").add(Event.FAULT, "m" * 1_000_000, cause="c" * 1_000_000, count=7)
+    EventLog(link, keys, "consumer").add(
+        Event.CONFLICTS, "m" * 1_000_000, Conflicts(count=7, tag_name="c" * 1_000_000, timestamp="")
+    )
     ((_, fields),) = link.command("XRANGE", keys.events, "-", "+")
     assert len(fields[b"message"]) < 2_100
     assert json.loads(fields[b"details"])["count"] == 7

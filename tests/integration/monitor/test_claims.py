@@ -12,8 +12,9 @@ import pytest
 from sandbox.redis import EmbeddedRedis
 from services.monitor.assess.assessment import View, Watch
 from services.monitor.read.overview import Overview
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.keys import Keys
+from shared.records.events import Event, RingOverflow
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, environment, monitor_in_a_thread
 from tests.waiting import wait_until
@@ -60,7 +61,7 @@ def test_loss_is_told_until_a_person_acknowledges_it(
     link.command("HINCRBY", keys.counters, "rejected_dropped", 2)
     poller = EventLog(link, keys, "poller")
     poller.instance = "plant-1"
-    poller.add(Event.OVERFLOW, "Poller overflow", messages=1, values=9)
+    poller.add(Event.OVERFLOW, "Poller overflow", RingOverflow(messages=1, values=9, first="", last=""))
     # and that the window has long forgotten it
     for bucket in link.command("KEYS", f"{keys.window_prefix}*"):
         link.command("DEL", bucket)

@@ -15,8 +15,8 @@ from services.monitor.http.server import listen, url_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import WINDOW_BUCKET_S
 from shared.errors import FatalError
-from shared.events import Event
 from shared.keys import Keys
+from shared.records.events import Event, FileNamed
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread
 from tests.unit.monitor.overviews import backup_file
@@ -100,7 +100,7 @@ def health_details(monitor: Monitor) -> dict[str, Any]:
 def test_services_events_backups_overflows_and_groups_are_listed(
     monitor: Monitor, pipeline: Pipeline, link: RedisLink, keys: Keys
 ) -> None:
-    pipeline.events.add(Event.BACKUP_FILE, "Saved 500 items", rows=500)
+    pipeline.events.add(Event.BACKUP_FILE, "Saved 500 items", FileNamed(file="a.csv"))
     episode = {"began_at": 1_767_225_000.5, "ended_at": None, "values": 3, "tags": {"PLC01.D1": 3}}
     link.command("HSET", keys.overflow_episodes, "1767225000.500-ab", json.dumps(episode), "torn", "{")
     group = {"group_id": 1, "group_name": "line 1", "plc_code": "PLC01", "mode": "FIXED", "last_seen_at": time.time()}
@@ -110,7 +110,7 @@ def test_services_events_backups_overflows_and_groups_are_listed(
 
     monitor.shows("/api/backups", {"file_count": 1, "total_bytes": 40_000})
     (event,) = monitor.get("/api/events?kind=backup_file").json()["events"]
-    assert (event["role"], event["message"], event["details"]) == ("writer", "Saved 500 items", {"rows": 500})
+    assert (event["role"], event["message"], event["details"]) == ("writer", "Saved 500 items", {"file": "a.csv"})
     (overflow,) = monitor.get("/api/overflows").json()["episodes"]
     assert (overflow["values"], overflow["tags"], overflow["ended_at"]) == (3, {"PLC01.D1": 3}, None)
     (polled,) = monitor.get("/api/polling/status").json()["groups"]

@@ -18,10 +18,10 @@ from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome
 from shared.counters import Counter
 from shared.errors import FatalError
-from shared.events import Event
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.models import TagValue, encode_value
+from shared.records.events import Event
 from shared.redis_link import RedisLink
 from shared.snapshot import Snapshot, take_snapshot
 from tests.fakes import tag_values

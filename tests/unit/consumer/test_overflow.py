@@ -1,5 +1,6 @@
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from services.consumer import overflow
@@ -21,7 +22,7 @@ def test_an_episode_holds_count_times_and_the_tags_hit_most() -> None:
     assert watch.take_ended(now=102.0 + EPISODE_GAP_S - 0.1) is None
     episode = watch.take_ended(now=102.0 + EPISODE_GAP_S)
     assert episode is not None
-    assert episode.record(ended=True) == {
+    assert msgspec.to_builtins(episode.record(ended=True)) == {
         "began_at": 100.0, "ended_at": 102.0, "values": 7, "oldest_timestamp": "2026-01-01T00:00:01",
         "newest_timestamp": "2026-01-01T00:00:09", "tags_hit": 2, "tags": {"P.a": 2, "P.b": 1},
     }  # fmt: skip
@@ -33,8 +34,8 @@ def test_a_record_names_only_the_tags_hit_most() -> None:
     watch.note([lost(f"t{n}", 0) for n in range(100)] + [lost("worst", 0)] * 2, 102, now=0.0)
     assert watch.episode is not None
     record = watch.episode.record(ended=False)
-    assert (record["ended_at"], record["tags_hit"], len(record["tags"])) == (None, 101, TAGS_NAMED)
-    assert next(iter(record["tags"])) == "P.worst"
+    assert (record.ended_at, record.tags_hit, len(record.tags)) == (None, 101, TAGS_NAMED)
+    assert next(iter(record.tags)) == "P.worst"
 
 
 def test_an_episode_of_invented_names_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

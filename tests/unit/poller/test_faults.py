@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from services.poller import faults
 from services.poller.faults import outlive
 from shared.errors import FatalError
-from shared.events import Event
+from shared.records.events import Event
 from shared.texts import TEXT_LIMIT, cut
 
 

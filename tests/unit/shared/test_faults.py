@@ -3,9 +3,11 @@
 import pytest
 
 from shared.errors import FatalError
-from shared.events import Event, EventLog
+from shared.events import EventLog
 from shared.faults import MAX_FAULTS, WITHIN_S, Faults
 from shared.lifecycle import StopFlag
+from shared.records.events import Event
+from shared.records.reading import Record
 from tests.fakes import FakeClock
 
 
@@ -15,7 +17,7 @@ class Diary(EventLog):
     def __init__(self) -> None:
         self.kinds: list[Event] = []
 
-    def add(self, kind: Event, message: str, **details: object) -> None:
+    def add(self, kind: Event, message: str, details: Record | None = None) -> None:
         del message, details
         self.kinds.append(kind)
 

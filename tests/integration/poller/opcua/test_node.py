@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sandbox.node_opcua import NodeUnavailableError, install
 from services.poller.source import Reading
-from shared.events import Event
+from shared.records.events import Event
 from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.integration.poller.opcua.test_opcua import Told, one, read_until, with_source
 

@@ -11,8 +11,8 @@ import pytest
 from sandbox.redis import EmbeddedRedis
 from services.poller.source import Reading, TagSource
 from services.poller.sources.opcua.model import OpcuaModel
-from shared.events import Event
 from shared.keys import Keys
+from shared.records.events import Event
 from shared.redis_link import RedisLink
 from tests.integration.poller.opcua.plant import STAMPED_AT
 from tests.integration.poller.opcua.servers import OpcuaServer

@@ -16,9 +16,9 @@ from services.poller.outbox.message import Message
 from services.poller.outbox.ring import Ring
 from services.poller.source import Reading, SourceError, Tell
 from services.poller.sources.stamps import TICK, Stamper
-from shared.events import Event
 from shared.messages import decode_polling_data
 from shared.models import PollingData, Scalar
+from shared.records.events import Event
 from tests.unit.poller.fake_time import EPOCH, FakeTime
 
 

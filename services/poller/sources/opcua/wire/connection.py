@@ -12,8 +12,8 @@ from services.poller.source import SourceError, Tell
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.session import Session
 from shared.clock import Clock
-from shared.events import Event
 from shared.logs import get_logger
+from shared.records.events import Event
 
 #: Seconds before the first new try; doubled with each up to what the group's keys say.
 _FIRST_RETRY_S = 0.2

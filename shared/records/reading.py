@@ -1,0 +1,100 @@
+"""Records from Redis and back. Whatever stands there, reading it raises nothing and has bounds."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from shared.texts import TEXT_LIMIT, cut
+
+#: A text from outside. Longer ones are cut, which puts the whole length behind them.
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT + 40)]
+
+#: How many, or how many bytes.
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+
+#: Seconds since 1970, of a time that a calendar shows.
+Moment = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
+
+#: A length of time.
+Span = Annotated[float, msgspec.Meta(ge=0, lt=1e15)]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that one process says and another reads. Fields without a default are those it is nothing without."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+def from_json(kind: type[R], raw: str | bytes | None, spoiled: list[str] | None = None) -> R | None:
+    """Return the record that a JSON object holds; None when it is none.
+
+    `spoiled` takes the names of fields that hold something else than they should: they have their defaults.
+    """
+    try:
+        return msgspec.json.decode(raw or b"", type=kind)
+    except msgspec.ValidationError:
+        return _field_by_field(kind, json_object(raw), spoiled, strict=True)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
+def from_hash(kind: type[R], fields: Mapping[str, str], spoiled: list[str] | None = None) -> R | None:
+    """Return the record that a hash holds, as `from_json` does; an empty text is a field that is missing."""
+    found = {name: text for name, text in fields.items() if text}
+    try:
+        return msgspec.convert(found, kind, strict=False)
+    except msgspec.ValidationError:
+        return _field_by_field(kind, found, spoiled, strict=False)
+
+
+def _field_by_field(
+    kind: type[R], found: Mapping[str, Any] | None, spoiled: list[str] | None, *, strict: bool
+) -> R | None:
+    if found is None:
+        return None
+    made = {}
+    for field in msgspec.structs.fields(kind):
+        value = found.get(field.encode_name, msgspec.UNSET)
+        try:
+            if value is not msgspec.UNSET:
+                made[field.name] = msgspec.convert(trimmed(value), field.type, strict=strict)
+        except msgspec.ValidationError:
+            if field.required:
+                return None
+            if spoiled is not None:
+                spoiled.append(field.name)
+    return kind(**made) if all(f.name in made for f in msgspec.structs.fields(kind) if f.required) else None
+
+
+def json_object(raw: str | bytes | None) -> dict[str, Any] | None:
+    """Return what a JSON object holds, its names and texts cut; None when it is none, or is nested without end."""
+    try:
+        found = msgspec.json.decode(raw or b"", type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return {cut(name): trimmed(value) for name, value in found.items()}
+
+
+def trimmed(value: Any) -> Any:
+    """Return a text as long as it may be, and anything else as it is."""
+    return cut(value) if isinstance(value, str) else value
+
+
+def to_json(record: Record) -> str:
+    """Return a record as a JSON object, with its fields that are None."""
+    return as_json(msgspec.structs.asdict(record))
+
+
+def as_json(fields: Mapping[str, Any]) -> str:
+    """Return fields as a JSON object in which a person can read every letter; what has no UTF-8 is escaped."""
+    text = json.dumps({name: trimmed(value) for name, value in fields.items()}, ensure_ascii=False, default=str)
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def to_hash(record: Record) -> dict[str, str]:
+    """Return a record as the fields of a hash: those that are None are left out."""
+    fields = msgspec.structs.asdict(record)
+    return {name: str(value) for name, value in fields.items() if value is not None}
