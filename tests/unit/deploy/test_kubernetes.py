@@ -1,0 +1,178 @@
+"""The Kubernetes manifests: true to the schemas, to the services' settings and to the monitor's metrics."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml  # type: ignore[import-untyped]
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
+
+from shared.settings import load_settings
+from tools.settings_table import SERVICES
+
+_ROOT = Path(__file__).parents[3]
+_DEPLOY = _ROOT / "deploy/kubernetes"
+_BUILT = [_DEPLOY / "base", *sorted((_DEPLOY / "overlays").iterdir())]
+
+#: What a container finds at its paths and in its secrets: anything of the right form.
+_SECRETS = {
+    "redis_url": "redis://:secret@tagpipe-redis:6379/0",
+    "password": "secret",
+    "token": "a-token-that-is-long-enough",
+    "dsn": "db.plant:1521/PROD",
+}
+
+
+def documents(*files: Path) -> list[dict[str, Any]]:
+    return [document for file in files for document in yaml.safe_load_all(file.read_text()) if document]
+
+
+def manifests() -> list[dict[str, Any]]:
+    """Return every manifest that is written here; not kustomize's own files."""
+    found = documents(*sorted(_DEPLOY.rglob("*.yaml")))
+    return [document for document in found if not document["apiVersion"].startswith("kustomize")]
+
+
+def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each pod's spec with each of its containers."""
+    for manifest in manifests():
+        pod = manifest.get("spec", {}).get("template", {}).get("spec")
+        for container in (pod or {}).get("containers", ()):
+            yield pod, container
+
+
+def ours() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [(pod, container) for pod, container in containers() if container["image"] == "tagpipe"]
+
+
+def ids(manifest: dict[str, Any]) -> str:
+    return f"{manifest['kind']}-{manifest['metadata']['name']}"
+
+
+@pytest.mark.parametrize("manifest", [m for m in manifests() if "keda" not in m["apiVersion"]], ids=ids)
+def test_a_manifest_is_what_kubernetes_understands(manifest: dict[str, Any]) -> None:
+    kubernetes_validate.validate(manifest, "1.33", strict=True)
+
+
+@pytest.mark.parametrize("manifest", [m for m in manifests() if "keda" in m["apiVersion"]], ids=ids)
+def test_a_scaled_object_is_what_keda_understands_and_asks_for_metrics_that_there_are(manifest: dict[str, Any]) -> None:
+    # KEDA's models take what they do not know without a word: what they made of it has to be the same again.
+    scaled = ScaledObject.model_validate(manifest).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert scaled["spec"] == manifest["spec"]
+    exposed = "".join(file.read_text() for file in (_ROOT / "services/monitor").rglob("*.py"))
+    for trigger in manifest["spec"]["triggers"]:
+        assert trigger["type"] == "prometheus"
+        # docs of KEDA's Prometheus scaler: these three it needs.
+        assert set(trigger["metadata"]) == {"serverAddress", "query", "threshold"}
+        assert float(trigger["metadata"]["threshold"]) > 0
+        names = re.findall(r"tagpipe_\w+", trigger["metadata"]["query"])
+        assert names
+        assert all(f'"{name}"' in exposed for name in names)
+    target = manifest["spec"]["scaleTargetRef"]
+    kind = target.get("kind", "Deployment")
+    assert (kind, target["name"]) in {(each["kind"], each["metadata"]["name"]) for each in manifests()}
+
+
+@pytest.mark.parametrize(("pod", "container"), ours(), ids=[container["name"] for _, container in ours()])
+def test_a_service_starts_with_the_settings_of_its_manifest(
+    pod: dict[str, Any], container: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stops a start (a slip of a name, a value of the wrong form) is found here and not in the cluster."""
+    environ = dict(line.split("=", 1) for line in (_DEPLOY / "base/settings.env").read_text().splitlines())
+    for variable in container["env"]:
+        name, value = variable["name"], variable.get("value")
+        if value is None:
+            value = _SECRETS[variable["valueFrom"]["secretKeyRef"]["key"]]
+        if name.endswith("_FILE"):
+            assert any(value.startswith(mount["mountPath"]) for mount in container["volumeMounts"])
+            (tmp_path / name).write_text(_SECRETS[Path(value).name])
+            value = str(tmp_path / name)
+        environ[name] = value
+    if "POLLER_CONFIG" in environ:
+        environ["POLLER_CONFIG"] = str(_DEPLOY / "overlays/single" / Path(environ["POLLER_CONFIG"]).name)
+    for name in SERVICES[container["name"]].model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    load_settings(SERVICES[container["name"]])
+
+    assert container["args"] == [f"services.{container['name']}"]
+    known = {name.upper() for each in SERVICES.values() for name in each.model_fields}
+    assert {name.removesuffix("_FILE") for name in environ} <= known | {"ORACLE_PASSWORD"}
+    # A Service named `oracle` or `redis` would set ORACLE_PORT and REDIS_PORT.
+    assert pod["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize(("pod", "container"), list(containers()), ids=[c["name"] for _, c in containers()])
+def test_a_pod_is_confined_and_bounded(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"cpu", "memory"} <= set(container["resources"]["requests"])
+    assert "memory" in container["resources"]["limits"]
+    assert "livenessProbe" in container
+
+
+def test_a_service_has_the_memory_that_it_has_in_compose() -> None:
+    compose = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())["services"]
+    for _, container in ours():
+        limit = container["resources"]["limits"]["memory"]
+        assert limit.removesuffix("i").lower() == compose[container["name"]]["mem_limit"]
+
+
+def test_whatever_is_referred_to_is_there() -> None:
+    made_by_hand = dict(
+        re.findall(r"create secret generic (\S+) +-n tagpipe (.*)", (_DEPLOY / "README.md").read_text())
+    )
+    generated = {
+        each["name"]
+        for file in _DEPLOY.rglob("kustomization.yaml")
+        for each in yaml.safe_load(file.read_text()).get("configMapGenerator", ())
+    }
+    services = {each["metadata"]["name"] for each in manifests() if each["kind"] == "Service"}
+    accounts = {each["metadata"]["name"] for each in manifests() if each["kind"] == "ServiceAccount"}
+    for pod, container in containers():
+        for volume in pod["volumes"]:
+            if "secret" in volume:
+                keys = [item["key"] for item in volume["secret"].get("items", ())]
+                assert all(f"--from-file={key}" in made_by_hand[volume["secret"]["secretName"]] for key in keys)
+            if "configMap" in volume:
+                assert volume["configMap"]["name"] in generated
+        for variable in container.get("env", ()):
+            reference = variable.get("valueFrom", {}).get("secretKeyRef")
+            if reference:
+                assert f"--from-file={reference['key']}" in made_by_hand[reference["name"]]
+        for source in container.get("envFrom", ()):
+            assert source["configMapRef"]["name"] in generated
+        assert pod.get("serviceAccountName", "tagpipe") in accounts
+    for manifest in manifests():
+        if manifest["kind"] == "StatefulSet":
+            assert manifest["spec"]["serviceName"] in services
+
+
+@pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not installed: nothing here builds the overlays"
+)
+@pytest.mark.parametrize("folder", _BUILT, ids=[folder.name for folder in _BUILT])
+def test_an_overlay_builds_into_what_kubernetes_understands(folder: Path) -> None:
+    built = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=True, timeout=60)
+    found = [document for document in yaml.safe_load_all(built.stdout) if document]
+    for manifest in found:
+        if "keda" not in manifest["apiVersion"]:
+            kubernetes_validate.validate(manifest, "1.33", strict=True)
+        # A generated ConfigMap has its contents' hash in its name: who refers to it must have been given the new one.
+        assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "tagpipe"
+    maps = {manifest["metadata"]["name"] for manifest in found if manifest["kind"] == "ConfigMap"}
+    for name in re.findall(r"configMapRef:\n\s+name: (\S+)", built.stdout):
+        assert name in maps
