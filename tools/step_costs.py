@@ -24,7 +24,7 @@ from services.consumer.expand import expand
 from services.writer.__main__ import compose
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.worker import Worker
-from services.writer.oracle.layout import TableWriter
+from services.writer.oracle.layout import RowBinder
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from shared.lifecycle import StopFlag
@@ -42,7 +42,7 @@ WRITER_STEPS: tuple[tuple[Any, str, str], ...] = (
     (Worker, "run_once", "a batch"),
     (shared.buffer, "decode_array", "  decode the values"),
     (Delivery, "deliver", "  deliver"),
-    (TableWriter, "rows", "    make rows"),
+    (RowBinder, "rows", "    make rows"),
     (OracleSink, "_insert", "    insert: connection, cursor"),
     (oracledb.Cursor, "executemany", "      the driver's executemany"),
     (services.writer.deliver.worker, "observations", "  ages and latency"),

@@ -19,7 +19,7 @@ import oracledb
 from services.writer.check.findings import Finding, Status
 from services.writer.oracle.codes import meaning_of
 from services.writer.oracle.errors import from_driver, oracle_error
-from services.writer.oracle.layout import Row, TableWriter
+from services.writer.oracle.layout import Row, RowBinder
 from services.writer.oracle.refusals import insert
 from services.writer.sink import RowError, SinkError, Verdict
 from shared.models import TagValue
@@ -37,7 +37,7 @@ ROUNDS = 5
 class Trials:
     """Trials on one connection, all of them rolled back but `commit`."""
 
-    def __init__(self, connection: oracledb.Connection, table: TableWriter) -> None:
+    def __init__(self, connection: oracledb.Connection, table: RowBinder) -> None:
         self._connection = connection
         self._table = table
         self._address = f"check.{secrets.token_hex(4)}"

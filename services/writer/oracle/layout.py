@@ -66,7 +66,7 @@ LAYOUTS = {
 }
 
 
-class TableWriter:
+class RowBinder:
     """Turns values into rows of one table, as its columns are."""
 
     def __init__(self, layout: Layout, table: str, no_value_text: str, separator: str = ".") -> None:

@@ -11,7 +11,7 @@ from services.writer.oracle.codes import RAISED_WHILE_BINDING
 from services.writer.oracle.columns import column_as_found
 from services.writer.oracle.connections import Connections
 from services.writer.oracle.dictionary import TableShape
-from services.writer.oracle.layout import LAYOUTS, Row, TableWriter
+from services.writer.oracle.layout import LAYOUTS, Row, RowBinder
 from services.writer.oracle.refusals import Refusals, as_table_fault, insert
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome, RowError, SinkError, Target, Verdict, decide
@@ -27,14 +27,14 @@ class OracleSink:
         self._connections = Connections(settings, logons or Logons(settings, SystemClock()))
         layout = LAYOUTS[settings.oracle_table_layout]
         names = settings.no_value_text, settings.tag_name_separator
-        self._table = TableWriter(layout, settings.oracle_table, *names)
+        self._table = RowBinder(layout, settings.oracle_table, *names)
         self._refusals = Refusals(self._table, None)
         self._table_is_known = False
         self._database: str | None = None
         self._character_set = ""
 
     @property
-    def table(self) -> TableWriter:
+    def table(self) -> RowBinder:
         """The table as last seen: until Oracle was reached once, as deploy/oracle makes it."""
         return self._table
 
@@ -157,7 +157,7 @@ class OracleSink:
         as_found = tuple(
             column_as_found(column, found.get(column.name), self._character_set) for column in layout.columns
         )
-        self._table = TableWriter(
+        self._table = RowBinder(
             replace(layout, columns=as_found), self._settings.oracle_table, self._settings.no_value_text,
             self._settings.tag_name_separator,
         )  # fmt: skip

@@ -22,7 +22,7 @@ import oracledb
 
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.errors import one_line, oracle_error, row_error
-from services.writer.oracle.layout import Row, TableWriter
+from services.writer.oracle.layout import Row, RowBinder
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
 from shared.models import TagValue
 
@@ -38,7 +38,7 @@ _NAMED = re.compile(r"\(([^()]+)\)")
 _BLAMING = (Verdict.ROW, Verdict.UNKNOWN)
 
 
-def insert(connection: oracledb.Connection, table: TableWriter, rows: Sequence[Row], *, commit: bool) -> list[RowError]:
+def insert(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row], *, commit: bool) -> list[RowError]:
     """Insert rows; return an error for each that Oracle refused, where the commit of the others is a trip more."""
     with connection.cursor() as cursor:
         cursor.setinputsizes(*table.input_sizes)
@@ -54,7 +54,7 @@ def insert(connection: oracledb.Connection, table: TableWriter, rows: Sequence[R
 class Refusals:
     """Judges what one table refuses; what it knows of the table is forgotten with it."""
 
-    def __init__(self, table: TableWriter, sample: TagValue | None) -> None:
+    def __init__(self, table: RowBinder, sample: TagValue | None) -> None:
         self._table = table
         #: A value that the table took; None before the first.
         self.sample = sample

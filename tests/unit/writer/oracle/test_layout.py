@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.writer.oracle.columns import Column
-from services.writer.oracle.layout import LAYOUTS, TableWriter, stored_number
+from services.writer.oracle.layout import LAYOUTS, RowBinder, stored_number
 from shared.models import TagValue
 
 AT = datetime(2026, 1, 1, 0, 0, 0, 1)
-TAG_DATA = TableWriter(LAYOUTS["tag_data"], "TAG_DATA", "NULL")
-NUMBERS = TableWriter(
+TAG_DATA = RowBinder(LAYOUTS["tag_data"], "TAG_DATA", "NULL")
+NUMBERS = RowBinder(
     replace(
         LAYOUTS["tag_data"],
         columns=tuple(
@@ -35,7 +35,7 @@ def test_a_row_of_each_layout_follows_its_columns() -> None:
     assert (
         TAG_DATA.insert_sql == "INSERT INTO TAG_DATA (tag_name, tag_value, timestamp, quality) VALUES (:1, :2, :3, :4)"
     )
-    tag_values = TableWriter(LAYOUTS["tag_values"], "plant.tag_values", "-")
+    tag_values = RowBinder(LAYOUTS["tag_values"], "plant.tag_values", "-")
     assert tag_values.rows([value(None)]) == ([(AT, "P", "D1", "-", "GOOD")], [])
     assert tag_values.key_of((AT, "P", "D1", "-", "GOOD")) == ("P", "D1", AT)
 
@@ -82,10 +82,10 @@ def test_stored_number(text: str, number: float | None) -> None:
     assert stored_number(text) == number
 
 
-def numbers(**changes: Any) -> TableWriter:
+def numbers(**changes: Any) -> RowBinder:
     """Return a table whose tag_value is a number of a kind."""
     columns = tuple(replace(c, **changes) if c.name == "tag_value" else c for c in NUMBERS.layout.columns)
-    return TableWriter(replace(NUMBERS.layout, columns=columns), "TAG_DATA", "NULL")
+    return RowBinder(replace(NUMBERS.layout, columns=columns), "TAG_DATA", "NULL")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def numbers(**changes: Any) -> TableWriter:
     ],
 )
 def test_values_compare_as_the_column_holds_them(
-    table: TableWriter, text: str | None, stored: object, same: bool
+    table: RowBinder, text: str | None, stored: object, same: bool
 ) -> None:
     """Kind: a false conflict at each redelivery, because the column rounds without a word."""
     row = table.rows([value(text)])[0][0]
@@ -123,7 +123,7 @@ def test_keys_compare_as_the_columns_hold_them() -> None:
     """Kind: a look-up that finds nothing because the table pads or rounds what it is asked for."""
     changes: dict[str, dict[str, Any]] = {"tag_name": {"is_padded": True}, "timestamp": {"decimals": 3}}
     columns = tuple(replace(c, **changes.get(c.name, {})) for c in TAG_DATA.layout.columns)
-    table = TableWriter(replace(TAG_DATA.layout, columns=columns), "TAG_DATA", "NULL")
+    table = RowBinder(replace(TAG_DATA.layout, columns=columns), "TAG_DATA", "NULL")
     row = table.rows([TagValue(datetime(2026, 1, 1, 0, 0, 59, 999_500), "P", "D1", "1", "GOOD")])[0][0]
     assert table.key_of(row) == ("P.D1", datetime(2026, 1, 1, 0, 1))
     assert table.key_as_stored(("P.D1" + " " * 96, datetime(2026, 1, 1, 0, 1))) == table.key_of(row)
@@ -135,7 +135,7 @@ def test_an_nvarchar2_column_is_measured_in_utf_16() -> None:
     columns = tuple(
         replace(c, is_national=True, max_bytes=2 * 255) if c.name == "tag_value" else c for c in TAG_DATA.layout.columns
     )
-    table = TableWriter(replace(TAG_DATA.layout, columns=columns), "TAG_DATA", "NULL")
+    table = RowBinder(replace(TAG_DATA.layout, columns=columns), "TAG_DATA", "NULL")
     _, errors = table.rows([value("온" * 255), value("온" * 256), value("😀" * 127), value("😀" * 128)])
     assert [error.offset for error in errors] == [1, 3]
 
@@ -143,7 +143,7 @@ def test_an_nvarchar2_column_is_measured_in_utf_16() -> None:
 def test_bytes_are_those_of_the_databases_character_set() -> None:
     """Kind: a length in the wrong unit. A Korean letter has two bytes in KO16MSWIN949, three in AL32UTF8."""
     columns = tuple(replace(c, character_set="KO16MSWIN949") if c.max_bytes else c for c in TAG_DATA.layout.columns)
-    table = TableWriter(replace(TAG_DATA.layout, columns=columns), "TAG_DATA", "NULL")
+    table = RowBinder(replace(TAG_DATA.layout, columns=columns), "TAG_DATA", "NULL")
     _, errors = table.rows([value("온" * 127), value("온" * 128), value("😀")])
     assert [(error.offset, error.code) for error in errors] == [(1, "TOO_LONG"), (2, "NOT_IN_CHARACTER_SET")]
 
