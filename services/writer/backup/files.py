@@ -216,13 +216,13 @@ def try_out(directory: Path) -> list[str]:
         os.fsync(descriptor)
         if os.pread(descriptor, 6, 0) != b"probe\n" or not os.path.samestat(path.stat(), os.fstat(descriptor)):
             raise OSError(errno.EIO, "what was written does not read back the same")
-        for what, trial in (
+        for what, attempt in (
             ("lock a file", lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)),
             ("sync a directory", lambda: _sync_directory_strictly(directory)),
             ("rename a file", lambda: path.replace(renamed)),
         ):
             try:
-                trial()
+                attempt()
             except OSError as error:
                 cant.append(f"{what} ({error.strerror})")
     finally:

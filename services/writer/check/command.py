@@ -13,15 +13,15 @@ from services.writer.backup.format import HEADER
 from services.writer.check.findings import (
     Finding,
     Status,
-    as_found,
     compare_character_set,
     compare_columns,
     compare_indexes,
     compare_unique_keys,
 )
-from services.writer.check.table_probe import Trials, failure
+from services.writer.check.inserts import InsertChecks, failure
 from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
+from services.writer.oracle.columns import described
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS
@@ -112,11 +112,11 @@ class Checks:
         ):
             yield Finding("inserts", Status.SKIPPED, "not tried: the table is not as it must be")
         else:
-            yield from self._trials()
+            yield from self._inserts()
 
     def _shape(self, shape: TableShape) -> Iterator[Finding]:
         try:
-            columns = [as_found(info) for info in shape.columns()]
+            columns = [described(info) for info in shape.columns()]
         except SinkError as error:
             yield failure("table", error)
             return
@@ -131,28 +131,30 @@ class Checks:
                 yield compare_indexes(shape.indexed_first())
                 yield compare_character_set(shape.character_set())
             else:
-                yield Finding("primary key", Status.WARNING, "it is no table but a view: the trials below show its key")
+                yield Finding(
+                    "primary key", Status.WARNING, "it is no table but a view: the inserts below show its key"
+                )
         except SinkError as error:
-            yield Finding("primary key", Status.WARNING, f"not readable ({error}): the trials below show it")
+            yield Finding("primary key", Status.WARNING, f"not readable ({error}): the inserts below show it")
 
-    def _trials(self) -> Iterator[Finding]:
+    def _inserts(self) -> Iterator[Finding]:
         try:
-            with self.sink.connection() as first, self.sink.connection() as second:
-                trials = Trials(first, self.sink.table)
-                for finding in trials.all():
+            with self.sink.transaction() as first, self.sink.transaction() as second:
+                inserts = InsertChecks(first)
+                for finding in inserts.all():
                     yield finding
                     if finding.status is Status.FAILED:
                         return
-                refused = trials.may_delete()
+                refused = inserts.may_delete()
                 if refused is None or self.leave_row:
-                    yield trials.commit(second, delete=refused is None)
+                    yield inserts.commit(second, delete=refused is None)
                 else:
                     yield Finding(
                         "commit, seen by another connection", Status.SKIPPED,
                         f"not tried: a row would stay, the user may not DELETE ({refused.code}); nor need a writer",
                         "to try it all the same and leave one harmless row: check --leave-row",
                     )  # fmt: skip
-                yield trials.latency(self.settings.buffer_batch_size_max, self.settings.oracle_pool_max)
+                yield inserts.latency(self.settings.buffer_batch_size_max, self.settings.oracle_pool_max)
         except SinkError as error:
             yield failure("connection pool", error)
 

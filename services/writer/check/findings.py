@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-from services.writer.oracle.columns import CHARACTER_SETS, FLOATING, float_digits
+from services.writer.oracle.columns import CHARACTER_SETS, FLOATING, FoundColumn, float_digits
 from services.writer.oracle.dictionary import UniqueKey
 from services.writer.oracle.layout import Layout
 
@@ -27,22 +26,6 @@ class Finding:
     status: Status
     detail: str
     cure: str = ""
-
-
-@dataclass(frozen=True)
-class FoundColumn:
-    """A column as Oracle describes it.
-
-    `max_bytes` for text. `decimals` for times: digits of the seconds' fraction; for a NUMBER with a `precision`: digits
-    after the point.
-    """
-
-    name: str
-    type_name: str  #: VARCHAR2, NUMBER, TIMESTAMP, DATE...
-    max_bytes: int
-    decimals: int
-    nullable: bool
-    precision: int = 0
 
 
 #: Digits of a second's fraction that a timestamp has: microseconds.
@@ -74,7 +57,9 @@ def compare_columns(layout: Layout, found: Sequence[FoundColumn]) -> list[Findin
             findings.append(_value_column(there, column.max_bytes or 0, may_be_number=column.name == "tag_value"))
     findings += [
         Finding(
-            f"column {name}", Status.WARNING, f"{column.type_name}, not of the layout; the trials show if inserts work"
+            f"column {name}",
+            Status.WARNING,
+            f"{column.type_name}, not of the layout; whether inserts work is tried below",
         )
         for name, column in by_name.items()
         if name != "inserted_at" and not column.nullable
@@ -187,7 +172,7 @@ def compare_character_set(name: str) -> Finding:
     """Tell whether VARCHAR2 columns hold every letter."""
     check = "character set"
     if name in ("AL32UTF8", "UTF8", ""):
-        return Finding(check, Status.OK, name or "not readable; the trials show whether it holds every letter")
+        return Finding(check, Status.OK, name or "not readable; the inserts below show whether it holds every letter")
     if name in CHARACTER_SETS:
         return Finding(
             check, Status.WARNING, f"{name}: names and texts with letters that it does not have will be rejected",
@@ -199,18 +184,6 @@ def compare_character_set(name: str) -> Finding:
         "those alone become one",
         "ASCII names and texts, NVARCHAR2 columns, or a database in AL32UTF8",
     )  # fmt: skip
-
-
-def as_found(info: Any) -> FoundColumn:
-    """Return a column as the driver describes it."""
-    name = info.type_code.name.removeprefix("DB_TYPE_")
-    type_name = {
-        "VARCHAR": "VARCHAR2", "NVARCHAR": "NVARCHAR2", "TIMESTAMP_LTZ": "TIMESTAMP WITH LOCAL TIME ZONE",
-        "TIMESTAMP_TZ": "TIMESTAMP WITH TIME ZONE",
-    }.get(name, name)  # fmt: skip
-    return FoundColumn(
-        info.name, type_name, info.internal_size or 0, info.scale or 0, bool(info.null_ok), info.precision or 0
-    )
 
 
 def compare_key(layout: Layout, key: Sequence[str]) -> Finding:

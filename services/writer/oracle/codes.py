@@ -4,7 +4,7 @@ The driver's own flags do not tell (FACTS measured for python-oracledb 26.1: DPY
 `isrecoverable`, DPY-4024 "call timeout" neither), so every known code is listed, once.
 
 Sources: Oracle Database Error Messages (docs.oracle.com/error-help), python-oracledb `errors.py` and its
-troubleshooting pages, and trials against a listener, a killed session, a full tablespace and the like.
+troubleshooting pages, and tests against a listener, a killed session, a full tablespace and the like.
 """
 
 import re

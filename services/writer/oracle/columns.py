@@ -93,6 +93,22 @@ class Column:
         return number.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP, _EXACTLY)
 
 
+@dataclass(frozen=True)
+class FoundColumn:
+    """A column as Oracle describes it.
+
+    `max_bytes` for text. `decimals` for times: digits of the seconds' fraction; for a NUMBER with a `precision`: digits
+    after the point.
+    """
+
+    name: str
+    type_name: str  #: VARCHAR2, NUMBER, TIMESTAMP, DATE...
+    max_bytes: int
+    decimals: int
+    nullable: bool
+    precision: int = 0
+
+
 def bind_type(column: Column) -> Any:
     """Return what `setinputsizes` takes for a column."""
     if column.name == "timestamp":
@@ -159,3 +175,15 @@ def _rounded_time(moment: datetime, decimals: int) -> datetime:
         return moment.replace(microsecond=0) + timedelta(microseconds=rounded)
     except OverflowError:
         return moment
+
+
+def described(info: Any) -> FoundColumn:
+    """Return a column in Oracle's own words from the driver's."""
+    name = info.type_code.name.removeprefix("DB_TYPE_")
+    type_name = {
+        "VARCHAR": "VARCHAR2", "NVARCHAR": "NVARCHAR2", "TIMESTAMP_LTZ": "TIMESTAMP WITH LOCAL TIME ZONE",
+        "TIMESTAMP_TZ": "TIMESTAMP WITH TIME ZONE",
+    }.get(name, name)  # fmt: skip
+    return FoundColumn(
+        info.name, type_name, info.internal_size or 0, info.scale or 0, bool(info.null_ok), info.precision or 0
+    )

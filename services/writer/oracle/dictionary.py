@@ -1,13 +1,12 @@
 """What Oracle's dictionary says of the table: whose it is, its unique keys, its indexes. Reads only."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import oracledb
 
-from services.writer.oracle.errors import from_driver
+from services.writer.oracle.errors import translated
 
 _CONSTRAINTS = """
 SELECT c.owner, c.constraint_name, c.constraint_type, c.deferred, cc.column_name
@@ -46,7 +45,7 @@ class TableShape:
 
     def columns(self) -> list[Any]:
         """Return the columns as the driver describes them, which also shows that the user may SELECT."""
-        with self._cursor() as cursor:
+        with translated(), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {self._table} WHERE 1 = 0")  # noqa: S608 - the name is checked in settings
             return list(cursor.description or ())
 
@@ -100,14 +99,6 @@ class TableShape:
         return self._all(sql, [])[0]
 
     def _all(self, sql: str, binds: Sequence[str]) -> list[Any]:
-        with self._cursor() as cursor:
+        with translated(), self._connection.cursor() as cursor:
             cursor.execute(sql, list(binds))
             return list(cursor)
-
-    @contextmanager
-    def _cursor(self) -> Iterator[oracledb.Cursor]:
-        try:
-            with self._connection.cursor() as cursor:
-                yield cursor
-        except oracledb.Error as error:
-            raise from_driver(error) from error

@@ -1,6 +1,8 @@
 """Our error for what the driver raised, or said of a row. What a code asks for stands in codes.py. Pure."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import oracledb
 
@@ -35,6 +37,15 @@ def from_driver(error: BaseException, *, connecting: bool = False) -> SinkError:
     else:
         found = oracle_error("UNKNOWN", one_line(f"{type(error).__name__}: {error}"))
     return _while_connecting(found) if connecting else found
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what the driver raises as our error."""
+    try:
+        yield
+    except oracledb.Error as error:
+        raise from_driver(error) from error
 
 
 def _while_connecting(error: SinkError) -> SinkError:

@@ -18,6 +18,9 @@ Row: TypeAlias = tuple[Any, ...]
 #: can't be bound. Source: Oracle SQL Language Reference, NUMBER.
 _NUMBER_LIMIT, _NUMBER_LEAST = 1e126, 1e-130
 
+#: Code of a text in the place of a number.
+NOT_A_NUMBER = "NOT_A_NUMBER"
+
 #: Digits that a NUMBER holds for certain.
 _NUMBER_DIGITS = 38
 
@@ -178,7 +181,7 @@ def _with_number(offset: int, row: Row, places: tuple[int, int], column: Column,
     if number is None and _is_not_finite(text):
         return tuple("BAD" if at == place_of_quality else None if at == place else cell for at, cell in enumerate(row))
     if number is None:
-        errors.append(RowError(offset, "NOT_A_NUMBER", f"tag_value is a NUMBER column and {text[:60]!r} is no number"))
+        errors.append(RowError(offset, NOT_A_NUMBER, f"tag_value is a NUMBER column and {text[:60]!r} is no number"))
     elif column.is_binary:
         number = float(number)
     elif abs(number) < _NUMBER_LEAST:

@@ -12,7 +12,9 @@ from services.writer.oracle.columns import column_as_found
 from services.writer.oracle.connections import Connections
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS, Row, RowBinder
-from services.writer.oracle.refusals import Refusals, as_table_fault, insert
+from services.writer.oracle.refusals import Refusals, as_table_fault
+from services.writer.oracle.statements import insert, lookup
+from services.writer.oracle.transaction import Transaction
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome, RowError, SinkError, Target, Verdict, decide
 from shared.clock import SystemClock
@@ -119,15 +121,12 @@ class OracleSink:
         self._know_table()
         rows, _ = self._table.rows(values)
         with self.connection() as connection:
-            found = self._refusals.lookup(connection, rows)
+            found = lookup(connection, self._table, rows)
         return [(self._table.text_of(stored[0]), stored[1]) if stored else None for stored in found]
 
     @contextmanager
     def connection(self) -> Iterator[oracledb.Connection]:
-        """Lend a connection, for `check` as well.
-
-        Raises: SinkError.
-        """
+        """Lend a connection. Raises: SinkError."""
         try:
             with self._connections.lend() as connection:
                 yield connection
@@ -135,6 +134,13 @@ class OracleSink:
             if error.needs_a_person:
                 self._table_is_known = False
             raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Lend a connection for inserts that stay open; what is not committed then is taken back. Raises: SinkError."""
+        self._know_table()
+        with self.connection() as connection:
+            yield Transaction(connection, self._table)
 
     def close(self) -> None:
         """Close all connections; does not wait for those in use."""

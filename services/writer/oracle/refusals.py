@@ -21,13 +21,11 @@ import msgspec
 import oracledb
 
 from services.writer.oracle.dictionary import TableShape
-from services.writer.oracle.errors import one_line, oracle_error, row_error
-from services.writer.oracle.layout import Row, RowBinder
+from services.writer.oracle.errors import oracle_error
+from services.writer.oracle.layout import RowBinder
+from services.writer.oracle.statements import insert, lookup
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
 from shared.models import TagValue
-
-#: Keys of one query: few statements that the statement cache knows, of which the next larger one is filled up.
-LOOKUP_SIZES = (1, 10, 50, 500)
 
 #: How far a row's time may be from ours to be taken for a time of today: zones, in both directions.
 _TODAY = timedelta(days=1)
@@ -36,19 +34,6 @@ _NAMED = re.compile(r"\(([^()]+)\)")
 
 #: What may be the row's fault, or the table's.
 _BLAMING = (Verdict.ROW, Verdict.UNKNOWN)
-
-
-def insert(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row], *, commit: bool) -> list[RowError]:
-    """Insert rows; return an error for each that Oracle refused, where the commit of the others is a trip more."""
-    with connection.cursor() as cursor:
-        cursor.setinputsizes(*table.input_sizes)
-        # With autocommit the commit travels with the insert; the server leaves it out when a row failed.
-        connection.autocommit = commit
-        cursor.executemany(table.insert_sql, list(rows), batcherrors=True)
-        failed = cursor.getbatcherrors()
-        if commit and 0 < len(failed) < len(rows):
-            connection.commit()
-    return [row_error(error.offset, error.full_code, one_line(error.message)) for error in failed]
 
 
 class Refusals:
@@ -96,36 +81,6 @@ class Refusals:
         error = oracle_error(errors[0].code, errors[0].message)
         return as_table_fault(error) if error.verdict in _BLAMING else error
 
-    def lookup(
-        self, connection: oracledb.Connection, rows: Sequence[Row]
-    ) -> list[tuple[object, str] | None]:  # fmt: skip
-        """Return what the table holds under the rows' keys: value and quality as stored, or None."""
-        found: dict[tuple[object, ...], tuple[object, str]] = {}
-        keys = [self._table.key_of(row) for row in rows]
-        for begin in range(0, len(keys), LOOKUP_SIZES[-1]):
-            some = keys[begin : begin + LOOKUP_SIZES[-1]]
-            size = next(size for size in LOOKUP_SIZES if size >= len(some))
-            found.update(self._query(connection, [*some, *[some[-1]] * (size - len(some))]))
-        return [found.get(key) for key in keys]
-
-    def _query(
-        self, connection: oracledb.Connection, keys: Sequence[tuple[object, ...]]
-    ) -> dict[tuple[object, ...], tuple[object, str]]:
-        table, names = self._table, self._table.layout.key
-        width = len(names)
-        condition = " OR ".join(
-            "(" + " AND ".join(f"{name} = :{n * width + m}" for m, name in enumerate(names, 1)) + ")"
-            for n in range(len(keys))
-        )
-        with connection.cursor() as cursor:
-            cursor.arraysize = cursor.prefetchrows = len(keys) + 1
-            cursor.setinputsizes(*table.key_sizes * len(keys))
-            cursor.execute(
-                f"SELECT {', '.join(names)}, tag_value, quality FROM {table.table} WHERE {condition}",  # noqa: S608 - our own names
-                [part for key in keys for part in key],
-            )
-            return {table.key_as_stored(row[:width]): (row[width], row[width + 1]) for row in cursor}
-
     def _looked_up(
         self, connection: oracledb.Connection, values: Sequence[TagValue], errors: Sequence[RowError]
     ) -> list[RowError]:
@@ -133,7 +88,7 @@ class Refusals:
             return []
         rows, _ = self._table.rows([values[error.offset] for error in errors])
         judged = []
-        for error, row, stored in zip(errors, rows, self.lookup(connection, rows), strict=True):
+        for error, row, stored in zip(errors, rows, lookup(connection, self._table, rows), strict=True):
             if stored is None:
                 judged.append(self._not_there(connection, error))
             elif self._table.is_stored_as(row, *stored):

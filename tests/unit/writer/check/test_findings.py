@@ -1,7 +1,6 @@
 import pytest
 
 from services.writer.check.findings import (
-    FoundColumn,
     Status,
     compare_character_set,
     compare_columns,
@@ -10,6 +9,7 @@ from services.writer.check.findings import (
     compare_unique_keys,
 )
 from services.writer.oracle.codes import meaning_of
+from services.writer.oracle.columns import FoundColumn
 from services.writer.oracle.dictionary import UniqueKey
 from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import LAYOUTS

@@ -1,4 +1,4 @@
-"""What the table does, found out by doing it: inserts that are rolled back, and one that is committed and deleted.
+"""What the table does with rows, found out by inserts that are rolled back, and one that is committed and deleted.
 
 Nothing but the commit needs a commit, so that a user with no more than SELECT and INSERT may run all the others. The
 commit is tried where the user may DELETE, or was told that one row may stay.
@@ -7,20 +7,16 @@ commit is tried where the user may DELETE, or was told that one row may stay.
 import secrets
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import replace as with_changes
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
-from typing import Any
 
 import msgspec
-import oracledb
 
 from services.writer.check.findings import Finding, Status
 from services.writer.oracle.codes import meaning_of
-from services.writer.oracle.errors import from_driver, oracle_error
-from services.writer.oracle.layout import Row, RowBinder
-from services.writer.oracle.refusals import insert
+from services.writer.oracle.layout import NOT_A_NUMBER
+from services.writer.oracle.transaction import Transaction
 from services.writer.sink import RowError, SinkError, Verdict
 from shared.models import TagValue
 
@@ -34,12 +30,11 @@ LETTERS, DECIMALS = "온도 Ω é €", "12.345678912"
 ROUNDS = 5
 
 
-class Trials:
-    """Trials on one connection, all of them rolled back but `commit`."""
+class InsertChecks:
+    """Checks in one transaction, all of them rolled back but `commit`."""
 
-    def __init__(self, connection: oracledb.Connection, table: RowBinder) -> None:
-        self._connection = connection
-        self._table = table
+    def __init__(self, transaction: Transaction) -> None:
+        self._table = transaction
         self._address = f"check.{secrets.token_hex(4)}"
         now = datetime.now(UTC).replace(tzinfo=None)
         #: The last digits of the fraction are never 0: a column that rounds shows.
@@ -47,8 +42,8 @@ class Trials:
         self._value = TagValue(moment, PLC_CODE, self._address, "12.5", "GOOD")
 
     def all(self) -> Iterator[Finding]:
-        """Yield what each trial finds; the first that fails to insert at all ends them."""
-        trials: dict[str, Callable[[], tuple[Status, str]]] = {
+        """Yield what each check finds; where nothing can be inserted at all, the first is the last."""
+        checks: dict[str, Callable[[], tuple[Status, str]]] = {
             "insert and read back": self._round_trip,
             "duplicate detection": self._duplicate,
             "key is not too narrow": self._neighbours,
@@ -56,48 +51,44 @@ class Trials:
             "text with letters": self._letters,
             "value with many decimals": self._decimals,
         }
-        for check, trial in trials.items():
-            finding = self._found(check, trial)
+        for check, find_out in checks.items():
+            finding = self._found(check, find_out)
             yield finding
-            if finding.status is Status.FAILED and trial == self._round_trip:
+            if finding.status is Status.FAILED and find_out == self._round_trip:
                 return
 
-    def _found(self, check: str, trial: Callable[[], tuple[Status, str]]) -> Finding:
+    def _found(self, check: str, find_out: Callable[[], tuple[Status, str]]) -> Finding:
         try:
-            status, detail = trial()
+            status, detail = find_out()
             return Finding(check, status, detail)
-        except oracledb.Error as driver_error:
-            return failure(check, from_driver(driver_error))
         except SinkError as error:
             return failure(check, error)
         finally:
-            with suppress(oracledb.Error):
-                self._connection.rollback()
+            self._table.rollback()
 
     def _round_trip(self) -> tuple[Status, str]:
         self._insert([self._value])
-        stored = self._stored(self._connection, self._value)
+        stored = self._table.stored(self._value)
         if stored is None:
             return Status.FAILED, f"the row is not found under its timestamp {self._value.timestamp}: it was rounded"
-        text, quality = stored
-        if not self._table.is_stored_as(self._table.rows([self._value])[0][0], text, quality):
-            return Status.FAILED, f"12.5 GOOD came back as {text} {quality}"
+        if not self._table.holds(self._value):
+            return Status.FAILED, "12.5 GOOD came back as {} {}".format(*stored)
         return Status.OK, f"value, quality and timestamp to the microsecond ({self._value.timestamp})"
 
     def _duplicate(self) -> tuple[Status, str]:
         self._insert([self._value])
         again = msgspec.structs.replace(self._value, tag_value="13.5", quality="BAD")
-        errors = self._try_insert([again])
+        errors = self._table.insert([again])
         if not errors:
             return Status.FAILED, "a second row with the same key was taken: values that come twice are stored twice"
         if errors[0].verdict is not Verdict.DUPLICATE:
-            raise oracle_error(errors[0].code, errors[0].message)
+            self._raise_first(errors)
         return Status.OK, "the second row with the same key was refused (ORA-00001)"
 
     def _neighbours(self) -> tuple[Status, str]:
         later = msgspec.structs.replace(self._value, timestamp=self._value.timestamp + timedelta(microseconds=1))
         other_tag = msgspec.structs.replace(self._value, tag_address=f"{self._address}.2")
-        errors = self._try_insert([self._value, later, other_tag])
+        errors = self._table.insert([self._value, later, other_tag])
         if any(error.verdict is Verdict.DUPLICATE for error in errors):
             what = "another time" if errors[0].offset == 1 else "another tag"
             return Status.FAILED, f"a row with {what} was refused as a duplicate (ORA-00001): values would be lost"
@@ -105,7 +96,7 @@ class Trials:
         return Status.OK, "another tag, and the same tag a microsecond later, are rows of their own"
 
     def _no_value(self) -> tuple[Status, str]:
-        errors = self._try_insert([msgspec.structs.replace(self._value, tag_value=None, quality="BAD")])
+        errors = self._table.insert([msgspec.structs.replace(self._value, tag_value=None, quality="BAD")])
         if errors and errors[0].verdict is Verdict.ROW:
             return Status.WARNING, f"it will be rejected: {errors[0].message}"
         self._raise_first(errors)
@@ -113,19 +104,19 @@ class Trials:
 
     def _letters(self) -> tuple[Status, str]:
         """Try a text: a NUMBER column refuses it, and not every character set holds it."""
-        errors = self._try_insert([msgspec.structs.replace(self._value, tag_value=LETTERS)])
+        errors = self._table.insert([msgspec.structs.replace(self._value, tag_value=LETTERS)])
         if errors and errors[0].verdict is Verdict.ROW:
-            is_expected = errors[0].code == "NOT_A_NUMBER"
+            is_expected = errors[0].code == NOT_A_NUMBER
             return Status.OK if is_expected else Status.WARNING, f"it will be rejected: {errors[0].message}"
         self._raise_first(errors)
-        stored = self._stored(self._connection, self._value)
+        stored = self._table.stored(self._value)
         text = stored[0] if stored else None
         return (Status.OK, "it comes back as it was") if text == LETTERS else self._changed(LETTERS, str(text))
 
     def _decimals(self) -> tuple[Status, str]:
         """Try a number with more decimals than most columns have."""
         self._insert([msgspec.structs.replace(self._value, tag_value=DECIMALS)])
-        stored = self._stored(self._connection, self._value)
+        stored = self._table.stored(self._value)
         text = str(stored[0] if stored else None)
         return (Status.OK, "it comes back as it was") if text == DECIMALS else self._changed(DECIMALS, text)
 
@@ -137,33 +128,30 @@ class Trials:
         """Try a DELETE, rolled back; return why not."""
         try:
             self._insert([self._value])
-            self._delete()
-        except oracledb.Error as driver_error:
-            return from_driver(driver_error)
+            self._table.delete(self._value)
         except SinkError as error:
             return error
         finally:
-            with suppress(oracledb.Error):
-                self._connection.rollback()
+            self._table.rollback()
         return None
 
-    def commit(self, other: oracledb.Connection, *, delete: bool) -> Finding:
-        """Commit a row and look for it on another connection; then delete it, where that is allowed."""
+    def commit(self, other: Transaction, *, delete: bool) -> Finding:
+        """Commit a row and look for it in another transaction; then delete it, where that is allowed."""
         check = "commit, seen by another connection"
         committed = False
         try:
             self._insert([self._value])
             began_at = perf_counter()
-            self._connection.commit()
+            self._table.commit()
             committed, took_ms = True, (perf_counter() - began_at) * 1000
-            if self._stored(other, self._value) is None:
+            if other.stored(self._value) is None:
                 return Finding(check, Status.FAILED, "another connection does not see the row")
             if delete:
-                self._delete()
-                self._connection.commit()
+                self._table.delete(self._value)
+                self._table.commit()
                 committed = False
-        except oracledb.Error as driver_error:
-            finding = failure(check, from_driver(driver_error))
+        except SinkError as error:
+            finding = failure(check, error)
             return with_changes(finding, detail=f"{finding.detail}{self._stays() if committed else ''}")
         return Finding(check, Status.OK, f"the commit took {took_ms:.1f} ms{self._stays() if committed else ''}")
 
@@ -183,14 +171,11 @@ class Trials:
                 began_at = perf_counter()
                 self._insert(batch)
                 took.append(perf_counter() - began_at)
-                self._connection.rollback()
-        except oracledb.Error as driver_error:
-            return failure(check, from_driver(driver_error))
+                self._table.rollback()
         except SinkError as error:
             return failure(check, error)
         finally:
-            with suppress(oracledb.Error):
-                self._connection.rollback()
+            self._table.rollback()
         median_s = statistics.median(took)
         rate = rows / median_s
         return Finding(
@@ -201,39 +186,12 @@ class Trials:
         )
 
     def _insert(self, values: Sequence[TagValue]) -> None:
-        self._raise_first(self._try_insert(values))
-
-    def _try_insert(self, values: Sequence[TagValue]) -> list[RowError]:
-        """Insert as the sink does, but leave the transaction open."""
-        rows, faults = self._table.rows(values)
-        if faults:
-            return faults
-        return insert(self._connection, self._table, rows, commit=False)
+        self._raise_first(self._table.insert(values))
 
     @staticmethod
     def _raise_first(errors: Sequence[RowError]) -> None:
         if errors:
-            raise oracle_error(errors[0].code, errors[0].message)
-
-    def _stored(self, connection: oracledb.Connection, value: TagValue) -> tuple[str | None, str] | None:
-        with self._by_key(connection, "SELECT tag_value, quality FROM", value) as cursor:
-            row: Any = cursor.fetchone()
-            return (self._table.text_of(row[0]), row[1]) if row else None
-
-    def _delete(self) -> None:
-        with self._by_key(self._connection, "DELETE FROM", self._value):
-            pass
-
-    @contextmanager
-    def _by_key(self, connection: oracledb.Connection, verb: str, value: TagValue) -> Iterator[oracledb.Cursor]:
-        key = self._table.layout.key
-        row: Row = self._table.rows([value])[0][0]
-        condition = " AND ".join(f"{name} = :{place}" for place, name in enumerate(key, 1))
-        with connection.cursor() as cursor:
-            # Without its size the time would be bound as a DATE.
-            cursor.setinputsizes(*self._table.key_sizes)
-            cursor.execute(f"{verb} {self._table.table} WHERE {condition}", list(self._table.key_of(row)))
-            yield cursor
+            raise SinkError(errors[0].code, errors[0].message, errors[0].verdict)
 
 
 def failure(check: str, error: SinkError) -> Finding:
