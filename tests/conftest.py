@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,12 @@ import structlog
 
 from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis, wheel_server
+from sandbox.redis import EmbeddedRedis
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
+from tests.redis_servers import REDIS_SERVERS
 
 # Without it structlog draws each traceback in a box: a tenth of a second for every fault that a test makes.
 structlog.configure(
@@ -25,9 +25,6 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False),
     ]
 )
-
-#: Every server that integration tests run against: the wheel's Valkey, and redis-server where it is on PATH.
-REDIS_SERVERS = {"valkey": wheel_server(), "redis": shutil.which("redis-server")}
 
 
 @pytest.fixture(scope="session", params=[name for name, path in REDIS_SERVERS.items() if path])

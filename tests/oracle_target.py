@@ -19,6 +19,9 @@ _SCHEMAS = {
 }
 _ROOT = Path(__file__).parent.parent
 
+#: For `OracleTarget.table`: a column that no writer fills, with a default that repeats, and a unique index on it.
+SECOND_UNIQUE = (("quality   VARCHAR2(20)  NOT NULL", "quality VARCHAR2(20) NOT NULL, id NUMBER DEFAULT 7 UNIQUE"),)
+
 
 @dataclass(frozen=True)
 class OracleTarget:

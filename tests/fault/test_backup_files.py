@@ -13,7 +13,7 @@ import pytest
 from sandbox.redis import EmbeddedRedis
 from services.writer.backup.format import HEADER
 from shared.counters import Counter
-from tests.fault.test_oracle_faults import events
+from tests.fault.ledger import events
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
 from tests.waiting import wait_until

@@ -13,11 +13,11 @@ import pytest
 from sandbox.redis import EmbeddedRedis
 from shared.counters import Counter
 from shared.keys import Keys
-from tests.conftest import REDIS_SERVERS
+from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events
 from tests.fault.load import Load
-from tests.fault.test_oracle_faults import assert_nothing_lost_nothing_twice, drain, events
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
+from tests.redis_servers import REDIS_SERVERS
 from tests.waiting import wait_until
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.counters import Counter
-from tests.fault.test_oracle_faults import events
+from tests.fault.ledger import events
 from tests.pipeline import Pipeline
 from tests.waiting import wait_until
 

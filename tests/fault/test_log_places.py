@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.test_oracle_faults import assert_nothing_lost_nothing_twice, drain
+from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 from tests.waiting import wait_until

@@ -7,37 +7,11 @@ import pytest
 from oracle_stand_in.faults.control import OracleControl
 from shared.counters import Counter
 from shared.models import PollingData
-from shared.snapshot import Snapshot
+from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events, wait_for_state, writer_beat
 from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import START, Pipeline, in_csv
 from tests.waiting import wait_until
-
-
-def assert_nothing_lost_nothing_twice(
-    pipeline: Pipeline, expected: dict[tuple[str, object], tuple[object, str]]
-) -> None:
-    """Table and CSV files together hold exactly what was put, value by value."""
-    table = pipeline.table_rows()
-    saved = in_csv(pipeline.csv_rows())
-    assert {**saved, **table} == expected
-    assert len(pipeline.csv_rows()) == pipeline.snapshot()[Counter.BACKED_UP]
-
-
-def wait_for_state(pipeline: Pipeline, state: str) -> None:
-    wait_until(lambda: writer_beat(pipeline).get("breaker") == state, what=f"the breaker to be {state}")
-
-
-def writer_beat(pipeline: Pipeline) -> dict[str, str]:
-    for name in pipeline.services():
-        if name.startswith("writer:"):
-            return pipeline.link.hash(pipeline.keys.service("writer", name.split(":", 1)[1]))
-    return {}
-
-
-def events(pipeline: Pipeline) -> list[str]:
-    entries = pipeline.link.command("XRANGE", pipeline.keys.events, "-", "+")
-    return [fields[b"kind"].decode() for _, fields in entries]
 
 
 def writer_keys(pipeline: Pipeline) -> list[str]:
@@ -74,12 +48,6 @@ def running(pipeline: Pipeline, faults: OracleControl) -> Pipeline:
     pipeline.wait_until_idle()
     pipeline.oracle.execute(f"TRUNCATE TABLE {pipeline.table}")
     return pipeline
-
-
-def drain(pipeline: Pipeline) -> Snapshot:
-    ledger = pipeline.wait_until_idle(60)
-    assert ledger[Counter.OVERFLOWED] == 0
-    return ledger
 
 
 @pytest.mark.req("SC-004", "FR-011", "FR-012", "SC-003", "FR-023")

@@ -5,9 +5,8 @@ import pytest
 from oracle_stand_in.faults.control import OracleControl
 from shared.counters import Counter
 from shared.models import PollingData
-from tests.fault.test_oracle_faults import assert_nothing_lost_nothing_twice, events, wait_for_state, writer_beat
-from tests.integration.writer.oracle.test_refusals import SECOND_UNIQUE
-from tests.oracle_target import OracleTarget
+from tests.fault.ledger import assert_nothing_lost_nothing_twice, events, wait_for_state, writer_beat
+from tests.oracle_target import SECOND_UNIQUE, OracleTarget
 from tests.pipeline import Pipeline, expected_rows, in_csv
 from tests.waiting import wait_until
 

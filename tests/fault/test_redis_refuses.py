@@ -7,8 +7,8 @@ import pytest
 
 from sandbox.redis import EmbeddedRedis
 from shared.redis_link import RedisLink
+from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.fault.load import Load
-from tests.fault.test_oracle_faults import assert_nothing_lost_nothing_twice, drain
 from tests.oracle_target import OracleTarget
 from tests.pipeline import ROOT, Pipeline
 from tests.waiting import wait_until

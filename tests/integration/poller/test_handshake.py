@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,15 +10,9 @@ from sandbox.redis import EmbeddedRedis
 from services.poller.handshake.requests import PollRequests
 from shared.keys import Keys
 from shared.redis_link import RedisLink
+from tests.integration.poller.groups import group_on_request, outcome
 from tests.integration.poller.pollers import PollerProcess, command, queued, start
 from tests.waiting import wait_until
-
-
-def group(name: str, mode: str = "HANDSHAKE") -> str:
-    return (
-        f'[[group]]\nname = "{name}"\nplc_code = "P-{name.replace(" ", "-")}"\nmode = "{mode}"\n'
-        '[group.source]\ntype = "simulator"\ntags = 20\nbad_ratio = 0.0\n'
-    )
 
 
 @pytest.fixture
@@ -27,7 +20,7 @@ def poller(
     pollers: list[PollerProcess], redis_server: EmbeddedRedis, keys: Keys, link: RedisLink, tmp_path: Path
 ) -> PollerProcess:
     """A poller with one HANDSHAKE group, ready to be asked."""
-    poller = start(pollers, group("line 1"), redis_server.url, keys.namespace, tmp_path)
+    poller = start(pollers, group_on_request("line 1"), redis_server.url, keys.namespace, tmp_path)
     wait_until(lambda: link.hash(keys.service("poller", "poller-1")).get("groups"), what="the poller")
     return poller
 
@@ -35,12 +28,6 @@ def poller(
 @pytest.fixture
 def requests(link: RedisLink, keys: Keys) -> PollRequests:
     return PollRequests(link, keys)
-
-
-def outcome(requests: PollRequests, request_id: str) -> dict[str, Any]:
-    found = requests.outcome(request_id, 10)
-    assert found is not None
-    return found
 
 
 @pytest.mark.usefixtures("poller")
@@ -89,7 +76,7 @@ def test_requests_at_once_are_one_poll_and_all_see_its_outcome(
 def test_what_can_not_be_polled_is_refused_with_the_reason(
     pollers: list[PollerProcess], redis_server: EmbeddedRedis, requests: PollRequests, keys: Keys, tmp_path: Path
 ) -> None:
-    start(pollers, group("line 1", "FIXED"), redis_server.url, keys.namespace, tmp_path)
+    start(pollers, group_on_request("line 1", "FIXED"), redis_server.url, keys.namespace, tmp_path)
     fixed = outcome(requests, requests.ask("line 1"))
     assert fixed["state"] == "refused"
     assert fixed["message"] == "group 'line 1' is not of mode HANDSHAKE: it polls by itself"
@@ -107,7 +94,9 @@ def test_a_request_finds_the_poller_that_has_the_group(
     for name in names:
         directory = tmp_path / name
         directory.mkdir()
-        start(pollers, group(name), redis_server.url, keys.namespace, directory, INSTANCE_NAME=f"of-{name[-1]}")
+        start(
+            pollers, group_on_request(name), redis_server.url, keys.namespace, directory, INSTANCE_NAME=f"of-{name[-1]}"
+        )
     for name in names:
         wait_until(lambda name=name: link.hash(keys.service("poller", f"of-{name[-1]}")).get("groups"), what=name)  # type: ignore[misc]
     asked = {name: requests.ask(name) for name in names * 2}
@@ -126,7 +115,7 @@ def test_a_poller_that_died_in_between_carries_out_what_is_fresh_and_nothing_old
         raw = json.dumps({"group": "line 1", "request_id": request_id, "requested_at": asked_at.isoformat()})
         link.command("RPUSH", keys.claimed_poll_requests("poller-1"), raw)
     # If: the next process of that name starts.
-    start(pollers, group("line 1"), redis_server.url, keys.namespace, tmp_path)
+    start(pollers, group_on_request("line 1"), redis_server.url, keys.namespace, tmp_path)
     # Expect: each is answered, the old one is not polled.
     assert outcome(requests, "fresh")["state"] == "read"
     assert outcome(requests, "old")["state"] == "expired"
@@ -147,7 +136,7 @@ def test_requests_are_served_again_once_redis_is_back(pollers: list[PollerProces
     with EmbeddedRedis() as server:
         link = RedisLink(server.url)
         requests = PollRequests(link, keys)
-        poller = start(pollers, group("line 1"), server.url, keys.namespace, tmp_path)
+        poller = start(pollers, group_on_request("line 1"), server.url, keys.namespace, tmp_path)
         assert outcome(requests, requests.ask("line 1"))["state"] == "read"
         server.kill()
         poller.wait_for_log("is not usable, trying again")

@@ -20,8 +20,8 @@ from services.poller.handshake.requests import (
 from shared.errors import RejectedError
 from shared.keys import Keys
 from shared.redis_link import RedisLink
+from tests.integration.poller.groups import group_on_request, outcome
 from tests.integration.poller.pollers import PollerProcess, queued, start
-from tests.integration.poller.test_handshake import group, outcome
 from tests.waiting import wait_until
 
 DEEP = b'{"group": "line 1", "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -42,7 +42,7 @@ def poller(
     pollers: list[PollerProcess], redis_server: EmbeddedRedis, keys: Keys, link: RedisLink, tmp_path: Path
 ) -> PollerProcess:
     """A poller with a HANDSHAKE and a FIXED group."""
-    config = group("line 1") + group("line 2", "FIXED") + "polls = 100000\n"
+    config = group_on_request("line 1") + group_on_request("line 2", "FIXED") + "polls = 100000\n"
     poller = start(pollers, config, redis_server.url, keys.namespace, tmp_path)
     wait_until(lambda: link.hash(keys.service("poller", "poller-1")).get("groups"), what="the poller")
     return poller

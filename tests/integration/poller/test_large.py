@@ -11,8 +11,8 @@ from sandbox.redis import EmbeddedRedis
 from services.poller.sources.opcua.tags import MAX_TAGS
 from shared.keys import Keys
 from shared.redis_link import RedisLink
+from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, queued, start
-from tests.integration.poller.test_reload import group
 from tests.waiting import wait_until
 
 TAGS = 300_000

@@ -11,15 +11,9 @@ import pytest
 from sandbox.redis import EmbeddedRedis
 from shared.keys import Keys
 from shared.redis_link import RedisLink
+from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
 from tests.waiting import wait_until
-
-
-def group(name: str, tags: int = 3, interval_ms: int = 100) -> str:
-    return (
-        f'[[group]]\nname = "{name}"\nplc_code = "P{name}"\ninterval_ms = {interval_ms}\n'
-        f'[group.source]\ntype = "simulator"\ntags = {tags}\n'
-    )
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from sandbox.redis import free_port
 from services.poller.sources.opcua.tags import read_tags
+from tests.integration.poller.opcua.reading import one, toml, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer
-from tests.integration.poller.opcua.test_opcua import one, toml, with_source
 from tests.integration.poller.pollers import command
 
 

@@ -20,8 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from sandbox.node_opcua import NodeUnavailableError, install
 from services.poller.source import Reading
 from shared.records.events import Event
+from tests.integration.poller.opcua.reading import Told, one, read_until, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer
-from tests.integration.poller.opcua.test_opcua import Told, one, read_until, with_source
 
 TAGS = 3491
 PLANT: dict[str, Any] = {"tags": {"glob": "Plant/**"}, "timeout_ms": 4000}

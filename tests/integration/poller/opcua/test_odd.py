@@ -16,8 +16,8 @@ from shared.keys import Keys
 from shared.models import PollingData
 from shared.redis_link import RedisLink
 from tests.integration.poller.opcua.odd_plant import GOOD
+from tests.integration.poller.opcua.reading import one, read_until, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer
-from tests.integration.poller.opcua.test_opcua import one, read_until, with_source
 from tests.integration.poller.pollers import PollerProcess, queued, start
 from tests.waiting import wait_until
 

@@ -1,28 +1,22 @@
 """OPC UA against a small server of our own: what is read, what is subscribed, and what happens while it is away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
 from sandbox.redis import EmbeddedRedis
 from services.poller.source import Reading, TagSource
-from services.poller.sources.opcua.model import OpcuaModel
 from shared.keys import Keys
 from shared.records.events import Event
 from shared.redis_link import RedisLink
 from tests.integration.poller.opcua.plant import STAMPED_AT
+from tests.integration.poller.opcua.reading import Told, one, read_until, toml, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
 from tests.waiting import wait_until
-
-T = TypeVar("T")
-
-#: Seconds between two polls of these tests, and until a server that says nothing counts as away.
-INTERVAL_S, TIMEOUT_MS = 0.1, 600
 
 
 @pytest.fixture(scope="module")
@@ -37,53 +31,6 @@ def plant(tmp_path: Path) -> Iterator[OpcuaServer]:
     """A server that the test may kill and freeze."""
     with OpcuaServer.quick(tmp_path) as server:
         yield server
-
-
-class Told:
-    """What a source told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def __call__(self, kind: Event, message: str) -> None:
-        assert message
-        self.events.append(kind)
-
-
-def with_source(url: str, use: Callable[[TagSource], Awaitable[T]], told: Told | None = None, **keys: Any) -> T:
-    """Use a source while it is open."""
-    tags = keys.pop("tags", {"glob": "Line/*"})
-    model = OpcuaModel.model_validate(
-        {"type": "opcua", "url": url, "tags": tags, "timeout_ms": TIMEOUT_MS, "reconnect_max_ms": 200} | keys
-    )
-
-    async def run() -> T:
-        source = model.build("line", INTERVAL_S, Path(), told or Told())
-        await source.open()
-        try:
-            return await use(source)
-        finally:
-            await source.close()
-            left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            assert not left, "a task outlived its source"
-
-    return asyncio.run(run())
-
-
-async def one(source: TagSource) -> Reading:
-    reading = await source.read()
-    assert reading is not None
-    return reading
-
-
-async def read_until(source: TagSource, condition: Callable[[Reading], object], timeout_s: float = 20) -> Reading:
-    """Poll until a reading is as wanted."""
-    async with asyncio.timeout(timeout_s):
-        reading = await one(source)
-        while not condition(reading):
-            await asyncio.sleep(0.02)
-            reading = await one(source)
-    return reading
 
 
 @pytest.mark.req("FR-017", "FR-018")
@@ -219,13 +166,6 @@ def test_a_subscription_hands_on_every_change_once_and_in_order(shared_plant: Op
 def test_a_subscribed_node_that_is_none_is_bad_and_costs_only_itself(shared_plant: OpcuaServer) -> None:
     reading = with_source(shared_plant.url, one, tags=["ns=2;s=Line.Nowhere", "ns=2;s=Line.Bool"], mode="subscribe")
     assert reading.errors == {"ns=2;s=Line.Nowhere": "BadNodeIdUnknown"}
-
-
-def toml(url: str, more: str = "") -> str:
-    return (
-        f'[[group]]\nname = "line"\nplc_code = "P1"\ninterval_ms = 100\n[group.source]\ntype = "opcua"\nurl = "{url}"\n'
-        f'tags = {{glob = "Line/*"}}\nreconnect_max_ms = 200\ntimeout_ms = {TIMEOUT_MS}\n{more}\n'
-    )
 
 
 @pytest.mark.req("OPS-3")

@@ -11,10 +11,8 @@ from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import CONFLICT, BatchOutcome, SinkError, Verdict
 from shared.models import TagValue
 from tests.fakes import tag_values
-from tests.oracle_target import OracleTarget
+from tests.oracle_target import SECOND_UNIQUE, OracleTarget
 
-#: A column that the writer does not fill, with a default that repeats and a unique index on it.
-SECOND_UNIQUE = (("quality   VARCHAR2(20)  NOT NULL", "quality VARCHAR2(20) NOT NULL, id NUMBER DEFAULT 7 UNIQUE"),)
 NUMBER_10_2 = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER(10,2)"),)
 PLAIN_NUMBER = (("tag_value VARCHAR2(255) NOT NULL", "tag_value NUMBER"),)
 

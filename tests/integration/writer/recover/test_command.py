@@ -2,122 +2,18 @@
 
 import fcntl
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-import oracledb
 import pytest
 
-from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis
-from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.format import HEADER, backup_row
 from services.writer.backup.label import label_path
-from shared.clock import SystemClock
 from shared.keys import Keys
 from shared.models import TagValue
 from shared.redis_link import RedisLink
+from tests.integration.writer.recover.place import NOON, Place, expected, numbered
 from tests.waiting import wait_until
-
-DEPLOY = Path("deploy/oracle")
-NOON = datetime(2025, 11, 2, 12, 0, 0, 123456)
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[OracleStandIn]:
-    with OracleStandIn(init_sql=[DEPLOY / "02_tag_data.sql", DEPLOY / "03_tag_values.sql"]) as server:
-        yield server
-
-
-@dataclass
-class Place:
-    """One test's directory, settings and table."""
-
-    oracle: OracleStandIn
-    environment: dict[str, str]
-    directory: Path
-
-    def recover(self, *arguments: str, **settings: str) -> tuple[int, str]:
-        process = self.start(*arguments, **settings)
-        output = process.communicate(timeout=60)[0]
-        assert "Traceback" not in output
-        return process.returncode, output
-
-    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "services.writer", "recover", *arguments],
-            env={**self.environment, **settings}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-    def write(self, values: Sequence[TagValue]) -> Path:
-        """Write a file as the writer does."""
-        backup = CsvBackup(self.directory, "backup", HEADER, SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
-        path = backup.append([backup_row(value, "2025-11-02T12:00:01.000+00:00") for value in values])
-        backup.finish()
-        return path
-
-    def sql(self, *statements: str) -> list[Any]:
-        login = {"user": self.oracle.user, "password": self.oracle.password, "dsn": self.oracle.dsn}
-        with oracledb.connect(**login) as connection:
-            with connection.cursor() as cursor:
-                for statement in statements:
-                    if statement.startswith("CREATE TABLE "):
-                        # The same test ran before, against another kind of Redis.
-                        with suppress(oracledb.DatabaseError):
-                            cursor.execute(f"DROP TABLE {statement.split()[2]}")
-                    cursor.execute(statement)
-                rows = list(cursor) if cursor.description else []
-            connection.commit()
-        return rows
-
-    def stored(self) -> dict[tuple[str, datetime], tuple[str, str]]:
-        rows = self.sql("SELECT tag_name, timestamp, tag_value, quality FROM tag_data")
-        return {(name, moment): (value, quality) for name, moment, value, quality in rows}
-
-    def count(self) -> int:
-        return int(self.sql("SELECT COUNT(*) FROM tag_data")[0][0])
-
-    def files(self, pattern: str) -> list[str]:
-        return sorted(str(path.relative_to(self.directory)) for path in self.directory.glob(pattern))
-
-
-@pytest.fixture
-def place(oracle: OracleStandIn, redis_server: EmbeddedRedis, namespace: str, tmp_path: Path) -> Iterator[Place]:
-    environment = {
-        **os.environ,
-        "ORACLE_DSN": oracle.dsn,
-        "ORACLE_USER": oracle.user,
-        "ORACLE_PASSWORD": oracle.password,
-        "ORACLE_RETRY_BASE_DELAY": "0.05",
-        "REDIS_URL": redis_server.url,
-        "REDIS_NAMESPACE": namespace,
-        "BACKUP_DIR": str(tmp_path),
-        "BACKUP_MIN_FREE_BYTES": "1000",
-    }
-    place = Place(oracle, environment, tmp_path)
-    yield place
-    oracle.control.reset()
-    place.sql("TRUNCATE TABLE tag_data", "TRUNCATE TABLE tag_values")
-
-
-def numbered(count: int, first: int = 0) -> list[TagValue]:
-    return [
-        TagValue(NOON + timedelta(microseconds=n), "PLC01", f"D{n % 7}", str(n), "GOOD")
-        for n in range(first, first + count)
-    ]
-
-
-def expected(values: Sequence[TagValue]) -> dict[tuple[str, datetime], tuple[str, str]]:
-    return {(v.tag_name, v.timestamp): ("NULL" if v.tag_value is None else v.tag_value, v.quality) for v in values}
-
 
 AWKWARD = ["=1+1", "+5", "-5", "@cmd", "온도 센서", 'say "hi"', "a,b", "two\nlines", "a\rb\r\n", "  ", "'", None]
 

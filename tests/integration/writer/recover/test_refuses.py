@@ -19,9 +19,7 @@ from services.writer.sink import Target
 from shared.clock import SystemClock
 from shared.keys import Keys
 from shared.redis_link import RedisLink
-from tests.integration.writer.recover.test_command import Place, expected, numbered, oracle, place
-
-__all__ = ["oracle", "place"]
+from tests.integration.writer.recover.place import Place, expected, numbered
 
 #: Bytes of memory that `recover` may take for a file of any size.
 MEMORY_BYTES = 1_500_000_000

@@ -1,7 +1,6 @@
 import csv
 import fcntl
 import os
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
-from services.writer.backup.format import HEADER, backup_row
+from services.writer.backup.format import HEADER
 from services.writer.backup.index import backup_files, complete_lines, count_rows
 from services.writer.backup.written_file import FileState
 from shared.models import TagValue
 from tests.fakes import FakeClock, tag_values
+from tests.unit.writer.backup.rows import rows
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -32,10 +32,6 @@ def backup(
         min_free_bytes=limits.get("min_free_bytes", 0),
         on_change=(states if states is not None else []).append,
     )
-
-
-def rows(values: Sequence[TagValue]) -> list[tuple[Any, ...]]:
-    return [backup_row(value, "2026-01-01T00:00:00.000+00:00") for value in values]
 
 
 @pytest.mark.req("FR-011", "FR-012", "SC-004")

@@ -12,7 +12,7 @@ from services.writer.sink import Target
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.fakes import FakeClock, tag_values
-from tests.unit.writer.backup.test_csv_backup import rows
+from tests.unit.writer.backup.rows import rows
 
 
 class FakeLink:
