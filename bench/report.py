@@ -12,7 +12,7 @@ from typing import Any
 import oracledb
 
 from bench.figures import Figure, Goal, Section
-from sandbox.redis import wheel_server
+from sandbox.harness.redis import wheel_server
 
 
 def machine() -> dict[str, str]:

@@ -17,8 +17,8 @@ import oracledb
 
 from bench.measure import cpu_s, resident_mb
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis, free_port
-from sandbox.supervisor import Supervisor
+from sandbox.harness.redis import EmbeddedRedis, free_port
+from sandbox.harness.supervisor import Supervisor
 from shared.counters import Counter
 from shared.keys import Keys
 from shared.models import TagValue, encode_values

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from sandbox.harness.supervisor import Child
 from sandbox.recording import Recording
 from sandbox.summary import Accounts, problems
-from sandbox.supervisor import Child
 from shared.counters import Counter
 from shared.snapshot import Snapshot
 

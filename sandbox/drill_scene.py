@@ -18,10 +18,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.supervisor import Supervisor
 from sandbox.pipeline import ChildDiedError, StoppedEarly
 from sandbox.recording import Comparison, Recording, compare
-from sandbox.redis import EmbeddedRedis
-from sandbox.supervisor import Supervisor
 from sandbox.table import DemoTable
 from shared.data_queue import DataQueue
 from shared.errors import TransientError

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from sandbox.harness.redis import EmbeddedRedis, free_port
+from sandbox.harness.supervisor import Child, Supervisor
 from sandbox.node_opcua import command as node_command
 from sandbox.plan import Plan, PlanError, poller_toml
 from sandbox.recording import NO_VALUE_TEXT
-from sandbox.redis import EmbeddedRedis, free_port
-from sandbox.supervisor import Child, Supervisor
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag

@@ -11,11 +11,11 @@ import typer
 
 from sandbox.console import DemoConsole
 from sandbox.demo import INTERRUPTED, OK, WRONG, Demo
+from sandbox.harness.supervisor import Supervisor
 from sandbox.node_opcua import NodeUnavailableError, install
 from sandbox.pipeline import ChildDiedError, Pipeline, StoppedEarly, clear
 from sandbox.plan import Plan, PlanError, make_plan
 from sandbox.recording import Recording, read_recording
-from sandbox.supervisor import Supervisor
 from shared.counters import Counter
 from shared.lifecycle import EXIT_SETTINGS, stop_on_signals
 from shared.snapshot import Snapshot

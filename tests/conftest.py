@@ -10,7 +10,7 @@ import structlog
 
 from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.oracle_target import OracleTarget

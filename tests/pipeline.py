@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sandbox.harness.waiting import wait_until
 from services.writer.backup.index import backup_files, complete_lines
 from shared.data_queue import DataQueue
 from shared.keys import Keys
@@ -17,7 +18,6 @@ from shared.models import PollingData
 from shared.redis_link import RedisLink
 from shared.snapshot import Snapshot, take_snapshot
 from tests.oracle_target import OracleTarget
-from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
 START = datetime(2026, 1, 2, 3, 4, 5, 678901)

@@ -2,7 +2,7 @@
 
 import shutil
 
-from sandbox.redis import wheel_server
+from sandbox.harness.redis import wheel_server
 
 #: Name -> path; None for one that is not here.
 REDIS_SERVERS = {"valkey": wheel_server(), "redis": shutil.which("redis-server")}

@@ -17,14 +17,14 @@ from typing import Annotated
 import typer
 
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError
 from shared.snapshot import take_snapshot
 from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
-from tests.waiting import wait_until
 from tools.chaos_faults import CLASHING, SERVICES, Chaos
 
 

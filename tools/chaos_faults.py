@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis, free_port
+from sandbox.harness.redis import EmbeddedRedis, free_port
 from services.writer.backup.index import backup_files
 from shared.errors import TransientError
 from shared.models import PollingData

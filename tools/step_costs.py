@@ -19,7 +19,7 @@ import oracledb
 import services.writer.deliver.worker
 import shared.buffer
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from services.consumer.expand import expand
 from services.writer.__main__ import compose
 from services.writer.deliver.delivery import Delivery

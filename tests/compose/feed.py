@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 
+from sandbox.harness.waiting import wait_until
 from shared.errors import QueueFullError, RedisUnavailableError
 from tests.compose.stack import Stack
 from tests.pipeline import expected_rows, poll
-from tests.waiting import wait_until
 
 #: 400 values a second.
 _TAGS, _INTERVAL_S = 40, 0.1

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from tests.compose.feed import Feed, feeding
 from tests.compose.stack import SERVICES, Stack
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.waiting import wait_until
+from sandbox.harness.waiting import wait_until
 
 #: Where pictures of the states go, if anywhere: `DASHBOARD_PICTURES=docs/images pytest tests/e2e/test_dashboard.py`.
 PICTURES = os.environ.get("DASHBOARD_PICTURES")

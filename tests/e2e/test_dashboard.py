@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Browser
 
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis, free_port
+from sandbox.harness.redis import EmbeddedRedis, free_port
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from tests.e2e.browsing import Tab, chromium
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
-from tests.waiting import wait_until
 
 #: 5,000 values a second from two PLCs.
 _GROUPS = """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import wait_until
+from sandbox.harness.waiting import wait_until
 
 _ROOT = Path(__file__).resolve().parents[2]
 

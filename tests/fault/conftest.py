@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """What the fault tests ask of a pipeline: where every value is, what was told, what the writer says of itself."""
 
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.snapshot import Snapshot
 from tests.pipeline import Pipeline, in_csv
-from tests.waiting import wait_until
 
 
 def assert_nothing_lost_nothing_twice(

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.writer.backup.format import HEADER
 from shared.counters import Counter
 from tests.fault.ledger import events
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("redis_server")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.keys import Keys
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events
@@ -18,7 +19,6 @@ from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
 from tests.redis_servers import REDIS_SERVERS
-from tests.waiting import wait_until
 
 
 def put_until(load: Load, values: int) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from tests.fault.ledger import events
 from tests.pipeline import Pipeline
-from tests.waiting import wait_until
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.waiting import wait_until
 from tests.fault.load import Load
 from tests.integration.monitor.monitors import Monitor, monitor_in_a_thread
 from tests.pipeline import Pipeline
-from tests.waiting import wait_until
 
 
 def status(monitor: Monitor) -> str:

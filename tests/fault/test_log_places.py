@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
-from tests.waiting import wait_until
 
 
 @pytest.fixture(params=["full disk", "reader gone", "reader stuck"])

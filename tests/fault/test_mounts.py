@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from services.writer.backup.files import open_to_read
 from shared.counters import Counter
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
-from tests.waiting import wait_until
 
 POOR = ["nolock", "nfslock", "nodirsync", "exdev", "norename", "nostat"]
 

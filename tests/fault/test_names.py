@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.healthcheck import look
 from shared.heartbeat import HEARTBEAT_EXPIRY_S
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
-from tests.waiting import wait_until
 
 UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child"]
 

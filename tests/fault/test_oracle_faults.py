@@ -5,13 +5,13 @@ import time
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.models import PollingData
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events, wait_for_state, writer_beat
 from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import START, Pipeline, in_csv
-from tests.waiting import wait_until
 
 
 def writer_keys(pipeline: Pipeline) -> list[str]:

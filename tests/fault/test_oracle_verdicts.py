@@ -3,12 +3,12 @@
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.models import PollingData
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, events, wait_for_state, writer_beat
 from tests.oracle_target import SECOND_UNIQUE, OracleTarget
 from tests.pipeline import Pipeline, expected_rows, in_csv
-from tests.waiting import wait_until
 
 
 @pytest.fixture

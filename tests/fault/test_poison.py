@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, poll
-from tests.waiting import wait_until
 
 #: Address space of a consumer: what a container of 256 MB gives it, and what its threads reserve without using it.
 ADDRESS_SPACE = 420_000_000

@@ -5,13 +5,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.redis_link import RedisLink
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import ROOT, Pipeline
-from tests.waiting import wait_until
 
 GROUPS = """
 [[group]]

@@ -8,11 +8,11 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from services.writer.sink import CONFLICT, BatchOutcome, SinkError, Verdict
 from shared.models import TagValue
 from tests.contract.sink.stages import Stage, unfit
 from tests.fakes import tag_values
-from tests.waiting import wait_until
 
 T = TypeVar("T")
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from services.consumer.rejected_command import RejectedList
 from shared.counters import Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES
 from tests.pipeline import ROOT, START, Pipeline
-from tests.waiting import wait_until
 
 GOOD = {"timestamp": START.isoformat(), "plc_code": "P"}
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from services.consumer import groups
 from services.consumer.groups import FORGET_GROUP_S, PollingGroups
 from shared.events import EventLog
@@ -14,7 +15,6 @@ from shared.records.events import Conflicts, Event
 from shared.redis_link import RedisLink
 from shared.salvage import MAX_NAME
 from tests.pipeline import START, Pipeline
-from tests.waiting import wait_until
 
 
 def data(plc_code: str, group_name: str) -> PollingData:

@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 
-from sandbox.redis import free_port
+from sandbox.harness.redis import free_port
+from sandbox.harness.waiting import wait_until
 from services.monitor.api.feed import Feed
 from services.monitor.assess.assessment import Watch
 from services.monitor.http.app import create_app
@@ -32,7 +33,6 @@ from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.redis_link import RedisLink
 from shared.settings import BufferSettings
-from tests.waiting import wait_until
 
 
 @dataclass

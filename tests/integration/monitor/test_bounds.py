@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread, start_process
 from tests.unit.monitor.overviews import backup_file
-from tests.waiting import wait_until
 
 #: What a plant with many small groups may have.
 MANY = 20_000

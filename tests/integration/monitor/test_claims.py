@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.monitor.assess.assessment import View, Watch
 from services.monitor.read.overview import Overview
 from shared.events import EventLog
@@ -17,7 +18,6 @@ from shared.keys import Keys
 from shared.records.events import Event, RingOverflow
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, environment, monitor_in_a_thread
-from tests.waiting import wait_until
 
 
 @pytest.fixture

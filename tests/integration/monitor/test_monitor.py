@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.monitor.http.server import listen, url_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import WINDOW_BUCKET_S
@@ -20,7 +21,6 @@ from shared.records.events import Event, FileNamed
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread
 from tests.unit.monitor.overviews import backup_file
-from tests.waiting import wait_until
 
 #: Seconds that an answer may be behind Redis.
 FRESH_S = 1.0

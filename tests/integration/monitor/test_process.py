@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from sandbox.redis import EmbeddedRedis, free_port
+from sandbox.harness.redis import EmbeddedRedis, free_port
+from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import MonitorProcess, environment, start_process
-from tests.waiting import wait_until
 
 StartMonitor = Callable[..., MonitorProcess]
 

@@ -12,7 +12,7 @@ import pytest
 
 from oracle_stand_in.faults.control import ControlError, OracleControl
 from oracle_stand_in.process import OracleStandIn
-from tests.waiting import wait_until
+from sandbox.harness.waiting import wait_until
 
 INSERT = "INSERT INTO k (id) VALUES (:1)"
 #: the driver leaves a socket that was reset to the garbage collector

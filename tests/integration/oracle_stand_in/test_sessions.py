@@ -8,7 +8,7 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
-from tests.waiting import wait_until
+from sandbox.harness.waiting import wait_until
 
 INSERT = "INSERT INTO k (id, note) VALUES (:1, :2)"
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl, Status
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from services.writer.__main__ import compose
 from services.writer.oracle.connections import RESTED_S
 from services.writer.oracle.oracle_sink import OracleSink

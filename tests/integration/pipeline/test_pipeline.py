@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
+from sandbox.harness.waiting import wait_until
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, WINDOW_BUCKET_S, Counter
 from shared.models import PollingData
 from tests.oracle_target import OracleTarget
 from tests.pipeline import START, Pipeline, poll
-from tests.waiting import wait_until
 
 
 @pytest.mark.req("FR-001", "FR-006", "FR-008", "FR-013", "FR-014", "FR-018", "SC-001")

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
 from shared.messages import decode_polling_data
 from shared.models import PollingData
 from shared.redis_link import RedisLink
-from tests.waiting import wait_until
 
 
 @dataclass

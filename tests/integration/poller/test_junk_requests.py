@@ -8,7 +8,8 @@ from time import monotonic
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.poller.handshake.requests import (
     MAX_AT_ONCE,
     MAX_FORWARDED,
@@ -22,7 +23,6 @@ from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.poller.groups import group_on_request, outcome
 from tests.integration.poller.pollers import PollerProcess, queued, start
-from tests.waiting import wait_until
 
 DEEP = b'{"group": "line 1", "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 JUNK = [

@@ -7,13 +7,13 @@ from time import monotonic
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.poller.sources.opcua.tags import MAX_TAGS
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, queued, start
-from tests.waiting import wait_until
 
 TAGS = 300_000
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis, free_port
+from sandbox.harness.redis import EmbeddedRedis, free_port
+from sandbox.harness.waiting import wait_until
 from services.monitor.assess.findings import find
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Service
@@ -22,7 +23,6 @@ from shared.redis_link import RedisLink
 from shared.settings import BufferSettings
 from tests.integration.poller.pollers import PollerProcess, command, events, queued, start
 from tests.unit.monitor.overviews import make_overview
-from tests.waiting import wait_until
 
 SIMULATOR = """
 [[group]]

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
-from tests.waiting import wait_until
 
 
 @pytest.fixture

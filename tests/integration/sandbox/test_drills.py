@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import wait_until
+from sandbox.harness.waiting import wait_until
 
 
 def drill(*arguments: str, **settings: str) -> "subprocess.Popen[str]":

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.consumer.redis_memory import RedisMemory
 from services.consumer.rejections import Rejections
 from services.consumer.report import Report
@@ -37,7 +38,6 @@ from shared.snapshot import take_snapshot
 from tests.fakes import FakeClock
 from tests.oracle_target import OracleTarget
 from tests.pipeline import QUICK, Pipeline, poll
-from tests.waiting import wait_until
 
 
 @pytest.fixture

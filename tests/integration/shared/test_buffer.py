@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from shared.buffer import MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES, Batch, Bell, PushOutcome, TagBuffer
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, Counter

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from shared.data_queue import DataQueue
 from shared.errors import QueueFullError, RedisUnavailableError, RejectedError
 from shared.keys import Keys

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis, free_port
+from sandbox.harness.redis import EmbeddedRedis, free_port
+from sandbox.harness.waiting import wait_until
 from shared.errors import LedgerError, RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.redis_link import RedisLink
 from tests.relay import Relay
-from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from time import monotonic
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from shared.errors import RedisUnavailableError
 from shared.redis_link import SOCKET_TIMEOUT_S, RedisLink
 

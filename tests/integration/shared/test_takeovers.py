@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from shared.claims import MAX_TAKEOVERS, Claims
 from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import RedisUnavailableError

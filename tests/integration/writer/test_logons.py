@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from services.writer.logons import MAX_REFUSALS, Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings

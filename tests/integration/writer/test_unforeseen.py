@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.writer.__main__ import compose
 from services.writer.oracle.errors import oracle_error
 from services.writer.service import WriterService
@@ -26,7 +27,6 @@ from shared.redis_link import RedisLink
 from shared.snapshot import Snapshot, take_snapshot
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget
-from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import structlog
 
+from sandbox.harness.waiting import wait_until
 from shared.log_limit import LINES, WINDOW_S, LineLimit
 from shared.log_stream import AT_END_S, MAX_WAITING_BYTES, LogStream
 from tests.fakes import FakeClock
-from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent.parent
 

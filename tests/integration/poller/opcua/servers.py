@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sandbox.harness.redis import free_port
+from sandbox.harness.waiting import wait_until
 from sandbox.node_opcua import command
-from sandbox.redis import free_port
-from tests.waiting import wait_until
 
 _PLANT = Path(__file__).with_name("plant.py")
 _ODD_PLANT = Path(__file__).with_name("odd_plant.py")

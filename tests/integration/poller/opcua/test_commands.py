@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.redis import free_port
+from sandbox.harness.redis import free_port
 from services.poller.sources.opcua.tags import read_tags
 from tests.integration.poller.opcua.reading import one, toml, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer

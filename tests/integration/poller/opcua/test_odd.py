@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.poller.source import TagSource
 from services.poller.sources.opcua import matches
 from services.poller.sources.opcua.wire import faults
@@ -19,7 +20,6 @@ from tests.integration.poller.opcua.odd_plant import GOOD
 from tests.integration.poller.opcua.reading import one, read_until, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.integration.poller.pollers import PollerProcess, queued, start
-from tests.waiting import wait_until
 
 #: Nodes whose answers come whole, with something in them that can't be stored or believed.
 READABLE = {"Latin", "Surrogate", "Localized", "Infinity", "Before", "Never", "Timeless"}

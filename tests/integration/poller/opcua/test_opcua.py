@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from services.poller.source import Reading, TagSource
 from shared.keys import Keys
 from shared.records.events import Event
@@ -16,7 +17,6 @@ from tests.integration.poller.opcua.plant import STAMPED_AT
 from tests.integration.poller.opcua.reading import Told, one, read_until, toml, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
-from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

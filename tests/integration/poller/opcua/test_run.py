@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from sandbox.node_opcua import NodeUnavailableError, install
 from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.pipeline import Pipeline
-from tests.waiting import wait_until
 
 TAGS = 3491
 SECONDS = float(os.environ.get("OPCUA_RUN_SECONDS", "60"))

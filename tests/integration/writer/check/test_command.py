@@ -11,7 +11,7 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 
 DEPLOY = Path("deploy/oracle")
 

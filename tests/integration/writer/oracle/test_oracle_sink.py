@@ -16,6 +16,7 @@ import pytest
 from bench.measure import open_files
 from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.waiting import wait_until
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.connections import RESTED_S
 from services.writer.oracle.oracle_sink import OracleSink
@@ -23,7 +24,6 @@ from services.writer.sink import SinkError, Verdict
 from shared.models import TagValue
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget
-from tests.waiting import wait_until
 
 T = TypeVar("T")
 Fault = Callable[[OracleControl], None]

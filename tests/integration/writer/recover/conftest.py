@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
-from sandbox.redis import EmbeddedRedis
+from sandbox.harness.redis import EmbeddedRedis
 from tests.integration.writer.recover.place import DEPLOY, Place
 
 

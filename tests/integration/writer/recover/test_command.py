@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
 from services.writer.backup.label import label_path
 from shared.keys import Keys
 from shared.models import TagValue
 from shared.redis_link import RedisLink
 from tests.integration.writer.recover.place import NOON, Place, expected, numbered
-from tests.waiting import wait_until
 
 AWKWARD = ["=1+1", "+5", "-5", "@cmd", "온도 센서", 'say "hi"', "a,b", "two\nlines", "a\rb\r\n", "  ", "'", None]
 

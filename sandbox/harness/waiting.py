@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, never for a fixed time."""
+"""Waiting for a condition, never for a fixed time."""
 
 import time
 from collections.abc import Callable

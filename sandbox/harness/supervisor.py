@@ -22,7 +22,7 @@ TAIL_LINES, _TAIL_BYTES = 15, 20_000
 #: Seconds between two looks at whether a child has ended.
 _LOOK_S = 0.01
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

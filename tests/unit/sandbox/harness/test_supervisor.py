@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.supervisor import Supervisor
-from tests.waiting import wait_until
+from sandbox.harness.supervisor import Supervisor
+from sandbox.harness.waiting import wait_until
 
-_ROOT = Path(__file__).resolve().parents[3]
+_ROOT = Path(__file__).resolve().parents[4]
 
 #: A child that says when it is ready; with `deaf` it ignores SIGTERM, with `parent` it starts another of its kind.
 _SLEEPER = """
@@ -101,7 +101,7 @@ def test_child_that_was_killed_is_said_to_be(directory: Path) -> None:
 def test_killed_runner_leaves_no_children(directory: Path) -> None:
     # Given: a runner with one obedient and one deaf child
     (directory / "runner.py").write_text(
-        "import os, time; from pathlib import Path; from sandbox.supervisor import Supervisor\n"
+        "import os, time; from pathlib import Path; from sandbox.harness.supervisor import Supervisor\n"
         "with Supervisor(Path('.')) as supervisor:\n"
         "    pids = [supervisor.spawn(n, ['sleeper', n], os.environ).process.pid for n in ('obedient', 'deaf')]\n"
         "    print(*pids, flush=True)\n"
