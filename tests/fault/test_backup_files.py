@@ -102,6 +102,44 @@ def test_no_row_is_lost_with_a_file_that_somebody_takes_away(
         assert pipeline.snapshot()[Counter.BACKUP_LOST] == 0
 
 
+def change_a_digit(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.read_bytes().index(b".5,GOOD"))
+        file.write(b".7")
+
+
+def save_in_place(path: Path) -> None:
+    """As an editor that keeps the file, with decimals as its country writes them."""
+    path.write_text(path.read_text().replace(".5,GOOD", '",5",GOOD'))
+
+
+@pytest.mark.parametrize("meddle", [change_a_digit, save_in_place])
+def test_values_that_somebody_changes_in_an_open_file_are_not_taken_for_those_that_were_written(
+    pipeline: Pipeline, oracle: OracleTarget, meddle: Callable[[Path], None]
+) -> None:
+    """Kind: values change without a word. What the open file held was carried into a new one as if it were whole."""
+    with outage(pipeline, oracle):
+        before = backed_up(pipeline, 2)
+        path = open_file(pipeline)
+        meddle(path)
+        changed = path.read_bytes()
+        after = backed_up(pipeline, 2)
+        wait_until(lambda: said(pipeline), what="the event")
+        # Expect: what comes is in a file of its own; the changed one stays, and is on the list of files
+        assert path.read_bytes() == changed
+        (new,) = [other for other in pipeline.backup_dir.glob("backup_*.csv") if other != path]
+        assert in_csv(rows_of(new)) == after
+        wait_until(lambda: len(pipeline.link.hash(pipeline.keys.backup_files)) == 2, what="both files on the list")
+        writer = pipeline._processes[1]
+        assert pipeline.stop(writer) == 0
+    # And: recover puts the one back and leaves the other, whose rows a person must see to
+    assert pipeline.start("writer", "recover").wait(30) == 1
+    assert "its label says" in pipeline.log("writer")
+    assert pipeline.table_rows() == after
+    assert path.read_bytes() == changed
+    assert f"Its {len(before)} rows stay in it as they are now" in pipeline.log("writer")
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     import csv  # noqa: PLC0415 - as a person would read it
 

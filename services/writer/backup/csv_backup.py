@@ -42,8 +42,14 @@ class FileFault:
     replacement: Path
     saved: int  #: rows that are in the replacement
     lost: int  #: rows that counted as saved and are nowhere any more
+    left: int | None = None  #: rows that stay in the file, since nobody knows which of them were changed
 
     def __str__(self) -> str:
+        if self.left is not None:
+            return (
+                f"{shown(self.path)}: {self.reason}. Its {self.left} rows stay in it as they are now, and `recover` "
+                f"takes it only with --anyway: a person must look at it. What comes goes to {shown(self.replacement)}"
+            )
         lost = f"; {self.lost} rows could not be saved and are LOST" if self.lost else "; no row is lost"
         return f"{shown(self.path)}: {self.reason}. Its {self.saved} rows are in {shown(self.replacement)} now{lost}"
 
@@ -182,8 +188,14 @@ class CsvBackup:
         raise BackupFailedError(f"{shown(self._directory)}: somebody takes files away as quickly as they are made")
 
     def _replace(self, file: WrittenFile, reason: str, unsettled: int) -> None:
-        """Put what an open file still holds into a new one. Raises: OSError: it stays open as it is."""
+        """Put what an open file still holds into a new one, unless it may be other values now.
+
+        Raises: OSError: it stays open as it is.
+        """
         new = self._create(avoid=file.path)
+        if file.is_changed:
+            self._leave(file, reason, new, unsettled)
+            return
         try:
             new.take_over(file)
         except OSError:
@@ -193,6 +205,14 @@ class CsvBackup:
         file.replaced_by(new, self._target())
         lost = max(0, file.rows - new.rows - unsettled)
         self.on_fault(FileFault(file.path, reason, new.path, new.rows, lost))
+
+    def _leave(self, file: WrittenFile, reason: str, new: WrittenFile, unsettled: int) -> None:
+        """Go on with a new file; what was changed stays where it is, and its label says that it was."""
+        new.is_whole = False
+        self._file = new
+        file.replaced_by(None, self._target())
+        self._on_change(file.state(is_open=False))
+        self.on_fault(FileFault(file.path, reason, new.path, 0, 0, left=max(0, file.rows - unsettled)))
 
     def _create(self, avoid: Path | None = None) -> WrittenFile:
         self._directory.mkdir(parents=True, exist_ok=True)

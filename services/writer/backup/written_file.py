@@ -111,6 +111,15 @@ class WrittenFile:
             self._changed_ns = held.st_mtime_ns
         return None
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether it is in its place with other contents than were written; not where it was only cut or added to."""
+        try:
+            has_all = os.fstat(self._descriptor).st_size >= self.size_bytes
+        except OSError:
+            return False
+        return has_all and self.is_in_place and self._digest_on_disk() != self._digest.digest()
+
     def take_over(self, other: "WrittenFile") -> None:
         """Add all whole rows that another one still holds. Raises: OSError: this one can't be written."""
         counter = RecordCounter()
@@ -148,11 +157,14 @@ class WrittenFile:
         self._let_go()
         return self.state(is_open=False)
 
-    def replaced_by(self, other: "WrittenFile", target: Target) -> None:
-        """Let go of it, since another one holds its rows; by its label `recover` knows what is under its path now."""
+    def replaced_by(self, other: "WrittenFile | None", target: Target) -> None:
+        """Let go of it, since another one holds its rows, or it was changed where it is (None).
+
+        By its label `recover` knows that what is under its path now is not what was written.
+        """
         self._let_go()
         if os.path.lexists(self.path):
-            write_label(self.path, self._label(target, moved_to=other.path.name))
+            write_label(self.path, self._label(target, moved_to=other.path.name if other else None))
         else:
             remove_label(self.path)
 

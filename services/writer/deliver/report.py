@@ -93,7 +93,8 @@ class Report:
     def file_fault(self, fault: FileFault) -> None:
         """Take note that somebody took a file away, or changed it; said and counted by the next tick."""
         _log.critical(str(fault))
-        self._manifest.forget(fault.path)
+        if fault.left is None:
+            self._manifest.forget(fault.path)
         with self._lock:
             self._faults.append(str(fault))
             self._lost += fault.lost
