@@ -27,10 +27,10 @@ _WORDS = {
     "UNBLOCKED": "it was demoted, or an administrator unblocked us",
     "CLUSTERDOWN": "the cluster lacks a part of its slots",
     "TRYAGAIN": "the cluster moves our keys just now",
-    "MOVED": "another node of the cluster holds our keys: REDIS_URL must lead to that one",
+    "MOVED": "another node of the cluster holds our keys; redis+cluster:// finds it",
     "ASK": "another node of the cluster takes our keys over just now",
     "CROSSSLOT": "a cluster needs a namespace without braces of its own",
-    "NOPERM": "the user of REDIS_URL may not do that: see docs/operations.md for what it needs",
+    "NOPERM": "the user of REDIS_URL may not do that: docs/redis.md says what it needs",
     "NOAUTH": "REDIS_URL lacks the password",
 }
 

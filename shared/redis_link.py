@@ -6,12 +6,12 @@ repeat those.
 """
 
 import hashlib
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import hiredis
 import redis
@@ -23,7 +23,9 @@ from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableErr
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.redis_answers import translated
+from shared.redis_topology import Primary
 from shared.redis_trouble import Trouble
+from shared.settings import ServiceSettings
 
 #: Seconds until an answer counts as lost. A blocking command must wait for less (`MAX_BLOCK_S`), or redis-py raises.
 SOCKET_TIMEOUT_S = 10.0
@@ -37,6 +39,9 @@ FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 
 #: Seconds between two times that all connections are given up because an answer says that it may be the wrong server.
 _FORGET_INTERVAL_S = 1.0
+
+#: Seconds for which Redis' clock is reckoned from ours before it is asked again.
+CLOCK_TRUST_S = 10.0
 
 _SCRIPTS = Path(__file__).with_name("lua")
 _log = get_logger()
@@ -63,18 +68,33 @@ class Call(NamedTuple):
 class RedisLink:
     """One process's connections to Redis; safe to use from several threads at once."""
 
-    def __init__(self, redis_url: str, *, client_name: str = "tagpipe") -> None:
-        self._client = redis.Redis.from_url(
-            redis_url,
+    def __init__(
+        self,
+        redis_url: str | Callable[[], str],
+        *,
+        client_name: str = "tagpipe",
+        namespace: str = "tagpipe",
+        sentinel_password: Callable[[], str] = str,
+    ) -> None:
+        """Open no connection yet. Those of services: `RedisLink.of`.
+
+        Args: redis_url: or what reads it, for each connection anew. namespace: whose primary is sought in a cluster.
+        Raises: ValueError: the URL has none of the forms of docs/redis.md.
+        """
+        read_url = redis_url if callable(redis_url) else lambda: redis_url
+        self._primary = Primary(read_url, namespace, sentinel_password)
+        pool = self._primary.pool(
             retry=Retry(NoBackoff(), 0),
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=SOCKET_TIMEOUT_S / 2,
             health_check_interval=20,
             client_name=client_name,
         )
+        self._client = redis.Redis(connection_pool=pool)
+        self._server_clock = (0.0, -math.inf)
         self._scripts: dict[str, _Script] = {}
         self._local = threading.local()
-        self._trouble = Trouble(self.address)
+        self._trouble = Trouble(lambda: self.address)
         self._state = threading.Lock()
         self._forgotten_at = 0.0
         #: Connections of an earlier generation are not used any more.
@@ -85,11 +105,33 @@ class RedisLink:
         """Call this with the seconds that Redis was away, once it is back."""
         self._trouble.on_back = call
 
-    @cached_property
+    @classmethod
+    def of(cls, settings: ServiceSettings, client_name: str) -> Self:
+        """Return a link as the settings want it."""
+        return cls(
+            settings.current_redis_url,
+            client_name=client_name,
+            namespace=settings.redis_namespace,
+            sentinel_password=settings.current_sentinel_password,
+        )
+
+    @property
     def address(self) -> str:
-        """Host and port, without credentials: for logs."""
-        options = self._client.connection_pool.connection_kwargs
-        return str(options.get("path") or f"{options.get('host')}:{options.get('port')}")
+        """Where it leads, without credentials: for logs."""
+        return str(self._primary)
+
+    def server_time(self) -> float:
+        """Return the seconds since 1970 by Redis' clock, as it was asked CLOCK_TRUST_S ago at most.
+
+        Raises: RedisUnavailableError.
+        """
+        ahead_s, asked_at = self._server_clock
+        if monotonic() - asked_at > CLOCK_TRUST_S:
+            seconds, microseconds = self.command("TIME")
+            asked_at = monotonic()
+            ahead_s = int(seconds) + int(microseconds) / 1e6 - asked_at
+            self._server_clock = ahead_s, asked_at
+        return ahead_s + monotonic()
 
     def run(self, script: str, keys: Sequence[str], args: Iterable[Argument] = ()) -> Any:
         """Run `lua/<script>.lua` and return its answer.

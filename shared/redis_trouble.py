@@ -19,7 +19,7 @@ _log = get_logger()
 class Trouble:
     """Redis gives no answer, or answers with errors; safe to use from several threads."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: Callable[[], str]) -> None:
         self._address = address
         self._lock = threading.Lock()
         self._away_since: float | None = None
@@ -40,7 +40,7 @@ class Trouble:
             begins = self._away_since is None
             self._away_since = self._away_since or monotonic()
         what = "is not usable, trying again until it is" if begins else "is still away"
-        _log.warning(f"Redis at {self._address} {what}: {cause}")
+        _log.warning(f"Redis at {self._address()} {what}: {cause}")
 
     def refusing(self, cause: RedisRefusedError) -> None:
         """Take note of an error that is waited for."""
@@ -51,7 +51,7 @@ class Trouble:
             self._refusals_said.add(cause.code)
             self._refusing_since = self._refusing_since or monotonic()
         what = "takes no more" if isinstance(cause, RedisFullError) else "answers with an error"
-        _log.error(f"Redis at {self._address} {what}, trying again until it does not: {cause}")
+        _log.error(f"Redis at {self._address()} {what}, trying again until it does not: {cause}")
 
     def refused(self) -> None:
         """Take note of an error, waited for or not."""
@@ -71,7 +71,7 @@ class Trouble:
             away_s = monotonic() - self._away_since
             self._away_since = None
             self._causes_said.clear()
-        _log.info(f"Redis at {self._address} is back after {away_s:.1f} s")
+        _log.info(f"Redis at {self._address()} is back after {away_s:.1f} s")
         if self.on_back is not None:
             self.on_back(away_s)
 
@@ -82,4 +82,4 @@ class Trouble:
             refusing_s = max(0.0, self._refused_at - self._refusing_since)
             self._refusing_since = None
             self._refusals_said.clear()
-        _log.info(f"Redis at {self._address} refuses nothing any more, after {refusing_s:.1f} s")
+        _log.info(f"Redis at {self._address()} refuses nothing any more, after {refusing_s:.1f} s")

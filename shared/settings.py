@@ -7,6 +7,7 @@ so does a variable that looks like one of ours but is none.
 import difflib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -39,7 +40,18 @@ class ServiceSettings(BaseSettings):
     redis_url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"),
         description="Redis (or Valkey) 7 or newer: `redis://:password@host:6379/0`; `/ ? # @` in the password are "
-        "written `%2F %3F %23 %40`",
+        "written `%2F %3F %23 %40`; `rediss://` for TLS, `redis+sentinel://` and `redis+cluster://` where there are "
+        "several servers: docs/redis.md",
+    )
+    redis_url_file: Path | None = Field(
+        None,
+        description="File that holds REDIS_URL; read again for every connection, so a new password needs no restart",
+    )
+    redis_sentinel_password: SecretStr = Field(
+        SecretStr(""), description="Password of the sentinels, where they want one; that of Redis is in REDIS_URL"
+    )
+    redis_sentinel_password_file: Path | None = Field(
+        None, description="File that holds it; read again for every connection"
     )
     redis_namespace: Name = Field("tagpipe", description="All keys begin with `{<namespace>}`")
     instance_name: Name | None = Field(
@@ -62,6 +74,20 @@ class ServiceSettings(BaseSettings):
         if problem:
             raise ValueError(problem)
         return value
+
+    def current_redis_url(self) -> str:
+        """Return the URL as its file holds it now.
+
+        Raises: OSError, ValueError: the file can't be read now.
+        """
+        return read_secret(self.redis_url_file) if self.redis_url_file else self.redis_url.get_secret_value()
+
+    def current_sentinel_password(self) -> str:
+        """Return the password as its file holds it now; while that can't be read, as it was at the start."""
+        if self.redis_sentinel_password_file is not None:
+            with suppress(OSError, ValueError):
+                return read_secret(self.redis_sentinel_password_file)
+        return self.redis_sentinel_password.get_secret_value()
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic's hook
@@ -141,7 +167,7 @@ def _read_secret_files(
         path = named.get(f"{variable}_FILE")
         if f"{name}_file" in settings_class.model_fields:
             # For one that is read again: only if it is what the value comes from.
-            values[f"{name}_file"] = path
+            values[f"{name}_file"] = path or None
         if not path:
             continue
         try:

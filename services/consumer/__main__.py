@@ -67,7 +67,7 @@ def list_rejected(
 def _main(settings: ConsumerSettings) -> None:
     clock = SystemClock()
     keys = Keys(settings.redis_namespace)
-    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-consumer")
+    link = RedisLink.of(settings, "tagpipe-consumer")
     events = EventLog(link, keys, "consumer")
     heartbeat = Heartbeat(link, keys, events, "consumer", settings.instance_name)
     link.when_back(

@@ -87,7 +87,7 @@ class RejectedList:
 
 def rejected(settings: ConsumerSettings, *, retry: bool, drop: bool) -> int:
     """Do what the command of this name is for; return its exit status."""
-    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-rejected")
+    link = RedisLink.of(settings, "tagpipe-rejected")
     kept_list = RejectedList(link, Keys(settings.redis_namespace))
     try:
         if retry:

@@ -57,7 +57,7 @@ def acknowledge_losses() -> None:
 
 
 def _acknowledge(settings: ServiceSettings) -> None:
-    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-acknowledge")
+    link = RedisLink.of(settings, "tagpipe-acknowledge")
     try:
         loss = acknowledge(link, Keys(settings.redis_namespace))
     except RedisUnavailableError as error:
@@ -74,7 +74,7 @@ def _main(settings: MonitorSettings) -> None:
     listener = listen(settings)
     clock = SystemClock()
     keys = Keys(settings.redis_namespace)
-    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-monitor")
+    link = RedisLink.of(settings, "tagpipe-monitor")
     events = EventLog(link, keys, "monitor")
     heartbeat = Heartbeat(link, keys, events, "monitor", settings.instance_name)
     link.when_back(

@@ -9,7 +9,7 @@ from services.monitor.read.reader import RedisReader
 from shared import __version__
 from shared.beating import Beating
 from shared.clock import Clock
-from shared.errors import FatalError, RedisUnavailableError
+from shared.errors import FatalError, RedisRefusedError, RedisUnavailableError
 from shared.events import EventLog
 from shared.faults import Faults
 from shared.heartbeat import Heartbeat
@@ -77,7 +77,7 @@ class Worker:
                     self.run_once()
                     stop.wait(self._until_next_tick())
                 except RedisUnavailableError as error:
-                    self._feed.fail(str(error))
+                    self._feed.fail(str(error), refused=isinstance(error, RedisRefusedError))
                     self._link.wait_until_there(stop, error)
                 except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
                     self._feed.fail(f"a reading could not be worked out: {error!r}", Blame.MONITOR)

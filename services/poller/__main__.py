@@ -98,7 +98,7 @@ def trigger(
         settings = load_settings(ServiceSettings)
     except SettingsError as error:
         _complain(error.problems)
-    link = RedisLink(settings.redis_url.get_secret_value(), client_name="poll-trigger")
+    link = RedisLink.of(settings, "poll-trigger")
     requests = PollRequests(link, Keys(settings.redis_namespace))
     try:
         request_id = requests.ask(group)
@@ -167,7 +167,7 @@ def main(settings: PollerSettings) -> int:
     """Put the poller together, run it, return its exit status."""
     groups = load_groups(settings.poller_config)
     keys = Keys(settings.redis_namespace)
-    link = RedisLink(settings.redis_url.get_secret_value(), client_name="poller")
+    link = RedisLink.of(settings, "poller")
     events = EventLog(link, keys, "poller")
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))

@@ -129,7 +129,7 @@ def compose(settings: WriterSettings) -> WriterService:
     """Put the writer together from its settings; opens no connection."""
     clock = SystemClock()
     keys = Keys(settings.redis_namespace)
-    link = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-writer")
+    link = RedisLink.of(settings, "tagpipe-writer")
     events = EventLog(link, keys, "writer")
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))

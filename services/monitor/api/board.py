@@ -54,5 +54,6 @@ class Board:
 
 def _finding(failure: Failure) -> Finding:
     if failure.blame is Blame.REDIS:
-        return Finding("redis_away", f"Redis can't be read: {failure.reason}")
+        kind = "redis_refuses" if failure.refused else "redis_away"
+        return Finding(kind, f"Redis can't be read: {failure.reason}")
     return Finding("monitor_behind", f"What is shown is old: {failure.reason}")

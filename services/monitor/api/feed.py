@@ -32,6 +32,7 @@ class Failure:
 
     blame: Blame
     reason: str
+    refused: bool = False  #: Redis answered, but with an error
 
 
 class NotFreshError(Exception):
@@ -71,11 +72,11 @@ class Feed:
         """Make this overview the newest."""
         self._latest = _Latest(overview, self._clock.monotonic())
 
-    def fail(self, reason: str, blame: Blame = Blame.REDIS) -> None:
+    def fail(self, reason: str, blame: Blame = Blame.REDIS, *, refused: bool = False) -> None:
         """Say that there is none now, and why; the last one stays for those who show it as stale."""
         before = self._latest
         failed_at = before.failed_at if before.failure is not None else self._clock.now().timestamp()
-        self._latest = _Latest(before.overview, before.read_at, Failure(blame, reason), failed_at)
+        self._latest = _Latest(before.overview, before.read_at, Failure(blame, reason, refused), failed_at)
 
     @property
     def last(self) -> Overview | None:

@@ -87,7 +87,7 @@ class Checks:
         yield from self._redis()
 
     def _oracle(self) -> Iterator[Finding]:
-        link = RedisLink(self.settings.redis_url.get_secret_value(), client_name="tagpipe-check")
+        link = RedisLink.of(self.settings, "tagpipe-check")
         try:
             # A logon that succeeds is the word on which the writers try again.
             with Logons(self.settings, SystemClock(), link).attempt(by_a_person=True) as password:
@@ -183,7 +183,7 @@ class Checks:
         return Finding(check, Status.OK, f"{settings.backup_dir.resolve()}: written, synced, locked, renamed; {room}")
 
     def _redis(self) -> Iterator[Finding]:
-        link = RedisLink(self.settings.redis_url.get_secret_value(), client_name="tagpipe-check")
+        link = RedisLink.of(self.settings, "tagpipe-check")
         try:
             link.ping()
             info = link.command("INFO")

@@ -47,7 +47,7 @@ def recover(
 
     anyway: those too that were meant for another table, or were changed since they were written.
     """
-    link, clock = RedisLink(settings.redis_url.get_secret_value(), client_name="tagpipe-recover"), SystemClock()
+    link, clock = RedisLink.of(settings, "tagpipe-recover"), SystemClock()
     keys = Keys(settings.redis_namespace)
     events = EventLog(link, keys, "recover")
     events.instance = "recover"

@@ -273,6 +273,6 @@ def test_a_ledger_that_does_not_agree_asks_to_begin_anew(link: RedisLink, keys: 
 def test_a_user_without_rights_is_told_which(server: EmbeddedRedis, admin: RedisLink, keys: Keys) -> None:
     admin.command("ACL", "SETUSER", "reader", "on", ">p", "~*", "+@read", "+@connection", "+client")
     link = RedisLink(f"redis://reader:p@127.0.0.1:{urlsplit(server.url).port}/0")
-    with pytest.raises(RedisRefusedError, match=r"NOPERM .*docs/operations.md"):
+    with pytest.raises(RedisRefusedError, match=r"NOPERM .*docs/redis.md"):
         push(link, keys)
     link.close()

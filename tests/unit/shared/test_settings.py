@@ -162,6 +162,16 @@ SECRET = "se-cret"
         (f"rediss://:{SECRET}@host/0?ssl_ca_certs=/nowhere", "ssl_ca_certs names a file that is not there"),
         (f"unix://:{SECRET}@", "it names no socket"),
         (f"http://:{SECRET}@host", "begin it with redis://"),
+        (f"redis://:{SECRET}@one,two/0", "several hosts are for redis+sentinel:// and redis+cluster://"),
+        (f"redis+sentinel://:{SECRET}@one,two", "it does not name the service that the sentinels watch: the form is"),
+        (f"redis+sentinel://:{SECRET}@one:x,two/plant", "its port is no number from 1 to 65535"),
+        (f"redis+sentinel://:{SECRET}@one,,two/plant", "it names no host: the form is redis+sentinel://user"),
+        (f"redis+sentinel://:{SECRET}@one/plant/db", "its path is the number of a database, such as /0: the form is"),
+        (f"redis+sentinel://:{SECRET}/x@one/plant", "its password holds one of / ? #"),
+        (f"redis+sentinel://:{SECRET}@one/plant?ssl_cert_reqs=none", "ssl_cert_reqs is for TLS: begin it with rediss"),
+        (f"redis+cluster://:{SECRET}@one,two/3", "a cluster has database 0 alone: the form is redis+cluster://"),
+        (f"redis+cluster://:{SECRET}@", "it names no host: the form is redis+cluster://"),
+        (f"redis+pool://:{SECRET}@host", "begin it with redis://"),
     ],
 )
 def test_a_mistake_in_redis_url_is_one_line_without_a_secret(
@@ -188,11 +198,15 @@ def test_a_mistake_in_redis_url_is_one_line_without_a_secret(
         "rediss://host/0?ssl_cert_reqs=none&ssl_check_hostname=false",
         "unix:///run/redis.sock?db=1",
         "unix://:p@/run/redis@1.sock",
+        "redis+sentinel://one:26379,two/plant",
+        "rediss+sentinel://user:p%2Fss@[::1]:26379,two/plant/3?ssl_cert_reqs=none",
+        "redis+cluster://:p@one:7000,two:7001",
+        "rediss+cluster://one",
     ],
 )
 def test_a_redis_url_that_is_well_is_taken_and_opens_a_link(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     settings = load(monkeypatch, {"REDIS_URL": url}, ServiceSettings)
-    RedisLink(settings.redis_url.get_secret_value()).close()
+    RedisLink.of(settings, "test").close()
 
 
 @pytest.mark.parametrize(
