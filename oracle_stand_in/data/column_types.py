@@ -7,10 +7,10 @@ from enum import Enum
 VARCHAR, NUMBER, BINARY_INTEGER, LONG, DATE, RAW = 1, 2, 3, 8, 12, 23
 CHAR, BINARY_FLOAT, BINARY_DOUBLE = 96, 100, 101
 TIMESTAMP, TIMESTAMP_TZ, TIMESTAMP_LTZ, BOOLEAN = 180, 181, 231, 252
-#: bytes that a character takes at most in the database character set
-BYTES_PER_CHAR = 4
-#: longest VARCHAR2, in bytes, without extended data types
-MAX_VARCHAR = 4000
+#: bytes that a character takes at most in the database character set, and a code unit in the national one (AL16UTF16)
+BYTES_PER_CHAR, BYTES_PER_UNIT = 4, 2
+#: longest VARCHAR2, CHAR and RAW, in bytes, without extended data types
+MAX_VARCHAR, MAX_CHAR, MAX_RAW = 4000, 2000, 2000
 MAX_PRECISION = 38
 #: binary digits of FLOAT without a precision
 MAX_BITS = 126
@@ -19,31 +19,54 @@ FLOATING_SCALE = -127
 
 
 class Kind(Enum):
-    """The stand-in's data types."""
+    """The stand-in's data types, by the names that error messages use."""
 
     VARCHAR = "VARCHAR2"
+    CHAR = "CHAR"
+    NVARCHAR = "NVARCHAR2"
+    NCHAR = "NCHAR"
+    RAW = "BINARY"
     NUMBER = "NUMBER"
+    FLOAT = "BINARY_FLOAT"
+    DOUBLE = "BINARY_DOUBLE"
     DATE = "DATE"
     TIMESTAMP = "TIMESTAMP"
-    DOUBLE = "BINARY_DOUBLE"
+    ZONED = "TIMESTAMP WITH TIME ZONE"
+    LOCAL = "TIMESTAMP WITH LOCAL TIME ZONE"
 
+
+NATIONAL, PADDED = frozenset((Kind.NVARCHAR, Kind.NCHAR)), frozenset((Kind.CHAR, Kind.NCHAR))
+TEXTS = NATIONAL | PADDED | {Kind.VARCHAR}
+NUMBERS = frozenset((Kind.NUMBER, Kind.FLOAT, Kind.DOUBLE))
+#: moments with a fraction of a second, and all moments
+TIMESTAMPS = frozenset((Kind.TIMESTAMP, Kind.ZONED, Kind.LOCAL))
+MOMENTS = TIMESTAMPS | {Kind.DATE}
 
 WIRE_TYPES = {
     Kind.VARCHAR: VARCHAR,
+    Kind.CHAR: CHAR,
+    Kind.NVARCHAR: VARCHAR,
+    Kind.NCHAR: CHAR,
+    Kind.RAW: RAW,
     Kind.NUMBER: NUMBER,
+    Kind.FLOAT: BINARY_FLOAT,
+    Kind.DOUBLE: BINARY_DOUBLE,
     Kind.DATE: DATE,
     Kind.TIMESTAMP: TIMESTAMP,
-    Kind.DOUBLE: BINARY_DOUBLE,
+    Kind.ZONED: TIMESTAMP_TZ,
+    Kind.LOCAL: TIMESTAMP_LTZ,
 }
-FIXED_SIZES = {Kind.NUMBER: 22, Kind.DATE: 7, Kind.TIMESTAMP: 11, Kind.DOUBLE: 8}
+FIXED_SIZES = {
+    Kind.NUMBER: 22, Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.DATE: 7, Kind.TIMESTAMP: 11, Kind.ZONED: 13, Kind.LOCAL: 11,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ColumnType:
     """A column's type.
 
-    length: of VARCHAR2, in characters or bytes as `in_chars` says. precision, scale: of NUMBER, None if not given;
-    of TIMESTAMP, `scale` is the number of fractional digits.
+    length: of texts, in characters or bytes as `in_chars` says, in UTF-16 code units for national ones; of RAW in
+    bytes. precision, scale: of NUMBER, None if not given; of timestamps, `scale` is the number of fractional digits.
     """
 
     kind: Kind
@@ -55,14 +78,21 @@ class ColumnType:
     @property
     def is_text(self) -> bool:
         """Whether it is a string type."""
-        return self.kind is Kind.VARCHAR
+        return self.kind in TEXTS
+
+    @property
+    def is_national(self) -> bool:
+        """Whether it is a string type in the national character set."""
+        return self.kind in NATIONAL
 
     @property
     def max_bytes(self) -> int:
         """The most bytes a value can have."""
-        if self.kind is Kind.VARCHAR:
-            return min(self.length * BYTES_PER_CHAR, MAX_VARCHAR) if self.in_chars else self.length
-        return FIXED_SIZES[self.kind]
+        if self.is_national:
+            return self.length * BYTES_PER_UNIT
+        if self.is_text and self.in_chars:
+            return min(self.length * BYTES_PER_CHAR, MAX_CHAR if self.kind is Kind.CHAR else MAX_VARCHAR)
+        return FIXED_SIZES.get(self.kind, self.length)
 
     @property
     def wire_type(self) -> int:
@@ -87,15 +117,27 @@ class ColumnType:
         return self.scale or 0
 
     @property
+    def is_decimal_float(self) -> bool:
+        """Whether it is FLOAT(b), a NUMBER of so many binary digits."""
+        return self.kind is Kind.NUMBER and self.scale == FLOATING_SCALE and self.precision is not None
+
+    @property
     def dictionary_name(self) -> str:
         """The type as USER_TAB_COLUMNS.DATA_TYPE names it."""
-        return f"TIMESTAMP({self.scale})" if self.kind is Kind.TIMESTAMP else self.kind.value
+        if self.kind in TIMESTAMPS:
+            return self.kind.value.replace("TIMESTAMP", f"TIMESTAMP({self.scale})")
+        if self.kind is Kind.RAW:
+            return "RAW"
+        return "FLOAT" if self.is_decimal_float else self.kind.value
 
 
 NUMBER_TYPE = ColumnType(Kind.NUMBER)
 DATE_TYPE = ColumnType(Kind.DATE)
 TIMESTAMP_TYPE = ColumnType(Kind.TIMESTAMP, scale=6)
+ZONED_TYPE = ColumnType(Kind.ZONED, scale=6)
+LOCAL_TYPE = ColumnType(Kind.LOCAL, scale=6)
 DOUBLE_TYPE = ColumnType(Kind.DOUBLE)
+FLOAT_TYPE = ColumnType(Kind.FLOAT)
 
 
 def varchar(length: int) -> ColumnType:

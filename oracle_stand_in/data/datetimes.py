@@ -5,25 +5,27 @@ Source: Oracle Database SQL Language Reference, "Datetime Format Elements".
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
-from oracle_stand_in.data.values import decode_timestamp, encode_timestamp
+from oracle_stand_in.data.nls import Nls, offset_text, zone
+from oracle_stand_in.data.values import TIMESTAMP_SIZE, decode_timestamp, encode_timestamp, encode_zoned, zone_of
 from oracle_stand_in.errors import OracleError
 
-#: what a session without NLS settings of its own uses
-NLS_TIMESTAMP_FORMAT = "DD-MON-RR HH.MI.SSXFF AM"
-NLS_DATE_FORMAT = "DD-MON-RR"
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 #: years of two digits below this belong to this century (RR)
 RR_PIVOT = 50
 MAX_FRACTION_DIGITS = 9
 ELEMENTS = re.compile(
-    r"YYYY|RRRR|YY|RR|MONTH|MON|MM|DDD|DD|HH24|HH12|HH|MI|SSSSS|SS|FF[1-9]?|XFF[1-9]?|X|AM|PM|A\.M\.|P\.M\.|FM|"
+    r"YYYY|RRRR|YYY|YY|RR|Y|MONTH|MON|MM|DAY|DY|DDD|DD|D|HH24|HH12|HH|MI|SSSSS|SS|FF[1-9]?|XFF[1-9]?|X|AM|PM|A\.M\.|"
+    r"P\.M\.|FM|FX|TZH|TZM|TZR|TZD|Q|IW|WW|W|IYYY|CC|J|"
     r'T(?=HH)|"[^"]*"|[-/,.;: ]',
     re.IGNORECASE,
 )
 PUNCTUATION = "-/,.;: "
+#: words, which are written in the case that the format has them in
+WORDS = ("MONTH", "MON", "DAY", "DY")
+ZONE = re.compile(r"[+-]?\d{1,2}(:\d{2})?|[A-Za-z]+(/[A-Za-z_]+)*")
 
 
 @cache
@@ -35,12 +37,12 @@ def elements(picture: str) -> tuple[str, ...]:
         match = ELEMENTS.match(picture, pos)
         if match is None:
             raise OracleError(1821)
-        text = match[0] if match[0].startswith('"') else match[0].upper()
+        text = match[0] if match[0].startswith('"') or match[0].upper() in WORDS else match[0].upper()
         if text.startswith("XFF"):
             found += [".", text[1:]]
         elif text == "X":
             found.append(".")
-        elif text != "FM":
+        elif text not in ("FM", "FX"):
             found.append(text)
         pos = match.end()
     return tuple(found)
@@ -55,6 +57,8 @@ class _Fields:
         self.nanoseconds = 0
         self.afternoon: bool | None = None
         self.twelve_hours = False
+        #: name or offset of the zone, if the text says one
+        self.zone = ""
 
     def moment(self) -> datetime:
         hour = self.values.get("hour", 0)
@@ -92,13 +96,26 @@ def parse(text: str, picture: str, now: datetime) -> bytes:
 
     Raises: OracleError: the text does not fit the format (ORA-018xx).
     """
+    fields = _parsed(text, picture, now)
+    return encode_timestamp(fields.moment(), fields.nanoseconds)
+
+
+def parse_zoned(text: str, picture: str, now: datetime, nls: Nls) -> bytes:
+    """Read a moment as TO_TIMESTAMP_TZ does; in the session's zone where the text has none. Raises: as `parse`."""
+    fields = _parsed(text, picture, now)
+    wall = fields.moment()
+    offset = zone(fields.zone).utcoffset(wall) if fields.zone else nls.zone_offset(wall)
+    return encode_zoned(wall - (offset or timedelta()), fields.nanoseconds, offset or timedelta())
+
+
+def _parsed(text: str, picture: str, now: datetime) -> _Fields:
     fields = _Fields(now)
     pos = 0
     for element in elements(picture):
         pos = _parse_element(element, text, pos, fields)
     if text[pos:].strip():
         raise OracleError(1830)
-    return encode_timestamp(fields.moment(), fields.nanoseconds)
+    return fields
 
 
 def _parse_element(element: str, text: str, pos: int, fields: _Fields) -> int:
@@ -122,9 +139,10 @@ def _parse_element(element: str, text: str, pos: int, fields: _Fields) -> int:
             raise OracleError(1855, text="AM/A.M. or PM/P.M. required")
         fields.afternoon = match[1].upper() == "P"
         return match.end()
-    if element in ("MON", "MONTH"):
+    if element.upper() in ("MON", "MONTH"):
         return _parse_month(text, pos, fields)
-    return _parse_digits(element, text, pos, fields)
+    parse_rest = _parse_zone if element in ("TZR", "TZH", "TZM") else _parse_digits
+    return parse_rest(element, text, pos, fields)
 
 
 def _parse_month(text: str, pos: int, fields: _Fields) -> int:
@@ -135,6 +153,17 @@ def _parse_month(text: str, pos: int, fields: _Fields) -> int:
     return match.end()
 
 
+def _parse_zone(element: str, text: str, pos: int, fields: _Fields) -> int:
+    pattern = ZONE if element == "TZR" else re.compile(r"[+-]?\d{1,2}")
+    match = pattern.match(text, pos)
+    if match is None:
+        if element == "TZR":
+            return pos
+        raise OracleError(1857)
+    fields.zone = f"{fields.zone}:{match[0]}" if element == "TZM" else match[0]
+    return match.end()
+
+
 def _parse_digits(element: str, text: str, pos: int, fields: _Fields) -> int:
     fraction = element.startswith("FF")
     limit = int(element[2:] or MAX_FRACTION_DIGITS) if fraction else NUMERIC.get(element, ("", 2))[1]
@@ -142,6 +171,8 @@ def _parse_digits(element: str, text: str, pos: int, fields: _Fields) -> int:
     while end < len(text) and end - pos < limit and text[end].isascii() and text[end].isdigit():
         end += 1
     digits = text[pos:end]
+    if not fraction and element not in NUMERIC and element not in ("RR", "YY"):
+        raise OracleError(1820)
     if fraction:
         fields.nanoseconds = int(digits.ljust(MAX_FRACTION_DIGITS, "0")) if digits else 0
         return end
@@ -153,8 +184,6 @@ def _parse_digits(element: str, text: str, pos: int, fields: _Fields) -> int:
         back = element == "RR" and value >= RR_PIVOT and fields.now.year % 100 < RR_PIVOT
         fields.values["year"] = century + value - (100 if back else 0)
         return end
-    if element not in NUMERIC:
-        raise OracleError(1821)
     name, _, low, high, code = NUMERIC[element]
     if not low <= value <= high:
         raise OracleError(code, text=None if code in (1841, 1843, 1847) else f"{name} must be between {low} and {high}")
@@ -163,13 +192,32 @@ def _parse_digits(element: str, text: str, pos: int, fields: _Fields) -> int:
     return end
 
 
+DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
+LONG_MONTHS = ("JANUARY", "FEBRUARY", "MARCH", "APRIL", "MAY", "JUNE", "JULY", "AUGUST", "SEPTEMBER", "OCTOBER",
+               "NOVEMBER", "DECEMBER")  # fmt: skip
+#: days before 1 January of the year 1 in the Julian calendar's count
+JULIAN = 1_721_425
+
 #: element -> how TO_CHAR writes it
 WRITERS: dict[str, Callable[[datetime, int], str]] = {
     "YYYY": lambda m, _: f"{m.year:04}",
     "RRRR": lambda m, _: f"{m.year:04}",
     "YY": lambda m, _: f"{m.year % 100:02}",
     "RR": lambda m, _: f"{m.year % 100:02}",
-    "MONTH": lambda m, _: f"{m:%B}".upper().ljust(9),
+    "YYY": lambda m, _: f"{m.year % 1000:03}",
+    "Y": lambda m, _: f"{m.year % 10}",
+    "IYYY": lambda m, _: f"{m.isocalendar().year:04}",
+    "CC": lambda m, _: f"{(m.year - 1) // 100 + 1:02}",
+    "Q": lambda m, _: f"{(m.month + 2) // 3}",
+    "WW": lambda m, _: f"{(m.timetuple().tm_yday + 6) // 7:02}",
+    "W": lambda m, _: f"{(m.day + 6) // 7}",
+    "IW": lambda m, _: f"{m.isocalendar().week:02}",
+    "J": lambda m, _: f"{m.toordinal() + JULIAN - 1}",
+    # territory AMERICA: the week begins on Sunday
+    "D": lambda m, _: f"{m.isoweekday() % 7 + 1}",
+    "DAY": lambda m, _: DAYS[m.weekday()].ljust(9),
+    "DY": lambda m, _: DAYS[m.weekday()][:3],
+    "MONTH": lambda m, _: LONG_MONTHS[m.month - 1].ljust(9),
     "MON": lambda m, _: MONTHS[m.month - 1],
     "MM": lambda m, _: f"{m.month:02}",
     "DDD": lambda m, _: f"{m.timetuple().tm_yday:03}",
@@ -187,8 +235,10 @@ WRITERS: dict[str, Callable[[datetime, int], str]] = {
 
 
 def write(raw: bytes, picture: str) -> str:
-    """Write a DATE or TIMESTAMP as TO_CHAR does. Raises: OracleError: 1821, the format is not known."""
+    """Write a DATE or a timestamp as TO_CHAR does. Raises: OracleError: 1821, the format is not known."""
     moment, nanoseconds = decode_timestamp(raw)
+    offset = zone_of(raw) if len(raw) > TIMESTAMP_SIZE else None
+    moment += offset or timedelta()
     parts = []
     for element in elements(picture):
         if element.startswith("FF"):
@@ -197,8 +247,19 @@ def write(raw: bytes, picture: str) -> str:
             parts.append(element.strip('"'))
         elif element in PUNCTUATION:
             parts.append(element)
-        elif element in WRITERS:
-            parts.append(WRITERS[element](moment, nanoseconds))
+        elif element in ("TZR", "TZH", "TZM", "TZD"):
+            parts.append(_zone_text(element, offset))
+        elif element.upper() in WRITERS:
+            text = WRITERS[element.upper()](moment, nanoseconds)
+            is_capital = element[:1].isupper() and element[1:].islower()
+            parts.append(text.capitalize() if is_capital else text.lower() if element.islower() else text)
         else:
             raise OracleError(1821)
     return "".join(parts)
+
+
+def _zone_text(element: str, offset: timedelta | None) -> str:
+    if offset is None:
+        raise OracleError(1821)
+    text = offset_text(offset)
+    return {"TZR": text, "TZH": text[:3], "TZM": text[4:], "TZD": ""}[element]

@@ -6,9 +6,10 @@ them: NUMBER, DATE, TIMESTAMP and BINARY_DOUBLE sort and make unique keys as the
 Source: python-oracledb, src/oracledb/impl/base/encoders.pyx and decoders.pyx.
 """
 
+import ctypes
 import math
 import struct
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 #: most base-100 digits of a NUMBER
@@ -18,6 +19,8 @@ MAX_EXPONENT, MIN_EXPONENT = 126, -130
 #: the byte that ends a negative NUMBER, so that it compares right
 NEGATIVE_END = 102
 ZERO = b"\x80"
+#: minus zero, which Oracle stores as zero
+DOUBLE_MINUS_ZERO, FLOAT_MINUS_ZERO = b"\x7f" + b"\xff" * 7, b"\x7f" + b"\xff" * 3
 MIN_NUMBER = b"\x00"
 #: decimal digits that survive in a NUMBER, and the arithmetic that keeps them
 PRECISION = 40
@@ -135,6 +138,18 @@ def decode_timestamp(raw: bytes) -> tuple[datetime, int]:
     return moment, nanoseconds
 
 
+def encode_zoned(moment: datetime, nanoseconds: int, offset: timedelta) -> bytes:
+    """Encode a TIMESTAMP WITH TIME ZONE: UTC with all of its fraction, then the offset, 13 bytes."""
+    minutes = int(offset.total_seconds()) // 60
+    hours, rest = int(minutes / 60), minutes - int(minutes / 60) * 60
+    return encode_date(moment) + nanoseconds.to_bytes(4, "big") + bytes((hours + 20, rest + 60))
+
+
+def zone_of(raw: bytes) -> timedelta:
+    """Return the offset of an encoded TIMESTAMP WITH TIME ZONE."""
+    return timedelta(hours=raw[TIMESTAMP_SIZE] - 20, minutes=raw[TIMESTAMP_SIZE + 1] - 60)
+
+
 def encode_double(value: float) -> bytes:
     """Encode a BINARY_DOUBLE so that bytes compare like numbers."""
     bits = int.from_bytes(struct.pack(">d", value), "big")
@@ -148,6 +163,13 @@ def decode_double(raw: bytes) -> float:
     bits = bits & ~(1 << 63) if bits >> 63 else bits ^ 0xFFFF_FFFF_FFFF_FFFF
     value: float = struct.unpack(">d", bits.to_bytes(8, "big"))[0]
     return value
+
+
+def encode_float(value: float) -> bytes:
+    """Encode a BINARY_FLOAT, rounded to 24 binary digits; what is too large becomes infinity."""
+    bits = int.from_bytes(struct.pack(">f", ctypes.c_float(value).value), "big")
+    bits = bits ^ 0xFFFF_FFFF if bits >> 31 else bits | 1 << 31
+    return bits.to_bytes(4, "big")
 
 
 def decode_float(raw: bytes) -> float:

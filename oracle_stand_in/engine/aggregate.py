@@ -129,4 +129,4 @@ def _argument(call: Call, scope: Scope) -> Compiled | None:
     if len(call.arguments) != 1:
         raise OracleError(938 if not call.arguments else 939, position=call.position)
     compiled = compile_expression(call.arguments[0], scope)
-    return convert_to(compiled, NUMBER_TYPE) if call.name in ("SUM", "AVG") else compiled
+    return convert_to(compiled, NUMBER_TYPE, scope.context.nls) if call.name in ("SUM", "AVG") else compiled

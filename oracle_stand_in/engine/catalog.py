@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from oracle_stand_in.data.column_types import Kind
 from oracle_stand_in.engine.table import Check, Index, Table, TableColumn, UniqueKey
 from oracle_stand_in.engine.transactions import Transaction, TransactionLog
 from oracle_stand_in.errors import OracleError, unsupported
@@ -125,12 +126,19 @@ class Catalog:
 
     def _add_key(self, table: Table, key: KeyDef) -> None:
         columns = tuple(table.column_index(name) for name in key.columns)
+        if any(table.columns[column].type.kind is Kind.ZONED for column in columns):
+            raise OracleError(2329, "TIME/TIMESTAMP WITH TIME ZONE")
         name = self._constraint_name(key.name)
-        if key.primary:
+        if key.primary and not key.deferrable:
             table.primary, table.primary_name = columns, name
         else:
-            table.unique_keys.append(UniqueKey(name, columns, is_constraint=True))
-        table.indexes.append(Index(name, columns, unique=True))
+            unique = UniqueKey(
+                name, columns, is_constraint=True, is_primary=key.primary, deferrable=key.deferrable,
+                deferred=key.deferred,
+            )  # fmt: skip
+            table.unique_keys.append(unique)
+        # until a constraint is checked its index holds what is there twice
+        table.indexes.append(Index(name, columns, unique=not key.deferrable))
 
     def _create_index(self, statement: CreateIndex, txn: Transaction) -> None:
         table = self.table(statement.table)
@@ -138,15 +146,16 @@ class Catalog:
         columns = tuple(table.column_index(name) for name in statement.columns)
         if any(index.columns == columns for index in table.indexes):
             raise OracleError(1408)
+        zoned = frozenset(column for column in columns if table.columns[column].type.kind is Kind.ZONED)
         if statement.unique:
             self.log.check_unused(table, txn)
-            unique = UniqueKey(statement.name, columns, is_constraint=False)
+            unique = UniqueKey(statement.name, columns, is_constraint=False, zoned=zoned)
             for key, stored in table.rows.items():
                 value = unique.of(table.unpack(stored))
                 if value and unique.owners.setdefault(value, key) != key:
                     raise OracleError(1452)
             table.unique_keys.append(unique)
-        table.indexes.append(Index(statement.name, columns, statement.unique))
+        table.indexes.append(Index(statement.name, columns, statement.unique, is_functional=bool(zoned)))
 
     def _drop_index(self, statement: DropIndex) -> None:
         for table in self.tables.values():

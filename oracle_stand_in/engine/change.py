@@ -1,6 +1,6 @@
 """DELETE, UPDATE and INSERT ... SELECT: one statement changes all of its rows or none."""
 
-from oracle_stand_in.data.convert import fit
+from oracle_stand_in.data.fit import fit
 from oracle_stand_in.data.rows import Row, unpacker
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.insert import Inserter, check_row, compile_checks, insert_targets
@@ -78,7 +78,7 @@ class Changer:
         changes = []
         for name, node in statement.changes:
             index = table.column_index(name.name, name.position)
-            compiled = convert_to(compile_expression(node, scope), table.columns[index].type)
+            compiled = convert_to(compile_expression(node, scope), table.columns[index].type, scope.context.nls)
             changes.append((index, compiled.get))
         checks = compile_checks(table, scope.context)
         touched = await self._take_out(table, statement.where, scope)
@@ -107,9 +107,10 @@ class Changer:
             for column in table.columns
         ]
         source = Scope(scope.context, scope.binds, [("", column) for column in result.columns])
-        getters = [convert_to(each, column.type).get for each, column in zip(defaults, table.columns, strict=True)]
+        nls = scope.context.nls
+        getters = [convert_to(each, column.type, nls).get for each, column in zip(defaults, table.columns, strict=True)]
         for place, target in enumerate(targets):
-            getters[target] = convert_to(source.column(place), table.columns[target].type).get
+            getters[target] = convert_to(source.column(place), table.columns[target].type, nls).get
         checks = compile_checks(table, scope.context)
         inserter = Inserter(self.log, self.client)
         unpack = unpacker(len(result.columns))

@@ -3,12 +3,16 @@
 import asyncio
 from typing import Protocol
 
+from oracle_stand_in.data.nls import Nls
 from oracle_stand_in.engine.transactions import Transaction
-from oracle_stand_in.sql.evaluate import Context
+from oracle_stand_in.sql.context import Context
 
 
 class Client(Protocol):
     """Runs statements in a transaction of its own."""
+
+    #: its settings, which ALTER SESSION changes
+    nls: Nls
 
     @property
     def txn(self) -> Transaction:

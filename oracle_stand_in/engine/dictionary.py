@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from oracle_stand_in.data.column_types import NUMBER_TYPE, Column, ColumnType, Kind, varchar
+from oracle_stand_in.data.column_types import NUMBER_TYPE, TIMESTAMPS, Column, ColumnType, Kind, varchar
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.data.values import encode_number
 from oracle_stand_in.engine.catalog import Catalog
@@ -56,24 +56,30 @@ def _tab_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
     for table in d.catalog.tables.values():
         for number, column in enumerate(table.columns, 1):
             kind = column.type
-            is_text = kind.kind is Kind.VARCHAR
-            scale = kind.scale if kind.kind in (Kind.NUMBER, Kind.TIMESTAMP) else None
+            has_scale = kind.kind in TIMESTAMPS or (kind.kind is Kind.NUMBER and not kind.is_decimal_float)
+            scale = kind.scale if has_scale else None
             nullable = "Y" if column.nullable else "N"
-            char_used = ("C" if kind.in_chars else "B") if is_text else None
+            char_used = ("C" if kind.in_chars or kind.is_national else "B") if kind.is_text else None
+            charset = ("NCHAR_CS" if kind.is_national else "CHAR_CS") if kind.is_text else None
             yield (
                 *(table.schema, table.name, column.name, kind.dictionary_name, kind.max_bytes, kind.precision, scale),
-                *(nullable, number, kind.length if is_text else 0, char_used),
+                *(nullable, number, kind.length if kind.is_text else 0, char_used, charset),
             )
 
 
 def _constraints(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
     for table in d.catalog.tables.values():
-        state = ("ENABLED", "NOT DEFERRABLE", "IMMEDIATE")
+        state = ("ENABLED", "NOT DEFERRABLE", "IMMEDIATE", "VALIDATED")
         if table.primary:
             yield table.schema, table.primary_name, "P", table.name, None, *state, table.primary_name
         for unique in table.unique_keys:
             if unique.is_constraint:
-                yield table.schema, unique.name, "U", table.name, None, *state, unique.name
+                deferrable = "DEFERRABLE" if unique.deferrable else "NOT DEFERRABLE"
+                deferred = "DEFERRED" if unique.deferred else "IMMEDIATE"
+                yield (
+                    *(table.schema, unique.name, "P" if unique.is_primary else "U", table.name, None),
+                    *("ENABLED", deferrable, deferred, "VALIDATED", unique.name),
+                )
         for check in table.checks:
             yield table.schema, check.name, "C", table.name, check.text, *state, None
 
@@ -91,14 +97,17 @@ def _indexes(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
     for table in d.catalog.tables.values():
         for index in table.indexes:
             uniqueness = "UNIQUE" if index.unique else "NONUNIQUE"
-            yield table.schema, index.name, "NORMAL", table.schema, table.name, uniqueness, "VALID"
+            kind = "FUNCTION-BASED NORMAL" if index.is_functional else "NORMAL"
+            yield table.schema, index.name, kind, table.schema, table.name, uniqueness, "VALID"
 
 
 def _ind_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
     for table in d.catalog.tables.values():
         for index in table.indexes:
             for position, column in enumerate(index.columns, 1):
-                yield index.name, table.name, table.columns[column].name, position, "ASC"
+                is_hidden = index.is_functional and table.columns[column].type.kind is Kind.ZONED
+                name = f"SYS_NC{len(table.columns) + 1:05}$" if is_hidden else table.columns[column].name
+                yield index.name, table.name, name, position, "ASC"
 
 
 def _all_ind_columns(d: Dictionary) -> Iterator[tuple[Cell, ...]]:
@@ -182,6 +191,7 @@ _add_owned(
     column_id=NUMBER_TYPE,
     char_length=NUMBER_TYPE,
     char_used=varchar(1),
+    character_set_name=NAME,
 )
 CONSTRAINT_COLUMNS = {
     "constraint_name": NAME,
@@ -191,6 +201,7 @@ CONSTRAINT_COLUMNS = {
     "status": NAME,
     "deferrable": NAME,
     "deferred": NAME,
+    "validated": NAME,
     "index_name": NAME,
 }
 _add("USER_CONSTRAINTS ALL_CONSTRAINTS", _constraints, **OWNED_COLUMNS, **CONSTRAINT_COLUMNS)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
-from oracle_stand_in.data.convert import BindType
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.catalog import Catalog
 from oracle_stand_in.engine.change import Changer
@@ -14,6 +14,7 @@ from oracle_stand_in.engine.dictionary import Dictionary
 from oracle_stand_in.engine.insert import Inserter, InsertPlan, Outcome, bind_types_as_columns, normalise_binds
 from oracle_stand_in.engine.journal import DDL_TYPES, Journal
 from oracle_stand_in.engine.query import Query, Result
+from oracle_stand_in.engine.settings import altered
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.sql.evaluate import Value
@@ -132,7 +133,9 @@ class Engine:
             self.commit(client)
         elif isinstance(statement, Rollback):
             self.rollback(client)
-        elif not isinstance(statement, AlterSession):
+        elif isinstance(statement, AlterSession):
+            client.nls = altered(client.nls, statement, self.catalog.schema)
+        else:
             raise OracleError(900)
         return Outcome()
 
@@ -153,9 +156,14 @@ class Engine:
         return outcome
 
     def commit(self, client: Client) -> None:
-        """Commit the client's transaction, on disk first."""
+        """Commit the client's transaction, on disk first. Raises: OracleError: 2091; it is rolled back instead."""
         if not client.txn.is_open:
             return
+        try:
+            self.catalog.log.check_deferred(client.txn)
+        except OracleError as error:
+            self.rollback(client)
+            raise OracleError(2091, text=f"transaction rolled back\n{error.text}") from None
         if self.journal is not None:
             self.journal.write_commit(client.txn)
         self.catalog.log.commit(client.txn)

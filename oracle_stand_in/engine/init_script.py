@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from oracle_stand_in.data.convert import now
+from oracle_stand_in.data.clock import now
+from oracle_stand_in.data.nls import DEFAULT_NLS, Nls
 from oracle_stand_in.engine.engine import NO_BINDS, Engine
 from oracle_stand_in.engine.transactions import Transaction
 from oracle_stand_in.errors import OracleError
-from oracle_stand_in.sql.evaluate import Context
+from oracle_stand_in.sql.context import Context
 
 #: statements for the DBA's side of a real database; here there is one user who may do all, so they are skipped
 SKIPPED = (
@@ -41,10 +42,11 @@ class ScriptClient:
 
     user: str
     txn: Transaction = field(default_factory=Transaction)
+    nls: Nls = DEFAULT_NLS
 
     def context(self) -> Context:
         """Return what statements may ask about the session."""
-        return Context(self.user, "", 0, "init script", "localhost", now())
+        return Context(self.user, "", 0, "init script", "localhost", now(), self.nls)
 
     async def wait(self, event: object) -> None:
         """Never needed."""

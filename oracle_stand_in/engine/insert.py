@@ -3,20 +3,25 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from oracle_stand_in.data.column_types import TIMESTAMP, ColumnType, Kind
-from oracle_stand_in.data.convert import BindType, Converter, bind_kind, fit, identity
+from oracle_stand_in.data.binds import BindType, bind_kind
+from oracle_stand_in.data.column_types import NATIONAL, PADDED, TIMESTAMP, TIMESTAMPS, ColumnType, Kind
+from oracle_stand_in.data.convert import Converter, identity
+from oracle_stand_in.data.fit import fit
 from oracle_stand_in.data.rows import Row, pack_row
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.table import Table
 from oracle_stand_in.engine.transactions import BusyError, TransactionLog
 from oracle_stand_in.errors import OracleError, RowError
 from oracle_stand_in.sql.conditions import Predicate, compile_condition
-from oracle_stand_in.sql.evaluate import Compiled, Context, Scope, Value, compile_expression, constant, convert_to
+from oracle_stand_in.sql.context import Context
+from oracle_stand_in.sql.evaluate import Compiled, Scope, Value, compile_expression, constant, convert_to
 from oracle_stand_in.sql.syntax import Bind, Expression, Insert, Name
 
 #: four zero bytes occur in no encoded TIMESTAMP but one whose fraction is zero (every other byte is 1 or more, and
 #: the fraction's bytes are followed by a century)
 ZERO_FRACTION = bytes(4)
+#: lengths that the types of binds have
+BIND_LENGTHS = {Kind.VARCHAR: 4000, Kind.CHAR: 2000, Kind.NVARCHAR: 2000, Kind.NCHAR: 1000, Kind.RAW: 2000}
 #: fraction digits that every driver's TIMESTAMP binds stay within
 MICROSECOND_DIGITS = 6
 
@@ -56,6 +61,13 @@ class _Source:
     #: whether values need `fit` to change them; otherwise it would only check them
     reshapes: bool
 
+    @property
+    def most_bytes(self) -> int:
+        """Bytes up to which a text fits for certain; 0 for other types."""
+        if self.type.kind in NATIONAL:
+            return self.type.max_bytes
+        return self.type.length if self.type.kind in (Kind.VARCHAR, Kind.RAW) else 0
+
     def value(self, binds: Row) -> bytes:
         """Return one row's value. Raises: OracleError: it cannot be converted, or does not fit."""
         raw = self.compiled.get(binds)
@@ -68,7 +80,7 @@ class _Source:
             values = [self.value(())] * len(rows)
         elif self.compiled.column is not None and not self.reshapes:
             values = columns[self.compiled.column]
-            if self.type.kind is Kind.VARCHAR and max(map(len, values)) > self.type.length:
+            if self.most_bytes and max(map(len, values)) > self.most_bytes:
                 return None
         else:
             values = [self.value(row) for row in rows]
@@ -78,7 +90,9 @@ class _Source:
 def _reshapes(compiled: Compiled, kind: ColumnType, bind_types: Sequence[BindType]) -> bool:
     if kind.kind is Kind.NUMBER:
         return kind.precision is not None
-    if kind.kind is Kind.TIMESTAMP:
+    if kind.kind in PADDED:
+        return True
+    if kind.kind in TIMESTAMPS:
         from_bind = compiled.column is not None and bind_types[compiled.column].wire_type == TIMESTAMP
         return not from_bind or (kind.scale or 0) < MICROSECOND_DIGITS
     return False
@@ -89,7 +103,7 @@ def bind_types_as_columns(bind_types: Sequence[BindType]) -> dict[Expression, tu
     slots: dict[Expression, tuple[int, ColumnType]] = {}
     for index, bind in enumerate(bind_types):
         kind = bind_kind(bind)[0]
-        slots[Bind(index)] = (index, ColumnType(kind, 4000 if kind is Kind.VARCHAR else 0))
+        slots[Bind(index)] = (index, ColumnType(kind, BIND_LENGTHS.get(kind, 0)))
     return slots
 
 
@@ -133,7 +147,7 @@ class InsertPlan:
             if node is None:
                 node = column.default
             compiled = constant(Value(b"", None)) if node is None else compile_expression(node, scope)
-            compiled = convert_to(compiled, column.type)
+            compiled = convert_to(compiled, column.type, context.nls)
             reshapes = _reshapes(compiled, column.type, bind_types)
             self.sources.append(_Source(column.type, table.qualified(index), column.nullable, compiled, reshapes))
         self.checks = compile_checks(table, context)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
 
-from oracle_stand_in.data.column_types import NUMBER_TYPE, Column, ColumnType, Kind, varchar
+from oracle_stand_in.data.column_types import BYTES_PER_UNIT, NUMBER_TYPE, Column, ColumnType, Kind, varchar
 from oracle_stand_in.data.rows import Row, bulk_packer, unpacker
 from oracle_stand_in.data.values import decode_number, encode_number
 from oracle_stand_in.engine.aggregate import Groups, aggregate_calls
@@ -292,6 +292,7 @@ def _describe(name: str, compiled: Compiled, scope: Scope) -> Column:
     kind = compiled.type or varchar(1)
     if compiled.column is not None and not scope.is_grouped:
         return Column(name, kind, scope.columns[compiled.column][1].nullable)
-    if compiled.value is not None and kind.kind is Kind.VARCHAR:
-        kind = varchar(max(len(compiled.value.raw), 1) if not scope.is_grouped else kind.length)
+    if compiled.value is not None and kind.is_text and not scope.is_grouped:
+        units = len(compiled.value.raw) // (BYTES_PER_UNIT if kind.is_national else 1)
+        kind = ColumnType(kind.kind, max(units, 1))
     return Column(name, kind)

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import TypeVar
 
+from oracle_stand_in.data.column_types import PADDED, Kind
+from oracle_stand_in.data.fit import padded, without_blanks
 from oracle_stand_in.data.rows import Row, pack_row
 from oracle_stand_in.engine.table import Table
 from oracle_stand_in.engine.transactions import Transaction, TransactionLog
@@ -83,9 +85,13 @@ def _constant_for(node: Expression, column: int, table: Table, scope: Scope) -> 
     if compiled.value is None or compiled.type is None:
         return None
     common = common_type(kind, compiled.type)
-    if common is None or common.kind is not kind.kind:
+    if common is None or common.kind is not kind.kind or kind.kind is Kind.ZONED:
         return None  # the column is what gets converted
-    return convert_to(compiled, kind).get(())
+    raw = convert_to(compiled, kind, scope.context.nls).get(())
+    if kind.kind not in PADDED or not raw:
+        return raw
+    # a CHAR compares without its blanks, and is stored with all of them
+    return padded(without_blanks(raw, is_national=kind.is_national), kind)
 
 
 async def in_chunks(items: Iterable[T]) -> AsyncIterator[list[T]]:

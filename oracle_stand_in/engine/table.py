@@ -11,6 +11,7 @@ from operator import itemgetter
 
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import BulkPacker, Row, Unpacker, bulk_packer, pack_row, unpacker
+from oracle_stand_in.data.values import TIMESTAMP_SIZE
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql.syntax import Condition, Expression
 
@@ -33,17 +34,26 @@ class Check:
 
 @dataclass
 class UniqueKey:
-    """A unique constraint or index besides the primary key: packed columns -> key of the row that has them."""
+    """A unique constraint or index besides the key that rows are stored by: packed columns -> key of the row.
+
+    A primary key that may be checked at the commit is one of these: until then two rows may have it.
+    """
 
     name: str
     columns: tuple[int, ...]
     #: whether a constraint made it, or a CREATE UNIQUE INDEX
     is_constraint: bool
+    is_primary: bool = False
+    deferrable: bool = False
+    #: checked at the commit
+    deferred: bool = False
+    #: those of the columns with a time zone, of which only the moment counts
+    zoned: frozenset[int] = frozenset()
     owners: dict[bytes, bytes] = field(default_factory=dict)
 
     def of(self, row: Row) -> bytes:
         """Return the row's key; b"" if all its columns are NULL, which no unique key cares about."""
-        values = [row[i] for i in self.columns]
+        values = [row[i][:TIMESTAMP_SIZE] if i in self.zoned else row[i] for i in self.columns]
         return pack_row(values) if any(values) else b""
 
 
@@ -54,6 +64,8 @@ class Index:
     name: str
     columns: tuple[int, ...]
     unique: bool
+    #: whether it is on the UTC of columns with a time zone rather than on the columns
+    is_functional: bool = False
 
 
 class Table:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from oracle_stand_in.data.rows import Row
-from oracle_stand_in.engine.table import Table
+from oracle_stand_in.engine.table import Table, UniqueKey
 from oracle_stand_in.errors import OracleError
 
 
@@ -146,7 +146,7 @@ class TransactionLog:
             raise OracleError(1, table.constraint(table.primary_name))
         claims = [(number, unique.of(row)) for number, unique in enumerate(table.unique_keys)]
         for number, value in claims:
-            if value:
+            if value and not table.unique_keys[number].deferred:
                 self._check_unique(table, txn, number, value)
         own = self.overlay(table, txn)
         own.added[key] = stored
@@ -192,6 +192,14 @@ class TransactionLog:
             del txn.overlays[table]
             self._forget(table, txn)
 
+    @staticmethod
+    def check_deferred(txn: Transaction) -> None:
+        """Check what is checked at the commit. Raises: OracleError: 1; the caller rolls back."""
+        for table, overlay in txn.overlays.items():
+            for number, unique in enumerate(table.unique_keys):
+                if unique.deferred:
+                    overlay.taken[number] = _taken(table, unique, overlay)
+
     def commit(self, txn: Transaction) -> None:
         """Make a transaction's changes everybody's."""
         for table, overlay in txn.overlays.items():
@@ -232,3 +240,17 @@ class TransactionLog:
             step = step.waiting_for
         txn.waiting_for = holder
         return holder.ended()
+
+
+def _taken(table: Table, unique: UniqueKey, overlay: Overlay) -> dict[bytes, bytes]:
+    """Return the values of a unique key that a transaction's rows have. Raises: OracleError: 1, one is there twice."""
+    taken: dict[bytes, bytes] = {}
+    for key, stored in overlay.added.items():
+        value = unique.of(table.unpack(stored))
+        if not value:
+            continue
+        owner = unique.owners.get(value, key)
+        if value in taken or (owner != key and owner not in overlay.removed):
+            raise OracleError(1, table.constraint(unique.name))
+        taken[value] = key
+    return taken

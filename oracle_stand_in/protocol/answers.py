@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from oracle_stand_in.data.binds import NCHAR_FORM
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import ROW_TAG
 from oracle_stand_in.data.wire import clr, clr2, ub
 from oracle_stand_in.errors import RowError
 from oracle_stand_in.flavour import FV_12_2, FV_20_1, FV_23_1, FV_ANNOTATIONS, FV_VECTOR
-from oracle_stand_in.protocol.handshake import CHARSET
+from oracle_stand_in.protocol.handshake import CHARSET, NCHAR_CHARSET
 
 #: bit of the call status: a transaction is in progress (the driver's rollback at close and release hangs on it)
 TXN_IN_PROGRESS = 0x2
@@ -103,8 +104,8 @@ def _describe_column(column: Column, position: int, field_version: int) -> bytes
         bytes((kind.wire_type, 0, kind.wire_precision & 0xFF, kind.wire_scale & 0xFF)),
         ub(kind.wire_size),
         bytes(4),  # array size, flags, object id, version
-        ub(CHARSET if kind.is_text else 0),
-        bytes((1 if kind.is_text else 0,)),
+        ub((NCHAR_CHARSET if kind.is_national else CHARSET) if kind.is_text else 0),
+        bytes(((NCHAR_FORM if kind.is_national else 1) if kind.is_text else 0,)),
         ub(kind.length if kind.is_text else 0),
         b"\x00" if field_version >= FV_12_2 else b"",
         bytes((column.nullable, min(len(name), 0xFF))),

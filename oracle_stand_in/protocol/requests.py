@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from operator import itemgetter
 
+from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import MAX_VARCHAR
-from oracle_stand_in.data.convert import BindType
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.data.wire import Reader
 from oracle_stand_in.flavour import FV_12_2, FV_12_2_EXT, FV_TOKEN

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
-from oracle_stand_in.data.convert import BindType
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.engine import Binds, Engine, Prepared
 from oracle_stand_in.engine.insert import Outcome

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from oracle_stand_in.data.convert import now
+from oracle_stand_in.data.clock import now
+from oracle_stand_in.data.nls import DEFAULT_NLS
 from oracle_stand_in.data.rows import Row, RowError, bind_row_parser
 from oracle_stand_in.data.wire import NeedMoreError, Reader
+from oracle_stand_in.engine.engine import NO_BINDS, Engine
 from oracle_stand_in.engine.transactions import Transaction
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.faults.state import fires
@@ -18,7 +20,7 @@ from oracle_stand_in.protocol.requests import Function, Header, UnknownFunctionE
 from oracle_stand_in.server.calls import Calls, UnknownCursorError
 from oracle_stand_in.server.connection import BreakError, ClosedError, Connection, EndSession
 from oracle_stand_in.server.instance import Instance
-from oracle_stand_in.sql.evaluate import Context
+from oracle_stand_in.sql.context import Context
 
 log = logging.getLogger("oracle-stand-in")
 T = TypeVar("T")
@@ -42,9 +44,12 @@ class Session:
         self.id = instance.new_session_id()
         self.negotiated = Negotiated()
         self.txn = Transaction()
+        self.nls = DEFAULT_NLS
         self.user = ""
         self.program = ""
         self.machine = ""
+        #: what the client wants the session to be set to while it logs on: its time zone
+        self._alter_session = ""
         self.sequence = 0
         self._input = b""
         self._pos = 0
@@ -75,7 +80,7 @@ class Session:
 
     def context(self) -> Context:
         """Return what statements may ask about this session."""
-        return Context(self.user, self.instance.service, self.id, self.program, self.machine, now())
+        return Context(self.user, self.instance.service, self.id, self.program, self.machine, now(), self.nls)
 
     async def wait(self, event: "asyncio.Future[None]") -> None:
         """Wait for another transaction to end."""
@@ -132,6 +137,7 @@ class Session:
             self.connection.cut("fin")
             raise EndSession from None
         self.user = account.user
+        await self._set_up(self._alter_session)
         self.instance.sessions.add(self.id)
         self.instance.counters.logons += 1
         pairs = auth.session_pairs(self.instance.flavour, self.instance.service, self.id, proof)
@@ -146,6 +152,7 @@ class Session:
         self.answer(auth.parameters(challenge.pairs()) + answers.status(self.txn.is_open, self.sequence))
         await self._expect(Function.AUTH_TWO)
         message = await self.parse(auth.read_auth_message)
+        self._alter_session = message.values.get("AUTH_ALTER_SESSION", "").strip()
         if faults.is_locked:
             raise OracleError(28000)
         proof = challenge.proof(message.values, account.password) if user == account.user else None
@@ -164,6 +171,14 @@ class Session:
         limit = self.instance.faults.session_limit
         if limit is not None and len(self.instance.sessions) >= limit:
             raise OracleError(18)
+
+    async def _set_up(self, statement: str) -> None:
+        """Run what a client asks for in its logon; what is not understood there is left alone, as Oracle does."""
+        try:
+            if statement:
+                await self.instance.engine.run(Engine.prepare(statement), self, NO_BINDS, collect_errors=False)
+        except OracleError as error:
+            log.info("session %d: %s in %s", self.id, error.text, statement)
 
     async def _expect(self, function: Function) -> None:
         header = await self.parse(lambda reader: read_header(reader, self.negotiated.field_version))

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable
 from typing import Any as Anything
 
-from oracle_stand_in.data.column_types import ColumnType, Kind, varchar
+from oracle_stand_in.data.column_types import PADDED, ColumnType, Kind, varchar
+from oracle_stand_in.data.convert import comparable, identity
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.errors import unsupported
-from oracle_stand_in.sql.evaluate import Scope, Value, compile_expression, constant, convert_to
+from oracle_stand_in.sql.evaluate import Compiled, Scope, Value, compile_expression, constant, convert_to
 from oracle_stand_in.sql.syntax import All, Any, Comparison, Condition, InList, InQuery, IsNull, Like, Not
 
 Predicate = Callable[[Row], bool | None]
@@ -22,12 +23,21 @@ OPERATORS: dict[str, Callable[[bytes, bytes], bool]] = {
 }
 
 
+#: kinds other than texts, each before those that are converted to it for a comparison
+ORDER = (Kind.DOUBLE, Kind.FLOAT, Kind.NUMBER, Kind.ZONED, Kind.LOCAL, Kind.TIMESTAMP, Kind.DATE, Kind.RAW)
+
+
 def common_type(left: ColumnType | None, right: ColumnType | None) -> ColumnType | None:
-    """Return the type in which two values are compared."""
+    """Return the type in which two values are compared; of texts only two CHARs compare without their blanks."""
     if left is None or right is None or left.kind is right.kind:
         return left or right
-    order = (Kind.DOUBLE, Kind.NUMBER, Kind.TIMESTAMP, Kind.DATE, Kind.VARCHAR)
-    return min(left, right, key=lambda kind: order.index(kind.kind))
+    if left.is_text and right.is_text:
+        national = left.is_national or right.is_national
+        padded = left.kind in PADDED and right.kind in PADDED
+        kinds = (Kind.NCHAR, Kind.NVARCHAR) if national else (Kind.CHAR, Kind.VARCHAR)
+        return ColumnType(kinds[0 if padded else 1], max(left.length, right.length))
+    others = [each for each in (left, right) if not each.is_text]
+    return min(others, key=lambda each: ORDER.index(each.kind))
 
 
 def compile_condition(node: Condition, scope: Scope) -> Predicate:
@@ -72,7 +82,7 @@ def _comparison(node: Comparison, scope: Scope) -> Predicate:
     kind = common_type(left.type, right.type)
     if kind is None:
         return lambda _row: None
-    left, right = convert_to(left, kind), convert_to(right, kind)
+    left, right = (_comparable(side, kind, scope) for side in (left, right))
     compare = OPERATORS[node.operator]
     if left.column is not None and right.value is not None:
         index, raw = left.column, right.value.raw
@@ -88,8 +98,25 @@ def _comparison(node: Comparison, scope: Scope) -> Predicate:
     return compared
 
 
+def _comparable(side: Compiled, kind: ColumnType, scope: Scope) -> Compiled:
+    """Return a value in the form in which two of a type compare as bytes."""
+    converted = convert_to(side, kind, scope.context.nls)
+    change = comparable(kind.kind)
+    if change is identity:
+        return converted
+    get = converted.get
+
+    def changed(row: Row) -> bytes:
+        raw = get(row)
+        return change(raw) if raw else b""
+
+    if converted.value is not None:
+        return constant(Value(changed(()), kind))
+    return Compiled(kind, changed)
+
+
 def _like(node: Like, scope: Scope) -> Predicate:
-    text = convert_to(compile_expression(node.value, scope), varchar(4000)).get
+    text = convert_to(compile_expression(node.value, scope), varchar(4000), scope.context.nls).get
     pattern = compile_expression(node.pattern, scope)
     escape = compile_expression(node.escape, scope).get(()).decode() if node.escape else None
     if pattern.value is None:
@@ -133,9 +160,9 @@ def _in(node: InList | InQuery, scope: Scope) -> Predicate:
         common = common_type(common, each)
     if common is None:
         return lambda _row: None
-    wanted = {raw for o in options if (raw := convert_to(o, common).get(()))}
+    wanted = {raw for o in options if (raw := _comparable(o, common, scope).get(()))}
     has_null = any(not o.get(()) for o in options)
-    get = convert_to(value, common).get
+    get = _comparable(value, common, scope).get
 
     def contained(row: Row) -> bool | None:
         raw = get(row)

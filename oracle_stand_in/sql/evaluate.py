@@ -3,16 +3,31 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
-from oracle_stand_in.data.column_types import DATE_TYPE, NUMBER_TYPE, TIMESTAMP_TYPE, Column, ColumnType, Kind, varchar
-from oracle_stand_in.data.convert import converter
+from oracle_stand_in.data.column_types import (
+    DATE_TYPE,
+    MOMENTS,
+    NUMBER_TYPE,
+    TIMESTAMP_TYPE,
+    ZONED_TYPE,
+    Column,
+    ColumnType,
+    Kind,
+    varchar,
+)
+from oracle_stand_in.data.convert import at_zone, converter
+from oracle_stand_in.data.fit import fit, shortened
+from oracle_stand_in.data.nls import DATABASE_ZONE, Nls, offset_at
 from oracle_stand_in.data.rows import Row
-from oracle_stand_in.data.values import encode_date, encode_timestamp
+from oracle_stand_in.data.values import decode_timestamp, encode_date, encode_number, encode_timestamp, encode_zoned
 from oracle_stand_in.errors import OracleError, unsupported
-from oracle_stand_in.sql.functions import AGGREGATES, FUNCTIONS, Argument, arithmetic, shift
+from oracle_stand_in.sql.context import Context
+from oracle_stand_in.sql.functions import AGGREGATES, FUNCTIONS, Argument, arithmetic, days_between, shift
 from oracle_stand_in.sql.syntax import (
+    AtZone,
     Bind,
     Call,
     Cast,
@@ -34,18 +49,6 @@ class Value:
 
     raw: bytes
     type: ColumnType | None
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a statement is run with: who asks, when, and how often it may be answered from outside its rows."""
-
-    user: str
-    service: str
-    session_id: int
-    program: str
-    machine: str
-    now: datetime
 
 
 @dataclass
@@ -130,13 +133,21 @@ def _name(node: Name, scope: Scope) -> Compiled:
 
 
 def _pseudo_column(name: str, context: Context) -> Value | None:
-    if name in ("SYSTIMESTAMP", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP"):
-        return Value(encode_timestamp(context.now), TIMESTAMP_TYPE)
-    if name in ("SYSDATE", "CURRENT_DATE"):
-        return Value(encode_date(context.now), DATE_TYPE)
-    if name == "USER":
-        return Value(context.user.encode(), varchar(128))
-    return None
+    now, offset = context.now, context.nls.zone_offset_at(context.now)
+    nanoseconds = now.microsecond * 1000
+    moments: dict[str, Callable[[], Value]] = {
+        # the server's clock is in UTC
+        "SYSTIMESTAMP": lambda: Value(encode_zoned(now, nanoseconds, timedelta()), ZONED_TYPE),
+        "CURRENT_TIMESTAMP": lambda: Value(encode_zoned(now, nanoseconds, offset), ZONED_TYPE),
+        "LOCALTIMESTAMP": lambda: Value(encode_timestamp(now + offset), TIMESTAMP_TYPE),
+        "SYSDATE": lambda: Value(encode_date(now), DATE_TYPE),
+        "CURRENT_DATE": lambda: Value(encode_date(now + offset), DATE_TYPE),
+        "USER": lambda: Value(context.user.encode(), varchar(128)),
+        "SESSIONTIMEZONE": lambda: Value(context.nls.time_zone.encode(), varchar(75)),
+        "DBTIMEZONE": lambda: Value(DATABASE_ZONE.encode(), varchar(6)),
+        "UID": lambda: Value(encode_number(Decimal(100)), NUMBER_TYPE),
+    }
+    return moments[name]() if name in moments else None
 
 
 def _call(node: Call, scope: Scope) -> Compiled:
@@ -149,7 +160,7 @@ def _call(node: Call, scope: Scope) -> Compiled:
     if function is None:
         raise OracleError(904, f'"{node.name}"', position=node.position)
     compiled = [compile_expression(argument, scope) for argument in node.arguments]
-    kind, run = function([Argument(c.type, c.value.raw if c.value else None) for c in compiled], scope.context.now)
+    kind, run = function([Argument(c.type, c.value.raw if c.value else None) for c in compiled], scope.context)
     getters = [c.get for c in compiled]
     if all(c.value is not None for c in compiled):
         return constant(Value(run([get(()) for get in getters]), kind))
@@ -191,20 +202,26 @@ def _operation(node: Operation, scope: Scope) -> Compiled:
         interval = node.right.value
         get, sign = left.get, 1 if node.operator == "+" else -1
         return _folded(left.type or DATE_TYPE, lambda row: shift(get(row), interval * sign), left)
-    right = compile_expression(node.right, scope)
+    right, nls = compile_expression(node.right, scope), scope.context.nls
     if node.operator == "||":
-        texts = [convert_to(side, varchar(4000)).get for side in (left, right)]
+        texts = [convert_to(side, varchar(4000), nls).get for side in (left, right)]
         return _folded(varchar(4000), lambda row: texts[0](row) + texts[1](row), left, right)
-    datetimes = (Kind.DATE, Kind.TIMESTAMP)
-    if left.type is not None and left.type.kind in datetimes and node.operator in "+-":
-        if right.type is not None and right.type.kind in datetimes:
-            raise unsupported("the difference of two moments")
-        days = convert_to(right, NUMBER_TYPE).get
-        get, sign = left.get, 1 if node.operator == "+" else -1
-        return _folded(DATE_TYPE, lambda row: shift(get(row)[:7], days(row), sign), left, right)
+    if left.type is not None and left.type.kind in MOMENTS and node.operator in "+-":
+        if right.type is not None and right.type.kind in MOMENTS:
+            return _difference(left, right)
+        days = convert_to(right, NUMBER_TYPE, nls).get
+        get, sign = convert_to(left, DATE_TYPE, nls).get, 1 if node.operator == "+" else -1
+        return _folded(DATE_TYPE, lambda row: shift(get(row), days(row), sign), left, right)
     run = arithmetic(node.operator)
-    numbers = [convert_to(side, NUMBER_TYPE).get for side in (left, right)]
+    numbers = [convert_to(side, NUMBER_TYPE, nls).get for side in (left, right)]
     return _folded(NUMBER_TYPE, lambda row: run(numbers[0](row), numbers[1](row)), left, right)
+
+
+def _difference(left: Compiled, right: Compiled) -> Compiled:
+    """Return the days between two DATEs."""
+    if {left.type and left.type.kind, right.type and right.type.kind} != {Kind.DATE}:
+        raise unsupported("the difference of two timestamps, which is an INTERVAL")
+    return _folded(NUMBER_TYPE, lambda row: days_between(left.get(row), right.get(row)), left, right)
 
 
 def _folded(kind: ColumnType, get: Getter, *sides: Compiled) -> Compiled:
@@ -214,11 +231,14 @@ def _folded(kind: ColumnType, get: Getter, *sides: Compiled) -> Compiled:
     return Compiled(kind, get)
 
 
-def convert_to(inner: Compiled, kind: ColumnType) -> Compiled:
-    """Return the same value in another type. Raises: OracleError: 932, there is no such conversion."""
+def convert_to(inner: Compiled, kind: ColumnType, nls: Nls) -> Compiled:
+    """Return the same value in another type, by a session's settings.
+
+    Raises: OracleError: 932, there is no such conversion.
+    """
     if inner.type is None or inner.type.kind is kind.kind:
         return Compiled(kind, inner.get, inner.column, Value(inner.value.raw, kind) if inner.value else None)
-    change = converter(inner.type.kind, kind.kind)
+    change = converter(inner.type.kind, kind.kind, nls)
     get = inner.get
 
     def converted(row: Row) -> bytes:
@@ -226,6 +246,32 @@ def convert_to(inner: Compiled, kind: ColumnType) -> Compiled:
         return change(raw) if raw else b""
 
     return _folded(kind, converted, inner)
+
+
+def _cast(node: Cast, scope: Scope) -> Compiled:
+    """Compile CAST, which cuts texts off and rounds numbers."""
+    inner = convert_to(compile_expression(node.value, scope), node.type, scope.context.nls)
+    get, kind = inner.get, node.type
+
+    def cast(row: Row) -> bytes:
+        raw = get(row)
+        return fit(shortened(raw, kind) if kind.is_text else raw, kind, "CAST") if raw else b""
+
+    return _folded(kind, cast, inner)
+
+
+def _at_zone(node: AtZone, scope: Scope) -> Compiled:
+    """Compile AT TIME ZONE and AT LOCAL: the same moment as clocks elsewhere show it."""
+    nls = scope.context.nls
+    inner = convert_to(compile_expression(node.value, scope), ZONED_TYPE, nls)
+    named = compile_expression(node.zone, scope) if node.zone is not None else None
+
+    def moved(row: Row) -> bytes:
+        raw = inner.get(row)
+        name = nls.time_zone if named is None else named.get(row).decode()
+        return at_zone(raw, offset_at(name, decode_timestamp(raw)[0])) if raw and name else b""
+
+    return _folded(ZONED_TYPE, moved, inner, *([named] if named is not None else []))
 
 
 def _subquery(node: Subquery, scope: Scope) -> Compiled:
@@ -241,7 +287,8 @@ COMPILERS: dict[type, Callable[[Any, Scope], Compiled]] = {
     Bind: lambda node, scope: constant(scope.binds[node.index]),
     Name: _name,
     Call: _call,
-    Cast: lambda node, scope: convert_to(compile_expression(node.value, scope), node.type),
+    Cast: _cast,
+    AtZone: _at_zone,
     Operation: _operation,
     Subquery: _subquery,
 }

@@ -1,27 +1,51 @@
 """SQL functions: the few that tests, checks and people at a prompt use."""
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from oracle_stand_in.data import datetimes
-from oracle_stand_in.data.column_types import DATE_TYPE, NUMBER_TYPE, TIMESTAMP_TYPE, ColumnType, Kind, varchar
+from oracle_stand_in.data.column_types import (
+    DATE_TYPE,
+    DOUBLE_TYPE,
+    FLOAT_TYPE,
+    MOMENTS,
+    NUMBER_TYPE,
+    NUMBERS,
+    TEXTS,
+    TIMESTAMP_TYPE,
+    ZONED_TYPE,
+    ColumnType,
+    Kind,
+    varchar,
+)
 from oracle_stand_in.data.convert import converter, text_to_number
 from oracle_stand_in.data.values import (
     DATE_SIZE,
     DECIMALS,
+    TIMESTAMP_SIZE,
     NumberRangeError,
     decode_number,
     decode_timestamp,
     encode_number,
     encode_timestamp,
+    encode_zoned,
+    zone_of,
 )
 from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.sql.context import Context
 
 #: functions over many rows; query.py computes them
 AGGREGATES = frozenset(("COUNT", "MIN", "MAX", "SUM", "AVG"))
 SECONDS_PER_DAY = 86_400
+#: kinds of numbers and moments, each before those that are converted to it
+NUMBER_ORDER = (Kind.DOUBLE, Kind.FLOAT, Kind.NUMBER)
+MOMENT_ORDER = (Kind.ZONED, Kind.LOCAL, Kind.TIMESTAMP, Kind.DATE)
+NUMBER_FORMAT = re.compile(
+    r"(?P<fm>FM)?(?P<sign>S)?(?P<dollar>\$)?(?P<whole>[09,G]*)(?P<decimals>[D.][09]*)?", re.ASCII
+)
 TEXT = varchar(4000)
 
 
@@ -35,8 +59,8 @@ class Argument:
 
 #: raw arguments -> raw result
 Run = Callable[[Sequence[bytes]], bytes]
-#: what is known of the arguments, and the time -> type of the result, and how to get it
-Function = Callable[[list[Argument], datetime], tuple[ColumnType, Run]]
+#: what is known of the arguments, and who asks -> type of the result, and how to get it
+Function = Callable[[list[Argument], Context], tuple[ColumnType, Run]]
 
 
 def _check_count(arguments: list[Argument], low: int, high: int) -> None:
@@ -47,25 +71,25 @@ def _check_count(arguments: list[Argument], low: int, high: int) -> None:
 
 
 def _text(change: Callable[[str], str]) -> Function:
-    def function(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]:
+    def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
         _check_count(arguments, 1, 1)
-        to_text = _to_text(arguments[0])
+        to_text = _to_text(arguments[0], context)
         return TEXT, lambda raws: change(to_text(raws[0]).decode()).encode()
 
     return function
 
 
-def _to_text(argument: Argument) -> Callable[[bytes], bytes]:
-    if argument.type is None or argument.type.kind is Kind.VARCHAR:
+def _to_text(argument: Argument, context: Context) -> Callable[[bytes], bytes]:
+    if argument.type is None:
         return lambda raw: raw
-    change = converter(argument.type.kind, Kind.VARCHAR)
+    change = converter(argument.type.kind, Kind.VARCHAR, context.nls)
     return lambda raw: change(raw) if raw else b""
 
 
 def _length(in_bytes: bool) -> Function:
-    def function(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]:
+    def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
         _check_count(arguments, 1, 1)
-        to_text = _to_text(arguments[0])
+        to_text = _to_text(arguments[0], context)
 
         def run(raws: Sequence[bytes]) -> bytes:
             raw = to_text(raws[0])
@@ -76,58 +100,116 @@ def _length(in_bytes: bool) -> Function:
     return function
 
 
-def _moment(kind: ColumnType, default_format: str) -> Function:
-    def function(arguments: list[Argument], now: datetime) -> tuple[ColumnType, Run]:
-        _check_count(arguments, 1, 2)
+def _moment(kind: ColumnType) -> Function:
+    """TO_DATE, TO_TIMESTAMP, TO_TIMESTAMP_TZ: without a format they convert as Oracle does without being asked."""
+
+    def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
+        _check_count(arguments, 1, 3)
+        result = kind if kind is DATE_TYPE else ColumnType(kind.kind, scale=9)
         source = arguments[0].type
-        if source is not None and source.kind in (Kind.DATE, Kind.TIMESTAMP):
-            change = converter(source.kind, kind.kind)
-            return kind, lambda raws: change(raws[0]) if raws[0] else b""
+        if source is None or len(arguments) == 1:
+            change = converter(source.kind if source else Kind.VARCHAR, kind.kind, context.nls)
+            return result, lambda raws: change(raws[0]) if raws[0] else b""
+        to_text = _to_text(arguments[0], context)
 
         def run(raws: Sequence[bytes]) -> bytes:
             if not raws[0]:
                 return b""
-            picture = raws[1].decode() if len(raws) > 1 else default_format
-            raw = datetimes.parse(raws[0].decode(), picture, now)
+            text, picture = to_text(raws[0]).decode(), raws[1].decode()
+            if kind is ZONED_TYPE:
+                return datetimes.parse_zoned(text, picture, context.now, context.nls)
+            raw = datetimes.parse(text, picture, context.now)
             return raw[:DATE_SIZE] if kind is DATE_TYPE else raw
 
-        return ColumnType(kind.kind, scale=9) if kind is TIMESTAMP_TYPE else kind, run
+        return result, run
 
     return function
 
 
-def _to_char(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]:
-    _check_count(arguments, 1, 2)
+def _to_char(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
+    _check_count(arguments, 1, 3)
     kind = arguments[0].type
-    if len(arguments) == 1:
-        to_text = _to_text(arguments[0])
+    if len(arguments) == 1 or kind is None:
+        to_text = _to_text(arguments[0], context)
         return TEXT, lambda raws: to_text(raws[0])
-    if kind is None or kind.kind not in (Kind.DATE, Kind.TIMESTAMP):
-        raise unsupported("TO_CHAR with a number format")
-    return TEXT, lambda raws: datetimes.write(raws[0], raws[1].decode()).encode() if raws[0] else b""
+    if kind.kind in NUMBERS:
+        change = converter(kind.kind, Kind.NUMBER, context.nls)
+        return TEXT, lambda raws: number_format(decode_number(change(raws[0])), raws[1].decode()) if raws[0] else b""
+    if kind.kind not in MOMENTS:
+        raise unsupported(f"TO_CHAR of {kind.kind.value} with a format")
+    # a moment with a local time zone is shown in the session's
+    shown = converter(kind.kind, Kind.ZONED if kind.kind is Kind.LOCAL else kind.kind, context.nls)
+    return TEXT, lambda raws: datetimes.write(shown(raws[0]), raws[1].decode()).encode() if raws[0] else b""
 
 
-def _to_number(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]:
+def number_format(value: Decimal, picture: str) -> bytes:
+    """Write a number by a format of 9, 0, D, G, `.`, `,`, S, $ and FM. Raises: OracleError: 1481."""
+    match = NUMBER_FORMAT.fullmatch(picture.upper())
+    if match is None:
+        raise OracleError(1481)
+    whole, decimals = match["whole"], (match["decimals"] or "").lstrip("D.")
+    rounded = value.quantize(Decimal(1).scaleb(-len(decimals)), context=DECIMALS)
+    digits, _, fraction = f"{abs(rounded):f}".partition(".")
+    places = whole.replace(",", "").replace("G", "")
+    digits = digits.lstrip("0")
+    least = len(places) - places.index("0") if "0" in places else (0 if decimals else 1)
+    if len(digits) > len(places):
+        return b"#" * (len(picture) + 1)
+    digits = digits.rjust(least, "0")
+    for comma in re.finditer("[,G]", whole):
+        after = len(whole[comma.end() :].replace(",", "").replace("G", ""))
+        if len(digits.replace(",", "")) > after:
+            cut = len(digits) - after - digits[::-1][:after].count(",")
+            digits = f"{digits[:cut]},{digits[cut:]}"
+    text = (match["dollar"] or "") + digits + (f".{fraction}" if decimals else "")
+    sign = "-" if rounded < 0 else "+" if match["sign"] else "" if match["fm"] else " "
+    text = sign + text
+    return text.encode() if match["fm"] else text.rjust(len(picture) + (0 if match["sign"] else 1)).encode()
+
+
+def _to_number(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
     _check_count(arguments, 1, 1)
-    to_text = _to_text(arguments[0])
+    to_text = _to_text(arguments[0], context)
     return NUMBER_TYPE, lambda raws: text_to_number(to_text(raws[0])) if raws[0] else b""
 
 
-def _coalesce(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]:
+def _nvl(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
     if len(arguments) < 2:
         raise OracleError(938)
-    kinds = [a.type for a in arguments if a.type is not None]
-    kind = kinds[0] if kinds else TEXT
-    for argument in arguments:
-        if argument.type is not None and argument.type.kind is not kind.kind:
-            raise OracleError(932, kind.kind.value, argument.type.kind.value)
-    longest = max(kinds, key=lambda each: each.length) if kind.is_text and kinds else kind
-    return longest, lambda raws: next((raw for raw in raws if raw), b"")
+    kind = result_type([argument.type for argument in arguments]) or TEXT
+    changes = [converter((argument.type or kind).kind, kind.kind, context.nls) for argument in arguments]
+    return kind, lambda raws: next((change(raw) for change, raw in zip(changes, raws, strict=True) if raw), b"")
 
 
-def _substr(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]:
+def result_type(types: Sequence[ColumnType | None]) -> ColumnType | None:
+    """Return the type of a value that is one of several: of NVL, CASE, UNION. Raises: OracleError: 932."""
+    known = [each for each in types if each is not None]
+    if not known:
+        return None
+    first = known[0]
+    if all(each == first for each in known):
+        return first
+    for group, order in ((TEXTS, None), (NUMBERS, NUMBER_ORDER), (MOMENTS, MOMENT_ORDER)):
+        if first.kind not in group:
+            continue
+        for each in known:
+            if each.kind not in group:
+                raise OracleError(932, first.kind.value, each.kind.value)
+        if order is not None:
+            kind = min((each.kind for each in known), key=order.index)
+            return {Kind.NUMBER: NUMBER_TYPE, Kind.DATE: DATE_TYPE}.get(kind, ColumnType(kind, scale=9))
+        if all(each.is_national for each in known):
+            return ColumnType(Kind.NVARCHAR, max(each.length for each in known))
+        return varchar(max(each.max_bytes for each in known))
+    longest = max(known, key=lambda each: each.length)
+    if any(each.kind is not longest.kind for each in known):
+        raise OracleError(932, first.kind.value, longest.kind.value)
+    return longest
+
+
+def _substr(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
     _check_count(arguments, 2, 3)
-    to_text = _to_text(arguments[0])
+    to_text = _to_text(arguments[0], context)
 
     def run(raws: Sequence[bytes]) -> bytes:
         if not all(raws):
@@ -142,13 +224,42 @@ def _substr(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]
 
 
 def _number(change: Callable[[Decimal], Decimal]) -> Function:
-    def function(arguments: list[Argument], _now: datetime) -> tuple[ColumnType, Run]:
+    def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
         _check_count(arguments, 1, 1)
-        if arguments[0].type is not None and arguments[0].type.kind is not Kind.NUMBER:
-            raise unsupported("this function of anything but a number")
-        return NUMBER_TYPE, lambda raws: encode_number(change(decode_number(raws[0]))) if raws[0] else b""
+        to_number = converter((arguments[0].type or NUMBER_TYPE).kind, Kind.NUMBER, context.nls)
+        return NUMBER_TYPE, lambda raws: encode_number(change(decode_number(to_number(raws[0])))) if raws[0] else b""
 
     return function
+
+
+def _converted(kind: ColumnType) -> Function:
+    """Return a function that does nothing but convert."""
+
+    def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
+        _check_count(arguments, 1, 1)
+        change = converter((arguments[0].type or kind).kind, kind.kind, context.nls)
+        return kind, lambda raws: change(raws[0]) if raws[0] else b""
+
+    return function
+
+
+def _extract_utc(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
+    _check_count(arguments, 1, 1)
+    to_zoned = converter((arguments[0].type or ZONED_TYPE).kind, Kind.ZONED, context.nls)
+    to_utc = converter(Kind.ZONED, Kind.LOCAL, context.nls)
+    return ColumnType(Kind.TIMESTAMP, scale=9), lambda raws: to_utc(to_zoned(raws[0])) if raws[0] else b""
+
+
+def _from_tz(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
+    _check_count(arguments, 2, 2)
+
+    def run(raws: Sequence[bytes]) -> bytes:
+        if not all(raws):
+            return b""
+        change = converter(Kind.TIMESTAMP, Kind.ZONED, replace(context.nls, time_zone=raws[1].decode()))
+        return change(raws[0])
+
+    return ColumnType(Kind.ZONED, scale=9), run
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -158,26 +269,49 @@ FUNCTIONS: dict[str, Function] = {
     "LENGTH": _length(in_bytes=False),
     "LENGTHB": _length(in_bytes=True),
     "SUBSTR": _substr,
-    "NVL": _coalesce,
-    "COALESCE": _coalesce,
+    "NVL": _nvl,
+    "COALESCE": _nvl,
     "ABS": _number(abs),
     "ROUND": _number(lambda value: value.quantize(Decimal(1), context=DECIMALS)),
     "TO_CHAR": _to_char,
     "TO_NUMBER": _to_number,
-    "TO_TIMESTAMP": _moment(TIMESTAMP_TYPE, datetimes.NLS_TIMESTAMP_FORMAT),
-    "TO_DATE": _moment(DATE_TYPE, datetimes.NLS_DATE_FORMAT),
+    "TO_NCHAR": _converted(ColumnType(Kind.NVARCHAR, 2000)),
+    "TO_BINARY_FLOAT": _converted(FLOAT_TYPE),
+    "TO_BINARY_DOUBLE": _converted(DOUBLE_TYPE),
+    "HEXTORAW": _converted(ColumnType(Kind.RAW, 2000)),
+    "RAWTOHEX": _converted(TEXT),
+    "TO_TIMESTAMP": _moment(TIMESTAMP_TYPE),
+    "TO_TIMESTAMP_TZ": _moment(ZONED_TYPE),
+    "TO_DATE": _moment(DATE_TYPE),
+    "SYS_EXTRACT_UTC": _extract_utc,
+    "FROM_TZ": _from_tz,
 }
 
 
 def shift(raw: bytes, by: timedelta | bytes, sign: int = 1) -> bytes:
-    """Add an interval, or a NUMBER of days, to a DATE or TIMESTAMP; NULL stays NULL."""
+    """Add an interval, or a NUMBER of days, to a moment; NULL stays NULL, a time zone what it is."""
     if not raw or by == b"":
         return b""
     if isinstance(by, bytes):
         by = timedelta(seconds=round(decode_number(by) * SECONDS_PER_DAY)) * sign
     moment, nanoseconds = decode_timestamp(raw)
-    shifted = moment + by
-    return encode_timestamp(shifted, shifted.microsecond * 1000 + nanoseconds % 1000)
+    try:
+        shifted = moment + by
+    except OverflowError:
+        raise OracleError(1841) from None
+    nanoseconds = shifted.microsecond * 1000 + nanoseconds % 1000
+    if len(raw) > TIMESTAMP_SIZE:
+        return encode_zoned(shifted, nanoseconds, zone_of(raw))
+    return encode_timestamp(shifted, nanoseconds)
+
+
+def days_between(later: bytes, earlier: bytes) -> bytes:
+    """Return the days from one DATE to another as a NUMBER; NULL makes it NULL."""
+    if not later or not earlier:
+        return b""
+    between = decode_timestamp(later)[0] - decode_timestamp(earlier)[0]
+    seconds = between.days * SECONDS_PER_DAY + between.seconds
+    return encode_number(DECIMALS.divide(Decimal(seconds), Decimal(SECONDS_PER_DAY)))
 
 
 def arithmetic(operator: str) -> Callable[[bytes, bytes], bytes]:

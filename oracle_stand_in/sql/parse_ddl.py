@@ -3,8 +3,9 @@
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.parse_condition import condition
-from oracle_stand_in.sql.parse_expression import data_type, expression
+from oracle_stand_in.sql.parse_expression import expression
 from oracle_stand_in.sql.parse_query import select, table_ref
+from oracle_stand_in.sql.parse_type import data_type
 from oracle_stand_in.sql.syntax import (
     CheckDef,
     ColumnDef,
@@ -133,8 +134,11 @@ def _constraint(stream: TokenStream, column: str | None, keys: list[KeyDef], che
     if stream.accept("PRIMARY", "KEY") or stream.at("UNIQUE"):
         primary = not stream.accept("UNIQUE")
         columns = (column,) if column else _names(stream)
-        keys.append(KeyDef(columns, primary, name))
+        deferrable, deferred = _deferrable(stream)
         _using_index(stream)
+        if not deferrable:
+            deferrable, deferred = _deferrable(stream)
+        keys.append(KeyDef(columns, primary, name, deferrable, deferred))
     elif stream.accept("CHECK"):
         stream.expect_symbol("(", 906)
         start = stream.current.position
@@ -146,6 +150,21 @@ def _constraint(stream: TokenStream, column: str | None, keys: list[KeyDef], che
         raise unsupported(f"{stream.current.text} in CREATE TABLE", position)
     stream.accept("ENABLE")
     stream.accept("VALIDATE")
+
+
+def _deferrable(stream: TokenStream) -> tuple[bool, bool]:
+    """Parse when a constraint is checked: whether it may be at the commit, and whether it is."""
+    if stream.accept("NOT", "DEFERRABLE"):
+        return False, False
+    deferred = stream.accept("INITIALLY", "DEFERRED")
+    if not deferred:
+        stream.accept("INITIALLY", "IMMEDIATE")
+    if not stream.accept("DEFERRABLE"):
+        return deferred, deferred
+    if stream.accept("INITIALLY", "DEFERRED"):
+        return True, True
+    stream.accept("INITIALLY", "IMMEDIATE")
+    return True, deferred
 
 
 def _using_index(stream: TokenStream) -> None:

@@ -1,27 +1,26 @@
 """Expressions and conditions."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeAlias
 
+from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.column_types import (
     DATE_TYPE,
-    DOUBLE_TYPE,
-    FLOATING_SCALE,
-    MAX_BITS,
-    MAX_PRECISION,
     NUMBER_TYPE,
-    TIMESTAMP_TYPE,
+    ZONED_TYPE,
     ColumnType,
     Kind,
-    varchar,
 )
-from oracle_stand_in.data.convert import now
-from oracle_stand_in.data.datetimes import parse
+from oracle_stand_in.data.datetimes import parse, parse_zoned
+from oracle_stand_in.data.nls import DEFAULT_NLS
 from oracle_stand_in.data.values import number_from_text
-from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.errors import unsupported
 from oracle_stand_in.sql.lexer import TokenKind, TokenStream
+from oracle_stand_in.sql.parse_type import data_type
 from oracle_stand_in.sql.syntax import (
+    AtZone,
     Bind,
     Call,
     Cast,
@@ -40,6 +39,7 @@ QueryParser: TypeAlias = Callable[[TokenStream], Select]
 INTERVAL_UNITS = {"DAY": "days", "HOUR": "hours", "MINUTE": "minutes", "SECOND": "seconds"}
 #: formats of ANSI literals: DATE '...' and TIMESTAMP '...'
 ANSI_DATE, ANSI_TIMESTAMP = "YYYY-MM-DD", "YYYY-MM-DD HH24:MI:SSXFF"
+ANSI_ZONED = re.compile(r"[^ ]+ [\d:.]+ ?([+-]|[A-Za-z]).*")
 
 
 def expression(stream: TokenStream, query: QueryParser) -> Expression:
@@ -60,6 +60,17 @@ def _product(stream: TokenStream, query: QueryParser) -> Expression:
 
 
 def _operand(stream: TokenStream, query: QueryParser) -> Expression:
+    value = _plain_operand(stream, query)
+    while stream.accept("AT"):
+        if stream.accept("LOCAL"):
+            value = AtZone(value, None)
+        else:
+            stream.expect("TIME", "ZONE")
+            value = AtZone(value, _plain_operand(stream, query))
+    return value
+
+
+def _plain_operand(stream: TokenStream, query: QueryParser) -> Expression:
     token = stream.current
     constants: dict[TokenKind, Callable[[], Expression]] = {
         TokenKind.STRING: lambda: text_literal(token.text),
@@ -83,7 +94,13 @@ def _operand(stream: TokenStream, query: QueryParser) -> Expression:
 def text_literal(text: str) -> Literal:
     """Return a string constant; the empty one is NULL."""
     raw = text.encode()
-    return Literal(raw, varchar(len(raw)) if raw else None)
+    return Literal(raw, ColumnType(Kind.CHAR, len(raw)) if raw else None)
+
+
+def national_literal(text: str) -> Literal:
+    """Return a constant of the national character set: N'text'."""
+    raw = text.encode("utf-16-be", "replace")
+    return Literal(raw, ColumnType(Kind.NCHAR, len(raw) // 2) if raw else None)
 
 
 def _word(stream: TokenStream, query: QueryParser) -> Expression:
@@ -93,6 +110,9 @@ def _word(stream: TokenStream, query: QueryParser) -> Expression:
     if token.text in ("DATE", "TIMESTAMP", "INTERVAL") and stream.peek().kind is TokenKind.STRING:
         stream.next()
         return _typed_literal(token.text, stream)
+    if token.text == "N" and stream.peek().kind is TokenKind.STRING and stream.peek().position == token.end:
+        stream.next()
+        return national_literal(stream.next().text)
     if stream.at("CAST"):
         return _cast(stream, query)
     if stream.at("CASE") or stream.at("EXISTS"):
@@ -121,9 +141,13 @@ def _typed_literal(word: str, stream: TokenStream) -> Expression:
             return IntervalLiteral(timedelta(**{unit or "": float(text)}))
         except (TypeError, ValueError):
             raise unsupported("this INTERVAL", stream.current.position) from None
+    zoned = ANSI_ZONED.fullmatch(text)
+    if word == "TIMESTAMP" and zoned:
+        # a literal with a zone of its own does not look at the session's
+        return Literal(parse_zoned(text, f"{ANSI_TIMESTAMP} TZR", now(), DEFAULT_NLS), ZONED_TYPE)
     picture = ANSI_DATE if word == "DATE" else ANSI_TIMESTAMP
     raw = parse(text, picture, now())
-    return Literal(raw, DATE_TYPE if word == "DATE" else TIMESTAMP_TYPE)
+    return Literal(raw, DATE_TYPE if word == "DATE" else ColumnType(Kind.TIMESTAMP, scale=9))
 
 
 def _call(name: str, position: int, stream: TokenStream, query: QueryParser) -> Expression:
@@ -151,69 +175,3 @@ def _cast(stream: TokenStream, query: QueryParser) -> Expression:
     kind = data_type(stream)
     stream.expect_symbol(")")
     return Cast(value, kind)
-
-
-_INTEGER = ColumnType(Kind.NUMBER, precision=MAX_PRECISION, scale=0)
-_PLAIN_TYPES = {
-    "INTEGER": _INTEGER, "INT": _INTEGER, "SMALLINT": _INTEGER, "DATE": DATE_TYPE, "BINARY_DOUBLE": DOUBLE_TYPE,
-}  # fmt: skip
-
-
-def data_type(stream: TokenStream) -> ColumnType:
-    """Parse a data type. Raises: OracleError: 902 for one that the stand-in does not have."""
-    token = stream.next()
-    name = token.text
-    if name in ("VARCHAR2", "VARCHAR"):
-        return _varchar_type(stream)
-    if name in ("NUMBER", "NUMERIC", "DECIMAL"):
-        return _number_type(stream)
-    if name in ("FLOAT", "REAL"):
-        return _float_type(stream, name)
-    if name in _PLAIN_TYPES:
-        return _PLAIN_TYPES[name]
-    if name == "TIMESTAMP":
-        scale = 6
-        if stream.accept_symbol("("):
-            scale = stream.integer()
-            stream.expect_symbol(")")
-        if stream.at("WITH"):
-            raise unsupported("TIMESTAMP WITH TIME ZONE columns", token.position)
-        if scale > 9:
-            raise OracleError(30088, text="datetime/interval precision is out of range", position=token.position)
-        return ColumnType(Kind.TIMESTAMP, scale=scale)
-    raise OracleError(902, text=f"invalid datatype (the stand-in has no {name})", position=token.position)
-
-
-def _float_type(stream: TokenStream, name: str) -> ColumnType:
-    """FLOAT(b): a NUMBER of so many binary digits, described by its scale; REAL is FLOAT(63)."""
-    bits = 63 if name == "REAL" else MAX_BITS
-    if name == "FLOAT" and stream.accept_symbol("("):
-        bits = stream.integer()
-        stream.expect_symbol(")")
-    return ColumnType(Kind.NUMBER, precision=bits, scale=FLOATING_SCALE)
-
-
-def _varchar_type(stream: TokenStream) -> ColumnType:
-    stream.expect_symbol("(", 906)
-    length = stream.integer()
-    in_chars = stream.accept("CHAR")
-    if not in_chars:
-        stream.accept("BYTE")
-    stream.expect_symbol(")")
-    if length > 4000:
-        raise OracleError(910, text="specified length too long for its datatype", position=stream.current.position)
-    return ColumnType(Kind.VARCHAR, length, in_chars)
-
-
-def _number_type(stream: TokenStream) -> ColumnType:
-    if not stream.accept_symbol("("):
-        return NUMBER_TYPE
-    precision = MAX_PRECISION if stream.accept_symbol("*") else stream.integer()
-    scale = 0
-    if stream.accept_symbol(","):
-        sign = -1 if stream.accept_symbol("-") else 1
-        scale = sign * stream.integer()
-    stream.expect_symbol(")")
-    if not 1 <= precision <= MAX_PRECISION:
-        raise OracleError(1727, text="numeric precision specifier is out of range (1 to 38)")
-    return ColumnType(Kind.NUMBER, precision=precision, scale=scale)

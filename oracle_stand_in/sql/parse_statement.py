@@ -22,9 +22,6 @@ from oracle_stand_in.sql.syntax import (
     Update,
 )
 
-#: session settings that change nothing here; any other ALTER SESSION is refused
-HARMLESS_SETTINGS = frozenset(("TIME_ZONE", "STATISTICS_LEVEL", "OPTIMIZER_MODE", "NLS_LANGUAGE", "NLS_TERRITORY"))
-
 
 @lru_cache(maxsize=128)
 def parse_statement(sql: str) -> tuple[Statement, int]:
@@ -78,12 +75,19 @@ def _alter(stream: TokenStream) -> Statement:
         return alter_table(stream)
     if stream.accept("SESSION"):
         stream.expect("SET")
-        if stream.current.text not in HARMLESS_SETTINGS:
-            raise unsupported(f"ALTER SESSION SET {stream.current.text}", stream.current.position)
-        while stream.current.kind is not TokenKind.END:
-            stream.next()
-        return AlterSession()
+        return AlterSession(_settings(stream))
     raise unsupported(f"ALTER {stream.current.text}", stream.current.position)
+
+
+def _settings(stream: TokenStream) -> tuple[tuple[str, str], ...]:
+    """Parse NAME = value, as often as there are any; a value is a string, a word or a number."""
+    settings = []
+    while True:
+        name = stream.name(922)
+        stream.expect_symbol("=", 927)
+        settings.append((name, stream.next().text))
+        if stream.current.kind is TokenKind.END or stream.at_symbol(";"):
+            return tuple(settings)
 
 
 def _insert(stream: TokenStream) -> Insert | InsertSelect:

@@ -58,6 +58,14 @@ class Cast:
 
 
 @dataclass(frozen=True)
+class AtZone:
+    """value AT TIME ZONE zone; without a zone AT LOCAL."""
+
+    value: "Expression"
+    zone: "Expression | None"
+
+
+@dataclass(frozen=True)
 class Operation:
     """`+ - * / ||` between two values."""
 
@@ -73,7 +81,7 @@ class Subquery:
     query: "Select"
 
 
-Expression: TypeAlias = Literal | IntervalLiteral | Bind | Name | Call | Cast | Operation | Subquery
+Expression: TypeAlias = Literal | IntervalLiteral | Bind | Name | Call | Cast | AtZone | Operation | Subquery
 
 
 @dataclass(frozen=True)
@@ -239,7 +247,9 @@ class Rollback:
 
 @dataclass(frozen=True)
 class AlterSession:
-    """ALTER SESSION SET ..., accepted without effect where the effect would be none here (see the parser)."""
+    """ALTER SESSION SET: names and values."""
+
+    settings: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -259,6 +269,9 @@ class KeyDef:
     columns: tuple[str, ...]
     primary: bool
     name: str | None = None
+    deferrable: bool = False
+    #: checked at the commit
+    deferred: bool = False
 
 
 @dataclass(frozen=True)

@@ -234,9 +234,10 @@ def test_values_are_converted_to_the_columns_type(cursor: oracledb.Cursor) -> No
     cursor.execute("DROP TABLE c")
 
 
-def test_lob_and_raw_binds_are_refused(cursor: oracledb.Cursor) -> None:
+def test_lob_and_interval_binds_are_refused(cursor: oracledb.Cursor) -> None:
+    insert_one = "INSERT INTO tag_data (tag_name, timestamp, quality) VALUES (:1, SYSTIMESTAMP, 'x')"
     with pytest.raises(oracledb.DatabaseError, match="ORA-00932"):
-        cursor.execute("INSERT INTO tag_data (tag_name, timestamp, quality) VALUES (:1, SYSTIMESTAMP, 'x')", [b"raw"])
+        cursor.execute(insert_one, [timedelta(days=1)])
     with pytest.raises(oracledb.DatabaseError, match="ORA-03001"):
         cursor.connection.createlob(oracledb.DB_TYPE_CLOB, "text")
     cursor.connection.ping()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle_stand_in.data.convert import BindType
+from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.rows import RowError, bind_row_parser, bulk_packer, pack_row, unpacker
 from oracle_stand_in.data.wire import NeedMoreError, Reader, clr, clr2, ub
 from oracle_stand_in.protocol.packets import PacketSplitter, ProtocolError, data_packets

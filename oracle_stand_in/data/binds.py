@@ -1,0 +1,89 @@
+"""Binds as clients send them, and the form in which they are stored."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from oracle_stand_in.data import column_types as types
+from oracle_stand_in.data.column_types import Kind
+from oracle_stand_in.data.convert import Converter, identity
+from oracle_stand_in.data.values import (
+    DATE_SIZE,
+    DOUBLE_MINUS_ZERO,
+    FLOAT_MINUS_ZERO,
+    TIMESTAMP_SIZE,
+    encode_double,
+    encode_float,
+    encode_number,
+)
+from oracle_stand_in.errors import OracleError
+
+#: character set form of NVARCHAR2 and NCHAR
+NCHAR_FORM = 2
+#: an offset of zero, as it stands behind a TIMESTAMP WITH TIME ZONE
+NO_OFFSET = bytes((20, 60))
+
+
+@dataclass(frozen=True)
+class BindType:
+    """What a client says about a bind."""
+
+    wire_type: int
+    size: int
+    charset_form: int = 0
+
+
+def bind_kind(bind: BindType) -> tuple[Kind, Converter]:
+    """Return the data type that a bind becomes, and how its bytes get there.
+
+    Raises: OracleError: 932, the stand-in has no such type.
+    """
+    if bind.wire_type in TEXT_BINDS:
+        return TEXT_BINDS[bind.wire_type][bind.charset_form == NCHAR_FORM], identity
+    try:
+        return BINDS[bind.wire_type]
+    except KeyError:
+        raise OracleError(932, "NUMBER", OTHER_BINDS.get(bind.wire_type, f"type {bind.wire_type}")) from None
+
+
+def _normal_timestamp(raw: bytes) -> bytes:
+    """Drop a fraction of zero, or equal moments would be different keys."""
+    return raw[:DATE_SIZE] if raw[DATE_SIZE:TIMESTAMP_SIZE] in (b"", bytes(4)) else raw[:TIMESTAMP_SIZE]
+
+
+def _normal_zoned(raw: bytes) -> bytes:
+    """Give it its fraction and its offset, which a client may leave out."""
+    moment = raw[:TIMESTAMP_SIZE].ljust(TIMESTAMP_SIZE, b"\x00")
+    return moment + (raw[TIMESTAMP_SIZE:] or NO_OFFSET)
+
+
+def _normal_double(raw: bytes) -> bytes:
+    return encode_double(0.0) if raw == DOUBLE_MINUS_ZERO else raw
+
+
+def _normal_float(raw: bytes) -> bytes:
+    return encode_float(0.0) if raw == FLOAT_MINUS_ZERO else raw
+
+
+#: text types by number: in the database's character set, and in the national one
+TEXT_BINDS = {
+    types.VARCHAR: (Kind.VARCHAR, Kind.NVARCHAR),
+    types.CHAR: (Kind.CHAR, Kind.NCHAR),
+    types.LONG: (Kind.VARCHAR, Kind.NVARCHAR),
+}
+BINDS: dict[int, tuple[Kind, Converter]] = {
+    types.NUMBER: (Kind.NUMBER, identity),
+    types.BINARY_INTEGER: (Kind.NUMBER, identity),
+    types.RAW: (Kind.RAW, identity),
+    types.DATE: (Kind.DATE, identity),
+    types.TIMESTAMP: (Kind.TIMESTAMP, _normal_timestamp),
+    types.TIMESTAMP_LTZ: (Kind.LOCAL, _normal_timestamp),
+    types.TIMESTAMP_TZ: (Kind.ZONED, _normal_zoned),
+    types.BINARY_DOUBLE: (Kind.DOUBLE, _normal_double),
+    types.BINARY_FLOAT: (Kind.FLOAT, _normal_float),
+    # there are no BOOLEAN columns here; true is 1, as it is for servers before 23ai
+    types.BOOLEAN: (Kind.NUMBER, lambda raw: encode_number(Decimal(int(raw[-1] == 1)))),
+}
+#: types that are refused, by the names that the message uses
+OTHER_BINDS = {24: "LONG BINARY", 102: "CURSOR", 104: "ROWID", 109: "OBJECT", 112: "CLOB", 113: "BLOB", 114: "BFILE",
+               119: "JSON", 127: "VECTOR", 182: "INTERVAL YEAR TO MONTH", 183: "INTERVAL DAY TO SECOND",
+               208: "UROWID"}  # fmt: skip

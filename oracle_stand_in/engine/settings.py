@@ -1,0 +1,46 @@
+"""ALTER SESSION: which settings have an effect, which are none here, and which are refused."""
+
+from dataclasses import replace
+
+from oracle_stand_in.data.datetimes import elements
+from oracle_stand_in.data.nls import Nls, zone
+from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.sql.syntax import AlterSession
+
+#: settings with an effect, by the field of Nls
+EFFECTIVE = {
+    "NLS_DATE_FORMAT": "date_format",
+    "NLS_TIMESTAMP_FORMAT": "timestamp_format",
+    "NLS_TIMESTAMP_TZ_FORMAT": "timestamp_tz_format",
+    "TIME_ZONE": "time_zone",
+}
+#: settings that change nothing here, with any value
+HARMLESS = frozenset(("STATISTICS_LEVEL", "OPTIMIZER_MODE", "DDL_LOCK_TIMEOUT", "CURSOR_SHARING", "PLSQL_WARNINGS"))
+#: settings that change nothing here, as long as they say what holds anyway
+FIXED = {
+    "NLS_LANGUAGE": ("AMERICAN",),
+    "NLS_TERRITORY": ("AMERICA",),
+    "NLS_DATE_LANGUAGE": ("AMERICAN", "ENGLISH"),
+    "NLS_NUMERIC_CHARACTERS": (".,",),
+    "NLS_SORT": ("BINARY",),
+    "NLS_COMP": ("BINARY",),
+    "NLS_LENGTH_SEMANTICS": ("BYTE",),
+    "ISOLATION_LEVEL": ("READ COMMITTED",),
+}
+
+
+def altered(nls: Nls, statement: AlterSession, schema: str) -> Nls:
+    """Return a session's settings after ALTER SESSION SET. Raises: OracleError: one of them is not to be had."""
+    for name, value in statement.settings:
+        if name in EFFECTIVE:
+            if name == "TIME_ZONE":
+                zone(value)
+            else:
+                elements(value)
+            nls = replace(nls, **{EFFECTIVE[name]: value})
+        elif name == "CURRENT_SCHEMA":
+            if value.upper() != schema:
+                raise OracleError(1435, text="user does not exist")
+        elif name not in HARMLESS and value.upper() not in FIXED.get(name, ()):
+            raise unsupported(f"ALTER SESSION SET {name} = {value}")
+    return nls
