@@ -34,6 +34,9 @@ DECIMALS = 6
 #: Digits that a value of 64 bits has at most.
 DOUBLE_DIGITS = 17
 
+#: Digits that 24 binary ones hold for certain.
+SINGLE_DIGITS = 6
+
 _TEXT, _NUMBER, _TIME = ("VARCHAR2", "NVARCHAR2"), ("NUMBER", "BINARY_DOUBLE", "BINARY_FLOAT"), ("TIMESTAMP",)
 
 
@@ -97,14 +100,7 @@ def _value_column(column: FoundColumn, max_bytes: int, *, may_be_number: bool) -
                 check, Status.WARNING, f"{column.type_name} NOT NULL: readings without a value will be rejected",
                 "DBA: ALTER TABLE ... MODIFY (tag_value NULL)",
             )  # fmt: skip
-        if column.precision and column.type_name == "NUMBER":
-            return _rounding_number(column) or Finding(
-                check, Status.WARNING,
-                f"NUMBER({column.precision},{column.decimals}): more decimals are rounded away without a word, and "
-                f"more than {column.precision - column.decimals} digits before the point are rejected",
-                "DBA: make it NUMBER, where the source has more",
-            )  # fmt: skip
-        return Finding(check, Status.OK, f"{column.type_name}: text that is no number will be rejected")
+        return _number_column(column)
     if column.type_name not in _TEXT:
         wanted = f"VARCHAR2({max_bytes})"
         return Finding(check, Status.FAILED, f"{column.type_name} instead of {wanted}", f"DBA: make it {wanted}")
@@ -120,6 +116,21 @@ def _value_column(column: FoundColumn, max_bytes: int, *, may_be_number: bool) -
     return _or_nullable(column, f"{column.type_name} of {room} {unit}")
 
 
+def _number_column(column: FoundColumn) -> Finding:
+    """Return what a number column makes of a value without a word."""
+    check = f"column {column.name.lower()}"
+    if column.type_name == "BINARY_FLOAT":
+        return _rounded_to(check, "BINARY_FLOAT", SINGLE_DIGITS)
+    if column.precision and column.type_name == "NUMBER":
+        return _rounding_number(column) or Finding(
+            check, Status.WARNING,
+            f"NUMBER({column.precision},{column.decimals}): more decimals are rounded away without a word, and "
+            f"more than {column.precision - column.decimals} digits before the point are rejected",
+            "DBA: make it NUMBER, where the source has more",
+        )  # fmt: skip
+    return Finding(check, Status.OK, f"{column.type_name}: text that is no number will be rejected")
+
+
 def _rounding_number(column: FoundColumn) -> Finding | None:
     """Return what a FLOAT makes of a value; None where the column is none."""
     if column.decimals != FLOATING:
@@ -127,8 +138,12 @@ def _rounding_number(column: FoundColumn) -> Finding | None:
     check, digits = f"column {column.name.lower()}", float_digits(column.precision)
     if digits >= DOUBLE_DIGITS:
         return Finding(check, Status.OK, f"FLOAT({column.precision}): text that is no number will be rejected")
+    return _rounded_to(check, f"FLOAT({column.precision})", digits)
+
+
+def _rounded_to(check: str, type_name: str, digits: int) -> Finding:
     return Finding(
-        check, Status.WARNING, f"FLOAT({column.precision}): values are rounded to {digits} digits without a word",
+        check, Status.WARNING, f"{type_name}: values are rounded to {digits} digits without a word",
         "DBA: make it NUMBER, where the source has more",
     )  # fmt: skip
 

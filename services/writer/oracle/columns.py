@@ -18,6 +18,10 @@ FLOATING = -127
 #: Decimal digits that a binary one is worth, as Oracle reckons.
 _DIGITS_A_BIT = 0.30103
 
+#: Magnitudes that a NUMBER and a BINARY_FLOAT do not hold any more; the latter makes infinity of it without a word.
+#: Source: Oracle SQL Language Reference, NUMBER; IEEE 754: half a unit above the largest of 24 binary digits.
+_NUMBER_LIMIT, _SINGLE_LIMIT = 1e126, 2.0**128 - 2.0**103
+
 #: Digits of a second's fraction that a time of ours has.
 _MICROSECONDS = 6
 
@@ -44,7 +48,25 @@ class Column:
     is_single: bool = False  #: BINARY_FLOAT: 24 binary digits
     is_national: bool = False  #: NVARCHAR2, NCHAR: bytes are those of UTF-16
     is_padded: bool = False  #: CHAR, NCHAR: filled up with blanks
+    has_zone: bool = False  #: a time that is stored as the moment at which the session's clocks show it
     character_set: str | None = None  #: the database's, where it does not hold every letter
+
+    @property
+    def read_as(self) -> str:
+        """The SQL that reads a cell as it was sent: a time with a zone as the session's clocks show it.
+
+        The driver shows such a time as the database's clocks do, or those where it was stored.
+        """
+        if not self.has_zone:
+            return self.name
+        return f"CAST(CAST({self.name} AS TIMESTAMP(6) WITH LOCAL TIME ZONE) AS TIMESTAMP(6))"
+
+    @property
+    def largest_number(self) -> float:
+        """The magnitude from which on a number does not fit the type, before any precision."""
+        if self.is_single:
+            return _SINGLE_LIMIT
+        return math.inf if self.is_binary else _NUMBER_LIMIT
 
     def bytes_of(self, text: str) -> int:
         """Return how many bytes the column needs for a text."""
@@ -139,6 +161,7 @@ def column_as_found(column: Column, info: Any, character_set: str) -> Column:
         is_single=kind is oracledb.DB_TYPE_BINARY_FLOAT,
         is_national=is_national,
         is_padded=is_padded,
+        has_zone=kind in (oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ),
         character_set=character_set if is_text and not is_national and character_set in CHARACTER_SETS else None,
     )
 

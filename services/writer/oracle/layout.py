@@ -14,9 +14,9 @@ from shared.models import TagValue
 
 Row: TypeAlias = tuple[Any, ...]
 
-#: Largest magnitude that an Oracle NUMBER holds (exclusive), and the smallest: less than that becomes 0 in Oracle, and
-#: can't be bound. Source: Oracle SQL Language Reference, NUMBER.
-_NUMBER_LIMIT, _NUMBER_LEAST = 1e126, 1e-130
+#: The least magnitude that a NUMBER holds: what is smaller becomes 0 in Oracle, and can't be bound.
+#: Source: Oracle SQL Language Reference, NUMBER.
+_NUMBER_LEAST = 1e-130
 
 #: Code of a text in the place of a number.
 NOT_A_NUMBER = "NOT_A_NUMBER"
@@ -98,6 +98,11 @@ class RowBinder:
         return [bind_type(column) for column in self.layout.columns]
 
     @property
+    def key_read(self) -> str:
+        """The SQL that reads the columns of one key as they were sent."""
+        return ", ".join(column.read_as for _, column in self._key)
+
+    @property
     def key_sizes(self) -> list[Any]:
         """What `setinputsizes` takes for the columns of one key; a CHAR column compares with blanks only as CHAR."""
         return [oracledb.DB_TYPE_CHAR if column.is_padded else bind_type(column) for _, column in self._key]
@@ -157,7 +162,7 @@ class RowBinder:
     @property
     def changes_keys(self) -> bool:
         """Whether the table holds less of a key than is sent: what differs in the rest is one row there."""
-        return any(column.decimals is not None for _, column in self._key)
+        return any(column.decimals is not None or column.has_zone for _, column in self._key)
 
     def key_of(self, row: Row) -> tuple[Any, ...]:
         """Return a row's primary key as the table holds it."""
@@ -177,11 +182,13 @@ def _with_number(offset: int, row: Row, places: tuple[int, int], column: Column,
     text = row[place]
     if text is None:
         return row
-    number = stored_number(text)
+    number = stored_number(text, column.largest_number)
     if number is None and _is_not_finite(text):
         return tuple("BAD" if at == place_of_quality else None if at == place else cell for at, cell in enumerate(row))
     if number is None:
-        errors.append(RowError(offset, NOT_A_NUMBER, f"tag_value is a NUMBER column and {text[:60]!r} is no number"))
+        kind = "BINARY_FLOAT" if column.is_single else "BINARY_DOUBLE" if column.is_binary else "NUMBER"
+        message = f"tag_value is a {kind} column and {text[:60]!r} is no number that it holds"
+        errors.append(RowError(offset, NOT_A_NUMBER, message))
     elif column.is_binary:
         number = float(number)
     elif abs(number) < _NUMBER_LEAST:
@@ -201,13 +208,13 @@ def _is_not_finite(text: str) -> bool:
         return False
 
 
-def stored_number(text: str) -> int | float | None:
-    """Return the number that a text holds; None when it is none that Oracle could store."""
+def stored_number(text: str, limit: float) -> int | float | None:
+    """Return the number that a text holds; None when it is none below a limit that Oracle could store."""
     if not _NUMBER.fullmatch(text):
         return None
     number: int | float
     number = int(text) if text.lstrip("+-").isdecimal() and len(text) <= _NUMBER_DIGITS else float(text)
-    return number if abs(number) < _NUMBER_LIMIT else None
+    return number if abs(number) < limit else None
 
 
 def _too_long(cells: Sequence[str], column: Column, max_bytes: int) -> list[RowError]:

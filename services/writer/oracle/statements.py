@@ -43,14 +43,13 @@ def lookup(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row
 def _held(
     connection: oracledb.Connection, table: RowBinder, keys: Sequence[tuple[object, ...]]
 ) -> dict[tuple[object, ...], Stored]:
-    names = table.layout.key
-    width = len(names)
+    width = len(table.layout.key)
     condition = " OR ".join(f"({_is_key(table, place * width)})" for place in range(len(keys)))
     with connection.cursor() as cursor:
         cursor.arraysize = cursor.prefetchrows = len(keys) + 1
         cursor.setinputsizes(*table.key_sizes * len(keys))
         cursor.execute(
-            f"SELECT {', '.join(names)}, tag_value, quality FROM {table.table} WHERE {condition}",  # noqa: S608 - our own names
+            f"SELECT {table.key_read}, tag_value, quality FROM {table.table} WHERE {condition}",  # noqa: S608 - our own names
             [part for key in keys for part in key],
         )
         return {table.key_as_stored(row[:width]): (row[width], row[width + 1]) for row in cursor}
