@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,3 +177,36 @@ def test_an_overlay_builds_into_what_kubernetes_understands(folder: Path) -> Non
     maps = {manifest["metadata"]["name"] for manifest in found if manifest["kind"] == "ConfigMap"}
     for name in re.findall(r"configMapRef:\n\s+name: (\S+)", built.stdout):
         assert name in maps
+
+
+@pytest.mark.skipif(shutil.which("podman") is None, reason="podman is not installed")
+@pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not installed: nothing here builds the overlays"
+)
+def test_podman_makes_pods_of_the_deployments(tmp_path: Path) -> None:
+    """Another reader than a schema. The pods are made and not started: there is no Redis and no image of ours here."""
+    place = Path(tempfile.mkdtemp())  # podman wants a short path
+    podman = ["podman", "--root", str(place / "root"), "--runroot", str(place / "run"), "--storage-driver", "vfs"]
+
+    def run(*arguments: str | Path, standard_input: bytes = b"") -> str:
+        done = subprocess.run(
+            [*podman, *arguments], input=standard_input, capture_output=True, check=False, timeout=100
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    built = subprocess.run(["kubectl", "kustomize", _BUILT[0]], capture_output=True, text=True, check=True, timeout=60)
+    played = [each for each in yaml.safe_load_all(built.stdout) if each and each["kind"] in {"Deployment", "ConfigMap"}]
+    secrets = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": _SECRETS}
+        for name in ("tagpipe-redis", "tagpipe-oracle", "tagpipe-monitor")
+    ]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all([*secrets, *played]))
+    try:
+        run("import", "-", "localhost/tagpipe:dev", standard_input=bytes(1024))  # the end of an empty archive
+        run("kube", "play", "--start=false", tmp_path / "all.yaml")
+        made = run("ps", "--all", "--format", "{{.Command}}").split("\n")
+        assert {"services.consumer", "services.monitor"} <= set(made)
+    finally:
+        subprocess.run([*podman, "pod", "rm", "--all", "--force"], capture_output=True, check=False, timeout=100)
+        shutil.rmtree(place)
