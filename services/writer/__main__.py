@@ -16,14 +16,14 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
-from services.writer.deliver.worker import Progress, Relief, Worker
+from services.writer.deliver.worker import Relief, Worker, WorkInHand
 from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.recover.auto import AutoRecover
 from services.writer.recover.command import recover as run_recover
 from services.writer.recover.file_recovery import Recovery
-from services.writer.recover.progress import RecoveryDiary
+from services.writer.recover.progress import RecoveryProgress
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
 from shared import __version__
@@ -78,7 +78,7 @@ def check(
 def recover(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files to put back, rejected_*.csv too; default: all backup_*.csv in BACKUP_DIR."),
+        typer.Argument(help="Files to recover, rejected_*.csv too; default: all backup_*.csv in BACKUP_DIR."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, count and look up; write nothing.")] = False,
     anyway: Annotated[
@@ -157,8 +157,8 @@ def compose(settings: WriterSettings) -> WriterService:
         for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
     )
     delivery = Delivery(sink, breaker, backup, rejects, report, clock, settings.retry_delays_s)
-    progress = Progress()
-    loop = (link, buffer, claims, delivery, breaker, progress, settings, clock)
+    work = WorkInHand()
+    loop = (link, buffer, claims, delivery, breaker, work, settings, clock)
     workers = [
         Worker(*loop, Faults(events, clock, f"worker-{number}"), number)
         for number in range(1, settings.writer_concurrency + 1)
@@ -168,12 +168,12 @@ def compose(settings: WriterSettings) -> WriterService:
         backup, rejects, WaitingRows(link, keys, rejects), manifest, breaker, report, clock,
         Faults(events, clock, "housekeeping", ends_the_process=False),
     )  # fmt: skip
-    diary = RecoveryDiary(link, keys, events, manifest, clock)
+    progress = RecoveryProgress(link, keys, events, manifest, clock)
     # No retries: it rests and comes back, and looks first whether there is time.
-    recovery = Recovery(sink, rejects, diary, clock, retry_delays_s=[])
-    auto_recover = AutoRecover(recovery, breaker, buffer, settings, clock) if settings.backup_auto_recover else None
+    recovery = Recovery(sink, rejects, progress, clock, retry_delays_s=[])
+    auto_recover = AutoRecover(recovery, breaker, buffer, settings) if settings.backup_auto_recover else None
     return WriterService(
-        link, keys, events, heartbeat, claims, sink, breaker, backup, rejects, report, progress,
+        link, keys, events, heartbeat, claims, sink, breaker, backup, rejects, report, work,
         workers, relief, housekeeping, clock, auto_recover,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.deliver.breaker import Breaker, State
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
-from services.writer.deliver.worker import Progress, Relief, Worker
+from services.writer.deliver.worker import Relief, Worker, WorkInHand
 from services.writer.recover.auto import AutoRecover
 from services.writer.sink import Sink, SinkError
 from shared.beating import Beating, Turn
@@ -52,7 +52,7 @@ class WriterService:
     backup: CsvBackup
     rejects: CsvBackup
     report: Report
-    progress: Progress
+    work: WorkInHand
     workers: list[Worker]
     relief: Relief
     housekeeping: Housekeeping
@@ -132,17 +132,15 @@ class WriterService:
         return {
             "layout": self.workers[0].settings.oracle_table_layout,
             "breaker": self.breaker.state.value,
-            "oracle": _oracle_state(
-                self.breaker.state, cause, seen=self.progress.last_write_at is not None or opened > 0
-            ),
+            "oracle": _oracle_state(self.breaker.state, cause, seen=self.work.last_write_at is not None or opened > 0),
             "backup": "failing" if self.report.backup_failure else "ok",
             "backup_failure": self.report.backup_failure,
             "backup_free_bytes": self.backup.free_bytes,
-            "last_write_at": self.progress.last_write_at,
+            "last_write_at": self.work.last_write_at,
             # The breaker's cause is newer: each probe may fail for another reason.
             "last_error": str(cause) if cause is not None else self.report.last_error,
-            "batches_in_hand": len(self.progress.attempts),
-            "oldest_batch_s": round(self.progress.oldest_attempt_s(now), 3),
+            "batches_in_hand": len(self.work.attempts),
+            "oldest_batch_s": round(self.work.oldest_attempt_s(now), 3),
             "connections_open": opened,
             "connections_busy": busy,
             "connections_short": self.sink.shortage,

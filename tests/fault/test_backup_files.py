@@ -273,7 +273,7 @@ def test_a_writers_file_says_what_it_was_meant_for_and_no_other_writer_puts_it_b
     with oracle.table() as other:
         # If: a writer of another table finds the file
         writer = pipeline.start_and_wait("writer", ORACLE_TABLE=other, BACKUP_AUTO_RECOVER="true")
-        wait_until(lambda: "Not put back by itself" in pipeline.log("writer"), 40, "the refusal")
+        wait_until(lambda: "Not recovered by itself" in pipeline.log("writer"), 40, "the refusal")
         # Expect: it leaves it, names both, and says so to the monitor
         assert f"it was meant for {label['target']['table']}" in pipeline.log("writer")
         assert f"this is {oracle.user}.{other}".upper() in pipeline.log("writer").upper()

@@ -109,7 +109,7 @@ class Report:
 
     def file_gone(self, name: str, rows: int) -> None:
         """Take note of a file that waited for `recover` and is gone from the disk."""
-        message = f"{name} with {rows} rows waited for recovery and is gone from BACKUP_DIR; nobody put it back"
+        message = f"{name} with {rows} rows waited for recovery and is gone from BACKUP_DIR; nobody recovered it"
         _log.critical(message)
         with self._lock:
             self._faults.append(message)

@@ -37,7 +37,7 @@ _PRESSURE_LOOK_S = 0.05
 _log = get_logger()
 
 
-class Progress:
+class WorkInHand:
     """What the loops did last, for heartbeat and relief; each field is written by one thread at a time."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Loop:
     claims: Claims
     delivery: Delivery
     breaker: Breaker
-    progress: Progress
+    work: WorkInHand
     settings: WriterSettings
     clock: Clock
     faults: Faults
@@ -76,13 +76,13 @@ class Loop:
         except RedisUnavailableError:
             raise
         except Exception:
-            self.progress.given_back[batch.list_key] += 1
+            self.work.given_back[batch.list_key] += 1
             self.claims.give_back(batch.list_key)
             raise
 
     def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
         """Write a batch, or save it where writers died or met the unforeseen before; None when stopped first."""
-        if batch.is_deadly or self.progress.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
+        if batch.is_deadly or self.work.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
             return self.delivery.back_up(batch.values, stop)
         return self.delivery.deliver(batch.values, stop)
 
@@ -103,7 +103,7 @@ class Loop:
 
     def _settled(self, batch: Batch, settled: bool) -> bool:
         self.claims.close(batch.list_key)
-        self.progress.given_back.pop(batch.list_key, None)
+        self.work.given_back.pop(batch.list_key, None)
         if not settled:
             _log.info(f"A batch of {len(batch)} was settled before, or taken over while this writer stood still")
         return settled
@@ -201,14 +201,14 @@ class Worker(Loop):
 
     def _see_through(self, batch: Batch, stop: StopFlag) -> bool:
         claimed_at = self.clock.monotonic()
-        self.progress.attempts[self.number] = claimed_at
+        self.work.attempts[self.number] = claimed_at
         try:
             with self.giving_back(batch):
                 delivered = self.deliver(batch, stop)
                 if delivered is None:
                     return False
                 if delivered.written:
-                    self.progress.last_write_at = self.clock.now().timestamp()
+                    self.work.last_write_at = self.clock.now().timestamp()
                 took_s = self.clock.monotonic() - claimed_at
                 window = observations(delivered, batch.values.values, took_s, self.clock.now())
                 # Rows that no file took travel with a plain settling: they are rare.
@@ -216,7 +216,7 @@ class Worker(Loop):
                     return self._settle_and_claim(batch, delivered, window, stop)
                 return self.settle(batch, delivered, window, stop)
         finally:
-            self.progress.attempts.pop(self.number, None)
+            self.work.attempts.pop(self.number, None)
 
     def _settle_and_claim(self, batch: Batch, delivered: Delivered, window: Mapping[str, int], stop: StopFlag) -> bool:
         """Settle a batch and claim the next one along with it: a round trip less."""
@@ -268,7 +268,7 @@ class Relief(Loop):
             self.faults.went_well()
 
     def _oracle_is_the_cause(self) -> bool:
-        stuck = self.progress.oldest_attempt_s(self.clock.monotonic()) > SLOW_ATTEMPT_S
+        stuck = self.work.oldest_attempt_s(self.clock.monotonic()) > SLOW_ATTEMPT_S
         return stuck or self.breaker.state is not State.CLOSED
 
 

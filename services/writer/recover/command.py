@@ -11,13 +11,10 @@ from services.writer.backup.format import REJECTED_HEADER
 from services.writer.backup.index import Manifest, backup_files
 from services.writer.leave import close_and_leave
 from services.writer.recover.console import RecoverConsole
-from services.writer.recover.file_recovery import (
-    FileRecovery,
-    Recovery,
-    Tally,
-)
-from services.writer.recover.open_file import FileInUseError, OpenFile, RefusedFileError, UnusableFileError
-from services.writer.recover.progress import RecoveryDiary
+from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
+from services.writer.recover.loop import Ended, Failure, recover_file
+from services.writer.recover.open_file import FileInUseError, OpenFile, UnusableFileError
+from services.writer.recover.progress import RecoveryProgress
 from services.writer.settings import WriterSettings
 from services.writer.sink import Sink, SinkError
 from shared.clock import SystemClock
@@ -62,32 +59,32 @@ def recover(
         on_change=manifest.note,
         target=lambda: sink.target,
     )
-    diary = RecoveryDiary(link, keys, events, manifest, clock)
-    recovery = Recovery(sink, rejects, diary, clock, settings.retry_delays_s)
+    progress = RecoveryProgress(link, keys, events, manifest, clock)
+    recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s)
     with stop_on_signals() as stop, RecoverConsole() as console:
         run = Run(settings, recovery, console, stop, max_rows_per_s, anyway=anyway)
         files = find_files(names, settings.backup_dir)
-        status = run.count(files) if dry_run else run.put_back(files)
+        status = run.count(files) if dry_run else run.recover(files)
         try:
             rejects.finish()
         except BackupFailedError as error:
             console.error(str(error))
             status = status or LEFT
-    diary.flush()
+    progress.flush()
     link.close()
     close_and_leave(sink, status)
     return status
 
 
 def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
-    """Return the files to put back: those named, where they are or in `directory`; else all backups, oldest first."""
+    """Return the files to recover: those named, where they are or in `directory`; else all backups, oldest first."""
     if not names:
         return [path for path in backup_files(directory) if path.name.startswith("backup_")]
     return [name if name.exists() or name.is_absolute() else directory / name for name in names]
 
 
 class Run:
-    """One run of the command."""
+    """One run of the command; it is who requests each file."""
 
     def __init__(
         self,
@@ -111,31 +108,18 @@ class Run:
             self._batch_rows = max(1, min(self._batch_rows, round(max_rows_per_s)))
         self._tallies: list[Tally] = []
         self._status = DONE
+        self._began_at = 0.0
 
-    def put_back(self, files: Sequence[Path]) -> int:
+    def recover(self, files: Sequence[Path]) -> int:
         """Put files into the table one after the other; return the exit status."""
         if not files:
-            self._console.say(f"Nothing to put back: no backup_*.csv in {self._settings.backup_dir}")
+            self._console.say(f"Nothing to recover: no backup_*.csv in {self._settings.backup_dir}")
         elif not self._reaches_database():
             return self._status
         began_at = monotonic()
         for path in files:
-            try:
-                with OpenFile(path, self._recovery.sink.target, anyway=self._anyway) as file:
-                    if file.warning is not None:
-                        self._console.say(f"put back anyway: {file.warning}")
-                    if not file.has_label:
-                        self._console.say(f"{file.name}: has no label, its lines are taken as a writer's by their form")
-                    goes_on = self._put_back(path, file)
-            except FileInUseError as error:
-                self._console.say(str(error))
-                continue
-            except UnusableFileError as error:
-                self._fail(str(error))
-                if isinstance(error, RefusedFileError):
-                    self._recovery.diary.refuses(path, str(error))
-                continue
-            if not goes_on:
+            ended = recover_file(path, self._recovery, self, self._stop, max_rows=self._batch_rows, anyway=self._anyway)
+            if not self._goes_on_with_next(ended):
                 break
         self._console.summary(self._tallies, monotonic() - began_at)
         return self._status
@@ -151,43 +135,52 @@ class Run:
             # It may be back when the first file is through with its retries.
         return True
 
-    def _put_back(self, path: Path, file: OpenFile) -> bool:
-        """Put one file back; return whether to go on with the next."""
-        self._console.begins(path, file.size_bytes)
-        recovery = self._recovery.begin(file)
-        self._tallies.append(recovery.tally)
-        try:
-            if self._feed(path, file, recovery):
-                moved_to = recovery.finish()
-                self._console.ends(f"{file.name}: {recovery.tally}; now {shown(moved_to)}")
-                return True
-            recovery.leave()
-            self._console.ends(
-                f"{file.name}: interrupted after {recovery.tally}. Run it again: what is there is skipped"
-            )
-            self._status = INTERRUPTED
-        except SinkError as error:
-            recovery.leave()
-            self._console.ends(f"{file.name}: left where it is after {recovery.tally}")
-            if self._stop.is_set():
-                self._status = INTERRUPTED
-            else:
-                self._fail(f"Oracle: {error}. When it is well, run `recover` again; `check` finds the cause")
-        except (BackupFailedError, FileInUseError, OSError) as error:
-            recovery.leave()
-            self._console.ends(f"{file.name}: left where it is after {recovery.tally}")
-            self._fail(str(error))
+    def begins(self, file: OpenFile) -> None:
+        """Say what is begun with, and how far it can be trusted."""
+        if file.warning is not None:
+            self._console.say(f"recovered anyway: {file.warning}")
+        if not file.has_label:
+            self._console.say(f"{file.name}: has no label, its lines are taken as a writer's by their form")
+        self._console.begins(file.path, file.size_bytes)
+        self._began_at = monotonic()
+
+    def wait_for_turn(self, recovery: FileRecovery, stop: StopFlag) -> None:
+        """Keep to the rate."""
+        if self._rate is not None:
+            stop.wait(self._began_at + recovery.tally.read / self._rate - monotonic())
+
+    def went_well(self, file: OpenFile, recovery: FileRecovery) -> None:
+        """Show how far it is."""
+        self._console.progresses(file.path, recovery.position, file.size_bytes, recovery.tally.read)
+
+    def goes_on_after(self, _failure: Failure, _stop: StopFlag) -> bool:
+        """End with the file: its retries are used up, and a person waits."""
         return False
 
-    def _feed(self, path: Path, file: OpenFile, recovery: FileRecovery) -> bool:
-        """Deal with one batch after the other; return whether the file is through."""
-        began_at = monotonic()
-        while not self._stop.is_set():
-            if not recovery.step(self._batch_rows, self._stop):
-                return True
-            self._console.progresses(path, recovery.position, file.size_bytes, recovery.tally.read)
-            if self._rate is not None:
-                self._stop.wait(began_at + recovery.tally.read / self._rate - monotonic())
+    def _goes_on_with_next(self, ended: Ended) -> bool:
+        """Say how it ended with a file; return whether to go on with the next."""
+        name, error, tally = shown(ended.path), ended.error, ended.tally
+        if tally is None:
+            if isinstance(error, FileInUseError):
+                self._console.say(str(error))
+            else:
+                self._fail(str(error))
+            return True
+        self._tallies.append(tally)
+        if ended.moved_to is not None:
+            self._console.ends(f"{name}: {tally}; now {shown(ended.moved_to)}")
+            return True
+        if error is None:
+            self._console.ends(f"{name}: interrupted after {tally}. Run it again: what is there is skipped")
+            self._status = INTERRUPTED
+            return False
+        self._console.ends(f"{name}: left where it is after {tally}")
+        if not isinstance(error, SinkError):
+            self._fail(str(error))
+        elif self._stop.is_set():
+            self._status = INTERRUPTED
+        else:
+            self._fail(f"Oracle: {error}. When it is available, run `recover` again; `check` finds the cause")
         return False
 
     def count(self, files: Sequence[Path]) -> int:

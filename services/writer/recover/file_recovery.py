@@ -1,4 +1,4 @@
-"""Putting one backup file into the table: read, insert, set aside what the table does not take, move the file.
+"""Recovering one backup file: read, insert, set aside what the table does not take, move the file.
 
 Idempotent: the table's key tells which rows are there already, so it may be interrupted anywhere and begun again.
 """
@@ -15,7 +15,7 @@ from services.writer.backup.reader import ReadBatch
 from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import tell_conflicts
 from services.writer.recover.open_file import FileInUseError, OpenFile
-from services.writer.recover.progress import RecoveryDiary
+from services.writer.recover.progress import RecoveryProgress
 from services.writer.sink import CONFLICT, RowError, Sink
 from shared.clock import Clock
 from shared.lifecycle import StopFlag
@@ -55,25 +55,25 @@ class Tally:
 
 
 class Recovery:
-    """Puts files back, one batch at a time."""
+    """Recovers files, one batch at a time."""
 
     def __init__(
         self,
         sink: Sink,
         rejects: CsvBackup,
-        diary: RecoveryDiary,
+        progress: RecoveryProgress,
         clock: Clock,
         retry_delays_s: Sequence[float],
     ) -> None:
         self.sink = sink
         self.rejects = rejects
-        self.diary = diary
+        self.progress = progress
         self.clock = clock
         self.retry_delays_s = list(retry_delays_s)
 
     def begin(self, file: OpenFile) -> "FileRecovery":
         """Begin with a file."""
-        self.diary.takes(file.path, file.size_bytes)
+        self.progress.takes(file.path, file.size_bytes)
         return FileRecovery(self, file)
 
 
@@ -111,7 +111,7 @@ class FileRecovery:
                 if error is not None:
                     raise error
         finally:
-            self._all.diary.wrote(insert.written - written_before)
+            self._all.progress.wrote(insert.written - written_before)
         self._set_aside(batch, insert)
         self._batch = None
         self._count(batch, insert)
@@ -120,7 +120,7 @@ class FileRecovery:
     def finish(self) -> Path:
         """Move the file, which is through, to `recovered/`; return where it is now.
 
-        Raises: OSError: it stays; put back again, all its rows are duplicates. FileInUseError: a writer wrote to it
+        Raises: OSError: it stays; recovered again, all its rows are duplicates. FileInUseError: a writer wrote to it
             meanwhile, on a mount that has no locks; it stays, too.
         """
         self.tally.torn = int(self._file.reader.torn_line is not None)
@@ -132,9 +132,9 @@ class FileRecovery:
         path = self._file.path
         moved_to = self._move()
         if self._first_conflict is not None:
-            tell_conflicts(self._all.diary.events, self.tally.conflicts, *self._first_conflict)
+            tell_conflicts(self._all.progress.events, self.tally.conflicts, *self._first_conflict)
         message = f"Recovered {shown(Path(path.name))}: {self.tally}"
-        self._all.diary.finished(path, moved_to, self.tally.read, self._file.size_bytes, message)
+        self._all.progress.finished(path, moved_to, self.tally.read, self._file.size_bytes, message)
         return moved_to
 
     def _move(self) -> Path:
@@ -155,7 +155,7 @@ class FileRecovery:
             self.tally.written += self._insert.written
             self.tally.duplicates += len(self._insert.duplicates)
             self._batch = None
-        self._all.diary.leaves(self._file.path, self._file.size_bytes)
+        self._all.progress.leaves(self._file.path, self._file.size_bytes)
 
     def _set_aside(self, batch: ReadBatch, insert: Insertion) -> None:
         now = self._all.clock.now().isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""A file that is to be put back: opened, locked, and proven to be what its writer wrote, for the table that is here."""
+"""A file that is to be recovered: opened, locked, and proven to be as its writer wrote it, for the table here."""
 
 import os
 import time
@@ -17,7 +17,7 @@ UNLOCKED_REST_S = 60.0
 
 
 class FileInUseError(Exception):
-    """A writer still writes the file, or another process puts it back; leave it for later."""
+    """A writer still writes the file, or another process recovers it; leave it for later."""
 
 
 class UnusableFileError(Exception):
@@ -25,7 +25,7 @@ class UnusableFileError(Exception):
 
 
 class RefusedFileError(UnusableFileError):
-    """The file could be read, but was meant for another table, or was changed since; `--anyway` puts it back."""
+    """The file could be read, but was meant for another table, or was changed since; `--anyway` recovers it."""
 
 
 class OpenFile:
@@ -48,7 +48,7 @@ class OpenFile:
             self._file = open(open_to_read(path), "rb")  # noqa: PTH123, SIM115 - of a descriptor; closed by __exit__
         except FileNotFoundError:
             if (path.parent / RECOVERED_DIRECTORY / path.name).exists():
-                raise FileInUseError(f"{self.name}: left out, another process has just put it back") from None
+                raise FileInUseError(f"{self.name}: left out, another process has just recovered it") from None
             raise UnusableFileError(f"{self.name}: there is no such file") from None
         except OSError as error:
             raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
@@ -84,11 +84,11 @@ class OpenFile:
             )
         if locked is False:
             raise FileInUseError(
-                f"{self.name}: left out, still being written by a writer (or put back by another process)"
+                f"{self.name}: left out, still being written by a writer (or recovered by another process)"
             )
-        # Another process may have put it back and moved it between open and lock.
+        # Another process may have recovered it and moved it between open and lock.
         if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
-            raise FileInUseError(f"{self.name}: left out, another process has just put it back")
+            raise FileInUseError(f"{self.name}: left out, another process has just recovered it")
 
     def _age_s(self) -> float:
         return time.time() - os.fstat(self._file.fileno()).st_mtime
@@ -106,7 +106,7 @@ class OpenFile:
     def _refuse(self, reason: str) -> None:
         if not self._anyway:
             raise RefusedFileError(
-                f"{self.name}: {reason}. It stays where it is; where that is right, `recover --anyway` puts it back"
+                f"{self.name}: {reason}. It stays where it is; where that is right, `recover --anyway` recovers it"
             )
         self.warning = f"{self.name}: {reason}" if self.warning is None else f"{self.warning}; and {reason}"
 

@@ -24,7 +24,7 @@ INTERVAL_S = 0.5
 _log = get_logger()
 
 
-class RecoveryDiary:
+class RecoveryProgress:
     """Used by one thread."""
 
     def __init__(self, link: RedisLink, keys: Keys, events: EventLog, manifest: Manifest, clock: Clock) -> None:
@@ -50,11 +50,11 @@ class RecoveryDiary:
         self._file(path, path, RECOVERING, self._rows_in(path), size_bytes)
 
     def leaves(self, path: Path, size_bytes: int) -> None:
-        """Take note that a file stays, to be put back later."""
+        """Take note that a file stays, to be recovered later."""
         self._file(path, path, WAITING, self._rows_in(path), size_bytes)
 
     def refuses(self, path: Path, message: str) -> None:
-        """Take note that a file is not put back, and why."""
+        """Take note that a file is not recovered, and why."""
         self._tell(lambda: self.events.add(Event.RECOVERY_REFUSED, message, FileNamed(file=shown(Path(path.name)))))
 
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, message: str) -> None:

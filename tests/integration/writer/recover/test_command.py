@@ -249,7 +249,7 @@ def test_dry_run_needs_no_oracle(place: Place) -> None:
 
 
 def test_nothing_to_do_is_said(place: Place) -> None:
-    assert place.recover() == (0, f"Nothing to put back: no backup_*.csv in {place.directory}\n")
+    assert place.recover() == (0, f"Nothing to recover: no backup_*.csv in {place.directory}\n")
 
 
 def test_oracle_away_is_retried_then_the_file_stays(place: Place) -> None:
@@ -376,7 +376,7 @@ def test_writer_puts_files_back_by_itself_where_it_is_told_to(place: Place, link
     assert process.returncode == 0, output
     assert place.stored() == expected(numbered(3_000))
     assert link.hash(keys.counters)["recovered"] == "3000"
-    assert output.count("Not put back by itself") == 1
+    assert output.count("Not recovered by itself") == 1
     assert place.files("*.csv") == [bad.name]
 
 
@@ -429,5 +429,5 @@ def test_writer_leaves_files_alone_while_the_buffer_fills(place: Place, link: Re
     finally:
         process.terminate()
         output = process.communicate(timeout=10)[0]
-    assert "Putting" in output
+    assert "Recovering" in output
     assert place.count() == 60

@@ -68,7 +68,7 @@ def test_file_for_another_target_is_refused_and_both_are_named(
     status, output = place.recover("--anyway")
     assert status == 0, output
     assert place.stored() == expected(numbered(5))
-    assert f"put back anyway: {path}: it was meant for" in output
+    assert f"recovered anyway: {path}: it was meant for" in output
 
 
 def test_file_for_this_target_is_taken_whatever_its_writer_did_not_know(place: Place) -> None:
@@ -140,7 +140,7 @@ def test_file_that_was_changed_is_left_and_it_is_said_what_differs(
 
     assert status == 1
     assert said in output
-    assert "`recover --anyway` puts it back" in output
+    assert "`recover --anyway` recovers it" in output
     assert place.count() == 0
     assert path.exists()
     assert place.recover("--dry-run")[0] == 1
