@@ -5,12 +5,12 @@ import os
 import typer
 
 from services.monitor.acknowledge import acknowledge, said
-from services.monitor.api.feed import Feed
-from services.monitor.assess.assessment import Watch
+from services.monitor.api.state import Newest
+from services.monitor.assess.assessment import Assessor
 from services.monitor.dashboard.mount import mount as mount_dashboard
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
-from services.monitor.loop import Worker
+from services.monitor.loop import Loop
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
@@ -80,17 +80,25 @@ def _main(settings: MonitorSettings) -> None:
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )
-    feed, watch = Feed(clock), Watch(settings)
-    worker = Worker(link, RedisReader(link, keys), watch, feed, heartbeat, events, clock)
+    newest = Newest(clock)
+    loop = Loop(
+        link=link,
+        reader=RedisReader(link, keys),
+        assessor=Assessor(settings),
+        newest=newest,
+        heartbeat=heartbeat,
+        events=events,
+        clock=clock,
+    )
     _warn_if_open(settings)
     with stop_on_signals() as stop:
-        worker.start(stop)
-        api = create_app(feed, watch, settings)
+        loop.start(stop)
+        api = create_app(newest, settings)
         mount_dashboard(api, settings)
         serve(api, listener, stop)
-        worker.join()
-    if worker.crash is not None:
-        raise worker.crash
+        loop.join()
+    if loop.crash is not None:
+        raise loop.crash
     _log.info("Shutdown complete")
 
 

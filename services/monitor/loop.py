@@ -1,10 +1,10 @@
-"""The monitor's loop: one reading of Redis a tick, for all clients, and a heartbeat."""
+"""The monitor's loop: Redis is read, judged and published once a tick, for all clients; and a heartbeat."""
 
 import threading
 from dataclasses import replace
 
-from services.monitor.api.feed import Blame, Feed
-from services.monitor.assess.assessment import Watch
+from services.monitor.api.state import Blame, Newest
+from services.monitor.assess.assessment import Assessor
 from services.monitor.read.reader import RedisReader
 from shared import __version__
 from shared.beating import Beating
@@ -27,23 +27,24 @@ GOODBYE_S = 0.5
 _log = get_logger()
 
 
-class Worker:
-    """Feeds the API from Redis until stopped, whatever Redis does meanwhile."""
+class Loop:
+    """Publishes a new state from Redis until stopped, whatever Redis does meanwhile."""
 
     def __init__(
         self,
+        *,
         link: RedisLink,
         reader: RedisReader,
-        watch: Watch,
-        feed: Feed,
+        assessor: Assessor,
+        newest: Newest,
         heartbeat: Heartbeat,
         events: EventLog,
         clock: Clock,
     ) -> None:
         self._link = link
         self._reader = reader
-        self._watch = watch
-        self._feed = feed
+        self._assessor = assessor
+        self._newest = newest
         self._heartbeat = heartbeat
         self._events = events
         self._clock = clock
@@ -69,7 +70,7 @@ class Worker:
             self._thread.join(GOODBYE_S)
 
     def run(self, stop: StopFlag) -> None:
-        """Go on until stopped; while Redis is away, the feed says so and the link tries again."""
+        """Go on until stopped; while Redis is away, the newest state says so and the link tries again."""
         with self._beating.go_on():
             while not stop.is_set():
                 self._turn()
@@ -77,10 +78,10 @@ class Worker:
                     self.run_once()
                     stop.wait(self._until_next_tick())
                 except RedisUnavailableError as error:
-                    self._feed.fail(str(error), refused=isinstance(error, RedisRefusedError))
+                    self._newest.fail(str(error), refused=isinstance(error, RedisRefusedError))
                     self._link.wait_until_there(stop, error)
                 except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
-                    self._feed.fail(f"a reading could not be worked out: {error!r}", Blame.MONITOR)
+                    self._newest.fail(f"a reading could not be worked out: {error!r}", Blame.MONITOR)
                     self._faults.met(error, stop)
         self._say_goodbye()
 
@@ -92,40 +93,36 @@ class Worker:
         return self._next_tick - now
 
     def run_once(self) -> None:
-        """Read and publish.
+        """Read, judge and publish.
 
         Raises: RedisUnavailableError.
         """
         began, self._took_s = self._clock.monotonic(), 0.0
-        self._feed.asks()
+        self._newest.asks()
         try:
             overview = self._reader.read(self._asks)
         except FatalError as error:
             self._say_unreadable(str(error))
             return
-        self._feed.answered()
+        self._newest.answered()
         overview = replace(overview, redis=replace(overview.redis, refusal=self._beating.refusal))
-        # Before anyone asks: what is seen over time must be looked at even while nobody does.
-        self._watch.look(overview)
-        self._feed.publish(overview)
+        self._newest.publish(self._assessor.assess(overview))
         self._took_s = self._clock.monotonic() - began
 
     def _asks(self) -> None:
         # A reading of much from a slow Redis is no loop that stands still.
         self._turn()
-        self._feed.asks()
+        self._newest.asks()
 
     def _say_hello(self, name: str) -> None:
         self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
 
     def _say_unreadable(self, reason: str) -> None:
-        failure = self._feed.failure
-        if failure is None or failure.reason != reason:
-            _log.error(f"{reason}; the API answers 503 until that is cured")
-        self._feed.fail(reason)
+        if self._newest.fail(reason):
+            _log.error(f"{reason}; the API answers 503 until that is mended")
 
     def _say_goodbye(self) -> None:
-        if self._heartbeat.instance and self._feed.failure is None:
+        if self._heartbeat.instance and not self._newest.is_failing:
             try:
                 self._events.add(Event.STOPPED, f"Monitor {self._heartbeat.instance} stopped")
                 self._heartbeat.close()

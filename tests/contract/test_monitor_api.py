@@ -13,10 +13,11 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from services.monitor.api import listings, schemas
-from services.monitor.api.feed import Feed
 from services.monitor.api.history import History
-from services.monitor.assess.assessment import Watch
+from services.monitor.api.state import Newest
+from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
+from services.monitor.read.overview import Overview
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
@@ -70,10 +71,13 @@ class Api:
     """The application without a server; what it is fed with is given by hand."""
 
     def __init__(self, **settings: Any) -> None:
-        self.feed = Feed(SystemClock())
-        self.feed.publish(healthy_overview())
-        chosen = MonitorSettings.model_validate(settings)
-        self.app: FastAPI = create_app(self.feed, Watch(chosen), chosen)
+        self._settings = MonitorSettings.model_validate(settings)
+        self.newest = Newest(SystemClock())
+        self.shows(healthy_overview())
+        self.app: FastAPI = create_app(self.newest, self._settings)
+
+    def shows(self, overview: Overview) -> None:
+        self.newest.publish(Assessor(self._settings).assess(overview))
 
     def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return asyncio.run(self._ask(method, path, headers))
@@ -126,7 +130,7 @@ def test_fixed_names_are_all_there(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize("path", ANSWERS)
 def test_pipeline_in_which_nothing_ever_happened_has_an_answer_too(api: Api, path: str) -> None:
-    api.feed.publish(make_overview())
+    api.shows(make_overview())
     answer = api.get(path)
     assert answer.status_code == (503 if path == "/api/buffer/health" else 200)
     ANSWERS[path].model_validate(answer.json())
@@ -134,7 +138,7 @@ def test_pipeline_in_which_nothing_ever_happened_has_an_answer_too(api: Api, pat
 
 @pytest.mark.parametrize("path", NEED_REDIS)
 def test_redis_away_is_a_503_with_the_reason(api: Api, path: str) -> None:
-    api.feed.fail("connection refused")
+    api.newest.fail("connection refused")
     answer = api.get(path)
     assert_problem(answer, 503, "REDIS_UNAVAILABLE")
     assert answer.json()["details"] == {"reason": "connection refused"}
@@ -142,12 +146,12 @@ def test_redis_away_is_a_503_with_the_reason(api: Api, path: str) -> None:
 
 
 def test_process_is_alive_while_redis_is_away(api: Api) -> None:
-    api.feed.fail("connection refused")
+    api.newest.fail("connection refused")
     assert api.get("/livez").json() == {"status": "alive"}
 
 
 def test_unhealthy_is_a_503_that_says_why(api: Api) -> None:
-    api.feed.publish(make_overview())
+    api.shows(make_overview())
     answer = api.get("/api/buffer/health")
     assert answer.status_code == 503
     assert answer.json()["status"] == "unhealthy"

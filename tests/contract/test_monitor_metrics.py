@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.monitor.api.prometheus import metrics
 from services.monitor.assess.alert_kinds import KINDS
-from services.monitor.assess.assessment import Watch
+from services.monitor.assess.assessment import Assessor
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
 from tests.unit.monitor.overviews import backup_file, consumer, healthy_overview, make_overview, writer
@@ -22,7 +22,7 @@ SETTINGS = MonitorSettings.model_validate({})
 
 def exposition(**parts: object) -> str:
     overview = make_overview(**parts) if parts else healthy_overview()  # type: ignore[arg-type]
-    return metrics(Watch(SETTINGS).look(overview), SETTINGS).decode()
+    return metrics(Assessor(SETTINGS).assess(overview), SETTINGS).decode()
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:

@@ -6,8 +6,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from services.monitor.api.feed import Feed
-from services.monitor.assess.assessment import Watch
+from services.monitor.api.state import Newest
+from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
@@ -23,9 +23,9 @@ class NeverOld(SystemClock):
 
 def _app(*, healthy: bool) -> Any:
     chosen = MonitorSettings.model_validate({})
-    feed = Feed(NeverOld())
-    feed.publish(healthy_overview() if healthy else make_overview())
-    return create_app(feed, Watch(chosen), chosen)
+    newest = Newest(NeverOld())
+    newest.publish(Assessor(chosen).assess(healthy_overview() if healthy else make_overview()))
+    return create_app(newest, chosen)
 
 
 # The stream never ends, so no call of it would; tests/integration/monitor/test_monitor.py reads it.

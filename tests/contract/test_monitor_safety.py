@@ -9,13 +9,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from services.monitor.api.feed import Feed
-from services.monitor.assess.assessment import Watch
+from services.monitor.api.state import MAX_KEPT, Newest
+from services.monitor.assess.assessment import Assessment, Assessor
+from services.monitor.http.answer_cache import AnswerCache
 from services.monitor.http.app import create_app
 from services.monitor.http.guard import MAX_AT_ONCE, Guard
 from services.monitor.http.login import COOKIE, DASHBOARD_PATH, LOGIN_PATH, Gate
-from services.monitor.http.once import MAX_KEPT, OncePerReading
-from services.monitor.http.rate_limiter import Pace
+from services.monitor.http.rate_limiter import RateLimiter
+from services.monitor.read.overview import Overview
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
@@ -25,9 +26,9 @@ TOKEN = "s3cret-token"
 
 def monitor(**settings: Any) -> FastAPI:
     chosen = MonitorSettings.model_validate(settings)
-    feed = Feed(SystemClock())
-    feed.publish(healthy_overview())
-    app = create_app(feed, Watch(chosen), chosen)
+    newest = Newest(SystemClock())
+    newest.publish(Assessor(chosen).assess(healthy_overview()))
+    app = create_app(newest, chosen)
 
     @app.get(DASHBOARD_PATH)
     async def dashboard() -> str:
@@ -139,7 +140,7 @@ async def call(app: Any, path: str = "/api/ledger", kind: str = "http", **header
 def test_more_than_so_many_at_once_are_refused_but_not_livez() -> None:
     async def flood() -> tuple[list[Message], list[Message], int]:
         inner = Inner()
-        guard = Guard(inner, Gate(None), Pace(per_s=1e6, burst=MAX_AT_ONCE))
+        guard = Guard(inner, Gate(None), RateLimiter(per_s=1e6, burst=MAX_AT_ONCE))
         held = [asyncio.create_task(call(guard, "/api/stream")) for _ in range(MAX_AT_ONCE)]
         await asyncio.sleep(0)
         assert inner.reached == MAX_AT_ONCE
@@ -160,7 +161,7 @@ def test_a_flood_waits_its_turn_and_is_refused_beyond_that_but_not_livez_nor_a_p
     async def flood() -> tuple[Inner, list[int], list[int]]:
         inner = Inner()
         inner.release.set()
-        guard = Guard(inner, Gate(None), Pace(per_s=1000, burst=10, max_wait_s=0.02))
+        guard = Guard(inner, Gate(None), RateLimiter(per_s=1000, burst=10, max_wait_s=0.02))
         answers = await asyncio.gather(*(call(guard) for _ in range(60)))
         free = [await call(guard, path) for path in ("/livez", "/monitoring/_nicegui/3.0/vue.js")]
         return inner, [answer[0]["status"] for answer in answers], [answer[0]["status"] for answer in free]
@@ -196,14 +197,18 @@ def test_socket_wants_the_token_too() -> None:
     assert inner.reached == 0
 
 
-class TestOneAnswerAReading:
+def assessed(overview: Overview) -> Assessment:
+    return Assessor(MonitorSettings.model_validate({})).assess(overview)
+
+
+class TestOneAnswerAState:
     """However many ask, an answer is made once a reading."""
 
     @staticmethod
-    def run(paths: list[str], feed: Feed, inner: Inner, between: Any = None) -> list[bytes]:
+    def run(paths: list[str], newest: Newest, inner: Inner, between: Any = None) -> list[bytes]:
         async def ask_all() -> list[bytes]:
             inner.release.set()
-            app = OncePerReading(inner, feed)
+            app = AnswerCache(inner, newest)
             bodies = []
             for path in paths:
                 bodies.append((await call(app, path))[1]["body"])
@@ -214,35 +219,39 @@ class TestOneAnswerAReading:
         return asyncio.run(ask_all())
 
     @pytest.fixture
-    def feed(self) -> Feed:
-        feed = Feed(SystemClock())
-        feed.publish(healthy_overview())
-        return feed
+    def newest(self) -> Newest:
+        newest = Newest(SystemClock())
+        newest.publish(assessed(healthy_overview()))
+        return newest
 
-    def test_same_question_has_the_same_answer_until_the_next_reading(self, feed: Feed) -> None:
+    def test_same_question_has_the_same_answer_until_the_next_reading(self, newest: Newest) -> None:
         inner = Inner()
-        assert self.run(["/api/ledger"] * 100 + ["/api/events"], feed, inner) == [b"1"] * 100 + [b"2"]
+        assert self.run(["/api/ledger"] * 100 + ["/api/events"], newest, inner) == [b"1"] * 100 + [b"2"]
 
-    def test_new_reading_has_a_new_answer(self, feed: Feed) -> None:
-        times = iter(range(9))
-        bodies = self.run(["/api/ledger"] * 3, feed, Inner(), lambda: feed.publish(make_overview(taken_at=next(times))))
+    def test_new_reading_has_a_new_answer(self, newest: Newest) -> None:
+        assessor, times = Assessor(MonitorSettings.model_validate({})), iter(range(9))
+
+        def read_again() -> None:
+            newest.publish(assessor.assess(make_overview(taken_at=next(times))))
+
+        bodies = self.run(["/api/ledger"] * 3, newest, Inner(), read_again)
         assert bodies == [b"1", b"2", b"3"]
 
-    def test_failure_of_redis_shows_at_once(self, feed: Feed) -> None:
-        assert self.run(["/api/ledger"] * 2, feed, Inner(), lambda: feed.fail("away")) == [b"1", b"2"]
+    def test_failure_of_redis_shows_at_once(self, newest: Newest) -> None:
+        assert self.run(["/api/ledger"] * 2, newest, Inner(), lambda: newest.fail("away")) == [b"1", b"2"]
 
-    def test_what_is_kept_is_bounded(self, feed: Feed) -> None:
+    def test_what_is_kept_is_bounded(self, newest: Newest) -> None:
         inner = Inner()
-        self.run([f"/api/{number}" for number in range(2 * MAX_KEPT)] * 2, feed, inner)
+        self.run([f"/api/{number}" for number in range(2 * MAX_KEPT)] * 2, newest, inner)
         assert inner.reached == 3 * MAX_KEPT
 
-    def test_what_is_kept_is_bounded_in_bytes_too(self, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_kept_is_bounded_in_bytes_too(self, newest: Newest, monkeypatch: pytest.MonkeyPatch) -> None:
         """Kind: a bound in counts where one thing may be large."""
-        monkeypatch.setattr("services.monitor.http.once.MAX_KEPT_BYTES", 3)
+        monkeypatch.setattr("services.monitor.api.state.MAX_KEPT_BYTES", 3)
         inner = Inner()
-        self.run([f"/api/{number}" for number in range(4)] * 2, feed, inner)
+        self.run([f"/api/{number}" for number in range(4)] * 2, newest, inner)
         assert inner.reached == 4 + 1
 
     @pytest.mark.parametrize("path", ["/livez", "/monitoring/buffer", "/api/stream"])
-    def test_what_depends_on_more_is_not_kept(self, feed: Feed, path: str) -> None:
-        assert self.run([path] * 2, feed, Inner()) == [b"1", b"2"]
+    def test_what_depends_on_more_is_not_kept(self, newest: Newest, path: str) -> None:
+        assert self.run([path] * 2, newest, Inner()) == [b"1", b"2"]

@@ -33,7 +33,7 @@ from services.monitor.api.schemas import (
     WriterState,
     moment,
 )
-from services.monitor.assess.assessment import View
+from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.backlog import RECOVERED
 from services.monitor.assess.health import last_write_at
 from services.monitor.assess.losses import unacknowledged
@@ -101,7 +101,7 @@ def writer_metrics(now: Overview) -> WriterMetrics:
     writers = now.living("writer")
     return WriterMetrics(
         **_write_totals(now),
-        last_write_timestamp=_moment(last_write_at(now, writers)),
+        last_write_timestamp=_moment(last_write_at(now)),
         values_written=counts[Counter.WRITTEN],
         duplicates=counts[Counter.DUPLICATES],
         conflicts=counts[Counter.CONFLICTS],
@@ -137,15 +137,15 @@ def buffer_metrics(now: Overview, settings: BufferSettings) -> BufferMetrics:
         writer=WriterFigures(
             **_write_totals(now),
             **_write_means(now.window),
-            last_write_time=_moment(last_write_at(now, now.living("writer"))),
+            last_write_time=_moment(last_write_at(now)),
         ),
         backup=BackupFigures(file_count=files.file_count, total_bytes=files.total_bytes),
     )
 
 
-def buffer_health(view: View) -> BufferHealth:
+def buffer_health(assessment: Assessment) -> BufferHealth:
     """Return the verdict and its reasons."""
-    health, loss = view.health, unacknowledged(view.overview)
+    health, loss = assessment.health, unacknowledged(assessment.overview)
     return BufferHealth(
         status=health.status,
         buffer_ok=health.buffer_ok,

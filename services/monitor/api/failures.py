@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from services.monitor.api.feed import Blame, Failure, NotFreshError
 from services.monitor.api.schemas import Error
+from services.monitor.api.state import Blame, Failure, NotFreshError
 
 #: Seconds after which a client may try again while Redis is away.
 RETRY_AFTER_S = 1
@@ -28,9 +28,9 @@ def not_fresh(failure: Failure) -> Error:
     return Error(error=failure.blame.value, message=_MESSAGES[failure.blame], details={"reason": failure.reason})
 
 
-def problem_response(status: int, problem: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def failure_response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return a failure as a response."""
-    return JSONResponse(problem.model_dump(), status, headers)
+    return JSONResponse(error.model_dump(), status, headers)
 
 
 def install(app: FastAPI) -> None:
@@ -43,7 +43,7 @@ def install(app: FastAPI) -> None:
 
 async def _not_fresh(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, NotFreshError)  # noqa: S101 - what it is installed for
-    return problem_response(503, not_fresh(error.failure), {"Retry-After": str(RETRY_AFTER_S)})
+    return failure_response(503, not_fresh(error.failure), {"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
@@ -54,7 +54,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not for this path",
     }.get(status, str(error.detail))
     details: dict[str, Any] = {"path": request.url.path, "method": request.method}
-    return problem_response(status, Error(error=status.name, message=message, details=details), error.headers)
+    return failure_response(status, Error(error=status.name, message=message, details=details), error.headers)
 
 
 async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
@@ -64,10 +64,9 @@ async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
         for fault in error.errors()
     ]
     message = "; ".join(f"{fault['parameter']}: {fault['problem']}" for fault in faults)
-    problem = Error(error="INVALID_PARAMETER", message=message, details=jsonable_encoder(faults))
-    return problem_response(422, problem)
+    return failure_response(422, Error(error="INVALID_PARAMETER", message=message, details=jsonable_encoder(faults)))
 
 
 async def _bug(_request: Request, _error: Exception) -> JSONResponse:
     # The server logs the traceback; the client gets none.
-    return problem_response(500, Error(error="INTERNAL_ERROR", message="A fault of the monitor; its log tells more"))
+    return failure_response(500, Error(error="INTERNAL_ERROR", message="A fault of the monitor; its log tells more"))

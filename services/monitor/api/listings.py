@@ -27,7 +27,7 @@ class AlertEntry(Answer):
     severity: Severity = Field(description="warning or critical", examples=["warning"])
     since: datetime = Field(description="When it began, UTC", examples=["2025-11-02T14:00:00Z"])
     message: str = Field(description="What is wrong, with the figures", examples=["1 file with 500 rows to recover"])
-    what_to_do: str = Field(description="The cure", examples=["Run `python -m services.writer recover`"])
+    what_to_do: str = Field(description="The remedy", examples=["Run `python -m services.writer recover`"])
 
     @classmethod
     def of(cls, alert: Alert) -> Self:

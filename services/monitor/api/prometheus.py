@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from services.monitor.assess.alert_kinds import KINDS, Severity, Status
-from services.monitor.assess.assessment import View
+from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.health import last_write_at
 from services.monitor.assess.stats import histogram
 from services.monitor.read.overview import Overview, Service
@@ -47,10 +47,10 @@ _BREAKER = ("closed", "retrying", "open", "half-open")
 _GAUGE = dict[str, tuple[float, str]]
 
 
-def metrics(view: View | None, settings: BufferSettings) -> bytes:
-    """Return the exposition; without a view, Redis can't be read and only that is told."""
+def metrics(assessment: Assessment | None, settings: BufferSettings) -> bytes:
+    """Return the exposition; without an assessment, Redis can't be read and only that is told."""
     registry = CollectorRegistry()
-    registry.register(_Pipeline(view, settings))
+    registry.register(_Pipeline(assessment, settings))
     ProcessCollector(namespace="tagpipe_monitor", registry=registry)
     return generate_latest(registry)
 
@@ -58,26 +58,27 @@ def metrics(view: View | None, settings: BufferSettings) -> bytes:
 class _Pipeline(Collector):
     """Everything of one moment."""
 
-    def __init__(self, view: View | None, settings: BufferSettings) -> None:
-        self._view = view
+    def __init__(self, assessment: Assessment | None, settings: BufferSettings) -> None:
+        self._assessment = assessment
         self._settings = settings
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics."""
-        yield GaugeMetricFamily("tagpipe_redis_up", "1 while the monitor can read Redis", float(self._view is not None))
+        is_up = float(self._assessment is not None)
+        yield GaugeMetricFamily("tagpipe_redis_up", "1 while the monitor can read Redis", is_up)
         info = GaugeMetricFamily("tagpipe_monitor_info", "Version of the monitor; always 1", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
-        if self._view is None:
+        if self._assessment is None:
             return
-        now = self._view.overview
+        now = self._assessment.overview
         yield from _values(now)
         yield from _gauges(now, self._settings)
         yield from _histograms(now)
         yield from _services(now)
         yield from _backups(now)
         yield from _polling(now)
-        yield from _verdicts(self._view)
+        yield from _verdicts(self._assessment)
 
 
 def _values(now: Overview) -> Iterator[Metric]:
@@ -119,7 +120,7 @@ def _gauges(now: Overview, settings: BufferSettings) -> Iterator[Metric]:
         ),
         "tagpipe_snapshot_timestamp_seconds": (now.taken_at, "When Redis was read, since 1970"),
     }
-    written_at = last_write_at(now, now.living("writer"))
+    written_at = last_write_at(now)
     if written_at is not None:
         gauges["tagpipe_last_write_timestamp_seconds"] = (written_at, "Last commit, since 1970")
     for name, (figure, text) in gauges.items():
@@ -208,14 +209,14 @@ def _polling(now: Overview) -> Iterator[Metric]:
     yield from (seen, good, bad)
 
 
-def _verdicts(view: View) -> Iterator[Metric]:
+def _verdicts(assessment: Assessment) -> Iterator[Metric]:
     health = GaugeMetricFamily("tagpipe_health", "1 for the present state", labels=["state"])
     for status in Status:
-        health.add_metric([status.value], float(status is view.health.status))
+        health.add_metric([status.value], float(status is assessment.health.status))
     yield health
     labels = ["code", "severity"]
     active = GaugeMetricFamily("tagpipe_alert_active", "1 while the alert is raised; docs/alerts.md", labels=labels)
-    raised = {alert.code: alert.severity for alert in view.alerts}
+    raised = {alert.code: alert.severity for alert in assessment.alerts}
     for code in KINDS:
         # Both, so that a series ends in 0 when an alert gets worse and not by vanishing.
         for severity in Severity:

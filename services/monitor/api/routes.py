@@ -1,4 +1,4 @@
-"""The paths of the API. Each takes the newest overview and answers what one function makes of it."""
+"""The paths of the API. Each takes the newest state and answers what one function makes of it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,13 +10,12 @@ from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
 from services.monitor.api import answers, listings, prometheus, schemas
-from services.monitor.api.board import Board
-from services.monitor.api.feed import Feed
 from services.monitor.api.history import MINUTES_KEPT, History
 from services.monitor.api.history import history as make_history
+from services.monitor.api.state import Newest, State
 from services.monitor.api.stream import Stream
 from services.monitor.assess.alert_kinds import Status
-from services.monitor.assess.assessment import View
+from services.monitor.assess.assessment import Assessment
 from services.monitor.read.overview import EVENTS_READ, Overview
 from services.monitor.settings import MonitorSettings
 
@@ -32,23 +31,33 @@ _LIMITED: dict[int | str, dict[str, Any]] = {
 router = APIRouter()
 
 
-async def _fresh(request: Request) -> Overview:
-    feed: Feed = request.app.state.feed
-    return await feed.fresh()
+# Asynchronous, all of them: FastAPI would run others in threads, one hop each.
+async def _newest(request: Request) -> Newest:
+    newest: Newest = request.app.state.newest
+    return newest
 
 
-def _board(request: Request) -> Board:
-    board: Board = request.app.state.board
-    return board
+async def _state(newest: Annotated[Newest, Depends(_newest)]) -> State:
+    return await newest.settled()
 
 
-def _settings(request: Request) -> MonitorSettings:
+async def _assessment(state: Annotated[State, Depends(_state)]) -> Assessment:
+    return state.fresh()
+
+
+async def _overview(assessment: Annotated[Assessment, Depends(_assessment)]) -> Overview:
+    return assessment.overview
+
+
+async def _settings(request: Request) -> MonitorSettings:
     settings: MonitorSettings = request.app.state.settings
     return settings
 
 
-Now = Annotated[Overview, Depends(_fresh)]
-NewestBoard = Annotated[Board, Depends(_board)]
+#: What paths are made of: the state whatever it is, or what there is only while it is fresh (else a 503).
+AnyState = Annotated[State, Depends(_state)]
+Fresh = Annotated[Assessment, Depends(_assessment)]
+Now = Annotated[Overview, Depends(_overview)]
 Settings = Annotated[MonitorSettings, Depends(_settings)]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most", examples=[50])]
 
@@ -60,9 +69,9 @@ async def livez() -> schemas.Alive:
 
 
 @router.get("/readyz", tags=["process"], responses=_AWAY)
-async def readyz(request: Request, _now: Now) -> schemas.Ready:
+async def readyz(newest: Annotated[Newest, Depends(_newest)], _fresh: Fresh) -> schemas.Ready:
     """Tell that Redis answers; 503 while it does not."""
-    return schemas.Ready(age_seconds=request.app.state.feed.age_s)
+    return schemas.Ready(age_seconds=newest.age_s)
 
 
 @router.get("/api/buffer/status", tags=["buffer"], responses=_AWAY)
@@ -90,9 +99,9 @@ async def buffer_metrics(now: Now, settings: Settings) -> schemas.BufferMetrics:
 
 
 @router.get("/api/buffer/health", tags=["buffer"], responses=_UNHEALTHY)
-async def buffer_health(now: Now, board: NewestBoard, response: Response) -> schemas.BufferHealth:
+async def buffer_health(assessment: Fresh, response: Response) -> schemas.BufferHealth:
     """Is the pipeline well, and if not, why; status 503 when unhealthy."""
-    health = answers.buffer_health(board.look(now))
+    health = answers.buffer_health(assessment)
     if health.status is Status.UNHEALTHY:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return health
@@ -139,12 +148,10 @@ async def overflows(now: Now, limit: Limit = 50) -> listings.Overflows:
 
 
 @router.get("/api/alerts", tags=["process"])
-async def alerts(board: NewestBoard) -> listings.Alerts:
+async def alerts(state: AnyState) -> listings.Alerts:
     """What is wrong now, since when, and what to do; while Redis is away that, and the last known."""
-    await board.wait_for_first()
-    return listings.Alerts(
-        stale=board.failure is not None, alerts=[listings.AlertEntry.of(alert) for alert in board.alerts]
-    )
+    found = [listings.AlertEntry.of(alert) for alert in state.alerts]
+    return listings.Alerts(stale=state.failure is not None, alerts=found)
 
 
 @router.get("/api/history", tags=["buffer"], response_model=History, responses=_LIMITED)
@@ -157,11 +164,10 @@ async def history(
 
 
 @router.get("/metrics", tags=["process"], response_class=PlainTextResponse)
-async def metrics(board: NewestBoard, settings: Settings) -> Response:
+async def metrics(state: AnyState, settings: Settings) -> Response:
     """Everything for Prometheus; while Redis is away only `tagpipe_redis_up 0`."""
-    await board.wait_for_first()
-    view: View | None = None if board.failure is not None else board.view
-    return Response(prometheus.metrics(view, settings), media_type=prometheus.CONTENT_TYPE)
+    known = state.assessment if state.failure is None else None
+    return Response(prometheus.metrics(known, settings), media_type=prometheus.CONTENT_TYPE)
 
 
 @router.get("/api/stream", tags=["stream"], response_class=EventSourceResponse)

@@ -26,7 +26,7 @@ class Kind:
     code: str
     severity: Severity  #: as a rule; a finding may be worse
     cause: str  #: when it is raised
-    cure: str  #: what a person does about it
+    remedy: str  #: what a person does about it
     hold_s: float = 0.0  #: seconds that the cause must last before anyone is told: shorter ones are no news
     #: What it makes of the pipeline's health, where that is not what its severity says: some concern single rows, files
     #: or groups, while values are written.

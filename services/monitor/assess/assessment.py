@@ -1,6 +1,5 @@
-"""What is seen over time: how fast values move, and since when something is wrong."""
+"""An overview judged, and what only time tells of it: how fast values move, and since when something is wrong."""
 
-import threading
 from dataclasses import dataclass
 
 from services.monitor.assess.alert_kinds import KINDS, Severity
@@ -30,8 +29,8 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class View:
-    """An overview with what only time tells."""
+class Assessment:
+    """An overview with all that is made of it: what is shown anywhere is taken from here."""
 
     overview: Overview
     rates: Rates
@@ -40,36 +39,21 @@ class View:
     samples: tuple[Sample, ...]  #: one a second, oldest first
 
 
-class Watch:
-    """Looks at every overview once; safe to use from several threads."""
+class Assessor:
+    """Judges one overview after the other, each once; for one thread."""
 
     def __init__(self, settings: BufferSettings) -> None:
         self._settings = settings
         self._trend = Trend()
         self._first_seen: dict[str, float] = {}
-        self._lock = threading.Lock()
-        self._views: tuple[View, ...] = ()
 
-    def look(self, overview: Overview) -> View:
-        """Return the view of an overview; each is looked at once, however many ask."""
-        # Without the lock: who asks for what is known must not wait until the next one is worked out.
-        known = self._known(overview)
-        if known is not None:
-            return known
-        with self._lock:
-            known = self._known(overview)
-            if known is None:
-                rates = self._trend.add(overview)
-                samples = tuple(self._trend.samples)
-                findings = find(overview, rates, self._settings, samples)
-                alerts = self._alerts(findings, overview.taken_at)
-                known = View(overview, rates, alerts, judge(overview, findings, self._settings), samples)
-                # The one before, too: the new one is worked out before it is published.
-                self._views = (known, *self._views[:1])
-            return known
-
-    def _known(self, overview: Overview) -> View | None:
-        return next((view for view in self._views if view.overview is overview), None)
+    def assess(self, overview: Overview) -> Assessment:
+        """Return what is made of the newest overview."""
+        rates = self._trend.add(overview)
+        samples = tuple(self._trend.samples)
+        findings = find(overview, rates, self._settings, samples)
+        alerts = self._alerts(findings, overview.taken_at)
+        return Assessment(overview, rates, alerts, judge(overview, findings, self._settings), samples)
 
     def _alerts(self, findings: list[Finding], now: float) -> tuple[Alert, ...]:
         # What is found again keeps the time when it was first seen; what is not is forgotten.
@@ -93,5 +77,5 @@ def alert_of(finding: Finding, first_seen: float) -> Alert:
         severity=finding.how_bad,
         since=first_seen if finding.since is None else max(0.0, min(finding.since, first_seen)),
         message=cut(finding.message, MAX_MESSAGE),
-        what_to_do=KINDS[finding.code].cure,
+        what_to_do=KINDS[finding.code].remedy,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.finding import Finding
-from services.monitor.assess.stats import lately, newest_with, percent
+from services.monitor.assess.stats import newest_with, percent
 from services.monitor.read.overview import Overview, Service
 from services.monitor.read.untrusted import seconds_in
 from shared.counters import WINDOW_BUCKET_S, Counter
@@ -16,6 +16,9 @@ from shared.settings import BufferSettings
 
 #: The worst first.
 _ORDER = (Status.UNHEALTHY, Status.DEGRADED)
+
+#: Findings that say that the buffer is not well.
+_OF_THE_BUFFER = {"buffer_high", "buffer_overflowing"}
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,17 @@ def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSetti
     """Return how the pipeline is, by what was found wrong with it."""
     writers = overview.living("writer")
     utilization_pct = percent(overview.ledger.in_buffer, settings.buffer_max_size)
-    overflowing = lately(overview.buckets, Counter.OVERFLOWED)
     ill = sorted((f for f in findings if f.health in _ORDER), key=lambda finding: _ORDER.index(finding.health))
     recent_success = _recent_write_success(overview)
     return Health(
         status=ill[0].health if ill else Status.HEALTHY,
         reasons=tuple(finding.message for finding in ill),
-        buffer_ok=utilization_pct < settings.buffer_alert_threshold and not overflowing,
+        buffer_ok=not any(finding.code in _OF_THE_BUFFER for finding in findings),
         writer_ok=any(not is_stuck(writer) for writer in writers) and recent_success is not False,
         oracle_connection_ok=any(writer.fields.get("oracle") == "ok" for writer in writers),
         utilization_pct=utilization_pct,
         recent_write_success=recent_success,
-        last_write_age_s=_last_write_age_s(overview, writers),
+        last_write_age_s=_last_write_age_s(overview),
     )
 
 
@@ -56,12 +58,13 @@ def is_stuck(writer: Service) -> bool:
     return writer.fields.get("oracle") in {"away", "configuration"} and writer.fields.get("backup") == "failing"
 
 
-def last_write_at(overview: Overview, writers: Sequence[Service]) -> float | None:
+def last_write_at(overview: Overview) -> float | None:
     """Return when a batch was last committed, in seconds since 1970.
 
     From the writers' heartbeats; where no living writer knows, from the window, to WINDOW_BUCKET_S exactly.
     """
-    known = [at for writer in writers if (at := seconds_in(writer.fields.get("last_write_at"))) is not None]
+    said = (seconds_in(writer.fields.get("last_write_at")) for writer in overview.living("writer"))
+    known = [at for at in said if at is not None]
     if known:
         return max(known)
     bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN)
@@ -74,7 +77,7 @@ def _recent_write_success(overview: Overview) -> bool | None:
     return bool(bucket.counts.get(Counter.BATCHES_WRITTEN)) if bucket else None
 
 
-def _last_write_age_s(overview: Overview, writers: Sequence[Service]) -> float | None:
-    at = last_write_at(overview, writers)
+def _last_write_age_s(overview: Overview) -> float | None:
+    at = last_write_at(overview)
     # The writer's clock may be ahead of Redis'.
     return None if at is None else max(0.0, overview.taken_at - at)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from services.monitor.assess.alert_kinds import Severity, Status
-from services.monitor.assess.assessment import Alert, View
+from services.monitor.assess.assessment import Alert, Assessment
 from services.monitor.assess.health import Health, last_write_at
 from services.monitor.assess.humanize import clock_time, count_of, duration, milliseconds, number
 from services.monitor.assess.stats import mean_lag_ms, mean_latency_ms, percent, percentile_ms
@@ -21,7 +21,7 @@ _ARC = 251.33
 _GOOD_SUCCESS_PCT = 99.9
 
 
-def state(view: View) -> str:
+def state(view: Assessment) -> str:
     """Return the state at a glance: a word, a colour, a mark and one sentence."""
     health = view.health
     kind = _KIND[health.status]
@@ -37,13 +37,13 @@ def unknown_state(why: str, taken_at: float | None) -> str:
     return f'<div class="state idle"><p class="word">unknown</p><p class="why">{text(why)}.{text(below)}</p></div>'
 
 
-def spoken_state(view: View) -> str:
+def spoken_state(view: Assessment) -> str:
     """Return what a screen reader says when it changes: without figures, which change all the time."""
     raised = ", ".join(alert.code.replace("_", " ") for alert in view.alerts)
     return text(f"{view.health.status.value}{': ' + raised if raised else ''}")
 
 
-def _sentence(view: View, health: Health) -> str:
+def _sentence(view: Assessment, health: Health) -> str:
     rates = view.rates
     if health.status is not Status.HEALTHY:
         first = health.reasons[0]
@@ -58,7 +58,7 @@ def _sentence(view: View, health: Health) -> str:
 
 
 def alerts(found: tuple[Alert, ...], now: float | None) -> str:
-    """Return what is wrong, with the cure."""
+    """Return what is wrong, with the remedy."""
     critical = sum(alert.severity is Severity.CRITICAL for alert in found)
     note = f"{critical} critical, {len(found) - critical} warning" if found else ""
     if not found:
@@ -101,7 +101,7 @@ def gauge(now: Overview, settings: BufferSettings) -> str:
     )
 
 
-def flow(view: View) -> str:
+def flow(view: Assessment) -> str:
     """Return what moves a second."""
     rates, ledger = view.rates, view.overview.ledger
     lost = ledger[Counter.OVERFLOWED]
@@ -167,7 +167,7 @@ def _mean_and_99(mean_ms: float | None, window: Mapping[str, int], prefix: Windo
 
 
 def _last_write(now: Overview) -> tuple[str, str]:
-    at = last_write_at(now, now.living("writer"))
+    at = last_write_at(now)
     if at is None:
         return "-", "none is known"
     age_s = max(0.0, now.taken_at - at)

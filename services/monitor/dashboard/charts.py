@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.monitor.assess.assessment import View
+from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.humanize import clock_time, milliseconds, number
 from services.monitor.assess.stats import percentile_of_ms
 from services.monitor.assess.trend import RATE_S, Sample, rates_of
@@ -63,7 +63,7 @@ CHARTS = (
 )  # fmt: skip
 
 
-def data(view: View, settings: BufferSettings, seconds: int) -> dict[str, Series]:
+def data(view: Assessment, settings: BufferSettings, seconds: int) -> dict[str, Series]:
     """Return the points of every chart's lines over the last seconds."""
     since = view.overview.taken_at - seconds
     buckets = [bucket for bucket in view.overview.history[:-1] if bucket.began_at >= since - WINDOW_BUCKET_S]
@@ -134,7 +134,7 @@ def update(points: Series) -> dict[str, Any]:
     return {"series": [{"data": line} for line in points]}
 
 
-def tables(view: View) -> dict[str, str]:
+def tables(view: Assessment) -> dict[str, str]:
     """Return the table behind each chart: the last two minutes, newest first."""
     buckets = [*view.overview.history[-1 - _ROWS : -1]][::-1]
     return {

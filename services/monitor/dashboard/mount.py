@@ -76,7 +76,7 @@ class Dashboard:
 
 def mount(monitor: FastAPI, settings: MonitorSettings) -> None:
     """Add the dashboard to the application; once a process, since NiceGUI has one application."""
-    dashboard = Dashboard(Painter(monitor.state.board, settings), _STYLE.read_text("utf-8"))
+    dashboard = Dashboard(Painter(monitor.state.newest, settings), _STYLE.read_text("utf-8"))
     running: set[asyncio.Task[None]] = set()
 
     @ui.page("/buffer")

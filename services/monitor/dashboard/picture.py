@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.monitor.api.board import Board
-from services.monitor.api.feed import Failure
-from services.monitor.assess.assessment import View
+from services.monitor.api.state import Newest, State
+from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.humanize import clock_time, duration
 from services.monitor.dashboard import cards, charts, tables
 from services.monitor.dashboard.charts import Series
@@ -30,8 +29,8 @@ class Picture:
 class Painter:
     """Draws the newest picture, and of it only what changed since the last one."""
 
-    def __init__(self, board: Board, settings: BufferSettings) -> None:
-        self._board = board
+    def __init__(self, newest: Newest, settings: BufferSettings) -> None:
+        self._newest = newest
         self._settings = settings
         self._drawn_of: object = None
         self._charts_at: dict[str, int] = {}
@@ -41,25 +40,26 @@ class Painter:
 
     def newest(self) -> Picture:
         """Return the picture of now; the same object as before when nothing changed."""
-        view, failure = self._board.view, self._board.failure
-        drawn_of = (view, failure, int(self._board.age_s)) if failure is not None else (view, None, 0)
+        state = self._newest.state
+        drawn_of = (state, int(self._newest.age_s)) if state.failure is not None else (state, 0)
         if drawn_of != self._drawn_of:
             self._drawn_of = drawn_of
-            self._picture = self._draw(view, failure)
+            self._picture = self._draw(state)
         return self._picture
 
-    def _draw(self, view: View | None, failure: Failure | None) -> Picture:
+    def _draw(self, state: State) -> Picture:
+        view, failure = state.assessment, state.failure
         taken_at = view.overview.taken_at if view is not None else None
         moment = f"{clock_time(taken_at)} UTC" if taken_at is not None else "no data yet"
         if failure is not None or view is None:
-            why = self._board.alerts[0].message if failure is not None else "Redis was not read yet"
+            why = state.alerts[0].message if failure is not None else "Redis was not read yet"
             top = {
                 "state": cards.unknown_state(why, taken_at),
                 "spoken": "unknown: what is shown is old",
-                "alerts": cards.alerts(self._board.alerts, taken_at),
+                "alerts": cards.alerts(state.alerts, taken_at),
             }
             self._cards = {**self._cards, **top}
-            old = f"stale for {duration(self._board.age_s)}" if taken_at is not None else "no data"
+            old = f"stale for {duration(self._newest.age_s)}" if taken_at is not None else "no data"
             return Picture("? unknown, tagpipe", old, moment, self._cards, self._charts)
         self._cards = _cards(view, self._settings)
         ticks = {name: int(view.overview.taken_at) // every_s for name, every_s in charts.EVERY_S.items()}
@@ -74,7 +74,7 @@ class Painter:
         return Picture(f"{status}, tagpipe", "live", moment, self._cards, self._charts)
 
 
-def _cards(view: View, settings: BufferSettings) -> dict[str, str]:
+def _cards(view: Assessment, settings: BufferSettings) -> dict[str, str]:
     now = view.overview
     draw: dict[str, Callable[[], str]] = {
         "state": lambda: cards.state(view),

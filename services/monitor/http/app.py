@@ -5,14 +5,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.monitor.api import failures, routes
-from services.monitor.api.board import Board
-from services.monitor.api.feed import Feed
 from services.monitor.api.schemas import Error
+from services.monitor.api.state import Newest
 from services.monitor.api.stream import Stream
-from services.monitor.assess.assessment import Watch
 from services.monitor.http import login
+from services.monitor.http.answer_cache import AnswerCache
 from services.monitor.http.guard import Guard
-from services.monitor.http.once import OncePerReading
 from services.monitor.settings import MonitorSettings
 from shared import __version__
 
@@ -26,8 +24,8 @@ If MONITOR_API_TOKEN is set, every path but `/livez` wants `Authorization: Beare
 _UNAUTHORIZED: dict[int | str, dict[str, Any]] = {401: {"model": Error, "description": "The token is missing or wrong"}}
 
 
-def create_app(feed: Feed, watch: Watch, settings: MonitorSettings) -> FastAPI:
-    """Return the application; whoever runs it keeps the feed fed and sets `app.state.stream.closing` at the end."""
+def create_app(newest: Newest, settings: MonitorSettings) -> FastAPI:
+    """Return the application; whoever runs it publishes states and sets `app.state.stream.closing` at the end."""
     # Without the interactive pages: they load their scripts from elsewhere, and a plant's network has no elsewhere.
     app = FastAPI(
         title="tagpipe monitor",
@@ -39,15 +37,14 @@ def create_app(feed: Feed, watch: Watch, settings: MonitorSettings) -> FastAPI:
         responses=_UNAUTHORIZED if settings.monitor_api_token else None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.feed = feed
+    app.state.newest = newest
     app.state.settings = settings
-    app.state.board = Board(feed, watch)
-    app.state.stream = Stream(app.state.board, settings)
+    app.state.stream = Stream(newest, settings)
     app.state.gate = login.Gate(settings.monitor_api_token)
     failures.install(app)
     app.include_router(routes.router)
     app.include_router(login.router)
     # The last one added is the first to be asked.
-    app.add_middleware(OncePerReading, feed=feed)
+    app.add_middleware(AnswerCache, newest=newest)
     app.add_middleware(Guard, gate=app.state.gate)
     return app

@@ -6,11 +6,11 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.monitor.api.failures import problem_response
+from services.monitor.api.failures import failure_response
 from services.monitor.api.schemas import Error
 from services.monitor.dashboard.mount import PAGES
 from services.monitor.http.login import LOGIN_PATH, Gate, login_page
-from services.monitor.http.rate_limiter import Pace
+from services.monitor.http.rate_limiter import RateLimiter
 
 #: Paths that need no token: whoever restarts the process must not need one, and one must be able to log in.
 OPEN_PATHS = frozenset({"/livez", LOGIN_PATH})
@@ -52,11 +52,11 @@ PAGE_HEADERS = {
 class Guard:
     """An ASGI middleware; written out because Starlette's base class would buffer streams."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, pace: Pace | None = None) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, rate: RateLimiter | None = None) -> None:
         self._app = app
         self._gate = gate
         self._open = 0
-        self._pace = pace or Pace()
+        self._rate = rate or RateLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse or pass the request on; add the headers to either answer."""
@@ -87,7 +87,7 @@ class Guard:
         """Wait for the request's turn; False when that would take too long. A page's own files need none."""
         if path.startswith(_ASSETS):
             return True
-        wait_s = self._pace.turn(time.monotonic())
+        wait_s = self._rate.turn(time.monotonic())
         if wait_s:
             await asyncio.sleep(wait_s)
         return wait_s is not None
@@ -122,10 +122,10 @@ def _is_own_page(headers: Headers) -> bool:
 
 
 async def _unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = Error(error="UNAUTHORIZED", message="Send the header `Authorization: Bearer <MONITOR_API_TOKEN>`")
-    await problem_response(401, problem, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+    error = Error(error="UNAUTHORIZED", message="Send the header `Authorization: Bearer <MONITOR_API_TOKEN>`")
+    await failure_response(401, error, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
 
 
 async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = Error(error="TOO_MANY_CLIENTS", message="More requests than the monitor answers; try again later")
-    await problem_response(503, problem, {"Retry-After": "1"})(scope, receive, send)
+    error = Error(error="TOO_MANY_CLIENTS", message="More requests than the monitor answers; try again later")
+    await failure_response(503, error, {"Retry-After": "1"})(scope, receive, send)

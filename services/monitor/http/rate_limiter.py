@@ -11,7 +11,7 @@ BURST = 100
 MAX_WAIT_S = 0.4
 
 
-class Pace:
+class RateLimiter:
     """Gives out turns at a steady rate with room for a burst (the generic cell rate algorithm). Time is passed in."""
 
     def __init__(self, per_s: float = ANSWERS_PER_S, burst: int = BURST, max_wait_s: float = MAX_WAIT_S) -> None:

@@ -33,11 +33,11 @@ def listen(settings: MonitorSettings) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        cure = {
+        remedy = {
             errno.EADDRINUSE: "another program listens there; stop it or set MONITOR_PORT to a free port",
             errno.EACCES: "ports below 1024 are for root; set MONITOR_PORT to a higher one",
         }.get(error.errno or 0, f"{error.strerror or error}; check MONITOR_HOST")
-        raise FatalError(f"The monitor can't listen on {host}:{port}: {cure}") from error
+        raise FatalError(f"The monitor can't listen on {host}:{port}: {remedy}") from error
     # asyncio does this only for sockets that it makes itself; without, every answer waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -15,11 +15,11 @@ import httpx
 
 from sandbox.harness.redis import free_port
 from sandbox.harness.waiting import wait_until
-from services.monitor.api.feed import Feed
-from services.monitor.assess.assessment import Watch
+from services.monitor.api.state import Newest
+from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve, url_of
-from services.monitor.loop import Worker
+from services.monitor.loop import Loop
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.buffer import PushOutcome, TagBuffer
@@ -72,21 +72,29 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     chosen = MonitorSettings.model_validate({"monitor_port": 0, **settings})
     link, keys, clock, stop = RedisLink(redis_url), Keys(namespace), SystemClock(), StopFlag()
     events = EventLog(link, keys, "monitor")
-    feed, watch = Feed(clock), Watch(chosen)
-    worker = Worker(link, RedisReader(link, keys), watch, feed, Heartbeat(link, keys, events, "monitor"), events, clock)
+    newest = Newest(clock)
+    loop = Loop(
+        link=link,
+        reader=RedisReader(link, keys),
+        assessor=Assessor(chosen),
+        newest=newest,
+        heartbeat=Heartbeat(link, keys, events, "monitor"),
+        events=events,
+        clock=clock,
+    )
     listener = listen(chosen)
     monitor = Monitor(url_of(listener))
-    serving = threading.Thread(target=serve, args=[create_app(feed, watch, chosen), listener, stop])
-    worker.start(stop)
+    serving = threading.Thread(target=serve, args=[create_app(newest, chosen), listener, stop])
+    loop.start(stop)
     serving.start()
     try:
         yield monitor
     finally:
         stop.set()
         serving.join()
-        worker.join()
+        loop.join()
         link.close()
-    assert worker.crash is None
+    assert loop.crash is None
 
 
 def environment(redis_url: str, namespace: str, **settings: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.monitor.assess.assessment import View, Watch
+from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.read.overview import Overview
 from shared.events import EventLog
 from shared.keys import Keys
@@ -131,38 +131,38 @@ def test_redis_that_may_lose_or_refuses_is_told(
         assert words in alerts(monitor)[code]["message"]
 
 
-class SlowWatch(Watch):
+class SlowAssessor(Assessor):
     """Takes long to work out what it sees."""
 
     slow_s = 0.0
 
-    def look(self, overview: Overview) -> View:
+    def assess(self, overview: Overview) -> Assessment:
         time.sleep(self.slow_s)
-        return super().look(overview)
+        return super().assess(overview)
 
 
-class BrokenWatch(Watch):
+class BrokenAssessor(Assessor):
     """Can't work out the readings of some time."""
 
     is_broken = False
 
-    def look(self, overview: Overview) -> View:
+    def assess(self, overview: Overview) -> Assessment:
         if self.is_broken:
             raise ZeroDivisionError("one in a million")
-        return super().look(overview)
+        return super().assess(overview)
 
 
 def test_slow_computation_is_never_told_as_redis_being_away(
     redis_server: EmbeddedRedis, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kind: one's own slowness told as another's fault."""
-    monkeypatch.setattr("tests.integration.monitor.monitors.Watch", SlowWatch)
+    monkeypatch.setattr("tests.integration.monitor.monitors.Assessor", SlowAssessor)
     with monitor_in_a_thread(redis_server.url, namespace) as monitor:
         monitor.shows("/api/ledger", {"inserted": 0})
-        monkeypatch.setattr(SlowWatch, "slow_s", 5.0)
+        monkeypatch.setattr(SlowAssessor, "slow_s", 5.0)
         answer = wait_until(lambda: refusal(monitor), what="503")
         assert answer.json()["error"] == "MONITOR_BEHIND"
-        monkeypatch.setattr(SlowWatch, "slow_s", 0.0)
+        monkeypatch.setattr(SlowAssessor, "slow_s", 0.0)
         assert "redis_away" not in alerts(monitor)
         monitor.shows("/api/ledger", {"inserted": 0})
 
@@ -171,13 +171,13 @@ def test_reading_that_can_not_be_worked_out_ends_nothing(
     redis_server: EmbeddedRedis, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kind: one fault ends the loop that is everybody's only source."""
-    monkeypatch.setattr("tests.integration.monitor.monitors.Watch", BrokenWatch)
+    monkeypatch.setattr("tests.integration.monitor.monitors.Assessor", BrokenAssessor)
     with monitor_in_a_thread(redis_server.url, namespace) as monitor:
         monitor.shows("/api/ledger", {"inserted": 0})
-        monkeypatch.setattr(BrokenWatch, "is_broken", True)
+        monkeypatch.setattr(BrokenAssessor, "is_broken", True)
         answer = wait_until(lambda: refusal(monitor), what="503")
         assert (answer.json()["error"], "one in a million" in answer.text) == ("MONITOR_BEHIND", True)
-        monkeypatch.setattr(BrokenWatch, "is_broken", False)
+        monkeypatch.setattr(BrokenAssessor, "is_broken", False)
         monitor.shows("/api/ledger", {"inserted": 0})
 
 

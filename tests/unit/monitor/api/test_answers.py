@@ -5,8 +5,9 @@ import pytest
 from services.monitor.api import answers
 from services.monitor.api.prometheus import metrics
 from services.monitor.api.schemas import moment
+from services.monitor.api.state import State
 from services.monitor.api.stream import make_snapshot
-from services.monitor.assess.assessment import Watch
+from services.monitor.assess.assessment import Assessor
 from services.monitor.read.overview import EventRecord, Service
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
@@ -167,9 +168,9 @@ def test_heartbeat_with_odd_fields_hides_nothing(odd: str) -> None:
         overflows={"a": {"began_at": odd, "values": 1}, "b": {"began_at": NOW, "values": 1}},
     )
     settings = MonitorSettings.model_validate({})
-    view = Watch(settings).look(overview)
-    snapshot = make_snapshot(view, None, view.alerts, settings)
-    assert metrics(view, settings)
+    state = State(Assessor(settings).assess(overview))
+    snapshot = make_snapshot(state, settings)
+    assert metrics(state.assessment, settings)
     assert snapshot.model_dump_json()
     assert [service.instance for service in snapshot.services] == ["a", "a", "a"]
     assert [group.plc_code for group in snapshot.polling] == ["PLC01"]

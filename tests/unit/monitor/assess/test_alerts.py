@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from services.monitor.assess.alert_kinds import KINDS, Severity
-from services.monitor.assess.assessment import Alert, Watch
+from services.monitor.assess.assessment import Alert, Assessor
 from services.monitor.assess.findings import find, time_to_overflow
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import EventRecord, Overview, Service
 from services.monitor.read.redis_state import RedisState
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
-from tests.unit.monitor.overviews import NOW, backup_file, consumer, healthy_overview, make_overview, writer
+from tests.unit.monitor.overviews import NOW, backup_file, consumer, make_overview, writer
 
 SETTINGS = MonitorSettings.model_validate({"buffer_max_size": 1_000})
 STANDING = Rates()
@@ -253,8 +253,8 @@ class TestSince:
     """The moment since when something is wrong, and for how long it must last."""
 
     @staticmethod
-    def look(watch: Watch, now: Overview) -> dict[str, Alert]:
-        return {alert.code: alert for alert in watch.look(now).alerts}
+    def look(assessor: Assessor, now: Overview) -> dict[str, Alert]:
+        return {alert.code: alert for alert in assessor.assess(now).alerts}
 
     def test_comes_from_redis_so_that_a_restart_does_not_change_it(self) -> None:
         episodes = {"a": {"began_at": NOW - 30, "ended_at": None}, "b": {"began_at": NOW - 900, "ended_at": NOW - 800}}
@@ -265,52 +265,47 @@ class TestSince:
             backup_files={"a": backup_file(created=NOW - 777)},
             events=[event(50, "buffer_high", "consumer"), event(70, "buffer_normal", "consumer")],
         )
-        alerts = self.look(Watch(SETTINGS), now)
+        alerts = self.look(Assessor(SETTINGS), now)
         assert alerts["buffer_overflowing"].since == NOW - 30
         assert alerts["buffer_high"].since == NOW - 50
         assert alerts["backup_waiting"].since == NOW - 777
 
     def test_is_when_it_was_first_seen_where_redis_does_not_know(self) -> None:
-        watch = Watch(SETTINGS)
+        assessor = Assessor(SETTINGS)
         broken = {Counter.INSERTED: 7}
         for age_s in (6, 4, 2):
-            alerts = self.look(watch, overview(counters=broken, taken_at=NOW - age_s))
+            alerts = self.look(assessor, overview(counters=broken, taken_at=NOW - age_s))
         assert alerts["ledger_unbalanced"].since == NOW - 6
         # If it ends and begins again, it counts from then
-        self.look(watch, overview(taken_at=NOW - 1))
-        assert self.look(watch, overview(counters=broken, taken_at=NOW)) == {}
+        self.look(assessor, overview(taken_at=NOW - 1))
+        assert self.look(assessor, overview(counters=broken, taken_at=NOW)) == {}
 
     def test_short_trouble_is_no_news(self) -> None:
-        watch = Watch(SETTINGS)
+        assessor = Assessor(SETTINGS)
         hold_s = KINDS["inflight_orphaned"].hold_s
         owners = [("writer", "gone")]
-        assert self.look(watch, overview(owners=owners, taken_at=NOW)) == {}
-        assert self.look(watch, overview(owners=owners, taken_at=NOW + hold_s - 0.1)) == {}
-        assert set(self.look(watch, overview(owners=owners, taken_at=NOW + hold_s))) == {"inflight_orphaned"}
+        assert self.look(assessor, overview(owners=owners, taken_at=NOW)) == {}
+        assert self.look(assessor, overview(owners=owners, taken_at=NOW + hold_s - 0.1)) == {}
+        assert set(self.look(assessor, overview(owners=owners, taken_at=NOW + hold_s))) == {"inflight_orphaned"}
 
     def test_is_never_in_the_future(self) -> None:
         late = {"a": backup_file(created=NOW + 3600)}
-        assert self.look(Watch(SETTINGS), overview(backup_files=late))["backup_waiting"].since == NOW
+        assert self.look(Assessor(SETTINGS), overview(backup_files=late))["backup_waiting"].since == NOW
 
 
 def test_critical_ones_come_first() -> None:
-    watch = Watch(SETTINGS)
+    assessor = Assessor(SETTINGS)
     for age_s in (5, 0):
-        alerts = watch.look(
+        alerts = assessor.assess(
             overview(backup_files={"a": backup_file()}, services=[writer()], taken_at=NOW - age_s)
         ).alerts
     assert [alert.code for alert in alerts] == ["no_consumer", "backup_waiting"]
 
 
-def test_one_overview_is_looked_at_once() -> None:
-    watch, now = Watch(SETTINGS), healthy_overview()
-    assert watch.look(now) is watch.look(now)
-
-
 @pytest.mark.parametrize("code", KINDS)
 def test_every_alert_is_in_the_documentation_as_it_is(code: str) -> None:
     kind = KINDS[code]
-    assert f"| `{code}` | {kind.severity.value} | {kind.cause} | {kind.cure} |" in DOCS
+    assert f"| `{code}` | {kind.severity.value} | {kind.cause} | {kind.remedy} |" in DOCS
 
 
 def test_documentation_has_no_alert_that_is_none() -> None:

@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from services.monitor.assess.alert_kinds import Status
-from services.monitor.assess.assessment import Watch
+from services.monitor.assess.assessment import Assessor
 from services.monitor.assess.health import Health, last_write_at
 from services.monitor.read.overview import Service
 from services.monitor.settings import MonitorSettings
@@ -18,11 +18,11 @@ def judged(
 ) -> Health:
     counters = {Counter.INSERTED: in_buffer}
     overview = make_overview(services=services, in_buffer=in_buffer, window=window or WRITES, counters=counters)
-    return Watch(MonitorSettings.model_validate({"buffer_max_size": 1_000})).look(overview).health
+    return Assessor(MonitorSettings.model_validate({"buffer_max_size": 1_000})).assess(overview).health
 
 
 def test_pipeline_at_work_is_healthy_and_has_no_reasons() -> None:
-    health = Watch(MonitorSettings.model_validate({})).look(healthy_overview()).health
+    health = Assessor(MonitorSettings.model_validate({})).assess(healthy_overview()).health
     assert (health.status, health.reasons) == (Status.HEALTHY, ())
     assert health.buffer_ok
     assert health.writer_ok
@@ -114,15 +114,15 @@ def test_recent_write_success_tells_of_the_last_batches() -> None:
 
 def test_last_write_comes_from_the_newest_heartbeat() -> None:
     writers = [writer("a", last_write_at="100.5"), writer("b", last_write_at="99"), writer("c", last_write_at="soon")]
-    assert last_write_at(make_overview(services=writers), writers) == 100.5
+    assert last_write_at(make_overview(services=writers)) == 100.5
 
 
 def test_last_write_comes_from_the_window_where_no_heartbeat_knows() -> None:
     overview = make_overview(window={2: {"batches_written": 1}, 0: {"batches_failed": 1}})
-    at = last_write_at(overview, [])
+    at = last_write_at(overview)
     assert at is not None
     assert NOW - 20 <= at <= NOW - 10
-    assert last_write_at(make_overview(), []) is None
+    assert last_write_at(make_overview()) is None
 
 
 def test_clock_of_a_writer_that_is_ahead_gives_no_negative_age() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.monitor.assess.alert_kinds import Severity, Status
-from services.monitor.assess.assessment import View, Watch
+from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
 from tests.unit.monitor.overviews import NOW, consumer, make_overview, writer
@@ -14,20 +14,20 @@ from tests.unit.monitor.overviews import NOW, consumer, make_overview, writer
 SETTINGS = MonitorSettings.model_validate({})
 
 
-def after(seconds: int, at: Callable[[int], Mapping[str, Any]]) -> View:
+def after(seconds: int, at: Callable[[int], Mapping[str, Any]]) -> Assessment:
     """Look at a pipeline once a second; `at` says how it is then, the ledger balances."""
-    watch = Watch(SETTINGS)
+    assessor = Assessor(SETTINGS)
     for second in range(seconds + 1):
         parts = {"queued": 0, "claimed": 0, "services": [consumer(), writer()], **at(second)}
         counters = dict(parts.pop("counters", {}))
         ends = (Counter.WRITTEN, Counter.BACKED_UP, Counter.REJECTED, Counter.DUPLICATES)
         counters[Counter.INSERTED] = sum(counters.get(end, 0) for end in ends) + parts.get("in_buffer", 0)
-        view = watch.look(make_overview(counters=counters, taken_at=NOW + second, **parts))
-    return view
+        assessment = assessor.assess(make_overview(counters=counters, taken_at=NOW + second, **parts))
+    return assessment
 
 
-def codes(view: View) -> set[str]:
-    return {alert.code for alert in view.alerts}
+def codes(assessment: Assessment) -> set[str]:
+    return {alert.code for alert in assessment.alerts}
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def codes(view: View) -> set[str]:
 def test_pipeline_that_writes_nothing_is_not_healthy(at: Callable[[int], Mapping[str, Any]], reason: str) -> None:
     """Kind: a healthy verdict from what services say of themselves, not from what reaches the table."""
     assert after(2, at).health.status is Status.HEALTHY, "that short is no news"
-    view = after(6, at)
-    assert view.health.status is Status.DEGRADED
-    assert reason in view.health.reasons[0]
-    assert codes(view) == {"nothing_written"}
+    assessment = after(6, at)
+    assert assessment.health.status is Status.DEGRADED
+    assert reason in assessment.health.reasons[0]
+    assert codes(assessment) == {"nothing_written"}
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ def test_pipeline_that_writes_nothing_is_not_healthy(at: Callable[[int], Mapping
     ],
 )
 def test_pipeline_at_work_is_healthy(at: Callable[[int], Mapping[str, Any]]) -> None:
-    view = after(90, at)
-    assert (view.health.status, codes(view)) == (Status.HEALTHY, set())
+    assessment = after(90, at)
+    assert (assessment.health.status, codes(assessment)) == (Status.HEALTHY, set())
 
 
 def test_values_that_wait_for_a_minute_are_critical() -> None:
-    view = after(61, lambda _: {"in_buffer": 7})
-    (alert,) = view.alerts
-    assert (alert.severity, alert.since, view.health.status) == (Severity.CRITICAL, NOW, Status.UNHEALTHY)
+    assessment = after(61, lambda _: {"in_buffer": 7})
+    (alert,) = assessment.alerts
+    assert (alert.severity, alert.since, assessment.health.status) == (Severity.CRITICAL, NOW, Status.UNHEALTHY)
 
 
 def test_outage_is_told_once() -> None:
     away = [consumer(), writer(oracle="away", breaker="open")]
-    view = after(20, lambda second: {"services": away, "counters": {Counter.BACKED_UP: second}})
-    assert codes(view) == {"oracle_away"}
+    assessment = after(20, lambda second: {"services": away, "counters": {Counter.BACKED_UP: second}})
+    assert codes(assessment) == {"oracle_away"}
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_queue_that_grows_although_a_consumer_lives_is_critical(at: Callable[[in
         return {**at(second), "counters": counters}
 
     assert "queue_grows" not in codes(after(50, written))
-    view = after(70, written)
-    assert codes(view) == {"queue_grows"}
-    assert view.alerts[0].severity is Severity.CRITICAL
-    assert view.health.status is Status.UNHEALTHY
+    assessment = after(70, written)
+    assert codes(assessment) == {"queue_grows"}
+    assert assessment.alerts[0].severity is Severity.CRITICAL
+    assert assessment.health.status is Status.UNHEALTHY
 
 
 @pytest.mark.parametrize(
@@ -113,20 +113,20 @@ def test_queue_that_comes_and_goes_does_not_grow(at: Callable[[int], Mapping[str
 
 
 def test_readings_missed_while_redis_was_away_say_nothing() -> None:
-    watch = Watch(SETTINGS)
+    assessor = Assessor(SETTINGS)
     for at in (0, 1, 2, 90):
-        view = watch.look(
+        assessment = assessor.assess(
             make_overview(services=[consumer(), writer()], queued=5, in_buffer=5, taken_at=NOW + at,
                           counters={Counter.INSERTED: 5})
         )  # fmt: skip
-    assert codes(view) == set()
+    assert codes(assessment) == set()
 
 
 def test_value_that_comes_after_an_hour_of_silence_is_no_alarm() -> None:
     """Field case: a health check by "there is something, and nothing was acknowledged lately" (motornet #973)."""
-    view = after(93, lambda second: {"in_buffer": int(second > 90), "counters": {Counter.WRITTEN: 5}})
-    assert (view.health.status, codes(view)) == (Status.HEALTHY, set())
+    assessment = after(93, lambda second: {"in_buffer": int(second > 90), "counters": {Counter.WRITTEN: 5}})
+    assert (assessment.health.status, codes(assessment)) == (Status.HEALTHY, set())
     # Expect no more than a warning when it waits for a few seconds, however long the silence before
-    view = after(97, lambda second: {"in_buffer": int(second > 90), "counters": {Counter.WRITTEN: 5}})
-    (alert,) = view.alerts
+    assessment = after(97, lambda second: {"in_buffer": int(second > 90), "counters": {Counter.WRITTEN: 5}})
+    (alert,) = assessment.alerts
     assert (alert.severity, alert.since) == (Severity.WARNING, NOW + 91)

@@ -7,10 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from services.monitor.api import schemas
-from services.monitor.api.board import Board
-from services.monitor.api.feed import Blame, Feed
+from services.monitor.api.state import Blame, Newest
 from services.monitor.assess import humanize
-from services.monitor.assess.assessment import View, Watch
+from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.dashboard import cards, charts, markup, tables
 from services.monitor.dashboard.picture import Painter
 from services.monitor.read import untrusted
@@ -24,8 +23,8 @@ SETTINGS = MonitorSettings.model_validate({})
 EVIL = "<script>alert('\"&`')</script>"
 
 
-def seen(overview: Overview) -> View:
-    return Watch(SETTINGS).look(overview)
+def seen(overview: Overview) -> Assessment:
+    return Assessor(SETTINGS).assess(overview)
 
 
 def said(html: str) -> str:
@@ -63,9 +62,9 @@ def test_examples_of_the_docstrings_are_true(module: object) -> None:
 
 
 def painted(overview: Overview) -> dict[str, str]:
-    feed = Feed(SystemClock())
-    feed.publish(overview)
-    return Painter(Board(feed, Watch(SETTINGS)), SETTINGS).newest().cards
+    newest = Newest(SystemClock())
+    newest.publish(seen(overview))
+    return Painter(newest, SETTINGS).newest().cards
 
 
 def test_what_comes_from_outside_is_shown_as_text() -> None:
@@ -149,37 +148,37 @@ def test_charts_have_a_line_for_each_series_in_both_ranges() -> None:
 
 
 def test_nothing_is_drawn_twice_for_one_reading() -> None:
-    feed = Feed(SystemClock())
-    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
+    newest = Newest(SystemClock())
+    painter = Painter(newest, SETTINGS)
     assert painter.newest().freshness == "no data"
-    feed.publish(healthy_overview())
+    newest.publish(seen(healthy_overview()))
     assert painter.newest() is painter.newest()
     assert painter.newest().freshness == "live"
-    feed.fail("connection refused")
+    newest.fail("connection refused")
     assert painter.newest().freshness.startswith("stale for")
     assert "connection refused" in painter.newest().cards["state"]
 
 
 def test_card_that_can_not_be_drawn_holds_up_no_other_and_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: one undrawable record freezes what shows all."""
-    feed = Feed(SystemClock())
-    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
-    feed.publish(healthy_overview())
+    newest = Newest(SystemClock())
+    painter = Painter(newest, SETTINGS)
+    newest.publish(seen(healthy_overview()))
     with monkeypatch.context() as broken:
         broken.setattr(tables, "backups", lambda _: 1 / 0)
         drawn = painter.newest().cards
     assert "can't be drawn just now" in said(drawn["backups"])
     assert "balances" in said(drawn["ledger"])
-    feed.publish(make_overview(backup_files={"backup_20260101_000001.csv": backup_file()}, taken_at=NOW + 1))
+    newest.publish(seen(make_overview(backup_files={"backup_20260101_000001.csv": backup_file()}, taken_at=NOW + 1)))
     assert "backup_20260101_000001.csv" in painter.newest().cards["backups"]
 
 
 def test_monitor_that_is_behind_says_so_on_the_page() -> None:
-    feed = Feed(SystemClock())
-    painter = Painter(Board(feed, Watch(SETTINGS)), SETTINGS)
-    feed.publish(healthy_overview())
+    newest = Newest(SystemClock())
+    painter = Painter(newest, SETTINGS)
+    newest.publish(seen(healthy_overview()))
     painter.newest()
-    feed.fail("a reading could not be worked out", Blame.MONITOR)
+    newest.fail("a reading could not be worked out", Blame.MONITOR)
     picture = painter.newest()
     assert picture.freshness.startswith("stale for")
     assert "What is shown is old: a reading could not be worked out" in said(picture.cards["state"])
