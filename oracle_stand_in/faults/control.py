@@ -175,6 +175,10 @@ class OracleControl:
         """Lock the account: logons get ORA-28000."""
         self._post("lock_account")
 
+    def give_old_verifier(self) -> None:
+        """Offer the verifier of a password that is older than 11g: the driver gives up with DPY-3015."""
+        self._post("give_old_verifier")
+
     def unlock_account(self) -> None:
         """Unlock the account."""
         self._post("unlock_account")

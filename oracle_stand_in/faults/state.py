@@ -136,6 +136,7 @@ class Faults:
     logon_failure: FailFault | None = None
     session_limit: int | None = None
     is_locked: bool = False
+    has_old_verifier: bool = False
 
     def reset(self) -> None:
         """Switch everything off, and let go whoever is held up."""
@@ -184,6 +185,7 @@ class Faults:
             "delay_ms": (self.delay_ms > 0, self.delay_ms),
             "limit_sessions": (self.session_limit is not None, self.session_limit),
             "lock_account": (self.is_locked, True),
+            "give_old_verifier": (self.has_old_verifier, True),
         }
         found.update({name: value for name, (is_on, value) in others.items() if is_on})
         return found

@@ -14,8 +14,8 @@ from oracle_stand_in.flavour import Flavour
 
 #: PBKDF2 rounds: for the password, and for the session key
 PASSWORD_ROUNDS, SESSION_ROUNDS = 4096, 3
-#: tells the client that AUTH_VFR_DATA belongs to a 12c verifier
-VERIFIER_12C = 0x4815
+#: what kind of verifier AUTH_VFR_DATA belongs to: 12c, and that of an account whose password is older than 11g
+VERIFIER_12C, VERIFIER_10G = 0x4815, 0x939
 #: what a session may have open at once; 0 would switch the driver's statement cache off
 MAX_OPEN_CURSORS = 1000
 SERVER_PROOF = b"SERVER_TO_CLIENT"
@@ -52,6 +52,7 @@ class Challenge:
     """The server's half of one logon: what it sends first, and the check of what comes back."""
 
     verifier: Verifier
+    kind: int = VERIFIER_12C
     key_part: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     session_salt: bytes = field(default_factory=lambda: secrets.token_bytes(BLOCK))
 
@@ -59,7 +60,7 @@ class Challenge:
         """Return the answer to the first logon message: keys, values, flags."""
         return [
             ("AUTH_SESSKEY", _encrypt(self.verifier.password_hash, self.key_part).hex().upper(), 1),
-            ("AUTH_VFR_DATA", self.verifier.salt.hex().upper(), VERIFIER_12C),
+            ("AUTH_VFR_DATA", self.verifier.salt.hex().upper(), self.kind),
             ("AUTH_PBKDF2_CSK_SALT", self.session_salt.hex().upper(), 0),
             ("AUTH_PBKDF2_VGEN_COUNT", str(PASSWORD_ROUNDS), 0),
             ("AUTH_PBKDF2_SDER_COUNT", str(SESSION_ROUNDS), 0),

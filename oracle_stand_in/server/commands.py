@@ -141,6 +141,10 @@ class Commands:
         """Lock the account: logons get ORA-28000."""
         self._instance.faults.is_locked = True
 
+    def give_old_verifier(self) -> None:
+        """Offer the kind of verifier that an account has whose password is older than 11g."""
+        self._instance.faults.has_old_verifier = True
+
     def unlock_account(self) -> None:
         """Unlock the account."""
         self._instance.faults.is_locked = False

@@ -148,7 +148,10 @@ class Session:
         faults, account = self.instance.faults, self.instance.account
         self._check_logon()
         # an unknown user goes through the same exchange, so that nobody can tell which of the two was wrong
-        challenge = auth.Challenge(account.verifier if user == account.user else auth.Verifier.of(""))
+        challenge = auth.Challenge(
+            account.verifier if user == account.user else auth.Verifier.of(""),
+            auth.VERIFIER_10G if faults.has_old_verifier else auth.VERIFIER_12C,
+        )
         self.answer(auth.parameters(challenge.pairs()) + answers.status(self.txn.is_open, self.sequence))
         await self._expect(Function.AUTH_TWO)
         message = await self.parse(auth.read_auth_message)

@@ -6,7 +6,7 @@ from oracle_stand_in.faults.control import OracleControl
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.models import PollingData
-from tests.fault.ledger import assert_nothing_lost_nothing_twice, events, wait_for_state, writer_beat
+from tests.fault.ledger import assert_nothing_lost_nothing_twice, events, writer_beat
 from tests.oracle_target import SECOND_UNIQUE, OracleTarget
 from tests.pipeline import Pipeline, expected_rows, in_csv
 
@@ -114,10 +114,13 @@ def test_a_poison_row_alone_holds_up_nobody(running: Pipeline, faults: OracleCon
 
 def test_a_verifier_that_the_driver_does_not_know_is_nobodys_row(pipeline: Pipeline, faults: OracleControl) -> None:
     """Kind: an error of the logon taken for one of the rows that wait for it (DPY-3015: 1,000 rejected)."""
-    faults.fail_logons(28040, message="No matching authentication protocol")
+    faults.give_old_verifier()
     pipeline.start_and_wait("consumer")
     pipeline.start_and_wait("writer")
+    before = faults.status().connections
     expected = pipeline.put(polls=3, tags=300)
     ledger = pipeline.wait_until_idle()
     assert (ledger[Counter.REJECTED], ledger[Counter.BACKED_UP]) == (0, len(expected))
-    wait_for_state(pipeline, "open")
+    wait_until(lambda: writer_beat(pipeline).get("oracle") == "configuration", what="the heartbeat to say so")
+    assert "DPY-3015" in pipeline.log("writer")
+    assert faults.status().connections - before < 10  # one a probe, and not one a row
