@@ -15,9 +15,8 @@ what it holds is taken over. While Redis is away everybody stands still; that is
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from shared.clock import Clock
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
@@ -26,6 +25,7 @@ from shared.faults import Faults
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.records.heartbeats import Status
 
 #: Seconds without a turn after which a loop counts as hung: longer than any answer of Redis may take.
 LOOP_PATIENCE_S = 15.0
@@ -78,10 +78,10 @@ class Beating:
         heartbeat: Heartbeat,
         events: EventLog,
         clock: Clock,
-        describe: Callable[[], Mapping[str, Any]] = dict,
+        describe: Callable[[], Status | None] = lambda: None,
         on_name: Callable[[str], None] = lambda _name: None,
     ) -> None:
-        """Take what to say: `describe` is called at each beat and touches no file and no network; None is left out.
+        """Take what to say: `describe` is called at each beat and touches no file and no network.
 
         `on_name`: called once with the process's name, if it has none yet.
         """
@@ -134,8 +134,7 @@ class Beating:
         try:
             if not self._heartbeat.instance:
                 self._on_name(self._heartbeat.register(self.state))
-            said = {name: value for name, value in self._describe().items() if value is not None}
-            self._heartbeat.beat(self.state, **said)
+            self._heartbeat.beat(self.state, self._describe())
             self.refusal = None
         except RedisUnavailableError as error:
             is_refused = isinstance(error, RedisRefusedError) and not isinstance(error, RedisFullError)

@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from shared import __version__
 from shared.errors import RedisUnavailableError
@@ -20,6 +20,8 @@ from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.pid_space import pid_space
+from shared.records.heartbeats import Process, Status
+from shared.records.reading import from_hash, to_hash
 from shared.redis_link import RedisLink
 
 #: A process that has not beaten for so long counts as dead, and its batches are taken over.
@@ -40,7 +42,7 @@ class Heartbeat:
         self._events = events
         self._role = role
         self._wanted_name = name or _host_name()
-        self._started_at = f"{time.time():.3f}"
+        self._started_at = round(time.time(), 3)
         #: Tells this process from an earlier or later one of the same name; part of every batch's id.
         self.incarnation = secrets.token_hex(4)
         #: The name held; empty until `register`.
@@ -54,9 +56,9 @@ class Heartbeat:
         number = 1
         while True:
             name = self._wanted_name if number == 1 else f"{self._wanted_name}-{number}"
-            holder = self._beat(name, over="", state=state, details={})
+            holder = self._beat(name, over="", state=state)
             if holder is not None and _is_gone(holder):
-                holder = self._beat(name, over=holder.incarnation, state=state, details={})
+                holder = self._beat(name, over=holder.incarnation, state=state)
             if holder is None:
                 self.instance = self._events.instance = name
                 return name
@@ -73,12 +75,12 @@ class Heartbeat:
                 return True
         return False
 
-    def beat(self, state: str, **details: Any) -> bool:
+    def beat(self, state: str, status: Status | None = None) -> bool:
         """Say that the loop turns, in which state. Returns False when the name was lost and another was taken.
 
         A process that was frozen for longer than the expiry may find its name, and its batches, with another.
         """
-        if self._beat(self.instance, over="", state=state, details=details) is None:
+        if self._beat(self.instance, over="", state=state, status=status) is None:
             return True
         lost = self.instance
         self.register(state)
@@ -90,22 +92,24 @@ class Heartbeat:
         if not self.instance:
             return
         key = self._keys.service(self._role, self.instance)
-        if self._link.hash(key).get("incarnation") == self.incarnation:
+        holder = from_hash(Process, self._link.hash(key))
+        if holder is not None and holder.incarnation == self.incarnation:
             self._link.commands(("DEL", key), ("ZREM", self._keys.services, f"{self._role}:{self.instance}"))
 
-    def _beat(self, name: str, *, over: str, state: str, details: dict[str, Any]) -> "_Holder | None":
+    def _beat(self, name: str, *, over: str, state: str, status: Status | None = None) -> "_Holder | None":
         """Beat under a name, unless another incarnation than `over` holds it: return that holder."""
-        fields = {
-            "role": self._role,
-            "instance": name,
-            "version": __version__,
-            "host": _host_name(),
-            "pid": os.getpid(),
-            "pid_space": pid_space(),
-            "started_at": self._started_at,
-            "state": state,
-            **details,
-        }
+        process = Process(
+            role=self._role,
+            instance=name,
+            incarnation=self.incarnation,
+            version=__version__,
+            host=_host_name(),
+            pid=os.getpid(),
+            pid_space=pid_space(),
+            started_at=self._started_at,
+            state=state,
+        )
+        fields = {**to_hash(process), **to_hash(status or Status())}
         answer = self._link.run(
             "beat",
             [self._keys.service(self._role, name), self._keys.services],
@@ -115,7 +119,7 @@ class Heartbeat:
                 int(HEARTBEAT_EXPIRY_S * 1000),
                 f"{self._role}:{name}",
                 # A lone surrogate, from a file's name or an error's text, has no UTF-8.
-                *(str(part).encode(errors="backslashreplace") for item in fields.items() for part in item),
+                *(part.encode(errors="backslashreplace") for field in fields.items() for part in field),
             ],
         )
         if answer[0] == 1:

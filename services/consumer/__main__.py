@@ -81,7 +81,7 @@ def _main(settings: ConsumerSettings) -> None:
     unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
     buffer = TagBuffer(link, keys, settings)
-    beating = Beating(heartbeat, events, clock, lambda: {**memory.details(), **report.details()})
+    beating = Beating(heartbeat, events, clock, lambda: report.status(memory))
     turn = beating.watch("the consumer")
     consumer = Consumer(link, queue, buffer, claims, heartbeat, report, unpacker, memory, settings, clock, events, turn)
     with stop_on_signals(STOP_LIMIT_S) as stop:

@@ -1,6 +1,5 @@
 """The state of polling groups, for the monitor: kept for as many as are shown, forgotten when they are gone."""
 
-import json
 from collections import OrderedDict
 from datetime import timedelta
 from typing import NamedTuple
@@ -9,6 +8,8 @@ from msgspec.structs import replace
 
 from shared.keys import Keys, polling_field
 from shared.models import PollingData
+from shared.records.polling import SeenGroup
+from shared.records.reading import to_json
 from shared.redis_link import RedisLink
 
 #: Polling groups whose state is kept, over all consumers: a producer that invents names must not grow us.
@@ -36,20 +37,21 @@ class _Seen(NamedTuple):
 
     def json(self) -> str:
         poll = self.poll
-        state = {
-            "group_id": poll.group_id,
-            "group_name": poll.group_name,
-            "plc_code": poll.plc_code,
-            "mode": poll.mode,
-            "last_poll": poll.timestamp.isoformat(),
-            "last_seen_at": round(self.at, 3),
-            "interval_ms": self.interval_ms,
-            "poll_time_ms": poll.poll_time_ms,
-            "values": self.values,
-            "errors": self.errors,
-            "messages": self.messages,
-        }
-        return json.dumps(state, ensure_ascii=False)
+        return to_json(
+            SeenGroup(
+                group_id=poll.group_id,
+                group_name=poll.group_name,
+                plc_code=poll.plc_code,
+                mode=poll.mode,
+                last_poll=poll.timestamp.isoformat(),
+                last_seen_at=round(self.at, 3),
+                interval_ms=self.interval_ms,
+                poll_time_ms=poll.poll_time_ms,
+                values=self.values,
+                errors=self.errors,
+                messages=self.messages,
+            )
+        )
 
 
 class PollingGroups:

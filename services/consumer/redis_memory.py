@@ -4,8 +4,6 @@ Data goes before waste: what was rejected is dropped first, counted. Then values
 DataQueue does not take what is left.
 """
 
-from typing import Any
-
 from shared.clock import Clock
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.errors import RedisRefusedError
@@ -27,8 +25,9 @@ class RedisMemory:
         self._keys = keys
         self._clock = clock
         self._may_ask = True
-        self._refused_since: float | None = None
-        self._refused = ""
+        #: Why Redis refuses what is put, and since when (seconds since 1970); None while it takes it.
+        self.refused: str | None = None
+        self.refused_since: float | None = None
         #: Whether data needs the room of what is rejected, and of values that wait.
         self.is_short = False
 
@@ -43,15 +42,6 @@ class RedisMemory:
         if self.is_short:
             self._drop_rejected()
         self._note(used, limit, is_full=share >= FULL_SHARE)
-
-    def details(self) -> dict[str, Any]:
-        """Return what the heartbeat says of it: `push_refused`, the reason, and `push_refused_since`.
-
-        The latter in seconds since 1970. Nothing while Redis takes what is put.
-        """
-        if self._refused_since is None:
-            return {}
-        return {"push_refused": self._refused, "push_refused_since": round(self._refused_since, 3)}
 
     def _usage(self) -> tuple[int, int]:
         """Return the bytes used and the most there may be; 0 where there is no limit or it may not be asked."""
@@ -78,13 +68,13 @@ class RedisMemory:
 
     def _note(self, used: int, limit: int, *, is_full: bool) -> None:
         if is_full:
-            self._refused = f"Redis uses {used / 1e6:.0f} MB of maxmemory {limit / 1e6:.0f} MB and refuses what is put"
-            if self._refused_since is None:
-                self._refused_since = self._clock.now().timestamp()
+            self.refused = f"Redis uses {used / 1e6:.0f} MB of maxmemory {limit / 1e6:.0f} MB and refuses what is put"
+            if self.refused_since is None:
+                self.refused_since = round(self._clock.now().timestamp(), 3)
                 _log.error(
-                    f"{self._refused}: polling engines wait or lose readings. Raise maxmemory, or see what fills it"
+                    f"{self.refused}: polling engines wait or lose readings. Raise maxmemory, or see what fills it"
                 )
-        elif self._refused_since is not None:
-            away_s = self._clock.now().timestamp() - self._refused_since
-            self._refused_since = None
+        elif self.refused_since is not None:
+            away_s = self._clock.now().timestamp() - self.refused_since
+            self.refused = self.refused_since = None
             _log.info(f"Redis has room again after {away_s:.0f} s")

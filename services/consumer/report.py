@@ -4,11 +4,11 @@ Nothing here moves a value, and all of it is said at most once a second, however
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.consumer.groups import PollingGroups
 from services.consumer.names import NameWatch
 from services.consumer.overflow import Episode, OverflowWatch, UtilizationAlert
+from services.consumer.redis_memory import RedisMemory
 from services.consumer.settings import ConsumerSettings
 from shared.clock import Clock
 from shared.counters import Counter
@@ -17,6 +17,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.models import PollingData, decode_values
 from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNamed
+from shared.records.heartbeats import ConsumerStatus
 from shared.records.reading import to_json
 from shared.redis_link import RedisLink
 from shared.salvage import Fault
@@ -92,15 +93,15 @@ class Report:
                 _log.error(message)
                 self._events.add(Event.NAME_CLASH, message, TagNamed(tag_name=clash.tag_name))
 
-    def details(self) -> dict[str, Any]:
-        """Return what the heartbeat says of names and groups; nothing when all is well. Called by any thread."""
-        details: dict[str, Any] = {}
-        if self._first_clash:
-            details["name_clash"] = self._first_clash
-            details["name_clashes"] = self._clashes
-        if self._groups.left_out:
-            details["groups_left_out"] = self._groups.left_out
-        return details
+    def status(self, memory: RedisMemory) -> ConsumerStatus:
+        """Return what the heartbeat says. Called by any thread."""
+        return ConsumerStatus(
+            push_refused=memory.refused,
+            push_refused_since=memory.refused_since,
+            name_clash=self._first_clash or None,
+            name_clashes=self._clashes or None,
+            groups_left_out=self._groups.left_out or None,
+        )
 
     def tick(self, depth: int) -> None:
         """Say what is new since the last tick; call it about once a second with the buffer's depth.

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections import deque
 from time import time
-from typing import Any
 
 from services.poller.groups.fleet import Fleet
 from services.poller.handshake.requests import PollRequests
@@ -16,6 +15,7 @@ from shared.events import EventLog
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.logs import get_logger
 from shared.records.events import Event, Pending, RingOverflow
+from shared.records.heartbeats import PollerStatus
 
 #: Events that wait for a beat at most; older ones go.
 _MAX_NEWS = 1000
@@ -55,7 +55,7 @@ class Pulse:
         self._news = news
         self._clock = clock
         self._episode = Overflow()
-        self._details: dict[str, Any] = {}
+        self._status = PollerStatus()
         #: Seconds since 1970 of the last loss.
         self._overflowed_at: float | None = None
         #: What the next beat says.
@@ -72,32 +72,32 @@ class Pulse:
             self._events.add(Event.STARTED, f"Poller {name} started with {len(self._fleet.groups)} polling groups")
             loop.call_soon_threadsafe(self.named.set)
 
-        beating = Beating(self._heartbeat, self._events, self._clock, lambda: self._details, on_name)
+        beating = Beating(self._heartbeat, self._events, self._clock, lambda: self._status, on_name)
         turn = beating.watch("the poller's loop")
-        self._details = self.details()
+        self._status = self.status()
         with beating.go_on():
             while True:
                 turn()
-                self._details, beating.state = self.details(), self.state
+                self._status, beating.state = self.status(), self.state
                 quiet = not self._tell_overflow()
                 await asyncio.to_thread(self._tell, ended=quiet)
                 await asyncio.sleep(BEAT_INTERVAL_S)
 
-    def details(self) -> dict[str, Any]:
+    def status(self) -> PollerStatus:
         """Return what the heartbeat says beside the state."""
-        return {
-            "groups": json.dumps([group.describe() for group in self._fleet.groups], ensure_ascii=False),
-            "ring": self._ring.depth,
-            "ring_overflowed": self._ring.overflow.messages,
-            "ring_overflowed_values": self._ring.overflow.values,
-            "messages_sent": self._sender.messages_sent,
-            "values_sent": self._sender.values_sent,
-            "ring_overflowed_at": self._overflowed_at or "",
-            "ring_bytes": self._ring.size_bytes,
-            "queue_full_times": self._sender.times_full,
-            "queue_full_since": self._sender.full_since or "",
-            "requests_rejected": self._requests.rejected,
-        }
+        return PollerStatus(
+            groups=json.dumps([group.describe() for group in self._fleet.groups], ensure_ascii=False),
+            ring=self._ring.depth,
+            ring_overflowed=self._ring.overflow.messages,
+            ring_overflowed_values=self._ring.overflow.values,
+            messages_sent=self._sender.messages_sent,
+            values_sent=self._sender.values_sent,
+            ring_overflowed_at=self._overflowed_at,
+            ring_bytes=self._ring.size_bytes,
+            queue_full_times=self._sender.times_full,
+            queue_full_since=self._sender.full_since,
+            requests_rejected=self._requests.rejected,
+        )
 
     def close(self, message: str) -> None:
         """Give the name back and write the last events.

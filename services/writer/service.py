@@ -1,12 +1,11 @@
 """The writer as a process: its threads, its heartbeat, its end."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
-from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
 from services.writer.deliver.worker import Relief, Worker, WorkInHand
@@ -24,6 +23,7 @@ from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.events import Event, Pending
+from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
 from shared.redis_link import RedisLink
 from shared.snapshot import take_snapshot
 
@@ -124,27 +124,27 @@ class WriterService:
             except Exception as error:  # noqa: BLE001 - what is told must not end what is done
                 faults.met(error, stop)
 
-    def describe(self) -> Mapping[str, Any]:
+    def describe(self) -> WriterStatus:
         """Return what the heartbeat says: how the writer is. Touches no file and no network."""
         now = self.clock.monotonic()
         opened, busy = self.sink.connections
         cause = self.breaker.cause
-        return {
-            "layout": self.workers[0].settings.oracle_table_layout,
-            "breaker": self.breaker.state.value,
-            "oracle": _oracle_state(self.breaker.state, cause, seen=self.work.last_write_at is not None or opened > 0),
-            "backup": "failing" if self.report.backup_failure else "ok",
-            "backup_failure": self.report.backup_failure,
-            "backup_free_bytes": self.backup.free_bytes,
-            "last_write_at": self.work.last_write_at,
+        return WriterStatus(
+            layout=self.workers[0].settings.oracle_table_layout,
+            breaker=self.breaker.state,
+            oracle=_oracle_state(self.breaker.state, cause, seen=self.work.last_write_at is not None or opened > 0),
+            backup=BackupState.FAILING if self.report.backup_failure else BackupState.OK,
+            backup_failure=self.report.backup_failure,
+            backup_free_bytes=self.backup.free_bytes,
+            last_write_at=self.work.last_write_at,
             # The breaker's cause is newer: each probe may fail for another reason.
-            "last_error": str(cause) if cause is not None else self.report.last_error,
-            "batches_in_hand": len(self.work.attempts),
-            "oldest_batch_s": round(self.work.oldest_attempt_s(now), 3),
-            "connections_open": opened,
-            "connections_busy": busy,
-            "connections_short": self.sink.shortage,
-        }
+            last_error=str(cause) if cause is not None else self.report.last_error,
+            batches_in_hand=len(self.work.attempts),
+            oldest_batch_s=round(self.work.oldest_attempt_s(now), 3),
+            connections_open=opened,
+            connections_busy=busy,
+            connections_short=self.sink.shortage,
+        )
 
     def probe_when_due(self, stop: StopFlag) -> None:
         """Learn the table at the start; later ask Oracle at intervals while the breaker is open."""
@@ -211,9 +211,9 @@ class WriterService:
         _log.info("Shutdown complete")
 
 
-def _oracle_state(state: State, cause: SinkError | None, *, seen: bool) -> str:
+def _oracle_state(state: BreakerState, cause: SinkError | None, *, seen: bool) -> OracleState:
     if cause is not None and cause.needs_a_person:
-        return "configuration"
-    if state is State.CLOSED:
-        return "ok" if seen else "unknown"
-    return "away"
+        return OracleState.CONFIGURATION
+    if state is BreakerState.CLOSED:
+        return OracleState.OK if seen else OracleState.UNKNOWN
+    return OracleState.AWAY

@@ -133,9 +133,10 @@ class RowsRefused(Record, frozen=True):
     codes: dict[Text, Count]
 
 
-class Conflicts(HowMany, frozen=True):
+class Conflicts(Record, frozen=True, kw_only=True):
     """How many values came again otherwise, and the first of them."""
 
+    count: Count = 1  #: 0.1.0 said each one by itself
     tag_name: Text
     timestamp: Text
 

@@ -11,6 +11,9 @@ from shared.texts import TEXT_LIMIT, cut
 #: A text from outside. Longer ones are cut, which puts the whole length behind them.
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT + 40)]
 
+#: A path, or what is made of one.
+LongText = Annotated[str, msgspec.Meta(max_length=1_000)]
+
 #: How many, or how many bytes.
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 
@@ -36,7 +39,7 @@ def from_json(kind: type[R], raw: str | bytes | None, spoiled: list[str] | None 
     try:
         return msgspec.json.decode(raw or b"", type=kind)
     except msgspec.ValidationError:
-        return _field_by_field(kind, json_object(raw), spoiled, strict=True)
+        return _field_by_field(kind, _decoded(raw), spoiled, strict=True)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
 
@@ -57,25 +60,38 @@ def _field_by_field(
         return None
     made = {}
     for field in msgspec.structs.fields(kind):
-        value = found.get(field.encode_name, msgspec.UNSET)
+        if field.name not in found:
+            continue
         try:
-            if value is not msgspec.UNSET:
-                made[field.name] = msgspec.convert(trimmed(value), field.type, strict=strict)
+            made[field.name] = _converted(found[field.name], field.type, strict=strict)
         except msgspec.ValidationError:
-            if field.required:
-                return None
             if spoiled is not None:
                 spoiled.append(field.name)
-    return kind(**made) if all(f.name in made for f in msgspec.structs.fields(kind) if f.required) else None
+    is_whole = all(field.name in made for field in msgspec.structs.fields(kind) if field.required)
+    return kind(**made) if is_whole else None
+
+
+def _converted(value: Any, kind: Any, *, strict: bool) -> Any:
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError:
+        if not isinstance(value, str):
+            raise
+    return msgspec.convert(cut(value), kind, strict=strict)
 
 
 def json_object(raw: str | bytes | None) -> dict[str, Any] | None:
     """Return what a JSON object holds, its names and texts cut; None when it is none, or is nested without end."""
+    found = _decoded(raw)
+    return None if found is None else {cut(name): trimmed(value) for name, value in found.items()}
+
+
+def _decoded(raw: str | bytes | None) -> dict[str, Any] | None:
     try:
-        found = msgspec.json.decode(raw or b"", type=dict[str, Any])
+        found: dict[str, Any] = msgspec.json.decode(raw or b"", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    return {cut(name): trimmed(value) for name, value in found.items()}
+    return found
 
 
 def trimmed(value: Any) -> Any:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec.structs import asdict
+
 from services.poller.faults import TELL_S, nobody
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.packing import Packer, is_in_calendar
@@ -18,6 +20,7 @@ from services.poller.sources.stamps import Stamper
 from shared.clock import Clock
 from shared.logs import get_logger
 from shared.records.events import Event
+from shared.records.polling import PollerGroup
 from shared.texts import cut
 
 #: Seconds after which a source that can't be opened, for a reason that nobody foresaw, is tried again: the first time,
@@ -179,23 +182,20 @@ class PollingGroup:
 
     def describe(self) -> dict[str, Any]:
         """Return the group's status for the monitor."""
-        return {
-            "name": self.config.name,
-            "group_id": self.config.group_id,
-            "plc_code": self.config.plc,
-            "mode": self.config.mode,
-            "interval_ms": self._interval_ms(),
+        group = PollerGroup(
+            name=self.config.name,
+            group_id=self.config.group_id,
+            plc_code=self.config.plc,
+            mode=self.config.mode,
+            interval_ms=self._interval_ms(),
+            late_p99_ms=self.trigger.lateness_p99_ms() if isinstance(self.trigger, FixedInterval) else None,
             **vars(self.status),
-            **self._lateness(),
-            **self._source.status(),
-        }
+        )
+        return {**asdict(group), **self._source.status()}
 
     def _interval_ms(self) -> int | None:
         is_fixed = self.config.mode == "FIXED" and not self._source.self_paced
         return round(self.config.interval_s * 1000) if is_fixed else None
-
-    def _lateness(self) -> dict[str, float]:
-        return {"late_p99_ms": self.trigger.lateness_p99_ms()} if isinstance(self.trigger, FixedInterval) else {}
 
     async def _wait_until_due(self, reading: Reading) -> None:
         if reading.due_s is not None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.backup.format import NOT_A_VALUE, backup_row, rejected_row
 from services.writer.backup.waiting_rows import waiting_row
-from services.writer.deliver.breaker import Breaker, Permit, State
+from services.writer.deliver.breaker import Breaker, Permit
 from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import Report
 from services.writer.sink import CONFLICT, RowError, SinkError, TakesValues, Verdict
@@ -19,6 +19,7 @@ from shared.counters import Counter
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import Decoded, TagValue
+from shared.records.heartbeats import BreakerState
 
 #: Seconds between two tries to write a file while it can't be written.
 BACKUP_RETRY_S = 1.0
@@ -89,7 +90,7 @@ class Delivery:
             permit = Permit.BACKUP if is_given_up else self._breaker.permit(self._clock.monotonic())
             if permit is not Permit.BACKUP:
                 error = self._insert(delivered, permit, stop)
-                if error is not None and stop.is_set() and self._breaker.state is State.RETRYING:
+                if error is not None and stop.is_set() and self._breaker.state is BreakerState.RETRYING:
                     return None
                 # Another worker may have found out meanwhile that Oracle takes nothing: then this one is asked again.
                 is_given_up = permit is Permit.TRIAL
@@ -117,7 +118,7 @@ class Delivery:
 
         error = insert_with_retries(
             delivered, self._sink, delays_s, stop, failed=failed,
-            may_go_on=lambda: self._breaker.state in (State.CLOSED, State.RETRYING),
+            may_go_on=lambda: self._breaker.state in (BreakerState.CLOSED, BreakerState.RETRYING),
         )  # fmt: skip
         # Rows that were refused before they were bound say nothing of Oracle.
         if error is None and (delivered.written or delivered.duplicates):

@@ -3,12 +3,13 @@
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows
-from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.report import Report
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.faults import Faults
 from shared.lifecycle import StopFlag
+from shared.records.heartbeats import BreakerState
 
 #: Seconds between two looks at the open files.
 LOOK_S = 1.0
@@ -74,8 +75,8 @@ class Housekeeping:
             self._manifest.rebuild()
 
     def _see_to_files(self) -> None:
-        if self._breaker.state is State.CLOSED:
+        if self._breaker.state is BreakerState.CLOSED:
             self._backup.finish()
         # In an outage more will come; one that may be over shall not keep its file from `recover`.
-        self._backup.look_after(close_idle=self._breaker.state is not State.OPEN)
+        self._backup.look_after(close_idle=self._breaker.state is not BreakerState.OPEN)
         self._rejects.look_after(close_idle=True)

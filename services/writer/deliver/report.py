@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.writer.backup.csv_backup import FileFault
 from services.writer.backup.index import Manifest
-from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.breaker import Breaker
 from services.writer.sink import CONFLICT, RowError, SinkError
 from shared.counters import Counter as CounterName
 from shared.errors import PipelineError
@@ -15,6 +15,7 @@ from shared.events import EventLog
 from shared.logs import get_logger
 from shared.models import TagValue
 from shared.records.events import Conflicts, Event, FileNamed, OracleError, OracleWrites, RowsRefused
+from shared.records.heartbeats import BreakerState
 
 _log = get_logger()
 
@@ -177,10 +178,10 @@ class Report:
     def _say_changes(self) -> None:
         for change in self._breaker.take_changes():
             text = f"Oracle: {change.before.value} -> {change.after.value} ({change.reason})"
-            if change.after is State.CLOSED and change.before is not State.RETRYING:
+            if change.after is BreakerState.CLOSED and change.before is not BreakerState.RETRYING:
                 _log.info(f"{text}, writing again")
                 self._events.add(Event.ORACLE_BACK, text, OracleWrites(after_s=round(change.lasted_s, 1)))
-            elif change.after is State.OPEN:
+            elif change.after is BreakerState.OPEN:
                 cause = self._breaker.cause
                 self.last_error = str(cause or change.reason)
                 if cause is not None and cause.needs_a_person:
@@ -191,7 +192,9 @@ class Report:
                     self._events.add(Event.ORACLE_LOST, text, OracleError(code=cause.code if cause else None))
             else:
                 _log.info(text)
-                self._events.add(Event.ORACLE_RETRY if change.after is State.RETRYING else Event.ORACLE_BACK, text)
+                self._events.add(
+                    Event.ORACLE_RETRY if change.after is BreakerState.RETRYING else Event.ORACLE_BACK, text
+                )
 
 
 def tell_conflicts(events: EventLog, count: int, value: TagValue, error: RowError) -> None:

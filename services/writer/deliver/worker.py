@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivered, Delivery
 from services.writer.settings import WriterSettings
 from shared.buffer import UNHEARD_BELL_S, Batch, Bell, Pressure, TagBuffer
@@ -18,6 +18,7 @@ from shared.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import TagValue
+from shared.records.heartbeats import BreakerState
 from shared.redis_link import RedisLink
 
 #: Seconds that a stopping writer goes on draining the buffer; it must be gone within 5.
@@ -152,7 +153,7 @@ class Worker(Loop):
         self._left = 1
         rows = 0
         try:
-            while self.clock.monotonic() < deadline and self.breaker.state is State.CLOSED:
+            while self.clock.monotonic() < deadline and self.breaker.state is BreakerState.CLOSED:
                 batch = self._take_claimed()
                 if batch is None:
                     batch = self._claim()
@@ -269,7 +270,7 @@ class Relief(Loop):
 
     def _oracle_is_the_cause(self) -> bool:
         stuck = self.work.oldest_attempt_s(self.clock.monotonic()) > SLOW_ATTEMPT_S
-        return stuck or self.breaker.state is not State.CLOSED
+        return stuck or self.breaker.state is not BreakerState.CLOSED
 
 
 def observations(delivered: Delivered, values: list[TagValue], took_s: float, now: datetime) -> dict[str, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.files import shown
 from services.writer.backup.index import backup_files
-from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.breaker import Breaker
 from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.loop import Ended, Failure, recover_file
 from services.writer.recover.open_file import FileInUseError, OpenFile
@@ -15,6 +15,7 @@ from shared.buffer import TagBuffer
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.records.heartbeats import BreakerState
 
 #: Share of BUFFER_MAX_SIZE below which there is time for backup files.
 CALM_SHARE = 0.2
@@ -63,7 +64,7 @@ class AutoRecover:
 
     def _has_time(self) -> bool:
         try:
-            return self._breaker.state is State.CLOSED and self._buffer.depth() < self._calm_depth
+            return self._breaker.state is BreakerState.CLOSED and self._buffer.depth() < self._calm_depth
         except RedisUnavailableError:
             return False
 

@@ -31,6 +31,7 @@ from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
+from shared.records.heartbeats import WriterStatus
 from shared.redis_link import RedisLink
 from shared.settings import BufferSettings
 
@@ -166,7 +167,7 @@ class Pipeline:
         assert batch is not None
         counts: dict[Counter, int] = {Counter.WRITTEN: count, Counter.BATCHES_WRITTEN: 1}
         assert self._buffer.settle(batch, counts, {"latency_sum_ms": 12, "latency:15": 1, "lag:300": count})
-        self.writer.beat("running", breaker="closed", oracle="ok", backup="ok", last_write_at=time.time())
+        self.writer.beat("running", WriterStatus(breaker="closed", oracle="ok", backup="ok", last_write_at=time.time()))
 
     def close(self) -> None:
         """End the sender's thread."""

@@ -13,6 +13,7 @@ from sandbox.harness.waiting import wait_until
 from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.records.heartbeats import PollerStatus
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread, start_process
 from tests.unit.monitor.overviews import backup_file
@@ -73,7 +74,7 @@ def test_one_finished_group_does_not_silence_the_alert_for_its_pollers_others(
         {"plc_code": "P1", "name": "done", "state": "finished"},
         {"plc_code": "P1", "name": "late", "state": "running"},
     ]
-    poller.beat("running", groups=json.dumps(own))
+    poller.beat("running", PollerStatus(groups=json.dumps(own)))
     link.command("HSET", keys.polling, "P1/done", group("P1", "done"), "P1/late", group("P1", "late"))
     silent = wait_until(lambda: alerts(monitor).get("polling_silent"), what="the alert")
     assert "P1 late" in silent

@@ -16,6 +16,7 @@ from services.monitor.read.overview import Overview
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.records.events import Event, RingOverflow
+from shared.records.heartbeats import WriterStatus
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, environment, monitor_in_a_thread
 
@@ -47,7 +48,7 @@ def refusal(monitor: Monitor) -> httpx.Response | None:
 
 def keep_beating(pipeline: Pipeline) -> None:
     pipeline.consumer.beat("running")
-    pipeline.writer.beat("running", breaker="closed", oracle="ok", backup="ok", last_write_at=time.time())
+    pipeline.writer.beat("running", WriterStatus(breaker="closed", oracle="ok", backup="ok", last_write_at=time.time()))
 
 
 @pytest.mark.req("OPS-1")

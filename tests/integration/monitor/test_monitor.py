@@ -18,6 +18,7 @@ from shared.counters import WINDOW_BUCKET_S
 from shared.errors import FatalError
 from shared.keys import Keys
 from shared.records.events import Event, FileNamed
+from shared.records.heartbeats import WriterStatus
 from shared.redis_link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread
 from tests.unit.monitor.overviews import backup_file
@@ -84,7 +85,7 @@ def test_health_follows_the_writers_heartbeat(monitor: Monitor, pipeline: Pipeli
     # A reading that began before the write may hold the heartbeat after it.
     wait_until(lambda: health_details(monitor)["recent_write_success"] is True, what="the write to be seen")
     assert health_details(monitor)["last_write_age_seconds"] < 60
-    pipeline.writer.beat("running", breaker="open", oracle="away", backup="ok")
+    pipeline.writer.beat("running", WriterStatus(breaker="open", oracle="away", backup="ok"))
     degraded = monitor.shows("/api/buffer/health", {"status": "degraded", "oracle_connection_ok": False})
     assert any("breaker" in reason for reason in degraded["reasons"])
     pipeline.writer.close()
@@ -176,7 +177,7 @@ def test_alerts_follow_what_happens_and_survive_a_restart(
 ) -> None:
     link.command("HSET", keys.backup_files, "backup_20260101_000000.csv", json.dumps(backup_file()))
     pipeline.events.add(Event.ORACLE_LOST, "Oracle: retrying -> open")
-    pipeline.writer.beat("running", breaker="open", oracle="away", backup="ok")
+    pipeline.writer.beat("running", WriterStatus(breaker="open", oracle="away", backup="ok"))
     since = []
     for _ in range(2):
         with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:

@@ -33,6 +33,7 @@ from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
+from shared.records.heartbeats import Status, WriterStatus
 from shared.redis_link import RedisLink
 from shared.snapshot import take_snapshot
 from tests.fakes import FakeClock
@@ -123,19 +124,19 @@ def test_a_process_that_was_stopped_blames_no_loop(
 def test_a_description_that_fails_costs_a_beat_and_nothing_else(
     link: RedisLink, keys: Keys, heartbeat: Heartbeat
 ) -> None:
-    answers: Iterator[Any] = iter(
-        [ValueError("a surprise"), ValueError("again"), *[{"state_of": "caf\udce9", "no": None}] * 50]
+    answers: Iterator[Status | Exception] = iter(
+        [ValueError("a surprise"), ValueError("again"), *[WriterStatus(layout="caf\udce9")] * 50]
     )
 
-    def describe() -> dict[str, Any]:
+    def describe() -> Status:
         answer = next(answers)
         if isinstance(answer, Exception):
             raise answer
-        return dict(answer)
+        return answer
 
     beating = Beating(heartbeat, EventLog(link, keys, "writer"), FakeClock(), describe)
     with beating.go_on():
-        beat = wait_until(lambda: link.hash(keys.service("writer", "w")).get("state_of"), what="a beat")
+        beat = wait_until(lambda: link.hash(keys.service("writer", "w")).get("layout"), what="a beat")
     assert beat == "caf\\udce9"
 
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.writer.deliver.breaker import Breaker, Permit, State
+from services.writer.deliver.breaker import Breaker, Permit
 from services.writer.oracle.errors import oracle_error
 from shared.backoff import spread_s
+from shared.records.heartbeats import BreakerState
 
 LOST = oracle_error("DPY-4011", "lost")
 READ_ONLY = oracle_error("ORA-16000", "read-only")
@@ -28,12 +29,12 @@ def open_breaker() -> Breaker:
 def test_a_failure_makes_it_retrying_and_a_success_closes_it() -> None:
     breaker = exact_breaker()
     breaker.failed(LOST, now=1.0, last=False)
-    assert (breaker.state, breaker.permit(1.0)) == (State.RETRYING, Permit.TRY)
+    assert (breaker.state, breaker.permit(1.0)) == (BreakerState.RETRYING, Permit.TRY)
     breaker.succeeded(now=2.0)
-    assert (breaker.state, breaker.cause) == (State.CLOSED, None)
+    assert (breaker.state, breaker.cause) == (BreakerState.CLOSED, None)
     assert [(c.before, c.after) for c in breaker.take_changes()] == [
-        (State.CLOSED, State.RETRYING),
-        (State.RETRYING, State.CLOSED),
+        (BreakerState.CLOSED, BreakerState.RETRYING),
+        (BreakerState.RETRYING, BreakerState.CLOSED),
     ]
 
 
@@ -45,7 +46,7 @@ def test_used_up_retries_open_it_and_one_successful_trial_closes_it() -> None:
     breaker.probe_succeeded(5.0)
     assert [breaker.permit(5.0) for _ in range(3)] == [Permit.TRIAL, Permit.BACKUP, Permit.BACKUP]
     breaker.succeeded(6.0)
-    assert (breaker.state, breaker.permit(6.0)) == (State.CLOSED, Permit.TRY)
+    assert (breaker.state, breaker.permit(6.0)) == (BreakerState.CLOSED, Permit.TRY)
 
 
 def test_without_traffic_it_stays_half_open_and_a_failed_probe_opens_it_again() -> None:
@@ -55,9 +56,9 @@ def test_without_traffic_it_stays_half_open_and_a_failed_probe_opens_it_again() 
     assert (breaker.probe_due(9.9), breaker.probe_due(10.0)) == (False, True)
     breaker.probe_succeeded(10.0)
     breaker.probe_succeeded(15.0)
-    assert (breaker.state, breaker.cause) == (State.HALF_OPEN, LOST)
+    assert (breaker.state, breaker.cause) == (BreakerState.HALF_OPEN, LOST)
     breaker.probe_failed(LOST, 20.0)
-    assert breaker.state is State.OPEN
+    assert breaker.state is BreakerState.OPEN
 
 
 def test_trials_that_fail_for_the_known_reason_come_an_interval_apart_and_change_nothing() -> None:
@@ -72,10 +73,10 @@ def test_trials_that_fail_for_the_known_reason_come_an_interval_apart_and_change
         if breaker.permit(now) is Permit.TRIAL:
             trials += 1
             breaker.failed(READ_ONLY, now, last=True)
-    assert [change.after for change in breaker.take_changes()] == [State.OPEN, State.HALF_OPEN]
+    assert [change.after for change in breaker.take_changes()] == [BreakerState.OPEN, BreakerState.HALF_OPEN]
     assert 35 <= trials <= 40
     breaker.succeeded(201.0)
-    assert (breaker.state, breaker.cause) == (State.CLOSED, None)
+    assert (breaker.state, breaker.cause) == (BreakerState.CLOSED, None)
 
 
 def test_a_trial_that_fails_for_a_new_reason_opens_it_again_and_the_next_probe_is_an_interval_away() -> None:
@@ -83,21 +84,21 @@ def test_a_trial_that_fails_for_a_new_reason_opens_it_again_and_the_next_probe_i
     breaker.probe_succeeded(5.0)
     assert breaker.permit(5.0) is Permit.TRIAL
     breaker.failed(READ_ONLY, now=6.0, last=False)
-    assert (breaker.state, breaker.cause) == (State.OPEN, READ_ONLY)
+    assert (breaker.state, breaker.cause) == (BreakerState.OPEN, READ_ONLY)
     assert (breaker.probe_due(10.9), breaker.probe_due(11.0)) == (False, True)
 
 
 def test_a_late_answer_from_before_the_outage_does_not_close_it() -> None:
     breaker = open_breaker()
     breaker.succeeded(1.0)
-    assert breaker.state is State.OPEN
+    assert breaker.state is BreakerState.OPEN
 
 
 @pytest.mark.req("EC-8")
 def test_refused_credentials_open_it_at_once() -> None:
     breaker = exact_breaker()
     breaker.failed(WRONG_PASSWORD, now=0.0, last=False)
-    assert breaker.state is State.OPEN
+    assert breaker.state is BreakerState.OPEN
 
 
 def test_writers_that_lost_oracle_together_do_not_probe_in_step() -> None:
@@ -119,16 +120,16 @@ def test_whatever_happens_trials_are_an_interval_apart_and_it_can_always_close_a
         if step == "permit":
             permit = breaker.permit(now)
             if permit is Permit.TRIAL:
-                assert state is State.HALF_OPEN
+                assert state is BreakerState.HALF_OPEN
                 assert breaker.permit(now + 4.9) is Permit.BACKUP
-            assert (permit is Permit.TRY) == (state in (State.CLOSED, State.RETRYING))
+            assert (permit is Permit.TRY) == (state in (BreakerState.CLOSED, BreakerState.RETRYING))
         elif step == "ok":
             breaker.succeeded(now)
         elif step in ("fail", "last"):
             breaker.failed(LOST, now, last=step == "last")
         elif breaker.probe_due(now):
             (breaker.probe_succeeded(now) if step == "probe ok" else breaker.probe_failed(LOST, now))
-    if breaker.state is State.OPEN:
+    if breaker.state is BreakerState.OPEN:
         breaker.probe_succeeded(now)
     breaker.succeeded(now)
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED

@@ -5,13 +5,14 @@ from typing import Any, cast
 import pytest
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
-from services.writer.deliver.breaker import Breaker, State
+from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.report import Report
 from services.writer.oracle.errors import oracle_error, row_error
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
 from shared.lifecycle import StopFlag
 from shared.models import Decoded, TagValue
+from shared.records.heartbeats import BreakerState
 from tests.fakes import FakeClock, ScriptedSink, tag_values
 
 LOST = oracle_error("DPY-4011", "DPY-4011: the database closed the connection")
@@ -112,14 +113,14 @@ def test_a_failed_batch_is_tried_again_after_1_2_and_4_seconds() -> None:
     bench = Bench(LOST, LOST, LOST)
     assert bench.deliver(tag_values(5)) == {"written": 5, "batches_written": 1, "retries": 3}
     assert bench.stop.waits == [1.0, 2.0, 4.0]
-    assert bench.breaker.state is State.CLOSED
+    assert bench.breaker.state is BreakerState.CLOSED
 
 
 @pytest.mark.req("FR-010", "FR-011")
 def test_after_four_failures_the_batch_is_backed_up_and_the_next_goes_there_at_once() -> None:
     bench = Bench(LOST, LOST, LOST, LOST)
     assert bench.deliver(tag_values(5)) == {"backed_up": 5, "batches_failed": 1, "retries": 3}
-    assert bench.breaker.state is State.OPEN
+    assert bench.breaker.state is BreakerState.OPEN
     assert bench.deliver(tag_values(5)) == {"backed_up": 5, "batches_failed": 1}
     assert bench.sink.calls == [5, 5, 5, 5]
     assert len(bench.backup.rows) == 10
@@ -152,7 +153,7 @@ def test_one_row_that_fails_the_whole_call_for_an_unknown_reason_is_found_by_hal
     assert bench.rejects.rows[0][2] == "D137"
     assert bench.stop.waits == []
     assert len(bench.sink.calls) < 2 * 10
-    assert bench.breaker.state is State.CLOSED
+    assert bench.breaker.state is BreakerState.CLOSED
 
 
 def test_several_such_rows_are_found_too() -> None:
@@ -236,7 +237,7 @@ def test_a_table_that_refuses_every_row_costs_no_retries_and_rejects_none() -> N
     """Kind: rows blamed for the table's fault. The sink has tried a row like those it took."""
     bench = Bench(SinkError("ORA-14400", "no partition", Verdict.CONFIGURATION))
     assert bench.deliver(tag_values(500)) == {"backed_up": 500, "batches_failed": 1}
-    assert bench.breaker.state is State.OPEN
+    assert bench.breaker.state is BreakerState.OPEN
 
 
 def test_rows_refused_before_they_are_bound_do_not_close_the_breaker() -> None:
@@ -245,7 +246,7 @@ def test_rows_refused_before_they_are_bound_do_not_close_the_breaker() -> None:
     bench.deliver(tag_values(1))
     bench.breaker.probe_succeeded(bench.delivery._clock.monotonic())
     assert bench.deliver(tag_values(1))["rejected"] == 1
-    assert bench.breaker.state is State.HALF_OPEN
+    assert bench.breaker.state is BreakerState.HALF_OPEN
 
 
 def test_duplicates_are_counted_apart() -> None:

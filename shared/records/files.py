@@ -1,0 +1,35 @@
+"""Backup files: what the list of them says of each."""
+
+from enum import StrEnum
+
+from shared.records.reading import Count, LongText, Moment, Record, Text
+
+
+class FileKind(StrEnum):
+    """What a CSV file of a writer holds."""
+
+    BACKUP = "backup"  #: rows that Oracle did not take
+    REJECTED = "rejected"  #: rows that it refused for themselves
+
+
+class FileStage(StrEnum):
+    """How far a file is on its way into the table."""
+
+    OPEN = "open"  #: a writer appends to it
+    WAITING = "waiting"  #: for `recover`
+    RECOVERING = "recovering"
+    RECOVERED = "recovered"  #: its rows are in the table
+
+
+class BackupFile(Record, frozen=True):
+    """One file; or all those of a directory that are too many for the list, as one."""
+
+    kind: Text
+    state: Text
+    rows: Count
+    bytes: Count
+    created: Moment
+    host: Text | None = None  #: that has it; a container's changes with each upgrade
+    directory: LongText | None = None
+    place: LongText | None = None  #: the directory's own name, kept in it; None from a writer that knew no places
+    files: Count | None = None  #: how many, where it is more than one

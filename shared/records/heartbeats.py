@@ -1,0 +1,97 @@
+"""Heartbeats: which process lives, and what it says of itself; together the fields of one hash."""
+
+from enum import StrEnum
+
+from shared.records.reading import Count, Moment, Record, Span, Text
+
+
+class Process(Record, frozen=True):
+    """Which process beats: what every heartbeat says."""
+
+    role: Text = ""
+    instance: Text = ""
+    incarnation: Text = ""
+    version: Text | None = None
+    host: Text | None = None
+    pid: Count | None = None
+    pid_space: Text = ""
+    started_at: Moment | None = None
+    beat_at: Moment | None = None  #: on Redis' clock; written by the script
+    state: Text = ""  #: what its loop does
+
+
+class Status(Record, frozen=True):
+    """What a process says of itself beyond that; a monitor has nothing to say."""
+
+
+class ConsumerStatus(Status, frozen=True):
+    """What is wrong with what a consumer reads or pushes; nothing when all is well."""
+
+    push_refused: Text | None = None  #: why Redis refuses what is put
+    push_refused_since: Moment | None = None
+    name_clash: Text | None = None  #: the first two tags of one name
+    name_clashes: Count | None = None
+    groups_left_out: Count | None = None  #: polling groups whose state is not kept: there are too many
+
+
+class BreakerState(StrEnum):
+    """Where a writer's circuit breaker stands."""
+
+    CLOSED = "closed"
+    RETRYING = "retrying"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+class OracleState(StrEnum):
+    """What a writer knows of Oracle."""
+
+    OK = "ok"
+    AWAY = "away"
+    CONFIGURATION = "configuration"  #: it answers, and a person must act
+    UNKNOWN = "unknown"  #: nobody has asked it yet
+
+
+class BackupState(StrEnum):
+    """Whether a writer can write its files."""
+
+    OK = "ok"
+    FAILING = "failing"
+
+
+class WriterStatus(Status, frozen=True):
+    """How a writer is. States are texts: a newer version may know more of them."""
+
+    layout: Text | None = None  #: ORACLE_TABLE_LAYOUT
+    breaker: Text | None = None
+    oracle: Text | None = None
+    backup: Text | None = None
+    backup_failure: Text | None = None  #: why it can't write a file
+    backup_free_bytes: Count | None = None
+    last_write_at: Moment | None = None  #: its last commit
+    last_error: Text | None = None
+    batches_in_hand: Count | None = None
+    oldest_batch_s: Span | None = None
+    connections_open: Count | None = None
+    connections_busy: Count | None = None
+    connections_short: Text | None = None  #: why there are no more
+
+
+class PollerStatus(Status, frozen=True):
+    """How a poller is. Totals are since its start."""
+
+    groups: str = "[]"  #: JSON array of `polling.PollerGroup`
+    ring: Count = 0  #: messages that the DataQueue has not taken yet
+    ring_bytes: Count = 0
+    ring_overflowed: Count = 0  #: messages discarded
+    ring_overflowed_values: Count = 0
+    ring_overflowed_at: Moment | None = None  #: when the last one was
+    messages_sent: Count = 0
+    values_sent: Count = 0
+    queue_full_times: Count = 0  #: how often the DataQueue was full
+    queue_full_since: Moment | None = None  #: None while it is not
+    requests_rejected: Count = 0  #: what stood among the requests to poll and was none
+
+
+#: What the status of each role is.
+STATUS: dict[str, type[Status]] = {"consumer": ConsumerStatus, "writer": WriterStatus, "poller": PollerStatus}
