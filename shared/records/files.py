@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from msgspec import UNSET, UnsetType
+
 from shared.records.reading import Count, LongText, Moment, Record, Text
 
 
@@ -26,10 +28,10 @@ class BackupFile(Record, frozen=True):
 
     kind: Text
     state: Text
-    rows: Count
-    bytes: Count
     created: Moment
+    rows: Count = 0
+    bytes: Count = 0
     host: Text | None = None  #: that has it; a container's changes with each upgrade
     directory: LongText | None = None
     place: LongText | None = None  #: the directory's own name, kept in it; None from a writer that knew no places
-    files: Count | None = None  #: how many, where it is more than one
+    files: Count | UnsetType = UNSET  #: how many, where the entry stands for more than one

@@ -1,5 +1,7 @@
 """Polling groups: what a consumer saw of one, and what a poller of ours says of its own."""
 
+from msgspec import UNSET, UnsetType
+
 from shared.records.reading import Count, Moment, Record, Span, Text
 
 
@@ -41,4 +43,4 @@ class PollerGroup(Record, frozen=True):
     last_duration_ms: Span = 0.0
     state: Text = "starting"  #: starting, running, finished, failed or stopped
     trouble: Text | None = None  #: why the source could not be read the last time
-    late_p99_ms: Span | None = None  #: of 100 polls 99 began no later than this after their time
+    late_p99_ms: Span | UnsetType = UNSET  #: of 100 polls 99 began no later than this after their time

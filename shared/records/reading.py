@@ -100,8 +100,8 @@ def trimmed(value: Any) -> Any:
 
 
 def to_json(record: Record) -> str:
-    """Return a record as a JSON object, with its fields that are None."""
-    return as_json(msgspec.structs.asdict(record))
+    """Return a record as a JSON object, with its fields that are None and without those that are UNSET."""
+    return as_json(msgspec.to_builtins(record))
 
 
 def as_json(fields: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec.structs import asdict
+from msgspec import UNSET, to_builtins
 
 from services.poller.faults import TELL_S, nobody
 from services.poller.groups.config import GroupConfig
@@ -188,10 +188,10 @@ class PollingGroup:
             plc_code=self.config.plc,
             mode=self.config.mode,
             interval_ms=self._interval_ms(),
-            late_p99_ms=self.trigger.lateness_p99_ms() if isinstance(self.trigger, FixedInterval) else None,
+            late_p99_ms=self.trigger.lateness_p99_ms() if isinstance(self.trigger, FixedInterval) else UNSET,
             **vars(self.status),
         )
-        return {**asdict(group), **self._source.status()}
+        return {**to_builtins(group), **self._source.status()}
 
     def _interval_ms(self) -> int | None:
         is_fixed = self.config.mode == "FIXED" and not self._source.self_paced

@@ -1,7 +1,6 @@
 """The list of backup files in Redis, for the monitor. The directory is the truth; the list is made from it."""
 
 import csv
-import json
 import os
 import secrets
 import socket
@@ -10,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from services.writer.backup.files import RECOVERED_DIRECTORY, is_in_use, open_regular, shown
 from services.writer.backup.format import RecordCounter
@@ -19,10 +20,9 @@ from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.records.files import BackupFile, FileKind, FileStage
+from shared.records.reading import from_json, to_json
 from shared.redis_link import RedisLink
-
-#: States of a file: a writer appends to it, it waits for `recover`, `recover` reads it, its rows are in the table.
-OPEN, WAITING, RECOVERING, RECOVERED = "open", "waiting", "recovering", "recovered"
 
 #: Recovered files kept in the list, and files that wait: the rest of these is told as one.
 MAX_RECOVERED, MAX_WAITING = 100, 1_000
@@ -53,33 +53,33 @@ class Manifest:
         self.on_gone = on_gone
         self._lock = threading.Lock()
         #: Looked up by those who work with files anyway: `flush` is called by who must not wait for a disk.
-        self._here: dict[str, str] | None = None
-        self._unsaid: dict[str, dict[str, Any]] = {}
+        self._here: _Here | None = None
+        self._unsaid: dict[str, BackupFile] = {}
         self._forgotten: set[str] = set()
 
     def note(self, state: FileState) -> None:
         """Take note of a file that changed; `flush` says it."""
         self.set(
             state.path,
-            OPEN if state.is_open else WAITING,
+            FileStage.OPEN if state.is_open else FileStage.WAITING,
             rows=state.rows,
             size_bytes=state.size_bytes,
             created=state.created.timestamp(),
         )
 
-    def set(self, path: Path, state: str, *, rows: int, size_bytes: int, created: float) -> None:
-        """Take note of a file's state."""
-        if self._here is None or self._here["place"] == _nameless(self._here):
+    def set(self, path: Path, stage: FileStage, *, rows: int, size_bytes: int, created: float) -> None:
+        """Take note of a file's stage."""
+        if self._here is None or self._here.place == self._here.nameless:
             # Nor had it a name while the directory was not there.
             self._here = _where(self._directory)
         with self._lock:
-            self._unsaid[shown(Path(path.name))] = {
-                "rows": rows,
-                "bytes": size_bytes,
-                "created": round(created, 3),
-                "state": state,
-                "kind": path.name.split("_", 1)[0],
-            }
+            self._unsaid[shown(Path(path.name))] = BackupFile(
+                rows=rows,
+                bytes=size_bytes,
+                created=round(created, 3),
+                state=stage,
+                kind=path.name.split("_", 1)[0],
+            )
 
     def forget(self, path: Path) -> None:
         """Take note that a file's rows are in another one now; what is left of it is listed by the next rebuild."""
@@ -99,19 +99,19 @@ class Manifest:
                 self._unsaid = {**entries, **self._unsaid}
                 self._forgotten |= forgotten - self._unsaid.keys()
 
-    def _say(self, entries: Mapping[str, Mapping[str, Any]], forgotten: Iterable[str]) -> None:
+    def _say(self, entries: Mapping[str, BackupFile], forgotten: Iterable[str]) -> None:
         if not entries and not forgotten:
             return
         here = self._here or _where(self._directory)
         for name in forgotten:
-            if _is_at(_record(self._link.command("HGET", self._key, name)), here):
+            if here.has(from_json(BackupFile, self._link.command("HGET", self._key, name))):
                 self._link.command("HDEL", self._key, name)
         if entries:
             present = self._link.command("HMGET", self._key, *entries)
             parts = [
                 part
                 for (name, entry), other in zip(entries.items(), present, strict=True)
-                for part in (_field(name, here, _record(other)), json.dumps({**entry, **here}, ensure_ascii=False))
+                for part in (here.field(name, from_json(BackupFile, other)), to_json(here.told(entry)))
             ]
             self._link.command("HSET", self._key, *parts)
 
@@ -121,22 +121,23 @@ class Manifest:
         Raises: RedisUnavailableError.
         """
         here = self._here = _where(self._directory)
-        known = {name: _record(entry) for name, entry in self._link.hash(self._key).items()}
-        ours = {name: entry for name, entry in known.items() if _is_at(entry, here)}
+        known = {name: from_json(BackupFile, entry) for name, entry in self._link.hash(self._key).items()}
+        ours = {name: entry for name, entry in known.items() if here.has(entry)}
         waiting = backup_files(self._directory)
         files = {path.name: path for path in [*recovered_files(self._directory), *waiting[:MAX_WAITING]]}
         for name, path in files.items():
-            state = RECOVERED if path.parent.name == RECOVERED_DIRECTORY else WAITING
-            entry = ours.get(_field(name, here, known.get(name)), {})
+            stage = FileStage.RECOVERED if path.parent.name == RECOVERED_DIRECTORY else FileStage.WAITING
+            entry = ours.get(here.field(name, known.get(name)))
             # A file in use is told of by who uses it.
-            if entry.get("state") != state and not is_in_use(path):
-                self._set_from_file(path, state)
+            if (entry is None or entry.state != stage) and not is_in_use(path):
+                self._set_from_file(path, stage)
         self._tell_rest(waiting[MAX_WAITING:], here)
-        present = {_field(name, here, known.get(name)) for name in files}
+        present = {here.field(name, known.get(name)) for name in files}
         gone = {name: entry for name, entry in ours.items() if name not in present and not name.startswith(_REST)}
         for name, entry in gone.items():
-            if entry.get("state") in (WAITING, RECOVERING) and not self._is_elsewhere(name):
-                self.on_gone(name, _number(entry.get("rows")))
+            waited = entry is not None and entry.state in (FileStage.WAITING, FileStage.RECOVERING)
+            if entry is not None and waited and not self._is_elsewhere(name):
+                self.on_gone(name, entry.rows)
         if gone:
             self._link.command("HDEL", self._key, *gone)
         self.flush()
@@ -146,23 +147,27 @@ class Manifest:
         file_name = name.split(" at ", maxsplit=1)[0]
         return any(os.path.lexists(self._directory / part / file_name) for part in ("", RECOVERED_DIRECTORY))
 
-    def _tell_rest(self, paths: list[Path], here: Mapping[str, str]) -> None:
+    def _tell_rest(self, paths: list[Path], here: "_Here") -> None:
         """Put all files that are too many for the list into one entry."""
-        name = f"{_REST} at {here['place']}"
+        name = f"{_REST} at {here.place}"
         if not paths:
             self._link.command("HDEL", self._key, name)
             return
         size_bytes = sum(path.stat().st_size for path in paths if path.exists())
-        entry = {
-            "rows": sum(count_rows(path) for path in paths), "bytes": size_bytes, "files": len(paths),
-            "created": created_at(paths[0]).timestamp(), "state": WAITING, "kind": "backup", **here,
-        }  # fmt: skip
-        self._link.command("HSET", self._key, name, json.dumps(entry, ensure_ascii=False))
+        entry = BackupFile(
+            rows=sum(count_rows(path) for path in paths),
+            bytes=size_bytes,
+            files=len(paths),
+            created=created_at(paths[0]).timestamp(),
+            state=FileStage.WAITING,
+            kind=FileKind.BACKUP,
+        )
+        self._link.command("HSET", self._key, name, to_json(here.told(entry)))
 
-    def _set_from_file(self, path: Path, state: str) -> None:
+    def _set_from_file(self, path: Path, stage: FileStage) -> None:
         try:
             size_bytes = path.stat().st_size
-            self.set(path, state, rows=count_rows(path), size_bytes=size_bytes, created=created_at(path).timestamp())
+            self.set(path, stage, rows=count_rows(path), size_bytes=size_bytes, created=created_at(path).timestamp())
         except OSError as error:
             _log.debug(f"{shown(path)} not listed: {error.strerror}")
 
@@ -171,16 +176,39 @@ class Manifest:
 _REST = "(more files)"
 
 
-def _where(directory: Path) -> dict[str, str]:
-    """Return where the files of a directory are: for people, and the directory's own name."""
-    path, host = shown(directory.absolute())[:500], socket.gethostname()
-    here = {"host": host, "directory": path}
-    return {**here, "place": _place(directory) or _nameless(here)}
+class _Here(NamedTuple):
+    """Where the files of a directory are: for people, and the directory's own name."""
+
+    host: str
+    directory: str
+    place: str
+
+    @property
+    def nameless(self) -> str:
+        """What stands for the name of a directory that has none."""
+        return f"{self.host}:{self.directory}"
+
+    def told(self, entry: BackupFile) -> BackupFile:
+        """Return what the list says of a file that is here."""
+        return replace(entry, host=self.host, directory=self.directory, place=self.place)
+
+    def field(self, name: str, other: BackupFile | None) -> str:
+        """Return a file's name in the list: with its place where a file of another place has the plain one."""
+        return name if other is None or self.has(other) else f"{name} at {self.place}"
+
+    def has(self, entry: BackupFile | None) -> bool:
+        """Tell whether an entry is of a file that is here, or one that nobody can read."""
+        if entry is None:
+            return True
+        if entry.place is not None:
+            return entry.place in (self.place, self.nameless)
+        # Of a writer that knew no places. Its host does not tell: a container has another name after each upgrade.
+        return entry.directory in (None, self.directory)
 
 
-def _nameless(here: Mapping[str, str]) -> str:
-    """Return what stands for the name of a directory that has none."""
-    return f"{here['host']}:{here['directory']}"
+def _where(directory: Path) -> _Here:
+    here = _Here(socket.gethostname(), shown(directory.absolute())[:500], "")
+    return here._replace(place=_place(directory) or here.nameless)
 
 
 def _place(directory: Path) -> str | None:
@@ -194,31 +222,6 @@ def _place(directory: Path) -> str | None:
             return file.read(32).decode("ascii", errors="replace") or None
     except OSError:
         return None
-
-
-def _field(name: str, here: Mapping[str, str], other: Mapping[str, Any] | None) -> str:
-    """Return a file's name in the list: with its place where a file of another place has the plain one."""
-    return name if not other or _is_at(other, here) else f"{name} at {here['place']}"
-
-
-def _is_at(entry: Mapping[str, Any], here: Mapping[str, str]) -> bool:
-    if "place" in entry:
-        return entry["place"] in (here["place"], _nameless(here))
-    # Of a writer that knew no places. Its host does not tell: a container has another name after each upgrade.
-    return bool(entry.get("directory", here["directory"]) == here["directory"])
-
-
-def _record(raw: bytes | str | None) -> dict[str, Any]:
-    """Return an entry; an empty one for what is none of ours."""
-    try:
-        entry = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return entry if isinstance(entry, dict) else {}
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def backup_files(directory: Path) -> list[Path]:

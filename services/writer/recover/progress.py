@@ -5,7 +5,7 @@ from pathlib import Path
 
 from services.writer.backup.count import count
 from services.writer.backup.files import shown
-from services.writer.backup.index import RECOVERED, RECOVERING, WAITING, Manifest, count_rows, created_at
+from services.writer.backup.index import Manifest, count_rows, created_at
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import PipelineError
@@ -13,6 +13,7 @@ from shared.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, FileNamed, RowsRecovered
+from shared.records.files import FileStage
 from shared.redis_link import RedisLink
 
 #: Seconds between two tries to reach Redis while it is away: a try may take as long as its timeout.
@@ -47,11 +48,11 @@ class RecoveryProgress:
 
     def takes(self, path: Path, size_bytes: int) -> None:
         """Take note that a file is being read."""
-        self._file(path, path, RECOVERING, self._rows_in(path), size_bytes)
+        self._file(path, path, FileStage.RECOVERING, self._rows_in(path), size_bytes)
 
     def leaves(self, path: Path, size_bytes: int) -> None:
         """Take note that a file stays, to be recovered later."""
-        self._file(path, path, WAITING, self._rows_in(path), size_bytes)
+        self._file(path, path, FileStage.WAITING, self._rows_in(path), size_bytes)
 
     def refuses(self, path: Path, message: str) -> None:
         """Take note that a file is not recovered, and why."""
@@ -59,7 +60,7 @@ class RecoveryProgress:
 
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, message: str) -> None:
         """Take note that a file is through."""
-        self._file(path, moved_to, RECOVERED, rows, size_bytes)
+        self._file(path, moved_to, FileStage.RECOVERED, rows, size_bytes)
         self._tell(
             lambda: self.events.add(Event.RECOVERED, message, RowsRecovered(file=shown(Path(path.name)), rows=rows))
         )
@@ -72,8 +73,8 @@ class RecoveryProgress:
         if self._unsaid:
             _log.warning(f"Redis is away: the counter `recovered` is {self._unsaid} rows too low; nothing else is lost")
 
-    def _file(self, path: Path, present: Path, state: str, rows: int, size_bytes: int) -> None:
-        self._manifest.set(path, state, rows=rows, size_bytes=size_bytes, created=created_at(present).timestamp())
+    def _file(self, path: Path, present: Path, stage: FileStage, rows: int, size_bytes: int) -> None:
+        self._manifest.set(path, stage, rows=rows, size_bytes=size_bytes, created=created_at(present).timestamp())
         self._tell(self._manifest.flush)
 
     def _rows_in(self, path: Path) -> int:
