@@ -1,10 +1,12 @@
-"""Hand-written fakes for pure logic: a clock that stands still, an Oracle that follows a script."""
+"""Hand-written fakes: one clock and one stop flag for all unit tests, a sink that follows a script."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.writer.sink import CONFLICT, BatchOutcome, RowError, SinkError, Target, Verdict, decide
+from shared.lifecycle import StopFlag
 from shared.models import TagValue
 
 
@@ -18,17 +20,52 @@ class AnswerLost:
 Step = SinkError | AnswerLost | Callable[[Sequence[TagValue]], Sequence[RowError]]
 
 
-class FakeClock:
-    """Time that passes only when a test says so."""
+#: The moment at which a `FakeClock` has run for 0 seconds.
+EPOCH = datetime(2026, 1, 1, 0, 0, 0, 123456, tzinfo=UTC)
 
-    def __init__(self) -> None:
-        self.seconds = 1000.0
+
+class FakeClock:
+    """Time that passes only when a test says so, or sleeps on it. `sleep_factor`: how much of a sleep really passes."""
+
+    def __init__(self, seconds: float = 1000.0, *, sleep_factor: float = 1.0) -> None:
+        self.seconds = seconds
+        self._sleep_factor = sleep_factor
+        #: What was slept.
+        self.slept: list[float] = []
 
     def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+        return EPOCH + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:
         return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        # Rounded up to a nanosecond: remainders of floats must not make it stand still.
+        self.advance(max(seconds * self._sleep_factor, 1e-9))
+        await asyncio.sleep(0)
+
+
+class FakeStop(StopFlag):
+    """A stop flag on which nobody waits: time goes on instead. It is set after so many waits, where `after` says so."""
+
+    def __init__(self, clock: FakeClock | None = None, after: int | None = None) -> None:
+        super().__init__()
+        self._clock = clock or FakeClock()
+        self._after = after
+        #: What was waited for.
+        self.waits: list[float] = []
+
+    def wait(self, wait_s: float) -> bool:
+        self.waits.append(wait_s)
+        if not self.is_set():
+            self._clock.advance(max(0.0, wait_s))
+        if self._after is not None and len(self.waits) >= self._after:
+            self.set()
+        return self.is_set()
 
 
 class ScriptedSink:

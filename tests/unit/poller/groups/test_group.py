@@ -19,7 +19,7 @@ from services.poller.sources.stamps import TICK, Stamper
 from shared.messages import decode_polling_data
 from shared.models import PollingData, Scalar
 from shared.records.events import Event
-from tests.unit.poller.fake_time import EPOCH, FakeTime
+from tests.fakes import EPOCH, FakeClock
 
 
 class ScriptedSource:
@@ -28,7 +28,7 @@ class ScriptedSource:
     lossless = False
 
     def __init__(
-        self, time: FakeTime, readings: Iterable[Reading | Exception], *, self_paced: bool = False, read_s: float = 0
+        self, time: FakeClock, readings: Iterable[Reading | Exception], *, self_paced: bool = False, read_s: float = 0
     ) -> None:
         self.self_paced = self_paced
         self._time = time
@@ -40,7 +40,7 @@ class ScriptedSource:
         pass
 
     async def read(self) -> Reading | None:
-        self._time.pass_(self._read_s)
+        self._time.advance(self._read_s)
         reading = next(self._readings, None)
         if isinstance(reading, Exception):
             raise reading
@@ -58,7 +58,7 @@ def config(**keys: Any) -> GroupConfig:
     return GroupConfig.model_validate({"name": "line 1", "plc_code": "P1", "group_id": 3, "source": source, **keys})
 
 
-def run_group(time: FakeTime, source: ScriptedSource, tell: Tell | None = None) -> tuple[PollingGroup, list[Message]]:
+def run_group(time: FakeClock, source: ScriptedSource, tell: Tell | None = None) -> tuple[PollingGroup, list[Message]]:
     """Run a group of 1 s until its source is at its end; return it and what it handed on."""
 
     async def run() -> tuple[PollingGroup, list[Message]]:
@@ -76,7 +76,7 @@ def data_of(message: Message) -> PollingData:
 
 
 def test_a_reading_becomes_one_message_with_its_group_time_and_duration() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     reading = Reading({"D1": 1.5, "D2": None}, errors={"D3": "no answer"}, qualities={"D1": "UNCERTAIN"})
     group, (message,) = run_group(time, ScriptedSource(time, [reading], read_s=0.25))
     data = data_of(message)
@@ -89,21 +89,21 @@ def test_a_reading_becomes_one_message_with_its_group_time_and_duration() -> Non
 
 @pytest.mark.req("FR-014", "FR-018")
 def test_polls_at_the_same_instant_get_times_of_their_own() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     source = ScriptedSource(time, [Reading({"D1": number}) for number in range(3)], self_paced=True)
     _, messages = run_group(time, source)
     assert [message.timestamp for message in messages] == [EPOCH, EPOCH + TICK, EPOCH + 2 * TICK]
 
 
 def test_a_source_s_own_time_is_not_touched() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     naive = EPOCH.replace(tzinfo=None, year=2017)
     _, (message,) = run_group(time, ScriptedSource(time, [Reading({"D1": 1}, timestamp=naive)]))
     assert message.timestamp == naive
 
 
 def test_a_large_poll_is_split_into_messages_of_one_time() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     values: dict[str, Scalar] = {f"D{number}": number for number in range(2 * MAX_TAGS_PER_MESSAGE + 10)}
     errors = {f"E{number}": "no" for number in range(MAX_TAGS_PER_MESSAGE)}
     group, messages = run_group(time, ScriptedSource(time, [Reading(values, errors)]))
@@ -115,7 +115,7 @@ def test_a_large_poll_is_split_into_messages_of_one_time() -> None:
 
 
 def test_an_overrunning_poll_is_skipped_and_counted() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     group, messages = run_group(time, ScriptedSource(time, [Reading({"D1": 1})] * 3, read_s=2.5))
     assert len(messages) == 3
     assert group.status.skipped == 4
@@ -123,14 +123,14 @@ def test_an_overrunning_poll_is_skipped_and_counted() -> None:
 
 
 def test_a_self_paced_source_is_emitted_when_it_is_due() -> None:
-    time = FakeTime(start_s=50.0)
+    time = FakeClock(50.0)
     source = ScriptedSource(time, [Reading({"D1": 1}, due_s=due_s) for due_s in (0, 2, 1, 7)], self_paced=True)
     _, messages = run_group(time, source)
     assert [round((m.timestamp - EPOCH).total_seconds() - 50) for m in messages] == [0, 2, 2, 7]
 
 
 def test_a_broken_source_ends_its_group_with_the_reason() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     source = ScriptedSource(time, [Reading({"D1": 1}), SourceError("the cable is cut")])
     with capture_logs() as logs:
         group, messages = run_group(time, source)
@@ -145,7 +145,7 @@ def test_a_broken_source_ends_its_group_with_the_reason() -> None:
 )
 def test_the_unforeseen_costs_the_poll_that_met_it_and_is_logged(error: Exception, *, self_paced: bool) -> None:
     """Kind: an error that nobody foresaw, out of a library, ends a group and with it the poller."""
-    time = FakeTime()
+    time = FakeClock(0.0)
     source = ScriptedSource(time, [Reading({"D1": 1}), error, Reading({"D1": 2})], self_paced=self_paced)
     with capture_logs() as logs:
         group, messages = run_group(time, source)
@@ -157,7 +157,7 @@ def test_the_unforeseen_costs_the_poll_that_met_it_and_is_logged(error: Exceptio
 
 def test_an_unforeseen_trouble_is_an_event_once_a_minute() -> None:
     """Kind: an event a poll pushes all others out of the diary."""
-    time, told = FakeTime(), list[str]()
+    time, told = FakeClock(0.0), list[str]()
     source = ScriptedSource(time, [KeyError(number) for number in range(150)])
 
     def tell(kind: Event, message: str) -> None:
@@ -178,14 +178,14 @@ def test_a_source_that_can_not_be_opened_for_an_unforeseen_reason_is_tried_again
             if self.tries < 3:
                 raise UnicodeError
 
-    time = FakeTime()
+    time = FakeClock(0.0)
     group, messages = run_group(time, Stubborn(time, [Reading({"D1": 1})]))
     assert len(messages) == 1
     assert (group.status.unforeseen, group.status.state) == (2, "finished")
 
 
 def test_the_status_tells_what_the_monitor_shows() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     group, _ = run_group(time, ScriptedSource(time, [Reading({"D1": 1})]))
     assert group.describe() == {
         "name": "line 1", "group_id": 3, "plc_code": "P1", "mode": "FIXED", "interval_ms": 1000,

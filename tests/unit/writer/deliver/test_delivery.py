@@ -10,10 +10,9 @@ from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.report import Report
 from services.writer.oracle.errors import oracle_error, row_error
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
-from shared.lifecycle import StopFlag
 from shared.models import Decoded, TagValue
 from shared.records.heartbeats import BreakerState
-from tests.fakes import FakeClock, ScriptedSink, tag_values
+from tests.fakes import FakeClock, FakeStop, ScriptedSink, tag_values
 
 LOST = oracle_error("DPY-4011", "DPY-4011: the database closed the connection")
 STRANGE = oracle_error("ORA-77777", "ORA-77777: never seen")
@@ -41,18 +40,6 @@ class SilentReport:
         return lambda *_args: None
 
 
-class HurriedFlag(StopFlag):
-    """Never waits; remembers how long it was asked to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def wait(self, wait_s: float) -> bool:
-        self.waits.append(wait_s)
-        return self.is_set()
-
-
 class Bench:
     """A Delivery over fakes."""
 
@@ -61,7 +48,7 @@ class Bench:
         self.breaker = Breaker(5.0)
         self.backup = FakeFile(backup_failures)
         self.rejects = FakeFile()
-        self.stop = HurriedFlag()
+        self.stop = FakeStop()
         self.delivery = Delivery(
             self.sink,
             self.breaker,

@@ -8,7 +8,7 @@ from asyncua import ua as typed_ua
 from services.poller.sources.opcua.matches import FIRST_LOOK_S, FORGET_S, LAST_LOOK_S, Matches
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.wire.faults import RETRY_S, Faults, NodeFault, is_of_the_answer
-from tests.unit.poller.fake_time import FakeTime
+from tests.fakes import FakeClock
 
 #: Its own number types are of no interest here.
 ua: Any = typed_ua
@@ -16,20 +16,20 @@ ua: Any = typed_ua
 A, B, C = (ua.NodeId(name, 2) for name in "ABC")
 
 
-def made(time: FakeTime) -> tuple[Faults, list[str]]:
+def made(time: FakeClock) -> tuple[Faults, list[str]]:
     said: list[str] = []
     return Faults(time, said.append), said
 
 
 def test_a_node_that_is_blamed_is_due_again_after_a_while_and_said_once_each_way() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     faults, said = made(time)
     faults.remember(A, "too large")
     faults.confirm()
     assert A in faults
     assert faults[A] == NodeFault("too large")
     assert faults.due([A, B]) == []
-    time.pass_(RETRY_S)
+    time.advance(RETRY_S)
     assert faults.due([A, B]) == [A]
     faults.remember(A, "too large")
     faults.confirm()
@@ -43,7 +43,7 @@ def test_a_node_that_is_blamed_is_due_again_after_a_while_and_said_once_each_way
 
 
 def test_what_is_withdrawn_was_never_said() -> None:
-    faults, said = made(FakeTime())
+    faults, said = made(FakeClock(0.0))
     faults.remember(A, "BadInternalError")
     faults.withdraw()
     faults.confirm()
@@ -51,7 +51,7 @@ def test_what_is_withdrawn_was_never_said() -> None:
 
 
 def test_a_node_found_twice_in_one_read_is_said_once_and_one_that_was_read_after_all_not() -> None:
-    faults, said = made(FakeTime())
+    faults, said = made(FakeClock(0.0))
     faults.remember(A, "no")
     faults.remember(A, "no")
     faults.remember(B, "no")
@@ -61,7 +61,7 @@ def test_a_node_found_twice_in_one_read_is_said_once_and_one_that_was_read_after
 
 
 def test_a_connection_that_ends_blames_a_node_only_when_the_server_answered_just_before() -> None:
-    faults, _ = made(FakeTime())
+    faults, _ = made(FakeClock(0.0))
     faults.suspect([A, B, C], "EOF", answers=False)
     assert faults.suspects == [[A, B], [C]]
     faults.suspects.clear()
@@ -94,30 +94,30 @@ def found(*names: str) -> list[tuple[Any, Tag]]:
 
 
 def test_what_a_glob_matched_before_stays_until_it_has_been_gone_for_long() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     matches = Matches(time)
     matches.connected(found("a", "b"))
     assert matches.take(found("a", "c")) == 1
     assert (matches.addresses, matches.gone) == (["a", "b", "c"], 1)
-    time.pass_(FORGET_S + 1)
+    time.advance(FORGET_S + 1)
     matches.connected(found("a", "c"))
     assert (matches.addresses, matches.gone) == (["a", "c"], 0)
 
 
 def test_it_is_looked_for_again_ever_less_often() -> None:
-    time = FakeTime()
+    time = FakeClock(0.0)
     matches = Matches(time)
     assert not matches.is_due()
     matches.connected(found("a"))
     assert not matches.is_due()
-    time.pass_(FIRST_LOOK_S)
+    time.advance(FIRST_LOOK_S)
     assert matches.is_due()
     assert not matches.is_due()
     waits = []
     for _ in range(12):
         waited = 0.0
         while not matches.is_due():
-            time.pass_(FIRST_LOOK_S)
+            time.advance(FIRST_LOOK_S)
             waited += FIRST_LOOK_S
         waits.append(waited)
     assert waits == sorted(waits)
