@@ -19,6 +19,7 @@ from shared.errors import QueueFullError, RedisUnavailableError
 from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
 from shared.models import PollingData
+from shared.partitions import namespace_of, url_of
 from shared.redis_link import RedisLink
 
 #: Messages that the DataQueue holds at most before `put` refuses more.
@@ -83,10 +84,24 @@ class DataQueue:
 
     @classmethod
     def connect(
-        cls, redis_url: str, namespace: str = "tagpipe", max_messages: int = DEFAULT_MAX_MESSAGES
+        cls,
+        redis_url: str,
+        namespace: str = "tagpipe",
+        max_messages: int = DEFAULT_MAX_MESSAGES,
+        *,
+        partition: int = 0,
+        partitions: int = 1,
     ) -> "DataQueue":
-        """Return a DataQueue for a polling engine. Opens no connection yet: Redis may come later."""
-        return cls(RedisLink(redis_url, client_name="polling-engine"), Keys(namespace), max_messages)
+        """Return a DataQueue for a polling engine. Opens no connection yet: Redis may come later.
+
+        Where the pipeline has partitions a polling engine connects to each of them, and puts a message on that of
+        `partition_of(plc_code, partitions)`.
+
+        Raises: ValueError: the URL has none of the forms of docs/redis.md, or is a list of another length.
+        """
+        keys = Keys(namespace_of(namespace, partition, partitions))
+        url = url_of(redis_url, partition, partitions)
+        return cls(RedisLink(url, client_name="polling-engine", namespace=keys.namespace), keys, max_messages)
 
     def put(self, polling_data: PollingData | Mapping[str, Any], timeout: float = 1.0) -> int:
         """Queue one poll's readings; return the number of messages queued now.

@@ -111,7 +111,7 @@ class RedisLink:
         return cls(
             settings.current_redis_url,
             client_name=client_name,
-            namespace=settings.redis_namespace,
+            namespace=settings.namespace,
             sentinel_password=settings.current_sentinel_password,
         )
 

@@ -9,13 +9,14 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import SettingsError
+from shared.partitions import MAX_PARTITIONS, namespace_of, url_of
 from shared.redis_url import problem_with
 
 S = TypeVar("S", bound="ServiceSettings")
@@ -37,11 +38,14 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
+    partitions: int = Field(
+        1, ge=1, le=MAX_PARTITIONS, description="Parts of the pipeline, the same for all services: docs/scaling.md"
+    )
     redis_url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"),
         description="Redis (or Valkey) 7 or newer: `redis://:password@host:6379/0`; `/ ? # @` in the password are "
         "written `%2F %3F %23 %40`; `rediss://` for TLS, `redis+sentinel://` and `redis+cluster://` where there are "
-        "several servers: docs/redis.md",
+        "several servers: docs/redis.md. With PARTITIONS a list with commas, or `{partition}` in it for the number",
     )
     redis_url_file: Path | None = Field(
         None,
@@ -53,7 +57,9 @@ class ServiceSettings(BaseSettings):
     redis_sentinel_password_file: Path | None = Field(
         None, description="File that holds it; read again for every connection"
     )
-    redis_namespace: Name = Field("tagpipe", description="All keys begin with `{<namespace>}`")
+    redis_namespace: Name = Field(
+        "tagpipe", description="All keys begin with `{<namespace>}`, or `{<namespace>.<partition>}`"
+    )
     instance_name: Name | None = Field(
         None, description="Name of this process in heartbeats; default: the host's name, with -2, -3 where it is taken"
     )
@@ -62,6 +68,8 @@ class ServiceSettings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="`console` for people, `json` for machines")
 
+    _partition: int = PrivateAttr(0)
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _any_case(cls, value: object) -> object:
@@ -69,18 +77,32 @@ class ServiceSettings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _usable_url(cls, value: SecretStr) -> SecretStr:
-        problem = problem_with(value.get_secret_value())
-        if problem:
-            raise ValueError(problem)
+    def _usable_url(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        partitions = info.data.get("partitions", 1)
+        for partition in range(partitions):
+            problem = problem_with(url_of(value.get_secret_value(), partition, partitions))
+            if problem:
+                raise ValueError(problem)
         return value
 
-    def current_redis_url(self) -> str:
-        """Return the URL as its file holds it now.
+    def in_partition(self, partition: int) -> Self:
+        """Return the settings as they are for one partition, from 0: another address, another namespace."""
+        settings = self.model_copy()
+        settings._partition = partition  # noqa: SLF001 - our own copy
+        return settings
 
-        Raises: OSError, ValueError: the file can't be read now.
+    @property
+    def namespace(self) -> str:
+        """What all keys of the partition begin with."""
+        return namespace_of(self.redis_namespace, self._partition, self.partitions)
+
+    def current_redis_url(self) -> str:
+        """Return the partition's URL as the file holds it now.
+
+        Raises: OSError, ValueError: the file can't be read now, or holds another number of addresses.
         """
-        return read_secret(self.redis_url_file) if self.redis_url_file else self.redis_url.get_secret_value()
+        urls = read_secret(self.redis_url_file) if self.redis_url_file else self.redis_url.get_secret_value()
+        return url_of(urls, self._partition, self.partitions)
 
     def current_sentinel_password(self) -> str:
         """Return the password as its file holds it now; while that can't be read, as it was at the start."""
@@ -100,6 +122,31 @@ class ServiceSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del settings_cls, file_secret_settings
         return init_settings, env_settings, dotenv_settings
+
+
+class OnePartitionSettings(ServiceSettings):
+    """What a service reads that works in one partition."""
+
+    partition: int | None = Field(
+        None,
+        ge=0,
+        validate_default=True,
+        description="The partition that it works in, from 0, where there are PARTITIONS",
+    )
+
+    @field_validator("partition")
+    @classmethod
+    def _is_one_of_them(cls, value: int | None, info: ValidationInfo) -> int | None:
+        partitions = info.data.get("partitions", 1)
+        if value is None and partitions > 1:
+            raise ValueError(f"it is not set, and PARTITIONS is {partitions}: say which one this process works in")
+        if value is not None and value >= partitions:
+            raise ValueError(f"PARTITIONS is {partitions}, so the last one is {partitions - 1}")
+        return value
+
+    def model_post_init(self, _context: Any) -> None:
+        """Take the partition's address and namespace."""
+        self._partition = self.partition or 0
 
 
 #: What stands between PLC code and address in a tag name: for consumers and writers alike.
@@ -201,7 +248,8 @@ def _why(error: Exception) -> str:
 
 def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> list[str]:
     known = {name.upper() for name in settings_class.model_fields}
-    known |= {f"{name}_FILE" for name in known}
+    # One letter from PARTITIONS, and for some services alone: where all read one .env it is no slip for the others.
+    known |= {f"{name}_FILE" for name in known} | {"PARTITION"}
     slips = []
     for name in sorted(name for name in given if name.upper() not in known):
         alike = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_TYPO_LIKENESS)

@@ -66,7 +66,7 @@ def list_rejected(
 
 def _main(settings: ConsumerSettings) -> None:
     clock = SystemClock()
-    keys = Keys(settings.redis_namespace)
+    keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-consumer")
     events = EventLog(link, keys, "consumer")
     heartbeat = Heartbeat(link, keys, events, "consumer", settings.instance_name)

@@ -88,7 +88,7 @@ class RejectedList:
 def rejected(settings: ConsumerSettings, *, retry: bool, drop: bool) -> int:
     """Do what the command of this name is for; return its exit status."""
     link = RedisLink.of(settings, "tagpipe-rejected")
-    kept_list = RejectedList(link, Keys(settings.redis_namespace))
+    kept_list = RejectedList(link, Keys(settings.namespace))
     try:
         if retry:
             return _retry(kept_list)

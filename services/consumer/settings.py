@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from shared.messages import MESSAGE_MAX_BYTES
-from shared.settings import BufferSettings, TagNameSeparator
+from shared.settings import BufferSettings, OnePartitionSettings, TagNameSeparator
 
 
-class ConsumerSettings(BufferSettings):
+class ConsumerSettings(OnePartitionSettings, BufferSettings):
     """What the consumer reads from the environment."""
 
     consumer_hold_messages: int = Field(

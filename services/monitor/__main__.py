@@ -59,7 +59,7 @@ def acknowledge_losses() -> None:
 def _acknowledge(settings: ServiceSettings) -> None:
     link = RedisLink.of(settings, "tagpipe-acknowledge")
     try:
-        loss = acknowledge(link, Keys(settings.redis_namespace))
+        loss = acknowledge(link, Keys(settings.namespace))
     except RedisUnavailableError as error:
         raise FatalError(f"Redis can't be reached, nothing was acknowledged: {error}") from error
     finally:
@@ -73,7 +73,7 @@ def _main(settings: MonitorSettings) -> None:
     # The socket first: who can't listen must not show up among the services.
     listener = listen(settings)
     clock = SystemClock()
-    keys = Keys(settings.redis_namespace)
+    keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-monitor")
     events = EventLog(link, keys, "monitor")
     heartbeat = Heartbeat(link, keys, events, "monitor", settings.instance_name)

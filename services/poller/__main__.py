@@ -99,7 +99,7 @@ def trigger(
     except SettingsError as error:
         _complain(error.problems)
     link = RedisLink.of(settings, "poll-trigger")
-    requests = PollRequests(link, Keys(settings.redis_namespace))
+    requests = PollRequests(link, Keys(settings.namespace))
     try:
         request_id = requests.ask(group)
         if not wait:
@@ -166,7 +166,7 @@ def _complain(problems: list[str]) -> NoReturn:
 def main(settings: PollerSettings) -> int:
     """Put the poller together, run it, return its exit status."""
     groups = load_groups(settings.poller_config)
-    keys = Keys(settings.redis_namespace)
+    keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "poller")
     events = EventLog(link, keys, "poller")
     link.when_back(

@@ -1,6 +1,6 @@
 """What the poller reads from the environment or `.env`."""
 
-from pydantic import Field, FilePath
+from pydantic import Field, FilePath, field_validator
 
 from shared.data_queue import DEFAULT_MAX_MESSAGES
 from shared.settings import ServiceSettings
@@ -27,3 +27,12 @@ class PollerSettings(ServiceSettings):
     data_queue_max_messages: int = Field(
         DEFAULT_MAX_MESSAGES, ge=1, description="Messages on the DataQueue at which the poller waits with more"
     )
+
+    @field_validator("partitions")
+    @classmethod
+    def _one_so_far(cls, value: int) -> int:
+        if value > 1:
+            raise ValueError(
+                "the poller does not know partitions yet: start one for each, with PARTITIONS=1 and its namespace"
+            )
+        return value

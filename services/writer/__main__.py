@@ -128,7 +128,7 @@ def _main(settings: WriterSettings) -> None:
 def compose(settings: WriterSettings) -> WriterService:
     """Put the writer together from its settings; opens no connection."""
     clock = SystemClock()
-    keys = Keys(settings.redis_namespace)
+    keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-writer")
     events = EventLog(link, keys, "writer")
     link.when_back(

@@ -25,7 +25,8 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.redis_link import RedisLink
 
-#: Refused logons with one secret that all writers together make.
+#: Refused logons with one secret that all writers together make. Writers of several partitions know nothing of each
+#: other: those of each make their share, and at least one.
 MAX_REFUSALS = 3
 
 #: Seconds after the first refusal until the next logon; doubled for each further one.
@@ -48,14 +49,15 @@ class Refusal:
     code: str
     message: str
     next_at: float
+    most: int = MAX_REFUSALS  #: that are made
 
     @property
     def error(self) -> SinkError:
         """What whoever wants a connection gets."""
-        what_next = "tried again later" if self.count < MAX_REFUSALS else (
+        what_next = "tried again later" if self.count < self.most else (
             "not tried again until the password changes or `python -m services.writer check` gets in"
         )  # fmt: skip
-        said = f"{self.message} (refused {self.count} of {MAX_REFUSALS} times, {what_next})"
+        said = f"{self.message} (refused {self.count} of {self.most} times, {what_next})"
         return SinkError(self.code, said, Verdict.CREDENTIALS)
 
 
@@ -67,7 +69,8 @@ class Logons:
         self._settings = settings
         self._clock = clock
         self._link = link
-        self._keys = Keys(settings.redis_namespace)
+        self._keys = Keys(settings.namespace)
+        self._most = max(1, MAX_REFUSALS // settings.partitions)
         self._lock = threading.Lock()
         self._digests: dict[str, str] = {}
         self._known: dict[str, Refusal] = {}
@@ -95,12 +98,12 @@ class Logons:
                 self._forget(digest)
 
     def _may_try(self, refusal: Refusal) -> bool:
-        return refusal.count < MAX_REFUSALS and self._clock.now().timestamp() >= refusal.next_at
+        return refusal.count < self._most and self._clock.now().timestamp() >= refusal.next_at
 
     def _note(self, digest: str, error: SinkError, before: Refusal | None) -> Refusal:
         count = 1 + (before.count if before else 0)
         next_at = self._clock.now().timestamp() + doubled_s(FIRST_REST_S, count)
-        refusal = self._known[digest] = Refusal(count, error.code, str(error), next_at)
+        refusal = self._known[digest] = Refusal(count, error.code, str(error), next_at, self._most)
         fields = {"count": count, "code": error.code, "message": error, "next_at": next_at}
         if self._link is not None:
             key = self._keys.refused_logons(digest)
@@ -120,7 +123,7 @@ class Logons:
         except RedisUnavailableError:
             return self._known.get(digest)
         try:
-            return Refusal(int(found["count"]), found["code"], found["message"], float(found["next_at"]))
+            return Refusal(int(found["count"]), found["code"], found["message"], float(found["next_at"]), self._most)
         except (KeyError, ValueError):
             return None
 

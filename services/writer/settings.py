@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from shared.backoff import doubled_s
-from shared.settings import BufferSettings, TagNameSeparator, read_secret
+from shared.settings import BufferSettings, OnePartitionSettings, TagNameSeparator, read_secret
 
 #: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
 TableName = Annotated[
@@ -20,7 +20,7 @@ TableName = Annotated[
 _CREDENTIALS = re.compile(r"^[^(?]*@|\(\s*(USER|PASSWORD|PASSWD)\s*=", re.IGNORECASE)
 
 
-class WriterSettings(BufferSettings):
+class WriterSettings(OnePartitionSettings, BufferSettings):
     """What the writer and its commands read from the environment."""
 
     unshown = frozenset({"oracle_host", "oracle_service_name", "oracle_dsn", "oracle_user"})

@@ -45,7 +45,7 @@ def recover(
     anyway: those too that were meant for another table, or were changed since they were written.
     """
     link, clock = RedisLink.of(settings, "tagpipe-recover"), SystemClock()
-    keys = Keys(settings.redis_namespace)
+    keys = Keys(settings.namespace)
     events = EventLog(link, keys, "recover")
     events.instance = "recover"
     manifest = Manifest(link, keys, settings.backup_dir)

@@ -124,3 +124,23 @@ def test_without_redis_a_process_goes_by_what_it_knows(
     finally:
         faults.change_password(oracle.password)
         away.close()
+
+
+def test_partitions_share_what_an_account_endures(
+    settings: WriterSettings, link: RedisLink, oracle: OracleTarget, faults: OracleControl
+) -> None:
+    """Kind: a bound that each part keeps for itself, and the whole does not."""
+    faults.change_password("another")
+    parts = [settings.model_copy(update={"partitions": 3}).in_partition(number) for number in range(3)]
+    groups = [Writers(part, link, oracle) for part in parts]
+    try:
+        for _ in range(10):
+            for writers in groups:
+                assert set(writers.probe()) == {"ORA-01017"}
+                writers.clock.seconds += 61
+        assert [writers.made for writers in groups][-1] == MAX_REFUSALS
+    finally:
+        faults.change_password(oracle.password)
+        for writers in groups:
+            for sink in writers.sinks:
+                sink.close()

@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[3]
 _FIXED = {
     "REDIS_URL", "INSTANCE_NAME", "POLLER_CONFIG", "BACKUP_DIR", "MONITOR_HOST",
     "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
-    "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE",
+    "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE", "PARTITIONS", "PARTITION",
 }  # fmt: skip
 
 
@@ -36,6 +36,8 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
     elsewhere |= {"ORACLE_PASSWORD_FILE", "ORACLE_CONFIG_DIR", "ORACLE_WALLET_LOCATION", "ORACLE_WALLET_PASSWORD"}
     # The bundled Redis stands alone; another one: docker-compose.staging.yml.
     elsewhere |= {"REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE"}
+    # One machine, one partition.
+    elsewhere |= {"PARTITIONS", "PARTITION"}
     assert given == known - elsewhere
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from services.consumer.settings import ConsumerSettings
 from services.writer.settings import WriterSettings
 from shared.errors import SettingsError
 from shared.redis_link import RedisLink
@@ -308,3 +309,63 @@ def test_a_password_file_is_read_again_but_only_where_the_password_comes_from_it
     settings = load(monkeypatch, GOOD)
     assert isinstance(settings, WriterSettings)
     assert settings.current_password() == GOOD["ORACLE_PASSWORD"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "urls", "namespaces"),
+    [
+        ({}, ["redis://localhost:6379/0"], ["tagpipe"]),
+        (
+            {"PARTITIONS": "2", "REDIS_URL": "redis://a:1/0,redis://b:2/0"},
+            ["redis://a:1/0", "redis://b:2/0"],
+            ["tagpipe.0", "tagpipe.1"],
+        ),
+        (
+            {"PARTITIONS": "2", "REDIS_URL": "redis://redis-{partition}:1/0", "REDIS_NAMESPACE": "plant"},
+            ["redis://redis-0:1/0", "redis://redis-1:1/0"],
+            ["plant.0", "plant.1"],
+        ),
+        # One Redis for all of them; and a list whose parts hold commas of their own.
+        ({"PARTITIONS": "2", "REDIS_URL": "redis://a:1/0"}, ["redis://a:1/0"] * 2, ["tagpipe.0", "tagpipe.1"]),
+        (
+            {"PARTITIONS": "2", "REDIS_URL": "redis+sentinel://a:1,b:1/s0,redis+sentinel://a:1,b:1/s1"},
+            ["redis+sentinel://a:1,b:1/s0", "redis+sentinel://a:1,b:1/s1"],
+            ["tagpipe.0", "tagpipe.1"],
+        ),
+    ],
+)
+def test_a_partition_has_an_address_and_a_namespace_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], urls: list[str], namespaces: list[str]
+) -> None:
+    together = load(monkeypatch, variables, ServiceSettings)
+    parts = [together.in_partition(number) for number in range(together.partitions)]
+    assert [part.current_redis_url() for part in parts] == urls
+    assert [part.namespace for part in parts] == namespaces
+    # One that works in a single partition is given its number.
+    for number in range(together.partitions):
+        monkeypatch.setenv("PARTITION", str(number))
+        own = load(monkeypatch, variables, ConsumerSettings)
+        assert (own.current_redis_url(), own.namespace) == (urls[number], namespaces[number])
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"PARTITIONS": "2"}, "PARTITION: it is not set, and PARTITIONS is 2"),
+        ({"PARTITIONS": "2", "PARTITION": "2"}, "PARTITION=2: PARTITIONS is 2, so the last one is 1"),
+        ({"PARTITION": "1"}, "PARTITION=1: PARTITIONS is 1, so the last one is 0"),
+        (
+            {"PARTITIONS": "3", "PARTITION": "0", "REDIS_URL": "redis://:s3cret@a:1/0,redis://b:1/0"},
+            "REDIS_URL: it holds 2 addresses, and PARTITIONS is 3",
+        ),
+        ({"PARTITIONS": "0"}, "PARTITIONS=0"),
+        ({"REDIS_URL": "redis://a:1/0,redis://b:1/0"}, "REDIS_URL: it holds 2 addresses, and PARTITIONS is 1"),
+    ],
+)
+def test_a_partition_that_can_not_be_is_said(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(monkeypatch, variables, ConsumerSettings)
+    assert said in str(raised.value)
+    assert "s3cret" not in str(raised.value)

@@ -1,0 +1,88 @@
+"""Partitions: each with a Redis, consumers and writers of its own, and nothing of one waits for another."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.harness.redis import EmbeddedRedis
+from shared.counters import Counter
+from shared.data_queue import DataQueue
+from shared.partitions import partition_of
+from tests.oracle_target import OracleTarget
+from tests.pipeline import Pipeline, expected_rows, poll
+
+Rows = dict[tuple[str, object], tuple[object, str]]
+
+PLCS = ["PLC01", "PLC02", "PLC04", "PLC07"]
+
+
+@pytest.fixture
+def two_servers() -> Iterator[list[EmbeddedRedis]]:
+    with EmbeddedRedis() as first, EmbeddedRedis() as second:
+        yield [first, second]
+
+
+@pytest.fixture
+def partitions(
+    two_servers: list[EmbeddedRedis], oracle: OracleTarget, table: str, tmp_path: Path
+) -> Iterator[list[Pipeline]]:
+    """Two partitions on two servers with a consumer and a writer each; all write to one table."""
+    urls = ",".join(server.url for server in two_servers)
+    with (
+        Pipeline(two_servers[0].url, oracle, table, "plant.0", tmp_path / "0") as first,
+        Pipeline(two_servers[1].url, oracle, table, "plant.1", tmp_path / "1") as second,
+    ):
+        for number, partition in enumerate((first, second)):
+            partition.directory.mkdir()
+            shared = {"REDIS_URL": urls, "REDIS_NAMESPACE": "plant", "PARTITIONS": "2", "PARTITION": str(number)}
+            partition.environment |= shared
+        yield [first, second]
+
+
+def queues(two_servers: list[EmbeddedRedis]) -> list[DataQueue]:
+    urls = ",".join(server.url for server in two_servers)
+    return [DataQueue.connect(urls, "plant", partition=number, partitions=2) for number in range(2)]
+
+
+@pytest.mark.req("FR-001")
+def test_every_partition_brings_its_plcs_to_the_one_table(
+    two_servers: list[EmbeddedRedis], partitions: list[Pipeline]
+) -> None:
+    for partition in partitions:
+        partition.start_and_wait("consumer")
+        partition.start_and_wait("writer")
+    expected: Rows = {}
+    to = queues(two_servers)
+    for number in range(20):
+        for plc_code in PLCS:
+            data = poll(number, 50, plc_code)
+            to[partition_of(plc_code, 2)].put(data, timeout=10)
+            expected |= expected_rows(data)
+    ledgers = [partition.wait_until_idle() for partition in partitions]
+    assert partitions[0].table_rows() == expected
+    # Each has its part, and the table is their sum.
+    assert all(ledger[Counter.INSERTED] > 0 for ledger in ledgers)
+    assert sum(ledger[Counter.WRITTEN] for ledger in ledgers) == len(expected)
+
+
+def test_a_partition_whose_redis_is_gone_holds_up_no_other(
+    two_servers: list[EmbeddedRedis], partitions: list[Pipeline]
+) -> None:
+    for partition in partitions:
+        partition.start_and_wait("consumer")
+        partition.start_and_wait("writer")
+    to = queues(two_servers)
+    other = next(plc_code for plc_code in PLCS if partition_of(plc_code, 2) == 0)
+    two_servers[1].kill()
+    data = poll(1, 100, other)
+    to[0].put(data, timeout=10)
+    partitions[0].wait_until_idle()
+    assert partitions[0].table_rows() == expected_rows(data)
+
+    # Its own processes live, and go on when it is back.
+    two_servers[1].start()
+    late = poll(2, 100, next(plc_code for plc_code in PLCS if partition_of(plc_code, 2) == 1))
+    to[1].put(late, timeout=10)
+    partitions[1].wait_until_idle()
+    assert partitions[0].table_rows() == expected_rows(data) | expected_rows(late)
