@@ -22,7 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose requirements settings codes bench soak profile bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,10 +125,14 @@ acknowledge:  ## with Docker: say that the losses up to now are known (alert val
 	@$(COMPOSE) run --rm --no-deps monitor acknowledge
 
 need-%:
-	@test -n "$($*)" || { echo "error: $* is not given, for example: make scale SERVICE=writer N=3" >&2; exit 2; }
+	@test -n "$($*)" || { echo "error: $* is not given, for example: make scale SERVICE=writer N=3; make oracle-conformance ORACLE_TEST_DSN=host:1521/FREEPDB1" >&2; exit 2; }
 
 test-compose: setup  ## with Docker: build the lite stack, then restart, kill and scale it under load (10 minutes)
 	$(PYTEST) -v tests/compose/lite_stack.py
+
+oracle-conformance: $(READY) need-ORACLE_TEST_DSN need-ORACLE_TEST_USER need-ORACLE_TEST_PASSWORD  ## ask a real Oracle for all that is taken for granted of it (ORACLE_TEST_DSN, _USER, _PASSWORD): conformance.md
+	@ORACLE_DSN="$(ORACLE_TEST_DSN)" ORACLE_USER="$(ORACLE_TEST_USER)" ORACLE_PASSWORD="$(ORACLE_TEST_PASSWORD)" \
+	  $(PY) -m services.writer conformance
 
 requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: fail when one is shown by none)
 	@$(PY) -m tools.requirements_report

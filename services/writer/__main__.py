@@ -12,6 +12,7 @@ from services.writer.backup.format import HEADER, REJECTED_HEADER
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
+from services.writer.conformance.command import conformance as run_conformance
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.housekeeping import Housekeeping
@@ -72,6 +73,22 @@ def check(
     Exit status: 0 nothing failed (warnings do not count), 1 something did, 2 a setting is wrong.
     """
     run_service(WriterSettings, lambda settings: run_check(settings, leave_row=leave_row))
+
+
+@app.command()
+def conformance(
+    report: Annotated[Path, typer.Option(help="Where to write the report: this name with .md and .json.")] = Path(
+        "conformance"
+    ),
+) -> None:
+    """Ask Oracle for all that the writer takes for granted of it, claim by claim; write conformance.md and .json.
+
+    Works in tables tt_... of ORACLE_USER, which needs the right to make them, and drops them again; touches no other
+    table and needs no Redis. Takes a minute or two, five at most.
+
+    Exit status: 0 nothing differs, 1 something does, 2 a setting is wrong.
+    """
+    run_service(WriterSettings, lambda settings: run_conformance(settings, report))
 
 
 @app.command()

@@ -1,0 +1,142 @@
+"""Claims about a batch: one call, many rows, some of them refused."""
+
+import oracledb
+
+from services.writer.conformance.claim import Claim, expect
+from services.writer.conformance.place import MOMENT, Place, ends, values
+from services.writer.oracle.statements import LOOKUP_SIZES
+
+#: Rows of a batch in which some are refused.
+_ROWS = 50
+
+_INSERT = "INSERT INTO {} (tag_name, tag_value, timestamp, quality) VALUES (:1, :2, :3, :4)"
+
+
+def _insert(
+    connection: oracledb.Connection, table: str, rows: list[tuple[str | None, str | None]]
+) -> list[tuple[int, str]]:
+    """Insert names and values with batch errors; return place and code of each that was refused, in Oracle's order."""
+    with connection.cursor() as cursor:
+        cursor.setinputsizes(200, 300, oracledb.DB_TYPE_TIMESTAMP, 20)
+        cells = [(name, value, MOMENT, "GOOD") for name, value in rows]
+        cursor.executemany(_INSERT.format(table), cells, batcherrors=True)
+        return [(error.offset, error.full_code) for error in cursor.getbatcherrors()]
+
+
+def _commit_travels(place: Place) -> str:
+    table = place.table()
+    with place.connection() as connection:
+        connection.autocommit = True
+        errors = _insert(connection, table, [(f"a{n}", "1") for n in range(_ROWS)])
+        expect(not errors, f"refused: {errors}")
+        expect(not connection.transaction_in_progress, "a transaction is open after autocommit")
+        found = place.count(table)
+    expect(found == _ROWS, f"{found} of {_ROWS} rows are seen by another connection")
+    return f"{_ROWS} rows seen by another connection after one call"
+
+
+def _errors_commit_nothing(place: Place) -> str:
+    table = place.table()
+    with place.connection() as connection:
+        connection.autocommit = True
+        errors = _insert(connection, table, [("a", "1"), ("b", "1"), ("a", "2")])
+        expect(errors == [(2, "ORA-00001")], f"refused: {errors}")
+        before, is_open = place.count(table), connection.transaction_in_progress
+        expect(before == 0, f"{before} of 2 rows were committed although the third was refused")
+        expect(is_open, "the driver knows of no open transaction, and would not roll it back")
+        connection.commit()
+    after = place.count(table)
+    expect(after == 2, f"{after} of 2 rows after the commit")  # noqa: PLR2004 - those that were sound
+    return "0 rows before the commit, 2 after it"
+
+
+def _mixed() -> tuple[list[tuple[str | None, str | None]], dict[int, str]]:
+    """Return a batch with faults of several kinds, and the code that each place is to get."""
+    rows: list[tuple[str | None, str | None]] = [(f"a{n}", "1") for n in range(_ROWS)]
+    rows[7], rows[21] = ("a3", "2"), ("a4", "2")
+    rows[11], rows[40] = ("b", "x" * 256), ("y" * 101, "1")
+    rows[20] = (None, "1")
+    return rows, {7: "ORA-00001", 11: "ORA-12899", 20: "ORA-01400", 21: "ORA-00001", 40: "ORA-12899"}
+
+
+def _all_listed(place: Place) -> str:
+    table = place.table()
+    rows, expected = _mixed()
+    with place.connection() as connection:
+        errors = _insert(connection, table, rows)
+        stored = connection.cursor().execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608 - a name of ours
+    expect(len(errors) == len(dict(errors)), f"a row is listed twice: {errors}")
+    expect(dict(errors) == expected, f"refused: {sorted(errors)}; expected: {sorted(expected.items())}")
+    expect(stored == (_ROWS - len(expected),), f"{stored} of {_ROWS - len(expected)} sound rows are there")
+    return f"places and codes in Oracle's order: {', '.join(f'{place} {code}' for place, code in errors)}"
+
+
+def _order(place: Place) -> str:
+    table = place.table()
+    rows, _ = _mixed()
+    with place.connection() as connection:
+        places = [place for place, _ in _insert(connection, table, rows)]
+    expect(places == [11, 40, 7, 20, 21], f"in this order: {places}")
+    return "lengths first, then what constraints refuse, each in the order of the rows"
+
+
+def _batch_of_one(place: Place) -> str:
+    table = place.table()
+    with place.connection() as connection:
+        first, second = (_insert(connection, table, [("a", "1")]) for _ in range(2))
+    expect((first, second) == ([], [(0, "ORA-00001")]), f"first {first}, then {second}")
+    return "the refused row is a batch error, no exception"
+
+
+def _all_refused(place: Place) -> str:
+    table = place.table()
+    with place.sink(table) as sink:
+        many = values(LOOKUP_SIZES[-1])
+        first, again = sink.write(many), sink.write(many)
+    expect(first.written == len(many), f"the first time: {ends(first)}")
+    expect(len(again.duplicates) == len(many), f"the second time: {ends(again)}")
+    return f"{ends(again)}, looked up by {3 * len(many)} binds at once"
+
+
+def _long_binds(place: Place) -> str:
+    table = place.table(tag_name="VARCHAR2(100 CHAR) NOT NULL", tag_value="VARCHAR2(255 CHAR) NOT NULL")
+    text = "\N{THERMOMETER}" * 255
+    with place.sink(table) as sink:
+        outcome = sink.write(values(20, text))
+        expect(outcome.written == 20, f"{ends(outcome)}: {[e.message for e in outcome.rejected][:1]}")  # noqa: PLR2004 - all
+        (found,) = sink.lookup(values(1, text))
+    expect(found == (text, "GOOD"), f"{str(found)[:60]} came back")
+    return "255 letters of 4 bytes, in a bind that declares 4,080"
+
+
+CLAIMS: tuple[Claim[Place], ...] = (
+    Claim(
+        "commit-travels", "With autocommit a batch without faults is committed by its own call.",
+        "services.writer.oracle.statements.insert", _commit_travels,
+    ),
+    Claim(
+        "errors-commit-nothing",
+        "Where rows of a batch are refused, autocommit commits nothing: the commit of the others is a trip more.",
+        "services.writer.oracle.statements.insert", _errors_commit_nothing,
+    ),
+    Claim(
+        "errors-all-listed", "Every refused row is listed once, by its place and code; all others are stored.",
+        "services.writer.sink.decide", _all_listed,
+    ),
+    Claim(
+        "errors-order", "Batch errors come by kind: lengths first, then constraints. (No code relies on the order.)",
+        "services.writer.sink.decide", _order,
+    ),
+    Claim(
+        "batch-of-one", "The only row of a batch is refused as one of many is.",
+        "services.writer.oracle.statements.insert", _batch_of_one,
+    ),
+    Claim(
+        "all-refused", "A batch may be refused to its last row, and is looked up by all of its keys in one query.",
+        "services.writer.oracle.statements.lookup", _all_refused,
+    ),
+    Claim(
+        "long-binds", "Texts in columns of VARCHAR2(n CHAR) are bound by four times their bytes, over 4,000 declared.",
+        "services.writer.oracle.columns.bind_type", _long_binds,
+    ),
+)  # fmt: skip

@@ -1,0 +1,55 @@
+"""What is claimed of Oracle, and what became of the claim. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+P = TypeVar("P")
+
+
+class State(Enum):
+    """How a claim fared."""
+
+    HOLDS = "holds"
+    DIFFERS = "differs"
+    NOT_TRIED = "not tried"
+
+
+class DiffersError(Exception):
+    """Oracle did something else; the text says what was seen."""
+
+
+class NotTriedError(Exception):
+    """The claim could not be tried; the text says why."""
+
+
+@dataclass(frozen=True)
+class Claim(Generic[P]):
+    """One thing that is taken for granted.
+
+    relied_on_by: the function or class that would go wrong, by its full name. probe: returns what was seen.
+    """
+
+    name: str
+    text: str
+    relied_on_by: str
+    probe: Callable[[P], str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a claim; `seen` is what was seen, or why it was not tried."""
+
+    name: str
+    text: str
+    relied_on_by: str
+    state: State
+    seen: str
+    took_s: float
+
+
+def expect(condition: object, seen: str) -> None:
+    """Go on where a condition is met. Raises: DiffersError: it is not; `seen` says what was there instead."""
+    if not condition:
+        raise DiffersError(seen)

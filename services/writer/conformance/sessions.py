@@ -1,0 +1,172 @@
+"""Claims about connections: what ends them, what does not, and how long a call may take."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import oracledb
+
+from services.writer.conformance.claim import Claim, DiffersError, expect
+from services.writer.conformance.place import Place, code_of, ends, values
+from services.writer.oracle.connecting import connect
+from services.writer.oracle.errors import from_driver
+from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError, Verdict
+
+#: Seconds that a call may take where it is to run out of time; and those after which it has not.
+_CALL_TIMEOUT_S, _MUCH_TOO_LATE_S = 0.5, 5.0
+
+_INSERT = "INSERT INTO {} VALUES ('a', '1', TIMESTAMP '2026-01-01 00:00:00', 'GOOD')"
+
+
+def _uncommitted(place: Place) -> str:
+    table = place.table()
+    with place.connection() as connection, connection.cursor() as cursor:
+        cursor.execute(_INSERT.format(table))
+        expect(place.count(table) == 0, "another connection sees what is not committed")
+    found = place.count(table)
+    expect(found == 0, f"{found} rows after the connection was closed without a commit")
+    return "gone with its connection"
+
+
+def _timeout(place: Place) -> str:
+    """A second insert of a key waits for the first one's transaction."""
+    table = place.table()
+    with place.connection() as holder, place.connection() as waiting:
+        holder.cursor().execute(_INSERT.format(table))
+        waiting.call_timeout = int(_CALL_TIMEOUT_S * 1000)
+        code, took_s = _refused_after(waiting, _INSERT.format(table))
+        expect(code == "DPY-4024", f"{code} after {took_s:.1f} s")
+        expect(took_s < _MUCH_TOO_LATE_S, f"only after {took_s:.1f} s")
+        waiting.call_timeout = int(place.settings.oracle_call_timeout * 1000)
+        alive = waiting.cursor().execute("SELECT 1 FROM dual").fetchone()
+        holder.rollback()
+    expect(alive == (1,), f"the connection then answers {alive}")
+    return f"DPY-4024 after {took_s:.1f} s, and the connection answers the next call"
+
+
+def _refused_after(connection: oracledb.Connection, sql: str) -> tuple[str, float]:
+    began = time.monotonic()
+    try:
+        connection.cursor().execute(sql)
+        code = "no error"
+    except oracledb.Error as error:
+        code = code_of(error)
+    return code, time.monotonic() - began
+
+
+def _waits_for_a_key(place: Place) -> str:
+    table = place.table()
+    with place.connection() as holder, place.connection() as waiting:
+        holder.cursor().execute(_INSERT.format(table))
+        release = threading.Timer(_CALL_TIMEOUT_S, holder.commit)
+        release.start()
+        code, took_s = _refused_after(waiting, _INSERT.format(table))
+        release.join()
+    expect(code == "ORA-00001", f"{code} after {took_s:.1f} s")
+    expect(took_s >= _CALL_TIMEOUT_S / 2, f"refused after {took_s:.2f} s, before the other's commit")
+    return f"refused after {took_s:.1f} s, once the other had committed"
+
+
+def _error_and_on(place: Place) -> str:
+    table = place.table()
+    with place.connection() as connection, connection.cursor() as cursor:
+        cursor.execute(_INSERT.format(table))
+        for wrong in (f"SELECT nothing FROM {table}", "SELEKT 1", "SELECT 1 FROM tt_there_is_none"):  # noqa: S608 - a name of ours
+            try:
+                cursor.execute(wrong)
+            except oracledb.Error as error:
+                verdict = from_driver(error).verdict
+                expect(verdict is not Verdict.CONNECTION_LOST, f"{error} took the connection")
+        expect(connection.transaction_in_progress, "an error ended the transaction")
+        connection.commit()
+    expect(place.count(table) == 1, "the row before the errors is gone")
+    return "three statements refused; the row before them could be committed"
+
+
+def _who_we_are(place: Place) -> str:
+    with place.connection() as connection:
+        names = connection.db_name, connection.instance_name, connection.version
+        ((schema,),) = place.rows("SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual")
+    expect(all(names) and schema, f"{names}, schema {schema}")
+    return f"database {names[0]}, instance {names[1]}, version {names[2]}"
+
+
+def _failure(settings: WriterSettings) -> SinkError:
+    try:
+        connect(settings, settings.current_password()).close()
+    except SinkError as error:
+        return error
+    raise DiffersError("a connection was made")
+
+
+def _refusing(place: Place) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    error = _failure(place.settings.model_copy(update={"oracle_dsn": f"127.0.0.1:{port}/none"}))
+    expect((error.code, error.verdict) == ("DPY-6005", Verdict.TRANSIENT), f"{error.code}: {error}")
+    return error.code
+
+
+@contextmanager
+def _silent_listener() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def _silent(place: Place) -> str:
+    quick = {"oracle_connect_timeout": _CALL_TIMEOUT_S, "oracle_call_timeout": _CALL_TIMEOUT_S}
+    with _silent_listener() as port:
+        began = time.monotonic()
+        error = _failure(place.settings.model_copy(update={"oracle_dsn": f"127.0.0.1:{port}/none", **quick}))
+        took_s = time.monotonic() - began
+    expect((error.code, error.verdict) == ("HANGS", Verdict.TRANSIENT), f"{error.code}: {error}")
+    expect(took_s < _MUCH_TOO_LATE_S, f"only after {took_s:.1f} s")
+    return f"given up after {took_s:.1f} s"
+
+
+def _sessions_of_a_sink(place: Place) -> str:
+    table = place.table()
+    with place.sink(table) as sink:
+        outcome = sink.write(values(3))
+        opened, busy = sink.connections
+    expect((outcome.written, busy) == (3, 0) and opened > 0, f"{ends(outcome)}, {opened} open, {busy} busy")
+    return f"{opened} open, none busy afterwards"
+
+
+CLAIMS: tuple[Claim[Place], ...] = (
+    Claim(
+        "who-we-are", "The logon tells the database's name, and the dictionary the schema.",
+        "services.writer.oracle.dictionary.TableShape", _who_we_are,
+    ),
+    Claim(
+        "uncommitted", "What was not committed goes with its connection.",
+        "services.writer.oracle.connections.Connections", _uncommitted,
+    ),
+    Claim(
+        "error-and-on", "A statement that is refused costs neither the connection nor the transaction.",
+        "services.writer.oracle.connections.Connections", _error_and_on,
+    ),
+    Claim(
+        "call-timeout", "A call that waits too long is broken off (DPY-4024), and its connection lives on.",
+        "services.writer.oracle.connecting.connect", _timeout,
+    ),
+    Claim(
+        "waits-for-a-key", "Who inserts a key that another transaction holds waits for it, then gets ORA-00001.",
+        "services.writer.oracle.refusals.Refusals", _waits_for_a_key,
+    ),
+    Claim(
+        "listener-refuses", "Where nothing listens the driver says so at once.",
+        "services.writer.oracle.connecting.connect", _refusing,
+    ),
+    Claim(
+        "listener-silent", "A listener that says nothing is given up within the timeouts.",
+        "services.writer.oracle.connecting.connect", _silent,
+    ),
+    Claim(
+        "sink-gives-back", "The sink's connections are free again after a write.",
+        "services.writer.oracle.connections.Connections", _sessions_of_a_sink,
+    ),
+)  # fmt: skip
