@@ -84,7 +84,6 @@ class TagBuffer:
         self._link = link
         self._keys = keys
         self._settings = settings
-        self._window_args = (keys.window_prefix, WINDOW_BUCKET_S, WINDOW_KEEP_S)
         self._bells = [keys.ready_bell, keys.full_bell, keys.pressure_bell]
 
     def push(
@@ -108,10 +107,10 @@ class TagBuffer:
         answer = self._link.run(
             "push",
             [messages.list_key, self._keys.claimed, self._keys.buffer, self._keys.counters, *self._bells,
-             self._keys.rejected_messages, self._keys.rejected_bytes],
+             self._keys.rejected_messages, self._keys.rejected_bytes, self._window()],
             [
                 len(messages.raws), self._settings.buffer_max_size, self._settings.buffer_batch_threshold,
-                self._settings.buffer_alert_depth, MAX_REJECTED_MESSAGES, *self._window_args,
+                self._settings.buffer_alert_depth, MAX_REJECTED_MESSAGES, WINDOW_KEEP_S,
                 len(values), len(rejected), len(items), int(may_overflow), MAX_REJECTED_BYTES if may_keep else 0,
                 *values, *rejected, *items,
             ],
@@ -204,15 +203,19 @@ class TagBuffer:
             )
             return bool(settled), self._claimed(claims, list_key, claimed)
 
+    def _window(self) -> str:
+        """Return the key of the window that fills now, by Redis' clock: a script must be told each key it touches."""
+        return self._keys.window(int(self._link.server_time() // WINDOW_BUCKET_S))
+
     def _settle_call(
         self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int], waiting: Sequence[bytes] = ()
     ) -> Call:
         return Call(
             "settle",
             [batch.list_key, self._keys.inflight, self._keys.counters, self._keys.buffer,
-             self._keys.rejected_rows, self._keys.rejected_rows_bytes],
+             self._keys.rejected_rows, self._keys.rejected_rows_bytes, self._window()],
             [
-                len(batch), *self._window_args, MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES,
+                len(batch), WINDOW_KEEP_S, MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES,
                 len(waiting), *waiting, *flatten(counts), *flatten(window),
             ],
         )  # fmt: skip

@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from shared.claims import MAX_TAKEOVERS, Claims
+from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
@@ -36,6 +37,16 @@ HEAD_BYTES = 1_024
 
 #: Seconds between two tries while the DataQueue is full and the caller still wants to wait.
 _FULL_RETRY_S = 0.02
+
+
+def drop_rejected(link: RedisLink, keys: Keys) -> int:
+    """Drop all entries of the rejected list, counted; return how many.
+
+    Raises: RedisUnavailableError.
+    """
+    window = keys.window(int(link.server_time() // WINDOW_BUCKET_S))
+    places = [keys.rejected_messages, keys.rejected_bytes, keys.counters, window]
+    return int(link.run("drop_rejected", places, [WINDOW_KEEP_S]))
 
 
 @dataclass(frozen=True)

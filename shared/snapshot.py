@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.counters import Counter
+from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.redis_link import RedisLink
+
+#: Questions for one moment: with ten thousand batches a second one in a few meets none that came between.
+_MOST_QUESTIONS = 100
+
+#: Lists that one question names.
+_MOST_LISTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -50,16 +58,8 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
 
     Raises: RedisUnavailableError.
     """
-    answer = link.run(
-        "snapshot",
-        [
-            keys.counters, keys.buffer, keys.inflight, keys.data_queue, keys.claimed, keys.rejected_messages,
-            keys.rejected_rows,
-        ],
-        list(Counter),
-    )  # fmt: skip
     seconds, microseconds, in_buffer, in_flight, batches, queued, claimed, rejected_kept, waiting, counts, oldest = (
-        answer
+        _all_figures(link, keys)
     )
     counters = {counter: _count(text) for counter, text in zip(Counter, counts, strict=True)}
     return Snapshot(
@@ -75,6 +75,21 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
         rejected_rows_waiting=waiting,
         oldest_value_at=_timestamp(oldest),
     )
+
+
+def _all_figures(link: RedisLink, keys: Keys) -> list[Any]:
+    """Ask until no list is claimed or settled between two questions: a script is told each list that it counts."""
+    places = [
+        keys.counters, keys.buffer, keys.inflight, keys.data_queue, keys.claimed, keys.rejected_messages,
+        keys.rejected_rows,
+    ]  # fmt: skip
+    lists: list[str] = []
+    for _ in range(_MOST_QUESTIONS):
+        answer: list[Any] = link.run("snapshot", [*places, *lists], list(Counter))
+        if len(answer) > 1:
+            return answer
+        lists = [*(raw.decode(errors="replace") for raw in answer[0]), *lists][:_MOST_LISTS]
+    raise RedisUnavailableError(f"batches come and go too fast to be counted: {len(lists)} of them were asked for")
 
 
 def _timestamp(begin: bytes) -> float | None:

@@ -5,7 +5,7 @@ DataQueue does not take what is left.
 """
 
 from shared.clock import Clock
-from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
+from shared.data_queue import drop_rejected
 from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -58,11 +58,7 @@ class RedisMemory:
             return 0, 0
 
     def _drop_rejected(self) -> None:
-        dropped = self._link.run(
-            "drop_rejected",
-            [self._keys.rejected_messages, self._keys.rejected_bytes, self._keys.counters],
-            [0, self._keys.window_prefix, WINDOW_BUCKET_S, WINDOW_KEEP_S],
-        )
+        dropped = drop_rejected(self._link, self._keys)
         if dropped:
             _log.error(f"Redis is short of memory: {dropped} rejected messages were dropped to make room for data")
 

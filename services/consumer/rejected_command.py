@@ -9,8 +9,7 @@ import typer
 
 from services.consumer.rejections import message_of
 from services.consumer.settings import ConsumerSettings
-from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
-from shared.data_queue import DEFAULT_MAX_MESSAGES
+from shared.data_queue import DEFAULT_MAX_MESSAGES, drop_rejected
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL
@@ -74,9 +73,7 @@ class RejectedList:
 
         Raises: RedisUnavailableError.
         """
-        return int(
-            self._link.run("drop_rejected", self._places, [0, self._keys.window_prefix, WINDOW_BUCKET_S, WINDOW_KEEP_S])
-        )
+        return drop_rejected(self._link, self._keys)
 
     def _read(self, start: int) -> list[bytes]:
         entries: list[bytes] = self._link.command(

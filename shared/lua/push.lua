@@ -2,9 +2,10 @@
 -- push: what a batch of messages was expanded to goes on the capped buffer, and the batch is done.
 -- Safe to repeat: the claimed list vanishes in the same step, and without it nothing happens.
 -- allow-oom: what drains the DataQueue must run at the memory limit, or nothing ever moves again.
--- KEYS  claimed list, set of claimed lists, buffer, counters, ready, full, pressure, rejected messages, their bytes
+-- KEYS  claimed list, set of claimed lists, buffer, counters, ready, full, pressure, rejected messages, their bytes,
+--       window
 -- ARGV  messages in the batch, cap, batch threshold, alert depth, cap of rejected messages,
---       window prefix, bucket seconds, keep seconds, number of values, number of rejected messages,
+--       seconds that the window is kept, number of values, number of rejected messages,
 --       number of counter items, 1 if values may overflow else 0, most bytes of rejected messages,
 --       values..., rejected messages..., counter items (name, count)...
 -- Returns {'pushed', depth, dropped value...}; {'repeated', depth} when it was done before; {'no room', depth} when
@@ -23,12 +24,12 @@ if claimed ~= tonumber(ARGV[1]) then
   return {'mismatch', claimed}
 end
 local cap, batch_threshold, alert_depth = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local n_values, n_rejected, n_items = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local first_value, first_rejected = 14, 14 + n_values
+local n_values, n_rejected, n_items = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local first_value, first_rejected = 12, 12 + n_values
 local first_item = first_rejected + n_rejected
 
 local before = redis.call('LLEN', KEYS[3])
-if ARGV[12] == '0' and before > math.max(0, cap - n_values) then
+if ARGV[10] == '0' and before > math.max(0, cap - n_values) then
   return {'no room', before}
 end
 for i = first_value, first_rejected - 1, CHUNK do
@@ -58,7 +59,7 @@ local function keep_rejected()
     redis.call('RPUSH', KEYS[8], ARGV[i])
     kept, bytes = kept + 1, bytes + #ARGV[i]
   end
-  while kept > 0 and (kept > tonumber(ARGV[5]) or bytes > tonumber(ARGV[13])) do
+  while kept > 0 and (kept > tonumber(ARGV[5]) or bytes > tonumber(ARGV[11])) do
     bytes = math.max(0, bytes - #redis.call('LPOP', KEYS[8]))
     kept, rejected_dropped = kept - 1, rejected_dropped + 1
   end
@@ -70,7 +71,7 @@ end
 redis.call('DEL', KEYS[1])
 redis.call('SREM', KEYS[2], KEYS[1])
 
-local window = ARGV[6] .. math.floor(redis.call('TIME')[1] / tonumber(ARGV[7]))
+local window = KEYS[10]
 local function count(name, n)
   if n > 0 then
     redis.call('HINCRBY', KEYS[4], name, n)
@@ -87,7 +88,7 @@ redis.pcall('HSET', window, 'depth', depth)
 if depth > (tonumber(redis.pcall('HGET', window, 'depth_max')) or -1) then
   redis.pcall('HSET', window, 'depth_max', depth)
 end
-redis.call('EXPIRE', window, ARGV[8])
+redis.call('EXPIRE', window, ARGV[6])
 
 local function ring(bell, token)
   local there = redis.pcall('LLEN', bell)

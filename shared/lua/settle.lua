@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- settle: the outcome of a batch is counted and its in-flight list vanishes, in one step.
 -- Safe to repeat: without the list nothing happens.
--- KEYS  in-flight list, set of in-flight lists, counters, buffer, rejected rows that wait, their bytes
--- ARGV  values in the batch, window prefix, bucket seconds, keep seconds, most rows and bytes that may wait,
+-- KEYS  in-flight list, set of in-flight lists, counters, buffer, rejected rows that wait, their bytes, window
+-- ARGV  values in the batch, seconds that the window is kept, most rows and bytes that may wait,
 --       number of rows, rows..., items (name, count)...
 -- Rows that no file can take now wait in Redis; where they are too many, the oldest are dropped and counted.
 -- Returns 1; 0 when the batch was settled before or taken over by another writer.
@@ -16,21 +16,21 @@ if held ~= tonumber(ARGV[1]) then
 end
 redis.call('DEL', KEYS[1])
 redis.call('SREM', KEYS[2], KEYS[1])
-local window = ARGV[2] .. math.floor(redis.call('TIME')[1] / tonumber(ARGV[3]))
+local window = KEYS[7]
 local function count(name, by)
   redis.call('HINCRBY', KEYS[3], name, by)
   redis.pcall('HINCRBY', window, name, by)
 end
-local rows = tonumber(ARGV[7])
-for i = 8 + rows, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
+local rows = tonumber(ARGV[5])
+for i = 6 + rows, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
 local dropped = 0
 local function keep_rows()
   local bytes, waiting = 0, 0
-  for i = 8, 7 + rows do
+  for i = 6, 5 + rows do
     waiting = redis.call('RPUSH', KEYS[5], ARGV[i])
     bytes = redis.call('INCRBY', KEYS[6], #ARGV[i])
   end
-  while waiting > tonumber(ARGV[5]) or (waiting > 0 and bytes > tonumber(ARGV[6])) do
+  while waiting > tonumber(ARGV[3]) or (waiting > 0 and bytes > tonumber(ARGV[4])) do
     bytes = redis.call('DECRBY', KEYS[6], #redis.call('LPOP', KEYS[5]))
     waiting, dropped = waiting - 1, dropped + 1
   end
@@ -43,5 +43,5 @@ redis.pcall('HSET', window, 'depth', depth)
 if depth > (tonumber(redis.pcall('HGET', window, 'depth_max')) or -1) then
   redis.pcall('HSET', window, 'depth_max', depth)
 end
-redis.call('EXPIRE', window, ARGV[4])
+redis.call('EXPIRE', window, ARGV[2])
 return 1

@@ -54,8 +54,8 @@ class BucketLog:
         for number, counts in zip(numbers, windows, strict=True):
             self._buckets[number] = Bucket(number * WINDOW_BUCKET_S, counts)
         newest = numbers[-1]
-        # The newest was still being filled when it was read.
-        self._complete_before = newest
+        # The newest was still being filled when it was read, and the one before by who reckons Redis' time a bit late.
+        self._complete_before = newest - 1
         kept = range(newest - HISTORY_S // WINDOW_BUCKET_S, newest + 1)
         self._buckets = {number: self._buckets[number] for number in kept}
         return tuple(self._buckets.values())

@@ -117,7 +117,9 @@ def test_a_batch_of_500_runs_as_many_redis_commands_as_one_of_5(
         assert len(batch) == values
         buffer.settle(batch, {Total.WRITTEN: values}, {"lag:100": values})
         ran.append({name: calls - before[name] for name, calls in commands(link).items() if calls != before[name]})
-        ran[-1].pop("hset", 0)  # one more where the window begins a new bucket
+        # One more where the window begins a new bucket, and now and then Redis' clock.
+        for name in ("hset", "time"):
+            ran[-1].pop(name, 0)
     assert ran[0] == ran[1]
     assert (ran[0]["copy"], ran[0]["ltrim"]) == (1, 2)
 

@@ -293,6 +293,7 @@ def test_a_push_of_3000_values_runs_as_many_commands_as_one_of_3(redis_server: E
         one.link.command("RPUSH", one.keys.data_queue, "message")
         batch = one.queue.claim(one.messages, 1, 10**6)
         assert batch is not None
+        one.link.server_time()
         one.link.command("CONFIG", "RESETSTAT")
         one.buffer.push(batch, raws(*numbered(0, count)), [], {Counter.MESSAGES: 1})
         calls.append({name: stat["calls"] for name, stat in one.link.command("INFO", "commandstats").items()})

@@ -267,7 +267,7 @@ def test_a_ledger_that_does_not_agree_asks_to_begin_anew(link: RedisLink, keys: 
     list_key = keys.inflight_list("w", "1")
     link.command("RPUSH", list_key, "a", "b")
     with pytest.raises(LedgerError, match="holds 2 values"):
-        link.run("settle", [list_key, keys.inflight, keys.counters, keys.buffer], [1, keys.window_prefix, 10, 60])
+        link.run("settle", [list_key, keys.inflight, keys.counters, keys.buffer, "a", "b", "c"], [1, 60, 9, 9, 0])
 
 
 def test_a_user_without_rights_is_told_which(server: EmbeddedRedis, admin: RedisLink, keys: Keys) -> None:

@@ -33,9 +33,9 @@ class TestBucketLog:
     def test_later_ones_are_of_the_newest_and_of_what_was_not_over_then(self) -> None:
         log = BucketLog()
         self.read(log, NOW)
-        assert self.read(log, NOW + 1) == 1
-        assert self.read(log, NOW + WINDOW_BUCKET_S) == 2
-        assert self.read(log, NOW + 5 * WINDOW_BUCKET_S) == 5
+        assert self.read(log, NOW + 1) == 2, "the one that fills, and the one that filled a moment ago"
+        assert self.read(log, NOW + WINDOW_BUCKET_S) == 3
+        assert self.read(log, NOW + 5 * WINDOW_BUCKET_S) == 6
 
     def test_everything_is_read_again_now_and_then(self) -> None:
         log = BucketLog()
