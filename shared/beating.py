@@ -109,6 +109,11 @@ class Beating:
         """Beat until the block ends; then nothing more is said, so that the name can be given back."""
         for turn in self._turns:
             turn.forgive()
+        with self._heartbeat.sign.shown(lambda: any(turn.stands_for_s() for turn in self._turns)):
+            yield from self._beats()
+        self._heartbeat.sign.remove()
+
+    def _beats(self) -> Iterator[None]:
         thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         thread.start()
         try:
@@ -136,7 +141,9 @@ class Beating:
                 self._on_name(self._heartbeat.register(self.state))
             self._heartbeat.beat(self.state, self._describe())
             self.refusal = None
+            self._heartbeat.sign.is_ready = True
         except RedisUnavailableError as error:
+            self._heartbeat.sign.is_ready = False
             is_refused = isinstance(error, RedisRefusedError) and not isinstance(error, RedisFullError)
             self.refusal = str(error) if is_refused else None
             # The loops say that Redis is away, and wait for it; here the next beat is soon enough.

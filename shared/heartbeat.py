@@ -11,18 +11,20 @@ import os
 import secrets
 import socket
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from shared import __version__
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.keys import Keys
+from shared.life_sign import LifeSign, life_sign_path
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.pid_space import pid_space
 from shared.records.heartbeats import Process, Status
 from shared.records.reading import from_hash, to_hash
 from shared.redis_link import RedisLink
+from shared.settings import ServiceSettings
 
 #: A process that has not beaten for so long counts as dead, and its batches are taken over.
 HEARTBEAT_EXPIRY_S = 10.0
@@ -36,17 +38,34 @@ _log = get_logger()
 class Heartbeat:
     """One process's entry among the services."""
 
-    def __init__(self, link: RedisLink, keys: Keys, events: EventLog, role: str, name: str | None = None) -> None:
+    def __init__(
+        self,
+        link: RedisLink,
+        keys: Keys,
+        events: EventLog,
+        role: str,
+        name: str | None = None,
+        sign: LifeSign | None = None,
+    ) -> None:
         self._link = link
         self._keys = keys
         self._events = events
         self._role = role
+        #: The same proof for this machine alone.
+        self.sign = sign or LifeSign()
         self._wanted_name = name or _host_name()
         self._started_at = round(time.time(), 3)
         #: Tells this process from an earlier or later one of the same name; part of every batch's id.
         self.incarnation = secrets.token_hex(4)
         #: The name held; empty until `register`.
         self.instance = ""
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, link: RedisLink, keys: Keys, events: EventLog, role: str) -> Self:
+        """Return the heartbeat of a service: under the name and with the sign of life that its settings want."""
+        path = life_sign_path(settings.run_dir, settings.namespace, role, settings.instance_name)
+        sign = LifeSign(path, lambda error: _log.error(f"No sign of life can be written, health checks fail: {error}"))
+        return cls(link, keys, events, role, settings.instance_name, sign)
 
     def register(self, state: str = "starting") -> str:
         """Take a name: the wanted one, or with -2, -3... where a living process holds it. Returns it.
@@ -66,13 +85,14 @@ class Heartbeat:
 
     def register_when_there(self, stop: StopFlag) -> bool:
         """Take a name as soon as Redis is there; return False when stopped before that."""
-        while not stop.is_set():
-            try:
-                self.register()
-            except RedisUnavailableError as error:
-                self._link.wait_until_there(stop, error)
-            else:
-                return True
+        with self.sign.shown():
+            while not stop.is_set():
+                try:
+                    self.register()
+                except RedisUnavailableError as error:
+                    self._link.wait_until_there(stop, error)
+                else:
+                    return True
         return False
 
     def beat(self, state: str, status: Status | None = None) -> bool:

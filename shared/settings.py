@@ -63,6 +63,11 @@ class ServiceSettings(BaseSettings):
     instance_name: Name | None = Field(
         None, description="Name of this process in heartbeats; default: the host's name, with -2, -3 where it is taken"
     )
+    run_dir: Path | None = Field(
+        None,
+        description="Directory of the file by which `python -m shared.healthcheck` sees that this process turns; "
+        "default: the one for temporary files",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Least level logged"
     )

@@ -53,6 +53,7 @@ class Pipeline:
             "ORACLE_PASSWORD": oracle.password,
             "ORACLE_TABLE": table,
             "BACKUP_DIR": str(self.backup_dir),
+            "RUN_DIR": str(directory),
             "PYTHONPATH": str(ROOT),
             "PATH": os.environ["PATH"],
             **QUICK,

@@ -69,7 +69,7 @@ def _main(settings: ConsumerSettings) -> None:
     keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-consumer")
     events = EventLog(link, keys, "consumer")
-    heartbeat = Heartbeat(link, keys, events, "consumer", settings.instance_name)
+    heartbeat = Heartbeat.of(settings, link, keys, events, "consumer")
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )

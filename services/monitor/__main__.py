@@ -76,7 +76,7 @@ def _main(settings: MonitorSettings) -> None:
     keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-monitor")
     events = EventLog(link, keys, "monitor")
-    heartbeat = Heartbeat(link, keys, events, "monitor", settings.instance_name)
+    heartbeat = Heartbeat.of(settings, link, keys, events, "monitor")
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )

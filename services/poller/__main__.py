@@ -173,7 +173,7 @@ def main(settings: PollerSettings) -> int:
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )
     queue = DataQueue(link, keys, settings.data_queue_max_messages)
-    heartbeat = Heartbeat(link, keys, events, "poller", settings.instance_name)
+    heartbeat = Heartbeat.of(settings, link, keys, events, "poller")
     try:
         with stop_on_signals(STOP_LIMIT_S) as stop:
             requests = PollRequests(link, keys)

@@ -151,7 +151,7 @@ def compose(settings: WriterSettings) -> WriterService:
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )
-    heartbeat = Heartbeat(link, keys, events, "writer", settings.instance_name)
+    heartbeat = Heartbeat.of(settings, link, keys, events, "writer")
     claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
     buffer = TagBuffer(link, keys, settings)
     sink = OracleSink(settings, Logons(settings, clock, link))

@@ -4,17 +4,13 @@ Kind: a process id or a host name taken for an identity. Real namespaces, made b
 """
 
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from shared.healthcheck import look
 from shared.heartbeat import HEARTBEAT_EXPIRY_S
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
@@ -100,15 +96,3 @@ def test_a_container_that_was_killed_comes_back_under_another_name_and_its_batch
     pipeline.wait_until_idle(HEARTBEAT_EXPIRY_S + 20)
     assert pipeline.table_rows() == expected
     assert "Took over a batch of 500" in containers[1].log.read_text()
-
-
-def test_a_health_check_sees_its_own_container_alone(
-    pipeline: Pipeline, redis_server: EmbeddedRedis, namespace: str, containers: list[Container], tmp_path: Path
-) -> None:
-    del tmp_path
-    host = socket.gethostname().replace(":", "-")
-    containers.append(Container(pipeline, "consumer", "a"))
-    wait_until(lambda: "consumer:plant" in pipeline.services(), what="the consumer")
-    assert look("consumer", redis_server.url, namespace, host) != ""
-    # One host name, but not this pid namespace
-    assert look("consumer", redis_server.url, namespace, "plant") == "no heartbeat of a consumer on plant"

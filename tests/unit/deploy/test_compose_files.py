@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[3]
 #: What is as it must be inside a container, or comes in another way: POLLER_CONFIG by POLLER_DIR and POLLER_FILE;
 #: INSTANCE_NAME would be one name for all containers of a service.
 _FIXED = {
-    "REDIS_URL", "INSTANCE_NAME", "POLLER_CONFIG", "BACKUP_DIR", "MONITOR_HOST",
+    "REDIS_URL", "INSTANCE_NAME", "RUN_DIR", "POLLER_CONFIG", "BACKUP_DIR", "MONITOR_HOST",
     "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
     "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE", "PARTITIONS", "PARTITION",
 }  # fmt: skip
@@ -32,7 +32,7 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
     given = set(stack()["services"][service]["environment"])
     known = {name.upper() for name in SERVICES[service].model_fields}
     # By the image, or by the published port; an Oracle elsewhere: docker-compose.staging.yml.
-    elsewhere = {"INSTANCE_NAME", "BACKUP_DIR", "MONITOR_HOST", "MONITOR_PORT", "ORACLE_PORT", "ORACLE_DSN"}
+    elsewhere = {"INSTANCE_NAME", "RUN_DIR", "BACKUP_DIR", "MONITOR_HOST", "MONITOR_PORT", "ORACLE_PORT", "ORACLE_DSN"}
     elsewhere |= {"ORACLE_PASSWORD_FILE", "ORACLE_CONFIG_DIR", "ORACLE_WALLET_LOCATION", "ORACLE_WALLET_PASSWORD"}
     # The bundled Redis stands alone; another one: docker-compose.staging.yml.
     elsewhere |= {"REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE"}
