@@ -62,7 +62,7 @@ class Keys:
         """List of at most one token: the buffer is above its alert threshold, or a push needs room.
 
         The token is the depth to fall to, with `!` after it when values overflow otherwise.
-        Rung by consumers; the writers' relief waits on it.
+        Rung by consumers; the writers' spill waits on it.
         """
         return f"{self._ns}:buffer:pressure"
 

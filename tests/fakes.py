@@ -1,4 +1,4 @@
-"""Hand-written fakes: one clock and one stop flag for all unit tests, a sink that follows a script."""
+"""Hand-written fakes: one clock, one stop flag and one event log for all unit tests, a sink."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.writer.sink import CONFLICT, BatchOutcome, RowError, SinkError, Target, Verdict, decide
+from shared.events import EventLog
 from shared.lifecycle import StopFlag
 from shared.models import TagValue
+from shared.records.events import Event
+from shared.records.reading import Record
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,20 @@ class FakeStop(StopFlag):
         if self._after is not None and len(self.waits) >= self._after:
             self.set()
         return self.is_set()
+
+
+class FakeEvents(EventLog):
+    """Events kept in a list."""
+
+    def __init__(self) -> None:
+        self.instance = ""
+        self.kinds: list[Event] = []
+        self.messages: list[str] = []
+
+    def add(self, kind: Event, message: str, details: Record | None = None) -> None:
+        del details
+        self.kinds.append(kind)
+        self.messages.append(message)
 
 
 class ScriptedSink:

@@ -13,11 +13,13 @@ from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
 from services.writer.conformance.command import conformance as run_conformance
+from services.writer.deliver.batches import Batches, WorkInHand
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
-from services.writer.deliver.worker import Relief, Worker, WorkInHand
+from services.writer.deliver.spill import Spill
+from services.writer.deliver.worker import Worker
 from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
@@ -173,25 +175,34 @@ def compose(settings: WriterSettings) -> WriterService:
         )
         for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
     )
-    delivery = Delivery(sink, breaker, backup, rejects, report, clock, settings.retry_delays_s)
     work = WorkInHand()
-    loop = (link, buffer, claims, delivery, breaker, work, settings, clock)
-    workers = [
-        Worker(*loop, Faults(events, clock, f"worker-{number}"), number)
-        for number in range(1, settings.writer_concurrency + 1)
-    ]
-    relief = Relief(*loop, Faults(events, clock, "relief"))
-    housekeeping = Housekeeping(
-        backup, rejects, WaitingRows(link, keys, rejects), manifest, breaker, report, clock,
-        Faults(events, clock, "housekeeping", ends_the_process=False),
+    batches = Batches(
+        link=link, buffer=buffer, claims=claims, work=work, max_values=settings.buffer_batch_size_max,
+        delivery=Delivery(
+            sink=sink, breaker=breaker, backup=backup, rejects=rejects, report=report, clock=clock,
+            retry_delays_s=settings.retry_delays_s,
+        ),
     )  # fmt: skip
     progress = RecoveryProgress(link, keys, events, manifest, clock)
     # No retries: it rests and comes back, and looks first whether there is time.
     recovery = Recovery(sink, rejects, progress, clock, retry_delays_s=[])
     auto_recover = AutoRecover(recovery, breaker, buffer, settings) if settings.backup_auto_recover else None
     return WriterService(
-        link, keys, events, heartbeat, claims, sink, breaker, backup, rejects, report, work,
-        workers, relief, housekeeping, clock, auto_recover,
+        link=link, keys=keys, events=events, heartbeat=heartbeat, claims=claims, sink=sink, breaker=breaker,
+        backup=backup, rejects=rejects, report=report, work=work, clock=clock, auto_recover=auto_recover,
+        workers=[
+            Worker(
+                batches=batches, breaker=breaker, settings=settings, clock=clock,
+                faults=Faults(events, clock, f"worker-{number}"), number=number,
+            )
+            for number in range(1, settings.writer_concurrency + 1)
+        ],
+        spill=Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")),
+        housekeeping=Housekeeping(
+            backup=backup, rejects=rejects, waiting=WaitingRows(link, keys, rejects), manifest=manifest,
+            breaker=breaker, report=report, clock=clock,
+            faults=Faults(events, clock, "housekeeping", ends_the_process=False),
+        ),
     )  # fmt: skip
 
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.deliver.batches import WorkInHand
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
-from services.writer.deliver.worker import Relief, Worker, WorkInHand
+from services.writer.deliver.spill import Spill
+from services.writer.deliver.worker import Worker
 from services.writer.recover.auto import AutoRecover
 from services.writer.sink import Sink, SinkError
 from shared.beating import Beating, Turn
@@ -38,9 +40,9 @@ _PROBE_LOOK_S = 0.1
 _log = get_logger()
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriterService:
-    """Runs the workers, relief and the prober, and watches them."""
+    """Runs the workers, the spill and the prober, and watches them."""
 
     link: RedisLink
     keys: Keys
@@ -54,7 +56,7 @@ class WriterService:
     report: Report
     work: WorkInHand
     workers: list[Worker]
-    relief: Relief
+    spill: Spill
     housekeeping: Housekeeping
     clock: Clock
     auto_recover: AutoRecover | None = None
@@ -90,7 +92,7 @@ class WriterService:
             self._start(loop, stop, name, failures)
             for name, loop in [
                 *((f"worker-{number}", worker.run) for number, worker in enumerate(self.workers, 1)),
-                ("relief", self.relief.run),
+                ("spill", self.spill.run),
                 ("prober", outliving(self.probe_when_due, self._faults("the prober"))),
                 *([("auto-recover", self._recover_by_itself)] if self.auto_recover else []),
             ]

@@ -66,6 +66,7 @@ class Delivery:
 
     def __init__(
         self,
+        *,
         sink: TakesValues,
         breaker: Breaker,
         backup: CsvBackup,
@@ -86,7 +87,7 @@ class Delivery:
         """See a batch through; return what became of it, or None when stopped first: then nothing may be settled."""
         delivered = Delivered(batch)
         is_given_up = False
-        while delivered.rest:
+        while delivered.pending:
             permit = Permit.BACKUP if is_given_up else self._breaker.permit(self._clock.monotonic())
             if permit is not Permit.BACKUP:
                 error = self._insert(delivered, permit, stop)
@@ -95,7 +96,7 @@ class Delivery:
                 # Another worker may have found out meanwhile that Oracle takes nothing: then this one is asked again.
                 is_given_up = permit is Permit.TRIAL
                 continue
-            if not self._save_rest(delivered, stop) and stop.is_set():
+            if not self._back_up_pending(delivered, stop) and stop.is_set():
                 return None
             # While no file can be written, Oracle may be back.
             is_given_up = False
@@ -128,23 +129,23 @@ class Delivery:
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """Save a batch to the backup without trying Oracle; None when stopped before it was saved."""
         delivered = Delivered(batch)
-        while delivered.rest and not self._save_rest(delivered, stop):
+        while delivered.pending and not self._back_up_pending(delivered, stop):
             if stop.is_set():
                 return None
         self._finish(delivered)
         return delivered
 
-    def _save_rest(self, delivered: Delivered, stop: StopFlag) -> bool:
+    def _back_up_pending(self, delivered: Delivered, stop: StopFlag) -> bool:
         """Save what has no outcome; when no file can be written, say so, wait a moment and return False."""
         now = self._now()
-        rows = [backup_row(value, now) for value in delivered.rest]
+        rows = [backup_row(value, now) for value in delivered.pending]
         try:
             self._report.saved(self._backup.append(rows), len(rows))
         except BackupFailedError as error:
             self._report.backup_failed(error)
             stop.wait(BACKUP_RETRY_S)
             return False
-        delivered.backed_up, delivered.rest = len(delivered.rest), []
+        delivered.backed_up, delivered.pending = len(delivered.pending), []
         return True
 
     def _finish(self, delivered: Delivered) -> None:

@@ -23,6 +23,7 @@ class Housekeeping:
 
     def __init__(
         self,
+        *,
         backup: CsvBackup,
         rejects: CsvBackup,
         waiting: WaitingRows,
@@ -49,7 +50,7 @@ class Housekeeping:
             try:
                 self.run_once(stop)
             except RedisUnavailableError:
-                pass  # Others say so; the files were seen to, the rest comes with the next turn.
+                pass  # Others say so; the files were seen to, the others come with the next turn.
             except Exception as error:  # noqa: BLE001 - a side path never ends the main one
                 self._faults.met(error, stop)
             stop.wait(LOOK_S)

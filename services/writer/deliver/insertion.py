@@ -12,31 +12,31 @@ _log = get_logger()
 
 
 class Insertion:
-    """The values of one batch; `rest` have no outcome yet."""
+    """The values of one batch; `pending` have no outcome yet."""
 
     def __init__(self, values: Sequence[TagValue]) -> None:
-        self.rest = list(values)
+        self.pending = list(values)
         self.written = 0
         self.duplicates: list[TagValue] = []
         self.rejected: list[tuple[TagValue, RowError]] = []
 
     def attempt(self, sink: TakesValues) -> SinkError | None:
-        """Insert the rest once, and find the rows by halving that fail a whole call.
+        """Insert what is pending once, and find the rows by halving that fail a whole call.
 
         Returns why some of it must be kept; None when every value has its outcome.
         """
-        self.rest, error = self._insert(sink, self.rest)
+        self.pending, error = self._insert(sink, self.pending)
         if error is None or error.verdict is not Verdict.ROW:
             return error
         return self._isolate(sink)
 
     def _isolate(self, sink: TakesValues) -> SinkError | None:
-        """Halve the rest until rows at fault stand alone; they are rejected, the others inserted."""
-        chunks = _halves(self.rest)
+        """Halve what is pending until rows at fault stand alone; they are rejected, the others inserted."""
+        chunks = _halves(self.pending)
         while chunks:
             chunk = chunks.pop(0)
             kept, failure = self._insert(sink, chunk)
-            self.rest = [*kept, *(value for later in chunks for value in later)]
+            self.pending = [*kept, *(value for later in chunks for value in later)]
             if failure is None:
                 continue
             if failure.verdict is not Verdict.ROW:
@@ -45,7 +45,7 @@ class Insertion:
                 self.rejected.append((kept[0], RowError(0, failure.code, str(failure))))
             else:
                 chunks += _halves(kept)
-        self.rest = []
+        self.pending = []
         return None
 
     def _insert(self, sink: TakesValues, values: list[TagValue]) -> tuple[list[TagValue], SinkError | None]:
@@ -75,8 +75,8 @@ def insert_with_retries(
 
     failed: is told of each try that failed: the error, how many failed, and whether it was the last.
     may_go_on: is asked before each further try.
-    Returns: None when all have an outcome; else why the rest has none, when the tries are used up, or it may not go on,
-        or was stopped. What happens then is the caller's affair; it may call again to go on with the rest.
+    Returns: None when all have an outcome; else why some have none, when the tries are used up, or it may not go on,
+        or was stopped. What happens then is the caller's affair; it may call again to go on with them.
     """
     for failures in count(1):
         error = insertion.attempt(sink)

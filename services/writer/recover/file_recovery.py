@@ -106,7 +106,7 @@ class FileRecovery:
             return False
         written_before = insert.written
         try:
-            if insert.rest:
+            if insert.pending:
                 error = insert_with_retries(insert, self._all.sink, self._all.retry_delays_s, stop)
                 if error is not None:
                     raise error

@@ -108,7 +108,7 @@ def test_a_batch_costs_one_round_trip_to_oracle_and_one_to_redis(
 def test_a_batch_of_500_runs_as_many_redis_commands_as_one_of_5(
     writer: WriterService, keys: Keys, link: RedisLink
 ) -> None:
-    ran, buffer = [], writer.workers[0].buffer
+    ran, buffer = [], writer.workers[0].batches.buffer
     for values in (5, 500):
         fill(link, keys, values)
         before = commands(link)

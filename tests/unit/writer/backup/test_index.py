@@ -1,6 +1,5 @@
 import json
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -10,31 +9,9 @@ from services.writer.backup.index import Manifest, count_rows
 from services.writer.backup.label import Label, write_label
 from services.writer.sink import Target
 from shared.keys import Keys
-from shared.redis_link import RedisLink
 from tests.fakes import FakeClock, tag_values
 from tests.unit.writer.backup.rows import rows
-
-
-class FakeLink:
-    """A hash in memory."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, str] = {}
-
-    def hash(self, _key: str) -> dict[str, str]:
-        return dict(self.entries)
-
-    def command(self, name: str, _key: str, *parts: Any) -> Any:
-        if name == "HSET":
-            self.entries |= dict(zip(parts[::2], parts[1::2], strict=True))
-        elif name == "HMGET":
-            return [self.entries.get(part) for part in parts]
-        elif name == "HGET":
-            return self.entries.get(parts[0])
-        else:
-            for part in parts:
-                self.entries.pop(part, None)
-        return None
+from tests.unit.writer.fakes import FakeLink
 
 
 @pytest.fixture
@@ -44,7 +21,7 @@ def link() -> FakeLink:
 
 @pytest.fixture
 def manifest(link: FakeLink, tmp_path: Path) -> Manifest:
-    return Manifest(cast("RedisLink", link), Keys("t"), tmp_path)
+    return Manifest(link, Keys("t"), tmp_path)
 
 
 def backup(directory: Path) -> CsvBackup:
@@ -97,7 +74,7 @@ def test_files_of_one_name_in_two_places_have_an_entry_each(link: FakeLink, tmp_
     """Kind: two things under one name: what one writer says of its file overwrites what the other says of its own."""
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    one, two = (Manifest(cast("RedisLink", link), Keys("t"), tmp_path / name) for name in ("one", "two"))
+    one, two = (Manifest(link, Keys("t"), tmp_path / name) for name in ("one", "two"))
     for name, count, manifest in (("one", 3, one), ("two", 5, two)):
         file = backup(tmp_path / name)
         file.append(rows(tag_values(count)))
@@ -124,7 +101,7 @@ def test_a_directory_is_known_again_by_another_host_and_under_another_path(
     manifest.rebuild()
     monkeypatch.setattr("socket.gethostname", lambda: "another")
     moved = tmp_path.rename(tmp_path.with_name(tmp_path.name + "-moved"))
-    again = Manifest(cast("RedisLink", link), Keys("t"), moved)
+    again = Manifest(link, Keys("t"), moved)
     again.rebuild()
     assert len(link.entries) == 1
     next(moved.glob("*.csv")).unlink()
@@ -180,7 +157,7 @@ def test_no_entry_whatever_ends_the_writer(link: FakeLink, manifest: Manifest, t
 
 def test_a_directory_that_is_made_later_is_the_same_place(link: FakeLink, tmp_path: Path) -> None:
     """Kind: two names for one thing: the list is begun before the directory is there."""
-    manifest = Manifest(cast("RedisLink", link), Keys("t"), tmp_path / "later")
+    manifest = Manifest(link, Keys("t"), tmp_path / "later")
     manifest.rebuild()
     file = CsvBackup(
         tmp_path / "later", "backup", HEADER, FakeClock(), rotate_bytes=10**9, min_free_bytes=0, on_change=manifest.note
@@ -189,7 +166,7 @@ def test_a_directory_that_is_made_later_is_the_same_place(link: FakeLink, tmp_pa
     manifest.flush()
     file.finish()
     manifest.flush()
-    again = Manifest(cast("RedisLink", link), Keys("t"), tmp_path / "later")
+    again = Manifest(link, Keys("t"), tmp_path / "later")
     again.rebuild()
     assert list(link.entries) == [path.name]
     path.unlink()

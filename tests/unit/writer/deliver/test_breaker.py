@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.writer.deliver.breaker import Breaker, Permit
-from services.writer.oracle.errors import oracle_error
+from services.writer.sink import SinkError, Verdict
 from shared.backoff import spread_s
 from shared.records.heartbeats import BreakerState
 
-LOST = oracle_error("DPY-4011", "lost")
-READ_ONLY = oracle_error("ORA-16000", "read-only")
-WRONG_PASSWORD = oracle_error("ORA-01017", "wrong password")
+LOST = SinkError("LOST", "lost", Verdict.CONNECTION_LOST)
+READ_ONLY = SinkError("READ_ONLY", "read-only", Verdict.TRANSIENT)
+WRONG_PASSWORD = SinkError("PASSWORD", "wrong password", Verdict.CREDENTIALS)
 
 
 def exact_breaker() -> Breaker:

@@ -1,84 +1,50 @@
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.index import Manifest
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.report import Report
-from services.writer.oracle.errors import oracle_error, row_error
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
+from shared.keys import Keys
 from shared.models import Decoded, TagValue
 from shared.records.heartbeats import BreakerState
-from tests.fakes import FakeClock, FakeStop, ScriptedSink, tag_values
+from tests.fakes import FakeClock, FakeEvents, FakeStop, ScriptedSink, Step, tag_values
+from tests.unit.writer.deliver.stages import nobody_counts
+from tests.unit.writer.fakes import FakeFile, FakeLink, failing, raising_when
 
-LOST = oracle_error("DPY-4011", "DPY-4011: the database closed the connection")
-STRANGE = oracle_error("ORA-77777", "ORA-77777: never seen")
+LOST = SinkError("LOST", "the other side closed the connection", Verdict.CONNECTION_LOST)
+STRANGE = SinkError("STRANGE", "never seen", Verdict.UNKNOWN)
 #: What the sink makes of it when it takes other rows.
-A_ROWS = SinkError("ORA-77777", "ORA-77777: never seen", Verdict.ROW)
-
-
-class FakeFile:
-    """Takes rows; fails as often as told."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.rows: list[Sequence[Any]] = []
-        self.failures = failures
-
-    def append(self, rows: Sequence[Sequence[Any]]) -> Path:
-        if self.failures:
-            self.failures -= 1
-            raise BackupFailedError("disk full")
-        self.rows += rows
-        return Path("backup.csv")
-
-
-class SilentReport:
-    def __getattr__(self, _name: str) -> Any:
-        return lambda *_args: None
+A_ROWS = SinkError("STRANGE", "never seen", Verdict.ROW)
+FULL = SinkError("FULL", "no room", Verdict.SPACE)
 
 
 class Bench:
     """A Delivery over fakes."""
 
-    def __init__(self, *script: Any, backup_failures: int = 0) -> None:
+    def __init__(self, *script: Step, backup_failures: int = 0) -> None:
         self.sink = ScriptedSink(*script)
         self.breaker = Breaker(5.0)
         self.backup = FakeFile(backup_failures)
         self.rejects = FakeFile()
         self.stop = FakeStop()
         self.delivery = Delivery(
-            self.sink,
-            self.breaker,
-            cast("CsvBackup", self.backup),
-            cast("CsvBackup", self.rejects),
-            cast("Report", SilentReport()),
-            FakeClock(),
-            [1.0, 2.0, 4.0],
+            sink=self.sink,
+            breaker=self.breaker,
+            backup=self.backup,
+            rejects=self.rejects,
+            report=Report(FakeEvents(), self.breaker, Manifest(FakeLink(), Keys("t"), Path("none")), nobody_counts),
+            clock=FakeClock(),
+            retry_delays_s=[1.0, 2.0, 4.0],
         )
 
     def deliver(self, values: list[TagValue], unreadable: Sequence[bytes] = ()) -> dict[str, int]:
         delivered = self.delivery.deliver(Decoded(values, [(raw, "why") for raw in unreadable]), self.stop)
         assert delivered is not None
         return {str(name): count for name, count in delivered.counts.items() if count}
-
-
-def failing(*addresses: str, code: str = "ORA-12899") -> Any:
-    """Return a step in which the rows of these addresses fail with a code of their own."""
-    return lambda values: [row_error(n, code, code) for n, v in enumerate(values) if v.tag_address in addresses]
-
-
-def raising_when(*addresses: str, error: SinkError = A_ROWS) -> Any:
-    """Return a step that fails as a whole when one of these rows is in the batch."""
-
-    def step(values: Sequence[TagValue]) -> list[RowError]:
-        if any(value.tag_address in addresses for value in values):
-            raise error
-        return []
-
-    return step
 
 
 def test_a_batch_that_oracle_takes_is_written() -> None:
@@ -92,7 +58,7 @@ def test_bad_rows_cost_the_others_nothing() -> None:
     bench = Bench(failing("D3", "D7"))
     assert bench.deliver(tag_values(500)) == {"written": 498, "rejected": 2, "batches_written": 1}
     assert [row[2] for row in bench.rejects.rows] == ["D3", "D7"]
-    assert bench.rejects.rows[0][-2:] == ("ORA-12899", "ORA-12899")
+    assert bench.rejects.rows[0][-2:] == ("CODE", "why")
 
 
 @pytest.mark.req("FR-010")
@@ -115,26 +81,26 @@ def test_after_four_failures_the_batch_is_backed_up_and_the_next_goes_there_at_o
 
 @pytest.mark.req("FR-010", "EC-8")
 def test_an_error_that_repeating_cant_cure_is_not_repeated() -> None:
-    bench = Bench(oracle_error("ORA-00942", "no table"))
+    bench = Bench(SinkError("TABLE", "no table", Verdict.CONFIGURATION))
     assert bench.deliver(tag_values(5))["backed_up"] == 5
     assert bench.stop.waits == []
     assert bench.sink.calls == [5]
 
 
 def test_rows_that_are_not_at_fault_are_kept_and_only_they_are_tried_again() -> None:
-    bench = Bench(failing("D1", "D2", code="ORA-01653"))
+    bench = Bench(failing("D1", "D2", verdict=Verdict.SPACE))
     assert bench.deliver(tag_values(10)) == {"written": 10, "batches_written": 1, "retries": 1}
     assert bench.sink.calls == [10, 2]
 
 
 def test_a_full_tablespace_rejects_no_row() -> None:
-    bench = Bench(*[oracle_error("ORA-01653", "no space")] * 4)
+    bench = Bench(*[FULL] * 4)
     assert bench.deliver(tag_values(5))["backed_up"] == 5
     assert bench.rejects.rows == []
 
 
 def test_one_row_that_fails_the_whole_call_for_an_unknown_reason_is_found_by_halving() -> None:
-    bench = Bench(*[raising_when("D137")] * 100)
+    bench = Bench(*[raising_when("D137", error=A_ROWS)] * 100)
     counts = bench.deliver(tag_values(500))
     assert (counts["written"], counts["rejected"]) == (499, 1)
     assert bench.rejects.rows[0][2] == "D137"
@@ -145,7 +111,7 @@ def test_one_row_that_fails_the_whole_call_for_an_unknown_reason_is_found_by_hal
 
 def test_several_such_rows_are_found_too() -> None:
     guilty = {"D0", "D250", "D251", "D499"}
-    bench = Bench(*[raising_when(*guilty)] * 200)
+    bench = Bench(*[raising_when(*guilty, error=A_ROWS)] * 200)
     counts = bench.deliver(tag_values(500))
     assert (counts["written"], counts["rejected"]) == (496, 4)
     assert {row[2] for row in bench.rejects.rows} == guilty
@@ -162,14 +128,14 @@ def test_an_unknown_error_that_lets_no_row_through_is_not_blamed_on_the_rows() -
 
 
 def test_a_row_that_the_driver_cant_bind_is_found_without_retries() -> None:
-    bench = Bench(*[raising_when("D2", error=oracle_error("DPY-3013", "type"))] * 20)
+    bench = Bench(*[raising_when("D2", error=A_ROWS)] * 20)
     counts = bench.deliver(tag_values(8))
     assert (counts["written"], counts["rejected"]) == (7, 1)
     assert bench.stop.waits == []
 
 
 def test_an_outage_in_the_middle_of_halving_keeps_what_is_left() -> None:
-    bench = Bench(*[raising_when("D5")] * 3, *[LOST] * 20)
+    bench = Bench(*[raising_when("D5", error=A_ROWS)] * 3, *[LOST] * 20)
     counts = bench.deliver(tag_values(8))
     assert counts == {"written": 4, "backed_up": 4, "batches_failed": 1, "retries": 3}
     assert len(bench.sink.stored) == counts["written"]
@@ -222,7 +188,7 @@ def test_conflicts_are_rejected_rows_and_counted_exactly() -> None:
 
 def test_a_table_that_refuses_every_row_costs_no_retries_and_rejects_none() -> None:
     """Kind: rows blamed for the table's fault. The sink has tried a row like those it took."""
-    bench = Bench(SinkError("ORA-14400", "no partition", Verdict.CONFIGURATION))
+    bench = Bench(SinkError("PARTITION", "none", Verdict.CONFIGURATION))
     assert bench.deliver(tag_values(500)) == {"backed_up": 500, "batches_failed": 1}
     assert bench.breaker.state is BreakerState.OPEN
 
@@ -237,5 +203,5 @@ def test_rows_refused_before_they_are_bound_do_not_close_the_breaker() -> None:
 
 
 def test_duplicates_are_counted_apart() -> None:
-    bench = Bench(failing("D0", "D1", code="ORA-00001"))
+    bench = Bench(failing("D0", "D1", verdict=Verdict.DUPLICATE))
     assert bench.deliver(tag_values(5)) == {"written": 3, "duplicates": 2, "batches_written": 1}

@@ -1,141 +1,85 @@
-from collections.abc import Callable, Sequence
-from datetime import datetime
-
 import pytest
 
 from services.writer.deliver.insertion import Insertion, insert_with_retries
-from services.writer.oracle.errors import oracle_error, row_error
-from services.writer.sink import BatchOutcome, SinkError, decide
+from services.writer.sink import SinkError, Verdict
 from shared.lifecycle import StopFlag
-from shared.models import TagValue
+from tests.fakes import FakeStop, ScriptedSink, tag_values
+from tests.unit.writer.fakes import failing, raising_when
 
-NOON = datetime(2025, 11, 2, 12)
-
-
-def values(count: int) -> list[TagValue]:
-    return [TagValue(NOON, "P", f"D{n}", "1", "GOOD") for n in range(count)]
-
-
-class ScriptedSink:
-    """A table in memory; `before` is asked before each call and may raise."""
-
-    def __init__(self, before: Callable[[int, Sequence[TagValue]], None] = lambda _call, _values: None) -> None:
-        self.rows: list[TagValue] = []
-        self.calls = 0
-        self._before = before
-        self.row_errors: dict[str, str] = {}
-
-    def write(self, values: Sequence[TagValue]) -> BatchOutcome:
-        self.calls += 1
-        self._before(self.calls, values)
-        errors = [
-            row_error(offset, "ORA-00001" if value in self.rows else self.row_errors[value.tag_address], "no")
-            for offset, value in enumerate(values)
-            if value in self.rows or value.tag_address in self.row_errors
-        ]
-        failed = {error.offset for error in errors}
-        self.rows += [value for offset, value in enumerate(values) if offset not in failed]
-        return decide(len(values), errors)
+AWAY = SinkError("AWAY", "nobody is there", Verdict.TRANSIENT)
+A_ROWS = SinkError("POISON", "a value of another type", Verdict.ROW)
 
 
 def run(sink: ScriptedSink, count: int, retries: int = 3) -> tuple[Insertion, SinkError | None]:
-    insert = Insertion(values(count))
-    return insert, insert_with_retries(insert, sink, [0.0] * retries, StopFlag())
+    insertion = Insertion(tag_values(count))
+    return insertion, insert_with_retries(insertion, sink, [0.0] * retries, StopFlag())
 
 
 def test_each_row_ends_in_one_place() -> None:
-    sink = ScriptedSink()
-    sink.rows = values(2)
-    sink.row_errors = {"D3": "ORA-12899"}
-
-    insert, error = run(sink, 5)
-
+    sink = ScriptedSink(failing("D3"))
+    sink.stored = tag_values(2)
+    insertion, error = run(sink, 5)
     assert error is None
-
-    assert (insert.written, len(insert.duplicates), [v.tag_address for v, _ in insert.rejected]) == (2, 2, ["D3"])
-    assert insert.rest == []
+    assert (insertion.written, len(insertion.duplicates)) == (2, 2)
+    assert [value.tag_address for value, _ in insertion.rejected] == ["D3"]
+    assert insertion.pending == []
 
 
 def test_outage_is_retried_as_often_as_told() -> None:
-    def away(_call: int, _values: Sequence[TagValue]) -> None:
-        raise oracle_error("DPY-6005", "away")
-
-    sink = ScriptedSink(away)
-    insert, error = run(sink, 5)
-    assert error is not None
-    assert error.code == "DPY-6005"
-    assert (sink.calls, len(insert.rest)) == (4, 5)
+    sink = ScriptedSink(*[AWAY] * 9)
+    insertion, error = run(sink, 5)
+    assert (error, len(sink.calls), len(insertion.pending)) == (AWAY, 4, 5)
 
 
-def test_wrong_password_is_tried_once() -> None:
-    def refused(_call: int, _values: Sequence[TagValue]) -> None:
-        raise oracle_error("ORA-01017", "wrong password")
+def test_the_waits_between_tries_are_those_that_were_given() -> None:
+    stop = FakeStop()
+    assert insert_with_retries(Insertion(tag_values(1)), ScriptedSink(*[AWAY] * 9), [1.0, 2.0, 4.0], stop) is AWAY
+    assert stop.waits == [1.0, 2.0, 4.0]
 
-    sink = ScriptedSink(refused)
+
+@pytest.mark.parametrize("verdict", [Verdict.CREDENTIALS, Verdict.CONFIGURATION])
+def test_what_a_person_must_see_to_is_tried_once(verdict: Verdict) -> None:
+    sink = ScriptedSink(*[SinkError("PERSON", "wrong password, no table", verdict)] * 9)
     assert run(sink, 5)[1] is not None
-    assert sink.calls == 1
+    assert len(sink.calls) == 1
 
 
-@pytest.mark.parametrize("code", ["DPY-3013", "ORA-20001"])
-def test_row_that_fails_the_whole_call_is_found_and_rejected(code: str) -> None:
-    def poison(_call: int, values: Sequence[TagValue]) -> None:
-        if any(value.tag_address == "D7" for value in values):
-            raise oracle_error(code, "poison")
-
-    insert, error = run(ScriptedSink(poison), 20, retries=1)
-
-    assert error is None
-
-    assert insert.written == 19
-    assert [(v.tag_address, error.code) for v, error in insert.rejected] == [("D7", code)]
+def test_row_that_fails_the_whole_call_is_found_and_rejected() -> None:
+    insertion, error = run(ScriptedSink(*[raising_when("D7", error=A_ROWS)] * 99), 20, retries=1)
+    assert (error, insertion.written) == (None, 19)
+    assert [(value.tag_address, error.code) for value, error in insertion.rejected] == [("D7", "POISON")]
 
 
-def test_an_error_that_no_row_is_proven_to_cause_rejects_none() -> None:
+@pytest.mark.parametrize("size", [1, 500])
+def test_an_error_that_no_row_is_proven_to_cause_rejects_none(size: int) -> None:
     """Kind: rows blamed for what is not theirs; the sink says ROW only where it takes others."""
-
-    def broken(_call: int, _values: Sequence[TagValue]) -> None:
-        raise oracle_error("ORA-99999", "who knows")
-
-    for size in (1, 500):
-        sink = ScriptedSink(broken)
-        insert, error = run(sink, size)
-        assert error is not None
-        assert (insert.rejected, insert.rest) == ([], values(size))
-        assert sink.calls == 4
+    sink = ScriptedSink(*[SinkError("STRANGE", "who knows", Verdict.UNKNOWN)] * 9)
+    insertion, error = run(sink, size)
+    assert error is not None
+    assert (insertion.rejected, insertion.pending, len(sink.calls)) == ([], tag_values(size), 4)
 
 
 def test_outage_amid_halving_keeps_what_has_no_outcome() -> None:
-    def script(call: int, _values: Sequence[TagValue]) -> None:
-        if call == 1:
-            raise oracle_error("DPY-3013", "a value of another type")
-        if call == 3:
-            raise oracle_error("DPY-6005", "away")
-
-    sink = ScriptedSink(script)
-    insert = Insertion(values(10))
-    assert insert_with_retries(insert, sink, [], StopFlag()) is not None
-    assert insert.written == 5
-    assert insert.rest == values(10)[5:]
-
-    assert insert_with_retries(insert, sink, [], StopFlag()) is None
-    assert (insert.written, insert.rest) == (10, [])
+    # Given: a call that fails for a row of it, a half that is taken, and then nobody there
+    sink = ScriptedSink(A_ROWS, lambda _values: [], AWAY)
+    insertion = Insertion(tag_values(10))
+    assert insert_with_retries(insertion, sink, [], StopFlag()) is AWAY
+    assert (insertion.written, insertion.pending) == (5, tag_values(10)[5:])
+    # If it is called again: it goes on with what is left
+    assert insert_with_retries(insertion, sink, [], StopFlag()) is None
+    assert (insertion.written, insertion.pending) == (10, [])
 
 
 def test_stop_ends_the_wait_for_a_retry() -> None:
-    def away(_call: int, _values: Sequence[TagValue]) -> None:
-        raise oracle_error("DPY-6005", "away")
-
     stop = StopFlag()
     stop.set()
-    sink = ScriptedSink(away)
-    assert insert_with_retries(Insertion(values(1)), sink, [60.0], stop) is not None
-    assert sink.calls == 1
+    sink = ScriptedSink(*[AWAY] * 9)
+    assert insert_with_retries(Insertion(tag_values(1)), sink, [60.0], stop) is AWAY
+    assert len(sink.calls) == 1
 
 
 def test_what_another_found_out_meanwhile_ends_the_tries() -> None:
-    def away(_call: int, _values: Sequence[TagValue]) -> None:
-        raise oracle_error("DPY-6005", "away")
-
-    sink = ScriptedSink(away)
-    assert insert_with_retries(Insertion(values(1)), sink, [0.0] * 3, StopFlag(), may_go_on=lambda: False) is not None
-    assert sink.calls == 1
+    sink = ScriptedSink(*[AWAY] * 9)
+    stop = FakeStop()
+    assert insert_with_retries(Insertion(tag_values(1)), sink, [0.0] * 3, stop, may_go_on=lambda: False) is AWAY
+    assert len(sink.calls) == 1

@@ -1,0 +1,67 @@
+"""The spill: when the buffer fills faster than Oracle takes, its oldest values go to the backup."""
+
+from dataclasses import dataclass
+
+from services.writer.deliver.batches import Batches
+from services.writer.deliver.breaker import Breaker
+from services.writer.deliver.worker import WAIT_S
+from shared.buffer import Pressure
+from shared.clock import Clock
+from shared.errors import RedisUnavailableError
+from shared.faults import Faults
+from shared.lifecycle import StopFlag
+from shared.records.heartbeats import BreakerState
+
+#: An attempt that has lasted so long while the buffer is under pressure counts as stuck.
+SLOW_ATTEMPT_S = 0.5
+
+_PRESSURE_LOOK_S = 0.05
+
+
+@dataclass(kw_only=True)
+class Spill:
+    """Saves the oldest values to the backup before they would overflow because of Oracle; in a thread of its own."""
+
+    batches: Batches
+    breaker: Breaker
+    clock: Clock
+    faults: Faults
+
+    def run(self, stop: StopFlag) -> None:
+        """Wait for pressure and spill what causes it, until stopped."""
+        buffer, begun = self.batches.buffer, False
+        while not stop.is_set():
+            try:
+                if not begun:
+                    buffer.forget_pressure()
+                    begun = True
+                pressure = buffer.wait_for_pressure(WAIT_S)
+                if pressure is not None:
+                    self.spill(pressure, stop)
+            except RedisUnavailableError as error:
+                self.batches.link.wait_until_there(stop, error)
+            except Exception as error:  # noqa: BLE001 - the batch was given back; Faults decides whether to go on
+                self.faults.met(error, stop)
+
+    def spill(self, pressure: Pressure, stop: StopFlag) -> None:
+        """See to it that the buffer falls: by the workers, or by the backup where they are not enough.
+
+        Raises: RedisUnavailableError.
+        """
+        while not stop.is_set() and self.batches.buffer.depth() > pressure.target:
+            if not (pressure.urgent or self._oracle_is_the_cause()):
+                stop.wait(_PRESSURE_LOOK_S)
+                continue
+            batch = self.batches.claim()
+            if batch is None:
+                return
+            with self.batches.giving_back(batch):
+                delivered = self.batches.delivery.back_up(batch.values, stop)
+                if delivered is None:
+                    return
+                self.batches.settle(batch, delivered, {}, stop)
+            self.faults.went_well()
+
+    def _oracle_is_the_cause(self) -> bool:
+        stuck = self.batches.work.oldest_attempt_s(self.clock.monotonic()) > SLOW_ATTEMPT_S
+        return stuck or self.breaker.state is not BreakerState.CLOSED
