@@ -45,7 +45,7 @@ class QueueFullError(TransientError):
 
 
 class RejectedError(PipelineError):
-    """This message can't be understood; repeating can't cure it. The text says why."""
+    """This message can't be understood; repeating can't mend it. The text says why."""
 
 
 class LedgerError(PipelineError):

@@ -3,7 +3,7 @@
 Everything that the other fault tests do one by one, in random order and overlapping: services killed, frozen, stopped
 and restarted, their logs stuck or going nowhere, Oracle cut, forgotten by a firewall, hanging, full, slow, read-only,
 without a partition, gone, Redis killed, frozen and demoted, the backup directory gone, a backup file deleted under its
-writer, two tags of one name. At the end the faults are cured, what waits in files is recovered, and the table is
+writer, two tags of one name. At the end the faults are mended, what waits in files is recovered, and the table is
 compared with what was put, value by value. The seed is printed; the same seed makes the same faults at the same times.
 """
 
@@ -57,7 +57,7 @@ def run(
     seconds: float,
     rate: float,
 ) -> list[str]:
-    """Cause faults for a while, cure them, and return what is wrong then."""
+    """Cause faults for a while, mend them, and return what is wrong then."""
     chaos = Chaos(pipeline, redis, stand_in, chance)
     wait_until(lambda: len(pipeline.services()) == sum(SERVICES.values()), 60, "all services")
     with Load(pipeline, rate) as load:
@@ -67,10 +67,10 @@ def run(
             pause_s, lasts_s = chance.uniform(0.2, 2.0), chance.choice([0.5, 1.0, 3.0, 8.0])
             time.sleep(pause_s)
             print(f"  {fault.__name__} for {lasts_s} s", flush=True)
-            cure = fault()
-            if cure is not None:
+            remedy = fault()
+            if remedy is not None:
                 time.sleep(lasts_s)
-                cure()
+                remedy()
     stand_in.control.reset()
     restart_dead(chaos, pipeline)
     ledger = pipeline.wait_until_idle(120)

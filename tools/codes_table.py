@@ -41,7 +41,7 @@ def table() -> str:
 
 def _row(meaning: Meaning, codes: list[str]) -> str:
     shown = [codes[0], "to", codes[-1]] if len(codes) > 100 else codes
-    return f"| {' '.join(shown)} | {meaning.cause} | {DOES[meaning.verdict]} | {meaning.cure} |"
+    return f"| {' '.join(shown)} | {meaning.cause} | {DOES[meaning.verdict]} | {meaning.remedy} |"
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def check(
         bool, typer.Option(help="Try the commit even where the user may not DELETE: one row then stays in the table.")
     ] = False,
 ) -> None:
-    """Test the connection, the table and everything else that the writer needs; say what is wrong and how to cure it.
+    """Test the connection, the table and everything else that the writer needs; say what is wrong and how to mend it.
 
     Inserts test rows named `tagpipe.check.<random>` and takes all of them back. Writers may run meanwhile.
 

@@ -24,7 +24,7 @@ class Verdict(Enum):
     CONNECTION_LOST = "connection lost"  #: reconnect and repeat; the rows may have been stored
     TRANSIENT = "transient"  #: repeat later on whatever connection
     SPACE = "space"  #: no room on the sink's side: hold, alarm, never blame the rows
-    CONFIGURATION = "configuration"  #: a person must act; repeating can't cure it (the table's fault, too)
+    CONFIGURATION = "configuration"  #: a person must act; repeating can't mend it (the table's fault, too)
     CREDENTIALS = "credentials"  #: a person must act, and every further try counts against the account
     UNKNOWN = "unknown"  #: as transient, but not for ever
 
@@ -39,7 +39,7 @@ class SinkError(PipelineError):
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether only a person can cure it."""
+        """Whether only a person can mend it."""
         return self.verdict in (Verdict.CONFIGURATION, Verdict.CREDENTIALS)
 
 

@@ -137,7 +137,7 @@ KINDS = _kinds(
     Kind(
         "oracle_configuration", _CRITICAL,
         "Oracle answers and refuses: credentials, table, column, grant, or whatever it refuses every row for (no "
-        "partition, a new NOT NULL column, a trigger). No retry can cure that.",
+        "partition, a new NOT NULL column, a trigger). No retry can mend that.",
         "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it; a "
         "new password in ORACLE_PASSWORD needs a restart. Refused logons are not repeated: where only the account was "
         "mended, run check again, and the writers go on.",

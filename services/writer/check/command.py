@@ -1,4 +1,4 @@
-"""The command `check`: everything that the writer needs, tried out, each fault with its cure."""
+"""The command `check`: everything that the writer needs, tried out, each fault with its remedy."""
 
 import shutil
 from collections.abc import Iterator
@@ -66,8 +66,8 @@ def _table(findings: list[Finding], title: str) -> Table:
         table.add_column(heading, overflow="fold")
     for finding in findings:
         detail = Text(finding.detail)
-        if finding.cure:
-            detail.append(f"\ncure: {finding.cure}", style="bold")
+        if finding.remedy:
+            detail.append(f"\nremedy: {finding.remedy}", style="bold")
         table.add_row(Text(finding.check), Text(finding.status.value, style=_STYLES[finding.status]), detail)
     return table
 
@@ -171,8 +171,8 @@ class Checks:
         try:
             cant = backup.check()
         except BackupFailedError as error:
-            cure = "make room, give the writer's user the right to write there, or set BACKUP_DIR elsewhere"
-            return Finding(check, Status.FAILED, f"can't be written: {error}", cure)
+            remedy = "make room, give the writer's user the right to write there, or set BACKUP_DIR elsewhere"
+            return Finding(check, Status.FAILED, f"can't be written: {error}", remedy)
         free = shutil.disk_usage(settings.backup_dir).free - settings.backup_min_free_bytes
         room = f"room for {free / 1e9:,.1f} GB, about {free // _BYTES_OF_A_ROW:,} values"
         if cant:

@@ -1,4 +1,4 @@
-"""What `check` finds: ok, warning or failed, each with its cure. Pure; the table's shape is compared here."""
+"""What `check` finds: ok, warning or failed, each with its remedy. Pure; the table's shape is compared here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Finding:
     check: str
     status: Status
     detail: str
-    cure: str = ""
+    remedy: str = ""
 
 
 #: Digits of a second's fraction that a timestamp has: microseconds.

@@ -195,6 +195,6 @@ class InsertChecks:
 
 
 def failure(check: str, error: SinkError) -> Finding:
-    """Return the finding for an error: its cause in plain words, Oracle's own text, the cure."""
+    """Return the finding for an error: its cause in plain words, Oracle's own text, the remedy."""
     known = meaning_of(error)
-    return Finding(check, Status.FAILED, f"{known.cause} ({error})", known.cure)
+    return Finding(check, Status.FAILED, f"{known.cause} ({error})", known.remedy)

@@ -108,7 +108,7 @@ class Delivery:
 
         def failed(error: SinkError, failures: int, is_last: bool) -> None:
             if is_last and error.verdict is Verdict.UNKNOWN:
-                # Nobody knows this code, no try cured it, and no row is proven to be at fault: a person must see it.
+                # Nobody knows this code, no try mended it, and no row is proven to be at fault: a person must see it.
                 error = SinkError(error.code, str(error), Verdict.CONFIGURATION)
             self._breaker.failed(error, self._clock.monotonic(), last=is_last)
             if not is_last:

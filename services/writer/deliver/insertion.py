@@ -71,7 +71,7 @@ def insert_with_retries(
     failed: Callable[[SinkError, int, bool], None] = lambda _error, _failures, _is_last: None,
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> SinkError | None:
-    """Try until every value has its outcome, with these waits between two tries; none for what a person must cure.
+    """Try until every value has its outcome, with these waits between two tries; none for what a person must mend.
 
     failed: is told of each try that failed: the error, how many failed, and whether it was the last.
     may_go_on: is asked before each further try.

@@ -1,4 +1,4 @@
-"""Every code of Oracle and its driver that is known: what it asks of the writer, what it means, and its cure. Pure.
+"""Every code of Oracle and its driver that is known: what it asks of the writer, what it means, and its remedy. Pure.
 
 The driver's own flags do not tell (FACTS measured for python-oracledb 26.1: DPY-6005 "cannot connect" is not
 `isrecoverable`, DPY-4024 "call timeout" neither), so every known code is listed, once.
@@ -24,7 +24,7 @@ class Meaning:
 
     verdict: Verdict
     cause: str
-    cure: str
+    remedy: str
 
 
 _USER = "ORACLE_USER, ORACLE_PASSWORD (or ORACLE_PASSWORD_FILE)"
@@ -69,7 +69,7 @@ _ROW = (
 _CONNECTION_LOST, _TRANSIENT, _SPACE = Verdict.CONNECTION_LOST, Verdict.TRANSIENT, Verdict.SPACE
 _CONFIGURATION, _CREDENTIALS, _OF_ROW = Verdict.CONFIGURATION, Verdict.CREDENTIALS, Verdict.ROW
 
-#: One line a meaning: verdict, (cause, cure), codes; a number alone is an ORA code.
+#: One line a meaning: verdict, (cause, remedy), codes; a number alone is an ORA code.
 _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (Verdict.DUPLICATE, ("a unique key refuses the row", "a unique index other than the primary key? drop it"), (1,)),
     # --- the connection is gone: reconnect and repeat; the rows may have been stored
@@ -106,7 +106,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (_SPACE, _UNDO, (30_032, 30_036)),
     (_SPACE, _DISK, (257, 19_809)),
     (_SPACE, _LIMIT, (12_953, 12_954, 65_114)),
-    # --- only a person can cure it
+    # --- only a person can mend it
     (_CONFIGURATION, ("there is no such table, or the user may not SELECT from it",
                       "ORACLE_TABLE (schema.table if another user's); DBA: deploy/oracle/*.sql, GRANT SELECT, INSERT"),
      (942,)),
@@ -157,12 +157,12 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
 
 def _by_code() -> dict[str, Meaning]:
     meanings: dict[str, Meaning] = {}
-    for verdict, (cause, cure), codes in _TABLE:
+    for verdict, (cause, remedy), codes in _TABLE:
         for code in codes:
             name = f"ORA-{code:05}" if isinstance(code, int) else code
             if name in meanings:
                 raise ValueError(f"{name} stands twice in the table of codes")
-            meanings[name] = Meaning(verdict, cause, cure)
+            meanings[name] = Meaning(verdict, cause, remedy)
     return meanings
 
 
@@ -222,9 +222,9 @@ def verdict_of(code: str) -> Verdict:
 def meaning_of(error: SinkError) -> Meaning:
     """Return what an error means; for one that nobody foresaw, Oracle's own words and where they are explained."""
     if error.code in _CANNOT_CONNECT:
-        for pattern, verdict, cause, cure in _WHY_NOT_CONNECTED:
+        for pattern, verdict, cause, remedy in _WHY_NOT_CONNECTED:
             if re.search(pattern, str(error)):
-                return Meaning(verdict, cause, cure)
+                return Meaning(verdict, cause, remedy)
     # "Cannot connect" says in its text why not.
     inner = [code for code in _CODE.findall(str(error)) if code in CODES and code != "DPY-6005"]
     code = inner[-1] if error.code == "DPY-6005" and inner else error.code

@@ -50,7 +50,7 @@ def translated() -> Iterator[None]:
 
 def _while_connecting(error: SinkError) -> SinkError:
     if error.verdict not in (Verdict.ROW, Verdict.DUPLICATE, Verdict.UNKNOWN):
-        # "Cannot connect" may be one that only a person can cure: a certificate, a wallet.
+        # "Cannot connect" may be one that only a person can mend: a certificate, a wallet.
         needs_a_person = meaning_of(error).verdict is Verdict.CONFIGURATION
         return SinkError(error.code, str(error), Verdict.CONFIGURATION if needs_a_person else error.verdict)
     # DPY-2xxx: the DSN or a parameter; DPY-3xxx: what the server wants and this driver does not speak.

@@ -96,14 +96,14 @@ def test_all_writers_together_make_three_logons_and_then_none(
 def test_what_a_person_cured_is_tried_again_when_a_person_got_in(
     writers: Writers, faults: OracleControl, settings: WriterSettings, link: RedisLink, ora_code: int
 ) -> None:
-    """Kind: an account locked, expired or without its grant; no secret changes when that is cured."""
+    """Kind: an account locked, expired or without its grant; no secret changes when that is mended."""
     faults.fail_logons(ora_code)
     for _ in range(5):
         writers.probe()
         writers.clock.seconds += 3600
     assert writers.made == MAX_REFUSALS
     faults.reset()
-    assert set(writers.probe()) == {f"ORA-{ora_code:05}"}, "nobody knows that it was cured"
+    assert set(writers.probe()) == {f"ORA-{ora_code:05}"}, "nobody knows that it was mended"
     with Logons(settings, writers.clock, link).attempt(by_a_person=True):
         pass  # `check` gets in
     assert set(writers.probe()) == {""}

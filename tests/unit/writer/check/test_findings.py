@@ -44,7 +44,7 @@ def test_missing_column_fails_and_names_what_is_there_instead() -> None:
 
     assert [finding.check for finding in failed] == ["column tag_value"]
     assert "val" in failed[0].detail
-    assert "ORACLE_TABLE_LAYOUT" in failed[0].cure
+    assert "ORACLE_TABLE_LAYOUT" in failed[0].remedy
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_missing_index_is_a_warning() -> None:
     ],
 )
 def test_errors_have_a_cure(code: str, text: str, word: str) -> None:
-    assert word in meaning_of(oracle_error(code, text)).cure
+    assert word in meaning_of(oracle_error(code, text)).remedy

@@ -41,7 +41,7 @@ def test_a_row_is_never_blamed_for_the_databases_state(code: str) -> None:
 
 
 def test_every_known_code_says_what_is_wrong_and_what_to_do() -> None:
-    assert all(meaning.cause and meaning.cure for meaning in CODES.values())
+    assert all(meaning.cause and meaning.remedy for meaning in CODES.values())
     assert {code for code in CODES if code.startswith("DPY") and verdict_of(code) is Verdict.ROW} == (
         RAISED_WHILE_BINDING
     )
