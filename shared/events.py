@@ -27,10 +27,10 @@ class EventLog:
         self.instance = ""
 
     def add(self, kind: Event, message: str, details: Record | None = None) -> None:
-        """Add one event. What can't be recorded is only logged: the pipeline never waits or ends for its diary."""
+        """Add one event. What can't be recorded is only logged: the pipeline never waits or ends for an event."""
         try:
             self._add(kind, message, details)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the diary, the pipeline goes on
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream, the pipeline goes on
             _log.debug(f"event not recorded ({error!r}): {message}")
 
     def _add(self, kind: Event, message: str, details: Record | None) -> None:

@@ -35,7 +35,7 @@ Loop = Callable[[StopFlag], None]
 
 
 class Faults:
-    """The faults of one loop; those of a side path (a diary, a clean-up) never end the process."""
+    """The faults of one loop; those of a side path (an event, a clean-up) never end the process."""
 
     def __init__(self, events: EventLog, clock: Clock, loop: str, *, ends_the_process: bool = True) -> None:
         self._events = events
@@ -67,7 +67,7 @@ class Faults:
         message = f"{self._loop} met what it did not foresee and goes on: {error!r}"
         _log.error(message, exc_info=error, kind=self._loop)
         recent = sum(now - at <= WITHIN_S for at in self._at)
-        # A side path may meet the same thing for ever: then once a minute, the diary must not be full of it.
+        # A side path may meet the same thing for ever: then once a minute, it must not push out all other events.
         if recent < MAX_FAULTS or self._ends_the_process or now - self._told_at >= WITHIN_S:
             self._events.add(Event.FAULT, message, LoopNamed(loop=self._loop))
             self._told_at = now

@@ -84,7 +84,7 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
     )
     backup_auto_recover: bool = Field(
         default=False,
-        description="Put backup files into Oracle by itself while Oracle is well and the buffer below 20 %",
+        description="Put backup files into Oracle by itself while Oracle is available and the buffer below 20 %",
     )
     tag_name_separator: TagNameSeparator = "."
     no_value_text: str = Field("NULL", min_length=1, max_length=255, description="Stored where a reading has no value")

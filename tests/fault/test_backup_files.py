@@ -232,7 +232,7 @@ def test_the_reject_file_of_a_living_writer_is_closed_when_idle(
 def test_whatever_lies_in_the_backup_directory_a_writer_works_and_puts_the_rest_back(
     pipeline: Pipeline, redis_server: EmbeddedRedis
 ) -> None:
-    """Kind: the diary ends the data path, or blocks it: a FIFO, a name that is no text, 10 GB of nothing."""
+    """Kind: the list of files ends the data path, or blocks it: a FIFO, a name that is no text, 10 GB of nothing."""
     assert redis_server.url
     directory = pipeline.backup_dir
     directory.mkdir()

@@ -198,7 +198,7 @@ def test_a_read_only_database_does_not_flap(running: Pipeline, faults: OracleCon
         # If: it stays so for many probes and trials
         tries = running.log("writer").count("Oracle write failed")
         wait_until(lambda: running.log("writer").count("Oracle write failed") > tries + 8, 30, "eight more trials")
-        # Expect: one outage in the diary, one file, and nobody says that all is well
+        # Expect: one outage among the events, one file, and nobody says that all is well
         changes = [kind for kind in events(running) if kind in {"oracle_lost", "oracle_back"}]
         assert changes == ["oracle_lost", "oracle_back"]
         assert len(list(running.backup_dir.glob("backup_*.csv"))) == 1

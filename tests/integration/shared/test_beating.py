@@ -197,9 +197,9 @@ def test_an_event_loop_that_hangs_is_not_beaten_for(
 
 
 def test_what_others_wrote_ends_neither_loop_nor_side_path(pipeline: Pipeline) -> None:
-    """Kind: a side path (a diary, a clean-up) whose exception ends the main one; each of these ended a service."""
+    """Kind: a side path (an event, a clean-up) whose exception ends the main one; each of these ended a service."""
     keys, link = pipeline.keys, pipeline.link
-    # A clean-up: what is no list of ours in the sets of lists. A diary: an overflow that is no UTF-8.
+    # A clean-up: what is no list of ours in the sets of lists. An event: an overflow that is no UTF-8.
     for index in (keys.claimed, keys.inflight):
         link.command("SADD", index, b"\xff", "x", f"{{{keys.namespace}}}:inflight:x")
     link.command("HSET", keys.overflow_episodes, b"\xff", "1")

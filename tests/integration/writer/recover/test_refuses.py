@@ -201,7 +201,7 @@ def not_utf8(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [fifo, directory, sock, link_to_itself, link_to_elsewhere, not_utf8])
 def test_what_is_no_regular_file_ends_nobody_and_is_never_moved(place: Place, make: Callable[[Path], None]) -> None:
-    """Kind: the diary ends the data path. (A FIFO hung it, `recover /dev/null` moved the device.)"""
+    """Kind: the list of files ends the data path. (A FIFO hung it, `recover /dev/null` moved the device.)"""
     make(place.directory / "backup_20250101_000000.csv")
     (odd,) = [path for path in place.directory.iterdir() if path.name.startswith("backup_")]
     write(place, here(place))
