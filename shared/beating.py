@@ -30,7 +30,7 @@ from shared.records.heartbeats import Status
 #: Seconds without a turn after which a loop counts as hung: longer than any answer of Redis may take.
 LOOP_PATIENCE_S = 15.0
 
-#: Seconds between two looks of this thread at which the process itself was stopped: SIGSTOP, a suspended machine.
+#: Seconds between two ticks of this thread at which the process itself was stopped: SIGSTOP, a suspended machine.
 _PAUSE_S = 5.0
 
 #: Seconds that the end waits for a beat that is on its way.
@@ -92,7 +92,7 @@ class Beating:
         self._faults = Faults(events, clock, "the heartbeat", ends_the_process=False)
         self._stop = StopFlag()
         self._turns: list[Turn] = []
-        self._looked_at = clock.monotonic()
+        self._ticked_at = clock.monotonic()
         #: What the next beat says.
         self.state = "running"
         #: Why Redis refused the last beat although it answers and has room; None when it took it.
@@ -154,10 +154,10 @@ class Beating:
     def _forgive_a_pause(self) -> None:
         """See whether this thread stood still as well: then the process was stopped, and no loop is to blame."""
         now = self._clock.monotonic()
-        if now - self._looked_at > _PAUSE_S:
+        if now - self._ticked_at > _PAUSE_S:
             for turn in self._turns:
                 turn.forgive()
-        self._looked_at = now
+        self._ticked_at = now
 
     def _is_hung(self, turn: Turn) -> bool:
         stands_s = turn.stands_for_s()

@@ -23,7 +23,7 @@ from shared.logs import get_logger
 from shared.records.events import Event, TakenOver
 from shared.redis_link import RedisLink
 
-#: Seconds between two looks for orphaned lists: with the heartbeat's expiry under the 15 s promised.
+#: Seconds between two sweeps for orphaned lists: with the heartbeat's expiry under the 15 s promised.
 SWEEP_INTERVAL_S = 3.0
 
 #: Times that a batch was taken over from the dead after which it counts as what they died of.

@@ -23,7 +23,7 @@ _RETRY_S = 0.5
 
 #: Seconds that the end of the process waits for its last lines.
 AT_END_S = 0.5
-_LOOK_S = 0.005
+_TICK_S = 0.005
 
 _STDOUT, _STDERR = 1, 2
 
@@ -59,7 +59,7 @@ class LogStream(io.TextIOBase):
         """Wait until all that was queued is written; False when it was not in time, or the place refuses."""
         deadline = time.monotonic() + within_s
         while self._waiting_bytes and time.monotonic() < deadline and not self._is_failing:
-            time.sleep(_LOOK_S)
+            time.sleep(_TICK_S)
         return not self._waiting_bytes
 
     def writable(self) -> bool:

@@ -31,8 +31,8 @@ class RedisMemory:
         #: Whether data needs the room of what is rejected, and of values that wait.
         self.is_short = False
 
-    def look(self) -> None:
-        """Look, and make room where it is needed.
+    def tick(self) -> None:
+        """Ask how much is in use, and make room where it is needed.
 
         Raises: RedisUnavailableError.
         """

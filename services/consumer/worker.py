@@ -27,10 +27,10 @@ CLAIM_MAX_MESSAGES, CLAIM_MAX_BYTES = 500, 32 * 1024
 #: Bytes for each value of the buffer's cap that one claim takes at most: a small buffer wants small pushes.
 CLAIM_BYTES_PER_CAP = 4
 
-#: Seconds between two looks whether there is room.
-_HOLD_LOOK_S = 0.01
+#: Seconds between two times that a push asks whether there is room.
+_HOLD_TICK_S = 0.01
 
-#: Seconds until the next look at a DataQueue on which Redis does not let us wait.
+#: Seconds until the next try of a DataQueue on which Redis does not let us wait.
 _REFUSED_WAIT_S = 0.1
 
 #: Seconds that a push waits before it asks for room, and between two requests: a writer that has just started did not
@@ -166,7 +166,7 @@ class Consumer:
             self._depth = self._buffer.depth()
             if self._has_room(count):
                 break
-            if stop.wait(_HOLD_LOOK_S):
+            if stop.wait(_HOLD_TICK_S):
                 return False
             if self._clock.monotonic() >= next_asking:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
@@ -188,7 +188,7 @@ class Consumer:
         now = self._clock.monotonic()
         if now >= self._next_tick:
             self._next_tick = now + BEAT_INTERVAL_S
-            self._memory.look()
+            self._memory.tick()
             self._queued = self._queue.depth()
             with suppress(RedisFullError):  # what could not be said is said later; values go on
                 self._report.tick(self._buffer.depth())

@@ -184,7 +184,7 @@ def compose(settings: WriterSettings) -> WriterService:
         ),
     )  # fmt: skip
     progress = RecoveryProgress(link, keys, events, manifest, clock)
-    # No retries: it rests and comes back, and looks first whether there is time.
+    # No retries: it pauses and comes back, and asks first whether there is time.
     recovery = Recovery(sink, rejects, progress, clock, retry_delays_s=[])
     auto_recover = AutoRecover(recovery, breaker, buffer, settings) if settings.backup_auto_recover else None
     return WriterService(

@@ -36,7 +36,7 @@ FIRST_REST_S = 60.0
 _KEPT_S = 30 * 86400
 
 #: Seconds for which a writer waits while another logs on; then it does so itself: that one meets a silent listener.
-_TURN_WAIT_S, _TURN_LOOK_S = 2.0, 0.05
+_TURN_WAIT_S, _TURN_TICK_S = 2.0, 0.05
 
 _log = get_logger()
 
@@ -153,7 +153,7 @@ class Logons:
             while link.command("SET", self._keys.logon_turn, token, "NX", "PX", holds_ms) is None:
                 if time.monotonic() > deadline:
                     return False
-                time.sleep(_TURN_LOOK_S)
+                time.sleep(_TURN_TICK_S)
             return True
         return False
 

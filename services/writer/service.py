@@ -35,7 +35,7 @@ THREADS_END_S = 4.0
 #: Seconds between two turns of the main loop.
 TICK_S = 1.0
 
-_PROBE_LOOK_S = 0.1
+_PROBER_TICK_S = 0.1
 
 _log = get_logger()
 
@@ -83,7 +83,7 @@ class WriterService:
             self.claims.sweep(turn)
         except RedisUnavailableError:
             _log.warning("Redis went away: looking for unfinished batches when it is back")
-        except Exception as error:  # noqa: BLE001 - the main loop looks again
+        except Exception as error:  # noqa: BLE001 - the main loop sweeps again
             self._faults("looking for unfinished batches").note(error)
 
     def _start_all(self, stop: StopFlag, failures: list[BaseException]) -> list[threading.Thread]:
@@ -156,7 +156,7 @@ class WriterService:
             _log.warning(f"Oracle is not usable yet: {error}")
             if error.needs_a_person:
                 self.breaker.failed(error, self.clock.monotonic(), last=True)
-        while not stop.wait(_PROBE_LOOK_S):
+        while not stop.wait(_PROBER_TICK_S):
             if not self.breaker.probe_due(self.clock.monotonic()):
                 continue
             try:

@@ -115,7 +115,7 @@ class CsvBackup:
         """
         self._close_if(lambda: True)
 
-    def look_after(self, *, close_idle: bool) -> None:
+    def prove(self, *, close_idle: bool) -> None:
         """Prove the open file again; `close_idle`: and close it when nothing was written to it for a while.
 
         Raises: BackupFailedError: as `finish`.

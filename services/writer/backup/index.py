@@ -212,7 +212,7 @@ def _where(directory: Path) -> _Here:
 
 
 def _place(directory: Path) -> str | None:
-    """Return the directory's own name, given at the first look; None where none can be kept."""
+    """Return the directory's own name, given when it is first asked for; None where none can be kept."""
     path = directory / _PLACE_FILE
     try:
         # Exclusively: several writers may begin in one directory at once, and must agree.

@@ -11,8 +11,8 @@ from shared.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.records.heartbeats import BreakerState
 
-#: Seconds between two looks at the open files.
-LOOK_S = 1.0
+#: Seconds between two times that the open files are proven.
+TICK_S = 1.0
 
 #: Seconds between two comparisons of the backup directory with its list in Redis.
 MANIFEST_INTERVAL_S = 30.0
@@ -53,7 +53,7 @@ class Housekeeping:
                 pass  # Others say so; the files were seen to, the others come with the next turn.
             except Exception as error:  # noqa: BLE001 - a side path never ends the main one
                 self._faults.met(error, stop)
-            stop.wait(LOOK_S)
+            stop.wait(TICK_S)
 
     def run_once(self, stop: StopFlag) -> None:
         """See to the files, then to what Redis knows of them.
@@ -79,5 +79,5 @@ class Housekeeping:
         if self._breaker.state is BreakerState.CLOSED:
             self._backup.finish()
         # In an outage more will come; one that may be over shall not keep its file from `recover`.
-        self._backup.look_after(close_idle=self._breaker.state is not BreakerState.OPEN)
-        self._rejects.look_after(close_idle=True)
+        self._backup.prove(close_idle=self._breaker.state is not BreakerState.OPEN)
+        self._rejects.prove(close_idle=True)

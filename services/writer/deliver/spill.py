@@ -15,7 +15,7 @@ from shared.records.heartbeats import BreakerState
 #: An attempt that has lasted so long while the buffer is under pressure counts as stuck.
 SLOW_ATTEMPT_S = 0.5
 
-_PRESSURE_LOOK_S = 0.05
+_PRESSURE_TICK_S = 0.05
 
 
 @dataclass(kw_only=True)
@@ -50,7 +50,7 @@ class Spill:
         """
         while not stop.is_set() and self.batches.buffer.depth() > pressure.target:
             if not (pressure.urgent or self._oracle_is_the_cause()):
-                stop.wait(_PRESSURE_LOOK_S)
+                stop.wait(_PRESSURE_TICK_S)
                 continue
             batch = self.batches.claim()
             if batch is None:

@@ -57,8 +57,8 @@ def _log_on(settings: WriterSettings, password: str, params: oracledb.ConnectPar
     watch = _Watch(settings, params)
     attempt.start()
     while attempt.is_alive():
-        attempt.join(watch.look_s)
-        if attempt.is_alive() and not watch.look():
+        attempt.join(watch.tick_s)
+        if attempt.is_alive() and not watch.tick():
             attempt.abandon()
             raise _hangs(settings)
     if attempt.connection is not None:
@@ -75,14 +75,14 @@ class _Watch:
     def __init__(self, settings: WriterSettings, params: oracledb.ConnectParams) -> None:
         self._params = params
         self._patience_s = settings.oracle_connect_timeout + settings.oracle_call_timeout
-        #: Seconds between two looks.
-        self.look_s = min(1.0, self._patience_s / 4)
+        #: Seconds between two ticks.
+        self.tick_s = min(1.0, self._patience_s / 4)
         self._older = connected_sockets()
         self._seen: dict[Connected, float] = {}
         self._began = time.monotonic()
         self.shut_down = 0
 
-    def look(self) -> bool:
+    def tick(self) -> bool:
         """Shut what has been silent for too long; return False when all this has gone on for too long."""
         now = time.monotonic()
         for connected in connected_sockets() - self._older:

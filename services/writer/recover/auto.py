@@ -21,7 +21,7 @@ from shared.records.heartbeats import BreakerState
 CALM_SHARE = 0.2
 
 #: Seconds between two times that it asks whether there is time, and whether there is a file.
-TIME_LOOK_S, FILES_LOOK_S = 1.0, 5.0
+TIME_TICK_S, FILES_TICK_S = 1.0, 5.0
 
 #: Seconds of the first and the last pause after Oracle failed, at most; doubled each time.
 FIRST_PAUSE_S, LAST_PAUSE_S = 5.0, 300.0
@@ -46,7 +46,7 @@ class AutoRecover:
         """Recover files, the oldest first, until stopped."""
         while not stop.is_set():
             if not self.run_once(stop):
-                stop.wait(FILES_LOOK_S)
+                stop.wait(FILES_TICK_S)
 
     def run_once(self, stop: StopFlag) -> bool:
         """Recover one file; return whether there was one, and time for it."""
@@ -74,7 +74,7 @@ class AutoRecover:
 
     def wait_for_turn(self, _recovery: FileRecovery, stop: StopFlag) -> None:
         """Wait until nothing else is in need of Oracle."""
-        while not self._has_time() and not stop.wait(TIME_LOOK_S):
+        while not self._has_time() and not stop.wait(TIME_TICK_S):
             pass
 
     def went_well(self, _file: OpenFile, _recovery: FileRecovery) -> None:
