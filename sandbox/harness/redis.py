@@ -55,7 +55,8 @@ class EmbeddedRedis:
         log = self._directory / "server.log"
         arguments = [
             self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory),
-            "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
+            "--appendonly", "yes", "--appendfsync", os.environ.get("REDIS_APPENDFSYNC", "always"),
+            "--save", "", "--maxmemory-policy", "noeviction",
             "--daemonize", "no", *self._options,
         ]  # fmt: skip
         with log.open("ab") as output:

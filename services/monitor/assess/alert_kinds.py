@@ -200,9 +200,10 @@ KINDS = _kinds(
     ),
     Kind(
         "redis_may_lose", _WARNING,
-        "Redis may lose what it acknowledged: nothing is on disk, or later. Critical when it evicts keys.",
-        "Set `appendonly yes`, `appendfsync always` and `maxmemory-policy noeviction` in its configuration; "
-        "docs/operations.md says what it costs.",
+        "Redis may lose what it acknowledged: nothing is on disk, or later; a rewrite of its file failed; replicas "
+        "that it does not wait for. Critical when it evicts keys.",
+        "Set `appendonly yes`, `appendfsync always`, `maxmemory-policy noeviction` and, with replicas, "
+        "`min-replicas-to-write 1`; docs/redis.md says what it costs.",
         status=Status.HEALTHY,
     ),
     Kind(

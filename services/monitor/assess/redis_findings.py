@@ -38,19 +38,8 @@ def _no_room(now: Overview) -> Iterator[Finding]:
 
 
 def _may_lose(now: Overview) -> Iterator[Finding]:
-    redis = now.redis
-    if (redis.eviction or "").startswith("allkeys"):
-        yield Finding(
-            "redis_may_lose",
-            f"Redis throws away keys of ours when its memory is full (maxmemory-policy {redis.eviction})",
-            severity=Severity.CRITICAL,
-            status=Status.DEGRADED,
-        )
-    elif redis.appendonly == "no":
-        yield Finding("redis_may_lose", "Redis keeps nothing on disk (appendonly no): a restart loses all it holds")
-    elif redis.appendonly == "yes" and redis.appendfsync not in {"always", None}:
-        yield Finding(
-            "redis_may_lose",
-            f"Redis acknowledges before it writes to disk (appendfsync {redis.appendfsync}): a power failure may lose "
-            "what it took in the last second or more",
-        )
+    for risk in now.redis.risks():
+        if risk.is_critical:
+            yield Finding("redis_may_lose", risk.message, severity=Severity.CRITICAL, status=Status.DEGRADED)
+        else:
+            yield Finding("redis_may_lose", risk.message)

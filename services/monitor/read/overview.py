@@ -7,8 +7,8 @@ from typing import Any
 
 from services.monitor.read.buckets import Bucket, total
 from services.monitor.read.groups import Identity, known_groups
-from services.monitor.read.redis_state import RedisState
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
+from shared.redis_state import RedisState
 from shared.snapshot import Snapshot
 
 #: Events read each tick, newest first: what `/api/events` can show.

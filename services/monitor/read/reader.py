@@ -7,12 +7,12 @@ from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
 from services.monitor.read.groups import GroupsMemo
 from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, EventRecord, Overview, Service
-from services.monitor.read.redis_state import RedisStateReader
 from services.monitor.read.untrusted import MAX_JSON, decoded, trimmed
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
 from shared.redis_link import Call, RedisLink
+from shared.redis_state import RedisStateReader
 from shared.snapshot import take_snapshot
 from shared.texts import cut
 

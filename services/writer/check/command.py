@@ -29,8 +29,9 @@ from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.clock import SystemClock
-from shared.errors import PipelineError, RedisRefusedError
+from shared.errors import PipelineError
 from shared.redis_link import RedisLink
+from shared.redis_state import RedisStateReader
 
 #: Bytes of a value in a backup file, about: to tell how many the disk takes.
 _BYTES_OF_A_ROW = 100
@@ -185,43 +186,12 @@ class Checks:
     def _redis(self) -> Iterator[Finding]:
         link = RedisLink.of(self.settings, "tagpipe-check")
         try:
-            link.ping()
-            info = link.command("INFO")
-            appendfsync = _appendfsync(link)
+            state = RedisStateReader(link).read()
         except PipelineError as error:
             yield Finding("Redis", Status.FAILED, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")
             return
         finally:
             link.close()
-        if not isinstance(info, dict):
-            yield Finding("Redis", Status.OK, link.address)
-            return
-        version = info.get("valkey_version") or info.get("redis_version")
-        yield Finding("Redis", Status.OK, f"{link.address}: version {version}")
-        policy = str(info.get("maxmemory_policy", "noeviction"))
-        if policy.startswith("allkeys"):
-            yield Finding(
-                "Redis memory", Status.WARNING, f"maxmemory-policy {policy}: it deletes the buffer without a word",
-                "maxmemory-policy noeviction",
-            )  # fmt: skip
-        if info.get("aof_enabled") == 0:
-            yield Finding(
-                "Redis on disk", Status.WARNING, "appendonly no: what is in the buffer is lost when Redis restarts",
-                "appendonly yes, appendfsync always",
-            )  # fmt: skip
-        elif appendfsync not in {None, "always"}:
-            yield Finding(
-                "Redis on disk", Status.WARNING,
-                f"appendfsync {appendfsync}: a power failure loses what Redis took in the last second or more",
-                "appendfsync always",
-            )  # fmt: skip
-
-
-def _appendfsync(link: RedisLink) -> str | None:
-    """Return the setting; None where the server does not let us ask."""
-    try:
-        answer = link.command("CONFIG", "GET", "appendfsync")
-    except RedisRefusedError:
-        return None
-    texts = [raw.decode() if isinstance(raw, bytes) else str(raw) for raw in dict(answer).values()]
-    return texts[0] if texts else None
+        yield Finding("Redis", Status.OK, f"{link.address}: version {state.version or 'unknown'}")
+        for risk in state.risks():
+            yield Finding("Redis may lose", Status.WARNING, risk.message, risk.remedy)

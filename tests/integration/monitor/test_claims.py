@@ -109,7 +109,8 @@ def test_acknowledging_without_redis_is_one_line_and_status_1(namespace: str) ->
         (["--appendonly", "no"], "redis_may_lose", "warning", "appendonly no"),
         (["--maxmemory-policy", "allkeys-lru"], "redis_may_lose", "critical", "maxmemory-policy allkeys-lru"),
         (["--maxmemory", "2mb"], "redis_full", "critical", "of maxmemory"),
-        (["--appendonly", "no", "--rename-command", "CONFIG", ""], None, "", ""),
+        (["--appendonly", "no", "--rename-command", "CONFIG", ""], "redis_may_lose", "warning", "appendonly no"),
+        (["--appendfsync", "everysec", "--rename-command", "CONFIG", ""], None, "", ""),
         ([], None, "", ""),
     ],
 )

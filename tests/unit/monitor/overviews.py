@@ -5,8 +5,8 @@ from typing import Any
 
 from services.monitor.read.buckets import HISTORY_S, Bucket
 from services.monitor.read.overview import EventRecord, Overview, Service
-from services.monitor.read.redis_state import RedisState
 from shared.counters import WINDOW_BUCKET_S, Counter
+from shared.redis_state import RedisState
 from shared.snapshot import Snapshot
 
 #: 2026-01-01T00:00:05Z: in the middle of a bucket.

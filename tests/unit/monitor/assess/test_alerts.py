@@ -12,9 +12,9 @@ from services.monitor.assess.assessment import Alert, Assessor
 from services.monitor.assess.findings import find, time_to_overflow
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import EventRecord, Overview, Service
-from services.monitor.read.redis_state import RedisState
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
+from shared.redis_state import RedisState
 from tests.unit.monitor.overviews import NOW, backup_file, consumer, make_overview, writer
 
 SETTINGS = MonitorSettings.model_validate({"buffer_max_size": 1_000})
@@ -117,9 +117,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("redis_full", {"redis": RedisState(used_bytes=99_000_000, max_bytes=100_000_000)}, "99 % of maxmemory"),
     ("redis_full", {"redis": RedisState(used_bytes=81_000_000, max_bytes=100_000_000)}, "81 % of maxmemory"),
     ("redis_full", {"redis": RedisState(append_failed=True)}, "can't write its append-only file"),
-    ("redis_may_lose", {"redis": RedisState(appendonly="no")}, "keeps nothing on disk"),
-    ("redis_may_lose", {"redis": RedisState(appendonly="yes", appendfsync="everysec")}, "appendfsync everysec"),
+    ("redis_may_lose", {"redis": RedisState(appendonly=False)}, "keeps nothing on disk"),
+    ("redis_may_lose", {"redis": RedisState(appendonly=True, appendfsync="everysec")}, "appendfsync everysec"),
     ("redis_may_lose", {"redis": RedisState(eviction="allkeys-lru")}, "allkeys-lru"),
+    ("redis_may_lose", {"redis": RedisState(rewrite_failed=True)}, "could not rewrite its append-only file"),
+    ("redis_may_lose", {"redis": RedisState(replicas=2, min_replicas=0)}, "takes values without them"),
     (
         "values_lost",
         {"counters": {Counter.INSERTED: 12, Counter.OVERFLOWED: 12}, "acknowledged": {"overflowed": 5, "at": 0}},
@@ -163,8 +165,10 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
         {"counters": {Counter.ROWS_DROPPED: 3}, "acknowledged": {"rows_dropped": 3, "at": 1}},
         {"counters": {Counter.REJECTED_DROPPED: 3}, "acknowledged": {"rejected_dropped": 4, "at": 1}},
         {"events": [event(60, "overflow", "poller")], "acknowledged": {"at": int(NOW) - 59}},
-        {"redis": RedisState(used_bytes=79, max_bytes=100, appendonly="yes", appendfsync="always")},
+        {"redis": RedisState(used_bytes=79, max_bytes=100, appendonly=True, appendfsync="always")},
         {"redis": RedisState(used_bytes=10**12, max_bytes=0, eviction="volatile-lru")},
+        {"redis": RedisState(replicas=2, min_replicas=1)},
+        {"redis": RedisState(replicas=0, min_replicas=0)},
         {"in_buffer": 799},
         {"window": {3: {"batches_written": 9_991, "batches_failed": 9}}},
         {"owners": [("writer", "plant-1"), ("consumer", "plant-1")]},
