@@ -41,6 +41,9 @@ FIRST_ASK_S, ASK_INTERVAL_S = 0.05, 1.0
 #: lets the DataQueue hold, so that no polling engine is refused because a consumer waits.
 MAX_HOLD_FACTOR = 5
 
+#: Seconds since somebody drained the buffer, or since the start, for which a push waits for room all the same.
+HOLD_AFTER_DRAIN_S = 15.0
+
 
 class Consumer:
     """Moves messages from the DataQueue to the buffer until stopped."""
@@ -71,6 +74,7 @@ class Consumer:
         self._settings = settings
         self._clock = clock
         self._depth = self._queued = 0
+        self._hold_until = clock.monotonic() + HOLD_AFTER_DRAIN_S
         self._turn = turn
         self._faults = Faults(events, clock, "the consumer")
         self._side_faults = Faults(events, clock, "the consumer's chores", ends_the_process=False)
@@ -125,7 +129,7 @@ class Consumer:
             return True
         count = len(unpacked.values)
         if batch.is_taken_over:
-            self._depth = self._buffer.depth()
+            self._see_depth(self._buffer.depth())
             if not self._has_room(count):
                 # It was unpacked and did no harm: who ends while it waits, however often, did not die of it.
                 batch = self._pending = replace(batch, list_key=self._claims.acquit(batch.list_key))
@@ -137,7 +141,7 @@ class Consumer:
             )  # fmt: skip
             if done.outcome is not PushOutcome.NO_ROOM:
                 break
-            self._depth = done.depth
+            self._see_depth(done.depth)
         else:
             return False
         self._claims.close(batch.list_key)
@@ -150,9 +154,18 @@ class Consumer:
         """Tell whether the oldest values may be discarded.
 
         Not while the DataQueue can hold what comes, whether somebody drains the buffer or not: a writer that is late,
-        restarts or waits for its disk finds everything. It is the DataQueue that fills first.
+        restarts or waits for its disk finds everything. It is the DataQueue that fills first. Nor while somebody drains
+        the buffer, or may only just have been started: after an outage of ours it is full of what nobody had to lose.
         """
-        return self._memory.is_short or self._queued >= MAX_HOLD_FACTOR * self._settings.consumer_hold_messages
+        hold_messages = self._settings.consumer_hold_messages
+        is_full = self._memory.is_short or self._queued >= MAX_HOLD_FACTOR * hold_messages
+        return is_full and (not hold_messages or self._clock.monotonic() >= self._hold_until)
+
+    def _see_depth(self, depth: int) -> None:
+        """Take note of the buffer's depth; if it fell since the last look, somebody drains it."""
+        if depth < self._depth:
+            self._hold_until = self._clock.monotonic() + HOLD_AFTER_DRAIN_S
+        self._depth = depth
 
     def _has_room(self, count: int) -> bool:
         """Tell whether a push of `count` values fits, as far as is known; a larger one than the cap fits when empty."""
@@ -163,7 +176,7 @@ class Consumer:
         next_asking = self._clock.monotonic() + FIRST_ASK_S
         while not self._has_room(count) and not self._may_overflow():
             # The depth was that after the last push; writers have been at work since.
-            self._depth = self._buffer.depth()
+            self._see_depth(self._buffer.depth())
             if self._has_room(count):
                 break
             if stop.wait(_HOLD_TICK_S):
@@ -171,7 +184,8 @@ class Consumer:
             if self._clock.monotonic() >= next_asking:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
                 room_for = min(count, self._settings.buffer_max_size)
-                self._buffer.ask_for_room(room_for, urgent=self._queued >= self._settings.consumer_hold_messages)
+                is_urgent = self._memory.is_short or self._queued >= self._settings.consumer_hold_messages
+                self._buffer.ask_for_room(room_for, urgent=is_urgent)
             self._chores()
         return True
 

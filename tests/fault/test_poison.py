@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
+from shared.errors import RedisFullError
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, poll
 
@@ -212,6 +214,25 @@ def test_a_full_redis_is_told_and_what_is_queued_still_moves(own: Pipeline) -> N
     wait_until(lambda: "push_refused" not in heartbeat(own), what="the heartbeat to be well")
     expected |= own.put(polls=1, tags=5)
     wait_until(lambda: own.table_rows() == expected, what="the new values")
+
+
+def test_a_redis_that_data_filled_is_drained_and_nothing_overflows(own: Pipeline) -> None:
+    """Kind: a start is taken for an outage. Backlog that fills Redis lost 50,000 values while the writer drained."""
+    used = own.link.command("INFO", "memory")["used_memory"]
+    own.link.command("CONFIG", "SET", "maxmemory", used + 4_000_000)
+    # Given: polls came in without consumer and writer until Redis took no more
+    expected: dict[tuple[str, object], tuple[object, str]] = {}
+    with suppress(RedisFullError):
+        for _ in range(500):
+            expected |= own.put(polls=1, tags=2000)
+    assert 20_000 < len(expected) < 1_000_000
+    # If: both are started again
+    own.start("consumer")
+    own.start("writer")
+    ledger = own.wait_until_idle(60)
+    # Expect: all of it is in the table or, to make room at once, in files
+    assert ledger[Counter.OVERFLOWED] == 0
+    assert ledger[Counter.WRITTEN] + ledger[Counter.BACKED_UP] == len(expected)
 
 
 def test_rejected_messages_are_not_kept_while_redis_is_short(own: Pipeline) -> None:
