@@ -261,10 +261,13 @@ class RedisLink:
         self.command("PING")
 
     def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
-        """Return True as soon as Redis takes writes again, False when stopped first. Says so once, not every try."""
+        """Return True as soon as Redis takes writes again, False when stopped, or this link closed, before that.
+
+        Says so once, not every try.
+        """
         # Redis is away from all its clients at once, and back for all at once.
         backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
-        while not stop.is_set():
+        while not stop.is_set() and not self._is_closed:
             if cause is None:
                 try:
                     self.ping()

@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from shared.errors import RedisUnavailableError
+from shared.lifecycle import StopFlag
 from shared.redis_link import SOCKET_TIMEOUT_S, RedisLink
 
 
@@ -61,3 +62,13 @@ def test_an_address_where_something_else_answers_is_said_and_waited_for() -> Non
     link.close()
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
+
+
+def test_who_waits_for_redis_goes_when_the_link_is_closed() -> None:
+    """Kind: a thread that waits for what can not come any more kept the process from its end."""
+    link = RedisLink("redis://127.0.0.1:1/0")
+    waiting = threading.Thread(target=link.wait_until_there, args=(StopFlag(),), daemon=True)
+    waiting.start()
+    link.close()
+    waiting.join(20)
+    assert not waiting.is_alive()
