@@ -39,7 +39,7 @@ LABEL org.opencontainers.image.title="tagpipe" \
 # The number, not the name, in USER: Kubernetes' runAsNonRoot checks it.
 RUN groupadd --gid 10001 tagpipe \
  && useradd --uid 10001 --gid tagpipe --no-create-home --home-dir /tmp --shell /usr/sbin/nologin tagpipe \
- && install -d -o tagpipe -g tagpipe /var/lib/tagpipe /var/lib/tagpipe/backup
+ && install -d -o tagpipe -g tagpipe /var/lib/tagpipe /var/lib/tagpipe/backup /var/lib/tagpipe/outbox
 ENV PATH=/opt/tagpipe/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
+from services.poller.news import Tell, nobody
 from shared.errors import FatalError
 from shared.logs import get_logger
 from shared.records.events import Event
@@ -19,14 +20,7 @@ TELL_S = 60.0
 _log = get_logger()
 
 
-def nobody(kind: Event, message: str) -> None:
-    """Hear nothing."""
-    del kind, message
-
-
-async def outlive(
-    what: str, run: Callable[[], Awaitable[None]], tries: int | None = None, tell: Callable[[Event, str], None] = nobody
-) -> None:
+async def outlive(what: str, run: Callable[[], Awaitable[None]], tries: int | None = None, tell: Tell = nobody) -> None:
     """Run a part of the poller to its end; when it meets the unforeseen, log it with its traceback and run it anew.
 
     For a side path. What the poller can't do without gives `tries`: what is fatal is raised at once, and the

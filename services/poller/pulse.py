@@ -1,13 +1,14 @@
-"""The poller's sign of life, once a second: its state, its groups, its ring, and what the ring discarded."""
+"""The poller's sign of life, once a second: its state, its groups, its outbox, and what that discarded."""
 
 import asyncio
 import json
-from collections import deque
 from time import time
 
 from services.poller.groups.fleet import Fleet
 from services.poller.handshake.requests import PollRequests
-from services.poller.outbox.ring import Overflow, Ring
+from services.poller.news import News
+from services.poller.outbox.message import Overflow
+from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import Sender
 from shared.beating import Beating
 from shared.clock import Clock
@@ -17,39 +18,28 @@ from shared.logs import get_logger
 from shared.records.events import Event, Pending, RingOverflow
 from shared.records.heartbeats import PollerStatus
 
-#: Events that wait for a beat at most; older ones go.
-_MAX_NEWS = 1000
-
 _log = get_logger()
-
-
-class News:
-    """Events that are told without waiting for Redis: the next beat takes them along."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[Event, str]] = deque(maxlen=_MAX_NEWS)
-
-    def tell(self, kind: Event, message: str) -> None:
-        """Add one event. Never waits."""
-        self._waiting.append((kind, message))
-
-    def write(self, events: EventLog) -> None:
-        """Write what waits."""
-        while self._waiting:
-            events.add(*self._waiting.popleft())
 
 
 class Pulse:
     """Beats for a poller."""
 
     def __init__(
-        self, heartbeat: Heartbeat, events: EventLog, fleet: Fleet, ring: Ring, sender: Sender, requests: PollRequests,
-        news: News, clock: Clock,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        heartbeat: Heartbeat,
+        events: EventLog,
+        fleet: Fleet,
+        outbox: Outbox,
+        sender: Sender,
+        requests: PollRequests,
+        news: News,
+        clock: Clock,
+    ) -> None:
         self._heartbeat = heartbeat
         self._events = events
         self._fleet = fleet
-        self._ring = ring
+        self._outbox = outbox
         self._sender = sender
         self._requests = requests
         self._news = news
@@ -87,16 +77,17 @@ class Pulse:
         """Return what the heartbeat says beside the state."""
         return PollerStatus(
             groups=json.dumps([group.describe() for group in self._fleet.groups], ensure_ascii=False),
-            ring=self._ring.depth,
-            ring_overflowed=self._ring.overflow.messages,
-            ring_overflowed_values=self._ring.overflow.values,
+            ring=self._outbox.depth,
+            ring_overflowed=self._outbox.overflow.messages,
+            ring_overflowed_values=self._outbox.overflow.values,
             messages_sent=self._sender.messages_sent,
             values_sent=self._sender.values_sent,
             ring_overflowed_at=self._overflowed_at,
-            ring_bytes=self._ring.size_bytes,
+            ring_bytes=self._outbox.size_bytes,
             queue_full_times=self._sender.times_full,
             queue_full_since=self._sender.full_since,
             requests_rejected=self._requests.rejected,
+            **self._outbox.on_disk(),
         )
 
     def close(self, message: str) -> None:
@@ -108,7 +99,7 @@ class Pulse:
         self._news.write(self._events)
         self._tell_overflow()
         self._report_episode()
-        self._events.add(Event.STOPPED, message, Pending(pending=self._ring.depth))
+        self._events.add(Event.STOPPED, message, Pending(pending=self._outbox.depth))
 
     def _tell(self, *, ended: bool) -> None:
         if not self._heartbeat.instance:
@@ -119,18 +110,15 @@ class Pulse:
             self._report_episode()
 
     def _tell_overflow(self) -> bool:
-        """Log what the ring discarded since the last beat; return whether it was anything."""
-        news = self._ring.take_overflow()
+        """Log what the outbox discarded since the last beat; return whether it was anything."""
+        news = self._outbox.pop_overflow()
         if not news.messages:
             return False
         self._overflowed_at = time()
-        self._episode.messages += news.messages
-        self._episode.values += news.values
-        self._episode.first = self._episode.first or news.first
-        self._episode.last = news.last
+        self._episode.add(news)
         _log.warning(
             f"Poller overflow: discarded {news.messages} oldest messages with {news.values} values (FIFO). "
-            f"Total overflow: {self._ring.overflow.messages} messages, {self._ring.overflow.values} values"
+            f"Total overflow: {self._outbox.overflow.messages} messages, {self._outbox.overflow.values} values"
         )
         return True
 

@@ -1,5 +1,7 @@
 """What the poller reads from the environment or `.env`."""
 
+from pathlib import Path
+
 from pydantic import Field, FilePath, field_validator
 
 from shared.data_queue import DEFAULT_MAX_MESSAGES
@@ -20,6 +22,14 @@ class PollerSettings(ServiceSettings):
     )
     poller_ring_max_bytes: int = Field(
         256_000_000, ge=1_000_000, description="Bytes of memory that those messages take at most"
+    )
+    poller_outbox_dir: Path | None = Field(
+        None,
+        description="Directory on a local disk for readings that the DataQueue has not confirmed: they outlive the "
+        "poller, a power cut, and days without Redis. Without it they are in memory alone",
+    )
+    poller_outbox_max_bytes: int = Field(
+        10_000_000_000, ge=1_000_000, description="Bytes of readings on that disk at most; then the oldest go"
     )
     poller_put_timeout_s: float = Field(
         0.5, gt=0, le=1, description="Seconds that one attempt to queue a message may take"

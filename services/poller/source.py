@@ -4,24 +4,20 @@ A new kind of source is one file in `sources/` with two classes, its keys (`Sour
 and one name in the list of `sources/__init__.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from services.poller.faults import nobody
+from services.poller.news import Tell, nobody
 from shared.errors import PipelineError
 from shared.models import Quality, Scalar
-from shared.records.events import Event
 
 #: Seconds between two polls where a group does not say.
 DEFAULT_INTERVAL_S = 1.0
-
-#: Hears what is to be an event for the operators: its kind and one line. Never waits.
-Tell: TypeAlias = Callable[[Event, str], None]
 
 
 class SourceError(PipelineError):

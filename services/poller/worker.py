@@ -17,11 +17,15 @@ from services.poller.groups.reload import Reload
 from services.poller.groups.triggers import AtOnce, FixedInterval, OnRequest, Trigger
 from services.poller.handshake.requests import PollRequests
 from services.poller.handshake.serving import Handshake
-from services.poller.outbox.ring import Ring
+from services.poller.news import News, Tell
+from services.poller.outbox.durable import DurableOutbox
+from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import Link, Queue, Sender
-from services.poller.pulse import News, Pulse
+from services.poller.outbox.spool import Spool
+from services.poller.outbox.waiting import Bounds
+from services.poller.pulse import Pulse
 from services.poller.settings import PollerSettings
-from services.poller.source import TagSource, Tell
+from services.poller.source import TagSource
 from services.poller.sources.stamps import Stamper
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
@@ -30,7 +34,7 @@ from shared.heartbeat import Heartbeat
 from shared.lifecycle import EXIT_FATAL, StopFlag
 from shared.logs import get_logger
 
-#: Seconds that a stop leaves for sending what is in the ring.
+#: Seconds that a stop leaves for sending what is in the outbox.
 DRAIN_S = 3.0
 
 #: Seconds that a stop leaves for the last event and giving the name back.
@@ -66,24 +70,33 @@ class Poller:
         self._requests = requests
         self._heartbeat = heartbeat
         self._clock = clock
-        self._ring = Ring(
-            settings.poller_ring_max_messages, settings.poller_ring_max_values, settings.poller_ring_max_bytes
-        )
         self._news = News()
+        self._outbox = build_outbox(settings, clock, self._news.tell)
         directory = settings.poller_config.parent
-        self._fleet = Fleet(GroupBuilder(directory, self._ring, clock, self._news.tell).build, directory)
-        self._sender = Sender(self._ring, queue, link, settings.poller_put_timeout_s)
-        self._pulse = Pulse(heartbeat, events, self._fleet, self._ring, self._sender, requests, self._news, clock)
+        self._fleet = Fleet(GroupBuilder(directory, self._outbox, clock, self._news.tell).build, directory)
+        self._sender = Sender(self._outbox, queue, link, settings.poller_put_timeout_s)
+        self._pulse = Pulse(
+            heartbeat=heartbeat,
+            events=events,
+            fleet=self._fleet,
+            outbox=self._outbox,
+            sender=self._sender,
+            requests=requests,
+            news=self._news,
+            clock=clock,
+        )
 
     async def run(self, stop: StopFlag) -> int:
         """Poll until stopped or all sources are at their end; return the exit status: 1 when a group failed."""
         handshake = Handshake(self._requests, self._fleet, self._heartbeat, self._link, self._clock, stop)
         tell = self._news.tell
         reload = Reload(self._settings.poller_config, self._fleet, tell)
+        await self._outbox.open()
         try:
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(outlive("sending", self._sender.run, _TRIES, tell))
                 beating = tasks.create_task(outlive("the heartbeat", self._pulse.run, _TRIES, tell))
+                saving = tasks.create_task(outlive("the outbox", self._outbox.run, tell=tell))
                 stopped = tasks.create_task(_wait_for(stop))
                 self._fleet.start(self._configs, tasks)
                 with _on_hangup(reload.ask):
@@ -103,26 +116,28 @@ class Poller:
                 # A message on its way has its own time limit; waiting for a Redis that is silent has none.
                 await asyncio.wait([sending], timeout=self._settings.poller_put_timeout_s + 0.1)
                 silent = not sending.done()
-                for task in (sending, beating, stopped):
+                for task in (sending, saving, beating, stopped):
                     task.cancel()
         finally:
             self._sender.give_up()
-        await self._say_goodbye(silent=silent)
+        not_sent = self._outbox.depth
+        await self._outbox.close()
+        await self._say_goodbye(not_sent, silent=silent)
         return EXIT_FATAL if any(group.status.state == "failed" for group in self._fleet.groups) else 0
 
     async def _drain(self, stopped: "asyncio.Task[None]") -> None:
         """Wait until everything is sent: as long as it takes, but once stopped DRAIN_S at most."""
-        emptied = asyncio.ensure_future(self._ring.wait_until_empty())
+        emptied = asyncio.ensure_future(self._outbox.wait_until_empty())
         await _first_of(stopped, emptied)
         await asyncio.wait([emptied], timeout=DRAIN_S)
         emptied.cancel()
 
-    async def _say_goodbye(self, *, silent: bool) -> None:
+    async def _say_goodbye(self, not_sent: int, *, silent: bool) -> None:
         """Log the final counts, and tell Redis unless it is silent: the name then expires by itself."""
         message = (
             f"Emitted {self._sender.messages_sent} messages with {self._sender.values_sent} values; "
-            f"discarded {self._ring.overflow.messages} messages with {self._ring.overflow.values} values; "
-            f"{self._ring.depth} messages not sent"
+            f"discarded {self._outbox.overflow.messages} messages with {self._outbox.overflow.values} values; "
+            f"{not_sent} messages not sent"
         )
         _log.info(message)
         if not silent:
@@ -131,12 +146,21 @@ class Poller:
         _log.info("Shutdown complete")
 
 
+def build_outbox(settings: PollerSettings, clock: Clock, tell: Tell) -> Outbox:
+    """Return the outbox that the settings ask for."""
+    bounds = Bounds(settings.poller_ring_max_messages, settings.poller_ring_max_values, settings.poller_ring_max_bytes)
+    if settings.poller_outbox_dir is None:
+        return Outbox(bounds)
+    spool = Spool(settings.poller_outbox_dir, settings.poller_outbox_max_bytes, clock, tell)
+    return DurableOutbox(bounds, spool)
+
+
 class GroupBuilder:
     """Puts polling groups together; those of one PLC share a stamper, so that no time of a tag repeats."""
 
-    def __init__(self, directory: Path, ring: Ring, clock: Clock, tell: Tell) -> None:
+    def __init__(self, directory: Path, outbox: Outbox, clock: Clock, tell: Tell) -> None:
         self._directory = directory
-        self._ring = ring
+        self._outbox = outbox
         self._clock = clock
         self._tell = tell
         self._stampers: dict[str, Stamper] = {}
@@ -147,7 +171,7 @@ class GroupBuilder:
         source = config.build_source(self._directory, self._tell)
         stamper = self._stampers.setdefault(config.plc, Stamper())
         trigger = self._trigger(config, source)
-        return PollingGroup(config, source, trigger, self._ring, stamper, self._clock, tell=self._tell)
+        return PollingGroup(config, source, trigger, self._outbox, stamper, self._clock, tell=self._tell)
 
     def _trigger(self, config: GroupConfig, source: TagSource) -> Trigger:
         if config.mode == "HANDSHAKE":

@@ -14,7 +14,7 @@ class Event(StrEnum):
     STARTED = "started"
     STOPPED = "stopped"
     REDIS_BACK = "redis_back"
-    OVERFLOW = "overflow"  #: of the buffer, said by consumers; of a poller's ring, said by that one
+    OVERFLOW = "overflow"  #: of the buffer, said by consumers; of a poller's outbox, said by that one
     BUFFER_HIGH = "buffer_high"
     BUFFER_NORMAL = "buffer_normal"
     MESSAGE_REJECTED = "message_rejected"
@@ -29,6 +29,9 @@ class Event(StrEnum):
     BACKUP_FAILED = "backup_failed"
     BACKUP_WORKS = "backup_works"
     BACKUP_LOST = "backup_lost"  #: a file was taken away or changed by somebody: what was saved, what is lost
+    OUTBOX_FAILED = "outbox_failed"  #: a poller's outbox can't be written or read: readings wait in memory alone
+    OUTBOX_WORKS = "outbox_works"
+    OUTBOX_SET_ASIDE = "outbox_set_aside"  #: its file is damaged and was renamed, with what waited in it
     RECOVERY_REFUSED = "recovery_refused"  #: a backup file is not put back: meant for another table, or changed
     ROWS_REJECTED = "rows_rejected"
     CONFLICTS = "conflicts"  #: same key, other value

@@ -90,6 +90,11 @@ class PollerStatus(Status, frozen=True):
     values_sent: Count = 0
     queue_full_times: Count = 0  #: how often the DataQueue was full
     queue_full_since: Moment | None = None  #: None while it is not
+    outbox_messages: Count | None = None  #: those of `ring` that are on the disk; None without POLLER_OUTBOX_DIR
+    outbox_bytes: Count | None = None
+    outbox_trouble: Text | None = None  #: why the disk can't be written or read
+    outbox_trouble_since: Moment | None = None
+    outbox_set_aside: Text | None = None  #: names of damaged files that are still there
     requests_rejected: Count = 0  #: what stood among the requests to poll and was none
 
 

@@ -264,7 +264,15 @@ KINDS = _kinds(
         "poller_overflowing", _CRITICAL,
         "A poller of ours discarded readings in the last 5 minutes: more waited for the DataQueue than it may keep.",
         "See why the DataQueue takes none: Redis away or full, or no consumer that keeps up. The event says which "
-        "times were lost; a larger POLLER_RING_MAX_BYTES (and _VALUES, _MESSAGES) bridges a longer outage.",
+        "times were lost; POLLER_OUTBOX_DIR, or a larger POLLER_RING_MAX_BYTES (and _VALUES, _MESSAGES) without it, "
+        "bridges a longer outage.",
+    ),
+    Kind(
+        "outbox_failing", _WARNING,
+        "A poller of ours can't write its outbox, so that readings that wait are in memory alone; or its file was "
+        "damaged and set aside.",
+        "Make room on the disk of POLLER_OUTBOX_DIR, or mend it; the poller tries again by itself. Of a file that was "
+        "set aside `sqlite3 FILE .recover` saves what can be read; the alert ends when it is moved away.",
     ),
     Kind(
         "poller_waiting", _WARNING,

@@ -7,7 +7,7 @@ from typing import Any
 from services.monitor.assess.finding import Finding
 from services.monitor.assess.humanize import NAMED, duration, some_of
 from services.monitor.read.groups import is_finished
-from services.monitor.read.overview import FORGET_AFTER_S, Overview
+from services.monitor.read.overview import FORGET_AFTER_S, Overview, Service
 from services.monitor.read.untrusted import seconds_in
 from shared.counters import WINDOW_S
 from shared.records.events import Event
@@ -56,6 +56,15 @@ def _pollers(now: Overview) -> Iterator[Finding]:
             held, for_ = poller.fields.get("ring", "?"), duration(max(0.0, now.taken_at - full_since))
             message = f"poller {poller.instance} holds {held} messages: the DataQueue is full for {for_}"
             yield Finding("poller_waiting", message, full_since)
+        yield from _outbox(poller)
+
+
+def _outbox(poller: Service) -> Iterator[Finding]:
+    troubles = [poller.fields.get("outbox_trouble"), poller.fields.get("outbox_set_aside")]
+    if any(troubles):
+        said = troubles[0] or f"a damaged file was set aside, with readings that were not sent: {troubles[1]}"
+        since = seconds_in(poller.fields.get("outbox_trouble_since"))
+        yield Finding("outbox_failing", f"poller {poller.instance}: {said}", since)
 
 
 def _names_clash(now: Overview) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.poller.source import DEFAULT_INTERVAL_S, TagSource, Tell
+from services.poller.news import Tell
+from services.poller.source import DEFAULT_INTERVAL_S, TagSource
 from services.poller.sources import SOURCE_MODELS, AnySource
 from services.poller.sources.files import MAX_GROUPS_BYTES, read_regular
 from services.poller.sources.long_lived import long_lived

@@ -1,4 +1,4 @@
-"""One polling group: waits for its time, reads its source, hands messages to the ring."""
+"""One polling group: waits for its time, reads its source, hands messages to the outbox."""
 
 import asyncio
 import math
@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from msgspec import UNSET, to_builtins
 
-from services.poller.faults import TELL_S, nobody
+from services.poller.faults import TELL_S
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.packing import Packer, is_in_calendar
 from services.poller.groups.triggers import FixedInterval, PollOutcome, Trigger
-from services.poller.outbox.ring import Ring
-from services.poller.source import Reading, SourceError, TagSource, Tell
+from services.poller.news import Tell, nobody
+from services.poller.outbox.outbox import Outbox
+from services.poller.source import Reading, SourceError, TagSource
 from services.poller.sources.stamps import Stamper
 from shared.clock import Clock
 from shared.logs import get_logger
@@ -59,7 +60,7 @@ class PollingGroup:
         config: GroupConfig,
         source: TagSource,
         trigger: Trigger,
-        ring: Ring,
+        outbox: Outbox,
         stamper: Stamper,
         clock: Clock,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -69,7 +70,7 @@ class PollingGroup:
         self.trigger = trigger
         self.status = GroupStatus()
         self._source = source
-        self._ring = ring
+        self._outbox = outbox
         self._stamper = stamper
         self._clock = clock
         self._sleep = sleep
@@ -153,7 +154,7 @@ class PollingGroup:
         await self._wait_until_due(reading)
         values = errors = 0
         for message in self._packer.pack(reading, self._timestamp(reading), took_ms):
-            await self._ring.add(message)
+            await self._outbox.add(message)
             self.status.messages += 1
             values += message.values
             errors += message.bad

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.poller.groups.config import GroupConfig, load_groups
 from services.poller.groups.fleet import Fleet, look_at
-from services.poller.source import Tell
+from services.poller.news import Tell
 from shared.errors import SettingsError
 from shared.logs import get_logger
 from shared.records.events import Event

@@ -1,7 +1,11 @@
-"""What waits for the DataQueue."""
+"""What waits for the DataQueue, and what is counted of it when it is discarded."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+
+#: Bytes that a message takes beside its own, in memory or on disk.
+OVERHEAD_BYTES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +21,32 @@ class Message:
     timestamp: datetime
     bad: int = 0
     lossless: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Room that it takes while it waits."""
+        return len(self.raw) + OVERHEAD_BYTES
+
+
+class Place(NamedTuple):
+    """Where a message stands on the disk: in the how manieth file that was opened, and where in its order."""
+
+    file: int
+    seq: int
+
+
+@dataclass
+class Overflow:
+    """What was discarded: how much, and the collection times of the first and the last message of it."""
+
+    messages: int = 0
+    values: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, other: "Overflow") -> None:
+        """Count what was discarded after this."""
+        self.messages += other.messages
+        self.values += other.values
+        self.first = self.first or other.first
+        self.last = other.last or self.last

@@ -1,4 +1,4 @@
-"""From the ring to the DataQueue: in order, several messages in one step, each again until it is taken.
+"""From the outbox to the DataQueue: in order, several messages in one step, each again until it is taken.
 
 Only the sender waits for Redis; the polling groups go on meanwhile.
 """
@@ -9,12 +9,12 @@ from time import time
 from typing import Protocol
 
 from services.poller.outbox.message import Message
-from services.poller.outbox.ring import Ring
+from services.poller.outbox.outbox import Outbox
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 
-#: Messages taken from the ring at a time, and queued in one step at most.
+#: Messages claimed from the outbox at a time, and queued in one step at most.
 MAX_IN_HAND = 256
 
 #: Values, and bytes, queued in one step: more could take longer than a put may.
@@ -41,10 +41,10 @@ class Link(Protocol):
 
 
 class Sender:
-    """Puts on the DataQueue what is in the ring."""
+    """Puts on the DataQueue what is in the outbox."""
 
-    def __init__(self, ring: Ring, queue: Queue, link: Link, put_timeout_s: float) -> None:
-        self._ring = ring
+    def __init__(self, outbox: Outbox, queue: Queue, link: Link, put_timeout_s: float) -> None:
+        self._outbox = outbox
         self._queue = queue
         self._link = link
         self._put_timeout_s = put_timeout_s
@@ -56,21 +56,21 @@ class Sender:
         self.full_since: float | None = None
 
     async def run(self) -> None:
-        """Send until the ring is closed."""
-        while messages := await self._ring.take(MAX_IN_HAND):
+        """Send until the outbox hands out no more."""
+        while messages := await self._outbox.claim(MAX_IN_HAND):
             done, trouble = 0, None
             try:
                 done, trouble = await asyncio.to_thread(self._send, messages)
             finally:
                 # Whatever happened, what did not go waits again: sent twice is stored once.
-                self._ring.settle(messages[done:])
+                await self._outbox.settle(done)
             if isinstance(trouble, RedisUnavailableError):
                 await asyncio.to_thread(self._link.wait_until_there, self._giving_up, trouble)
 
     def give_up(self) -> None:
-        """Send nothing after what is on its way now; the rest stays in the ring."""
+        """Send nothing after what is on its way now; the rest stays in the outbox."""
         self._giving_up.set()
-        self._ring.close()
+        self._outbox.hand_out_no_more()
 
     def _send(self, messages: Sequence[Message]) -> tuple[int, Exception | None]:
         """Put messages in order; return how many are done with, and what kept the next one from it."""

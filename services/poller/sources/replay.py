@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from services.poller.source import Reading, SourceError, SourceModel, Tell
+from services.poller.news import Tell
+from services.poller.source import Reading, SourceError, SourceModel
 from services.poller.sources.csv_lines import CsvLines, Row
 from services.poller.sources.stamps import Stamper
 from shared.logs import get_logger

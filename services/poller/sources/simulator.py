@@ -13,7 +13,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from services.poller.source import Reading, SourceModel, Tell
+from services.poller.news import Tell
+from services.poller.source import Reading, SourceModel
 from shared.models import Scalar
 
 #: What the tags are, by turns: every kind among the first five, most of them drifting.

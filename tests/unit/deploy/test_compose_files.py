@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[3]
 #: What is as it must be inside a container, or comes in another way: POLLER_CONFIG by POLLER_DIR and POLLER_FILE;
 #: INSTANCE_NAME would be one name for all containers of a service.
 _FIXED = {
-    "REDIS_URL", "INSTANCE_NAME", "RUN_DIR", "POLLER_CONFIG", "BACKUP_DIR", "MONITOR_HOST",
+    "REDIS_URL", "INSTANCE_NAME", "RUN_DIR", "POLLER_CONFIG", "BACKUP_DIR", "POLLER_OUTBOX_DIR", "MONITOR_HOST",
     "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
     "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE", "PARTITIONS", "PARTITION",
 }  # fmt: skip

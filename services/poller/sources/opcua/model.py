@@ -5,7 +5,8 @@ What speaks the protocol is imported only when such a group is built.
 
 from pathlib import Path
 
-from services.poller.source import DEFAULT_INTERVAL_S, SourceError, TagSource, Tell
+from services.poller.news import Tell
+from services.poller.source import DEFAULT_INTERVAL_S, SourceError, TagSource
 from services.poller.sources.opcua.keys import OpcuaKeys
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from asyncua import ua
 
-from services.poller.faults import nobody
-from services.poller.source import Reading, SourceError, Tell
+from services.poller.news import Tell, nobody
+from services.poller.source import Reading, SourceError
 from services.poller.sources.long_lived import long_lived
 from services.poller.sources.opcua.browse import find
 from services.poller.sources.opcua.keys import OpcuaKeys

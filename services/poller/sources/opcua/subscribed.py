@@ -10,7 +10,8 @@ from typing import Any
 
 from asyncua import ua
 
-from services.poller.source import Reading, Tell
+from services.poller.news import Tell
+from services.poller.source import Reading
 from services.poller.sources.opcua.keys import OpcuaKeys
 from services.poller.sources.opcua.server import Server
 from services.poller.sources.opcua.wire import faults

@@ -112,6 +112,16 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"services": [consumer(), writer(), poller(queue_full_since=str(NOW - 90), ring="12")]},
         "poller poller-1 holds 12 messages: the DataQueue is full for 1 min 30 s",
     ),
+    (
+        "outbox_failing",
+        {"services": [consumer(), writer(), poller(outbox_trouble="/x is full", outbox_trouble_since=str(NOW - 9))]},
+        "poller poller-1: /x is full",
+    ),
+    (
+        "outbox_failing",
+        {"services": [consumer(), writer(), poller(outbox_set_aside="outbox.sqlite3.damaged-2026")]},
+        "a damaged file was set aside, with readings that were not sent: outbox.sqlite3.damaged-2026",
+    ),
     ("redis_refuses", {"redis": RedisState(refusal="READONLY (demoted)")}, "refuses heartbeats, and what else is writ"),
     ("redis_full", {"services": [consumer(push_refused="Redis is full"), writer()]}, "Redis is full"),
     ("redis_full", {"redis": RedisState(used_bytes=99_000_000, max_bytes=100_000_000)}, "99 % of maxmemory"),

@@ -7,14 +7,15 @@ import pytest
 from asyncua.ua.uaerrors import UaStructParsingError
 from structlog.testing import capture_logs
 
-from services.poller.faults import nobody
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.group import PollingGroup
 from services.poller.groups.packing import MAX_TAGS_PER_MESSAGE
 from services.poller.groups.triggers import AtOnce, FixedInterval
+from services.poller.news import Tell, nobody
 from services.poller.outbox.message import Message
-from services.poller.outbox.ring import Ring
-from services.poller.source import Reading, SourceError, Tell
+from services.poller.outbox.outbox import Outbox
+from services.poller.outbox.waiting import Bounds
+from services.poller.source import Reading, SourceError
 from services.poller.sources.stamps import TICK, Stamper
 from shared.messages import decode_polling_data
 from shared.models import PollingData, Scalar
@@ -62,11 +63,11 @@ def run_group(time: FakeClock, source: ScriptedSource, tell: Tell | None = None)
     """Run a group of 1 s until its source is at its end; return it and what it handed on."""
 
     async def run() -> tuple[PollingGroup, list[Message]]:
-        ring = Ring(1000, 1_000_000, 100_000_000)
+        outbox = Outbox(Bounds(1000, 1_000_000, 100_000_000))
         trigger = AtOnce() if source.self_paced else FixedInterval(1.0, time, time.sleep)
-        group = PollingGroup(config(), source, trigger, ring, Stamper(), time, time.sleep, tell or nobody)
+        group = PollingGroup(config(), source, trigger, outbox, Stamper(), time, time.sleep, tell or nobody)
         await group.run()
-        return group, await ring.take(1000) if ring.depth else []
+        return group, await outbox.claim(1000) if outbox.depth else []
 
     return asyncio.run(run())
 

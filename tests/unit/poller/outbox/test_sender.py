@@ -6,8 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.poller.outbox.message import Message
-from services.poller.outbox.ring import Ring
+from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import MAX_BYTES_PER_PUT, MAX_VALUES_PER_PUT, Sender
+from services.poller.outbox.waiting import Bounds
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 
@@ -45,13 +46,13 @@ class CountingLink:
 
 
 async def send(count: int, queue: ScriptedQueue, link: CountingLink, values: int = 2, size_bytes: int = 1) -> Sender:
-    """Send some messages until the ring is empty."""
-    ring = Ring(100, 1_000_000, 100_000_000)
+    """Send some messages until the outbox is empty."""
+    outbox = Outbox(Bounds(100, 1_000_000, 100_000_000))
     for number in range(count):
-        await ring.add(Message(str(number).encode().rjust(size_bytes), values, datetime.now(UTC)))
-    sender = Sender(ring, queue, link, put_timeout_s=0.1)
+        await outbox.add(Message(str(number).encode().rjust(size_bytes), values, datetime.now(UTC)))
+    sender = Sender(outbox, queue, link, put_timeout_s=0.1)
     sending = asyncio.create_task(sender.run())
-    await ring.wait_until_empty()
+    await outbox.wait_until_empty()
     sender.give_up()
     await sending
     return sender
@@ -112,15 +113,15 @@ def test_the_unforeseen_loses_no_message() -> None:
     """Kind: an error that nobody foresaw drops what was in hand."""
 
     async def run() -> None:
-        ring, queue = Ring(100, 1000, 100_000_000), ScriptedQueue(ZeroDivisionError("nobody foresaw this"))
+        outbox, queue = Outbox(Bounds(100, 1000, 100_000_000)), ScriptedQueue(ZeroDivisionError("nobody foresaw this"))
         for number in range(3):
-            await ring.add(Message(str(number).encode(), 1, datetime.now(UTC)))
-        sender = Sender(ring, queue, CountingLink(), put_timeout_s=0.1)
+            await outbox.add(Message(str(number).encode(), 1, datetime.now(UTC)))
+        sender = Sender(outbox, queue, CountingLink(), put_timeout_s=0.1)
         with pytest.raises(ZeroDivisionError):
             await sender.run()
-        assert ring.depth == 3
+        assert outbox.depth == 3
         sending = asyncio.create_task(sender.run())
-        await ring.wait_until_empty()
+        await outbox.wait_until_empty()
         sender.give_up()
         await sending
         assert queue.taken == [0, 1, 2]
@@ -138,13 +139,13 @@ def test_giving_up_leaves_the_rest_in_the_ring() -> None:
             return super().put_encoded(encoded, timeout)
 
     async def run() -> None:
-        ring, queue = Ring(100, 1000, 100_000_000), GivingUp()
+        outbox, queue = Outbox(Bounds(100, 1000, 100_000_000)), GivingUp()
         queue.most_at_once = 1
         for number in range(9):
-            await ring.add(Message(str(number).encode(), 1, datetime.now(UTC)))
-        queue.sender = Sender(ring, queue, CountingLink(), put_timeout_s=0.1)
+            await outbox.add(Message(str(number).encode(), 1, datetime.now(UTC)))
+        queue.sender = Sender(outbox, queue, CountingLink(), put_timeout_s=0.1)
         await queue.sender.run()
         assert queue.taken == [0, 1, 2]
-        assert ring.depth == 6
+        assert outbox.depth == 6
 
     asyncio.run(run())

@@ -8,7 +8,8 @@ from contextlib import suppress
 from asyncua import ua
 
 from services.poller.faults import outlive
-from services.poller.source import SourceError, Tell
+from services.poller.news import Tell
+from services.poller.source import SourceError
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.session import Session
 from shared.clock import Clock

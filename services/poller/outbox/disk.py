@@ -1,0 +1,174 @@
+"""The outbox's file: an SQLite database in WAL mode, of one process alone, bounded in bytes.
+
+A transaction that was committed survives `kill -9` and a power cut: `synchronous=FULL` flushes the log at each commit,
+which NORMAL leaves to the next checkpoint. So many messages go in one transaction. The file holds its lock for as long
+as it is open (`locking_mode=EXCLUSIVE`), which needs no shared memory beside it; the kernel lets go of it when the
+process dies. Neither the file nor its log shrinks: their room is used again, and what was sent can be struck off when
+the disk is full.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from services.poller.outbox.message import OVERHEAD_BYTES, Message, Overflow
+
+#: The layout of the table below.
+_VERSION = 1
+
+#: `size` and the other numbers stand before the content, so that they are read without it.
+_TABLE = """
+CREATE TABLE IF NOT EXISTS messages (
+    seq INTEGER PRIMARY KEY, size INTEGER NOT NULL, "values" INTEGER NOT NULL, timestamp TEXT NOT NULL,
+    raw BLOB NOT NULL)
+"""
+
+#: Codes of SQLite that say that the file's content is none that it could read.
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class Stored(NamedTuple):
+    """One message, and its place in the order of the file."""
+
+    seq: int
+    message: Message
+
+
+class Disk:
+    """An open file; safe to use from several threads, one at a time.
+
+    Everything raises sqlite3.Error or OSError, and has then done nothing; `is_damage` tells which of them no later try
+    will mend.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+            self._inode = path.stat().st_ino
+            self._last_seq, self.count, self.size_bytes = self._totals()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=OFF"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version not in {0, _VERSION}:
+            raise sqlite3.NotSupportedError(f"the file is of version {version}, not {_VERSION}")
+        with self._transaction():
+            self._connection.execute(_TABLE)
+        self.probe()
+
+    def _totals(self) -> tuple[int, int, int]:
+        query = "SELECT coalesce(max(seq), 0), count(*), coalesce(sum(size), 0) FROM messages"
+        last, count, size = self._connection.execute(query).fetchone()
+        return int(last), int(count), int(size)
+
+    def append(self, messages: Sequence[Message], keep_through: int) -> tuple[list[int], Overflow]:
+        """Store messages as the newest, in one transaction; return their places.
+
+        And what had to go for them: the oldest, but none up to the place `keep_through`.
+        """
+        self._check_in_place()
+        seqs = [*range(self._last_seq + 1, self._last_seq + 1 + len(messages))]
+        rows = [
+            (seq, message.size_bytes, message.values, message.timestamp.isoformat(), message.raw)
+            for seq, message in zip(seqs, messages, strict=True)
+        ]
+        with self._transaction():
+            self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", rows)
+            added = sum(row[1] for row in rows)
+            overflow, freed = self._trim(self.size_bytes + added - self._max_bytes, keep_through)
+        self._last_seq += len(rows)
+        self.count += len(rows) - overflow.messages
+        self.size_bytes += added - freed
+        return seqs, overflow
+
+    def _trim(self, excess: int, keep_through: int) -> tuple[Overflow, int]:
+        overflow, freed, last = Overflow(), 0, 0
+        if excess > 0:
+            query = 'SELECT seq, size, "values", timestamp FROM messages WHERE seq > ? ORDER BY seq'
+            for seq, size, values, timestamp in self._connection.execute(query, (keep_through,)):
+                moment = datetime.fromisoformat(timestamp)
+                overflow.add(Overflow(1, values, moment, moment))
+                freed, last = freed + size, seq
+                if freed >= excess:
+                    break
+            self._connection.execute("DELETE FROM messages WHERE seq > ? AND seq <= ?", (keep_through, last))
+        return overflow, freed
+
+    def oldest(self, after: int, max_messages: int, max_bytes: int) -> list[Stored]:
+        """Return the oldest messages behind a place, of so many bytes together; at least one, where there is one."""
+        found: list[Stored] = []
+        room = max_bytes
+        query = 'SELECT seq, "values", timestamp, raw FROM messages WHERE seq > ? ORDER BY seq LIMIT ?'
+        for seq, values, timestamp, raw in self._connection.execute(query, (after, max_messages)):
+            room -= len(raw) + OVERHEAD_BYTES
+            if found and room < 0:
+                break
+            found.append(Stored(seq, Message(raw, values, datetime.fromisoformat(timestamp))))
+        return found
+
+    def delete(self, seqs: Sequence[int]) -> int:
+        """Strike off messages, in one transaction; return how many were there."""
+        gone = []
+        with self._transaction():
+            for seq in seqs:
+                gone += self._connection.execute("DELETE FROM messages WHERE seq = ? RETURNING size", (seq,)).fetchall()
+        self.count -= len(gone)
+        self.size_bytes -= sum(size for (size,) in gone)
+        return len(gone)
+
+    def probe(self) -> None:
+        """Write something that changes nothing."""
+        with self._transaction():
+            self._connection.execute(f"PRAGMA user_version={_VERSION}")
+
+    def close(self) -> None:
+        """Write the log into the file and let go of it."""
+        self._connection.close()
+
+    def _check_in_place(self) -> None:
+        # A file that somebody took away takes what is written to it with it.
+        if self._path.stat().st_ino != self._inode:
+            raise FileNotFoundError(f"{self._path} is another file than the one that was opened")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A full disk rolls back by itself.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+def is_damage(error: Exception) -> bool:
+    """Tell whether the file's content can't be read, now or later."""
+    if isinstance(error, sqlite3.NotSupportedError | ValueError):
+        return True
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def set_aside(path: Path, moment: datetime) -> Path:
+    """Rename a file that can't be read, with its log; return its new name.
+
+    Raises: OSError.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{moment:%Y%m%dT%H%M%S.%f}")
+    # The log first: it must never be taken for that of the file that comes after.
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
