@@ -104,7 +104,7 @@ class _Reading:
         moment, trouble = _time_of_message(self._message.get("timestamp"))
         for address in (*self._values, *(address for address in self._errors if address not in self._values)):
             try:
-                self._take(address, moment)
+                self._read_tag(address, moment)
             except _TagError as error:
                 self._leave_out(address, error)
         if moment is None:
@@ -124,7 +124,7 @@ class _Reading:
         }
         return Salvage(fields, self._faults)
 
-    def _take(self, address: str, moment_of_poll: datetime | None) -> None:
+    def _read_tag(self, address: str, moment_of_poll: datetime | None) -> None:
         """Put one tag among the fields.
 
         Raises: _TagError: it can't become a value; nothing was put there.

@@ -65,16 +65,16 @@ class PollingGroups:
         #: Groups that were left out of the last saving because there are too many.
         self.left_out = 0
 
-    def see(self, poll: PollingData, values: int, errors: int, now: float) -> None:
-        """Take note of a poll; `now` in seconds since 1970."""
+    def see(self, poll: PollingData, values: int, errors: int, at: float) -> None:
+        """Take note of a poll; `at` in seconds since 1970."""
         group = poll.plc_code, poll.group_name
         known = self._groups.get(group)
         # Its tags are not kept.
         poll = replace(poll, tag_values={}, error_tags={}, tag_qualities={}, tag_timestamps={})
         if known is None:
-            self._groups[group] = _Seen(poll, values, errors, now, None, 1)
+            self._groups[group] = _Seen(poll, values, errors, at, None, 1)
         else:
-            self._groups[group] = _Seen(poll, values, errors, now, _interval_ms(known, poll), known.messages + 1)
+            self._groups[group] = _Seen(poll, values, errors, at, _interval_ms(known, poll), known.messages + 1)
             self._groups.move_to_end(group)
         self._changed.add(group)
         if len(self._groups) > MAX_GROUPS:

@@ -33,9 +33,9 @@ class Episode:
     newest_timestamp: datetime | None = None
     tags: Counter[str] = field(default_factory=Counter)
 
-    def add(self, lost: Sequence[TagValue], count: int, now: float) -> None:
-        """Add values lost at `now`; `count` may exceed what could be decoded."""
-        self.last_at = now
+    def add(self, lost: Sequence[TagValue], count: int, at: float) -> None:
+        """Add values lost `at` seconds since 1970; `count` may exceed what could be decoded."""
+        self.last_at = at
         self.values += count
         if not lost:
             return
@@ -67,14 +67,14 @@ class OverflowWatch:
         self._episode: Episode | None = None
         self._unsaid = 0
 
-    def note(self, lost: Sequence[TagValue], count: int, now: float) -> None:
-        """Take note of `count` values discarded at `now`; `lost` are those that could be decoded."""
+    def note(self, lost: Sequence[TagValue], count: int, at: float) -> None:
+        """Take note of `count` values discarded `at` seconds since 1970; `lost` are those that could be decoded."""
         if self._episode is None:
-            self._episode = Episode(began_at=now, last_at=now)
-        self._episode.add(lost, count, now)
+            self._episode = Episode(began_at=at, last_at=at)
+        self._episode.add(lost, count, at)
         self._unsaid += count
 
-    def take_unsaid(self) -> int:
+    def pop_unsaid(self) -> int:
         """Return how many values were discarded since the last call: for the log."""
         unsaid, self._unsaid = self._unsaid, 0
         return unsaid
@@ -84,10 +84,10 @@ class OverflowWatch:
         """The episode that goes on, if any."""
         return self._episode
 
-    def take_ended(self, now: float) -> Episode | None:
+    def pop_ended(self, at: float) -> Episode | None:
         """Return the episode once it is over, and forget it."""
         episode = self._episode
-        if episode is None or now - episode.last_at < EPISODE_GAP_S:
+        if episode is None or at - episode.last_at < EPISODE_GAP_S:
             return None
         self._episode = None
         return episode

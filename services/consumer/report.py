@@ -143,8 +143,8 @@ class Report:
             self._events.add(Event.TAGS_REJECTED, message, HowMany(count=count))
 
     def _say_overflow(self) -> None:
-        now = self._clock.now().timestamp()
-        lost = self._overflow.take_unsaid()
+        at = self._clock.now().timestamp()
+        lost = self._overflow.pop_unsaid()
         if lost:
             totals = take_snapshot(self._link, self._keys)
             total, inserted = totals[Counter.OVERFLOWED], totals[Counter.INSERTED]
@@ -154,7 +154,7 @@ class Report:
             )
         if lost and self._overflow.episode is not None:
             self._save_episode(self._overflow.episode, ended=False)
-        ended = self._overflow.take_ended(now)
+        ended = self._overflow.pop_ended(at)
         if ended is not None:
             self._save_episode(ended, ended=True)
             record = ended.record(ended=True)

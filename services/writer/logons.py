@@ -30,7 +30,7 @@ from shared.redis_link import RedisLink
 MAX_REFUSALS = 3
 
 #: Seconds after the first refusal until the next logon; doubled for each further one.
-FIRST_REST_S = 60.0
+FIRST_PAUSE_S = 60.0
 
 #: Seconds that a record is kept: nobody remembers a secret for so long.
 _KEPT_S = 30 * 86400
@@ -102,7 +102,7 @@ class Logons:
 
     def _note(self, digest: str, error: SinkError, before: Refusal | None) -> Refusal:
         count = 1 + (before.count if before else 0)
-        next_at = self._clock.now().timestamp() + doubled_s(FIRST_REST_S, count)
+        next_at = self._clock.now().timestamp() + doubled_s(FIRST_PAUSE_S, count)
         refusal = self._known[digest] = Refusal(count, error.code, str(error), next_at, self._most)
         fields = {"count": count, "code": error.code, "message": error, "next_at": next_at}
         if self._link is not None:
@@ -136,7 +136,7 @@ class Logons:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait until no other writer logs on, for a moment."""
-        mine = self._link is not None and self._take_turn(self._link, token := secrets.token_hex(8))
+        mine = self._link is not None and self._wait_for_turn(self._link, token := secrets.token_hex(8))
         try:
             yield
         finally:
@@ -145,7 +145,7 @@ class Logons:
                     if self._link.command("GET", self._keys.logon_turn) == token.encode():
                         self._link.command("DEL", self._keys.logon_turn)
 
-    def _take_turn(self, link: RedisLink, token: str) -> bool:
+    def _wait_for_turn(self, link: RedisLink, token: str) -> bool:
         # No longer than others wait: who was killed while it logged on holds up nobody that comes later.
         holds_ms = int(_TURN_WAIT_S * 1000)
         deadline = time.monotonic() + _TURN_WAIT_S

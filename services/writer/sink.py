@@ -97,7 +97,7 @@ class Target:
     database: str | None = None  #: what the database calls itself; known once it was reached
 
 
-class TakesValues(Protocol):
+class WritesValues(Protocol):
     """What a batch needs of a sink."""
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
@@ -115,7 +115,7 @@ class LooksUp(Protocol):
         """Return what is stored under the values' keys: value as text and quality, or None. Raises: SinkError."""
 
 
-class Sink(TakesValues, LooksUp, Protocol):
+class Sink(WritesValues, LooksUp, Protocol):
     """Everything that the writer asks of one."""
 
     @property

@@ -48,7 +48,7 @@ def backup_row(value: TagValue, attempted_at: str) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=1024)
 def _time_text(timestamp: datetime) -> str:
-    # Most values of a batch are of one time, and its text takes as long as the rest of the row.
+    # Most values of a batch are of one time, and its text takes as long as all other cells of the row.
     return timestamp.isoformat(sep=" ", timespec="microseconds")
 
 

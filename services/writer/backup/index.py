@@ -24,10 +24,10 @@ from shared.records.files import BackupFile, FileKind, FileStage
 from shared.records.reading import from_json, to_json
 from shared.redis_link import RedisLink
 
-#: Recovered files kept in the list, and files that wait: the rest of these is told as one.
+#: Recovered files kept in the list, and files that wait: the others of these are told as one.
 MAX_RECOVERED, MAX_WAITING = 100, 1_000
 
-#: Bytes that are read of a file to count its rows; of a longer one the rest is estimated.
+#: Bytes that are read of a file to count its rows; of a longer one the others are estimated.
 _COUNTED_BYTES = 16 * 1024 * 1024
 
 #: File in a backup directory with the directory's own name: hosts and mounts change, containers get new names.
@@ -131,9 +131,9 @@ class Manifest:
             # A file in use is told of by who uses it.
             if (entry is None or entry.state != stage) and not is_in_use(path):
                 self._set_from_file(path, stage)
-        self._tell_rest(waiting[MAX_WAITING:], here)
+        self._tell_further(waiting[MAX_WAITING:], here)
         present = {here.field(name, known.get(name)) for name in files}
-        gone = {name: entry for name, entry in ours.items() if name not in present and not name.startswith(_REST)}
+        gone = {name: entry for name, entry in ours.items() if name not in present and not name.startswith(_FURTHER)}
         for name, entry in gone.items():
             waited = entry is not None and entry.state in (FileStage.WAITING, FileStage.RECOVERING)
             if entry is not None and waited and not self._is_elsewhere(name):
@@ -147,9 +147,9 @@ class Manifest:
         file_name = name.split(" at ", maxsplit=1)[0]
         return any(os.path.lexists(self._directory / part / file_name) for part in ("", RECOVERED_DIRECTORY))
 
-    def _tell_rest(self, paths: list[Path], here: "_Here") -> None:
+    def _tell_further(self, paths: list[Path], here: "_Here") -> None:
         """Put all files that are too many for the list into one entry."""
-        name = f"{_REST} at {here.place}"
+        name = f"{_FURTHER} at {here.place}"
         if not paths:
             self._link.command("HDEL", self._key, name)
             return
@@ -173,7 +173,7 @@ class Manifest:
 
 
 #: Entry that stands for the files of a place that are too many for the list.
-_REST = "(more files)"
+_FURTHER = "(more files)"
 
 
 class _Here(NamedTuple):

@@ -26,11 +26,11 @@ def differences(file: BinaryIO, label: Label | None, *, may_be_edited: bool = Fa
         if (size, sha256) == (label.bytes, label.sha256):
             return None
         said = f"its label says {label.rows:,} rows in {label.bytes:,} bytes"
-        now = f"it has {rows:,} rows in {size:,} bytes" if size != label.bytes else "its contents are others"
+        has = f"it has {rows:,} rows in {size:,} bytes" if size != label.bytes else "its contents are others"
         strange = _strange_line(file)
         line = f"; first line that no writer wrote so: {strange}" if strange else ""
         elsewhere = f"; all that was left is in {label.moved_to} as well" if label.moved_to else ""
-        return f"{said}, {now}{line}{elsewhere}"
+        return f"{said}, {has}{line}{elsewhere}"
     finally:
         file.seek(0)
 

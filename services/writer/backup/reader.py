@@ -138,7 +138,7 @@ class BackupReader:
         """Return the next record and its line's number; None at the end, torn or not."""
         while True:
             number = self._number + 1
-            lines, is_whole = self._take_record()
+            lines, is_whole = self._record_lines()
             if not lines:
                 return None
             if is_whole and (len(lines) == 1 or _is_value(b"".join(lines), self._width)):
@@ -153,7 +153,7 @@ class BackupReader:
                 return None
             return number, b"".join(lines[:restart])
 
-    def _take_record(self) -> tuple[list[bytes], bool]:
+    def _record_lines(self) -> tuple[list[bytes], bool]:
         """Take lines up to one that ends outside quotes; False when the end, or too much text, comes before that."""
         lines: list[bytes] = []
         size, in_quotes = 0, False

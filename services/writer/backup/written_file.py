@@ -74,9 +74,9 @@ class WrittenFile:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self.size_bytes)
             raise
-        self._took(text, rows)
+        self._note(text, rows)
 
-    def _took(self, text: bytes, rows: int) -> None:
+    def _note(self, text: bytes, rows: int) -> None:
         self._digest.update(text)
         self.size_bytes += len(text)
         self.rows += rows
@@ -129,7 +129,7 @@ class WrittenFile:
         begin = len(header) if header == self._header else 0
         for piece in other.pieces(begin, counter.end):
             write_all(self._descriptor, piece)
-            self._took(piece, 0)
+            self._note(piece, 0)
         os.fsync(self._descriptor)
         self._changed_ns = os.fstat(self._descriptor).st_mtime_ns
         self.rows = max(0, counter.records - (begin > 0))

@@ -36,9 +36,9 @@ class InsertChecks:
     def __init__(self, transaction: Transaction) -> None:
         self._table = transaction
         self._address = f"check.{secrets.token_hex(4)}"
-        now = datetime.now(UTC).replace(tzinfo=None)
+        utc_now = datetime.now(UTC).replace(tzinfo=None)
         #: The last digits of the fraction are never 0: a column that rounds shows.
-        moment = now.replace(microsecond=now.microsecond // 1000 * 1000 + 457)
+        moment = utc_now.replace(microsecond=utc_now.microsecond // 1000 * 1000 + 457)
         self._value = TagValue(moment, PLC_CODE, self._address, "12.5", "GOOD")
 
     def all(self) -> Iterator[Finding]:

@@ -115,7 +115,7 @@ class Breaker:
             self._next_probe = now + self._spread(self._probe_interval_s)
             self._go(BreakerState.OPEN, str(error), now)
 
-    def take_changes(self) -> list[Change]:
+    def pop_changes(self) -> list[Change]:
         """Return the changes since the last call: for events and logs."""
         with self._lock:
             changes, self._changes = self._changes, []

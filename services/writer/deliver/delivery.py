@@ -13,7 +13,7 @@ from services.writer.backup.waiting_rows import waiting_row
 from services.writer.deliver.breaker import Breaker, Permit
 from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import Report
-from services.writer.sink import CONFLICT, RowError, SinkError, TakesValues, Verdict
+from services.writer.sink import CONFLICT, RowError, SinkError, Verdict, WritesValues
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.lifecycle import StopFlag
@@ -67,7 +67,7 @@ class Delivery:
     def __init__(
         self,
         *,
-        sink: TakesValues,
+        sink: WritesValues,
         breaker: Breaker,
         backup: CsvBackup,
         rejects: CsvBackup,
@@ -137,8 +137,8 @@ class Delivery:
 
     def _back_up_pending(self, delivered: Delivered, stop: StopFlag) -> bool:
         """Save what has no outcome; when no file can be written, say so, wait a moment and return False."""
-        now = self._now()
-        rows = [backup_row(value, now) for value in delivered.pending]
+        attempted_at = self._attempted_at()
+        rows = [backup_row(value, attempted_at) for value in delivered.pending]
         try:
             self._report.saved(self._backup.append(rows), len(rows))
         except BackupFailedError as error:
@@ -151,8 +151,8 @@ class Delivery:
     def _finish(self, delivered: Delivered) -> None:
         """Save the rejected rows, conflicts among them, or let them wait where no file can be written."""
         if delivered.rejected:
-            now = self._now()
-            rows = [rejected_row(value, now, error) for value, error in delivered.rejected]
+            attempted_at = self._attempted_at()
+            rows = [rejected_row(value, attempted_at, error) for value, error in delivered.rejected]
             try:
                 self._report.saved(self._rejects.append(rows), len(rows))
             except BackupFailedError as error:
@@ -163,7 +163,7 @@ class Delivery:
         if delivered.duplicates:
             self._report.duplicates(len(delivered.duplicates))
 
-    def _now(self) -> str:
+    def _attempted_at(self) -> str:
         return self._clock.now().isoformat(timespec="milliseconds")
 
 

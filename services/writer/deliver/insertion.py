@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from services.writer.sink import RowError, SinkError, TakesValues, Verdict
+from services.writer.sink import RowError, SinkError, Verdict, WritesValues
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import TagValue
@@ -20,7 +20,7 @@ class Insertion:
         self.duplicates: list[TagValue] = []
         self.rejected: list[tuple[TagValue, RowError]] = []
 
-    def attempt(self, sink: TakesValues) -> SinkError | None:
+    def attempt(self, sink: WritesValues) -> SinkError | None:
         """Insert what is pending once, and find the rows by halving that fail a whole call.
 
         Returns why some of it must be kept; None when every value has its outcome.
@@ -30,7 +30,7 @@ class Insertion:
             return error
         return self._isolate(sink)
 
-    def _isolate(self, sink: TakesValues) -> SinkError | None:
+    def _isolate(self, sink: WritesValues) -> SinkError | None:
         """Halve what is pending until rows at fault stand alone; they are rejected, the others inserted."""
         chunks = _halves(self.pending)
         while chunks:
@@ -48,7 +48,7 @@ class Insertion:
         self.pending = []
         return None
 
-    def _insert(self, sink: TakesValues, values: list[TagValue]) -> tuple[list[TagValue], SinkError | None]:
+    def _insert(self, sink: WritesValues, values: list[TagValue]) -> tuple[list[TagValue], SinkError | None]:
         try:
             outcome = sink.write(values)
         except SinkError as error:
@@ -64,7 +64,7 @@ class Insertion:
 
 def insert_with_retries(
     insertion: Insertion,
-    sink: TakesValues,
+    sink: WritesValues,
     delays_s: Sequence[float],
     stop: StopFlag,
     *,

@@ -176,7 +176,7 @@ class Report:
                 self._lost -= lost
 
     def _say_changes(self) -> None:
-        for change in self._breaker.take_changes():
+        for change in self._breaker.pop_changes():
             text = f"Oracle: {change.before.value} -> {change.after.value} ({change.reason})"
             if change.after is BreakerState.CLOSED and change.before is not BreakerState.RETRYING:
                 _log.info(f"{text}, writing again")

@@ -7,7 +7,7 @@ meets. Here:
 - One connection is opened at a time. Whoever waits takes what is free first: the new one or one that comes back.
 - While there is no connection, a failure to open one is the failure of all who wait. While there are some, it is only a
   wish that was not granted: work goes on with those there are, and it is tried again later.
-- One that has rested, or whose sister was lost, is asked whether it lives before it is lent.
+- One that has been idle, or whose sister was lost, is asked whether it lives before it is lent.
 - Every wait ends, and clean-up survives anything.
 """
 
@@ -30,9 +30,9 @@ from shared.logs import get_logger
 #: Verdicts after which a connection is sound and is lent again.
 _SOUND = (Verdict.ROW, Verdict.DUPLICATE, Verdict.SPACE, Verdict.CONFIGURATION, Verdict.CREDENTIALS)
 
-#: Seconds of rest after which a connection is asked whether it lives. Under load none rests so long; without load
+#: Idle seconds after which a connection is asked whether it lives. Under load none is idle so long; without load
 #: another round trip is nothing.
-RESTED_S = 0.1
+IDLE_S = 0.1
 
 #: Seconds that this question may take.
 _PING_S = 2.0
@@ -91,7 +91,7 @@ class Connections:
 
         Raises: SinkError: there is none, or what was done with it failed.
         """
-        connection = self._take()
+        connection = self._sound_one()
         try:
             yield connection
         except Exception as driver_error:
@@ -113,22 +113,22 @@ class Connections:
             self._is_closed = True
             idle, self._idle = self._idle, []
             self._open -= len(idle)
-        for rested in idle:
-            _part_with(rested.connection)
+        for unused in idle:
+            _part_with(unused.connection)
 
     @property
     def _grow_again_s(self) -> float:
         return GROW_AGAIN_INTERVALS * self._settings.oracle_probe_interval
 
-    def _take(self) -> oracledb.Connection:
+    def _sound_one(self) -> oracledb.Connection:
         deadline = time.monotonic() + self._settings.oracle_pool_timeout
         while True:
             idle = self._wait_for_one(deadline)
-            rested_s = time.monotonic() - idle.since
-            if (rested_s < RESTED_S and not idle.doubtful) or _lives(idle.connection, self._settings):
+            idle_s = time.monotonic() - idle.since
+            if (idle_s < IDLE_S and not idle.doubtful) or _lives(idle.connection, self._settings):
                 return idle.connection
             self._drop(idle.connection)
-            self._drop_rested(idle.since)
+            self._drop_idle(idle.since)
 
     def _wait_for_one(self, deadline: float) -> _Idle:
         """Return one that is idle, opening another where there is none.
@@ -158,8 +158,8 @@ class Connections:
 
     def _open_one_more(self) -> None:
         """Begin to open a connection, where one may be opened and nobody is at it. The lock is held."""
-        rests = self._open and time.monotonic() - self._failed_at < self._grow_again_s
-        if self._is_opening or self._open >= self._settings.oracle_pool_max or rests or self._is_closed:
+        is_too_soon = self._open and time.monotonic() - self._failed_at < self._grow_again_s
+        if self._is_opening or self._open >= self._settings.oracle_pool_max or is_too_soon or self._is_closed:
             return
         threading.Thread(target=self._open_and_tell, name="open-connection", daemon=True).start()
         # Not before: where no thread can be had, this is raised, and the next one who waits tries again.
@@ -231,8 +231,8 @@ class Connections:
             _say("no thread to close a connection in", error)
             _part_with(connection)
 
-    def _drop_rested(self, since: float) -> None:
-        """Drop those that have rested for as long as one that was found dead: a firewall has forgotten them, too."""
+    def _drop_idle(self, since: float) -> None:
+        """Drop those that have been idle for as long as one that was found dead: a firewall has forgotten them, too."""
         with self._changed:
             dead = [idle for idle in self._idle if idle.since <= since]
             self._idle = [idle for idle in self._idle if idle.since > since]
@@ -255,7 +255,7 @@ def _lives(connection: oracledb.Connection, settings: WriterSettings) -> bool:
         connection.ping()
         connection.call_timeout = int(settings.oracle_call_timeout * 1000)
     except Exception as error:  # noqa: BLE001 - on a connection that died the driver raises AttributeError and others
-        _say("a connection died while it rested", error)
+        _say("a connection died while it was idle", error)
         return False
     return True
 

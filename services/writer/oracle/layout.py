@@ -161,7 +161,7 @@ class RowBinder:
 
     @property
     def changes_keys(self) -> bool:
-        """Whether the table holds less of a key than is sent: what differs in the rest is one row there."""
+        """Whether the table holds less of a key than is sent: what differs in no more than that is one row there."""
         return any(column.decimals is not None or column.has_zone for _, column in self._key)
 
     def key_of(self, row: Row) -> tuple[Any, ...]:

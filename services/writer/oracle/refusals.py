@@ -66,10 +66,10 @@ class Refusals:
 
         Raises: oracledb.Error: Oracle could not be asked.
         """
-        now = datetime.now(UTC).replace(tzinfo=None)
+        utc_now = datetime.now(UTC).replace(tzinfo=None)
         # A partition may be missing for the plant's own time of today, and for no other.
-        moment = value.timestamp if abs(value.timestamp - now) < _TODAY else now
-        like = self.sample or TagValue(now, "tagpipe", f"check.{secrets.token_hex(4)}", "0", "GOOD")
+        moment = value.timestamp if abs(value.timestamp - utc_now) < _TODAY else utc_now
+        like = self.sample or TagValue(utc_now, "tagpipe", f"check.{secrets.token_hex(4)}", "0", "GOOD")
         rows, _ = self._table.rows([msgspec.structs.replace(like, timestamp=moment)])
         try:
             errors = insert(connection, self._table, rows, commit=False)

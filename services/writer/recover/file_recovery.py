@@ -73,7 +73,7 @@ class Recovery:
 
     def begin(self, file: OpenFile) -> "FileRecovery":
         """Begin with a file."""
-        self.progress.takes(file.path, file.size_bytes)
+        self.progress.begins(file.path, file.size_bytes)
         return FileRecovery(self, file)
 
 
@@ -158,10 +158,10 @@ class FileRecovery:
         self._all.progress.leaves(self._file.path, self._file.size_bytes)
 
     def _set_aside(self, batch: ReadBatch, insert: Insertion) -> None:
-        now = self._all.clock.now().isoformat(timespec="milliseconds")
+        attempted_at = self._all.clock.now().isoformat(timespec="milliseconds")
         name = shown(Path(self._file.path.name))
-        rows: list[tuple[object, ...]] = [line.rejected_row(name, now) for line in batch.bad_lines]
-        rows += [rejected_row(value, now, error) for value, error in insert.rejected]
+        rows: list[tuple[object, ...]] = [line.rejected_row(name, attempted_at) for line in batch.bad_lines]
+        rows += [rejected_row(value, attempted_at, error) for value, error in insert.rejected]
         if not rows:
             return
         aside = self._all.rejects.append(rows)

@@ -13,7 +13,7 @@ from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.sink import Target
 
 #: Seconds without a write after which a file that was not closed counts as left behind, where nothing can be locked.
-UNLOCKED_REST_S = 60.0
+UNLOCKED_IDLE_S = 60.0
 
 
 class FileInUseError(Exception):
@@ -77,10 +77,10 @@ class OpenFile:
 
     def _lock(self, label: Label | None) -> None:
         locked = lock(self._file.fileno())
-        if locked is None and label is not None and not label.is_closed and self._age_s() < UNLOCKED_REST_S:
+        if locked is None and label is not None and not label.is_closed and self._age_s() < UNLOCKED_IDLE_S:
             raise FileInUseError(
                 f"{self.name}: left out, a writer may still write it: it is not closed, and its mount has no locks. "
-                f"It is taken once nothing was written to it for {UNLOCKED_REST_S:g} s"
+                f"It is taken once nothing was written to it for {UNLOCKED_IDLE_S:g} s"
             )
         if locked is False:
             raise FileInUseError(

@@ -46,7 +46,7 @@ class RecoveryProgress:
             self._next_at = self._clock.monotonic() + INTERVAL_S
             self._tell(self._count)
 
-    def takes(self, path: Path, size_bytes: int) -> None:
+    def begins(self, path: Path, size_bytes: int) -> None:
         """Take note that a file is being read."""
         self._file(path, path, FileStage.RECOVERING, self._rows_in(path), size_bytes)
 

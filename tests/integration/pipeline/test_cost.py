@@ -10,7 +10,7 @@ import pytest
 from oracle_stand_in.faults.control import OracleControl, Status
 from sandbox.harness.redis import EmbeddedRedis
 from services.writer.__main__ import compose
-from services.writer.oracle.connections import RESTED_S
+from services.writer.oracle.connections import IDLE_S
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
@@ -133,7 +133,7 @@ def test_a_connection_that_died_while_it_rested_costs_no_try(
     pings = faults.status().pings
     assert worker.run_once(1, stop)
     assert faults.status().pings == pings, "under load nobody asks"
-    assert not worker.run_once(2 * RESTED_S, stop), "nothing comes"
+    assert not worker.run_once(2 * IDLE_S, stop), "nothing comes"
     faults.cut_sessions("rst")
     fill(link, keys, 500)
     assert worker.run_once(1, stop)

@@ -15,23 +15,23 @@ def lost(tag: str, second: int) -> TagValue:
 @pytest.mark.req("FR-005")
 def test_an_episode_holds_count_times_and_the_tags_hit_most() -> None:
     watch = OverflowWatch()
-    watch.note([lost("a", 3), lost("b", 1)], 2, now=100.0)
-    watch.note([lost("a", 9)], 5, now=102.0)
-    assert watch.take_unsaid() == 7
-    assert watch.take_unsaid() == 0
-    assert watch.take_ended(now=102.0 + EPISODE_GAP_S - 0.1) is None
-    episode = watch.take_ended(now=102.0 + EPISODE_GAP_S)
+    watch.note([lost("a", 3), lost("b", 1)], 2, at=100.0)
+    watch.note([lost("a", 9)], 5, at=102.0)
+    assert watch.pop_unsaid() == 7
+    assert watch.pop_unsaid() == 0
+    assert watch.pop_ended(at=102.0 + EPISODE_GAP_S - 0.1) is None
+    episode = watch.pop_ended(at=102.0 + EPISODE_GAP_S)
     assert episode is not None
     assert msgspec.to_builtins(episode.record(ended=True)) == {
         "began_at": 100.0, "ended_at": 102.0, "values": 7, "oldest_timestamp": "2026-01-01T00:00:01",
         "newest_timestamp": "2026-01-01T00:00:09", "tags_hit": 2, "tags": {"P.a": 2, "P.b": 1},
     }  # fmt: skip
-    assert watch.take_ended(now=1e9) is None
+    assert watch.pop_ended(at=1e9) is None
 
 
 def test_a_record_names_only_the_tags_hit_most() -> None:
     watch = OverflowWatch()
-    watch.note([lost(f"t{n}", 0) for n in range(100)] + [lost("worst", 0)] * 2, 102, now=0.0)
+    watch.note([lost(f"t{n}", 0) for n in range(100)] + [lost("worst", 0)] * 2, 102, at=0.0)
     assert watch.episode is not None
     record = watch.episode.record(ended=False)
     assert (record.ended_at, record.tags_hit, len(record.tags)) == (None, 101, TAGS_NAMED)
@@ -43,7 +43,7 @@ def test_an_episode_of_invented_names_does_not_grow_for_ever(monkeypatch: pytest
     monkeypatch.setattr(overflow, "TAGS_COUNTED", 100)
     watch = OverflowWatch()
     for number in range(50):
-        watch.note([lost(f"invented-{number}-{n}", 0) for n in range(10)] + [lost("known", 0)], 11, now=0.0)
+        watch.note([lost(f"invented-{number}-{n}", 0) for n in range(10)] + [lost("known", 0)], 11, at=0.0)
     assert watch.episode is not None
     assert len(watch.episode.tags) < 120
     assert watch.episode.tags["P.known"] == 50

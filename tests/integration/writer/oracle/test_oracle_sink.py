@@ -18,7 +18,7 @@ from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
 from services.writer.oracle.connecting import connect
-from services.writer.oracle.connections import RESTED_S
+from services.writer.oracle.connections import IDLE_S
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import SinkError, Verdict
 from shared.models import TagValue
@@ -175,9 +175,9 @@ def test_a_call_that_is_not_answered_ends_by_its_timeout(
 def test_idle_connections_that_died_are_replaced_without_a_word(sink: OracleSink, faults: OracleControl) -> None:
     assert sink.write(tag_values(5)).written == 5
     wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
-    rested = time.monotonic() + RESTED_S
+    idle_from = time.monotonic() + IDLE_S
     faults.cut_sessions("rst")
-    wait_until(lambda: faults.status().sessions == 0 and time.monotonic() > rested, 5, "no session")
+    wait_until(lambda: faults.status().sessions == 0 and time.monotonic() > idle_from, 5, "no session")
     assert len(sink.write(tag_values(5)).duplicates) == 5
 
 
@@ -216,9 +216,9 @@ def test_a_line_that_a_firewall_forgot_is_found_out_before_values_go_over_it(
     """Kind: a connection that looks alive and is not."""
     assert sink.write(tag_values(5)).written == 5
     wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
-    rested = time.monotonic() + RESTED_S
+    idle_from = time.monotonic() + IDLE_S
     faults.forget_sessions()
-    wait_until(lambda: time.monotonic() > rested, 5, "a rest")
+    wait_until(lambda: time.monotonic() > idle_from, 5, "a pause")
     error = failure_or_none(sink, tag_values(5))
     assert error is None or error.code == "DPY-4005", "asking takes longer than these tests wait for a connection"
     works_again(sink)
@@ -345,8 +345,8 @@ def test_clean_up_survives_whatever_the_driver_raises(
         faults.cut_before_execute(1)
         assert failure_or_none(sink, tag_values(5)) is not None
         works_again(sink)
-        rested = time.monotonic() + RESTED_S
-        wait_until(lambda: time.monotonic() > rested, 5, "a rest")
+        idle_from = time.monotonic() + IDLE_S
+        wait_until(lambda: time.monotonic() > idle_from, 5, "a pause")
         works_again(sink)
         sink.close()
     assert sink.connections == (0, 0)

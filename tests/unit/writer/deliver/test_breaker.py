@@ -32,7 +32,7 @@ def test_a_failure_makes_it_retrying_and_a_success_closes_it() -> None:
     assert (breaker.state, breaker.permit(1.0)) == (BreakerState.RETRYING, Permit.TRY)
     breaker.succeeded(now=2.0)
     assert (breaker.state, breaker.cause) == (BreakerState.CLOSED, None)
-    assert [(c.before, c.after) for c in breaker.take_changes()] == [
+    assert [(c.before, c.after) for c in breaker.pop_changes()] == [
         (BreakerState.CLOSED, BreakerState.RETRYING),
         (BreakerState.RETRYING, BreakerState.CLOSED),
     ]
@@ -73,7 +73,7 @@ def test_trials_that_fail_for_the_known_reason_come_an_interval_apart_and_change
         if breaker.permit(now) is Permit.TRIAL:
             trials += 1
             breaker.failed(READ_ONLY, now, last=True)
-    assert [change.after for change in breaker.take_changes()] == [BreakerState.OPEN, BreakerState.HALF_OPEN]
+    assert [change.after for change in breaker.pop_changes()] == [BreakerState.OPEN, BreakerState.HALF_OPEN]
     assert 35 <= trials <= 40
     breaker.succeeded(201.0)
     assert (breaker.state, breaker.cause) == (BreakerState.CLOSED, None)
