@@ -6,10 +6,14 @@ PipelineError
 │   │   └── RedisRefusedError   Redis answers, but with an error: demoted, no permission, cluster down
 │   │       └── RedisFullError  ... because it has no room (memory limit, failing disk)
 │   └── QueueFullError          the DataQueue is at its bound
-├── RejectedError               never retry this one: the message itself is at fault
+├── RejectedError               never retry this one: it is itself at fault
 ├── LedgerError                 give back what is in hand and begin with it anew
 └── FatalError                  stop and tell a person
     └── SettingsError           the environment holds a mistake
+
+Services hang their own below. The writer: SinkError (its verdict says what to do) under PipelineError,
+BackupFailedError and FileInUseError under TransientError, UnusableFileError under RejectedError. An error that is caught
+as what Python itself raises there (OSError, ValueError) is one of those and nothing of ours.
 """
 
 
@@ -45,7 +49,7 @@ class QueueFullError(TransientError):
 
 
 class RejectedError(PipelineError):
-    """This message can't be understood; repeating can't mend it. The text says why."""
+    """This message or file can't be used; repeating can't mend it. The text says why."""
 
 
 class LedgerError(PipelineError):

@@ -21,6 +21,7 @@ from services.writer.backup.format import csv_text
 from services.writer.backup.written_file import FileState, WrittenFile
 from services.writer.sink import Target
 from shared.clock import Clock
+from shared.errors import TransientError
 
 #: Seconds without a new row after which a file is closed: `recover` takes none that a writer has open.
 IDLE_S = 10.0
@@ -29,7 +30,7 @@ IDLE_S = 10.0
 _REPLACEMENTS = 3
 
 
-class BackupFailedError(Exception):
+class BackupFailedError(TransientError):
     """The file could not be written (disk full, no permission, no directory); nothing counts as saved."""
 
 

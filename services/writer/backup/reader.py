@@ -20,6 +20,7 @@ from services.writer.backup.format import (
     cells_of,
     value_of,
 )
+from shared.errors import RejectedError
 from shared.models import TagValue
 
 #: Bytes of one record at most: a stray quote must not draw a whole file into memory.
@@ -37,7 +38,7 @@ _BEGINNING = re.compile(rb'"?\d{4}-\d\d-\d\d[ T]\d\d:')
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class WrongHeaderError(Exception):
+class WrongHeaderError(RejectedError):
     """The file does not begin as a backup file does; the text says how it begins."""
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
+from shared.errors import PipelineError
+
 P = TypeVar("P")
 
 
@@ -16,11 +18,11 @@ class State(Enum):
     NOT_TRIED = "not tried"
 
 
-class DiffersError(Exception):
+class DiffersError(PipelineError):
     """Oracle did something else; the text says what was seen."""
 
 
-class NotTriedError(Exception):
+class NotTriedError(PipelineError):
     """The claim could not be tried; the text says why."""
 
 

@@ -11,16 +11,17 @@ from services.writer.backup.label import Label, conflict, describe, read_label
 from services.writer.backup.proof import differences
 from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.sink import Target
+from shared.errors import RejectedError, TransientError
 
 #: Seconds without a write after which a file that was not closed counts as left behind, where nothing can be locked.
 UNLOCKED_IDLE_S = 60.0
 
 
-class FileInUseError(Exception):
+class FileInUseError(TransientError):
     """A writer still writes the file, or another process recovers it; leave it for later."""
 
 
-class UnusableFileError(Exception):
+class UnusableFileError(RejectedError):
     """The file can't be read, or is no backup file; it stays where it is. The text says what is wrong."""
 
 

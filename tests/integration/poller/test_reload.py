@@ -61,7 +61,7 @@ def test_only_what_changed_is_started_and_stopped(
     assert "Traceback" not in poller.log
 
 
-def test_a_mispop_changes_nothing_and_is_told_once(
+def test_a_mistake_changes_nothing_and_is_told_once(
     poller: PollerProcess, link: RedisLink, keys: Keys, tmp_path: Path
 ) -> None:
     (tmp_path / "groups.toml").write_text(group("same") + group("other").replace("tags", "tagz"))
