@@ -12,8 +12,8 @@ PipelineError
     └── SettingsError           the environment holds a mistake
 
 Services hang their own below. The writer: SinkError (its verdict says what to do) under PipelineError,
-BackupFailedError and FileInUseError under TransientError, UnusableFileError under RejectedError. An error that is caught
-as what Python itself raises there (OSError, ValueError) is one of those and nothing of ours.
+BackupFailedError and FileInUseError under TransientError, UnusableFileError under RejectedError. An error that is
+caught as what Python itself raises there (OSError, ValueError) is one of those and nothing of ours.
 """
 
 

@@ -77,13 +77,16 @@ def _main(settings: ConsumerSettings) -> None:
     claims = Claims(
         link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list, apart=True
     )
-    report = Report(link, keys, events, settings, clock, heartbeat.incarnation)
+    report = Report(link, keys, events, settings, clock=clock, incarnation=heartbeat.incarnation)
     unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
     buffer = TagBuffer(link, keys, settings)
     beating = Beating(heartbeat, events, clock, lambda: report.status(memory))
     turn = beating.watch("the consumer")
-    consumer = Consumer(link, queue, buffer, claims, heartbeat, report, unpacker, memory, settings, clock, events, turn)
+    consumer = Consumer(
+        link=link, queue=queue, buffer=buffer, claims=claims, heartbeat=heartbeat, report=report, unpacker=unpacker,
+        memory=memory, settings=settings, clock=clock, events=events, turn=turn,
+    )  # fmt: skip
     with stop_on_signals(STOP_LIMIT_S) as stop:
         if heartbeat.register_when_there(stop):
             _log.info(f"Consumer {heartbeat.instance} {__version__} takes from {keys.data_queue} at {link.address}")

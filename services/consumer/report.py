@@ -37,7 +37,14 @@ class Report:
     """Collects what happened and says it once a second, by `tick`."""
 
     def __init__(
-        self, link: RedisLink, keys: Keys, events: EventLog, settings: ConsumerSettings, clock: Clock, incarnation: str
+        self,
+        link: RedisLink,
+        keys: Keys,
+        events: EventLog,
+        settings: ConsumerSettings,
+        *,
+        clock: Clock,
+        incarnation: str,
     ) -> None:
         self._link = link
         self._keys = keys

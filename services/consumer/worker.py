@@ -50,6 +50,7 @@ class Consumer:
 
     def __init__(
         self,
+        *,
         link: RedisLink,
         queue: DataQueue,
         buffer: TagBuffer,

@@ -239,7 +239,7 @@ def test_the_unforeseen_costs_the_consumer_a_turn(
     heartbeat = Heartbeat(link, keys, events, "consumer", "c")
     heartbeat.register()
     claims = Claims(link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list)
-    report = Report(link, keys, events, settings, clock, "x")
+    report = Report(link, keys, events, settings, clock=clock, incarnation="x")
     buffer = TagBuffer(link, keys, settings)
     if part == "report":
         monkeypatch.setattr(report, "tick", Surprised(report.tick, times))
@@ -248,7 +248,10 @@ def test_the_unforeseen_costs_the_consumer_a_turn(
     turn = Beating(heartbeat, events, clock).watch("the consumer")
     unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
-    consumer = Consumer(link, queue, buffer, claims, heartbeat, report, unpacker, memory, settings, clock, events, turn)
+    consumer = Consumer(
+        link=link, queue=queue, buffer=buffer, claims=claims, heartbeat=heartbeat, report=report, unpacker=unpacker,
+        memory=memory, settings=settings, clock=clock, events=events, turn=turn,
+    )  # fmt: skip
     running = threading.Thread(target=consumer.run, args=[stop])
     running.start()
     for number in range(3):
