@@ -75,7 +75,7 @@ class DurableOutbox(Outbox):
                 mark = self._added
                 await self._sleep(GRACE_S if self.spool.trouble is None else RETRY_S)
                 # One that has begun must come to know where its messages are, else they are written twice.
-                await asyncio.shield(self._save(mark))
+                await asyncio.shield(self._save_through(mark))
             else:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._came.wait(), LOOK_S)
@@ -97,8 +97,12 @@ class DurableOutbox(Outbox):
     async def close(self) -> None:
         """Write everything that is left, and let go of the file."""
         await self.spool.open()
-        await self._save(self._added)
+        await self.save()
         await self.spool.close()
+
+    async def save(self) -> None:
+        """Write everything that is in memory alone, if the disk takes it."""
+        await self._save_through(self._added)
 
     def _places_in_hand(self) -> list[Place]:
         return [held.place for held in self._in_hand if held.place is not None]
@@ -115,7 +119,7 @@ class DurableOutbox(Outbox):
                 some.append(held)
         return some
 
-    async def _save(self, mark: int) -> None:
+    async def _save_through(self, mark: int) -> None:
         async with self._save_turn:
             while (some := self._unsaved(mark)) and await self._save_some(some):
                 pass
