@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 from shared import __version__
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
+from shared.history import History
 from shared.keys import Keys
 from shared.life_sign import LifeSign, life_sign_path
 from shared.lifecycle import StopFlag
@@ -66,6 +67,10 @@ class Heartbeat:
         path = life_sign_path(settings.run_dir, settings.namespace, role, settings.instance_name)
         sign = LifeSign(path, lambda error: _log.error(f"No sign of life can be written, health checks fail: {error}"))
         return cls(link, keys, events, role, settings.instance_name, sign)
+
+    def history(self) -> History:
+        """Return a memory of the counters of where it beats."""
+        return History(self._link, self._keys, self._events)
 
     def register(self, state: str = "starting") -> str:
         """Take a name: the wanted one, or with -2, -3... where a living process holds it. Returns it.

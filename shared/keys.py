@@ -127,6 +127,14 @@ class Keys:
         return f"{self._ns}:loss_acknowledged"
 
     @property
+    def went_back(self) -> str:
+        """Hash: how often Redis went back (`times`) since the last acknowledgement, what it forgot, when last (`at`).
+
+        Written by whoever sees it first, read by monitors.
+        """
+        return f"{self._ns}:went_back"
+
+    @property
     def backup_files(self) -> str:
         """Hash: backup file name -> JSON of rows, bytes, created, state. Written by writers and `recover`."""
         return f"{self._ns}:backup_files"

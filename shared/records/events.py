@@ -40,6 +40,7 @@ class Event(StrEnum):
     SOURCE_BACK = "source_back"  #: with the seconds that it was away
     GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
     FAULT = "fault"  #: a loop met what it did not foresee, gave back what it held and went on
+    REDIS_WENT_BACK = "redis_went_back"  #: its counters fell: a failover, a restored copy, a lost file, FLUSHALL
     GROUPS_REFUSED = "groups_refused"  #: the changed file holds a mistake: nothing was changed
 
 
@@ -85,6 +86,13 @@ class BufferLevel(Record, frozen=True):
 
     size: Count
     cap: Count
+
+
+class WentBack(Record, frozen=True):
+    """Values that Redis knew as inserted, and as written, and does not know any more."""
+
+    inserted: Count
+    written: Count
 
 
 class HowMany(Record, frozen=True):
@@ -154,6 +162,7 @@ class LoopNamed(Record, frozen=True):
 DETAILS: Mapping[str, type[Record]] = {
     Event.STOPPED: Pending,
     Event.REDIS_BACK: Away,
+    Event.REDIS_WENT_BACK: WentBack,
     Event.OVERFLOW: Overflow,
     Event.BUFFER_HIGH: BufferLevel,
     Event.BUFFER_NORMAL: BufferLevel,

@@ -28,6 +28,7 @@ from services.monitor.api.schemas import (
     BufferStatus,
     HealthDetails,
     Ledger,
+    WentBack,
     WriterFigures,
     WriterMetrics,
     WriterState,
@@ -36,7 +37,7 @@ from services.monitor.api.schemas import (
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.backlog import RECOVERED
 from services.monitor.assess.health import last_write_at
-from services.monitor.assess.losses import unacknowledged
+from services.monitor.assess.losses import acknowledged_loss, unacknowledged, went_back_since
 from services.monitor.assess.stats import (
     mean_batch_size,
     mean_lag_ms,
@@ -91,8 +92,14 @@ def ledger(now: Overview) -> Ledger:
         queued_messages=snapshot.queued_messages,
         claimed_messages=snapshot.claimed_messages,
         rejected_rows_waiting=snapshot.rejected_rows_waiting,
+        went_back=_went_back(now),
         taken_at=moment(now.taken_at),
     )
+
+
+def _went_back(now: Overview) -> WentBack | None:
+    found = went_back_since(now, acknowledged_loss(now.acknowledged).at)
+    return found and WentBack(times=found.times, inserted=found.inserted, written=found.written, at=moment(found.at))
 
 
 def writer_metrics(now: Overview) -> WriterMetrics:

@@ -69,6 +69,15 @@ class BufferStatus(Answer):
     )
 
 
+class WentBack(Answer):
+    """Redis came back from an earlier moment, and the ledger with it."""
+
+    times: Count = Field(description="How often since the last acknowledgement", examples=[1])
+    inserted: Count = Field(description="Values inserted that Redis did not know any more", examples=[3_491])
+    written: Count = Field(description="Values written that Redis did not know any more", examples=[3_000])
+    at: datetime = Field(description="When the last time was, UTC", examples=["2025-11-02T14:30:52Z"])
+
+
 class Ledger(Answer):
     """Where every value that was ever pushed is, read in one step. Unit: values, but for the messages.
 
@@ -93,6 +102,9 @@ class Ledger(Answer):
     )
     backup_lost: Count = Field(
         default=0, description="Of those in files, rows lost because somebody cut a file short", examples=[0]
+    )
+    went_back: WentBack | None = Field(
+        default=None, description="How Redis went back to an earlier moment, until it is acknowledged", examples=[None]
     )
     balances: bool = Field(description="Whether every value is in exactly one place", examples=[True])
     difference: int = Field(description="inserted minus all places; 0 when it balances", examples=[0])

@@ -99,6 +99,15 @@ KINDS = _kinds(
         "`python -m services.monitor acknowledge`. Until then health is degraded.",
     ),
     Kind(
+        "redis_went_back", _WARNING,
+        "Redis came back from an earlier moment: a failover, a restored copy, a lost file, FLUSHALL. The ledger "
+        "balances, for it went back too; nobody has acknowledged it yet.",
+        "What was claimed or settled since then was done again. Compare the table with the source for the time before: "
+        "what was put on the DataQueue last may be missing (DATA_QUEUE_REPLICAS=1 and `appendfsync always` prevent "
+        "it: docs/redis.md). Then `python -m services.monitor acknowledge`.",
+        status=Status.DEGRADED,
+    ),
+    Kind(
         "readings_lost", _WARNING,
         "A poller discarded readings because Redis took nothing for too long, and nobody has acknowledged it yet.",
         "The event says which times are lost. Then `python -m services.monitor acknowledge`.",

@@ -6,7 +6,7 @@ moment stand in Redis then, and only what is lost beyond them is told.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.monitor.assess.finding import Finding
 from services.monitor.assess.humanize import count_of, day_and_time, some_of
@@ -44,6 +44,24 @@ class Loss:
             excess=max(0, self.excess - known.excess),
             at=known.at,
         )
+
+
+class WentBack(NamedTuple):
+    """How often Redis went back to an earlier moment, the values that it forgot, and when the last time was."""
+
+    times: int
+    inserted: int
+    written: int
+    at: float
+
+
+def went_back_since(now: Overview, acknowledged_at: float | None) -> WentBack | None:
+    """Return how Redis went back since the acknowledgement; None when it did not."""
+    record = now.went_back
+    at = record.get("at", 0)
+    if at <= (acknowledged_at or 0.0):
+        return None
+    return WentBack(record.get("times", 1), record.get("inserted", 0), record.get("written", 0), float(at))
 
 
 def total_loss(ledger: Snapshot) -> Loss:
@@ -84,6 +102,14 @@ def find_losses(now: Overview) -> Iterator[Finding]:
             "values_lost",
             f"{count_of(loss.overflowed, 'value')} overflowed and are lost{since} ({of_all:.3f} % of all)",
             _first_overflow(now, loss),
+        )
+    if went_back := went_back_since(now, loss.at):
+        yield Finding(
+            "redis_went_back",
+            f"Redis went back {count_of(went_back.times, 'time')}{since}, last at {day_and_time(went_back.at)} UTC: "
+            f"{count_of(went_back.inserted, 'value')} inserted and {went_back.written:,} written were not known to it "
+            "any more, and what was put on the DataQueue in the moments before may be lost",
+            went_back.at,
         )
     yield from _lost_by_pollers(now, loss)
     if loss.rejected_dropped:

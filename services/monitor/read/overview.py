@@ -56,6 +56,7 @@ class Overview:
     observed: Mapping[str, int]  #: totals by name, the sums and histograms of latency and lag among them
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
     acknowledged: Mapping[str, int] = field(default_factory=dict)  #: totals of losses at their acknowledgement
+    went_back: Mapping[str, int] = field(default_factory=dict)  #: how often Redis went back, what it forgot, when last
     redis: RedisState = field(default_factory=RedisState)
     merge: Callable[[Mapping[str, Mapping[str, Any]], Sequence[str]], Mapping[Identity, Mapping[str, Any]]] = field(
         default=known_groups, compare=False, repr=False

@@ -80,7 +80,7 @@ class RedisReader:
             scans,
             [
                 Call("diary", [keys.events], [EVENTS_READ, _EVENT_FIELDS, MAX_JSON, _EVENTS_BYTES]),
-                Call("counts", [keys.counters, keys.loss_acknowledged], _NAMES),
+                Call("counts", [keys.counters, keys.loss_acknowledged, keys.went_back], _NAMES),
                 *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
             ],
             on_piece,
@@ -105,6 +105,7 @@ class RedisReader:
                 if key.count(b":") >= _LEAST_COLONS
             ),
             acknowledged=_counts(counts[1]),
+            went_back=_counts(counts[2]),
             redis=state,
             merge=self._merge,
             left_out=left_out,

@@ -32,6 +32,7 @@ def make_overview(
     left_out: Mapping[str, int] | None = None,
     acknowledged: Mapping[str, int] | None = None,
     redis: RedisState | None = None,
+    went_back: Mapping[str, int] | None = None,
     queued: int = 3,
     claimed: int = 1,
     taken_at: float = NOW,
@@ -64,6 +65,7 @@ def make_overview(
         left_out=left_out or {},
         acknowledged=acknowledged or {},
         redis=redis or RedisState(),
+        went_back=went_back or {},
     )
 
 

@@ -130,6 +130,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("redis_may_lose", {"redis": RedisState(appendonly=False)}, "keeps nothing on disk"),
     ("redis_may_lose", {"redis": RedisState(appendonly=True, appendfsync="everysec")}, "appendfsync everysec"),
     ("redis_may_lose", {"redis": RedisState(eviction="allkeys-lru")}, "allkeys-lru"),
+    ("redis_went_back", {"went_back": {"at": int(NOW), "times": 2, "inserted": 7, "written": 3}}, "back 2 times"),
     ("redis_may_lose", {"redis": RedisState(rewrite_failed=True)}, "could not rewrite its append-only file"),
     ("redis_may_lose", {"redis": RedisState(replicas=2, min_replicas=0)}, "takes values without them"),
     (
@@ -178,6 +179,7 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
         {"redis": RedisState(used_bytes=79, max_bytes=100, appendonly=True, appendfsync="always")},
         {"redis": RedisState(used_bytes=10**12, max_bytes=0, eviction="volatile-lru")},
         {"redis": RedisState(replicas=2, min_replicas=1)},
+        {"went_back": {"at": int(NOW), "times": 1}, "acknowledged": {"at": int(NOW)}},
         {"redis": RedisState(replicas=0, min_replicas=0)},
         {"in_buffer": 799},
         {"window": {3: {"batches_written": 9_991, "batches_failed": 9}}},
