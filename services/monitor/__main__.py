@@ -7,7 +7,6 @@ import typer
 from services.monitor.acknowledge import acknowledge, said
 from services.monitor.api.state import Newest
 from services.monitor.assess.assessment import Assessor
-from services.monitor.dashboard.mount import mount as mount_dashboard
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
 from services.monitor.loop import Loop
@@ -93,9 +92,7 @@ def _main(settings: MonitorSettings) -> None:
     _warn_if_open(settings)
     with stop_on_signals() as stop:
         loop.start(stop)
-        api = create_app(newest, settings)
-        mount_dashboard(api, settings)
-        serve(api, listener, stop)
+        serve(create_app(newest, settings), listener, stop)
         loop.join()
     if loop.crash is not None:
         raise loop.crash

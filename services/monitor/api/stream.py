@@ -28,21 +28,20 @@ GROUPS_SHOWN = FILES_SHOWN = 200
 class Stream:
     """Sends snapshots to any number of clients, each state's made and encoded once."""
 
-    def __init__(self, newest: Newest, settings: BufferSettings) -> None:
+    def __init__(self, newest: Newest, settings: BufferSettings, closing: asyncio.Event) -> None:
         self._newest = newest
         self._settings = settings
+        self._closing = closing
         self._sent: tuple[State, ServerSentEvent] | None = None
-        #: Set when the server stops: open streams would hold it up.
-        self.closing = asyncio.Event()
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
-        """Yield a snapshot a second until the server stops."""
-        while not self.closing.is_set():
+        """Yield a snapshot a second until the server closes."""
+        while not self._closing.is_set():
             event = self._event(self._newest.state)
             if event is not None:
                 yield event
             try:
-                await asyncio.wait_for(self.closing.wait(), STREAM_INTERVAL_S)
+                await asyncio.wait_for(self._closing.wait(), STREAM_INTERVAL_S)
             except TimeoutError:
                 continue
 

@@ -1,6 +1,7 @@
 """An overview judged, and what only time tells of it: how fast values move, and since when something is wrong."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from services.monitor.assess.alert_kinds import KINDS, Severity
 from services.monitor.assess.finding import Finding
@@ -37,6 +38,11 @@ class Assessment:
     alerts: tuple[Alert, ...]  #: critical ones first
     health: Health
     samples: tuple[Sample, ...]  #: one a second, oldest first
+
+    @cached_property
+    def raised(self) -> frozenset[str]:
+        """The codes of the alerts."""
+        return frozenset(alert.code for alert in self.alerts)
 
 
 class Assessor:

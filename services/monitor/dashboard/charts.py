@@ -1,184 +1,232 @@
-"""What the charts show, as ECharts wants it, and the same as tables. No I/O, no clock."""
+"""The charts, drawn as SVG in the units of what they show, and the same figures as tables. No I/O, no clock.
 
-from collections.abc import Sequence
+A chart's picture has no size: the style sheet gives it one, so it needs no script to be drawn or to fit its card. Its
+paths stand in seconds and values (or their logarithm), so that a script can read them back for who points at them.
+"""
+
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.humanize import clock_time, milliseconds, number
 from services.monitor.assess.stats import percentile_of_ms
 from services.monitor.assess.trend import RATE_S, Sample, rates_of
-from services.monitor.dashboard.markup import table
+from services.monitor.dashboard.rendering import render
+from services.monitor.dashboard.tables import Cell
 from services.monitor.read.buckets import Bucket
 from shared.counters import WINDOW_BUCKET_S, Counter, Window
 from shared.settings import BufferSettings
 
-Point = tuple[int, float | None]  #: ms since 1970, figure
-Series = list[list[Point]]
+#: Seconds since 1970, and a figure; None: there was none, and the line has a gap.
+Point = tuple[float, float | None]
+Line = list[Point]
 
-#: Ranges to choose from: name, seconds.
-RANGES = {"5 min": 300, "1 h": 3600}
+_MINUTE_S = 60
 
-#: Seconds between two updates of a range: a pixel or two.
-EVERY_S = {"5 min": 2, "1 h": 10}
+
+@dataclass(frozen=True)
+class Range:
+    """How much of the past a chart shows."""
+
+    key: str
+    seconds: int
+    every_s: int  #: between two drawings: a pixel or two
+    tick_s: int  #: between two labels of the time axis
+
+
+RANGES = (Range("5 min", 300, 2, _MINUTE_S), Range("1 h", 3600, 10, 10 * _MINUTE_S))
 
 #: Rows of the tables behind the charts: minutes of the last range.
 _ROWS = 12
 
-_MS = 1000
-
-#: Lines of the axes, seen on light and dark ground alike.
-_AXIS = {"lineStyle": {"color": "#8a97a5", "opacity": 0.45}}
-
-#: Colours that stand out on white and on black, told apart by eyes that see no red or green too; the lines also differ
-#: in their dashes. Text has its colour from the style sheet.
-_IN, _ORACLE, _BACKUP, _LOST = "#2f80d0", "#12936f", "#d9731a", "#d64545"
+#: Lines across a chart at most.
+_MAX_GRID = 5
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: its name, unit and lines (name, colour, dash)."""
+    """One chart: its name, unit and lines (name, and the class by which the style sheet knows colour and dashes)."""
 
     key: str
     title: str
     note: str
-    lines: tuple[tuple[str, str, str], ...]
+    lines: tuple[tuple[str, str], ...]
+    columns: tuple[str, ...]  #: of the table behind it
+    is_logarithmic: bool = False
+    is_filled: bool = False  #: below the first line, which goes in steps: a depth holds until it changes
 
 
 CHARTS = (
     Chart(
         "flow-chart", "Values in and out", "a second",
-        (("in", _IN, "solid"), ("to Oracle", _ORACLE, "dashed"), ("to backup", _BACKUP, "dotted"),
-         ("lost", _LOST, "solid")),
+        (("in", "in"), ("to Oracle", "oracle dashed"), ("to backup", "backup dotted"), ("lost", "lost")),
+        ("UTC", "In/s", "To Oracle/s", "To backup/s", "Lost/s"),
     ),
     Chart(
         "depth-chart", "Buffer depth", "values; over 1 h the highest of each 10 s",
-        (("depth", _IN, "solid"), ("threshold", _BACKUP, "dashed")),
+        (("depth", "in"), ("threshold", "backup dashed")),
+        ("UTC", "Last", "Highest"),
+        is_filled=True,
     ),
     Chart(
         "latency-chart", "Write latency and lag", "ms; lag is from reading to Oracle",
-        (("write 50 %", _ORACLE, "solid"), ("write 95 %", _ORACLE, "dotted"),
-         ("lag 50 %", _IN, "solid"), ("lag 95 %", _IN, "dotted")),
+        (("write 50 %", "oracle"), ("write 95 %", "oracle dotted"), ("lag 50 %", "in"), ("lag 95 %", "in dotted")),
+        ("UTC", "Write 50 %", "Write 95 %", "Lag 50 %", "Lag 95 %"),
+        is_logarithmic=True,
     ),
 )  # fmt: skip
 
 
-def data(view: Assessment, settings: BufferSettings, seconds: int) -> dict[str, Series]:
+#: What the lines are made of: counters of the first chart, window and percentage of the last.
+_MOVED = (Counter.INSERTED, Counter.WRITTEN, Counter.BACKED_UP, Counter.OVERFLOWED)
+_TIMES = tuple((prefix, part) for prefix in (Window.LATENCY, Window.LAG) for part in (50, 95))
+
+
+def data(known: Assessment, settings: BufferSettings, seconds: int) -> dict[str, list[Line]]:
     """Return the points of every chart's lines over the last seconds."""
-    since = view.overview.taken_at - seconds
-    buckets = [bucket for bucket in view.overview.history[:-1] if bucket.began_at >= since - WINDOW_BUCKET_S]
-    samples = view.samples if seconds <= RANGES["5 min"] else ()
+    since = known.overview.taken_at - seconds
+    buckets = [bucket for bucket in known.overview.history[:-1] if bucket.began_at >= since - WINDOW_BUCKET_S]
+    samples = known.samples if seconds <= RANGES[0].seconds else ()
     flow, depth = _live(samples)
     # What is older than the samples, from the buckets: after a restart of the monitor that is everything.
     before = samples[0].at if samples else float("inf")
     old = [bucket for bucket in buckets if bucket.began_at + WINDOW_BUCKET_S <= before]
     threshold = settings.buffer_alert_depth
-    ends = [(_ms(since), threshold), (_ms(view.overview.taken_at), threshold)]
     return {
         "flow-chart": [
-            [*((_ms(bucket.began_at + WINDOW_BUCKET_S), _rate(bucket, counter)) for bucket in old), *live]
-            for counter, live in zip(
-                (Counter.INSERTED, Counter.WRITTEN, Counter.BACKED_UP, Counter.OVERFLOWED), flow, strict=True
-            )
+            [*((bucket.began_at + WINDOW_BUCKET_S, _rate(bucket, counter)) for bucket in old), *live]
+            for counter, live in zip(_MOVED, flow, strict=True)
         ],
-        "depth-chart": [[*_depths(old, Window.DEPTH if samples else Window.DEPTH_MAX), *depth], [*ends]],
+        "depth-chart": [
+            [*_depths(old, Window.DEPTH if samples else Window.DEPTH_MAX), *depth],
+            [(since, threshold), (known.overview.taken_at, threshold)],
+        ],
         "latency-chart": [
-            [(_ms(bucket.began_at), percentile_of_ms(bucket, prefix, part)) for bucket in buckets]
-            for prefix in (Window.LATENCY, Window.LAG)
-            for part in (50, 95)
+            [(bucket.began_at, percentile_of_ms(bucket, *each)) for bucket in buckets] for each in _TIMES
         ],
     }
 
 
-def options(chart: Chart, points: Series) -> dict[str, Any]:
-    """Return the whole chart."""
-    logarithmic = chart.key == "latency-chart"
-    return {
-        "animation": False,
-        "useUTC": True,
-        "aria": {"enabled": True},
-        "grid": {"left": 8, "right": 12, "top": 34, "bottom": 4, "containLabel": True},
-        "legend": {"top": 0, "left": 0, "itemWidth": 20, "itemGap": 9, "itemStyle": {"opacity": 0}},
-        "tooltip": {"trigger": "axis", "confine": True},
-        "xAxis": {
-            "type": "time",
-            "splitNumber": 4,
-            "axisLine": _AXIS,
-            "axisTick": _AXIS,
-            "axisLabel": {"formatter": "{HH}:{mm}", "hideOverlap": True},
-        },
-        "yAxis": {
-            "type": "log" if logarithmic else "value",
-            "min": 1 if logarithmic else 0,
-            "splitNumber": 4,
-            "splitLine": _AXIS,
-        },
-        "series": [
-            {
-                "name": name,
-                "type": "line",
-                "data": line,
-                "symbol": "none",
-                "lineStyle": {"width": 2, "type": dash},
-                "itemStyle": {"color": color},
-                "areaStyle": {"opacity": 0.12} if name == "depth" else None,
-                "step": "end" if name == "depth" else False,
-            }
-            for (name, color, dash), line in zip(chart.lines, points, strict=True)
-        ],
-    }
-
-
-def update(points: Series) -> dict[str, Any]:
-    """Return what changes in a chart that is drawn."""
-    return {"series": [{"data": line} for line in points]}
-
-
-def tables(view: Assessment) -> dict[str, str]:
-    """Return the table behind each chart: the last two minutes, newest first."""
-    buckets = [*view.overview.history[-1 - _ROWS : -1]][::-1]
-    return {
-        "flow-chart": table(
-            "Values in and out, 10 seconds a row", ("UTC", "In/s", "To Oracle/s", "To backup/s", "Lost/s"),
-            [
-                [clock_time(b.began_at), *(number(_rate(b, counter)) for counter in (
-                    Counter.INSERTED, Counter.WRITTEN, Counter.BACKED_UP, Counter.OVERFLOWED))]
-                for b in buckets
-            ], "Nothing yet.",
-        ),
-        "depth-chart": table(
-            "Buffer depth, 10 seconds a row", ("UTC", "Last", "Highest"),
-            [[clock_time(b.began_at), *(_known(b, field) for field in (Window.DEPTH, Window.DEPTH_MAX))]
-             for b in buckets], "Nothing yet.",
-        ),
-        "latency-chart": table(
-            "Latency and lag, 10 seconds a row", ("UTC", "Write 50 %", "Write 95 %", "Lag 50 %", "Lag 95 %"),
-            [
-                [clock_time(b.began_at), *(milliseconds(percentile_of_ms(b, prefix, part))
-                                           for prefix in (Window.LATENCY, Window.LAG) for part in (50, 95))]
-                for b in buckets
-            ], "Nothing yet.",
-        ),
-    }  # fmt: skip
-
-
-def _live(samples: Sequence[Sample]) -> tuple[Series, list[Point]]:
+def _live(samples: Sequence[Sample]) -> tuple[list[Line], Line]:
     """Return rates, each over RATE_S seconds, and depths, one for every sample."""
-    flow: Series = [[], [], [], []]
+    flow: list[Line] = [[], [], [], []]
     for index in range(1, len(samples)):
-        now, rates = samples[index], rates_of(samples[max(0, index + 1 - RATE_S) : index + 1])
+        at, rates = samples[index].at, rates_of(samples[max(0, index + 1 - RATE_S) : index + 1])
         for line, rate in zip(flow, (rates.inserted, rates.written, rates.saved, rates.overflowed), strict=True):
-            line.append((_ms(now.at), round(rate, 1)))
-    return flow, [(_ms(sample.at), sample.depth) for sample in samples]
+            line.append((at, round(rate, 1)))
+    return flow, [(sample.at, sample.depth) for sample in samples]
 
 
-def _depths(buckets: Sequence[Bucket], field: Window) -> list[Point]:
-    points: list[Point] = []
+def _depths(buckets: Sequence[Bucket], field: Window) -> Line:
+    points: Line = []
     for bucket in buckets:
         # Where nothing moved, the buffer holds what it held before.
         depth = bucket.counts.get(field, points[-1][1] if points else None)
-        points.append((_ms(bucket.began_at + WINDOW_BUCKET_S), depth))
+        points.append((bucket.began_at + WINDOW_BUCKET_S, depth))
     return points
+
+
+def draw(chart: Chart, lines: Sequence[Line], chosen: Range, until: float) -> str:
+    """Return a chart over a range that ends at this second since 1970."""
+    since = until - chosen.seconds
+    lines = [[point for point in line if point[0] >= since] for line in lines]
+    scale = _logarithmic(lines) if chart.is_logarithmic else _linear(lines)
+    first = math.ceil(since / chosen.tick_s) * chosen.tick_s
+    times = [first + index * chosen.tick_s for index in range(chosen.seconds // chosen.tick_s + 1)]
+    return render(
+        "chart.html",
+        chart=chart,
+        range=chosen,
+        since=round(since, 3),
+        top=_short(scale.top),
+        grid=[(_short(scale.top - height), _percent(1 - height / scale.top), label) for height, label in scale.marks],
+        times=[(_percent((at - since) / chosen.seconds), clock_time(at)[:5]) for at in times if at <= until],
+        lines=[
+            (name, kind, _path(_steps(line) if chart.is_filled else line, since, scale), _newest(line))
+            for (name, kind), line in zip(chart.lines, lines, strict=True)
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How figures become heights."""
+
+    top: float
+    marks: list[tuple[float, str]]  #: height and label of each line across, the lowest first
+    height: Callable[[float], float]
+
+
+def _linear(lines: Sequence[Line]) -> _Scale:
+    most = max((figure for line in lines for _, figure in line if figure is not None), default=0.0)
+    step = 1.0
+    while step * _MAX_GRID < most:
+        # 1, 2, 5, 10, 20, 50, ...
+        step *= 2.5 if f"{step:e}".startswith("2") else 2
+    count = max(1, math.ceil(most / step))
+    return _Scale(step * count, [(step * n, number(step * n)) for n in range(count + 1)], lambda figure: figure)
+
+
+def _logarithmic(lines: Sequence[Line]) -> _Scale:
+    """Return a scale from 1 to the next power of ten."""
+    most = max((figure for line in lines for _, figure in line if figure is not None), default=0.0)
+    top = max(1, math.ceil(math.log10(max(most, 1.0))))
+    return _Scale(top, [(n, number(10**n)) for n in range(top + 1)], lambda figure: math.log10(max(figure, 1.0)))
+
+
+def _path(line: Line, since: float, scale: _Scale) -> str:
+    """Return a line as an SVG path, with a gap where there is no figure."""
+    path, move = [], "M"
+    for at, figure in line:
+        if figure is None:
+            move = "M"
+        else:
+            path.append(f"{move}{_short(at - since)} {_short(scale.top - scale.height(figure))}")
+            move = "L"
+    return "".join(path)
+
+
+def _steps(line: Line) -> Line:
+    """Return a line that stays at each figure until the next one."""
+    stepped = line[:1]
+    for (_, before), (at, figure) in pairwise(line):
+        stepped += [(at, before), (at, figure)]
+    return stepped
+
+
+def _newest(line: Line) -> str:
+    figure = line[-1][1] if line else None
+    return "-" if figure is None else number(round(figure))
+
+
+def _short(figure: float) -> str:
+    """Return a figure to three places, without zeros that say nothing.
+
+    >>> _short(12.0), _short(0.12345), _short(-0.0)
+    ('12', '0.123', '0')
+    """
+    return f"{round(figure, 3) + 0.0:.3f}".rstrip("0").rstrip(".")
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.2f}%"
+
+
+def table(chart: Chart, known: Assessment) -> str:
+    """Return the table behind a chart: the last two minutes, newest first."""
+    buckets = [*known.overview.history[-1 - _ROWS : -1]][::-1]
+    rows = [[Cell(clock_time(bucket.began_at)), *map(Cell, _figures(chart, bucket))] for bucket in buckets]
+    return render("chart_table.html", title=f"{chart.title}, 10 seconds a row", columns=chart.columns, rows=rows)
+
+
+def _figures(chart: Chart, bucket: Bucket) -> list[str]:
+    if chart.key == "flow-chart":
+        return [number(_rate(bucket, counter)) for counter in _MOVED]
+    if chart.key == "depth-chart":
+        return [_known(bucket, field) for field in (Window.DEPTH, Window.DEPTH_MAX)]
+    return [milliseconds(percentile_of_ms(bucket, *each)) for each in _TIMES]
 
 
 def _rate(bucket: Bucket, counter: Counter) -> float:
@@ -187,7 +235,3 @@ def _rate(bucket: Bucket, counter: Counter) -> float:
 
 def _known(bucket: Bucket, field: Window) -> str:
     return number(bucket.counts[field]) if field in bucket.counts else "-"
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * _MS)

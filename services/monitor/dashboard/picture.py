@@ -1,14 +1,16 @@
 """What every page shows at one moment: drawn once, sent to all. No I/O, no clock."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from services.monitor.api.state import Newest, State
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.humanize import clock_time, duration
 from services.monitor.dashboard import cards, charts, tables
-from services.monitor.dashboard.charts import Series
-from services.monitor.dashboard.markup import heading
+from services.monitor.dashboard.rendering import render
+from shared import __version__
 from shared.logs import get_logger
 from shared.settings import BufferSettings
 
@@ -17,81 +19,99 @@ _log = get_logger()
 
 @dataclass(frozen=True)
 class Picture:
-    """Cards by name, as HTML, and the charts' points by range and chart."""
+    """What a page shows; `whole` and `changes` are it as JSON, the latter for who has the one before."""
 
-    title: str
-    freshness: str
-    moment: str
-    cards: dict[str, str] = field(default_factory=dict)
-    charts: dict[str, dict[str, Series]] = field(default_factory=dict)
+    number: int = 0
+    title: str = "tagpipe"
+    freshness: str = "no data"
+    moment: str = "no data yet"
+    cards: Mapping[str, str] = field(default_factory=dict)  #: HTML by name
+    changes: str = ""
+
+    @property
+    def whole(self) -> str:
+        """Everything, for a page that has nothing or an older picture."""
+        return self.with_cards(self.cards)
+
+    def with_cards(self, chosen: Mapping[str, str]) -> str:
+        """Return the picture with some of its cards."""
+        top = {"version": __version__, "title": self.title, "freshness": self.freshness, "moment": self.moment}
+        return json.dumps({**top, "cards": chosen}, separators=(",", ":"))
 
 
 class Painter:
-    """Draws the newest picture, and of it only what changed since the last one."""
+    """Draws the newest picture, and of it only what may have changed since the last one."""
 
     def __init__(self, newest: Newest, settings: BufferSettings) -> None:
         self._newest = newest
         self._settings = settings
         self._drawn_of: object = None
         self._charts_at: dict[str, int] = {}
-        self._cards: dict[str, str] = {}
-        self._charts: dict[str, dict[str, Series]] = {}
-        self._picture = Picture("tagpipe", "", "")
+        self._picture = Picture()
 
-    def newest(self) -> Picture:
-        """Return the picture of now; the same object as before when nothing changed."""
+    def picture(self) -> Picture:
+        """Return the picture of the newest state; the same object as before when nothing changed."""
         state = self._newest.state
-        drawn_of = (state, int(self._newest.age_s)) if state.failure is not None else (state, 0)
+        # How long it has been stale is told by the second.
+        drawn_of = state, int(self._newest.age_s) if state.failure is not None else 0
         if drawn_of != self._drawn_of:
             self._drawn_of = drawn_of
             self._picture = self._draw(state)
         return self._picture
 
     def _draw(self, state: State) -> Picture:
-        view, failure = state.assessment, state.failure
-        taken_at = view.overview.taken_at if view is not None else None
-        moment = f"{clock_time(taken_at)} UTC" if taken_at is not None else "no data yet"
-        if failure is not None or view is None:
-            why = state.alerts[0].message if failure is not None else "Redis was not read yet"
-            top = {
-                "state": cards.unknown_state(why, taken_at),
-                "spoken": "unknown: what is shown is old",
-                "alerts": cards.alerts(state.alerts, taken_at),
-            }
-            self._cards = {**self._cards, **top}
+        known, before = state.assessment, self._picture
+        drawn = {name: _drawn(name, card) for name, card in self._cards(state).items()}
+        taken_at = known.overview.taken_at if known is not None else None
+        if known is not None and state.failure is None:
+            title, freshness = f"{known.health.status.value}, tagpipe", "live"
+        else:
             old = f"stale for {duration(self._newest.age_s)}" if taken_at is not None else "no data"
-            return Picture("? unknown, tagpipe", old, moment, self._cards, self._charts)
-        self._cards = _cards(view, self._settings)
-        ticks = {name: int(view.overview.taken_at) // every_s for name, every_s in charts.EVERY_S.items()}
-        self._charts = {
-            name: self._charts[name]
-            if ticks[name] == self._charts_at.get(name)
-            else charts.data(view, self._settings, seconds)
-            for name, seconds in charts.RANGES.items()
+            title, freshness = "? unknown, tagpipe", old
+        picture = Picture(
+            number=before.number + 1,
+            title=title,
+            freshness=freshness,
+            moment=f"{clock_time(taken_at)} UTC" if taken_at is not None else "no data yet",
+            cards={**before.cards, **drawn},
+        )
+        changed = {name: html for name, html in drawn.items() if before.cards.get(name) != html}
+        return replace(picture, changes=picture.with_cards(changed))
+
+    def _cards(self, state: State) -> dict[str, Callable[[], str]]:
+        """Return how to draw each card that may have changed; what is stale keeps all but the first."""
+        known = state.assessment
+        top = {
+            "state": lambda: cards.state(state),
+            "spoken": lambda: cards.spoken_state(state),
+            "alerts": lambda: cards.alerts(state),
         }
-        self._charts_at = ticks
-        status = view.health.status.value
-        return Picture(f"{status}, tagpipe", "live", moment, self._cards, self._charts)
+        if known is None or state.failure is not None:
+            return top
+        now = known.overview
+        return {
+            **top,
+            "gauge": lambda: cards.gauge(known, self._settings),
+            "flow": lambda: cards.flow(known),
+            "writing": lambda: cards.writing(known),
+            "ledger": lambda: cards.ledger(now),
+            "services": lambda: tables.services(now),
+            "polling": lambda: tables.polling(now),
+            "backups": lambda: tables.backups(now),
+            "events": lambda: tables.events(now),
+            **self._charts(known),
+        }
 
-
-def _cards(view: Assessment, settings: BufferSettings) -> dict[str, str]:
-    now = view.overview
-    draw: dict[str, Callable[[], str]] = {
-        "state": lambda: cards.state(view),
-        "spoken": lambda: cards.spoken_state(view),
-        "alerts": lambda: cards.alerts(view.alerts, now.taken_at),
-        "gauge": lambda: cards.gauge(now, settings),
-        "flow": lambda: cards.flow(view),
-        "writing": lambda: cards.writing(now),
-        "ledger": lambda: cards.ledger(now),
-        "services": lambda: tables.services(now),
-        "polling": lambda: tables.polling(now),
-        "backups": lambda: tables.backups(now),
-        "events": lambda: tables.events(now),
-    }
-    return {name: _drawn(name, card) for name, card in draw.items()} | {
-        f"{key}-table": html for key, html in charts.tables(view).items()
-    }
+    def _charts(self, known: Assessment) -> dict[str, Callable[[], str]]:
+        until = known.overview.taken_at
+        due = [each for each in charts.RANGES if int(until) // each.every_s != self._charts_at.get(each.key)]
+        self._charts_at.update({each.key: int(until) // each.every_s for each in due})
+        draw: dict[str, Callable[[], str]] = {}
+        for each in due:
+            lines = charts.data(known, self._settings, each.seconds)
+            for chart in charts.CHARTS:
+                draw[f"{chart.key}/{each.key}"] = partial(charts.draw, chart, lines[chart.key], each, until)
+        return draw | {f"{chart.key}/table": partial(charts.table, chart, known) for chart in charts.CHARTS}
 
 
 def _drawn(name: str, draw: Callable[[], str]) -> str:
@@ -100,4 +120,4 @@ def _drawn(name: str, draw: Callable[[], str]) -> str:
         return draw()
     except Exception:  # noqa: BLE001 - logged
         _log.exception(f"the card {name} can't be drawn")
-        return heading(name, name) + "<p class=\"empty\">This can't be drawn just now: the monitor's log says why.</p>"
+        return render("broken.html", key=name)

@@ -1,9 +1,12 @@
 """The cards that list things: services, polling groups, backup files, events. No I/O, no clock."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from services.monitor.api import answers
 from services.monitor.api.listings import BackupFile, EventEntry, PollingGroup, ServiceState
 from services.monitor.assess.humanize import count_of, duration, milliseconds, number, size
-from services.monitor.dashboard.markup import chip, heading, table, text
+from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview
 
 #: Rows shown; the API lists all.
@@ -16,25 +19,59 @@ _ALERTING = {"oracle_lost", "oracle_configuration", "backup_failed", "rows_rejec
 _GOOD = {"oracle_back", "backup_works", "recovered", "buffer_normal", "redis_back"}
 
 
+@dataclass(frozen=True)
+class Cell:
+    """What one cell of a table shows, one after the other; empty parts are left out."""
+
+    text: str = ""
+    strong: str = ""  #: before the text
+    lead: str = ""  #: before that
+    code: str = ""
+    chip: str = ""
+    kind: str = "idle"  #: the chip's: ok, warn, bad or idle
+
+
+@dataclass(frozen=True)
+class Table:
+    """A card that lists things; on a narrow screen each cell shows its column's name."""
+
+    key: str
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Cell]]
+    empty: str
+    more: int = 0  #: how many are not shown
+    path: str = ""  #: where all of them are
+
+    def html(self) -> str:
+        """Return the card."""
+        return render("table.html", table=self)
+
+
 def services(now: Overview) -> str:
     """Return every process: what it does and when it last said so."""
     found = answers.services(now).services
     rows = [
         [
-            f"{text(service.role)} <b>{text(service.instance)}</b>",
-            chip("ok" if service.alive else "bad", service.state if service.alive else "lost"),
-            text(_doing(service)),
-            _ago(service.last_beat_age_seconds),
-            text(service.version or "-"),
+            Cell(lead=service.role, strong=service.instance),
+            Cell(chip=service.state if service.alive else "lost", kind="ok" if service.alive else "bad"),
+            Cell(_doing(service)),
+            Cell(_ago(service.last_beat_age_seconds)),
+            Cell(service.version or "-"),
         ]
         for service in found[:SERVICES_SHOWN]
     ]
-    columns = ("Service", "State", "Says", "Last beat", "Version")
-    return (
-        heading("services", "Services", f"{sum(s.alive for s in found)} alive")
-        + table("Services", columns, rows, "No service has ever beaten in this namespace.")
-        + _more(len(found), SERVICES_SHOWN, "/api/services")
-    )
+    return Table(
+        key="services",
+        title="Services",
+        note=f"{sum(service.alive for service in found)} alive",
+        columns=("Service", "State", "Says", "Last beat", "Version"),
+        rows=rows,
+        empty="No service has ever beaten in this namespace.",
+        more=len(found) - len(rows),
+        path="/api/services",
+    ).html()
 
 
 def _doing(service: ServiceState) -> str:
@@ -50,32 +87,40 @@ def polling(now: Overview) -> str:
     """Return PLCs and their polling groups."""
     rows = [
         [
-            f"<b>{text(group.plc_code)}</b> {text(group.group_name)}",
-            text(_mode(group)),
-            _ago(group.age_seconds),
-            _tags(group),
-            text(milliseconds(group.poll_time_ms)),
+            Cell(group.group_name, strong=group.plc_code),
+            Cell(_mode(group)),
+            Cell(_ago(group.age_seconds)),
+            Cell(
+                "-" if group.values is None else number(group.values),
+                chip=f"{number(group.errors)} failed" if group.values is not None and group.errors else "",
+                kind="warn",
+            ),
+            Cell(milliseconds(group.poll_time_ms)),
         ]
         for group in answers.polling_groups(now, GROUPS_SHOWN)
     ]
-    columns = ("PLC and group", "Mode", "Last value", "Tags", "Poll took")
-    return (
-        heading("polling", "PLCs and polling groups", count_of(len({plc for plc, _ in now.groups}), "PLC"))
-        + table("PLCs and polling groups", columns, rows, "No polling group was ever seen.")
-        + _more(len(now.groups), GROUPS_SHOWN, "/api/polling/status")
-    )
+    return Table(
+        key="polling",
+        title="PLCs and polling groups",
+        note=count_of(len({plc for plc, _ in now.groups}), "PLC"),
+        columns=("PLC and group", "Mode", "Last value", "Tags", "Poll took"),
+        rows=rows,
+        empty="No polling group was ever seen.",
+        more=len(now.groups) - len(rows),
+        path="/api/polling/status",
+    ).html()
 
 
 def _mode(group: PollingGroup) -> str:
     # The interval between two polls that were measured jitters: to a tenth of a second is what a person wants.
-    every = f", every {duration_ms(group.interval_ms)}" if group.interval_ms and group.mode == "FIXED" else ""
+    every = f", every {interval(group.interval_ms)}" if group.interval_ms and group.mode == "FIXED" else ""
     return f"{group.mode or '-'}{every}"
 
 
-def duration_ms(ms: float) -> str:
+def interval(ms: float) -> str:
     """Return an interval as a person would configure it.
 
-    >>> duration_ms(998.7), duration_ms(500), duration_ms(60_000)
+    >>> interval(998.7), interval(500), interval(60_000)
     ('1 s', '500 ms', '60 s')
     """
     if ms < 950:  # noqa: PLR2004 - what rounds to a second at least
@@ -83,33 +128,29 @@ def duration_ms(ms: float) -> str:
     return f"{ms / 1000:.0f} s"
 
 
-def _tags(group: PollingGroup) -> str:
-    if group.values is None:
-        return "-"
-    failed = f" {chip('warn', f'{number(group.errors)} failed')}" if group.errors else ""
-    return f"{number(group.values)}{failed}"
-
-
 def backups(now: Overview) -> str:
     """Return the files that writers wrote."""
     listed = answers.backups(now)
     rows = [
         [
-            f"<code>{text(file.name)}</code>",
-            number(file.rows),
-            size(file.bytes),
-            text(_age(file, now)),
-            _file_state(file),
+            Cell(code=file.name),
+            Cell(number(file.rows)),
+            Cell(size(file.bytes)),
+            Cell(_age(file, now)),
+            Cell(chip=file.state, kind={"recovered": "ok", "recovering": "idle"}.get(file.state, "warn")),
         ]
         for file in listed.files[:FILES_SHOWN]
     ]
-    columns = ("File", "Rows", "Size", "Age", "State")
-    note = f"{count_of(listed.file_count, 'file')} to recover, {number(listed.total_rows)} rows" if rows else ""
-    return (
-        heading("backups", "Backup files", note)
-        + table("Backup files", columns, rows, "None: everything went straight to Oracle.")
-        + _more(len(listed.files), FILES_SHOWN, "/api/backups")
-    )
+    return Table(
+        key="backups",
+        title="Backup files",
+        note=f"{count_of(listed.file_count, 'file')} to recover, {number(listed.total_rows)} rows" if rows else "",
+        columns=("File", "Rows", "Size", "Age", "State"),
+        rows=rows,
+        empty="None: everything went straight to Oracle.",
+        more=len(listed.files) - len(rows),
+        path="/api/backups",
+    ).html()
 
 
 def _age(file: BackupFile, now: Overview) -> str:
@@ -118,34 +159,32 @@ def _age(file: BackupFile, now: Overview) -> str:
     return duration(60 * (age_s // 60)) if age_s >= 60 else "under 1 min"  # noqa: PLR2004 - seconds of a minute
 
 
-def _file_state(file: BackupFile) -> str:
-    return chip({"recovered": "ok", "recovering": "idle"}.get(file.state, "warn"), file.state)
-
-
 def events(now: Overview) -> str:
     """Return what happened last."""
     rows = [
-        [f"<time>{event.at:%H:%M:%S}</time>", _what(event), text(_who(event)), text(event.message)]
+        [
+            Cell(f"{event.at:%H:%M:%S}"),
+            Cell(chip=event.kind.replace("_", " "), kind=_kind(event)),
+            Cell(event.role if event.role == event.instance else f"{event.role} {event.instance}"),
+            Cell(event.message),
+        ]
         for event in answers.events(now, EVENTS_SHOWN).events
     ]
-    columns = ("UTC", "What", "Who", "Message")
-    return heading("events", "Recent events") + table("Recent events", columns, rows, "Nothing happened yet.")
+    return Table(
+        key="events",
+        title="Recent events",
+        note="",
+        columns=("UTC", "What", "Who", "Message"),
+        rows=rows,
+        empty="Nothing happened yet.",
+    ).html()
 
 
-def _who(event: EventEntry) -> str:
-    return event.role if event.role == event.instance else f"{event.role} {event.instance}"
-
-
-def _what(event: EventEntry) -> str:
-    kind = "bad" if event.kind in _ALERTING else "ok" if event.kind in _GOOD else "idle"
-    return chip(kind, event.kind.replace("_", " "))
+def _kind(event: EventEntry) -> str:
+    return "bad" if event.kind in _ALERTING else "ok" if event.kind in _GOOD else "idle"
 
 
 def _ago(age_s: float | None) -> str:
     if age_s is None:
         return "-"
     return "now" if age_s < _NOW_S else f"{duration(age_s)} ago"
-
-
-def _more(count: int, shown: int, path: str) -> str:
-    return f'<p class="note">and {count - shown} more: <a href="{path}">{path}</a></p>' if count > shown else ""

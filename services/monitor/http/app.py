@@ -1,5 +1,6 @@
 """The web application, made of its edges."""
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,6 +9,8 @@ from services.monitor.api import failures, routes
 from services.monitor.api.schemas import Error
 from services.monitor.api.state import Newest
 from services.monitor.api.stream import Stream
+from services.monitor.dashboard import pages
+from services.monitor.dashboard.pages import Dashboard
 from services.monitor.http import login
 from services.monitor.http.answer_cache import AnswerCache
 from services.monitor.http.guard import Guard
@@ -25,7 +28,7 @@ _UNAUTHORIZED: dict[int | str, dict[str, Any]] = {401: {"model": Error, "descrip
 
 
 def create_app(newest: Newest, settings: MonitorSettings) -> FastAPI:
-    """Return the application; whoever runs it publishes states and sets `app.state.stream.closing` at the end."""
+    """Return the application; whoever runs it publishes states and sets `app.state.closing` at the end."""
     # Without the interactive pages: they load their scripts from elsewhere, and a plant's network has no elsewhere.
     app = FastAPI(
         title="tagpipe monitor",
@@ -39,10 +42,14 @@ def create_app(newest: Newest, settings: MonitorSettings) -> FastAPI:
     )
     app.state.newest = newest
     app.state.settings = settings
-    app.state.stream = Stream(newest, settings)
+    #: Set when the server stops: open streams would hold it up.
+    closing = app.state.closing = asyncio.Event()
+    app.state.stream = Stream(newest, settings, closing)
+    app.state.dashboard = Dashboard(newest, settings, closing)
     app.state.gate = login.Gate(settings.monitor_api_token)
     failures.install(app)
     app.include_router(routes.router)
+    app.include_router(pages.router)
     app.include_router(login.router)
     # The last one added is the first to be asked.
     app.add_middleware(AnswerCache, newest=newest)

@@ -11,8 +11,10 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-LOGIN_PATH = "/monitoring/login"
-DASHBOARD_PATH = "/monitoring/buffer"
+from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, static
+from services.monitor.dashboard.rendering import render
+
+LOGIN_PATH = f"{PAGES}/login"
 COOKIE = "tagpipe_monitor"
 
 #: Seconds that a login lasts: a screen on a wall is logged in once a month.
@@ -92,7 +94,7 @@ async def root() -> Response:
 
 def login_page(status: int, problem: str = "") -> HTMLResponse:
     """Return the form that asks for the token."""
-    return HTMLResponse(_PAGE.replace("PROBLEM", f'<p role="alert">{problem}</p>' if problem else ""), status)
+    return HTMLResponse(render("login.html", path=LOGIN_PATH, problem=problem, static=static), status)
 
 
 def _cookie(headers: Headers) -> str:
@@ -101,19 +103,3 @@ def _cookie(headers: Headers) -> str:
     except CookieError:
         return ""
     return cookie.value if cookie else ""
-
-
-_PAGE = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>tagpipe monitor: log in</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
-<style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; display: grid; place-items: center; min-height: 90vh; margin: 0 1rem }}
-form {{ max-width: 24rem; width: 100% }}
-label, input, button {{ display: block; width: 100%; box-sizing: border-box; font: inherit }}
-input, button {{ margin-top: .4rem; padding: .6rem }}
-[role=alert] {{ border-left: .3rem solid #c62828; padding-left: .6rem }}
-</style></head><body><main><form method="post" action="{LOGIN_PATH}">
-<h1>tagpipe monitor</h1>PROBLEM
-<label for="token">Token (the monitor's MONITOR_API_TOKEN)</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Log in</button></form></main></body></html>"""

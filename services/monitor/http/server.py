@@ -62,16 +62,17 @@ async def _serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
         access_log=False,
         server_header=False,
         lifespan="on",
-        ws="websockets-sansio",
-        # Compression would cost the processor more than a plant's network is worth.
-        ws_per_message_deflate=False,
+        # Which parser and loop must not hang on what else is installed; h11 bounds the headers of a request.
+        http="h11",
+        loop="asyncio",
+        ws="none",
         timeout_graceful_shutdown=GRACEFUL_S,
     )
     server = _Server(config)
 
     def end() -> None:
         loop.remove_reader(stop.fileno())
-        app.state.stream.closing.set()
+        app.state.closing.set()
         server.should_exit = True
 
     loop = asyncio.get_running_loop()

@@ -60,8 +60,9 @@ def test_twenty_thousand_silent_groups_are_shown_and_no_false_redis_unavailable(
         return found if "19,995 more" in found.get("polling_silent", "") else {}
 
     assert "P0 g for 1 min" in wait_until(look, what="the alert for all of them")["polling_silent"]
-    assert len(monitor.get("/api/polling/status").json()["groups"]) == MANY
-    assert monitor.get("/metrics").text.count("tagpipe_polling_values{") == 1_000
+    # On a machine that is busy with others the monitor may be behind for a moment, and says so: then it is asked again.
+    wait_until(lambda: len(monitor.get("/api/polling/status").json().get("groups", [])) == MANY, what="all groups")
+    wait_until(lambda: monitor.get("/metrics").text.count("tagpipe_polling_values{") == 1_000, what="their metrics")
 
 
 def test_one_finished_group_does_not_silence_the_alert_for_its_pollers_others(

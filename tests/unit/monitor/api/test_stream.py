@@ -38,7 +38,7 @@ def test_last_known_figures_are_shown_as_stale_while_redis_is_away(newest: Newes
     assert away.ledger == there.ledger is not None
 
 
-def events(stream: Stream, count: int) -> list[Any]:
+def events(stream: Stream, closing: asyncio.Event, count: int) -> list[Any]:
     """Return the first events of one client, then close the server."""
 
     async def listen() -> list[Any]:
@@ -46,7 +46,7 @@ def events(stream: Stream, count: int) -> list[Any]:
         async for event in stream.events():
             seen.append(event)
             if len(seen) == count:
-                stream.closing.set()
+                closing.set()
         return seen
 
     return asyncio.run(listen())
@@ -54,10 +54,11 @@ def events(stream: Stream, count: int) -> list[Any]:
 
 def test_snapshot_is_encoded_once_for_all_clients_of_a_state(newest: Newest) -> None:
     read(newest)
-    stream = Stream(newest, SETTINGS)
-    (first,) = events(stream, 1)
-    stream.closing.clear()
-    (second,) = events(stream, 1)
+    closing = asyncio.Event()
+    stream = Stream(newest, SETTINGS, closing)
+    (first,) = events(stream, closing, 1)
+    closing.clear()
+    (second,) = events(stream, closing, 1)
     assert first is second
 
 
@@ -72,9 +73,12 @@ def test_stream_goes_on_after_a_snapshot_that_can_not_be_made(newest: Newest, mo
 
     monkeypatch.setattr(module, "make_snapshot", make)
     monkeypatch.setattr(module, "STREAM_INTERVAL_S", 0.001)
-    assert len(events(Stream(newest, SETTINGS), 1)) == 1
+    closing = asyncio.Event()
+    assert len(events(Stream(newest, SETTINGS, closing), closing, 1)) == 1
 
 
 def test_stream_ends_when_the_server_closes(newest: Newest) -> None:
     read(newest)
-    assert len(events(Stream(newest, SETTINGS), 1)) == 1
+    closing = asyncio.Event()
+    assert len(events(Stream(newest, SETTINGS, closing), closing, 1)) == 1
+    assert events(Stream(newest, SETTINGS, closing), closing, 1) == []
