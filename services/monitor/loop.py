@@ -51,7 +51,7 @@ class Loop:
         self._beating = Beating(heartbeat, events, clock, on_name=self._say_hello)
         self._turn = self._beating.watch("the monitor's reader")
         self._faults = Faults(events, clock, "the monitor's reader", ends_the_process=False)
-        self._next_tick = self._took_s = 0.0
+        self._next_tick, self._took_s = clock.monotonic(), 0.0
         self._thread: threading.Thread | None = None
         #: What ended the thread although nobody asked it to.
         self.crash: BaseException | None = None

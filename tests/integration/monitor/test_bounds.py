@@ -172,7 +172,9 @@ def test_many_small_entries_are_bounded_too(monitor: Monitor, link: RedisLink, k
     link.command("SADD", keys.inflight, *(f"odd:{n}:1" for n in range(5_000)))
     link.command("ZADD", keys.services, *(part for n in range(3_000) for part in (int(time.time()), f"writer:{n}")))
     monitor.shows("/api/ledger", {"inserted": 5, "overflowed": 5})
-    wait_until(lambda: len(monitor.get("/api/polling/status").json().get("groups", [])) >= 25_000, what="as many as are shown")
+    wait_until(
+        lambda: len(monitor.get("/api/polling/status").json().get("groups", [])) >= 25_000, what="as many as are shown"
+    )
     monitor.shows("/api/ledger", {"inserted": 5})
     assert len(monitor.get("/api/services").json()["services"]) == 500
     assert "not_all_shown" in alerts(monitor)
