@@ -12,8 +12,7 @@ meets. Here:
 """
 
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from services.writer.oracle.connecting import connect
 from services.writer.oracle.errors import from_driver, oracle_error
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
+from shared.clock import Clock
 from shared.logs import get_logger
 
 #: Verdicts after which a connection is sound and is lent again.
@@ -55,13 +55,21 @@ class _Idle:
 class Connections:
     """Lends connections; safe to use from several threads."""
 
-    def __init__(self, settings: WriterSettings, logons: Logons) -> None:
-        """Open nothing yet. Raises: SettingsError: ORACLE_DSN makes no sense."""
+    def __init__(
+        self,
+        settings: WriterSettings,
+        logons: Logons,
+        clock: Clock,
+        open_one: Callable[[WriterSettings, str], oracledb.Connection] = connect,
+    ) -> None:
+        """Open nothing yet: `open_one` does, with the password. Raises: SettingsError: ORACLE_DSN makes no sense."""
         _check_address(settings)
         # Before any connect: otherwise a first one that hangs blocks every other in the process.
         oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
         self._settings = settings
         self._logons = logons
+        self._clock = clock
+        self._connect = open_one
         #: Held for moments only; notified when a connection comes free, and when opening one has failed.
         self._changed = threading.Condition()
         self._idle: list[_Idle] = []
@@ -81,7 +89,7 @@ class Connections:
     def shortage(self) -> str | None:
         """Why there are fewer connections than the work asked for lately; None when there are enough, or none."""
         failure = self._failure
-        if failure is None or not self._open or time.monotonic() - self._failed_at > 2 * self._grow_again_s:
+        if failure is None or not self._open or self._clock.monotonic() - self._failed_at > 2 * self._grow_again_s:
             return None
         return str(failure)
 
@@ -121,10 +129,10 @@ class Connections:
         return GROW_AGAIN_INTERVALS * self._settings.oracle_probe_interval
 
     def _sound_one(self) -> oracledb.Connection:
-        deadline = time.monotonic() + self._settings.oracle_pool_timeout
+        deadline = self._clock.monotonic() + self._settings.oracle_pool_timeout
         while True:
             idle = self._wait_for_one(deadline)
-            idle_s = time.monotonic() - idle.since
+            idle_s = self._clock.monotonic() - idle.since
             if (idle_s < IDLE_S and not idle.doubtful) or _lives(idle.connection, self._settings):
                 return idle.connection
             self._drop(idle.connection)
@@ -141,7 +149,7 @@ class Connections:
                 if self._failure is not None and self._failures != failures and not self._open:
                     raise SinkError(self._failure.code, str(self._failure), self._failure.verdict)
                 self._open_one_more()
-                if not self._changed.wait(deadline - time.monotonic()) and not self._idle:
+                if not self._changed.wait(deadline - self._clock.monotonic()) and not self._idle:
                     raise self._none_came()
             return self._idle.pop()
 
@@ -158,7 +166,7 @@ class Connections:
 
     def _open_one_more(self) -> None:
         """Begin to open a connection, where one may be opened and nobody is at it. The lock is held."""
-        is_too_soon = self._open and time.monotonic() - self._failed_at < self._grow_again_s
+        is_too_soon = self._open and self._clock.monotonic() - self._failed_at < self._grow_again_s
         if self._is_opening or self._open >= self._settings.oracle_pool_max or is_too_soon or self._is_closed:
             return
         threading.Thread(target=self._open_and_tell, name="open-connection", daemon=True).start()
@@ -168,7 +176,7 @@ class Connections:
     def _open_and_tell(self) -> None:
         try:
             with self._logons.attempt() as password:
-                connection = connect(self._settings, password)
+                connection = self._connect(self._settings, password)
         except Exception as error:  # noqa: BLE001 - those who wait must hear of it, whatever it is
             self._note_failure(error if isinstance(error, SinkError) else from_driver(error, connecting=True))
             return
@@ -178,7 +186,7 @@ class Connections:
             self._failed_at = float("-inf")
             if not self._is_closed:
                 self._open += 1
-                self._idle.append(_Idle(connection, time.monotonic()))
+                self._idle.append(_Idle(connection, self._clock.monotonic()))
                 # All: one takes it, and the others may open more.
                 self._changed.notify_all()
                 self._open_the_least()
@@ -198,7 +206,7 @@ class Connections:
             self._is_opening = False
             self._failure = failure
             self._failures += 1
-            self._failed_at = time.monotonic()
+            self._failed_at = self._clock.monotonic()
             is_short = bool(self._open)
             self._changed.notify_all()
         if is_short:
@@ -210,7 +218,7 @@ class Connections:
             return
         with self._changed:
             if not self._is_closed:
-                self._idle.append(_Idle(connection, time.monotonic()))
+                self._idle.append(_Idle(connection, self._clock.monotonic()))
                 self._changed.notify()
                 return
             self._open -= 1

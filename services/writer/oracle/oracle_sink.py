@@ -26,7 +26,8 @@ class OracleSink:
 
     def __init__(self, settings: WriterSettings, logons: Logons | None = None) -> None:
         self._settings = settings
-        self._connections = Connections(settings, logons or Logons(settings, SystemClock()))
+        clock = SystemClock()
+        self._connections = Connections(settings, logons or Logons(settings, clock), clock)
         layout = LAYOUTS[settings.oracle_table_layout]
         names = settings.no_value_text, settings.tag_name_separator
         self._table = RowBinder(layout, settings.oracle_table, *names)

@@ -1,0 +1,176 @@
+"""Recovering by itself: only while there is time, after failures ever more rarely, and never ending for one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.format import HEADER, REJECTED_HEADER
+from services.writer.backup.index import Manifest
+from services.writer.deliver.breaker import Breaker
+from services.writer.recover.auto import FILES_TICK_S, FIRST_PAUSE_S, LAST_PAUSE_S, TIME_TICK_S, AutoRecover
+from services.writer.recover.file_recovery import Recovery
+from services.writer.recover.progress import RecoveryProgress
+from services.writer.settings import WriterSettings
+from services.writer.sink import RowError, SinkError, Verdict
+from shared.models import TagValue
+from shared.records.events import Event
+from tests.fakes import FakeClock, FakeEvents, FakeStop, ScriptedSink, tag_values
+from tests.unit.writer.backup.rows import rows
+from tests.unit.writer.deliver.stages import KEYS
+from tests.unit.writer.fakes import FakeBuffer, FakeFile, FakeLink, failing
+
+AWAY = SinkError("AWAY", "nobody is there", Verdict.TRANSIENT)
+
+#: Values of one batch, and values in the buffer from which there is no time: 20 % of 100.
+BATCH, BUSY = 4, 20
+
+
+class Stage:
+    """AutoRecover over files that are real, and a sink that follows a script."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.clock = FakeClock()
+        self.stop = FakeStop(self.clock)
+        self.sink, self.breaker, self.events = ScriptedSink(), Breaker(5.0), FakeEvents()
+        self.buffer, self.rejects = FakeBuffer(self.clock), FakeFile()
+        link = FakeLink()
+        settings = WriterSettings.model_validate(
+            {
+                "oracle_dsn": "db:1521/x", "oracle_user": "u", "oracle_password": "p", "backup_dir": directory,
+                "buffer_max_size": 100, "buffer_batch_size_max": BATCH, "buffer_batch_threshold": 1,
+            }
+        )  # fmt: skip
+        progress = RecoveryProgress(link, KEYS, self.events, Manifest(link, KEYS, directory), self.clock)
+        recovery = Recovery(self.sink, self.rejects, progress, self.clock, retry_delays_s=[])
+        self.auto = AutoRecover(recovery, self.breaker, self.buffer, settings)
+
+    def write(self, values: Sequence[TagValue]) -> Path:
+        """Write a backup file as the writer does."""
+        self.clock.advance(1)
+        backup = CsvBackup(self.directory, "backup", HEADER, self.clock, rotate_bytes=10**9, min_free_bytes=0)
+        path = backup.append(rows(values))
+        backup.finish()
+        return path
+
+    def left(self) -> list[str]:
+        """Return the files that are not recovered."""
+        return sorted(path.name for path in self.directory.glob("*.csv"))
+
+    def run_for(self, waits: int) -> list[float]:
+        """Run the loop until it has waited so often; return how long each time."""
+        stop = FakeStop(self.clock, after=waits)
+        self.auto.run(stop)
+        return stop.waits
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_files_are_recovered_the_oldest_first_and_then_it_waits_for_others(stage: Stage) -> None:
+    values = tag_values(20)
+    stage.write(values[:10])
+    stage.write(values[10:])
+    assert stage.run_for(2) == [FILES_TICK_S] * 2
+    assert (stage.sink.stored, stage.left()) == (values, [])
+    assert len(list((stage.directory / "recovered").glob("*.csv"))) == 2
+    assert stage.events.kinds.count(Event.RECOVERED) == 2
+    assert max(stage.sink.calls) == BATCH
+
+
+def test_rejected_files_are_a_persons_affair(stage: Stage) -> None:
+    rejects = CsvBackup(stage.directory, "rejected", REJECTED_HEADER, stage.clock, rotate_bytes=10**9, min_free_bytes=0)
+    path = rejects.append([(*row, "CODE", "why") for row in rows(tag_values(3))])
+    rejects.finish()
+    stage.run_for(2)
+    assert (stage.left(), stage.sink.stored) == ([path.name], [])
+
+
+@pytest.mark.parametrize("trouble", ["breaker", "buffer", "redis"])
+def test_without_time_no_file_is_begun(stage: Stage, trouble: str) -> None:
+    stage.write(tag_values(3))
+    if trouble == "breaker":
+        stage.breaker.failed(AWAY, stage.clock.monotonic(), last=True)
+    if trouble == "buffer":
+        stage.buffer.values = tag_values(BUSY)
+    if trouble == "redis":
+        stage.buffer.away["depth"] = 99
+    assert stage.run_for(3) == [FILES_TICK_S] * 3
+    assert (stage.sink.calls, len(stage.left())) == ([], 1)
+
+
+def test_a_file_that_is_begun_waits_while_the_buffer_fills(stage: Stage) -> None:
+    values = tag_values(12)
+    stage.write(values)
+
+    def fill(_values: Sequence[TagValue]) -> list[RowError]:
+        stage.buffer.values = tag_values(BUSY)
+        return []
+
+    stage.sink.steps = [fill]
+    assert stage.run_for(5) == [TIME_TICK_S] * 5
+    assert (len(stage.sink.stored), len(stage.left())) == (BATCH, 1)
+    # And from the beginning again when it is calm: what is there already is a duplicate
+    stage.buffer.values = []
+    stage.run_for(1)
+    assert (stage.sink.stored, stage.left()) == (values, [])
+
+
+def test_failures_are_followed_by_ever_longer_pauses_and_the_same_batch(stage: Stage) -> None:
+    """Kind: ten writers that come back to one table at the same moments; a file that is given up for an outage."""
+    stage.write(tag_values(8))
+    stage.sink.steps = [AWAY] * 12
+    waits = stage.run_for(13)
+    pauses, idle = waits[:-1], waits[-1]
+    most = [min(FIRST_PAUSE_S * 2**n, LAST_PAUSE_S) for n in range(12)]
+    assert all(0 <= pause <= bound for pause, bound in zip(pauses, most, strict=True))
+    assert (len(set(pauses)), idle) == (12, FILES_TICK_S)
+    assert (stage.sink.stored, stage.left()) == (tag_values(8), [])
+
+
+def test_after_a_batch_that_went_well_the_pauses_begin_anew(stage: Stage) -> None:
+    stage.write(tag_values(3 * BATCH))
+    stage.sink.steps = [*[AWAY] * 8, failing(), AWAY]
+    waits = stage.run_for(10)
+    assert waits[8] <= FIRST_PAUSE_S
+
+
+def test_refused_rows_that_cant_be_set_aside_keep_the_file_where_it_is_and_are_tried_again(stage: Stage) -> None:
+    stage.write([*tag_values(2), *tag_values(3, text="x" * 300)[2:]])
+    stage.rejects.failures = 2
+    assert stage.run_for(3) == [LAST_PAUSE_S, LAST_PAUSE_S, FILES_TICK_S]
+    assert (len(stage.rejects.rows), stage.left(), stage.sink.calls) == (1, [], [3])
+
+
+def test_a_file_that_is_no_backup_is_told_once_and_the_next_is_recovered(stage: Stage) -> None:
+    (stage.directory / "backup_20200101_000000.csv").write_text("not a backup\n")
+    stage.write(tag_values(3))
+    assert stage.run_for(2) == [FILES_TICK_S] * 2
+    assert (stage.left(), len(stage.sink.stored)) == (["backup_20200101_000000.csv"], 3)
+
+
+def test_a_file_that_was_changed_is_refused_until_somebody_mends_it(stage: Stage) -> None:
+    path = stage.write(tag_values(3))
+    sound = path.read_bytes()
+    path.write_bytes(sound.replace(b"1.5", b"9.9", 1))
+    stage.run_for(3)
+    assert (stage.events.kinds.count(Event.RECOVERY_REFUSED), stage.left(), stage.sink.stored) == (1, [path.name], [])
+    path.write_bytes(sound)
+    stage.run_for(2)
+    assert (stage.left(), stage.sink.stored) == ([], tag_values(3))
+
+
+def test_a_stop_leaves_the_file_and_counts_what_is_in_the_table(stage: Stage) -> None:
+    stage.write(tag_values(20))
+
+    def stop(_values: Sequence[TagValue]) -> list[RowError]:
+        stage.stop.set()
+        return []
+
+    stage.sink.steps = [stop]
+    assert stage.auto.run_once(stage.stop)
+    assert (len(stage.sink.stored), len(stage.left())) == (BATCH, 1)
