@@ -7,7 +7,7 @@ A polling engine in Python calls `DataQueue.put`; in any other language it does 
                "mode": "FIXED", "tag_values": {"D100": 12.5}, "poll_time_ms": 3.1, "error_tags": {}}, timeout=0.5)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -17,11 +17,13 @@ from typing import Any
 from shared.claims import MAX_TAKEOVERS, Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.errors import QueueFullError, RedisUnavailableError
+from shared.events import EventLog
 from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
 from shared.models import PollingData
 from shared.partitions import namespace_of, url_of
 from shared.redis_link import RedisLink
+from shared.replicas import ReplicatedPut
 
 #: Messages that the DataQueue holds at most before `put` refuses more.
 DEFAULT_MAX_MESSAGES = 10_000
@@ -87,10 +89,21 @@ class Oversize:
 class DataQueue:
     """The DataQueue of one namespace. `put` is for polling engines; `wait` and `claim` are for the consumer."""
 
-    def __init__(self, link: RedisLink, keys: Keys, max_messages: int = DEFAULT_MAX_MESSAGES) -> None:
+    def __init__(
+        self,
+        link: RedisLink,
+        keys: Keys,
+        max_messages: int = DEFAULT_MAX_MESSAGES,
+        *,
+        replicas: int = 0,
+        events: EventLog | None = None,
+    ) -> None:
+        """Take how many replicas must have a message before a put returns, and where it is told that they are fewer."""
         self._link = link
         self._keys = keys
         self._max_messages = max_messages
+        events = events or EventLog(link, keys, "polling-engine")
+        self._replicated = ReplicatedPut(link, events, replicas) if replicas else None
         self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="data-queue")
 
     @classmethod
@@ -102,8 +115,11 @@ class DataQueue:
         *,
         partition: int = 0,
         partitions: int = 1,
+        replicas: int = 0,
     ) -> "DataQueue":
         """Return a DataQueue for a polling engine. Opens no connection yet: Redis may come later.
+
+        With `replicas` a put returns once so many replicas of Redis have the message: a failover can't lose it then.
 
         Where the pipeline has partitions a polling engine connects to each of them, and puts a message on that of
         `partition_of(plc_code, partitions)`.
@@ -112,7 +128,13 @@ class DataQueue:
         """
         keys = Keys(namespace_of(namespace, partition, partitions))
         url = url_of(redis_url, partition, partitions)
-        return cls(RedisLink(url, client_name="polling-engine", namespace=keys.namespace), keys, max_messages)
+        link = RedisLink(url, client_name="polling-engine", namespace=keys.namespace)
+        return cls(link, keys, max_messages, replicas=replicas)
+
+    @property
+    def replicas_missing(self) -> str | None:
+        """Why puts are confirmed by fewer replicas than wanted; None when they are not."""
+        return self._replicated.missing if self._replicated else None
 
     def put(self, polling_data: PollingData | Mapping[str, Any], timeout: float = 1.0) -> int:
         """Queue one poll's readings; return the number of messages queued now.
@@ -125,8 +147,7 @@ class DataQueue:
                 again is safe, the table's key tells the copies.
             RejectedError: the consumer would not understand this message; nothing was queued.
         """
-        message = encode_polling_data(polling_data)
-        return self._within(timeout, lambda: int(self._link.run("put", *self._put_arguments([message]))))
+        return self._within(timeout, "put", [encode_polling_data(polling_data)])
 
     def put_many(self, messages: Sequence[PollingData | Mapping[str, Any]], timeout: float = 1.0) -> int:
         """Queue several polls' readings in one step, in order; return how many were queued: the first so many.
@@ -145,27 +166,29 @@ class DataQueue:
         """Queue messages that are JSON already; else as `put_many`, but that nothing is looked at."""
         if not encoded:
             return 0
-        return self._within(timeout, lambda: int(self._link.run("put_many", *self._put_arguments(encoded))))
+        return self._within(timeout, "put_many", encoded)
 
-    def _put_arguments(self, encoded: Sequence[bytes]) -> tuple[list[str], list[bytes | int]]:
-        return [self._keys.data_queue], [self._max_messages, *encoded]
+    def _put(self, script: str, encoded: Sequence[bytes], deadline: float) -> int:
+        if self._replicated:
+            return self._replicated.run(script, self._keys.data_queue, self._max_messages, encoded, deadline)
+        return int(self._link.run(script, [self._keys.data_queue], [self._max_messages, *encoded]))
 
-    def _within(self, timeout: float, put: Callable[[], int]) -> int:
-        """Call `put` until it queued something; return its answer."""
+    def _within(self, timeout: float, script: str, encoded: Sequence[bytes]) -> int:
+        """Put until something was queued; return the script's answer."""
         if timeout <= 0:
             raise ValueError("timeout: give it more than 0 seconds, a round trip to Redis takes some")
         # The socket's own timeout restarts with every step (connect, log in, send): only a thread of its own lets the
         # caller go exactly when it asked.
-        sending: Future[int] = self._sender.submit(self._put_until, put, monotonic() + timeout)
+        sending: Future[int] = self._sender.submit(self._put_until, script, encoded, monotonic() + timeout)
         try:
             return sending.result(timeout)
         except FutureTimeoutError:
             state = "was not queued" if sending.cancel() else "may have been queued"
             raise RedisUnavailableError(f"Redis did not answer within {timeout:g} s; the message {state}") from None
 
-    def _put_until(self, put: Callable[[], int], deadline: float) -> int:
+    def _put_until(self, script: str, encoded: Sequence[bytes], deadline: float) -> int:
         while True:
-            queued = put()
+            queued = self._put(script, encoded, deadline)
             if queued:
                 return queued
             # Half a retry before the deadline, so that the caller hears why.

@@ -65,6 +65,19 @@ class Call(NamedTuple):
     args: Iterable[Argument] = ()
 
 
+#: Which connection a thread has: another one once it was opened anew.
+ConnectionNumber = tuple[int, int]
+
+
+class Confirmed(NamedTuple):
+    """A script's answer, and what became of it on replicas."""
+
+    answer: Any
+    confirmed: int  #: replicas that have it
+    replicas: int  #: replicas that are connected; as many as wanted where ROLE may not be asked
+    connection: ConnectionNumber
+
+
 class RedisLink:
     """One process's connections to Redis; safe to use from several threads at once."""
 
@@ -150,6 +163,41 @@ class RedisLink:
         scripts = [self._scripts.get(call.script) or self._load(call.script) for call in calls]
         answers: list[Any] = self._guard(lambda: self._evaluate(scripts, calls))
         return answers
+
+    def run_confirmed(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
+        """Run a script and wait until so many replicas have what this thread wrote, `wait_s` seconds at most.
+
+        Without a call only what was written before on this thread's connection is waited for.
+        Raises: RedisUnavailableError: it may have run.
+        """
+        confirmed: Confirmed = self._guard(lambda: self._confirm(call, replicas, min(wait_s, MAX_BLOCK_S)))
+        return confirmed
+
+    @property
+    def connection_number(self) -> ConnectionNumber | None:
+        """Which connection this thread has; None while it has none."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None or not connection.is_connected or self._local.generation != self._generation:
+            return None
+        return id(connection), connection.times_opened
+
+    def _confirm(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
+        wait: list[Sequence[Argument]] = [("WAIT", replicas, math.ceil(wait_s * 1000)), ("ROLE",)]
+        script = self._scripts.get(call.script) or self._load(call.script) if call else None
+        commands: list[Sequence[Argument]] = []
+        if call and script:
+            arguments = (len(call.keys), *call.keys, *call.args)
+            commands = [("EVALSHA", script.sha, *arguments)]
+        answers = self._exchange([*commands, *wait])
+        if commands and script and isinstance(answers[0], redis.exceptions.NoScriptError):
+            answers = self._exchange([("EVAL", script.text, *commands[0][2:]), *wait])
+        *answer, confirmed, role = answers
+        _without_errors([*answer, confirmed])
+        online = replicas if isinstance(role, redis.exceptions.ResponseError) else len(role[2])
+        number = self.connection_number
+        if number is None:
+            raise redis.exceptions.ConnectionError("the connection was closed just after the answer")
+        return Confirmed(answer[0] if answer else None, confirmed, online, number)
 
     def _load(self, name: str) -> _Script:
         return self._scripts.setdefault(name, _Script(name))

@@ -193,11 +193,14 @@ class _Leading:
 
     def __init__(self, *args: Any, primary: Primary, **options: Any) -> None:
         self._primary = primary
+        #: How often it was opened: what was sent before is on another one.
+        self.times_opened = 0
         super().__init__(*args, **options)
 
     def _connect(self) -> Any:
         # All ways to open a connection end here; redis-py's own kinds of connections replace the same method.
         self._primary.direct(self)
+        self.times_opened += 1
         return super()._connect()  # type: ignore[misc]
 
 

@@ -172,7 +172,9 @@ def main(settings: PollerSettings) -> int:
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )
-    queue = DataQueue(link, keys, settings.data_queue_max_messages)
+    queue = DataQueue(
+        link, keys, settings.data_queue_max_messages, replicas=settings.data_queue_replicas, events=events
+    )
     heartbeat = Heartbeat.of(settings, link, keys, events, "poller")
     try:
         with stop_on_signals(STOP_LIMIT_S) as stop:

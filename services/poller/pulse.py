@@ -86,6 +86,7 @@ class Pulse:
             ring_bytes=self._outbox.size_bytes,
             queue_full_times=self._sender.times_full,
             queue_full_since=self._sender.full_since,
+            replicas_missing=self._sender.replicas_missing,
             requests_rejected=self._requests.rejected,
             **self._outbox.on_disk(),
         )

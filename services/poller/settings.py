@@ -38,6 +38,14 @@ class PollerSettings(ServiceSettings):
         DEFAULT_MAX_MESSAGES, ge=1, description="Messages on the DataQueue at which the poller waits with more"
     )
 
+    data_queue_replicas: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Replicas of Redis that must have a message before it counts as sent: a failover can't lose it "
+        "then. Where fewer are connected it goes on with those, and an alert says so",
+    )
+
     @field_validator("partitions")
     @classmethod
     def _one_so_far(cls, value: int) -> int:

@@ -40,6 +40,8 @@ class Event(StrEnum):
     SOURCE_BACK = "source_back"  #: with the seconds that it was away
     GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
     FAULT = "fault"  #: a loop met what it did not foresee, gave back what it held and went on
+    REPLICAS_MISSING = "replicas_missing"  #: fewer replicas confirm what is put than DATA_QUEUE_REPLICAS wants
+    REPLICAS_BACK = "replicas_back"
     REDIS_WENT_BACK = "redis_went_back"  #: its counters fell: a failover, a restored copy, a lost file, FLUSHALL
     GROUPS_REFUSED = "groups_refused"  #: the changed file holds a mistake: nothing was changed
 
@@ -86,6 +88,13 @@ class BufferLevel(Record, frozen=True):
 
     size: Count
     cap: Count
+
+
+class Replicas(Record, frozen=True):
+    """How many replicas are connected, and how many should confirm what is put."""
+
+    replicas: Count
+    wanted: Count
 
 
 class WentBack(Record, frozen=True):
@@ -163,6 +172,8 @@ DETAILS: Mapping[str, type[Record]] = {
     Event.STOPPED: Pending,
     Event.REDIS_BACK: Away,
     Event.REDIS_WENT_BACK: WentBack,
+    Event.REPLICAS_MISSING: Replicas,
+    Event.REPLICAS_BACK: Replicas,
     Event.OVERFLOW: Overflow,
     Event.BUFFER_HIGH: BufferLevel,
     Event.BUFFER_NORMAL: BufferLevel,

@@ -95,6 +95,7 @@ class PollerStatus(Status, frozen=True):
     outbox_trouble: Text | None = None  #: why the disk can't be written or read
     outbox_trouble_since: Moment | None = None
     outbox_set_aside: Text | None = None  #: names of damaged files that are still there
+    replicas_missing: Text | None = None  #: why fewer replicas of Redis than wanted confirm what is put
     requests_rejected: Count = 0  #: what stood among the requests to poll and was none
 
 

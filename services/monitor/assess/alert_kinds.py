@@ -216,6 +216,13 @@ KINDS = _kinds(
         status=Status.HEALTHY,
     ),
     Kind(
+        "replicas_missing", _WARNING,
+        "Fewer replicas of Redis confirm what is put on the DataQueue than DATA_QUEUE_REPLICAS wants.",
+        "Nothing is lost while the primary lives. Bring its replicas back before it fails over: the last readings "
+        "would be lost then.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
         "rows_rejected", _WARNING,
         "Oracle refused values for their own fault in the last 5 minutes: too long, wrong type, a constraint.",
         "See rejected_*.csv in BACKUP_DIR: each row has its reason. Mend the table or the source, then `recover` it.",

@@ -19,6 +19,9 @@ def find_redis_trouble(now: Overview) -> Iterator[Finding]:
         yield Finding("redis_refuses", f"Redis refuses heartbeats, and what else is written: {now.redis.refusal}")
     yield from _no_room(now)
     yield from _may_lose(now)
+    missing = [reason for poller in now.living("poller") if (reason := poller.fields.get("replicas_missing"))]
+    if missing:
+        yield Finding("replicas_missing", f"{missing[0]}: readings are put without their confirmation")
 
 
 def _no_room(now: Overview) -> Iterator[Finding]:

@@ -32,6 +32,10 @@ class Queue(Protocol):
         Raises: QueueFullError, RedisUnavailableError.
         """
 
+    @property
+    def replicas_missing(self) -> str | None:
+        """Why fewer replicas confirm what is put than wanted; None when they are not fewer."""
+
 
 class Link(Protocol):
     """The way to Redis, as the sender sees it."""
@@ -66,6 +70,11 @@ class Sender:
                 await self._outbox.settle(done)
             if isinstance(trouble, RedisUnavailableError):
                 await asyncio.to_thread(self._link.wait_until_there, self._giving_up, trouble)
+
+    @property
+    def replicas_missing(self) -> str | None:
+        """Why fewer replicas of Redis confirm what is sent than wanted; None when they are not fewer."""
+        return self._queue.replicas_missing
 
     def give_up(self) -> None:
         """Send nothing after what is on its way now; the rest stays in the outbox."""

@@ -131,6 +131,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("redis_may_lose", {"redis": RedisState(appendonly=True, appendfsync="everysec")}, "appendfsync everysec"),
     ("redis_may_lose", {"redis": RedisState(eviction="allkeys-lru")}, "allkeys-lru"),
     ("redis_went_back", {"went_back": {"at": int(NOW), "times": 2, "inserted": 7, "written": 3}}, "back 2 times"),
+    (
+        "replicas_missing",
+        {"services": [consumer(), writer(), poller(replicas_missing="Redis has 0 of 1 replicas")]},
+        "Redis has 0 of 1 replicas: readings are put without their confirmation",
+    ),
     ("redis_may_lose", {"redis": RedisState(rewrite_failed=True)}, "could not rewrite its append-only file"),
     ("redis_may_lose", {"redis": RedisState(replicas=2, min_replicas=0)}, "takes values without them"),
     (

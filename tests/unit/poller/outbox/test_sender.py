@@ -19,6 +19,8 @@ FULL = QueueFullError("full")
 class ScriptedQueue:
     """Takes what it is given, after the failures it was told of."""
 
+    replicas_missing: str | None = None
+
     def __init__(self, *failures: Exception | None) -> None:
         self._failures = list(failures)
         self.taken: list[int] = []
