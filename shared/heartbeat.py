@@ -47,6 +47,8 @@ class Heartbeat:
         role: str,
         name: str | None = None,
         sign: LifeSign | None = None,
+        *,
+        partitions: int = 1,
     ) -> None:
         self._link = link
         self._keys = keys
@@ -55,6 +57,7 @@ class Heartbeat:
         #: The same proof for this machine alone.
         self.sign = sign or LifeSign()
         self._wanted_name = name or _host_name()
+        self._partitions = partitions
         self._started_at = round(time.time(), 3)
         #: Tells this process from an earlier or later one of the same name; part of every batch's id.
         self.incarnation = secrets.token_hex(4)
@@ -66,7 +69,7 @@ class Heartbeat:
         """Return the heartbeat of a service: under the name and with the sign of life that its settings want."""
         path = life_sign_path(settings.run_dir, settings.namespace, role, settings.instance_name)
         sign = LifeSign(path, lambda error: _log.error(f"No sign of life can be written, health checks fail: {error}"))
-        return cls(link, keys, events, role, settings.instance_name, sign)
+        return cls(link, keys, events, role, settings.instance_name, sign, partitions=settings.partitions)
 
     def history(self) -> History:
         """Return a memory of the counters of where it beats."""
@@ -133,6 +136,7 @@ class Heartbeat:
             pid_space=pid_space(),
             started_at=self._started_at,
             state=state,
+            partitions=self._partitions,
         )
         fields = {**to_hash(process), **to_hash(status or Status())}
         answer = self._link.run(

@@ -6,13 +6,14 @@ import typer
 
 from services.monitor.acknowledge import acknowledge, said
 from services.monitor.api.state import Newest
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
-from services.monitor.loop import Loop
+from services.monitor.loop import Loop, join_all
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import FatalError, RedisUnavailableError
 from shared.events import EventLog
 from shared.heartbeat import Heartbeat
@@ -56,14 +57,18 @@ def acknowledge_losses() -> None:
 
 
 def _acknowledge(settings: ServiceSettings) -> None:
+    for number in range(settings.partitions):
+        typer.echo(_acknowledge_one(settings.in_partition(number), f"Partition {number}: " * (settings.partitions > 1)))
+
+
+def _acknowledge_one(settings: ServiceSettings, where: str) -> str:
     link = RedisLink.of(settings, "tagpipe-acknowledge")
     try:
-        loss = acknowledge(link, Keys(settings.namespace))
+        return where + said(acknowledge(link, Keys(settings.namespace)))
     except RedisUnavailableError as error:
-        raise FatalError(f"Redis can't be reached, nothing was acknowledged: {error}") from error
+        raise FatalError(f"{where}Redis can't be reached, nothing was acknowledged: {error}") from error
     finally:
         link.close()
-    typer.echo(said(loss))
 
 
 def _main(settings: MonitorSettings) -> None:
@@ -72,6 +77,22 @@ def _main(settings: MonitorSettings) -> None:
     # The socket first: who can't listen must not show up among the services.
     listener = listen(settings)
     clock = SystemClock()
+    partitions = [Newest(clock) for _ in range(settings.partitions)]
+    loops = [_loop(settings.in_partition(number), newest, clock) for number, newest in enumerate(partitions)]
+    _warn_if_open(settings)
+    with stop_on_signals() as stop:
+        for loop in loops:
+            loop.start(stop)
+        serve(create_app(Whole(partitions), settings), listener, stop)
+        join_all(loops)
+    for loop in loops:
+        if loop.crash is not None:
+            raise loop.crash
+    _log.info("Shutdown complete")
+
+
+def _loop(settings: MonitorSettings, newest: Newest, clock: Clock) -> Loop:
+    """Return what reads one partition, with a heartbeat of its own there."""
     keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-monitor")
     events = EventLog(link, keys, "monitor")
@@ -79,8 +100,7 @@ def _main(settings: MonitorSettings) -> None:
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )
-    newest = Newest(clock)
-    loop = Loop(
+    return Loop(
         link=link,
         reader=RedisReader(link, keys),
         assessor=Assessor(settings),
@@ -89,14 +109,6 @@ def _main(settings: MonitorSettings) -> None:
         events=events,
         clock=clock,
     )
-    _warn_if_open(settings)
-    with stop_on_signals() as stop:
-        loop.start(stop)
-        serve(create_app(newest, settings), listener, stop)
-        loop.join()
-    if loop.crash is not None:
-        raise loop.crash
-    _log.info("Shutdown complete")
 
 
 def _warn_if_open(settings: MonitorSettings) -> None:

@@ -1,7 +1,9 @@
 """The monitor's loop: Redis is read, judged and published once a tick, for all clients; and a heartbeat."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
+from time import monotonic
 
 from services.monitor.api.state import Blame, Newest
 from services.monitor.assess.assessment import Assessor
@@ -64,10 +66,10 @@ class Loop:
         self._thread = threading.Thread(target=self._guarded_run, args=[stop], name="reader", daemon=True)
         self._thread.start()
 
-    def join(self) -> None:
-        """Wait until the thread has said goodbye, not longer than GOODBYE_S."""
+    def join(self, timeout_s: float) -> None:
+        """Wait until the thread has said goodbye, not for longer."""
         if self._thread is not None:
-            self._thread.join(GOODBYE_S)
+            self._thread.join(timeout_s)
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped; while Redis is away, the newest state says so and the link tries again."""
@@ -136,3 +138,10 @@ class Loop:
         except BaseException as error:  # noqa: BLE001 - `__main__` raises it again
             self.crash = error
             stop.set()
+
+
+def join_all(loops: Iterable[Loop]) -> None:
+    """Wait until all have said goodbye, together not longer than GOODBYE_S."""
+    deadline = monotonic() + GOODBYE_S
+    for loop in loops:
+        loop.join(max(0.0, deadline - monotonic()))

@@ -26,12 +26,3 @@ class MonitorSettings(BufferSettings):
         if not all("!" <= letter <= "~" for letter in value.get_secret_value()):
             raise ValueError("use printable ASCII without spaces: it must fit in an HTTP header")
         return value
-
-    @field_validator("partitions")
-    @classmethod
-    def _one_so_far(cls, value: int) -> int:
-        if value > 1:
-            raise ValueError(
-                "the monitor does not know partitions yet: start one for each, with PARTITIONS=1 and its namespace"
-            )
-        return value

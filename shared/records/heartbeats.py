@@ -18,6 +18,7 @@ class Process(Record, frozen=True):
     started_at: Moment | None = None
     beat_at: Moment | None = None  #: on Redis' clock; written by the script
     state: Text = ""  #: what its loop does
+    partitions: Count = 1  #: PARTITIONS as it was told
 
 
 class Status(Record, frozen=True):

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from services.monitor.api import listings, schemas
 from services.monitor.api.history import History
 from services.monitor.api.state import Newest
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.read.overview import Overview
@@ -33,13 +34,14 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/api/ledger": schemas.Ledger,
     "/api/polling/status": listings.PollingStatus,
     "/api/services": listings.Services,
+    "/api/partitions": listings.Partitions,
     "/api/backups": listings.Backups,
     "/api/events": listings.Events,
     "/api/overflows": listings.Overflows,
     "/api/alerts": listings.Alerts,
     "/api/history": History,
 }
-NEED_REDIS = [path for path in ANSWERS if path not in {"/livez", "/api/alerts"}]
+NEED_REDIS = [path for path in ANSWERS if path not in {"/livez", "/api/alerts", "/api/partitions"}]
 
 #: The names that users and outside checks rely on.
 FIXED_NAMES = {
@@ -74,7 +76,7 @@ class Api:
         self._settings = MonitorSettings.model_validate(settings)
         self.newest = Newest(SystemClock())
         self.shows(healthy_overview())
-        self.app: FastAPI = create_app(self.newest, self._settings)
+        self.app: FastAPI = create_app(Whole([self.newest]), self._settings)
 
     def shows(self, overview: Overview) -> None:
         self.newest.publish(Assessor(self._settings).assess(overview))

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.monitor.api.prometheus import metrics
+from services.monitor.api.state import Blame, Failure, State
 from services.monitor.assess.alert_kinds import KINDS
 from services.monitor.assess.assessment import Assessor
 from services.monitor.settings import MonitorSettings
@@ -22,7 +23,7 @@ SETTINGS = MonitorSettings.model_validate({})
 
 def exposition(**parts: object) -> str:
     overview = make_overview(**parts) if parts else healthy_overview()  # type: ignore[arg-type]
-    return metrics(Assessor(SETTINGS).assess(overview), SETTINGS).decode()
+    return metrics(State(Assessor(SETTINGS).assess(overview)), SETTINGS).decode()
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
@@ -83,7 +84,7 @@ def test_services_files_and_alerts_have_their_series() -> None:
 
 
 def test_redis_away_is_told_and_nothing_is_made_up() -> None:
-    found = samples(metrics(None, SETTINGS).decode())
+    found = samples(metrics(State(failure=Failure(Blame.REDIS, "away")), SETTINGS).decode())
     assert found["tagpipe_redis_up",] == 0
     assert not any(name.startswith(("tagpipe_values", "tagpipe_buffer")) for name, *_ in found)
 

@@ -7,6 +7,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 
 from services.monitor.api.state import Newest
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.settings import MonitorSettings
@@ -25,7 +26,7 @@ def _app(*, healthy: bool) -> Any:
     chosen = MonitorSettings.model_validate({})
     newest = Newest(NeverOld())
     newest.publish(Assessor(chosen).assess(healthy_overview() if healthy else make_overview()))
-    return create_app(newest, chosen)
+    return create_app(Whole([newest]), chosen)
 
 
 # The stream never ends, so no call of it would; tests/integration/monitor/test_monitor.py reads it.

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from services.monitor.api.state import MAX_KEPT, Newest
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, static
 from services.monitor.http.answer_cache import AnswerCache
@@ -19,7 +20,7 @@ from services.monitor.http.login import COOKIE, LOGIN_PATH, Gate
 from services.monitor.http.rate_limiter import RateLimiter
 from services.monitor.read.overview import Overview
 from services.monitor.settings import MonitorSettings
-from shared.clock import SystemClock
+from tests.fakes import FakeClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
 
 TOKEN = "s3cret-token"
@@ -27,9 +28,9 @@ TOKEN = "s3cret-token"
 
 def monitor(**settings: Any) -> FastAPI:
     chosen = MonitorSettings.model_validate(settings)
-    newest = Newest(SystemClock())
+    newest = Newest(FakeClock())  # a state that does not get old, however busy the machine is
     newest.publish(Assessor(chosen).assess(healthy_overview()))
-    return create_app(newest, chosen)
+    return create_app(Whole([newest]), chosen)
 
 
 def ask(app: FastAPI, method: str, path: str, **parts: Any) -> httpx.Response:
@@ -214,7 +215,7 @@ class TestOneAnswerAState:
     def run(paths: list[str], newest: Newest, inner: Inner, between: Any = None) -> list[bytes]:
         async def ask_all() -> list[bytes]:
             inner.release.set()
-            app = AnswerCache(inner, newest)
+            app = AnswerCache(inner, Whole([newest]))
             bodies = []
             for path in paths:
                 bodies.append((await call(app, path))[1]["body"])
@@ -226,7 +227,7 @@ class TestOneAnswerAState:
 
     @pytest.fixture
     def newest(self) -> Newest:
-        newest = Newest(SystemClock())
+        newest = Newest(FakeClock())  # a state that does not get old, however busy the machine is
         newest.publish(assessed(healthy_overview()))
         return newest
 

@@ -14,6 +14,7 @@ from services.monitor.api.listings import (
     Events,
     OverflowEpisode,
     Overflows,
+    PartitionState,
     PollingGroup,
     PollingStatus,
     Services,
@@ -34,6 +35,7 @@ from services.monitor.api.schemas import (
     WriterState,
     moment,
 )
+from services.monitor.api.state import State
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.backlog import RECOVERED
 from services.monitor.assess.health import last_write_at
@@ -54,7 +56,7 @@ from shared.settings import BufferSettings
 #: Heartbeat fields that have a place of their own in the answer, or none.
 _OWN_PLACE = {
     "role", "instance", "state", "beat_at", "started_at", "version", "host", "pid", "pid_space", "incarnation",
-    "groups",
+    "groups", "partitions",
 }  # fmt: skip
 
 A = TypeVar("A", bound=Answer)
@@ -65,8 +67,8 @@ def buffer_status(now: Overview, settings: BufferSettings) -> BufferStatus:
     size, ledger = now.ledger.in_buffer, now.ledger
     return BufferStatus(
         current_size=size,
-        max_size=settings.buffer_max_size,
-        utilization_pct=round(percent(size, settings.buffer_max_size), 2),
+        max_size=settings.buffer_max_size * max(1, len(now.partitions)),
+        utilization_pct=round(percent(now.fullest_buffer, settings.buffer_max_size), 2),
         total_inserted=ledger[Counter.INSERTED],
         total_removed=ledger[Counter.REMOVED],
         overflow_count=ledger[Counter.OVERFLOWED],
@@ -188,6 +190,11 @@ def backups(now: Overview, limit: int | None = None) -> Backups:
     )
 
 
+def partitions(state: State) -> list[PartitionState]:
+    """Return each partition at a glance, with what was last known of those that are away."""
+    return [_partition(number, part) for number, part in enumerate(state.partitions or (state,))]
+
+
 def events(now: Overview, limit: int, kind: str | None = None) -> Events:
     """Return the newest events, at most `limit`, of one kind if it is given."""
     chosen = [event for event in now.events if kind is None or event.fields.get("kind") == kind]
@@ -268,6 +275,20 @@ def _service_state(service: Service, now: float) -> ServiceState:
         host=fields.get("host"),
         pid=int(fields["pid"]) if fields.get("pid", "").isdecimal() else None,
         details={name: value for name, value in fields.items() if name not in _OWN_PLACE},
+        partition=service.partition,
+    )
+
+
+def _partition(number: int, state: State) -> PartitionState:
+    known = state.assessment
+    return PartitionState(
+        partition=number,
+        away=state.failure is not None,
+        reason=state.failure.reason if state.failure else None,
+        health=known.health.status if known else None,
+        utilization_pct=round(known.health.utilization_pct, 2) if known else None,
+        queued_messages=known.overview.ledger.queued_messages if known else None,
+        oldest_value_age_seconds=round(known.overview.ledger.oldest_value_age_s, 3) if known else None,
     )
 
 

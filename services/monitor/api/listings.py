@@ -13,10 +13,11 @@ from services.monitor.api.schemas import (
     Error,
     Ledger,
     Milliseconds,
+    Percent,
     WriterMetrics,
     moment,
 )
-from services.monitor.assess.alert_kinds import Severity
+from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert
 
 
@@ -28,6 +29,9 @@ class AlertEntry(Answer):
     since: datetime = Field(description="When it began, UTC", examples=["2025-11-02T14:00:00Z"])
     message: str = Field(description="What is wrong, with the figures", examples=["1 file with 500 rows to recover"])
     what_to_do: str = Field(description="The remedy", examples=["Run `python -m services.writer recover`"])
+    partition: int | None = Field(
+        default=None, description="Which one it is about, where there are several", examples=[None]
+    )
 
     @classmethod
     def of(cls, alert: Alert) -> Self:
@@ -38,6 +42,7 @@ class AlertEntry(Answer):
             since=moment(alert.since),
             message=alert.message,
             what_to_do=alert.what_to_do,
+            partition=alert.partition,
         )
 
 
@@ -62,6 +67,9 @@ class ServiceState(Answer):
     host: str | None = Field(description="Host's name", examples=["plant-1"])
     pid: int | None = Field(description="Process id", examples=[4242])
     details: dict[str, str] = Field(description="What else it says of itself", examples=[{"breaker": "closed"}])
+    partition: int | None = Field(
+        default=None, description="Which one it works in, where there are several", examples=[None]
+    )
 
 
 class Services(Answer):
@@ -180,6 +188,24 @@ class PollingStatus(Answer):
     groups: list[PollingGroup] = Field(description="By PLC and name")
 
 
+class PartitionState(Answer):
+    """One partition at a glance; the figures are the last known while its Redis is away."""
+
+    partition: int = Field(ge=0, description="Its number", examples=[0])
+    away: bool = Field(description="True: its Redis can't be read", examples=[False])
+    reason: str | None = Field(description="Why it is away", examples=[None])
+    health: Status | None = Field(description="Its own verdict; null before its first reading", examples=["healthy"])
+    utilization_pct: Percent | None = Field(description="How full its buffer is", examples=[1.2])
+    queued_messages: Count | None = Field(description="Messages in its DataQueue", examples=[0])
+    oldest_value_age_seconds: float | None = Field(description="Of the value at its buffer's head", examples=[0.4])
+
+
+class Partitions(Answer):
+    """The partitions of the pipeline."""
+
+    partitions: list[PartitionState] = Field(description="By number; one where PARTITIONS is 1")
+
+
 class StreamSnapshot(Answer):
     """One event of the stream: everything of one moment."""
 
@@ -198,3 +224,4 @@ class StreamSnapshot(Answer):
     polling: list[PollingGroup] = Field(description="The first 200; `/api/polling/status` has all")
     polling_groups: Count = Field(description="How many polling groups there are", examples=[1])
     events: list[EventEntry] = Field(description="The last ten, newest first")
+    partitions: list[PartitionState] = Field(description="By number; one where PARTITIONS is 1")

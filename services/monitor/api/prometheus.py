@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import KINDS, Severity, Status
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.health import last_write_at
@@ -47,19 +48,41 @@ _BREAKER = ("closed", "retrying", "open", "half-open")
 _GAUGE = dict[str, tuple[float, str]]
 
 
-def metrics(assessment: Assessment | None, settings: BufferSettings) -> bytes:
-    """Return the exposition; without an assessment, Redis can't be read and only that is told."""
+def metrics(state: State, settings: BufferSettings) -> bytes:
+    """Return the exposition, each partition with its label; while Redis can't be read only that is told."""
     registry = CollectorRegistry()
-    registry.register(_Pipeline(assessment, settings))
+    registry.register(_Partitions(state.partitions, settings) if state.partitions else _Pipeline(state, settings))
     ProcessCollector(namespace="tagpipe_monitor", registry=registry)
     return generate_latest(registry)
+
+
+class _Partitions(Collector):
+    """The same of each partition, with one label more."""
+
+    def __init__(self, states: Sequence[State], settings: BufferSettings) -> None:
+        self._states = states
+        self._settings = settings
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric once, with the samples of all partitions."""
+        together: dict[str, Metric] = {}
+        for number, state in enumerate(self._states):
+            for metric in _Pipeline(state, self._settings).collect():
+                whole = together.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+                for sample in metric.samples:
+                    # Of the monitor itself there is one.
+                    if metric.name != "tagpipe_monitor_info":
+                        whole.add_sample(sample.name, {**sample.labels, "partition": str(number)}, sample.value)
+                    elif not whole.samples:
+                        whole.add_sample(sample.name, sample.labels, sample.value)
+        yield from together.values()
 
 
 class _Pipeline(Collector):
     """Everything of one moment."""
 
-    def __init__(self, assessment: Assessment | None, settings: BufferSettings) -> None:
-        self._assessment = assessment
+    def __init__(self, state: State, settings: BufferSettings) -> None:
+        self._assessment = state.assessment if state.failure is None else None
         self._settings = settings
 
     def collect(self) -> Iterator[Metric]:

@@ -5,39 +5,55 @@ from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
 from services.monitor.api import answers, listings, prometheus, schemas
 from services.monitor.api.history import MINUTES_KEPT, History
 from services.monitor.api.history import history as make_history
-from services.monitor.api.state import Newest, State
+from services.monitor.api.state import State
 from services.monitor.api.stream import Stream
+from services.monitor.api.whole import Whole
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.assessment import Assessment
 from services.monitor.read.overview import EVENTS_READ, Overview
 from services.monitor.settings import MonitorSettings
 
-_AWAY: dict[int | str, dict[str, Any]] = {503: {"model": schemas.Error, "description": "Redis can't be read"}}
-_UNHEALTHY: dict[int | str, dict[str, Any]] = {
-    503: {"model": schemas.BufferHealth | schemas.Error, "description": "Unhealthy, or Redis can't be read"}
-}
-_LIMITED: dict[int | str, dict[str, Any]] = {
-    **_AWAY,
+_Responses = dict[int | str, dict[str, Any]]
+_ASKED: _Responses = {
+    404: {"model": schemas.Error, "description": "There is no such partition"},
     422: {"model": schemas.Error, "description": "A parameter is out of its range"},
+}
+_AWAY: _Responses = {**_ASKED, 503: {"model": schemas.Error, "description": "Redis can't be read"}}
+_UNHEALTHY: _Responses = {
+    **_ASKED,
+    503: {"model": schemas.BufferHealth | schemas.Error, "description": "Unhealthy, or Redis can't be read"},
 }
 
 router = APIRouter()
 
 
 # Asynchronous, all of them: FastAPI would run others in threads, one hop each.
-async def _newest(request: Request) -> Newest:
-    newest: Newest = request.app.state.newest
-    return newest
+async def _whole(request: Request) -> Whole:
+    whole: Whole = request.app.state.newest
+    return whole
 
 
-async def _state(newest: Annotated[Newest, Depends(_newest)]) -> State:
+async def _newest(
+    whole: Annotated[Whole, Depends(_whole)],
+    partition: Annotated[
+        int | None, Query(ge=0, description="Only this one, where there are several; else all of them together")
+    ] = None,
+) -> Whole:
+    if partition is None:
+        return whole
+    if partition >= len(whole.partitions):
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"There are {len(whole.partitions)} partitions, from 0")
+    return whole.only(partition)
+
+
+async def _state(newest: Annotated[Whole, Depends(_newest)]) -> State:
     return await newest.settled()
 
 
@@ -69,7 +85,7 @@ async def livez() -> schemas.Alive:
 
 
 @router.get("/readyz", tags=["process"], responses=_AWAY)
-async def readyz(newest: Annotated[Newest, Depends(_newest)], _fresh: Fresh) -> schemas.Ready:
+async def readyz(newest: Annotated[Whole, Depends(_newest)], _fresh: Fresh) -> schemas.Ready:
     """Tell that Redis answers; 503 while it does not."""
     return schemas.Ready(age_seconds=newest.age_s)
 
@@ -131,7 +147,13 @@ async def backups(now: Now) -> Response:
     return await asyncio.to_thread(_encoded, answers.backups, now)
 
 
-@router.get("/api/events", tags=["process"], responses=_LIMITED)
+@router.get("/api/partitions", tags=["process"], responses=_ASKED)
+async def partitions(state: AnyState) -> listings.Partitions:
+    """The partitions at a glance: which is away, and how each is."""
+    return listings.Partitions(partitions=answers.partitions(state))
+
+
+@router.get("/api/events", tags=["process"], responses=_AWAY)
 async def events(
     now: Now,
     limit: Limit = 50,
@@ -141,20 +163,20 @@ async def events(
     return answers.events(now, limit, kind)
 
 
-@router.get("/api/overflows", tags=["buffer"], responses=_LIMITED)
+@router.get("/api/overflows", tags=["buffer"], responses=_AWAY)
 async def overflows(now: Now, limit: Limit = 50) -> listings.Overflows:
     """The overflow episodes: when, how many values, of which tags and times."""
     return answers.overflows(now, limit)
 
 
-@router.get("/api/alerts", tags=["process"])
+@router.get("/api/alerts", tags=["process"], responses=_ASKED)
 async def alerts(state: AnyState) -> listings.Alerts:
     """What is wrong now, since when, and what to do; while Redis is away that, and the last known."""
     found = [listings.AlertEntry.of(alert) for alert in state.alerts]
     return listings.Alerts(stale=state.failure is not None, alerts=found)
 
 
-@router.get("/api/history", tags=["buffer"], response_model=History, responses=_LIMITED)
+@router.get("/api/history", tags=["buffer"], response_model=History, responses=_AWAY)
 async def history(
     now: Now, minutes: Annotated[int, Query(ge=1, le=MINUTES_KEPT, description="How far back", examples=[60])] = 60
 ) -> Response:
@@ -164,10 +186,9 @@ async def history(
 
 
 @router.get("/metrics", tags=["process"], response_class=PlainTextResponse)
-async def metrics(state: AnyState, settings: Settings) -> Response:
+async def metrics(whole: Annotated[Whole, Depends(_whole)], settings: Settings) -> Response:
     """Everything for Prometheus; while Redis is away only `tagpipe_redis_up 0`."""
-    known = state.assessment if state.failure is None else None
-    return Response(prometheus.metrics(known, settings), media_type=prometheus.CONTENT_TYPE)
+    return Response(prometheus.metrics(await whole.settled(), settings), media_type=prometheus.CONTENT_TYPE)
 
 
 @router.get("/api/stream", tags=["stream"], response_class=EventSourceResponse)

@@ -84,6 +84,8 @@ class State:
     assessment: Assessment | None = None  #: None before the first
     failure: Failure | None = None  #: None: the assessment is fresh
     alerts: tuple[Alert, ...] = ()  #: the failure first, then those of the assessment
+    #: What it is made of, by number; empty where there is one partition, or this is one.
+    partitions: "tuple[State, ...]" = ()
     encoded: EncodedAnswers = field(default_factory=EncodedAnswers, compare=False, repr=False)
 
     def fresh(self) -> Assessment:

@@ -9,7 +9,8 @@ from services.monitor.api import answers
 from services.monitor.api.failures import not_fresh
 from services.monitor.api.listings import AlertEntry, StreamSnapshot
 from services.monitor.api.schemas import moment
-from services.monitor.api.state import Newest, State
+from services.monitor.api.state import State
+from services.monitor.api.whole import Whole
 from shared.logs import get_logger
 from shared.settings import BufferSettings
 
@@ -28,7 +29,7 @@ GROUPS_SHOWN = FILES_SHOWN = 200
 class Stream:
     """Sends snapshots to any number of clients, each state's made and encoded once."""
 
-    def __init__(self, newest: Newest, settings: BufferSettings, closing: asyncio.Event) -> None:
+    def __init__(self, newest: Whole, settings: BufferSettings, closing: asyncio.Event) -> None:
         self._newest = newest
         self._settings = settings
         self._closing = closing
@@ -75,4 +76,5 @@ def make_snapshot(state: State, settings: BufferSettings) -> StreamSnapshot:
         polling=answers.polling_groups(now, GROUPS_SHOWN) if now else [],
         polling_groups=len(now.groups) if now else 0,
         events=answers.events(now, EVENTS_SHOWN).events if now else [],
+        partitions=answers.partitions(state),
     )

@@ -298,6 +298,12 @@ KINDS = _kinds(
         hold_s=5.0,
     ),
     Kind(
+        "partitions_differ", _CRITICAL,
+        "Services were told different numbers of partitions: messages go where nobody looks, or two go to one place.",
+        "Give all services the same PARTITIONS. The order in which it is changed: docs/scaling.md.",
+        status=Status.DEGRADED,
+    ),
+    Kind(
         "polling_silent", _WARNING,
         "A polling group in FIXED mode has sent nothing for several of its intervals.",
         "See whether its poller runs, whether the PLC or its server answers, and whether the consumer keeps up.",

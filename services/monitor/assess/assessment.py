@@ -27,6 +27,7 @@ class Alert:
     since: float
     message: str
     what_to_do: str
+    partition: int | None = None  #: where there are several
 
 
 @dataclass(frozen=True)

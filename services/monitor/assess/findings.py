@@ -48,6 +48,7 @@ def find(now: Overview, rates: Rates, settings: BufferSettings, samples: Sequenc
         *find_polling_trouble(now),
         *_faults(now),
         *_left_out(now),
+        *_partitions(now, settings),
     ]
 
 
@@ -282,3 +283,14 @@ def _first_counted(now: Overview, counter: Counter) -> float | None:
 
 def _is(fields: Any, role: str, kind: Event) -> bool:
     return bool(fields.get("role") == role and fields.get("kind") == kind)
+
+
+def _partitions(now: Overview, settings: BufferSettings) -> Iterator[Finding]:
+    others = {
+        f"{service.role} {service.instance}": service.fields.get("partitions", "1")
+        for service in now.services
+        if service.alive and service.fields.get("partitions", "1") != str(settings.partitions)
+    }
+    if others:
+        said = some_of([f"{name} was told {count}" for name, count in others.items()])
+        yield Finding("partitions_differ", f"PARTITIONS is {settings.partitions} for this monitor; {said}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.monitor.api.state import Newest
+from services.monitor.api.whole import Whole
 from services.monitor.dashboard import charts
 from services.monitor.dashboard.picture import Painter
 from services.monitor.dashboard.rendering import render
@@ -46,7 +46,7 @@ def static(name: str) -> str:
 class Dashboard:
     """One picture for all pages that are open."""
 
-    def __init__(self, newest: Newest, settings: BufferSettings, closing: asyncio.Event) -> None:
+    def __init__(self, newest: Whole, settings: BufferSettings, closing: asyncio.Event) -> None:
         self._painter = Painter(newest, settings)
         self._closing = closing
 

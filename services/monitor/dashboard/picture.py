@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from services.monitor.api.state import Newest, State
+from services.monitor.api.state import State
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.humanize import clock_time, duration
 from services.monitor.dashboard import cards, charts, tables
@@ -42,7 +43,7 @@ class Picture:
 class Painter:
     """Draws the newest picture, and of it only what may have changed since the last one."""
 
-    def __init__(self, newest: Newest, settings: BufferSettings) -> None:
+    def __init__(self, newest: Whole, settings: BufferSettings) -> None:
         self._newest = newest
         self._settings = settings
         self._drawn_of: object = None

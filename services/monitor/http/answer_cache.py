@@ -5,7 +5,7 @@ A flood of clients costs a copy each, so that it can't take the processor from t
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.monitor.api.state import Newest
+from services.monitor.api.whole import Whole
 
 #: Paths whose answers depend on the state alone.
 _PREFIX, _METRICS = "/api/", "/metrics"
@@ -17,7 +17,7 @@ STREAM_PATH = "/api/stream"
 class AnswerCache:
     """An ASGI middleware; it must stand behind whatever decides who may ask."""
 
-    def __init__(self, app: ASGIApp, newest: Newest) -> None:
+    def __init__(self, app: ASGIApp, newest: Whole) -> None:
         self._app = app
         self._newest = newest
 

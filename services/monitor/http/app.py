@@ -7,8 +7,8 @@ from fastapi import FastAPI
 
 from services.monitor.api import failures, routes
 from services.monitor.api.schemas import Error
-from services.monitor.api.state import Newest
 from services.monitor.api.stream import Stream
+from services.monitor.api.whole import Whole
 from services.monitor.dashboard import pages
 from services.monitor.dashboard.pages import Dashboard
 from services.monitor.http import login
@@ -27,7 +27,7 @@ If MONITOR_API_TOKEN is set, every path but `/livez` wants `Authorization: Beare
 _UNAUTHORIZED: dict[int | str, dict[str, Any]] = {401: {"model": Error, "description": "The token is missing or wrong"}}
 
 
-def create_app(newest: Newest, settings: MonitorSettings) -> FastAPI:
+def create_app(newest: Whole, settings: MonitorSettings) -> FastAPI:
     """Return the application; whoever runs it publishes states and sets `app.state.closing` at the end."""
     # Without the interactive pages: they load their scripts from elsewhere, and a plant's network has no elsewhere.
     app = FastAPI(

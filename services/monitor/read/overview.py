@@ -26,6 +26,7 @@ class Service:
     instance: str
     beat_at: float  #: seconds since 1970
     fields: Mapping[str, str]
+    partition: int | None = None  #: where there are several
 
     @property
     def alive(self) -> bool:
@@ -62,6 +63,8 @@ class Overview:
         default=known_groups, compare=False, repr=False
     )
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
+    #: What it is the sum of, by number; empty where there is one partition, or this is one.
+    partitions: "Mapping[int, Overview]" = field(default_factory=dict)
 
     @property
     def taken_at(self) -> float:
@@ -82,6 +85,11 @@ class Overview:
     def groups(self) -> Mapping[Identity, Mapping[str, Any]]:
         """The polling groups by PLC and name, with what living pollers of ours say of them; not to be changed."""
         return self.merge(self.polling, [poller.fields.get("groups", "") for poller in self.living("poller")])
+
+    @property
+    def fullest_buffer(self) -> int:
+        """Values in the buffer; of several, in the fullest."""
+        return max((part.ledger.in_buffer for part in self.partitions.values()), default=self.ledger.in_buffer)
 
     def living(self, role: str) -> list[Service]:
         """Return the processes of a role that beat."""

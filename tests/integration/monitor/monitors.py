@@ -16,10 +16,11 @@ import httpx
 from sandbox.harness.redis import free_port
 from sandbox.harness.waiting import wait_until
 from services.monitor.api.state import Newest
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve, url_of
-from services.monitor.loop import Loop
+from services.monitor.loop import GOODBYE_S, Loop
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.buffer import PushOutcome, TagBuffer
@@ -85,7 +86,7 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     )
     listener = listen(chosen)
     monitor = Monitor(url_of(listener))
-    serving = threading.Thread(target=serve, args=[create_app(newest, chosen), listener, stop])
+    serving = threading.Thread(target=serve, args=[create_app(Whole([newest]), chosen), listener, stop])
     loop.start(stop)
     serving.start()
     try:
@@ -93,7 +94,7 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     finally:
         stop.set()
         serving.join()
-        loop.join()
+        loop.join(GOODBYE_S)
         link.close()
     assert loop.crash is None
 

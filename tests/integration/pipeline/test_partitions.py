@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.data_queue import DataQueue
 from shared.partitions import partition_of
+from tests.integration.monitor.monitors import start_process
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, expected_rows, poll
 
@@ -86,3 +88,44 @@ def test_a_partition_whose_redis_is_gone_holds_up_no_other(
     to[1].put(late, timeout=10)
     partitions[1].wait_until_idle()
     assert partitions[0].table_rows() == expected_rows(data) | expected_rows(late)
+
+
+def test_the_monitor_tells_of_all_and_of_those_that_are_left(
+    two_servers: list[EmbeddedRedis], partitions: list[Pipeline]
+) -> None:
+    for partition in partitions:
+        partition.start_and_wait("consumer")
+        partition.start_and_wait("writer")
+    to = queues(two_servers)
+    for plc_code in PLCS:
+        to[partition_of(plc_code, 2)].put(poll(1, 50, plc_code), timeout=10)
+    parts = [partition.wait_until_idle()[Counter.WRITTEN] for partition in partitions]
+    urls = ",".join(server.url for server in two_servers)
+    monitor = start_process(urls, "plant", PARTITIONS="2")
+    try:
+        monitor.shows("/api/ledger", {"written": sum(parts), "balances": True})
+        for number, written in enumerate(parts):
+            monitor.shows(f"/api/ledger?partition={number}", {"written": written})
+        assert monitor.get("/api/ledger?partition=2").status_code == 404
+        roles = [(each["role"], each["partition"]) for each in monitor.get("/api/services").json()["services"]]
+        assert sorted(roles) == [(role, number) for role in ("consumer", "monitor", "writer") for number in (0, 1)]
+
+        # If: one server is gone, the other is told of all the same.
+        two_servers[1].kill()
+        wait_until(lambda: monitor.get("/api/partitions").json()["partitions"][1]["away"], what="it to be away")
+        monitor.shows("/api/ledger", {"written": parts[0]})
+        assert monitor.get("/api/ledger?partition=1").status_code == 503
+        alerts = monitor.get("/api/alerts").json()["alerts"]
+        assert [(each["code"], each["partition"]) for each in alerts if each["code"] == "redis_away"] == [
+            ("redis_away", 1)
+        ]
+        assert 'tagpipe_redis_up{partition="1"} 0.0' in monitor.get("/metrics").text
+
+        # If: both are gone, nothing is answered; it lives, and goes on with whichever is back.
+        two_servers[0].kill()
+        wait_until(lambda: monitor.get("/api/ledger").status_code == 503, what="no answer")
+        assert monitor.get("/livez").status_code == 200
+        two_servers[1].start()
+        wait_until(lambda: monitor.get("/api/ledger").status_code == 200, what="the other to be told of")
+    finally:
+        monitor.end()

@@ -7,7 +7,7 @@ import pytest
 
 from services.monitor.api.state import Blame, Newest
 from services.monitor.assess.assessment import Assessment, Assessor
-from services.monitor.loop import TICK_S, Loop
+from services.monitor.loop import GOODBYE_S, TICK_S, Loop
 from services.monitor.read.overview import Overview
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
@@ -180,6 +180,6 @@ def test_end_of_the_thread_that_nobody_asked_for_ends_the_process() -> None:
     """Kind: a thread that dies inside a live process."""
     scene = Scene(SystemExit(3))
     scene.loop.start(scene.stop)
-    scene.loop.join()
+    scene.loop.join(GOODBYE_S)
     assert isinstance(scene.loop.crash, SystemExit)
     assert scene.stop.is_set()

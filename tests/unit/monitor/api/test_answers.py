@@ -170,7 +170,7 @@ def test_heartbeat_with_odd_fields_hides_nothing(odd: str) -> None:
     settings = MonitorSettings.model_validate({})
     state = State(Assessor(settings).assess(overview))
     snapshot = make_snapshot(state, settings)
-    assert metrics(state.assessment, settings)
+    assert metrics(state, settings)
     assert snapshot.model_dump_json()
     assert [service.instance for service in snapshot.services] == ["a", "a", "a"]
     assert [group.plc_code for group in snapshot.polling] == ["PLC01"]

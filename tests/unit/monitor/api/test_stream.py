@@ -7,6 +7,7 @@ from services.monitor.api import stream as module
 from services.monitor.api.listings import StreamSnapshot
 from services.monitor.api.state import Newest, State
 from services.monitor.api.stream import Stream, make_snapshot
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.settings import MonitorSettings
 from shared.settings import BufferSettings
@@ -55,7 +56,7 @@ def events(stream: Stream, closing: asyncio.Event, count: int) -> list[Any]:
 def test_snapshot_is_encoded_once_for_all_clients_of_a_state(newest: Newest) -> None:
     read(newest)
     closing = asyncio.Event()
-    stream = Stream(newest, SETTINGS, closing)
+    stream = Stream(Whole([newest]), SETTINGS, closing)
     (first,) = events(stream, closing, 1)
     closing.clear()
     (second,) = events(stream, closing, 1)
@@ -74,11 +75,11 @@ def test_stream_goes_on_after_a_snapshot_that_can_not_be_made(newest: Newest, mo
     monkeypatch.setattr(module, "make_snapshot", make)
     monkeypatch.setattr(module, "STREAM_INTERVAL_S", 0.001)
     closing = asyncio.Event()
-    assert len(events(Stream(newest, SETTINGS, closing), closing, 1)) == 1
+    assert len(events(Stream(Whole([newest]), SETTINGS, closing), closing, 1)) == 1
 
 
 def test_stream_ends_when_the_server_closes(newest: Newest) -> None:
     read(newest)
     closing = asyncio.Event()
-    assert len(events(Stream(newest, SETTINGS, closing), closing, 1)) == 1
-    assert events(Stream(newest, SETTINGS, closing), closing, 1) == []
+    assert len(events(Stream(Whole([newest]), SETTINGS, closing), closing, 1)) == 1
+    assert events(Stream(Whole([newest]), SETTINGS, closing), closing, 1) == []

@@ -60,6 +60,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("buffer_high", {"in_buffer": 852}, "85.2 % full (852 of 1,000 values), threshold 80 %"),
     ("no_writer", {"services": [consumer(), Service("writer", "a", NOW - 60, {})]}, "the last one was seen 1 min ago"),
     ("no_consumer", {"services": [writer()]}, "3 messages wait"),
+    ("partitions_differ", {"services": [consumer(), writer(partitions="4")]}, "1 for this monitor; writer plant-1 was"),
     (
         "oracle_configuration",
         {"services": [consumer(), writer(oracle="configuration", last_error="ORA-00942: no table")]},

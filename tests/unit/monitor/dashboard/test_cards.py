@@ -8,6 +8,7 @@ import pytest
 
 from services.monitor.api import schemas
 from services.monitor.api.state import Blame, Newest, State
+from services.monitor.api.whole import Whole
 from services.monitor.assess import humanize
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.assessment import Alert, Assessment, Assessor
@@ -67,7 +68,7 @@ def test_examples_of_the_docstrings_are_true(module: object) -> None:
 def painted(overview: Overview) -> dict[str, str]:
     newest = Newest(SystemClock())
     newest.publish(seen(overview))
-    return dict(Painter(newest, SETTINGS).picture().cards)
+    return dict(Painter(Whole([newest]), SETTINGS).picture().cards)
 
 
 def test_what_comes_from_outside_is_shown_as_text() -> None:
@@ -146,7 +147,7 @@ def test_commands_in_remedies_are_marked_and_escaped() -> None:
 
 def test_nothing_is_drawn_twice_for_one_reading() -> None:
     newest = Newest(SystemClock())
-    painter = Painter(newest, SETTINGS)
+    painter = Painter(Whole([newest]), SETTINGS)
     assert painter.picture().freshness == "no data"
     newest.publish(seen(healthy_overview()))
     assert painter.picture() is painter.picture()
@@ -159,7 +160,7 @@ def test_nothing_is_drawn_twice_for_one_reading() -> None:
 def test_card_that_can_not_be_drawn_holds_up_no_other_and_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: one undrawable record freezes what shows all."""
     newest = Newest(SystemClock())
-    painter = Painter(newest, SETTINGS)
+    painter = Painter(Whole([newest]), SETTINGS)
     newest.publish(seen(healthy_overview()))
     with monkeypatch.context() as broken:
         broken.setattr(tables, "backups", lambda _: 1 / 0)
@@ -172,7 +173,7 @@ def test_card_that_can_not_be_drawn_holds_up_no_other_and_nothing_later(monkeypa
 
 def test_monitor_that_is_behind_says_so_on_the_page() -> None:
     newest = Newest(SystemClock())
-    painter = Painter(newest, SETTINGS)
+    painter = Painter(Whole([newest]), SETTINGS)
     newest.publish(seen(healthy_overview()))
     painter.picture()
     newest.fail("a reading could not be worked out", Blame.MONITOR)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.monitor.api.state import Newest
+from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.dashboard import pages, tables
 from services.monitor.dashboard.pages import Dashboard
@@ -26,7 +27,7 @@ def newest() -> Newest:
 def news(newest: Newest, *changes: Any) -> list[dict[str, Any]]:
     """Return what a page hears that is open while these changes happen, each after the news of the one before."""
     closing = asyncio.Event()
-    dashboard, left = Dashboard(newest, SETTINGS, closing), list(changes)
+    dashboard, left = Dashboard(Whole([newest]), SETTINGS, closing), list(changes)
 
     async def listen() -> list[dict[str, Any]]:
         heard = []
@@ -64,7 +65,7 @@ def test_first_news_is_everything_and_the_next_what_changed(newest: Newest) -> N
 def test_page_that_missed_a_picture_gets_everything(newest: Newest) -> None:
     reads(newest, make_overview())()
     closing = asyncio.Event()
-    dashboard = Dashboard(newest, SETTINGS, closing)
+    dashboard = Dashboard(Whole([newest]), SETTINGS, closing)
 
     async def miss_one() -> dict[str, Any]:
         listening = dashboard.news()
@@ -120,7 +121,7 @@ def test_picture_that_can_not_be_drawn_at_all_ends_no_page(newest: Newest, monke
 
 def test_page_can_be_read_without_a_script(newest: Newest) -> None:
     reads(newest, healthy_overview())()
-    html = Dashboard(newest, SETTINGS, asyncio.Event()).page()
+    html = Dashboard(Whole([newest]), SETTINGS, asyncio.Event()).page()
     assert "balances" in html
     assert "<title>healthy, tagpipe</title>" in html
     assert "style=" not in html

@@ -1,0 +1,71 @@
+"""Several partitions judged as one pipeline: the worst of each where a sum would hide it. No I/O, no clock.
+
+One full buffer of eight is full, and not an eighth of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+
+from services.monitor.assess.alert_kinds import Severity, Status
+from services.monitor.assess.assessment import Alert, Assessment
+from services.monitor.assess.health import Health
+from services.monitor.assess.trend import Rates, Sample
+from services.monitor.read.merge import merged
+
+_WORST_FIRST = (Status.UNHEALTHY, Status.DEGRADED, Status.HEALTHY)
+
+
+def together(partitions: Mapping[int, Assessment]) -> Assessment:
+    """Return one assessment of partitions, at least one, by their numbers."""
+    parts = list(partitions.values())
+    return Assessment(
+        overview=merged({number: part.overview for number, part in partitions.items()}),
+        rates=Rates(**{field.name: sum(getattr(part.rates, field.name) for part in parts) for field in fields(Rates)}),
+        alerts=in_order(alert for number, part in partitions.items() for alert in of_partition(part.alerts, number)),
+        health=_health({number: part.health for number, part in partitions.items()}),
+        samples=_samples([part.samples for part in parts]),
+    )
+
+
+def of_partition(alerts: Iterable[Alert], number: int) -> list[Alert]:
+    """Return alerts that say which partition they are about."""
+    return [replace(alert, partition=number, message=f"partition {number}: {alert.message}") for alert in alerts]
+
+
+def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Return alerts of several partitions, the critical ones first; else as they came."""
+    return tuple(sorted(alerts, key=lambda alert: alert.severity is not Severity.CRITICAL))
+
+
+def _health(partitions: Mapping[int, Health]) -> Health:
+    parts = list(partitions.values())
+    successes = [part.recent_write_success for part in parts if part.recent_write_success is not None]
+    ages = [part.last_write_age_s for part in parts if part.last_write_age_s is not None]
+    return Health(
+        status=min((part.status for part in parts), key=_WORST_FIRST.index),
+        reasons=tuple(
+            f"partition {number}: {reason}" for number, part in partitions.items() for reason in part.reasons
+        ),
+        buffer_ok=all(part.buffer_ok for part in parts),
+        writer_ok=all(part.writer_ok for part in parts),
+        oracle_connection_ok=all(part.oracle_connection_ok for part in parts),
+        utilization_pct=max(part.utilization_pct for part in parts),
+        recent_write_success=all(successes) if successes else None,
+        last_write_age_s=max(ages, default=None),
+    )
+
+
+def _samples(partitions: list[tuple[Sample, ...]]) -> tuple[Sample, ...]:
+    """Return the samples added up from the newest back: they are a second apart, whenever each partition began."""
+    length = min(len(samples) for samples in partitions)
+    return tuple(
+        replace(
+            row[0],
+            **{
+                field.name: sum(getattr(one, field.name) for one in row)
+                for field in fields(Sample)
+                if field.name != "at"
+            },
+        )
+        for row in zip(*(samples[len(samples) - length :] for samples in partitions), strict=True)
+    )

@@ -1,0 +1,93 @@
+"""Several partitions as one overview: sums where sums are true. No I/O, no clock."""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from heapq import merge as merge_sorted
+from itertools import islice
+from typing import Any, TypeVar
+
+from services.monitor.read.buckets import Bucket
+from services.monitor.read.overview import EVENTS_READ, Overview
+from shared.counters import Counter
+from shared.redis_state import RedisState
+from shared.snapshot import Snapshot
+
+V = TypeVar("V")
+
+
+def merged(partitions: Mapping[int, Overview]) -> Overview:
+    """Return one overview of partitions, at least one, by their numbers. Their buffers are looked at one by one."""
+    parts = list(partitions.values())
+    return Overview(
+        ledger=_ledger([part.ledger for part in parts]),
+        history=_history(parts),
+        services=tuple(
+            replace(service, partition=number) for number, part in partitions.items() for service in part.services
+        ),
+        events=_newest_events(parts),
+        backup_files=_together(partitions, lambda part: part.backup_files),
+        overflows=_together(partitions, lambda part: part.overflows),
+        polling=_together(partitions, lambda part: part.polling),
+        observed=_sum(part.observed for part in parts),
+        owners=frozenset().union(*(part.owners for part in parts)),
+        acknowledged=_sum(part.acknowledged for part in parts),
+        redis=RedisState(
+            used_bytes=_sum_of_known(part.redis.used_bytes for part in parts),
+            max_bytes=_sum_of_known(part.redis.max_bytes for part in parts),
+        ),
+        left_out=_sum(part.left_out for part in parts),
+        partitions=partitions,
+    )
+
+
+def _ledger(ledgers: Sequence[Snapshot]) -> Snapshot:
+    oldest = [ledger.oldest_value_at for ledger in ledgers if ledger.oldest_value_at is not None]
+    return Snapshot(
+        taken_at=max(ledger.taken_at for ledger in ledgers),
+        in_buffer=sum(ledger.in_buffer for ledger in ledgers),
+        in_flight=sum(ledger.in_flight for ledger in ledgers),
+        batches_in_flight=sum(ledger.batches_in_flight for ledger in ledgers),
+        queued_messages=sum(ledger.queued_messages for ledger in ledgers),
+        claimed_messages=sum(ledger.claimed_messages for ledger in ledgers),
+        rejected_messages_kept=sum(ledger.rejected_messages_kept for ledger in ledgers),
+        rejected_rows_waiting=sum(ledger.rejected_rows_waiting for ledger in ledgers),
+        counters={counter: sum(ledger[counter] for ledger in ledgers) for counter in Counter},
+        oldest_value_at=min(oldest, default=None),
+    )
+
+
+def _history(parts: Sequence[Overview]) -> tuple[Bucket, ...]:
+    """Return the buckets summed by their time; as many as one partition has."""
+    by_time: dict[float, Tally[str]] = {}
+    for part in parts:
+        for bucket in part.history:
+            by_time.setdefault(bucket.began_at, Tally()).update(bucket.counts)
+    newest = sorted(by_time)[-max(len(part.history) for part in parts) :]
+    return tuple(Bucket(began_at, by_time[began_at]) for began_at in newest)
+
+
+def _newest_events(parts: Sequence[Overview]) -> Any:
+    in_order = merge_sorted(*(part.events for part in parts), key=lambda event: -event.at)
+    return tuple(islice(in_order, EVENTS_READ))
+
+
+def _together(partitions: Mapping[int, Overview], what: Callable[[Overview], Mapping[str, V]]) -> dict[str, V]:
+    """Return the entries of all; one whose name another partition has, too, is given its partition's number."""
+    together: dict[str, V] = {}
+    for number, part in partitions.items():
+        for name, entry in what(part).items():
+            together[name if name not in together else f"{name} ({number})"] = entry
+    return together
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    tally: Tally[str] = Tally()
+    for each in counts:
+        tally.update(each)
+    return tally
+
+
+def _sum_of_known(figures: Iterable[int | None]) -> int | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
