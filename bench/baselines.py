@@ -1,6 +1,7 @@
 """The writer against the script that anyone writes first, and the pipeline against the design that it replaces."""
 
 import json
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 from bench.figures import Goal, Section
 from bench.latency import measure
 from bench.measure import percentile
-from bench.stage import Service, Stage, rows, values_of, wait_until
+from bench.stage import Stage, rows, values_of
 from bench.writer import drain
+from sandbox.harness.supervisor import python
 from shared.counters import Counter
 
 OUTAGE_TAGS, OUTAGE_S = 3491, 30.0
@@ -45,11 +47,12 @@ def _against_the_first_script(section: Section, *, quick: bool) -> None:
 
 def _first_script(stage: Stage, values: list[bytes]) -> float:
     stage.clear()
-    script = stage.spawn("first-script", "bench.opponents.first_script", stage.keys.buffer)
-    wait_until(lambda: "ready" in stage.log(script), "the first script to connect")
+    said = len(stage.log("first-script"))
+    script = stage.spawn("first-script", *python("bench.opponents.first_script", stage.keys.buffer)).process
+    stage.until(lambda: "ready" in stage.log("first-script")[said:], "the first script to connect")
     stage.fill(values)
     began = time.perf_counter()
-    wait_until(lambda: stage.count() >= len(values), "the first script to end")
+    stage.until(lambda: stage.count() >= len(values), "the first script to end")
     seconds = time.perf_counter() - began
     stage.stop(script)
     return len(values) / seconds
@@ -76,15 +79,24 @@ def _against_threads(section: Section, *, quick: bool) -> None:
 
 
 def _threads(stage: Stage, tags: int, interval_ms: int, seconds: float) -> dict[str, Any]:
-    run = stage.spawn("threads", "bench.opponents.threads", str(tags), str(interval_ms), str(seconds), ".")
-    stage.wait_for_end(run)
-    document: dict[str, Any] = json.loads(stage.log(run).splitlines()[-1])
+    opponent = _start_threads(stage, tags, interval_ms, seconds)
+    return _report(stage, opponent)
+
+
+def _start_threads(stage: Stage, tags: int, interval_ms: int, seconds: float) -> subprocess.Popen[bytes]:
+    command = python("bench.opponents.threads", str(tags), str(interval_ms), str(seconds), ".")
+    return stage.spawn("threads", *command).process
+
+
+def _report(stage: Stage, opponent: subprocess.Popen[bytes]) -> dict[str, Any]:
+    stage.until(lambda: opponent.poll() is not None, "the threads to end")
+    document: dict[str, Any] = json.loads(stage.log("threads").splitlines()[-1])
     return document
 
 
 def _flood(stage: Stage, tags: int, seconds: float) -> float:
     """Return the share of values that overflowed."""
-    services = [stage.start("writer"), stage.start("consumer"), stage.poll(tags, 100)]
+    services = [stage.start_and_wait("writer"), stage.start_and_wait("consumer"), stage.poll(tags, 100)]
     time.sleep(seconds)
     stage.stop(*reversed(services))
     ledger = stage.snapshot()
@@ -103,13 +115,12 @@ def _through_an_outage(section: Section, seconds: float) -> None:
     """Take Oracle away from both for the same time, with the same feed."""
     total_s = seconds + 12
     with Stage() as stage:
-        run = stage.spawn("threads", "bench.opponents.threads", str(OUTAGE_TAGS), "1000", str(total_s), ".")
+        opponent = _start_threads(stage, OUTAGE_TAGS, 1000, total_s)
         _outage(stage, seconds)
-        stage.wait_for_end(run)
-        report = json.loads(stage.log(run).splitlines()[-1])
+        report = _report(stage, opponent)
     theirs = _Ends(report["lost"] / report["fed"], report["saved"] / report["fed"])
     with Stage() as stage:
-        services: list[Service] = [stage.start("writer"), stage.start("consumer"), stage.poll(OUTAGE_TAGS, 1000)]
+        services = [stage.start_and_wait("writer"), stage.start_and_wait("consumer"), stage.poll(OUTAGE_TAGS, 1000)]
         _outage(stage, seconds)
         time.sleep(8)
         stage.stop(*reversed(services))
@@ -125,6 +136,6 @@ def _through_an_outage(section: Section, seconds: float) -> None:
 
 def _outage(stage: Stage, seconds: float) -> None:
     time.sleep(4)
-    stage.oracle.control.stop_listening("rst")
+    stage.stand_in.control.stop_listening("rst")
     time.sleep(seconds)
-    stage.oracle.control.listen()
+    stage.stand_in.control.listen()

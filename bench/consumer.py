@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta
 
 from bench.figures import Section
-from bench.stage import Stage, cpu_of, wait_until
+from bench.stage import Stage, cpu_of
 from shared.counters import Counter
 from shared.messages import encode_polling_data
 from shared.models import PollingData
@@ -30,14 +30,14 @@ def run(*, quick: bool) -> Section:
 
 def _expand_all(stage: Stage, tags: int, messages: int) -> tuple[float, float]:
     stage.clear()
-    consumer = stage.start("consumer", BUFFER_MAX_SIZE=10**9)
+    consumer = stage.start_and_wait("consumer", BUFFER_MAX_SIZE=10**9)
     aside = f"{stage.keys.data_queue}:aside"
     for number in range(messages):
         stage.link.command("RPUSH", aside, _message(number, tags))
     with cpu_of({"consumer": consumer.pid}) as used:
         began = time.perf_counter()
         stage.link.command("RENAME", aside, stage.keys.data_queue)
-        wait_until(lambda: stage.snapshot()[Counter.INSERTED] >= messages * tags, "the DataQueue to be emptied")
+        stage.until(lambda: stage.snapshot()[Counter.INSERTED] >= messages * tags, "the DataQueue to be emptied")
         seconds = time.perf_counter() - began
     stage.stop(consumer)
     return messages * tags / seconds, used["consumer"] / (messages * tags) * 1e6

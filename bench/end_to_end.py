@@ -4,7 +4,7 @@ import time
 
 from bench.figures import Goal, Section
 from bench.measure import resident_mb
-from bench.stage import Stage, cpu_of, wait_until
+from bench.stage import Stage, cpu_of
 from shared.counters import Counter
 
 #: A little more than 100,000 values/s, so that 100,000 is a floor.
@@ -21,9 +21,9 @@ def run(*, quick: bool) -> Section:
         "monitor with default settings, Redis with its append-only file and Oracle's stand-in share the machine.",
     )
     with Stage() as stage:
-        services = {role: stage.start(role) for role in ("monitor", "writer", "consumer")}
+        services = {role: stage.start_and_wait(role) for role in ("monitor", "writer", "consumer")}
         services["poller"] = stage.poll(TAGS, INTERVAL_MS)
-        wait_until(lambda: stage.snapshot()[Counter.WRITTEN] > 200_000, "the pipeline to run")
+        stage.until(lambda: stage.snapshot()[Counter.WRITTEN] > 200_000, "the pipeline to run")
         pids = {role: service.pid for role, service in services.items()} | _edges(stage)
         before = {role: resident_mb(pid) for role, pid in pids.items()}
         with cpu_of(pids) as used:
@@ -52,7 +52,7 @@ def run(*, quick: bool) -> Section:
 def _capacity(seconds: float) -> float:
     """Return the values/s that are written when half as much again is polled: the rest waits in the DataQueue."""
     with Stage() as stage:
-        services = [stage.start(role) for role in ("monitor", "writer", "consumer")]
+        services = [stage.start_and_wait(role) for role in ("monitor", "writer", "consumer")]
         services.append(stage.poll(TAGS * 3 // 2, INTERVAL_MS))
         time.sleep(3)
         rate = stage.written_per_s(seconds)
@@ -61,5 +61,5 @@ def _capacity(seconds: float) -> float:
 
 
 def _edges(stage: Stage) -> dict[str, int]:
-    processes = {"Redis": stage.redis.process, "Oracle's stand-in": stage.oracle.process}
+    processes = {"Redis": stage.redis.process, "Oracle's stand-in": stage.stand_in.process}
     return {name: process.pid for name, process in processes.items() if process is not None}

@@ -19,7 +19,7 @@ def run(*, quick: bool) -> Section:
     )
     for interval_ms in (100, 200, 500):
         with Stage() as stage:
-            services = [stage.start(role) for role in ("monitor", "writer", "consumer")]
+            services = [stage.start_and_wait(role) for role in ("monitor", "writer", "consumer")]
             services.append(stage.poll(TAGS_PER_S * interval_ms // (1000 * GROUPS), interval_ms, GROUPS))
             time.sleep(seconds)
             groups = stage.polling_groups()

@@ -64,8 +64,8 @@ def run(*, quick: bool) -> Section:
 
 def measure(stage: Stage, tags: int, interval_ms: int, seconds: float) -> Waits:
     """Run the pipeline with a feed; return what its values waited for."""
-    services = [stage.start("writer", ORACLE_TABLE="tag_values", ORACLE_TABLE_LAYOUT="tag_values")]
-    services.append(stage.start("consumer"))
+    services = [stage.start_and_wait("writer", ORACLE_TABLE="tag_values", ORACLE_TABLE_LAYOUT="tag_values")]
+    services.append(stage.start_and_wait("consumer"))
     services.append(stage.poll(tags, interval_ms))
     time.sleep(_WARM_UP_S)
     looks, began = [], time.perf_counter()

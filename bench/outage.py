@@ -4,7 +4,7 @@ import os
 import time
 
 from bench.figures import Section
-from bench.stage import BATCH, Stage, insert_all, rows, values_of, wait_until
+from bench.stage import BATCH, Stage, insert_all, rows, values_of
 from shared.counters import Counter
 
 
@@ -40,18 +40,18 @@ def run(*, quick: bool) -> Section:
 
 def _back_up(stage: Stage, values: list[bytes]) -> float:
     stage.clear()
-    stage.oracle.control.stop_listening()
+    stage.stand_in.control.stop_listening()
     quick = {"ORACLE_RETRY_MAX": 0, "ORACLE_PROBE_INTERVAL": 600}
-    writer = stage.start("writer", BUFFER_MAX_SIZE=10**9, **quick)
+    writer = stage.start_and_wait("writer", BUFFER_MAX_SIZE=10**9, **quick)
     # The first batch finds Oracle away and opens the breaker.
     stage.fill(values[:1])
-    wait_until(lambda: stage.snapshot()[Counter.BACKED_UP] == 1, "the writer to see that Oracle is away")
+    stage.until(lambda: stage.snapshot()[Counter.BACKED_UP] == 1, "the writer to see that Oracle is away")
     stage.fill(values[1:])
     began = time.perf_counter()
-    wait_until(lambda: stage.snapshot()[Counter.BACKED_UP] >= len(values), "the backup")
+    stage.until(lambda: stage.snapshot()[Counter.BACKED_UP] >= len(values), "the backup")
     seconds = time.perf_counter() - began
     stage.stop(writer)
-    stage.oracle.control.listen()
+    stage.stand_in.control.listen()
     return len(values) / seconds
 
 
@@ -68,10 +68,10 @@ def _bare_disk(stage: Stage, count: int) -> float:
 
 
 def _recover(stage: Stage, count: int) -> float:
-    command = stage.spawn("recover", "services.writer", "recover")
-    wait_until(lambda: stage.count() > 0, "recover to begin")
+    command = stage.start("writer", "recover")
+    stage.until(lambda: stage.count() > 0, "recover to begin")
     first, began = stage.count(), time.perf_counter()
-    wait_until(lambda: stage.count() >= count, "recover to put all rows back")
+    stage.until(lambda: stage.count() >= count, "recover to put all rows back")
     rate = (count - first) / (time.perf_counter() - began)
-    stage.wait_for_end(command)
+    stage.until(lambda: command.poll() is not None, "recover to end")
     return rate

@@ -3,7 +3,7 @@
 import time
 
 from bench.figures import Goal, Section
-from bench.stage import BATCH, Stage, insert_all, rows, values_of, wait_until
+from bench.stage import BATCH, Stage, insert_all, rows, values_of
 from shared.counters import Counter
 
 DELAYS_MS = (1, 5, 20, 100)
@@ -27,7 +27,7 @@ def run(*, quick: bool) -> Section:
     with Stage() as stage:
         limits = {count: _rate(stage, values, count, seconds) for count in CONNECTIONS}
         for delay_ms in DELAYS_MS:
-            stage.oracle.control.delay_ms(delay_ms)
+            stage.stand_in.control.delay_ms(delay_ms)
             round_trip_s = _round_trip_s(stage)
             for count in CONNECTIONS:
                 ideal = count * BATCH / round_trip_s
@@ -56,9 +56,9 @@ def _rate(stage: Stage, values: list[bytes], connections: int, seconds: float) -
     """Return the rows/s of a writer that always has a full buffer before it."""
     stage.clear()
     pool: dict[str, object] = {"ORACLE_POOL_MIN": connections, "ORACLE_POOL_MAX": connections}
-    writer = stage.start("writer", BUFFER_MAX_SIZE=10**9, WRITER_CONCURRENCY=connections + SPARE, **pool)
+    writer = stage.start_and_wait("writer", BUFFER_MAX_SIZE=10**9, WRITER_CONCURRENCY=connections + SPARE, **pool)
     stage.fill(values)
-    wait_until(lambda: stage.snapshot()[Counter.WRITTEN] >= 4 * BATCH * connections, "the writer to be at work")
+    stage.until(lambda: stage.snapshot()[Counter.WRITTEN] >= 4 * BATCH * connections, "the writer to be at work")
     first, began = stage.snapshot(), time.perf_counter()
     # Not to the end: a buffer that runs dry would count waiting as work.
     while time.perf_counter() - began < seconds and stage.snapshot().in_buffer > len(values) // 20:

@@ -7,6 +7,7 @@ restarted; afterwards they live on through faults of Redis and Oracle, so that t
 import math
 import re
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ import typer
 from bench.figures import Goal, Section
 from bench.measure import open_files, resident_mb
 from bench.report import as_lines, as_markdown, replace_between
-from bench.stage import Service, Stage, wait_until
+from bench.stage import Stage
+from sandbox.harness.services import is_idle
 from shared.counters import Counter, Window
 from shared.errors import RedisUnavailableError
 
@@ -81,14 +83,14 @@ class Soak:
         #: Values that the poller put on the DataQueue, each counted once.
         self.emitted = 0
         self._began = time.monotonic()
-        self._services: dict[str, Service] = {}
+        self._services: dict[str, subprocess.Popen[bytes]] = {}
         self._before = dict.fromkeys((Window.LAG_SUM_MS, "written"), 0)
 
     def run(self, every_s: float) -> None:
         """Let everything run with a fault every `every_s` seconds, then let it come to rest."""
         stage = self._stage
         for role in ("monitor", "writer", "consumer"):
-            self._services[role] = stage.start(role, BACKUP_AUTO_RECOVER="true")
+            self._services[role] = stage.start_and_wait(role, BACKUP_AUTO_RECOVER="true")
         self._services["poller"] = stage.poll(TAGS, INTERVAL_MS)
         self._began = time.monotonic()
         faults = self._faults()
@@ -101,8 +103,8 @@ class Soak:
             time.sleep(max(0.0, SAMPLE_S - (self._now() - now)))
         poller = self._services.pop("poller")
         stage.stop(poller)
-        self.emitted = int(re.findall(r"Emitted \d+ messages with (\d+) values", stage.log(poller))[-1])
-        wait_until(self._is_at_rest, "everything to be written and recovered", 0.2)
+        self.emitted = int(re.findall(r"Emitted \d+ messages with (\d+) values", stage.log("poller"))[-1])
+        stage.until(self._is_at_rest, "everything to be written and recovered", every_s=0.2)
 
     def close(self) -> None:
         """End the services."""
@@ -117,7 +119,7 @@ class Soak:
         fault()
 
     def _faults(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        oracle = self._stage.oracle.control
+        oracle = self._stage.stand_in.control
         redis = self._stage.redis
 
         def away() -> None:
@@ -156,7 +158,7 @@ class Soak:
 
     def _replace(self, role: str) -> None:
         self._stage.kill(self._services[role])
-        self._services[role] = self._stage.start(role, BACKUP_AUTO_RECOVER="true")
+        self._services[role] = self._stage.start_and_wait(role, BACKUP_AUTO_RECOVER="true")
 
     def _sample(self) -> None:
         at_s = self._now()
@@ -164,7 +166,7 @@ class Soak:
         for role, service in self._services.items():
             add(f"{role}: memory, MB", at_s, resident_mb(service.pid))
             add(f"{role}: open files", at_s, open_files(service.pid))
-        add("Oracle: sessions", at_s, self._stage.oracle.control.status().sessions)
+        add("Oracle: sessions", at_s, self._stage.stand_in.control.status().sessions)
         try:
             add("Redis: memory, MB", at_s, int(self._stage.link.command("INFO", "memory")["used_memory"]) / 2**20)
             add("buffer: values", at_s, self._stage.snapshot().in_buffer)
@@ -182,9 +184,7 @@ class Soak:
         self._before = now
 
     def _is_at_rest(self) -> bool:
-        ledger = self._stage.snapshot()
-        busy = ledger.queued_messages + ledger.claimed_messages + ledger.in_buffer + ledger.in_flight
-        return not busy and not list((self._stage.directory / "backup").glob("backup_*.csv"))
+        return is_idle(self._stage.snapshot()) and not list(self._stage.backup_dir.glob("backup_*.csv"))
 
 
 @app.command()

@@ -1,13 +1,11 @@
-"""Where a benchmark plays: a Redis, the Oracle stand-in and services of its own, each a process; all end with it."""
+"""Where a benchmark plays: a stack of its own, what fills and empties it, and a bare insert loop beside it."""
 
 import json
-import os
-import signal
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -15,135 +13,46 @@ from typing import Any, Self
 
 import oracledb
 
-from bench.measure import cpu_s, resident_mb
-from oracle_stand_in.process import OracleStandIn
-from sandbox.harness.redis import EmbeddedRedis, free_port
-from sandbox.harness.supervisor import Supervisor
+from bench.measure import cpu_s
+from sandbox.harness.stack import Stack
 from shared.counters import Counter
-from shared.keys import Keys
 from shared.models import TagValue, encode_values
-from shared.redis_link import RedisLink
-from shared.snapshot import Snapshot, take_snapshot
 
 BATCH = 500
 INSERT = "INSERT INTO tag_data (tag_name, tag_value, timestamp, quality) VALUES (:1, :2, :3, :4)"
 SIZES = (100, 255, oracledb.DB_TYPE_TIMESTAMP, 20)
 
-#: Seconds that anything may take before a benchmark gives up.
-PATIENCE_S = 120.0
-
-_SQL = Path(__file__).resolve().parent.parent / "deploy" / "oracle"
 _START = datetime(2026, 1, 1)  # noqa: DTZ001 - bound as TIMESTAMP, which has no zone
 _PLC, _TAGS = "PLC01", 5000
 
 Row = tuple[str, str, datetime, str]
 
 
-class StuckError(Exception):
-    """A benchmark did not come to its end; the text says what was waited for."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """A running service."""
-
-    name: str
-    pid: int
-
-    @property
-    def cpu_s(self) -> float:
-        """CPU seconds used so far."""
-        return cpu_s(self.pid)
-
-    @property
-    def resident_mb(self) -> float:
-        """Megabytes in RAM now."""
-        return resident_mb(self.pid)
-
-
-class Stage:
+class Stage(Stack):
     """A context manager; every stage is empty and quick: no fault, no delay, a buffer without values."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._numbers = 0
-        self.keys = Keys("tagpipe")
+        self._ends = ExitStack()
+        directory = Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="tagpipe-bench-")))
+        super().__init__(directory, settings={"BACKUP_MIN_FREE_BYTES": 0, "LOG_LEVEL": "WARNING"})
 
     def __enter__(self) -> Self:
-        with self._stack:
-            self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tagpipe-bench-")))
-            self._supervisor = self._stack.enter_context(Supervisor(self.directory))
-            self.redis = self._stack.enter_context(EmbeddedRedis())
-            tables = [_SQL / "02_tag_data.sql", _SQL / "03_tag_values.sql"]
-            self.oracle = self._stack.enter_context(OracleStandIn(init_sql=tables))
-            self.link = RedisLink(self.redis.url, client_name="bench")
-            self._stack.callback(self.link.close)
-            self.connection = oracledb.connect(
-                user=self.oracle.user, password=self.oracle.password, dsn=self.oracle.dsn
-            )
+        with self._ends:
+            super().__enter__()
+            self._ends.push(super().__exit__)
+            self.connection = self._ends.enter_context(self.oracle.connect())
             self.connection.autocommit = True
-            self._stack = self._stack.pop_all()
+            # As a script's: what it measures has no bound that the driver would have to watch.
+            self.connection.call_timeout = 0
+            self._ends = self._ends.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self._ends.close()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Settings of every service: the defaults, and where its edges are."""
-        return {
-            "PATH": os.environ["PATH"],
-            "REDIS_URL": self.redis.url,
-            "ORACLE_DSN": self.oracle.dsn,
-            "ORACLE_USER": self.oracle.user,
-            "ORACLE_PASSWORD": self.oracle.password,
-            "BACKUP_DIR": str(self.directory / "backup"),
-            "BACKUP_MIN_FREE_BYTES": "0",
-            "LOG_LEVEL": "WARNING",
-        }
-
-    def start(self, role: str, *arguments: str, **settings: object) -> Service:
-        """Start a service and wait until its loop turns."""
-        before = self._living()
-        service = self.spawn(role, f"services.{role}", *arguments, **settings)
-        wait_until(lambda: self._living() - before, f"{role} to start: see {self.directory}")
-        return service
-
-    def spawn(self, role: str, module: str, *arguments: str, **settings: object) -> Service:
-        """Start a Python module."""
-        self._numbers += 1
-        name = f"{role}-{self._numbers}"
-        environment = {**self.environment, **{key: str(value) for key, value in settings.items()}}
-        child = self._supervisor.spawn(name, [module, *arguments], environment)
-        return Service(name, child.process.pid)
-
-    def stop(self, *services: Service) -> None:
-        """End services in order."""
-        self._supervisor.stop([service.name for service in services], 8.0)
-
-    def kill(self, service: Service) -> None:
-        """End a service without warning."""
-        os.kill(service.pid, signal.SIGKILL)
-        self._supervisor.stop([service.name], 1.0)
-
-    def wait_for_end(self, service: Service) -> None:
-        """Wait until a process ends by itself."""
-        child = self._supervisor.child(service.name)
-        wait_until(lambda: child is None or child.status is not None, f"{service.name} to end")
-        self._supervisor.stop([service.name], 0.1)
-
-    def log(self, service: Service) -> str:
-        """Return what a service has printed."""
-        return (self.directory / f"{service.name}.log").read_text(errors="replace")
-
-    @staticmethod
-    def free_port() -> int:
-        """Return a port for a service."""
-        return free_port()
-
-    def poll(self, tags: int, interval_ms: int, groups: int = 1) -> Service:
+    def poll(self, tags: int, interval_ms: int, groups: int = 1) -> subprocess.Popen[bytes]:
         """Start a poller of simulated tags."""
         config = self.directory / "groups.toml"
         config.write_text(
@@ -153,21 +62,15 @@ class Stage:
                 for number in range(groups)
             )
         )
-        return self.start("poller", POLLER_CONFIG=config, LOG_LEVEL="INFO")
+        return self.start_and_wait("poller", POLLER_CONFIG=config, LOG_LEVEL="INFO")
 
     def polling_groups(self) -> list[dict[str, Any]]:
         """Return the state of all groups, as the poller's heartbeat tells it."""
-        names = self.link.command("ZRANGE", self.keys.services, 0, -1)
-        beats = [self.link.hash(self.keys.service(*name.decode().split(":", 1))) for name in names]
-        return [group for beat in beats for group in json.loads(beat.get("groups", "[]"))]
-
-    def snapshot(self) -> Snapshot:
-        """Read the ledger."""
-        return take_snapshot(self.link, self.keys)
+        return [group for name in self.living() for group in json.loads(self.beat(name).get("groups", "[]"))]
 
     def count(self) -> int:
         """Return the number of rows committed to tag_data, without asking Oracle itself."""
-        return self.oracle.control.status().tables["TAG_DATA"]
+        return self.stand_in.control.status().tables["TAG_DATA"]
 
     def written_per_s(self, seconds: float) -> float:
         """Return the rate at which values are committed, over so many seconds."""
@@ -195,11 +98,6 @@ class Stage:
             cursor.execute("TRUNCATE TABLE tag_data")
             cursor.execute("TRUNCATE TABLE tag_values")
 
-    def _living(self) -> set[str]:
-        names = (name.decode() for name in self.link.command("ZRANGE", self.keys.services, 0, -1))
-        beats = (self.link.hash(self.keys.service(*name.split(":", 1))) for name in names)
-        return {beat.get("incarnation", "") for beat in beats} - {""}
-
 
 @contextmanager
 def cpu_of(services: Mapping[str, int]) -> Iterator[dict[str, float]]:
@@ -208,15 +106,6 @@ def cpu_of(services: Mapping[str, int]) -> Iterator[dict[str, float]]:
     used: dict[str, float] = {}
     yield used
     used.update({name: cpu_s(pid) - before[name] for name, pid in services.items()})
-
-
-def wait_until(condition: Callable[[], object], what: str, look_s: float = 0.01) -> None:
-    """Wait until something is true. Raises: StuckError."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise StuckError(f"gave up waiting for {what}")
-        time.sleep(look_s)
 
 
 def rows(count: int) -> list[Row]:

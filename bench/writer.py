@@ -3,7 +3,7 @@
 import time
 
 from bench.figures import Goal, Section
-from bench.stage import BATCH, INSERT, SIZES, Row, Stage, cpu_of, insert_all, rows, values_of, wait_until
+from bench.stage import BATCH, INSERT, SIZES, Row, Stage, cpu_of, insert_all, rows, values_of
 from shared.counters import Counter
 
 
@@ -48,12 +48,12 @@ def drain(
     few: dict[str, object] = {}
     if connections is not None:
         few = {"ORACLE_POOL_MAX": connections, "ORACLE_POOL_MIN": connections, "WRITER_CONCURRENCY": connections}
-    services = [stage.start("writer", BUFFER_MAX_SIZE=10**9, **few) for _ in range(writers)]
+    services = [stage.start_and_wait("writer", BUFFER_MAX_SIZE=10**9, **few) for _ in range(writers)]
     time.sleep(0.5)
-    with cpu_of({service.name: service.pid for service in services}) as used:
+    with cpu_of({str(service.pid): service.pid for service in services}) as used:
         stage.fill(values)
         began = time.perf_counter()
-        wait_until(lambda: stage.snapshot()[Counter.WRITTEN] >= len(values), "the buffer to be drained")
+        stage.until(lambda: stage.snapshot()[Counter.WRITTEN] >= len(values), "the buffer to be drained")
         seconds = time.perf_counter() - began
     stage.stop(*services)
     return len(values) / seconds, sum(used.values()) / len(values) * 1e6

@@ -2,12 +2,14 @@
 
 from time import monotonic
 
+import oracledb
+
 from sandbox.console import DemoConsole
+from sandbox.harness.services import is_idle
 from sandbox.pipeline import Pipeline
 from sandbox.plan import Plan
 from sandbox.recording import Comparison, Recording, compare
 from sandbox.summary import Accounts, Emitted, parse_goodbye
-from sandbox.table import DemoTable
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
@@ -107,7 +109,7 @@ class Demo:
         ledger = None
         while monotonic() < deadline:
             ledger = self._look(watch, "draining") or ledger
-            if (ledger is not None and _is_empty(ledger)) or self._stop.wait(_LOOK_S):
+            if (ledger is not None and is_idle(ledger)) or self._stop.wait(_LOOK_S):
                 break
         return ledger
 
@@ -135,15 +137,14 @@ class Demo:
         return OK if self._console.summary(accounts, self._recording) else WRONG
 
     def _read_table(self, *, cut_short: bool) -> tuple[int | None, Comparison | None]:
-        oracle = self._pipeline.oracle
-        table = DemoTable(oracle.dsn, oracle.user, oracle.password)
+        oracle = self._pipeline.stack.oracle
         try:
-            rows = table.count()
+            rows = oracle.count("tag_data")
             if self._recording is None:
                 return rows, None
-            return rows, compare(self._recording, table.rows(), cut_short=cut_short)
-        except RuntimeError as error:
-            self._console.error(str(error))
+            return rows, compare(self._recording, oracle.rows("tag_data"), cut_short=cut_short)
+        except oracledb.Error as error:
+            self._console.error(f"the table can't be read: {error}")
             return None, None
 
     def _emitted(self) -> Emitted | None:
@@ -153,7 +154,3 @@ class Demo:
         except RedisUnavailableError as error:
             self._console.error(f"Redis does not say what the poller emitted: {error}")
             return None
-
-
-def _is_empty(ledger: Snapshot) -> bool:
-    return not (ledger.queued_messages or ledger.claimed_messages or ledger.in_buffer or ledger.in_flight)

@@ -1,5 +1,6 @@
 """python -m sandbox.drills: what happens when the buffer overflows, and when Oracle goes away; on this machine."""
 
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -8,12 +9,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
+import oracledb
 import typer
 
 from sandbox.console import DemoConsole
 from sandbox.demo import INTERRUPTED, OK, WRONG
-from sandbox.drill_scene import Cells, Feed, Scene, make_poll, start_of_polls
-from sandbox.pipeline import ChildDiedError, StoppedEarly
+from sandbox.drill_scene import PLC, TAGS_IN_A_POLL, Scene, start_of_polls
+from sandbox.harness.feed import Load, expected_rows, poll
+from sandbox.harness.oracle import Cells
+from sandbox.harness.supervisor import ChildDiedError
+from sandbox.pipeline import StoppedEarly
 from sandbox.recording import Comparison
 from shared.counters import Counter
 from shared.lifecycle import StopFlag, stop_on_signals
@@ -24,6 +29,9 @@ BEFORE_S, AFTER_S = 3.0, 2.0
 
 #: Tags of one poll of the overflow drill, and the seconds between two.
 OVERFLOW_TAGS, OVERFLOW_INTERVAL_S = 100, 0.1
+
+#: Seconds that the services may take for anything that a drill waits for, the outage itself excluded.
+PATIENCE_S = 120.0
 
 #: Seconds between two lines of figures.
 FIGURES_EVERY_S = 5.0
@@ -101,14 +109,14 @@ def outage(
 def overflow_drill(drill: Drill, buffer: int, overflow: int) -> None:
     """Put more than the buffer holds, with no writer there; then let a writer come."""
     scene = drill.scene
-    scene.start("consumer")
+    scene.start_and_wait("consumer")
     drill.say(f"putting {buffer + overflow:,} values; the buffer holds {buffer:,} and no writer runs")
     cells = _put(scene, buffer + overflow)
-    scene.until(lambda: scene.ledger()[Counter.INSERTED] >= len(cells), "not all values reach the buffer")
-    ledger = scene.ledger()
+    scene.until(lambda: scene.snapshot()[Counter.INSERTED] >= len(cells), "all values to reach the buffer")
+    ledger = scene.snapshot()
     drill.say(f"the buffer holds {ledger.in_buffer:,} values, {ledger[Counter.OVERFLOWED]:,} were discarded")
     drill.expect("values discarded", ledger[Counter.OVERFLOWED], overflow)
-    scene.until(lambda: _recorded(scene) >= ledger[Counter.OVERFLOWED], "the loss is not recorded", 15.0)
+    scene.until(lambda: _recorded(scene) >= ledger[Counter.OVERFLOWED], "the record of the loss", 15.0)
     for record in scene.loss_records():
         drill.say(
             f"recorded: {record['values']:,} values of {record['tags_hit']} tags lost, "
@@ -120,8 +128,8 @@ def overflow_drill(drill: Drill, buffer: int, overflow: int) -> None:
     if newest != max(lost).isoformat():
         drill.problems.append(f"newest lost timestamp in the record: {newest}, must be {max(lost).isoformat()}")
     drill.say("a writer starts")
-    scene.start("writer")
-    ledger = scene.until_idle()
+    scene.start_and_wait("writer")
+    ledger = scene.wait_until_idle(PATIENCE_S)
     drill.expect_balance(ledger, len(cells))
     # A writer that finds the buffer overflowing saves values at the disk's speed until there is room.
     if ledger[Counter.BACKED_UP]:
@@ -134,9 +142,10 @@ def _put(scene: Scene, count: int) -> Cells:
     cells: Cells = {}
     began_at = start_of_polls()
     for number, first in enumerate(range(0, count, OVERFLOW_TAGS)):
-        message, of_poll = make_poll(number, min(OVERFLOW_TAGS, count - first), began_at, OVERFLOW_INTERVAL_S)
-        scene.queue.put(message, timeout=5.0)
-        cells |= of_poll
+        tags = min(OVERFLOW_TAGS, count - first)
+        data = poll(number, tags, PLC, began_at=began_at, interval_s=OVERFLOW_INTERVAL_S)
+        scene.queue.put(data, timeout=5.0)
+        cells |= expected_rows(data)
     return cells
 
 
@@ -147,30 +156,34 @@ def _recorded(scene: Scene) -> int:
 def outage_drill(drill: Drill, seconds: float, rate: int) -> None:
     """Kill Oracle for a while under load; then recover."""
     scene = drill.scene
-    scene.start("consumer")
-    scene.start("writer")
-    with Feed(scene.queue, rate) as feed:
+    scene.start_and_wait("consumer")
+    scene.start_and_wait("writer")
+    with _load(scene, rate) as load:
         drill.say(f"{rate:,} values a second are put; Oracle is well")
-        _pass_time(drill, feed, BEFORE_S)
+        _pass_time(drill, load, BEFORE_S)
         scene.kill_oracle()
         drill.say(f"Oracle is killed, for {seconds:g} s")
-        _pass_time(drill, feed, seconds)
+        _pass_time(drill, load, seconds)
         scene.start_oracle()
-        back_at, written = time.monotonic(), scene.ledger()[Counter.WRITTEN]
+        back_at, written = time.monotonic(), scene.snapshot()[Counter.WRITTEN]
         drill.say("Oracle is started again")
-        scene.until(lambda: scene.ledger()[Counter.WRITTEN] > written, "the writer does not write again")
+        scene.until(lambda: scene.snapshot()[Counter.WRITTEN] > written, "the writer to write again")
         drill.say(f"the writer writes again, {time.monotonic() - back_at:.1f} s after Oracle was back")
-        _pass_time(drill, feed, AFTER_S)
-    if feed.failure:
-        drill.problems.append(f"the DataQueue did not take a poll: {feed.failure}")
-    ledger = scene.until_idle()
-    drill.expect_balance(ledger, len(feed.cells))
+        _pass_time(drill, load, AFTER_S)
+    ledger = scene.wait_until_idle(PATIENCE_S)
+    drill.expect_balance(ledger, len(load.rows))
     drill.expect("values overflowed", ledger[Counter.OVERFLOWED], 0)
     _put_back(drill, ledger[Counter.BACKED_UP])
-    drill.expect_table(feed.cells)
+    drill.expect_table(load.rows)
 
 
-def _pass_time(drill: Drill, feed: Feed, seconds: float) -> None:
+def _load(scene: Scene, rate: int) -> Load:
+    """Return what puts so many values a second, spread over as many polls as a PLC's size takes."""
+    tags = max(1, rate // math.ceil(rate / TAGS_IN_A_POLL))
+    return Load(scene.queue, rate, tags, began_at=start_of_polls(), plc_code=PLC)
+
+
+def _pass_time(drill: Drill, load: Load, seconds: float) -> None:
     """Let time pass, with a line of figures now and then."""
     scene = drill.scene
     until, next_line = time.monotonic() + seconds, time.monotonic() + FIGURES_EVERY_S
@@ -178,9 +191,9 @@ def _pass_time(drill: Drill, feed: Feed, seconds: float) -> None:
         scene.go_on(min(left, 0.2))
         if time.monotonic() >= next_line:
             next_line += FIGURES_EVERY_S
-            now = scene.ledger()
+            now = scene.snapshot()
             drill.say(
-                f"put {len(feed.cells):,}, written {now[Counter.WRITTEN]:,}, backed up {now[Counter.BACKED_UP]:,}, "
+                f"put {len(load.rows):,}, written {now[Counter.WRITTEN]:,}, backed up {now[Counter.BACKED_UP]:,}, "
                 f"in the buffer {now.in_buffer:,}, overflowed {now[Counter.OVERFLOWED]:,}"
             )
 
@@ -190,15 +203,15 @@ def _put_back(drill: Drill, backed_up: int) -> None:
     scene = drill.scene
     scene.until(
         lambda: not scene.has_open_files() and scene.rows_in_backup() == backed_up,
-        f"the backup files are not closed with {backed_up:,} rows",
+        f"the backup files to be closed with {backed_up:,} rows",
     )
     drill.say(f"the backup files hold {backed_up:,} values")
     drill.say("python -m services.writer recover")
     began_at = time.monotonic()
-    status, output = scene.recover()
+    status, output = scene.run("writer", "recover")
     for line in output.splitlines():
         drill.console.say(f"          {line}")
-    drill.say(f"recovered in {time.monotonic() - began_at:.1f} s, {scene.ledger()[Counter.RECOVERED]:,} rows written")
+    drill.say(f"recovered in {time.monotonic() - began_at:.1f} s, {scene.snapshot()[Counter.RECOVERED]:,} rows written")
     drill.expect("exit status of recover", status, 0)
 
 
@@ -227,7 +240,7 @@ def _verdict(
     except ChildDiedError as error:
         console.died(error.child)
         return WRONG
-    except RuntimeError as error:
+    except (RuntimeError, oracledb.Error) as error:
         console.error(str(error))
         return WRONG
     for problem in drill.problems:

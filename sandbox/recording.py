@@ -13,6 +13,7 @@ from itertools import islice
 from math import isfinite
 from pathlib import Path
 
+from sandbox.harness.oracle import Cells, Row
 from sandbox.plan import PlanError, plc_code
 from shared.models import stored_timestamp
 
@@ -28,9 +29,6 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 #: Integers that 64 bits hold; a longer one is kept as the text that it is, with all its digits.
 _INT64 = range(-(2**63), 2**63)
 
-#: One row of the table: tag_name, tag_value, timestamp, quality.
-Row = tuple[str, str, datetime, str]
-
 
 @dataclass(frozen=True)
 class Recording:
@@ -42,7 +40,7 @@ class Recording:
 
     rows: int
     tags: int
-    cells: dict[tuple[str, datetime], tuple[str, str]]  #: tag name and time -> text and quality
+    cells: Cells
     left_out: list[str]
     restamped: int
 
@@ -80,7 +78,7 @@ def read_recording(path: Path) -> Recording:
 def _read_lines(plc: str, tags: list[str], lines: list[str]) -> Recording:
     # A column without a name, or whose name stands before, is nobody's.
     columns = {f"{plc}.{tag}": index for index, tag in reversed(list(enumerate(tags))) if tag}
-    cells_wanted: dict[tuple[str, datetime], tuple[str, str]] = {}
+    cells_wanted: Cells = {}
     left_out: list[str] = []
     last: datetime | None = None
     rows = restamped = 0

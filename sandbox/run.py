@@ -11,9 +11,9 @@ import typer
 
 from sandbox.console import DemoConsole
 from sandbox.demo import INTERRUPTED, OK, WRONG, Demo
-from sandbox.harness.supervisor import Supervisor
+from sandbox.harness.supervisor import ChildDiedError
 from sandbox.node_opcua import NodeUnavailableError, install
-from sandbox.pipeline import ChildDiedError, Pipeline, StoppedEarly, clear
+from sandbox.pipeline import Pipeline, StoppedEarly, clear
 from sandbox.plan import Plan, PlanError, make_plan
 from sandbox.recording import Recording, read_recording
 from shared.counters import Counter
@@ -104,8 +104,7 @@ def run(
 
 
 def _run(plan: Plan, recording: Recording | None, console: DemoConsole, node_opcua: Path | None) -> int:
-    with stop_on_signals() as stop, Supervisor(plan.directory) as supervisor:
-        pipeline = Pipeline(plan, supervisor, stop, node_opcua)
+    with stop_on_signals() as stop, Pipeline(plan, stop, node_opcua) as pipeline:
         status = WRONG
         try:
             console.say("starting Redis, Oracle, monitor, writer, consumer, poller")

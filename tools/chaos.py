@@ -17,12 +17,12 @@ from typing import Annotated
 import typer
 
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.feed import Load
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError
 from shared.snapshot import take_snapshot
-from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 from tools.chaos_faults import CLASHING, SERVICES, Chaos
@@ -59,8 +59,8 @@ def run(
 ) -> list[str]:
     """Cause faults for a while, mend them, and return what is wrong then."""
     chaos = Chaos(pipeline, redis, stand_in, chance)
-    wait_until(lambda: len(pipeline.services()) == sum(SERVICES.values()), 60, "all services")
-    with Load(pipeline, rate) as load:
+    wait_until(lambda: len(pipeline.living()) == sum(SERVICES.values()), 60, "all services")
+    with Load(pipeline.queue, rate) as load:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             fault = chance.choice(chaos.faults)
@@ -76,7 +76,7 @@ def run(
     ledger = pipeline.wait_until_idle(120)
     for processes in chaos.processes.values():
         for process in processes:
-            pipeline.stop(process, 20)
+            pipeline.stop(process, timeout_s=20)
     chaos.close()
     recovered = pipeline.start("writer", "recover").wait(120)
     return verdict(pipeline, load, ledger[Counter.OVERFLOWED], recovered) + clash_verdict(pipeline, chaos.clashes)

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.feed import START
 from sandbox.harness.redis import EmbeddedRedis, free_port
 from services.writer.backup.index import backup_files
 from shared.errors import TransientError
 from shared.models import PollingData
 from shared.redis_link import RedisLink
-from tests.pipeline import START, Pipeline
+from tests.pipeline import Pipeline
 
 #: How many processes of each service run.
 SERVICES = {"consumer": 2, "writer": 2}
@@ -55,7 +56,7 @@ class Chaos:
         self.processes[service][place] = self._pipeline.start(service)
 
     def _stop(self, service: str, place: int) -> None:
-        status = self._pipeline.stop(self.processes[service][place], 20)
+        status = self._pipeline.stop(self.processes[service][place], timeout_s=20)
         # One that has only just been started does not know of signals yet.
         assert status in (0, -signal.SIGTERM), f"{service} ended with {status}"
 
@@ -77,7 +78,7 @@ class Chaos:
         process = self.processes[service][place]
         process.send_signal(signal.SIGSTOP)
         if self._chance.random() < 0.5:
-            for name in self._pipeline.services():
+            for name in self._pipeline.living():
                 if name.startswith(f"{service}:"):
                     self._pipeline.link.command("DEL", self._pipeline.keys.service(*name.split(":", 1)))
         return lambda: process.send_signal(signal.SIGCONT)

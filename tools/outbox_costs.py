@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sandbox.harness.feed import poll
 from services.poller.news import nobody
 from services.poller.outbox.durable import DurableOutbox
 from services.poller.outbox.message import Message
@@ -24,7 +25,6 @@ from services.poller.outbox.spool import Spool
 from services.poller.outbox.waiting import Bounds
 from shared.clock import SystemClock
 from shared.messages import encode_polling_data
-from tests.pipeline import poll
 
 TAGS = 3491
 

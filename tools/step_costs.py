@@ -19,6 +19,7 @@ import oracledb
 import services.writer.deliver.worker
 import shared.buffer
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.feed import START, poll
 from sandbox.harness.redis import EmbeddedRedis
 from services.consumer.expand import expand
 from services.writer.__main__ import compose
@@ -31,7 +32,6 @@ from shared.lifecycle import StopFlag
 from shared.messages import decode_polling_data, encode_polling_data
 from shared.models import TagValue, encode_values
 from shared.redis_link import RedisLink
-from tests.pipeline import START, poll
 
 BATCHES, BATCH, TAGS = 600, 500, 3491
 

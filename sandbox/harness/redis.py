@@ -8,13 +8,14 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from sandbox.harness.process import Process
 
 #: Seconds until a server that does not answer counts as not started.
 _START_TIMEOUT_S = 15.0
@@ -39,7 +40,9 @@ class EmbeddedRedis:
         self._directory = directory or Path(self._temporary.name if self._temporary else ".")
         self._program = program or wheel_server()
         self._options = list(options)
-        self.process: subprocess.Popen[bytes] | None = None
+        #: What the server prints.
+        self.log = self._directory / "server.log"
+        self.process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -52,20 +55,18 @@ class EmbeddedRedis:
         Raises: RuntimeError: it ended, or did not answer in time; the text holds what it printed.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
-        log = self._directory / "server.log"
         arguments = [
             self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory),
             "--appendonly", "yes", "--appendfsync", os.environ.get("REDIS_APPENDFSYNC", "always"),
             "--save", "", "--maxmemory-policy", "noeviction",
             "--daemonize", "no", *self._options,
         ]  # fmt: skip
-        with log.open("ab") as output:
-            # A session of its own: Ctrl+C in the terminal must reach the services first and Redis last.
-            self.process = subprocess.Popen(arguments, stdout=output, stderr=output, start_new_session=True)
+        with self.log.open("ab") as output:
+            self.process = Process(arguments, output, os.environ)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not _answers(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                tail = log.read_text(errors="replace")[-2000:]
+                tail = self.log.read_text(errors="replace")[-2000:]
                 raise RuntimeError(f"{self._program} did not start on port {self.port}:\n{tail}")
             time.sleep(0.01)
 

@@ -7,10 +7,23 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T | None], timeout_s: float = 20.0, what: str = "the condition") -> T:
+class StuckError(RuntimeError):
+    """What was waited for did not come; the text says what it was."""
+
+
+def wait_until(
+    condition: Callable[[], T | None],
+    timeout_s: float = 20.0,
+    what: str = "the condition",
+    *,
+    pause: Callable[[float], object] = time.sleep,
+    every_s: float = 0.02,
+) -> T:
     """Return the condition's first true answer.
 
-    Raises: AssertionError: there was none within `timeout_s`.
+    Args: pause: lets so many seconds pass between two looks; it may raise to say that waiting has become useless.
+
+    Raises: StuckError: there was no such answer within `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -18,5 +31,5 @@ def wait_until(condition: Callable[[], T | None], timeout_s: float = 20.0, what:
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not come true within {timeout_s} s; last: {answer!r}")
-        time.sleep(0.02)
+            raise StuckError(f"waited {timeout_s:g} s in vain for {what}; the last answer was {answer!r}")
+        pause(every_s)

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 
+from sandbox.harness.feed import expected_rows, poll
+from sandbox.harness.oracle import Cells
 from sandbox.harness.waiting import wait_until
 from shared.errors import QueueFullError, RedisUnavailableError
 from tests.compose.stack import Stack
-from tests.pipeline import expected_rows, poll
 
 #: 400 values a second.
 _TAGS, _INTERVAL_S = 40, 0.1
@@ -19,7 +20,7 @@ _AT = "TO_TIMESTAMP(:{}, 'YYYY-MM-DD HH24:MI:SS.FF6')"
 
 _numbers = count()
 
-Rows = dict[tuple[str, object], tuple[object, str]]
+Rows = Cells
 
 
 class Feed:

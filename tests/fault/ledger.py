@@ -1,14 +1,13 @@
 """What the fault tests ask of a pipeline: where every value is, what was told, what the writer says of itself."""
 
+from sandbox.harness.oracle import Cells
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.snapshot import Snapshot
 from tests.pipeline import Pipeline, in_csv
 
 
-def assert_nothing_lost_nothing_twice(
-    pipeline: Pipeline, expected: dict[tuple[str, object], tuple[object, str]]
-) -> None:
+def assert_nothing_lost_nothing_twice(pipeline: Pipeline, expected: Cells) -> None:
     """Table and CSV files together hold exactly what was put, value by value."""
     table = pipeline.table_rows()
     saved = in_csv(pipeline.csv_rows())
@@ -21,7 +20,7 @@ def wait_for_state(pipeline: Pipeline, state: str) -> None:
 
 
 def writer_beat(pipeline: Pipeline) -> dict[str, str]:
-    for name in pipeline.services():
+    for name in pipeline.living():
         if name.startswith("writer:"):
             return pipeline.link.hash(pipeline.keys.service("writer", name.split(":", 1)[1]))
     return {}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.oracle import Cells
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.writer.backup.format import HEADER
@@ -33,7 +34,7 @@ def outage(pipeline: Pipeline, oracle: OracleTarget) -> Iterator[None]:
     oracle.control.listen()
 
 
-def backed_up(pipeline: Pipeline, polls: int) -> dict[tuple[str, object], tuple[object, str]]:
+def backed_up(pipeline: Pipeline, polls: int) -> Cells:
     """Put polls of 100 values and wait until all are settled as backed up."""
     before = pipeline.snapshot()[Counter.BACKED_UP]
     rows = pipeline.put(polls=polls, tags=100)
@@ -130,7 +131,7 @@ def test_values_that_somebody_changes_in_an_open_file_are_not_taken_for_those_th
         (new,) = [other for other in pipeline.backup_dir.glob("backup_*.csv") if other != path]
         assert in_csv(rows_of(new)) == after
         wait_until(lambda: len(pipeline.link.hash(pipeline.keys.backup_files)) == 2, what="both files on the list")
-        writer = pipeline._processes[1]
+        (writer,) = (child.process for child in [pipeline.supervisor.child("writer")] if child)
         assert pipeline.stop(writer) == 0
     # And: recover puts the one back and leaves the other, whose rows a person must see to
     assert pipeline.start("writer", "recover").wait(30) == 1
@@ -268,7 +269,7 @@ def test_a_writers_file_says_what_it_was_meant_for_and_no_other_writer_puts_it_b
         assert label["target"]["table"] == f"{oracle.user}.{pipeline.table}".upper()
         assert label["target"]["dsn"] == oracle.dsn
         assert oracle.password not in str({**label, "target": {**label["target"], "table": "", "dsn": ""}})
-        (name,) = [name.split(":", 1)[1] for name in pipeline.services() if name.startswith("writer:")]
+        (name,) = [name.split(":", 1)[1] for name in pipeline.living() if name.startswith("writer:")]
         os.kill(int(pipeline.link.hash(pipeline.keys.service("writer", name))["pid"]), 9)
     with oracle.table() as other:
         # If: a writer of another table finds the file

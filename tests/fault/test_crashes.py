@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.feed import Load
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.keys import Keys
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events
-from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
 from tests.redis_servers import REDIS_SERVERS
@@ -41,7 +41,7 @@ def test_kill_9_at_random_instants(pipeline: Pipeline, service: str, kills: int)
     other = "consumer" if service == "writer" else "writer"
     pipeline.start_and_wait(other)
     process = pipeline.start_and_wait(service)
-    with Load(pipeline, 5000) as load:
+    with Load(pipeline.queue, 5000) as load:
         for _ in range(kills):
             before = pipeline.snapshot()[Counter.WRITTEN]
             wait_until(lambda before=before: pipeline.snapshot()[Counter.WRITTEN] > before, 30, "values moving")  # type: ignore[misc]
@@ -56,7 +56,7 @@ def test_kill_9_at_random_instants(pipeline: Pipeline, service: str, kills: int)
 def test_sigterm_under_load_is_over_in_5_seconds_and_leaves_the_rest_to_the_next(pipeline: Pipeline) -> None:
     pipeline.start_and_wait("consumer")
     writer = pipeline.start_and_wait("writer")
-    with Load(pipeline, 5000) as load:
+    with Load(pipeline.queue, 5000) as load:
         put_until(load, 5000)
         began = time.monotonic()
         assert pipeline.stop(writer) == 0
@@ -123,7 +123,7 @@ def test_a_killed_writer_finds_its_unfinished_batch_at_once(pipeline: Pipeline, 
     pipeline.wait_until_idle(8)
     assert pipeline.table_rows() == expected
     assert "Took over a batch of 500" in pipeline.log("writer")
-    assert len(pipeline.services()) == 2
+    assert len(pipeline.living()) == 2
 
 
 @pytest.mark.timeout(90)
@@ -150,7 +150,7 @@ def test_another_writer_takes_over_what_a_dead_one_left_within_15_seconds(
 def test_a_frozen_writer_that_comes_back_does_no_harm(pipeline: Pipeline) -> None:
     pipeline.start_and_wait("consumer")
     frozen = pipeline.start_and_wait("writer", INSTANCE_NAME="w")
-    with Load(pipeline, 3491) as load:
+    with Load(pipeline.queue, 3491) as load:
         put_until(load, 2000)
         frozen.send_signal(signal.SIGSTOP)
         # Without its heartbeat it counts as dead; its name goes to the next.
@@ -162,7 +162,7 @@ def test_a_frozen_writer_that_comes_back_does_no_harm(pipeline: Pipeline) -> Non
     drain(pipeline)
     assert_nothing_lost_nothing_twice(pipeline, load.rows)
     assert frozen.poll() is None
-    wait_until(lambda: {"writer:w", "writer:w-2"} <= set(pipeline.services()), what="two names")
+    wait_until(lambda: {"writer:w", "writer:w-2"} <= set(pipeline.living()), what="two names")
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_a_service_frozen_for_30_seconds_does_no_harm(pipeline: Pipeline, servic
     pipeline.start_and_wait("consumer")
     pipeline.start_and_wait("writer")
     frozen = pipeline.start_and_wait(service)
-    with Load(pipeline, 3491) as load:
+    with Load(pipeline.queue, 3491) as load:
         put_until(load, 2000)
         frozen.send_signal(signal.SIGSTOP)
         time.sleep(30)
@@ -186,7 +186,7 @@ def test_one_of_two_writers_killed(pipeline: Pipeline) -> None:
     pipeline.start_and_wait("consumer")
     pipeline.start_and_wait("writer")
     second = pipeline.start_and_wait("writer")
-    with Load(pipeline, 5000) as load:
+    with Load(pipeline.queue, 5000) as load:
         put_until(load, 5000)
         pipeline.kill(second)
         put_until(load, load.values + 5000)
@@ -206,7 +206,7 @@ def test_redis_killed_and_restarted(
     ):
         pipeline.start_and_wait("consumer")
         pipeline.start_and_wait("writer")
-        with Load(pipeline, 3491) as load:
+        with Load(pipeline.queue, 3491) as load:
             for _ in range(times):
                 put_until(load, load.values + 2500)
                 redis.kill()
@@ -227,7 +227,7 @@ def test_redis_frozen_for_longer_than_every_timeout(
     with EmbeddedRedis() as redis, Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline:
         pipeline.start_and_wait("consumer")
         pipeline.start_and_wait("writer")
-        with Load(pipeline, 3491) as load:
+        with Load(pipeline.queue, 3491) as load:
             put_until(load, 3000)
             redis.pause()
             time.sleep(12)

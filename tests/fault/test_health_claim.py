@@ -3,8 +3,8 @@
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.feed import Load
 from sandbox.harness.waiting import wait_until
-from tests.fault.load import Load
 from tests.integration.monitor.monitors import Monitor, monitor_in_a_thread
 from tests.pipeline import Pipeline
 
@@ -22,7 +22,7 @@ def test_health_is_never_healthy_while_oracle_hangs_although_the_writer_knows_no
     pipeline.start_and_wait("consumer")
     pipeline.start_and_wait("writer", ORACLE_CALL_TIMEOUT="60", ORACLE_POOL_TIMEOUT="60")
     with monitor_in_a_thread(pipeline.environment["REDIS_URL"], pipeline.keys.namespace) as monitor:
-        with Load(pipeline, rate=500, tags=50):
+        with Load(pipeline.queue, rate=500, tags=50):
             wait_until(lambda: status(monitor) == "healthy", what="a pipeline at work")
             # If Oracle takes calls and answers none
             faults.hang_calls()

@@ -57,7 +57,7 @@ def test_values_move_through_an_outage_that_nobody_can_be_told_of(
         pytest.skip("a real Oracle has no switch for faults")
     pipeline.stderr = place
     processes = [pipeline.start(service, LOG_LEVEL="DEBUG") for service in ("consumer", "writer")]
-    wait_until(lambda: len(pipeline.services()) == 2, what="both services")
+    wait_until(lambda: len(pipeline.living()) == 2, what="both services")
     expected = pipeline.put(polls=3, tags=500)
     pipeline.wait_until_idle()
     oracle.control.stop_listening(cut="rst")
@@ -68,7 +68,7 @@ def test_values_move_through_an_outage_that_nobody_can_be_told_of(
     drain(pipeline)
     assert [process.poll() for process in processes] == [None, None]
     assert_nothing_lost_nothing_twice(pipeline, expected)
-    assert [pipeline.stop(process, 6) for process in processes] == [0, 0]
+    assert [pipeline.stop(process, timeout_s=6) for process in processes] == [0, 0]
 
 
 GROUPS = """
@@ -89,10 +89,10 @@ def test_the_poller_sends_and_the_monitor_answers_though_nobody_takes_their_line
     settings = {"LOG_LEVEL": "DEBUG", "POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
     pipeline.stderr = place
     processes = [pipeline.start(service, **settings) for service in ("poller", "monitor")]
-    wait_until(lambda: len(pipeline.services()) == 2, what="both services")
+    wait_until(lambda: len(pipeline.living()) == 2, what="both services")
     # A reload is said; it must not be what stops them.
     (tmp_path / "groups.toml").write_text(f"# another\n{GROUPS}")
     depth = pipeline.queue.depth()
     wait_until(lambda: pipeline.queue.depth() > depth + 30, what="polls")
     assert [process.poll() for process in processes] == [None, None]
-    assert [pipeline.stop(process, 6) for process in processes] == [0, 0]
+    assert [pipeline.stop(process, timeout_s=6) for process in processes] == [0, 0]

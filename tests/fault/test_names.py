@@ -5,11 +5,12 @@ Kind: a process id or a host name taken for an identity. Real namespaces, made b
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
+from sandbox.harness.process import Process
+from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
 from shared.heartbeat import HEARTBEAT_EXPIRY_S
 from tests.oracle_target import OracleTarget
@@ -31,10 +32,9 @@ class Container:
     def __init__(self, pipeline: Pipeline, service: str, name: str, **settings: str) -> None:
         self.log = pipeline.directory / f"{name}.log"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*UNSHARE, "sh", "-c", 'hostname plant; exec "$0" "$@"', sys.executable, "-m", f"services.{service}"],
-                cwd=pipeline.directory, env={**pipeline.environment, **settings}, stdout=log, stderr=log,
-            )  # fmt: skip
+            inside = ["sh", "-c", 'hostname plant; exec "$0" "$@"', *python(f"services.{service}")]
+            environ = pipeline.environment | settings
+            self.process = Process([*UNSHARE, *inside], log, environ, directory=pipeline.directory)
 
     def kill(self) -> None:
         """End it without warning, as `docker kill` does."""
@@ -61,7 +61,7 @@ def test_two_containers_of_one_host_name_keep_their_names_and_write(
     slow = {"ORACLE_CALL_TIMEOUT": "30", "ORACLE_POOL_TIMEOUT": "30", "BACKUP_DIR": str(pipeline.directory / "b")}
     pipeline.start_and_wait("consumer")
     containers += [Container(pipeline, "writer", name, **slow) for name in ("a", "b")]
-    wait_until(lambda: {"writer:plant", "writer:plant-2"} <= set(pipeline.services()), what="two names")
+    wait_until(lambda: {"writer:plant", "writer:plant-2"} <= set(pipeline.living()), what="two names")
     holders = [pipeline.link.hash(pipeline.keys.service("writer", name)) for name in ("plant", "plant-2")]
     assert [holder["pid"] for holder in holders] == ["1", "1"]
     # An insert takes longer than two beats and one sweep.
@@ -84,7 +84,7 @@ def test_a_container_that_was_killed_comes_back_under_another_name_and_its_batch
         pytest.skip("a real Oracle has no switch for faults")
     pipeline.start_and_wait("consumer")
     containers.append(Container(pipeline, "writer", "a", ORACLE_CALL_TIMEOUT="60"))
-    wait_until(lambda: "writer:plant" in pipeline.services(), what="the first")
+    wait_until(lambda: "writer:plant" in pipeline.living(), what="the first")
     oracle.control.hang_calls()
     expected = pipeline.put(polls=1, tags=500)
     wait_until(lambda: pipeline.snapshot().in_flight == 500, what="the batch in flight")
@@ -92,7 +92,7 @@ def test_a_container_that_was_killed_comes_back_under_another_name_and_its_batch
     oracle.control.reset()
     containers.append(Container(pipeline, "writer", "b"))
     # Nobody can know that the other is dead before its heartbeat has expired; then it takes 3 s more at most.
-    wait_until(lambda: {"writer:plant", "writer:plant-2"} & set(pipeline.services()), what="the second")
+    wait_until(lambda: {"writer:plant", "writer:plant-2"} & set(pipeline.living()), what="the second")
     pipeline.wait_until_idle(HEARTBEAT_EXPIRY_S + 20)
     assert pipeline.table_rows() == expected
     assert "Took over a batch of 500" in containers[1].log.read_text()

@@ -5,17 +5,18 @@ import time
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.feed import START, Load
+from sandbox.harness.oracle import Cells
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.models import PollingData
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events, wait_for_state, writer_beat
-from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
-from tests.pipeline import START, Pipeline, in_csv
+from tests.pipeline import Pipeline, in_csv
 
 
 def writer_keys(pipeline: Pipeline) -> list[str]:
-    names = [name.split(":", 1) for name in pipeline.services()]
+    names = [name.split(":", 1) for name in pipeline.living()]
     return [pipeline.keys.service(role, instance) for role, instance in names if role == "writer"]
 
 
@@ -24,9 +25,9 @@ def refused_logons(faults: OracleControl) -> int:
     return status.connections - status.logons
 
 
-def written_again(pipeline: Pipeline) -> dict[tuple[str, object], tuple[object, str]]:
+def written_again(pipeline: Pipeline) -> Cells:
     """Put values until one of them is written, and return all."""
-    rows: dict[tuple[str, object], tuple[object, str]] = {}
+    rows: Cells = {}
     written = pipeline.snapshot()[Counter.WRITTEN]
 
     def is_written() -> bool:
@@ -60,7 +61,7 @@ def running(pipeline: Pipeline, faults: OracleControl) -> Pipeline:
     ],
 )
 def test_oracle_refuses_connections(running: Pipeline, faults: OracleControl, rate: int, seconds: float) -> None:
-    with Load(running, rate) as load:
+    with Load(running.queue, rate) as load:
         wait_until(lambda: running.snapshot()[Counter.WRITTEN] > rate / 2, what="values in the table")
         faults.stop_listening(cut="rst")
         time.sleep(seconds)
@@ -89,7 +90,7 @@ def test_a_listener_that_accepts_and_says_nothing(pipeline: Pipeline, faults: Or
     """Kind: a fault that holds a thread inside the driver, whose clean-up then ended the writer in 2 of 4 outages."""
     pipeline.start_and_wait("consumer")
     writer = pipeline.start_and_wait("writer")
-    with Load(pipeline, 1000) as load:
+    with Load(pipeline.queue, 1000) as load:
         for _ in range(outages):
             backed_up, written = pipeline.snapshot()[Counter.BACKED_UP], pipeline.snapshot()[Counter.WRITTEN]
             wait_until(lambda w=written: pipeline.snapshot()[Counter.WRITTEN] > w, what="live values")  # type: ignore[misc]
@@ -108,7 +109,7 @@ def test_a_listener_that_accepts_and_says_nothing(pipeline: Pipeline, faults: Or
 
 
 def test_calls_that_are_never_answered_end_by_their_timeout(running: Pipeline, faults: OracleControl) -> None:
-    with Load(running, 3491) as load:
+    with Load(running.queue, 3491) as load:
         faults.hang_calls()
         wait_until(lambda: running.snapshot()[Counter.BACKED_UP] > 3000, 40, "values in the backup")
         faults.reset()
@@ -121,7 +122,7 @@ def test_calls_that_are_never_answered_end_by_their_timeout(running: Pipeline, f
 @pytest.mark.parametrize("fault", ["cut_before_execute", "cut_mid_call", "lose_reply_after_commit"])
 @pytest.mark.req("EC-3")
 def test_a_connection_that_is_cut(running: Pipeline, faults: OracleControl, fault: str, how: str) -> None:
-    with Load(running, 5000) as load:
+    with Load(running.queue, 5000) as load:
         for _ in range(5):
             getattr(faults, fault)(1, how=how)
             puts = load.puts
@@ -150,7 +151,7 @@ def test_bad_rows_among_500(pipeline: Pipeline, oracle: OracleTarget, bad: int) 
             PollingData(timestamp=START, group_id=1, group_name="g", plc_code="P", tag_values=readings), timeout=5
         )
         ledger = pipeline.wait_until_idle()
-        stored = {name.removeprefix("P.") for name, _ in oracle.rows(table)}
+        stored = {name.removeprefix("P.") for name, _ in oracle.cells(table)}
     assert (ledger[Counter.WRITTEN], ledger[Counter.REJECTED]) == (500 - len(guilty), len(guilty))
     assert ledger[Counter.RETRIES] == ledger[Counter.BACKED_UP] == 0
     rejected = pipeline.csv_rows("rejected")
@@ -193,7 +194,7 @@ def test_a_read_only_database_does_not_flap(running: Pipeline, faults: OracleCon
     faults.fail_next(
         None, ora_code=16000, message="database or pluggable database open for read-only access", verb="INSERT"
     )
-    with Load(running, 2000) as load:
+    with Load(running.queue, 2000) as load:
         wait_for_state(running, "half-open")
         # If: it stays so for many probes and trials
         tries = running.log("writer").count("Oracle write failed")
@@ -344,7 +345,7 @@ def test_an_outage_never_ends_the_writer_whatever_the_connect_string_says(
     )
     pipeline.start_and_wait("consumer")
     writer = pipeline.start_and_wait("writer", ORACLE_DSN=dsn)
-    with Load(pipeline, 1000) as load:
+    with Load(pipeline.queue, 1000) as load:
         wait_until(lambda: pipeline.snapshot()[Counter.WRITTEN] > 500, what="values in the table")
         if silent:
             faults.ignore_connections()
@@ -385,7 +386,7 @@ def test_pressure_is_relieved_to_the_backup_while_oracle_is_slow(pipeline: Pipel
     pipeline.start_and_wait("consumer")
     pipeline.start_and_wait("writer", ORACLE_CALL_TIMEOUT="60", WRITER_CONCURRENCY="1")
     # If: more comes than the buffer holds
-    with Load(pipeline, 8000) as load:
+    with Load(pipeline.queue, 8000) as load:
         wait_until(lambda: load.values > 25_000, what="25,000 values put")
     # Expect: the backup took what Oracle could not, and nothing overflowed
     faults.delay_ms(0)

@@ -3,12 +3,14 @@
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.feed import expected_rows
+from sandbox.harness.oracle import Cells
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.models import PollingData
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, events, writer_beat
 from tests.oracle_target import SECOND_UNIQUE, OracleTarget
-from tests.pipeline import Pipeline, expected_rows, in_csv
+from tests.pipeline import Pipeline, in_csv
 
 
 @pytest.fixture
@@ -29,10 +31,10 @@ def test_an_hour_that_comes_twice(running: Pipeline) -> None:
     expected = running.put(polls=8, tags=300)
     running.wait_until_idle()
     # If: the clock is set back and the same times come with other values
-    again: dict[tuple[str, object], tuple[object, str]] = {}
+    again: Cells = {}
     for moment in {time for _, time in expected}:
         data = PollingData(
-            timestamp=moment, group_id=1, group_name="line 1", plc_code="PLC01",  # type: ignore[arg-type]
+            timestamp=moment, group_id=1, group_name="line 1", plc_code="PLC01",
             tag_values={f"D{tag}": -1.5 - tag for tag in range(300)},
         )  # fmt: skip
         running.queue.put(data, timeout=10)
@@ -55,7 +57,7 @@ def test_a_second_unique_index_whose_default_repeats(pipeline: Pipeline, oracle:
         pipeline.start_and_wait("writer", ORACLE_TABLE=table)
         expected = pipeline.put(polls=4, tags=500)
         ledger = pipeline.wait_until_idle()
-        stored = oracle.rows(table)
+        stored = oracle.cells(table)
     assert {**in_csv(pipeline.csv_rows("rejected")), **stored} == expected
     assert (ledger[Counter.WRITTEN], ledger[Counter.DUPLICATES], ledger[Counter.REJECTED]) == (1, 0, 1999)
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.feed import poll
+from sandbox.harness.oracle import Cells
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.errors import RedisFullError
 from tests.oracle_target import OracleTarget
-from tests.pipeline import Pipeline, poll
+from tests.pipeline import Pipeline
 
 #: Address space of a consumer: what a container of 256 MB gives it, and what its threads reserve without using it.
 ADDRESS_SPACE = 420_000_000
@@ -36,7 +38,7 @@ def entries(pipeline: Pipeline) -> list[dict[str, object]]:
 
 
 def heartbeat(pipeline: Pipeline) -> dict[str, str]:
-    names = [name for name in pipeline.services() if name.startswith("consumer:")]
+    names = [name for name in pipeline.living() if name.startswith("consumer:")]
     return pipeline.link.hash(pipeline.keys.service(*names[0].split(":", 1))) if names else {}
 
 
@@ -111,12 +113,7 @@ def mortal_consumer(
         "from services.consumer.__main__ import app\n"
         "app()\n"
     )
-    with pipeline.log_path("consumer").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], cwd=pipeline.directory, env=pipeline.environment, stdout=log, stderr=log
-        )
-    pipeline._processes.append(process)
-    return process
+    return pipeline.spawn("consumer", sys.executable, "-c", code).process
 
 
 @pytest.mark.timeout(120)
@@ -221,7 +218,7 @@ def test_a_redis_that_data_filled_is_drained_and_nothing_overflows(own: Pipeline
     used = own.link.command("INFO", "memory")["used_memory"]
     own.link.command("CONFIG", "SET", "maxmemory", used + 4_000_000)
     # Given: polls came in without consumer and writer until Redis took no more
-    expected: dict[tuple[str, object], tuple[object, str]] = {}
+    expected: Cells = {}
     with suppress(RedisFullError):
         for _ in range(500):
             expected |= own.put(polls=1, tags=2000)

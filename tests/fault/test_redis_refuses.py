@@ -5,13 +5,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.harness.feed import Load
+from sandbox.harness.oracle import ROOT
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.redis_link import RedisLink
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
-from tests.fault.load import Load
 from tests.oracle_target import OracleTarget
-from tests.pipeline import ROOT, Pipeline
+from tests.pipeline import Pipeline
 
 GROUPS = """
 [[group]]
@@ -42,7 +43,7 @@ def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: s
             until = load.values + 1500
             wait_until(lambda: load.values >= until, 30, "values put")
 
-        with Load(pipeline, 3491) as load:
+        with Load(pipeline.queue, 3491) as load:
             goes_on(load)
             # A failover to nowhere and back: what was written before is not replicated from an empty master.
             admin.command("REPLICAOF", "127.0.0.1", 1)

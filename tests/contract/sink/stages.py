@@ -97,7 +97,7 @@ class OracleStage:
         self.sink = OracleSink(oracle.settings(table))
 
     def stored(self) -> Stored:
-        found = self._oracle.rows(self._table).items()
+        found = self._oracle.cells(self._table).items()
         return {
             (name, moment): (None if text == "NULL" else str(text), quality)
             for (name, moment), (text, quality) in found

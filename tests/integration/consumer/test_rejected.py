@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
+from sandbox.harness.feed import START
+from sandbox.harness.oracle import ROOT
 from sandbox.harness.waiting import wait_until
 from services.consumer.rejected_command import RejectedList
 from shared.counters import Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES
-from tests.pipeline import ROOT, START, Pipeline
+from tests.pipeline import Pipeline
 
 GOOD = {"timestamp": START.isoformat(), "plc_code": "P"}
 
@@ -180,7 +182,7 @@ def test_values_that_come_before_the_writer_wait_in_the_dataqueue(pipeline: Pipe
     # Two messages are claimed at a time, or one: where the next two do not fit it is full.
     wait_until(lambda: pipeline.snapshot().in_buffer >= 1500, what="a full buffer")
     # If: it beats for longer than a consumer waited for a writer once (1.5 s)
-    (name,) = [name for name in pipeline.services() if name.startswith("consumer")]
+    (name,) = [name for name in pipeline.living() if name.startswith("consumer")]
     beats: list[str] = []
     while len(beats) < 5:
         beats.append(wait_until(lambda: next_beat(pipeline, name, beats), what="a beat"))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from sandbox.harness.feed import START
 from sandbox.harness.waiting import wait_until
 from services.consumer import groups
 from services.consumer.groups import FORGET_GROUP_S, PollingGroups
@@ -14,7 +15,7 @@ from shared.models import PollingData
 from shared.records.events import Conflicts, Event
 from shared.redis_link import RedisLink
 from shared.salvage import MAX_NAME
-from tests.pipeline import START, Pipeline
+from tests.pipeline import Pipeline
 
 
 def data(plc_code: str, group_name: str) -> PollingData:
@@ -96,7 +97,7 @@ def test_two_tags_of_one_name_are_told(pipeline: Pipeline) -> None:
     for plc, tag in (("A.B", "C"), ("A", "B.C"), ("A", "B.D"), ("A.B", "C"), ("A", "B.C")):
         pipeline.queue.put({"timestamp": START.isoformat(), "plc_code": plc, "tag_values": {tag: 1}})
     told = "PLC A tag B.C and PLC A.B tag C are both A.B.C"
-    name = next(name for name in pipeline.services() if name.startswith("consumer"))
+    name = next(name for name in pipeline.living() if name.startswith("consumer"))
     key = pipeline.keys.service(*name.split(":", 1))
     wait_until(lambda: pipeline.link.hash(key).get("name_clash") == told, what="the heartbeat to say")
     assert pipeline.link.hash(key)["name_clashes"] == "1"

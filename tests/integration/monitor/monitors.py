@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,10 @@ from typing import Any
 
 import httpx
 
+from sandbox.harness.oracle import ROOT
+from sandbox.harness.process import Process
 from sandbox.harness.redis import free_port
+from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
@@ -60,12 +62,12 @@ class Monitor:
 class MonitorProcess(Monitor):
     """A monitor in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: Process
 
     def end(self) -> str:
         """End it by SIGTERM; return what it logged."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=10)[1]
+        return self.process.communicate(timeout=10)[1].decode()
 
 
 @contextmanager
@@ -108,8 +110,7 @@ def start_process(redis_url: str, namespace: str, **settings: str) -> MonitorPro
     """Return a monitor process that answers; the caller ends it."""
     port = free_port()
     env = environment(redis_url, namespace, MONITOR_PORT=str(port), **settings)
-    command = [sys.executable, "-m", "services.monitor"]
-    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    process = Process(python("services.monitor"), subprocess.DEVNULL, env, directory=ROOT, errors=subprocess.PIPE)
     monitor = MonitorProcess(f"http://127.0.0.1:{port}", process)
     wait_until(lambda: _lives(monitor), what="an answer from the monitor")
     return monitor

@@ -102,7 +102,7 @@ def test_sigterm_ends_the_monitor_within_5_s_even_with_open_streams(
         assert monitor.process.wait(timeout=5) == 0
     # Expect it to have given its name back, and to have said where it was and that it is gone
     assert link.command("ZCARD", keys.services) == 0
-    log = monitor.process.communicate()[1]
+    log = monitor.end()
     assert f"Monitor at {monitor.url}" in log
     assert "Shutdown complete" in log
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.feed import expected_rows, poll
+from sandbox.harness.oracle import Cells
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
@@ -12,9 +14,9 @@ from shared.data_queue import DataQueue
 from shared.partitions import partition_of
 from tests.integration.monitor.monitors import start_process
 from tests.oracle_target import OracleTarget
-from tests.pipeline import Pipeline, expected_rows, poll
+from tests.pipeline import Pipeline
 
-Rows = dict[tuple[str, object], tuple[object, str]]
+Rows = Cells
 
 PLCS = ["PLC01", "PLC02", "PLC04", "PLC07"]
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
+from sandbox.harness.feed import START, poll
 from sandbox.harness.waiting import wait_until
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, WINDOW_BUCKET_S, Counter
 from shared.models import PollingData
 from tests.oracle_target import OracleTarget
-from tests.pipeline import START, Pipeline, poll
+from tests.pipeline import Pipeline
 
 
 @pytest.mark.req("FR-001", "FR-006", "FR-008", "FR-013", "FR-014", "FR-018", "SC-001")
@@ -134,7 +135,7 @@ def test_a_number_column_takes_numbers_and_refuses_text(pipeline: Pipeline, orac
             )
         )  # fmt: skip
         ledger = pipeline.wait_until_idle()
-        stored = {name: value for (name, _), value in oracle.rows(table).items()}
+        stored = {name: value for (name, _), value in oracle.cells(table).items()}
     rows = {name: value for name, (value, _) in stored.items()}
     assert rows == {
         "P.int": 3, "P.float": 2.5, "P.bool": 1, "P.null": None, "P.digits": 17,

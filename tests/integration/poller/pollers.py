@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from sandbox.harness.oracle import ROOT
+from sandbox.harness.process import Process
+from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
 from shared.messages import decode_polling_data
@@ -32,8 +35,8 @@ class PollerProcess:
             **os.environ, "POLLER_CONFIG": str(path), "REDIS_URL": self.redis_url,
             "REDIS_NAMESPACE": self.namespace, "INSTANCE_NAME": "poller-1", **self.settings,
         }  # fmt: skip
-        self._log = (self.directory / "poller.log").open("wb")
-        self.process = subprocess.Popen([sys.executable, "-m", "services.poller"], env=environment, stderr=self._log)
+        with (self.directory / "poller.log").open("wb") as log:
+            self.process = Process(python("services.poller"), log, environment, directory=ROOT)
 
     @property
     def log(self) -> str:
@@ -54,7 +57,6 @@ class PollerProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._log.close()
 
 
 def start(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.harness.feed import poll
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.consumer.redis_memory import RedisMemory
@@ -38,7 +39,7 @@ from shared.redis_link import RedisLink
 from shared.snapshot import take_snapshot
 from tests.fakes import FakeClock
 from tests.oracle_target import OracleTarget
-from tests.pipeline import QUICK, Pipeline, poll
+from tests.pipeline import QUICK, Pipeline
 
 
 @pytest.fixture

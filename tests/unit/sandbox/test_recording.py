@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.oracle import Row
 from sandbox.plan import PlanError
-from sandbox.recording import Row, compare, read_recording, stored_cell
+from sandbox.recording import compare, read_recording, stored_cell
 
 _T1, _T2 = datetime(2025, 11, 2, 14, 30, 52, 123456), datetime(2025, 11, 2, 14, 30, 53)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.oracle import ROOT
 from services.consumer.settings import ConsumerSettings
 from services.writer.settings import WriterSettings
 from shared.errors import SettingsError
 from shared.redis_link import RedisLink
 from shared.settings import BufferSettings, ServiceSettings, load_settings
-from tests.pipeline import ROOT
 from tools.settings_table import SERVICES
 
 GOOD = {"ORACLE_DSN": "db:1521/X", "ORACLE_USER": "u", "ORACLE_PASSWORD": "secret-word"}

@@ -3,20 +3,20 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sandbox.harness.oracle import ROOT
+from sandbox.harness.process import Process
 from sandbox.harness.redis import free_port
 from sandbox.harness.waiting import wait_until
 from sandbox.node_opcua import command
 
 _PLANT = Path(__file__).with_name("plant.py")
 _ODD_PLANT = Path(__file__).with_name("odd_plant.py")
-_ROOT = Path(__file__).resolve().parents[4]
 
 
 class OpcuaServer:
@@ -28,7 +28,7 @@ class OpcuaServer:
         self._arguments = arguments
         self._environment = {**os.environ, **environment}
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         #: What it said when it was ready.
         self.said: dict[str, Any] = {}
 
@@ -36,13 +36,13 @@ class OpcuaServer:
     def quick(cls, directory: Path) -> Self:
         """Return the small server of this project's own."""
         port = free_port()
-        return cls(port, [sys.executable, str(_PLANT), str(port)], {"PYTHONPATH": str(_ROOT)}, directory / "plant.log")
+        return cls(port, [sys.executable, str(_PLANT), str(port)], {"PYTHONPATH": str(ROOT)}, directory / "plant.log")
 
     @classmethod
     def odd(cls, directory: Path, **settings: str) -> Self:
         """Return the one that says odd things of some nodes."""
         port = free_port()
-        environment = {"PYTHONPATH": str(_ROOT), **settings}
+        environment = {"PYTHONPATH": str(ROOT), **settings}
         return cls(port, [sys.executable, str(_ODD_PLANT), str(port)], environment, directory / "odd_plant.log")
 
     @classmethod
@@ -60,7 +60,7 @@ class OpcuaServer:
     def start(self) -> None:
         """Start it; return when it takes connections."""
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._arguments, env=self._environment, stdout=log, stderr=log)
+            self._process = Process(self._arguments, log, self._environment)
         process = self._process
         wait_until(
             lambda: "ready" in self._log.read_text(errors="replace") or process.poll() is not None,

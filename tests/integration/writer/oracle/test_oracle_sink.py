@@ -381,7 +381,7 @@ def test_a_value_that_the_driver_cant_bind_fails_only_itself(oracle: OracleTarge
         texts = ["1", "nan", "2.5", "1e999", "on", "9" * 60, "3"]
         values = [TagValue(datetime(2026, 1, 1), "P", f"D{n}", text, "GOOD") for n, text in enumerate(texts)]
         outcome = sink.write(values)
-        stored = {name: value for (name, _), (value, _) in oracle.rows(table).items()}
+        stored = {name: value for (name, _), (value, _) in oracle.cells(table).items()}
         sink.close()
     assert [error.offset for error in outcome.rejected] == [4]
     # What is no number that can be stored is BAD without a value, as by every way in.

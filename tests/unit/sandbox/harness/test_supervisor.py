@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.harness.supervisor import Supervisor
+from sandbox.harness.oracle import ROOT
+from sandbox.harness.supervisor import Supervisor, python
 from sandbox.harness.waiting import wait_until
-
-_ROOT = Path(__file__).resolve().parents[4]
 
 #: A child that says when it is ready; with `deaf` it ignores SIGTERM, with `parent` it starts another of its kind.
 _SLEEPER = """
@@ -41,7 +40,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _spawn(supervisor: Supervisor, name: str, *arguments: str) -> int:
-    child = supervisor.spawn(name, ["sleeper", *arguments], os.environ)
+    child = supervisor.spawn(name, python("sleeper", *arguments), os.environ)
     wait_until(lambda: "ready" in child.log_tail(), what="the child's start")
     return child.process.pid
 
@@ -82,7 +81,7 @@ def test_child_that_dies_is_noticed_with_its_last_words(directory: Path) -> None
     (directory / "broken.py").write_text("raise SystemExit('no such table')")
     with Supervisor(directory) as supervisor:
         _spawn(supervisor, "healthy")
-        supervisor.spawn("broken", ["broken"], os.environ)
+        supervisor.spawn("broken", python("broken"), os.environ)
         child = wait_until(supervisor.fallen, what="the child's end")
         assert child is not None
         assert child.name == "broken"
@@ -101,16 +100,16 @@ def test_child_that_was_killed_is_said_to_be(directory: Path) -> None:
 def test_killed_runner_leaves_no_children(directory: Path) -> None:
     # Given: a runner with one obedient and one deaf child
     (directory / "runner.py").write_text(
-        "import os, time; from pathlib import Path; from sandbox.harness.supervisor import Supervisor\n"
+        "import os, time; from pathlib import Path; from sandbox.harness.supervisor import Supervisor, python\n"
         "with Supervisor(Path('.')) as supervisor:\n"
-        "    pids = [supervisor.spawn(n, ['sleeper', n], os.environ).process.pid for n in ('obedient', 'deaf')]\n"
+        "    pids = [supervisor.spawn(n, python('sleeper', n), os.environ).process.pid for n in ('obedient', 'deaf')]\n"
         "    print(*pids, flush=True)\n"
         "    time.sleep(60)\n"
     )
     runner = subprocess.Popen(
         [sys.executable, "runner.py"],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -124,3 +123,41 @@ def test_killed_runner_leaves_no_children(directory: Path) -> None:
     # Expect: the watchdog ends both
     wait_until(lambda: not any(map(_is_alive, pids)), what="the children's end")
     assert len(pids) == 2
+
+
+def test_runner_killed_before_its_watchdog_knows_leaves_no_process(directory: Path) -> None:
+    """Kind: a window between the start of a process and the note of it."""
+    # Given: a runner that never comes to tell its watchdog of the process that it has just started
+    (directory / "runner.py").write_text(
+        "import os, time; from pathlib import Path\n"
+        "from sandbox.harness.guard import GUARD; from sandbox.harness.supervisor import Supervisor\n"
+        "GUARD.add = lambda pid: (print(pid, flush=True), time.sleep(60))\n"
+        "with Supervisor(Path('.')) as supervisor:\n"
+        "    supervisor.spawn('late', ['touch', 'it-ran'], os.environ)\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "runner.py"], cwd=directory, env=environ, stdout=subprocess.PIPE, text=True
+    ) as runner:
+        assert runner.stdout is not None
+        pid = int(runner.stdout.readline())
+        assert _is_alive(pid)
+        # If: it is killed just then
+        runner.kill()
+    # Expect: the process is gone and never became what it was to be
+    wait_until(lambda: not _is_alive(pid), what="the process's end")
+    assert not (directory / "it-ran").exists()
+
+
+def test_what_a_program_forgets_to_end_ends_with_it(directory: Path) -> None:
+    (directory / "runner.py").write_text(
+        "import os; from sandbox.harness.process import Process; from sandbox.harness.supervisor import python\n"
+        "log = open('forgotten.log', 'wb')\n"
+        "print(Process(python('sleeper'), log, os.environ).pid)\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "runner.py"], cwd=directory, env=environ, capture_output=True, text=True, check=True
+    )
+    pid = int(done.stdout)
+    wait_until(lambda: not _is_alive(pid), what="its end")

@@ -1,0 +1,82 @@
+"""A process that does not outlive this program, however this program ends.
+
+It is started as a shell that waits for a word: the watchdog is told of it, then it gets the word and becomes what it
+is meant to be. Should this program be killed in between, no word comes and the shell ends. So there is no moment at
+which a process runs that nobody would end. (A signal at the parent's death, PR_SET_PDEATHSIG, would do without a
+watchdog, but is Linux's alone, comes at the end of the parent's *thread*, and knows no time to end in order.)
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from sandbox.harness.guard import GUARD
+
+_WHEN_TOLD = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
+
+
+class Process(subprocess.Popen[bytes]):
+    """A guarded process, in a session of its own: the terminal's Ctrl+C reaches this program alone."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        output: IO[bytes] | int,
+        environ: Mapping[str, str],
+        *,
+        directory: Path | None = None,
+        errors: IO[bytes] | int = subprocess.STDOUT,
+    ) -> None:
+        self._is_gone = False
+        super().__init__(
+            [*_WHEN_TOLD, *command],
+            cwd=directory,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+        GUARD.add(self.pid)
+        if self.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), self.stdin as word:
+                word.write(b"\n")
+            self.stdin = None
+
+    def poll(self) -> int | None:
+        """Return its exit status, negative for a signal; None while it lives."""
+        status = super().poll()
+        if status is not None:
+            self._forget()
+        return status
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return its exit status. Raises: TimeoutExpired."""
+        status = super().wait(timeout)
+        self._forget()
+        return status
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it, if it has not ended yet."""
+        if self.poll() is None:
+            self.signal_group(signal.SIGKILL)
+        super().__exit__(kind, error, trace)
+
+    def signal_group(self, signum: int) -> None:
+        """Send a signal to it and to what it started itself."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signum)
+
+    def _forget(self) -> None:
+        if not self._is_gone:
+            self._is_gone = True
+            # What it started itself is of its group; an orderly process leaves none.
+            self.signal_group(signal.SIGKILL)
+            GUARD.forget(self.pid)
