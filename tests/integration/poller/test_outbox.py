@@ -15,7 +15,7 @@ from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
-from tests.integration.poller.test_process import START, numbers, recording, replay
+from tests.integration.poller.recordings import START, numbers, recording, replay
 
 
 @pytest.fixture

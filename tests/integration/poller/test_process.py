@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,10 +17,10 @@ from services.monitor.read.overview import Service
 from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.messages import decode_polling_data
-from shared.models import PollingData
 from shared.redis_link import RedisLink
 from shared.settings import BufferSettings
 from tests.integration.poller.pollers import PollerProcess, command, events, queued, start
+from tests.integration.poller.recordings import START, numbers, recording, replay
 from tests.unit.monitor.overviews import make_overview
 
 SIMULATOR = """
@@ -34,29 +33,12 @@ type = "simulator"
 tags = 20
 """
 
-START = datetime(2017, 10, 31, 19, 30, 25, 123456)
-
-
-def replay(file: Path, name: str = "well", keys: str = 'speed = "max"') -> str:
-    return f'[[group]]\nname = "{name}"\n[group.source]\ntype = "replay"\nfile = "{file}"\n{keys}\n'
-
-
-def recording(tmp_path: Path, lines: int, name: str = "WELL-1_2017.csv") -> Path:
-    path = tmp_path / name
-    rows = [f"{START + timedelta(seconds=number)},{number},{number}.5,,on" for number in range(lines)]
-    path.write_text("\r\n".join(["timestamp,A,B,EMPTY,TEXT", *rows]))
-    return path
-
 
 @pytest.fixture
 def own_redis() -> Iterator[EmbeddedRedis]:
     """A server that the test may break."""
     with EmbeddedRedis() as server:
         yield server
-
-
-def numbers(messages: list[PollingData]) -> list[Any]:
-    return [message.tag_values["A"] for message in messages]
 
 
 @pytest.mark.req("FR-018", "OPS-3")
