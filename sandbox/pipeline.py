@@ -207,7 +207,8 @@ def clear(directory: Path) -> None:
     shutil.rmtree(directory / "redis", ignore_errors=True)
     for name in ("opcua", "oracle", "monitor", "writer", "consumer", "poller"):
         (directory / f"{name}.log").unlink(missing_ok=True)
-    (directory / "poller.toml").unlink(missing_ok=True)
+    for path in (directory / "poller.toml", *directory.glob("*.alive")):
+        path.unlink(missing_ok=True)
 
 
 def _chosen_ports(given: Mapping[str, int]) -> Iterator[tuple[str, int]]:

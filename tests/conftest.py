@@ -27,6 +27,12 @@ structlog.configure(
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def signs_of_life(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let services that a test starts by the environment of its own leave their files where tests leave theirs."""
+    os.environ["RUN_DIR"] = str(tmp_path_factory.mktemp("run"))
+
+
 @pytest.fixture(scope="session", params=[name for name, path in REDIS_SERVERS.items() if path])
 def redis_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedRedis]:
     """A running server; tests share it and keep apart by their namespaces."""
