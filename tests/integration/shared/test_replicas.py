@@ -6,13 +6,13 @@ from contextlib import ExitStack
 import pytest
 import redis
 
+from sandbox.harness.feed import poll
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.data_queue import DataQueue
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.keys import Keys
 from shared.redis_link import RedisLink
-from tests.pipeline import poll
 from tests.redis_topologies import ask
 
 KEYS = Keys("tagpipe")
