@@ -58,8 +58,9 @@ def _together(states: tuple[State, ...]) -> State:
             if state.failure is None:
                 fresh[number] = state.assessment
     known = fresh or last
+    away = {number: state.failure.finding() for number, state in enumerate(states) if state.failure is not None}
     return State(
-        assessment=together(known) if known else None,
+        assessment=together(known, away) if known else None,
         # Only when nothing is fresh is there no answer.
         failure=None if fresh else states[0].failure,
         alerts=in_order(alerts),

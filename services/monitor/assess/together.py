@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
+from services.monitor.assess.finding import Finding
 from services.monitor.assess.health import Health
 from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.merge import merged
@@ -15,14 +16,14 @@ from services.monitor.read.merge import merged
 _WORST_FIRST = (Status.UNHEALTHY, Status.DEGRADED, Status.HEALTHY)
 
 
-def together(partitions: Mapping[int, Assessment]) -> Assessment:
-    """Return one assessment of partitions, at least one, by their numbers."""
+def together(partitions: Mapping[int, Assessment], away: Mapping[int, Finding]) -> Assessment:
+    """Return one assessment of partitions, at least one, by their numbers; and why others can't be assessed now."""
     parts = list(partitions.values())
     return Assessment(
         overview=merged({number: part.overview for number, part in partitions.items()}),
         rates=Rates(**{field.name: sum(getattr(part.rates, field.name) for part in parts) for field in fields(Rates)}),
         alerts=in_order(alert for number, part in partitions.items() for alert in of_partition(part.alerts, number)),
-        health=_health({number: part.health for number, part in partitions.items()}),
+        health=_health({number: part.health for number, part in partitions.items()}, away),
         samples=_samples([part.samples for part in parts]),
     )
 
@@ -37,14 +38,15 @@ def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     return tuple(sorted(alerts, key=lambda alert: alert.severity is not Severity.CRITICAL))
 
 
-def _health(partitions: Mapping[int, Health]) -> Health:
+def _health(partitions: Mapping[int, Health], away: Mapping[int, Finding]) -> Health:
     parts = list(partitions.values())
     successes = [part.recent_write_success for part in parts if part.recent_write_success is not None]
     ages = [part.last_write_age_s for part in parts if part.last_write_age_s is not None]
     return Health(
-        status=min((part.status for part in parts), key=_WORST_FIRST.index),
-        reasons=tuple(
-            f"partition {number}: {reason}" for number, part in partitions.items() for reason in part.reasons
+        status=min((*(part.status for part in parts), *(why.health for why in away.values())), key=_WORST_FIRST.index),
+        reasons=(
+            *(f"partition {number}: {why.message}" for number, why in away.items()),
+            *(f"partition {number}: {reason}" for number, part in partitions.items() for reason in part.reasons),
         ),
         buffer_ok=all(part.buffer_ok for part in parts),
         writer_ok=all(part.writer_ok for part in parts),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.monitor.api import answers
 from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
@@ -94,20 +95,30 @@ def _lasts(alert: Alert, taken_at: float | None) -> str:
 def gauge(known: Assessment, settings: BufferSettings) -> str:
     """Return the buffer's gauge with its threshold."""
     now, is_high = known.overview, "buffer_high" in known.raised
-    held, cap, threshold = now.ledger.in_buffer, settings.buffer_max_size, settings.buffer_alert_threshold
-    filled = min(100.0, percent(held, cap))
+    buffer, threshold = answers.buffer_status(now, settings), settings.buffer_alert_threshold
+    filled = min(100.0, buffer.utilization_pct)
     return render(
         "gauge.html",
         kind="bad" if is_high else "ok",
         word="above the threshold" if is_high else "below the threshold",
-        held=held,
-        cap=cap,
+        held=buffer.current_size,
+        cap=buffer.max_size,
         in_flight=now.ledger.in_flight,
         filled=f"{filled:.1f}",
         dash=f"{_ARC * filled / 100:.1f}",
         threshold=f"{threshold:g}",
         turn=f"{1.8 * threshold:.1f}",
     )
+
+
+def partitions(now: State) -> str:
+    """Return one cell for each partition: its health, and how full its buffer is."""
+    parts = answers.partitions(now)
+    return render("partitions.html", cells=[(part, "bad" if part.away else _kind_of(part.health)) for part in parts])
+
+
+def _kind_of(health: Status | None) -> str:
+    return _KIND[health] if health else "idle"
 
 
 def flow(known: Assessment) -> str:

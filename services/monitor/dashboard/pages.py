@@ -49,12 +49,14 @@ class Dashboard:
     def __init__(self, newest: Whole, settings: BufferSettings, closing: asyncio.Event) -> None:
         self._painter = Painter(newest, settings)
         self._closing = closing
+        self._has_partitions = settings.partitions > 1
 
     def page(self) -> str:
         """Return the page as it is now; it needs no script to be read."""
         return render(
             "page.html",
             picture=self._painter.picture(),
+            has_partitions=self._has_partitions,
             before=_BEFORE,
             after=_AFTER,
             charts=charts.CHARTS,

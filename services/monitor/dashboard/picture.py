@@ -87,6 +87,8 @@ class Painter:
             "spoken": lambda: cards.spoken_state(state),
             "alerts": lambda: cards.alerts(state),
         }
+        if state.partitions:
+            top["partitions"] = lambda: cards.partitions(state)
         if known is None or state.failure is not None:
             return top
         now = known.overview

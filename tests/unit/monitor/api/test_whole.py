@@ -1,5 +1,8 @@
 """Several partitions as one: sums where sums are true, the worst where they would hide it."""
 
+import asyncio
+import re
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -10,6 +13,7 @@ from services.monitor.api.stream import make_snapshot
 from services.monitor.api.whole import Whole
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.assessment import Assessor
+from services.monitor.dashboard.pages import Dashboard
 from services.monitor.read.overview import Overview, Service
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
@@ -77,6 +81,9 @@ def test_one_that_is_away_is_said_and_the_others_answer() -> None:
     assert [part.away for part in answers.partitions(state)] == [False, True]
     away = state.alerts[0]
     assert (away.code, away.partition) == ("redis_away", 1)
+    health = state.fresh().health
+    assert health.status is Status.UNHEALTHY
+    assert health.reasons == ("partition 1: Redis can't be read: connection refused",)
     assert make_snapshot(state, SETTINGS).partitions[1].reason == "connection refused"
 
 
@@ -120,3 +127,15 @@ def test_a_service_that_was_told_another_number_is_an_alert() -> None:
     alerts = {alert.code: alert for alert in Assessor(SETTINGS).assess(told_four).alerts}
     assert "consumer plant-1 was told 4" in alerts["partitions_differ"].message
     assert "partitions_differ" not in {alert.code for alert in Assessor(SETTINGS).assess(overview()).alerts}
+
+
+def test_the_page_has_a_cell_for_each_partition() -> None:
+    full = overview(in_buffer=9_900, counters={Counter.INSERTED: 9_900})
+    page = Dashboard(whole_of(full, None), SETTINGS, asyncio.Event()).page()
+    strip = re.search(r'data-testid="partitions".*?</section>', page, re.DOTALL)
+    assert strip is not None
+    cells = re.findall(r'<li class="(\w+)"><b>(\d)</b> ([\w ]+)', strip[0])
+    assert cells == [("warn", "0", "degraded "), ("bad", "1", "away")]
+    assert "99.0 % full" in strip[0]
+    alone = MonitorSettings.model_validate({})
+    assert 'data-testid="partitions"' not in Dashboard(whole_of(healthy_overview()), alone, asyncio.Event()).page()
