@@ -271,6 +271,37 @@ def test_silent_monitor_is_told_and_the_page_comes_back_by_itself(scene: Scene, 
     tab.close()
 
 
+def test_page_that_is_open_for_long_keeps_no_memory(scene: Scene, browser: Browser) -> None:
+    """Kind: a page on a wall that grows until the browser ends it: each picture left something behind."""
+    scene.make_well()
+    page = browser.new_page()
+    page.add_init_script(
+        """window.EventSource = class extends EventSource { constructor(url) { super(url); window.source = this;
+        this.addEventListener("message", ({ data }) => { if (data.includes('"ledger"')) window.whole = data; }); } }"""
+    )
+    page.goto(f"{scene.url}/monitoring/buffer")
+    wait_until(lambda: page.evaluate("() => Boolean(window.whole)"), what="the whole picture")
+    tools = page.context.new_cdp_session(page)
+
+    def held_after(pictures: int) -> tuple[int, int]:
+        """Return the page's elements and bytes after so many whole pictures."""
+        page.evaluate(
+            """async (count) => { for (let n = 0; n < count; n++) { source.onmessage({ data: whole });
+            if (n % 50 === 0) await new Promise((drawn) => setTimeout(drawn)); } }""",
+            pictures,
+        )
+        tools.send("HeapProfiler.collectGarbage")
+        elements, heap = tools.send("Memory.getDOMCounters"), tools.send("Runtime.getHeapUsage")
+        return elements["nodes"], heap["usedSize"]
+
+    nodes, size = held_after(50)
+    # As many as a page hears whole in weeks: once a connection, and a picture is the most that one can leave behind.
+    later_nodes, later_size = held_after(1_000)
+    assert later_nodes < 2 * nodes
+    assert later_size < size + 3_000_000
+    page.close()
+
+
 def test_tab_that_nobody_sees_gives_its_connection_back_and_keeps_its_title(tab: Tab) -> None:
     """Kind: a browser's six connections to one server, all held by tabs in the background."""
     tab.page.evaluate(
@@ -278,7 +309,7 @@ def test_tab_that_nobody_sees_gives_its_connection_back_and_keeps_its_title(tab:
         window.unseen = true; document.dispatchEvent(new Event("visibilitychange")); }"""
     )
     tab.shows("freshness", "no word from the monitor")
-    tab.page.wait_for_function("document.title === 'healthy, tagpipe'")
+    wait_until(lambda: tab.page.evaluate("() => document.title") == "healthy, tagpipe", what="its title")
     tab.page.evaluate("() => { window.unseen = false; document.dispatchEvent(new Event('visibilitychange')); }")
     tab.shows("freshness", "live")
 
