@@ -84,7 +84,34 @@ def test_a_service_starts_with_the_settings_of_its_manifest(
     pod: dict[str, Any], container: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stops a start (a slip of a name, a value of the wrong form) is found here and not in the cluster."""
-    environ = dict(line.split("=", 1) for line in (_DEPLOY / "base/settings.env").read_text().splitlines())
+    environ = start_with(pod, container, generated_settings(), tmp_path, monkeypatch)
+    assert container["args"] == [f"services.{container['name']}"]
+    known = {name.upper() for each in SERVICES.values() for name in each.model_fields}
+    assert {name.removesuffix("_FILE") for name in environ} <= known | {"ORACLE_PASSWORD"}
+
+
+def generated_settings() -> dict[str, dict[str, str]]:
+    """Return the contents of the ConfigMaps that hold settings, by the name that manifests know them by."""
+    found: dict[str, dict[str, str]] = {}
+    for file in _DEPLOY.rglob("kustomization.yaml"):
+        for each in yaml.safe_load(file.read_text()).get("configMapGenerator", ()):
+            texts = [(file.parent / name).read_text() for name in each.get("envs", ())]
+            lines = [*each.get("literals", ()), *(line for text in texts for line in text.splitlines())]
+            found[each["name"]] = dict(line.split("=", 1) for line in lines)
+    return found
+
+
+def start_with(
+    pod: dict[str, Any],
+    container: dict[str, Any],
+    maps: dict[str, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, str]:
+    """Load a service's settings as its container would at the start; return its environment."""
+    environ = {
+        name: value for source in container["envFrom"] for name, value in maps[source["configMapRef"]["name"]].items()
+    }
     for variable in container["env"]:
         name, value = variable["name"], variable.get("value")
         if value is None:
@@ -103,12 +130,9 @@ def test_a_service_starts_with_the_settings_of_its_manifest(
     monkeypatch.chdir(tmp_path)
 
     load_settings(SERVICES[container["name"]])
-
-    assert container["args"] == [f"services.{container['name']}"]
-    known = {name.upper() for each in SERVICES.values() for name in each.model_fields}
-    assert {name.removesuffix("_FILE") for name in environ} <= known | {"ORACLE_PASSWORD"}
     # A Service named `oracle` or `redis` would set ORACLE_PORT and REDIS_PORT.
     assert pod["enableServiceLinks"] is False
+    return environ
 
 
 @pytest.mark.parametrize(("pod", "container"), list(containers()), ids=[c["name"] for _, c in containers()])
@@ -166,7 +190,9 @@ def test_whatever_is_referred_to_is_there() -> None:
     shutil.which("kubectl") is None, reason="kubectl is not installed: nothing here builds the overlays"
 )
 @pytest.mark.parametrize("folder", _BUILT, ids=[folder.name for folder in _BUILT])
-def test_an_overlay_builds_into_what_kubernetes_understands(folder: Path) -> None:
+def test_an_overlay_builds_into_what_kubernetes_understands_and_what_starts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     built = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=True, timeout=60)
     found = [document for document in yaml.safe_load_all(built.stdout) if document]
     for manifest in found:
@@ -174,9 +200,20 @@ def test_an_overlay_builds_into_what_kubernetes_understands(folder: Path) -> Non
             kubernetes_validate.validate(manifest, "1.33", strict=True)
         # A generated ConfigMap has its contents' hash in its name: who refers to it must have been given the new one.
         assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "tagpipe"
-    maps = {manifest["metadata"]["name"] for manifest in found if manifest["kind"] == "ConfigMap"}
-    for name in re.findall(r"configMapRef:\n\s+name: (\S+)", built.stdout):
-        assert name in maps
+    maps = {each["metadata"]["name"]: each["data"] for each in found if each["kind"] == "ConfigMap"}
+    started = []
+    for manifest in found:
+        pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
+        for container in pod.get("containers", ()):
+            if container["image"].startswith("tagpipe"):
+                environ = start_with(pod, container, maps, tmp_path, monkeypatch)
+                started.append((container["name"], environ.get("PARTITIONS", "1"), environ.get("PARTITION", "")))
+    if folder.name == "partitioned":
+        # One number of partitions for all, and each of them with consumers and writers.
+        in_each = [(role, "4", str(number)) for role in ("consumer", "writer") for number in range(4)]
+        assert sorted(started) == sorted([*in_each, ("monitor", "4", "")])
+    else:
+        assert {"consumer", "writer", "monitor"} <= {role for role, *_ in started}
 
 
 @pytest.mark.skipif(shutil.which("podman") is None, reason="podman is not installed")
