@@ -126,8 +126,8 @@ def _row(number: int, cells: list[str], width: int, columns: dict[int, str]) -> 
 def parse_cell(text: str) -> Scalar:
     """Return the value of a cell: an integer, a number, None for nothing, NaN and Infinity, else the text as it is.
 
-    >>> [parse_cell(text) for text in ("7", "1.335972e+07", "", "nan", "open")]
-    [7, 13359720.0, None, None, 'open']
+    >>> [parse_cell(text) for text in ("7", "1.335972e+07", "", "nan", "1e999", "open")]
+    [7, 13359720.0, None, None, None, 'open']
     """
     bare = text.strip()
     if not bare or _NOT_A_NUMBER.fullmatch(bare):
@@ -135,6 +135,7 @@ def parse_cell(text: str) -> Scalar:
     # Python's own int() and float() also take 1_000 and digits of other scripts: those are text.
     if _INTEGER.fullmatch(bare) and len(bare) <= len(str(_INT64.start)) and int(bare) in _INT64:
         return int(bare)
-    if _NUMBER.fullmatch(bare) and not _INTEGER.fullmatch(bare) and math.isfinite(number := float(bare)):
-        return number
+    if _NUMBER.fullmatch(bare) and not _INTEGER.fullmatch(bare):
+        # 1e999 is Infinity in other words.
+        return number if math.isfinite(number := float(bare)) else None
     return text
