@@ -28,6 +28,7 @@ from oracle_stand_in.sql.syntax import (
     Rollback,
     Select,
     Statement,
+    TableRef,
     Update,
 )
 
@@ -47,9 +48,11 @@ class Prepared:
 
     @property
     def target(self) -> str | None:
-        """The table that a DML statement writes to."""
+        """The table that a DML statement writes to, or the first that a query reads."""
         if isinstance(self.statement, Insert | InsertSelect | Delete | Update):
             return self.statement.table.name
+        if isinstance(self.statement, Select) and isinstance(self.statement.sources[0], TableRef):
+            return self.statement.sources[0].name
         return None
 
     @property

@@ -21,6 +21,7 @@ from services.writer.check.findings import (
 from services.writer.check.inserts import InsertChecks, failure
 from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
+from services.writer.oracle.codes import NO_PRIVILEGE
 from services.writer.oracle.columns import described
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.dictionary import TableShape
@@ -119,7 +120,16 @@ class Checks:
         try:
             columns = [described(info) for info in shape.columns()]
         except SinkError as error:
-            yield failure("table", error)
+            if error.code not in NO_PRIVILEGE:
+                yield failure("table", error)
+                return
+            yield Finding(
+                "table", Status.WARNING,
+                f"the user may not SELECT ({error.code}): values are written as for a table of deploy/oracle; what its "
+                "key refuses goes to rejected_*.csv, since nobody can tell a duplicate and a conflict apart",
+                "DBA: GRANT SELECT ON the table TO the user",
+            )  # fmt: skip
+            yield from self._dictionary(shape)
             return
         yield Finding("table", Status.OK, f"{self.settings.oracle_table} is there, the user may SELECT")
         yield from compare_columns(LAYOUTS[self.settings.oracle_table_layout], columns)
@@ -141,20 +151,16 @@ class Checks:
     def _inserts(self) -> Iterator[Finding]:
         try:
             with self.sink.transaction() as first, self.sink.transaction() as second:
-                inserts = InsertChecks(first)
+                inserts = InsertChecks(first, may_select=self.sink.may_select)
                 for finding in inserts.all():
                     yield finding
                     if finding.status is Status.FAILED:
                         return
                 refused = inserts.may_delete()
-                if refused is None or self.leave_row:
+                if self.sink.may_select and (refused is None or self.leave_row):
                     yield inserts.commit(second, delete=refused is None)
                 else:
-                    yield Finding(
-                        "commit, seen by another connection", Status.SKIPPED,
-                        f"not tried: a row would stay, the user may not DELETE ({refused.code}); nor need a writer",
-                        "to try it all the same and leave one harmless row: check --leave-row",
-                    )  # fmt: skip
+                    yield _not_committed(refused)
                 yield inserts.latency(self.settings.buffer_batch_size_max, self.settings.oracle_pool_max)
         except SinkError as error:
             yield failure("connection pool", error)
@@ -195,3 +201,14 @@ class Checks:
         yield Finding("Redis", Status.OK, f"{link.address}: version {state.version or 'unknown'}")
         for risk in state.risks():
             yield Finding("Redis may lose", Status.WARNING, risk.message, risk.remedy)
+
+
+def _not_committed(refused: SinkError | None) -> Finding:
+    check = "commit, seen by another connection"
+    if refused is None:
+        return Finding(check, Status.SKIPPED, "not tried: the user may not SELECT, so no other connection would see it")
+    return Finding(
+        check, Status.SKIPPED,
+        f"not tried: a row would stay, the user may not DELETE ({refused.code}); nor need a writer",
+        "to try it all the same and leave one harmless row: check --leave-row",
+    )  # fmt: skip

@@ -14,6 +14,9 @@ from services.writer.sink import SinkError, Verdict
 
 _CODE = re.compile(r"(?:ORA|DPY)-\d{4,5}")
 
+#: What is said to one who may do something else with the table, and not this.
+NO_PRIVILEGE = ("ORA-01031", "ORA-41900")
+
 #: RAISE_APPLICATION_ERROR: what the table's own triggers say.
 _RAISED_BY_TRIGGERS = range(20_000, 21_000)
 

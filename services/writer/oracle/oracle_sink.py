@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import oracledb
 
 from services.writer.logons import Logons
-from services.writer.oracle.codes import RAISED_WHILE_BINDING
+from services.writer.oracle.codes import NO_PRIVILEGE, RAISED_WHILE_BINDING
 from services.writer.oracle.columns import column_as_found
 from services.writer.oracle.connections import Connections
 from services.writer.oracle.dictionary import TableShape
@@ -18,7 +19,10 @@ from services.writer.oracle.transaction import Transaction
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome, RowError, SinkError, Target, Verdict, decide
 from shared.clock import SystemClock
+from shared.logs import get_logger
 from shared.models import TagValue
+
+_log = get_logger()
 
 
 class OracleSink:
@@ -32,6 +36,8 @@ class OracleSink:
         names = settings.no_value_text, settings.tag_name_separator
         self._table = RowBinder(layout, settings.oracle_table, *names)
         self._refusals = Refusals(self._table, None)
+        #: Whether the user may SELECT from the table, as far as is known.
+        self.may_select = True
         self._table_is_known = False
         self._database: str | None = None
         self._character_set = ""
@@ -79,13 +85,16 @@ class OracleSink:
         return decide(len(values), [*faults, *(replace(error, offset=sound[error.offset]) for error in errors)])
 
     def _insert(self, values: Sequence[TagValue], rows: list[Row]) -> list[RowError]:
-        refusals, refused = self._refusals, None
+        refused = None
         try:
             with self.connection() as connection:
                 refused = insert(connection, self._table, rows, commit=True)
                 if len(refused) < len(rows):
-                    refusals.sample = _one_that_was_stored(values, refused)
-                return refusals.judged(connection, values, refused) if refused else []
+                    self._refusals.sample = _one_that_was_stored(values, refused)
+                if refused and not self.may_select:
+                    # It may be granted by now.
+                    self._learn_table(connection)
+                return self._refusals.judged(connection, values, refused) if refused else []
         except SinkError as error:
             if refused is None:
                 raise self._true_fault(error, values[0]) from error
@@ -154,7 +163,7 @@ class OracleSink:
     def _learn_table(self, connection: oracledb.Connection) -> None:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes."""
         shape = TableShape(connection, self._settings.oracle_table)
-        columns = shape.columns()
+        columns = self._columns(shape)
         if not self._table_is_known:
             self._character_set = shape.character_set()
         found = {info.name.lower(): info for info in columns}
@@ -168,8 +177,24 @@ class OracleSink:
             replace(layout, columns=as_found), self._settings.oracle_table, self._settings.no_value_text,
             self._settings.tag_name_separator,
         )  # fmt: skip
-        self._refusals = Refusals(self._table, self._refusals.sample)
+        self._refusals = Refusals(self._table, self._refusals.sample, may_select=self.may_select)
         self._table_is_known = True
+
+    def _columns(self, shape: TableShape) -> list[Any]:
+        """Return the columns as the driver describes them; none where the user may not SELECT: values go on."""
+        could, self.may_select = self.may_select, True
+        try:
+            return shape.columns()
+        except SinkError as error:
+            if error.code not in NO_PRIVILEGE:
+                raise
+            self.may_select = False
+            if could:
+                _log.error(
+                    f"{error}: values are written; rows that the key refuses (ORA-00001) go to rejected_*.csv, "
+                    "since nobody can tell duplicates from conflicts. DBA: GRANT SELECT ON the table TO the user"
+                )
+            return []
 
 
 def _one_that_was_stored(values: Sequence[TagValue], refused: Sequence[RowError]) -> TagValue:

@@ -39,8 +39,9 @@ _BLAMING = (Verdict.ROW, Verdict.UNKNOWN)
 class Refusals:
     """Judges what one table refuses; what it knows of the table is forgotten with it."""
 
-    def __init__(self, table: RowBinder, sample: TagValue | None) -> None:
+    def __init__(self, table: RowBinder, sample: TagValue | None, *, may_select: bool = True) -> None:
         self._table = table
+        self._may_select = may_select
         #: A value that the table took; None before the first.
         self.sample = sample
         self._key_names: frozenset[str] | None = None
@@ -86,6 +87,9 @@ class Refusals:
     ) -> list[RowError]:
         if not errors:
             return []
+        if not self._may_select:
+            unknown = "whether the table holds the same is not known: the user may not SELECT"
+            return [replace(error, message=f"{error.message}; {unknown}", verdict=Verdict.ROW) for error in errors]
         rows, _ = self._table.rows([values[error.offset] for error in errors])
         judged = []
         for error, row, stored in zip(errors, rows, lookup(connection, self._table, rows), strict=True):

@@ -97,7 +97,7 @@ def test_sound_table_passes_and_is_left_as_it_was(
     ],
 )
 @pytest.mark.req("OPS-5", "EC-8")
-def test_wrong_setting_fails_with_its_cure(
+def test_wrong_setting_fails_with_its_remedy(
     environment: dict[str, str], setting: str, value: str, words: list[str]
 ) -> None:
     status, output = check(environment, **{setting: value})
@@ -106,7 +106,7 @@ def test_wrong_setting_fails_with_its_cure(
     assert [word for word in words if word not in output] == []
 
 
-def test_unknown_service_fails_with_its_cure(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+def test_unknown_service_fails_with_its_remedy(oracle: OracleStandIn, environment: dict[str, str]) -> None:
     status, output = check(environment, ORACLE_DSN=oracle.dsn.replace("FREEPDB1", "ELSEWHERE"))
 
     assert status == 1
@@ -218,13 +218,30 @@ def test_user_without_delete_is_told_which_row_stays(oracle: OracleStandIn, envi
     assert f"{name} at " in output
 
 
-def test_user_without_insert_fails_with_its_cure(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+def test_user_without_insert_fails_with_its_remedy(oracle: OracleStandIn, environment: dict[str, str]) -> None:
     oracle.control.fail_next(None, ora_code=1031, verb="INSERT")
     status, output = check(environment)
 
     assert status == 1
     assert "a privilege is missing" in line_of("insert and read back", output)
     assert "GRANT SELECT, INSERT" in output
+
+
+def test_user_without_select_is_warned_and_inserts_are_tried(
+    oracle: OracleStandIn, environment: dict[str, str]
+) -> None:
+    """Kind: a wish taken for a need. Values are written without SELECT, and what that costs is said before."""
+    oracle.control.fail_next(None, ora_code=1031, verb="SELECT", table="tag_data")
+    status, output = check(environment, "--leave-row")
+    oracle.control.reset()
+    assert status == 0, output
+    assert "the user may not SELECT (ORA-01031)" in line_of("table", output)
+    assert "GRANT SELECT ON" in output
+    for name in ("insert", "duplicate detection", "reading without a value"):
+        assert "ok" in line_of(name, output)
+    assert "text with letters" not in output
+    assert "not tried" in line_of("commit, seen by another connection", output)
+    assert run_sql(oracle, "SELECT COUNT(*) FROM tag_data") == [(0,)]
 
 
 def test_directory_that_cannot_be_written_fails(environment: dict[str, str], tmp_path: Path) -> None:
@@ -324,7 +341,7 @@ def test_unique_indexes_that_are_not_the_key_are_listed(oracle: OracleStandIn, e
         (20001, ["a trigger on the table refuses the row"]),
     ],
 )
-def test_what_refuses_inserts_is_named_with_its_cure(
+def test_what_refuses_inserts_is_named_with_its_remedy(
     oracle: OracleStandIn, environment: dict[str, str], code: int, words: list[str]
 ) -> None:
     """Kind: a code that nobody listed. Each has its plain words and its remedy in one place."""

@@ -331,3 +331,32 @@ def test_many_more_keys_than_one_query_takes(oracle: OracleTarget, table: str) -
     sink.close()
     assert ends(outcome) == (0, 1233, 1, 0)
     assert values_of(outcome, changed) == [changed[-1]]
+
+
+@pytest.mark.parametrize("code", [1031, 41900])
+def test_a_user_who_may_insert_and_not_select_has_his_values_written(
+    sink: OracleSink, faults: OracleControl, oracle: OracleTarget, table: str, code: int
+) -> None:
+    """Kind: a wish taken for a need. Not a value was written, since the columns could not be asked for."""
+    faults.fail_next(None, ora_code=code, verb="SELECT", table=table)
+    sink.probe()
+    assert ends(sink.write(tag_values(5))) == (5, 0, 0, 0)
+    # If: the key refuses rows; expect: nobody can tell what they are, so they are set aside with what is known
+    outcome = sink.write([*tag_values(7, text="2")[:5], *tag_values(7)[5:]])
+    assert ends(outcome) == (2, 0, 5, 0)
+    assert {(error.code, error.verdict) for error in outcome.rejected} == {("ORA-00001", Verdict.ROW)}
+    assert "may not SELECT" in outcome.rejected[0].message
+    # If: the grant is given; expect: it is noticed with the next row that the key refuses
+    faults.reset()
+    assert ends(sink.write([*tag_values(2), *tag_values(3, text="2")[2:]])) == (0, 2, 1, 0)
+    assert oracle.count(table) == 7
+
+
+def test_a_grant_that_is_taken_away_costs_the_rows_that_were_being_looked_up_a_try(
+    sink: OracleSink, faults: OracleControl, table: str
+) -> None:
+    """Kind: as above, amid the work: what is known of the table is forgotten, and then known to be unreadable."""
+    sink.write(tag_values(3))
+    faults.fail_next(None, ora_code=1031, verb="SELECT", table=table)
+    assert ends(sink.write(tag_values(5))) == (2, 0, 0, 3)
+    assert ends(sink.write(tag_values(6))) == (1, 0, 5, 0)
