@@ -25,7 +25,7 @@ from shared.faults import Faults
 from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.records.heartbeats import Status
+from shared.records.heartbeats import ServiceStatus
 
 #: Seconds without a turn after which a loop counts as hung: longer than any answer of Redis may take.
 LOOP_PATIENCE_S = 15.0
@@ -78,7 +78,7 @@ class Beating:
         heartbeat: Heartbeat,
         events: EventLog,
         clock: Clock,
-        describe: Callable[[], Status | None] = lambda: None,
+        describe: Callable[[], ServiceStatus | None] = lambda: None,
         on_name: Callable[[str], None] = lambda _name: None,
     ) -> None:
         """Take what to say: `describe` is called at each beat and touches no file and no network.

@@ -22,7 +22,7 @@ from shared.life_sign import LifeSign, life_sign_path
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.pid_space import pid_space
-from shared.records.heartbeats import Process, Status
+from shared.records.heartbeats import Process, ServiceStatus
 from shared.records.reading import from_hash, to_hash
 from shared.redis_link import RedisLink
 from shared.settings import ServiceSettings
@@ -103,7 +103,7 @@ class Heartbeat:
                     return True
         return False
 
-    def beat(self, state: str, status: Status | None = None) -> bool:
+    def beat(self, state: str, status: ServiceStatus | None = None) -> bool:
         """Say that the loop turns, in which state. Returns False when the name was lost and another was taken.
 
         A process that was frozen for longer than the expiry may find its name, and its batches, with another.
@@ -124,7 +124,7 @@ class Heartbeat:
         if holder is not None and holder.incarnation == self.incarnation:
             self._link.commands(("DEL", key), ("ZREM", self._keys.services, f"{self._role}:{self.instance}"))
 
-    def _beat(self, name: str, *, over: str, state: str, status: Status | None = None) -> "_Holder | None":
+    def _beat(self, name: str, *, over: str, state: str, status: ServiceStatus | None = None) -> "_Holder | None":
         """Beat under a name, unless another incarnation than `over` holds it: return that holder."""
         process = Process(
             role=self._role,
@@ -138,7 +138,7 @@ class Heartbeat:
             state=state,
             partitions=self._partitions,
         )
-        fields = {**to_hash(process), **to_hash(status or Status())}
+        fields = {**to_hash(process), **to_hash(status or ServiceStatus())}
         answer = self._link.run(
             "beat",
             [self._keys.service(self._role, name), self._keys.services],

@@ -197,11 +197,11 @@ DETAILS: Mapping[str, type[Record]] = {
 class EventRecord(Record, frozen=True):
     """One entry of the stream."""
 
-    id: str | None = None  #: given by Redis
-    kind: str = ""  #: a newer version may know more of them
-    role: str = ""
-    instance: str = ""
-    message: str = ""
+    id: Text | None = None  #: given by Redis
+    kind: Text = ""  #: a newer version may know more of them
+    role: Text = ""
+    instance: Text = ""
+    message: Text = ""  #: a reader's; on the stream it may be longer
     details: str | None = None  #: JSON object: the record of DETAILS
 
     @property

@@ -35,3 +35,8 @@ class BackupFile(Record, frozen=True):
     directory: LongText | None = None
     place: LongText | None = None  #: the directory's own name, kept in it; None from a writer that knew no places
     files: Count | UnsetType = UNSET  #: how many, where the entry stands for more than one
+
+    @property
+    def count(self) -> int:
+        """How many files it stands for."""
+        return 1 if self.files is UNSET else self.files

@@ -21,11 +21,11 @@ class Process(Record, frozen=True):
     partitions: Count = 1  #: PARTITIONS as it was told
 
 
-class Status(Record, frozen=True):
+class ServiceStatus(Record, frozen=True):
     """What a process says of itself beyond that; a monitor has nothing to say."""
 
 
-class ConsumerStatus(Status, frozen=True):
+class ConsumerStatus(ServiceStatus, frozen=True):
     """What is wrong with what a consumer reads or pushes; nothing when all is well."""
 
     push_refused: Text | None = None  #: why Redis refuses what is put
@@ -60,7 +60,7 @@ class BackupState(StrEnum):
     FAILING = "failing"
 
 
-class WriterStatus(Status, frozen=True):
+class WriterStatus(ServiceStatus, frozen=True):
     """How a writer is. States are texts: a newer version may know more of them."""
 
     layout: Text | None = None  #: ORACLE_TABLE_LAYOUT
@@ -78,7 +78,7 @@ class WriterStatus(Status, frozen=True):
     connections_short: Text | None = None  #: why there are no more
 
 
-class PollerStatus(Status, frozen=True):
+class PollerStatus(ServiceStatus, frozen=True):
     """How a poller is. Totals are since its start."""
 
     groups: str = "[]"  #: JSON array of `polling.PollerGroup`
@@ -101,4 +101,4 @@ class PollerStatus(Status, frozen=True):
 
 
 #: What the status of each role is.
-STATUS: dict[str, type[Status]] = {"consumer": ConsumerStatus, "writer": WriterStatus, "poller": PollerStatus}
+STATUS: dict[str, type[ServiceStatus]] = {"consumer": ConsumerStatus, "writer": WriterStatus, "poller": PollerStatus}

@@ -94,6 +94,14 @@ def _decoded(raw: str | bytes | None) -> dict[str, Any] | None:
     return found
 
 
+def json_array(raw: str) -> list[msgspec.Raw]:
+    """Return the elements of a JSON array as they stand there; none where it is no array."""
+    try:
+        return msgspec.json.decode(raw, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return []
+
+
 def trimmed(value: Any) -> Any:
     """Return a text as long as it may be, and anything else as it is."""
     return cut(value) if isinstance(value, str) else value

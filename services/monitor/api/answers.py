@@ -1,11 +1,9 @@
 """From an overview to what the API answers. No I/O, no clock."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from services.monitor.api.listings import (
     BackupFile,
@@ -21,7 +19,6 @@ from services.monitor.api.listings import (
     ServiceState,
 )
 from services.monitor.api.schemas import (
-    Answer,
     BackupFigures,
     BufferFigures,
     BufferHealth,
@@ -37,7 +34,7 @@ from services.monitor.api.schemas import (
 )
 from services.monitor.api.state import State
 from services.monitor.assess.assessment import Assessment
-from services.monitor.assess.backlog import RECOVERED
+from services.monitor.assess.backlog import waiting_files
 from services.monitor.assess.health import last_write_at
 from services.monitor.assess.losses import acknowledged_loss, unacknowledged, went_back_since
 from services.monitor.assess.stats import (
@@ -48,18 +45,12 @@ from services.monitor.assess.stats import (
     percent,
     percentile_ms,
 )
-from services.monitor.read.overview import EventRecord, Overview, Service
-from services.monitor.read.untrusted import decoded
+from services.monitor.read.overview import Overview, Service
 from shared.counters import WINDOW_S, Counter, Window
+from shared.records.events import EventRecord
+from shared.records.heartbeats import Process, ServiceStatus, WriterStatus
+from shared.records.reading import json_object
 from shared.settings import BufferSettings
-
-#: Heartbeat fields that have a place of their own in the answer, or none.
-_OWN_PLACE = {
-    "role", "instance", "state", "beat_at", "started_at", "version", "host", "pid", "pid_space", "incarnation",
-    "groups", "partitions",
-}  # fmt: skip
-
-A = TypeVar("A", bound=Answer)
 
 
 def buffer_status(now: Overview, settings: BufferSettings) -> BufferStatus:
@@ -107,7 +98,7 @@ def _went_back(now: Overview) -> WentBack | None:
 def writer_metrics(now: Overview) -> WriterMetrics:
     """Return what the writers did, in all and in the window."""
     counts, window = now.ledger, now.window
-    writers = now.living("writer")
+    writers = now.living(WriterStatus)
     return WriterMetrics(
         **_write_totals(now),
         last_write_timestamp=_moment(last_write_at(now)),
@@ -179,14 +170,14 @@ def services(now: Overview) -> Services:
 
 def backups(now: Overview, limit: int | None = None) -> Backups:
     """Return the files that writers wrote, the newest ones up to `limit`, and the size of all that wait."""
-    files = _readable(BackupFile, ({**file, "name": name} for name, file in now.backup_files.items()))
-    waiting = [file for file in files if file.kind == "backup" and file.state != RECOVERED]
+    waiting = waiting_files(now)
+    newest = sorted(now.backup_files.items(), key=lambda entry: (entry[1].created, entry[0]), reverse=True)
     return Backups(
-        file_count=len(waiting),
-        total_rows=sum(file.rows or 0 for file in waiting),
-        total_bytes=sum(file.bytes or 0 for file in waiting),
-        left_out=_left_out(now, "backup_files") + len(now.backup_files) - len(files),
-        files=sorted(files, key=lambda file: (file.created, file.name), reverse=True)[:limit],
+        file_count=waiting.files,
+        total_rows=waiting.rows,
+        total_bytes=waiting.bytes,
+        left_out=_left_out(now, "backup_files"),
+        files=[BackupFile.of(name, file) for name, file in newest[:limit]],
     )
 
 
@@ -197,30 +188,24 @@ def partitions(state: State) -> list[PartitionState]:
 
 def events(now: Overview, limit: int, kind: str | None = None) -> Events:
     """Return the newest events, at most `limit`, of one kind if it is given."""
-    chosen = [event for event in now.events if kind is None or event.fields.get("kind") == kind]
+    chosen = [event for event in now.events if kind is None or event.kind == kind]
     return Events(events=[_event(event) for event in chosen[:limit]])
 
 
 def overflows(now: Overview, limit: int) -> Overflows:
     """Return the newest overflow episodes, at most `limit`."""
-    episodes = _readable(OverflowEpisode, now.overflows.values())
-    return Overflows(episodes=sorted(episodes, key=lambda episode: episode.began_at, reverse=True)[:limit])
+    newest = sorted(now.overflows.values(), key=lambda episode: episode.began_at, reverse=True)
+    return Overflows(episodes=[OverflowEpisode.of(episode) for episode in newest[:limit]])
 
 
 def polling_status(now: Overview) -> PollingStatus:
     """Return every polling group: what came through of it, and what our own pollers say of theirs."""
-    groups = polling_groups(now, len(now.groups))
-    return PollingStatus(groups=groups, left_out=_left_out(now, "polling") + len(now.groups) - len(groups))
+    return PollingStatus(groups=polling_groups(now, len(now.groups)), left_out=_left_out(now, "polling"))
 
 
 def polling_groups(now: Overview, limit: int) -> list[PollingGroup]:
     """Return the first polling groups, at most `limit`."""
-    return _readable(PollingGroup, (_with_age(group, now.taken_at) for group in islice(now.groups.values(), limit)))
-
-
-def _with_age(group: Mapping[str, Any], now: float) -> Mapping[str, Any]:
-    seen_at = group.get("last_seen_at")
-    return {**group, "age_seconds": max(0.0, now - seen_at)} if isinstance(seen_at, int | float) else group
+    return [PollingGroup.of(group, now.taken_at) for group in islice(now.groups.values(), limit)]
 
 
 def _left_out(now: Overview, what: str) -> int:
@@ -248,33 +233,33 @@ def _write_means(window: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _writer_state(writer: Service) -> WriterState:
-    fields = writer.fields
+def _writer_state(writer: Service[WriterStatus]) -> WriterState:
+    status = writer.status
     return WriterState(
         instance=writer.instance,
-        state=fields.get("state", ""),
-        breaker=fields.get("breaker"),
-        oracle=fields.get("oracle"),
-        backup=fields.get("backup"),
-        last_write_at=_time(fields.get("last_write_at")),
-        last_error=fields.get("last_error") or None,
+        state=writer.process.state if writer.process else "",
+        breaker=status.breaker,
+        oracle=status.oracle,
+        backup=status.backup,
+        last_write_at=_moment(status.last_write_at),
+        last_error=status.last_error,
     )
 
 
-def _service_state(service: Service, now: float) -> ServiceState:
-    fields = service.fields
+def _service_state(service: Service[ServiceStatus], now: float) -> ServiceState:
+    process = service.process or Process(state="lost")
     return ServiceState(
         role=service.role,
         instance=service.instance,
         alive=service.alive,
-        state=fields.get("state", "") if service.alive else "lost",
+        state=process.state,
         last_beat_at=moment(service.beat_at),
         last_beat_age_seconds=round(max(0.0, now - service.beat_at), 3),
-        started_at=_time(fields.get("started_at")),
-        version=fields.get("version"),
-        host=fields.get("host"),
-        pid=int(fields["pid"]) if fields.get("pid", "").isdecimal() else None,
-        details={name: value for name, value in fields.items() if name not in _OWN_PLACE},
+        started_at=_moment(process.started_at),
+        version=process.version,
+        host=process.host,
+        pid=process.pid,
+        details=dict(service.details),
         partition=service.partition,
     )
 
@@ -293,34 +278,15 @@ def _partition(number: int, state: State) -> PartitionState:
 
 
 def _event(event: EventRecord) -> EventEntry:
-    fields = event.fields
     return EventEntry(
-        id=event.id,
+        id=event.id or "",
         at=moment(event.at),
-        kind=fields.get("kind", ""),
-        role=fields.get("role", ""),
-        instance=fields.get("instance", ""),
-        message=fields.get("message", ""),
-        details=decoded(fields.get("details"), dict[str, Any]),
+        kind=event.kind,
+        role=event.role,
+        instance=event.instance,
+        message=event.message,
+        details=json_object(event.details),
     )
-
-
-def _readable(model: type[A], records: Iterable[Mapping[str, Any]]) -> list[A]:
-    """Return the records that fit the model; one of another version or hand must not hide the others."""
-    answers = []
-    for record in records:
-        try:
-            answers.append(model.model_validate(record))
-        except ValidationError:
-            continue
-    return answers
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        return moment(float(text)) if text else None
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _rounded(figure: float | None) -> float | None:

@@ -19,6 +19,8 @@ from services.monitor.api.schemas import (
 )
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert
+from services.monitor.read.groups import Group
+from shared.records import events, files
 
 
 class AlertEntry(Answer):
@@ -92,6 +94,20 @@ class BackupFile(Answer):
     host: str | None = Field(default=None, description="Host that has it", examples=["plant-1"])
     directory: str | None = Field(default=None, description="Its directory there", examples=["/var/lib/tagpipe/backup"])
 
+    @classmethod
+    def of(cls, name: str, file: files.BackupFile) -> Self:
+        """Return a file as it is answered."""
+        return cls(
+            name=name,
+            kind=file.kind,
+            state=file.state,
+            rows=file.rows,
+            bytes=file.bytes,
+            created=moment(file.created),
+            host=file.host,
+            directory=file.directory,
+        )
+
 
 class Backups(Answer):
     """All backup and reject files; those that wait for `recover` are counted."""
@@ -142,6 +158,19 @@ class OverflowEpisode(Answer):
         default_factory=dict, description="Values lost by tag, the hardest hit", examples=[{"PLC01.D100": 600}]
     )
 
+    @classmethod
+    def of(cls, episode: events.OverflowEpisode) -> Self:
+        """Return an episode as it is answered."""
+        return cls(
+            began_at=moment(episode.began_at),
+            ended_at=None if episode.ended_at is None else moment(episode.ended_at),
+            values=episode.values,
+            oldest_timestamp=episode.oldest_timestamp,
+            newest_timestamp=episode.newest_timestamp,
+            tags_hit=episode.tags_hit,
+            tags=episode.tags,
+        )
+
 
 class Overflows(Answer):
     """The overflow episodes that are kept."""
@@ -177,6 +206,26 @@ class PollingGroup(Answer):
     details: dict[str, Any] = Field(
         default_factory=dict, description="What our poller says beyond that", examples=[{"state": "running"}]
     )
+
+    @classmethod
+    def of(cls, group: Group, now: float) -> Self:
+        """Return a group as it is answered at a moment, in seconds since 1970."""
+        seen = group.seen
+        return cls(
+            group_id=group.group_id,
+            group_name=seen.group_name,
+            plc_code=seen.plc_code,
+            mode=group.mode,
+            interval_ms=group.interval_ms,
+            last_poll=seen.last_poll,
+            last_seen_at=None if seen.last_seen_at is None else moment(seen.last_seen_at),
+            age_seconds=None if seen.last_seen_at is None else max(0.0, now - seen.last_seen_at),
+            poll_time_ms=seen.poll_time_ms,
+            values=seen.values,
+            errors=seen.errors,
+            messages=seen.messages,
+            details=group.details,
+        )
 
 
 class PollingStatus(Answer):

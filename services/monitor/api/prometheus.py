@@ -1,6 +1,6 @@
 """The pipeline as Prometheus wants it: base units, `_total` for what only grows, no label without a bound."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -15,6 +15,8 @@ from services.monitor.assess.stats import histogram
 from services.monitor.read.overview import Overview, Service
 from shared import __version__
 from shared.counters import HISTOGRAM_BOUNDS_MS, Counter, Window
+from shared.records.files import FileKind, FileStage
+from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
 from shared.settings import BufferSettings
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -37,14 +39,9 @@ _TOTALS = {
     "tagpipe_backup_lost_rows": (Counter.BACKUP_LOST, "Rows lost because somebody cut a backup file short"),
     "tagpipe_retries": (Counter.RETRIES, "Attempts to write a batch after the first"),
 }
-#: What a file may be, and be said to be; any other word is told as `other`: a label must have a bound.
-_FILE_KINDS = ("backup", "rejected")
-_FILE_STATES = ("open", "waiting", "recovering", "recovered")
-
 #: Polling groups with series of their own, by PLC and name; `tagpipe_polling_groups` counts all.
 MAX_GROUPS = 1_000
 
-_BREAKER = ("closed", "retrying", "open", "half-open")
 _GAUGE = dict[str, tuple[float, str]]
 
 
@@ -173,24 +170,24 @@ def _services(now: Overview) -> Iterator[Metric]:
         name = [service.role, service.instance]
         up.add_metric(name, float(service.alive))
         beat.add_metric(name, service.beat_at)
-        if service.alive:
-            info.add_metric([*name, service.fields.get("version", ""), service.fields.get("host", "")], 1)
-    yield from (up, beat, info, *_writers(now.living("writer")))
+        if service.process is not None:
+            info.add_metric([*name, service.process.version or "", service.process.host or ""], 1)
+    yield from (up, beat, info, *_writers(now.living(WriterStatus)))
 
 
-def _writers(writers: list[Service]) -> Iterator[Metric]:
+def _writers(writers: list[Service[WriterStatus]]) -> Iterator[Metric]:
     oracle = GaugeMetricFamily("tagpipe_writer_oracle_up", "1 while the writer reaches Oracle", labels=["name"])
     backup = GaugeMetricFamily("tagpipe_writer_backup_up", "1 while it can write its backup", labels=["name"])
     free = GaugeMetricFamily("tagpipe_writer_backup_free_bytes", "Room left for backups", labels=["name"])
     breaker = GaugeMetricFamily("tagpipe_writer_breaker", "1 for the present state", labels=["name", "state"])
     for writer in writers:
-        name = [writer.instance]
-        oracle.add_metric(name, float(writer.fields.get("oracle") == "ok"))
-        backup.add_metric(name, float(writer.fields.get("backup") == "ok"))
-        if writer.fields.get("backup_free_bytes", "").isdecimal():
-            free.add_metric(name, float(writer.fields["backup_free_bytes"]))
-        for state in _BREAKER:
-            breaker.add_metric([*name, state], float(writer.fields.get("breaker") == state))
+        name, status = [writer.instance], writer.status
+        oracle.add_metric(name, float(status.oracle == OracleState.OK))
+        backup.add_metric(name, float(status.backup == BackupState.OK))
+        if status.backup_free_bytes is not None:
+            free.add_metric(name, float(status.backup_free_bytes))
+        for state in BreakerState:
+            breaker.add_metric([*name, state], float(status.breaker == state))
     yield from (oracle, backup, free, breaker)
 
 
@@ -203,8 +200,8 @@ def _backups(now: Overview) -> Iterator[Metric]:
     ]
     sums: dict[tuple[str, str], list[float]] = {}
     for file in now.backup_files.values():
-        key = _known(file.get("kind"), _FILE_KINDS), _known(file.get("state"), _FILE_STATES)
-        row = [1.0, *(float(size) if isinstance(size := file.get(of), int) else 0.0 for of in ("rows", "bytes"))]
+        key = _known(file.kind, FileKind), _known(file.state, FileStage)
+        row = [float(file.count), float(file.rows), float(file.bytes)]
         sums[key] = [before + more for before, more in zip(sums.get(key, [0.0] * 3), row, strict=True)]
     for key, figures in sorted(sums.items()):
         for family, figure in zip(families, figures, strict=True):
@@ -212,8 +209,9 @@ def _backups(now: Overview) -> Iterator[Metric]:
     yield from families
 
 
-def _known(word: object, words: Sequence[str]) -> str:
-    return word if isinstance(word, str) and word in words else "other"
+def _known(word: str, words: Iterable[str]) -> str:
+    # A label must have a bound.
+    return word if word in set(words) else "other"
 
 
 def _polling(now: Overview) -> Iterator[Metric]:
@@ -225,9 +223,8 @@ def _polling(now: Overview) -> Iterator[Metric]:
     good = GaugeMetricFamily("tagpipe_polling_values", "Tags with a value in the last poll", labels=labels)
     bad = GaugeMetricFamily("tagpipe_polling_errors", "Tags that failed in the last poll", labels=labels)
     for identity, group in islice(now.groups.items(), MAX_GROUPS):
-        for family, field in ((seen, "last_seen_at"), (good, "values"), (bad, "errors")):
-            figure = group.get(field)
-            if isinstance(figure, int | float):
+        for family, figure in ((seen, group.seen.last_seen_at), (good, group.seen.values), (bad, group.seen.errors)):
+            if figure is not None:
                 family.add_metric(list(identity), figure)
     yield from (seen, good, bad)
 

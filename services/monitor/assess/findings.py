@@ -1,12 +1,11 @@
 """What is wrong with the pipeline just now, and since when as far as Redis knows. No I/O, no clock."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.backlog import how_long, waiting_files
 from services.monitor.assess.finding import Finding
-from services.monitor.assess.health import is_stuck
+from services.monitor.assess.health import is_stuck, writes
 from services.monitor.assess.humanize import count_of, duration, number, size, some_of
 from services.monitor.assess.losses import find_losses
 from services.monitor.assess.movement import find_movement
@@ -17,6 +16,7 @@ from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.overview import Overview, Service
 from shared.counters import WINDOW_S, Counter
 from shared.records.events import Event
+from shared.records.heartbeats import BackupState, ConsumerStatus, OracleState, WriterStatus
 from shared.settings import BufferSettings
 
 #: Seconds to the overflow from which a person is told, and from which it is critical.
@@ -57,12 +57,12 @@ def _buffer(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
     filled_pct = percent(held, cap)
     overflowing = lately(now.buckets, Counter.OVERFLOWED)
     if overflowing:
-        began = [episode.get("began_at") for episode in now.overflows.values() if episode.get("ended_at") is None]
+        began = [episode.began_at for episode in now.overflows.values() if episode.ended_at is None]
         yield Finding(
             "buffer_overflowing",
             f"{count_of(overflowing, 'value')} discarded in the last 20 s, "
             f"{number(now.ledger[Counter.OVERFLOWED])} in all; buffer {filled_pct:.1f} % full",
-            min((at for at in began if isinstance(at, float | int)), default=None),
+            min(began, default=None),
             status=None if filled_pct >= FULL_PCT else Status.DEGRADED,
         )
     full_in_s = time_to_overflow(held, cap, rates)
@@ -92,10 +92,10 @@ def time_to_overflow(held: int, cap: int, rates: Rates) -> float | None:
 
 
 def _missing(now: Overview) -> Iterator[Finding]:
-    for role, code in (("writer", "no_writer"), ("consumer", "no_consumer")):
-        if not now.living(role):
+    for role, kind, code in (("writer", WriterStatus, "no_writer"), ("consumer", ConsumerStatus, "no_consumer")):
+        if not now.living(kind):
             lost = [service.beat_at for service in now.services if service.role == role]
-            lost += [event.at for event in now.events if _is(event.fields, role, Event.STOPPED)]
+            lost += [event.at for event in now.events if event.role == role and event.kind == Event.STOPPED]
             last = max(lost, default=None)
             ago = f", the last one was seen {duration(now.taken_at - last)} ago" if last else ""
             held = now.ledger.in_buffer if role == "writer" else now.ledger.queued_messages
@@ -105,12 +105,12 @@ def _missing(now: Overview) -> Iterator[Finding]:
 
 def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
     away = _without_oracle(now)
-    refused = [writer for writer in away if writer.fields.get("oracle") == "configuration"]
+    refused = [writer for writer in away if writer.status.oracle == OracleState.CONFIGURATION]
     gone = [writer for writer in away if writer not in refused]
     # While one of them still brings values to the table or to a file, they go on.
-    all_stuck = all(is_stuck(writer) for writer in now.living("writer"))
+    all_stuck = all(is_stuck(writer) for writer in now.living(WriterStatus))
     if refused:
-        error = next((writer.fields["last_error"] for writer in refused if writer.fields.get("last_error")), "")
+        error = _last_error(refused)
         yield Finding(
             "oracle_configuration",
             f"Oracle refuses {_names(refused)}: {error or 'see the log'}",
@@ -119,8 +119,8 @@ def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
         )
     if gone:
         since = _lost_at(now, gone)
-        failing = all(writer.fields.get("backup") == "failing" for writer in gone)
-        said = next((writer.fields["last_error"] for writer in gone if writer.fields.get("last_error")), "")
+        failing = all(writer.status.backup == BackupState.FAILING for writer in gone)
+        said = _last_error(gone)
         yield Finding(
             "oracle_away",
             f"{_is_away(gone)}{f' for {duration(now.taken_at - since)}' if since else ''} ({_names(gone)}): "
@@ -130,28 +130,32 @@ def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
             Severity.CRITICAL if failing else None,
             Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
-    short = [writer for writer in now.living("writer") if writer.fields.get("connections_short")]
+    short = [writer for writer in now.living(WriterStatus) if writer.status.connections_short]
     if short:
-        open_ = ", ".join(writer.fields.get("connections_open", "?") for writer in short)
+        open_ = ", ".join(str(writer.status.connections_open) for writer in short)
         yield Finding(
             "fewer_connections",
-            f"{_names(short)} goes on with {open_} connections: {short[0].fields['connections_short']}",
+            f"{_names(short)} goes on with {open_} connections: {short[0].status.connections_short}",
         )
 
 
-def _is_away(writers: Sequence[Service]) -> str:
-    never_seen = all(writer.fields.get("oracle") not in {"ok", "away"} for writer in writers)
+def _last_error(writers: Iterable[Service[WriterStatus]]) -> str:
+    return next((error for writer in writers if (error := writer.status.last_error)), "")
+
+
+def _is_away(writers: Sequence[Service[WriterStatus]]) -> str:
+    never_seen = all(writer.status.oracle not in {OracleState.OK, OracleState.AWAY} for writer in writers)
     return "Oracle was not reached yet" if never_seen else "Oracle is away"
 
 
-def _breakers(writers: Sequence[Service]) -> str:
-    return some_of(sorted({writer.fields.get("breaker", "unknown") for writer in writers}))
+def _breakers(writers: Sequence[Service[WriterStatus]]) -> str:
+    return some_of(sorted({writer.status.breaker or "unknown" for writer in writers}))
 
 
 def _backup(now: Overview) -> Iterator[Finding]:
-    failing = [writer for writer in now.living("writer") if writer.fields.get("backup") == "failing"]
+    failing = [writer for writer in now.living(WriterStatus) if writer.status.backup == BackupState.FAILING]
     if failing:
-        cause = failing[0].fields.get("backup_failure", "see its log")
+        cause = failing[0].status.backup_failure or "see its log"
         yield Finding(
             "backup_failed",
             f"{_names(failing)} can't write the backup: {cause}",
@@ -211,15 +215,13 @@ def _orphans(now: Overview) -> Iterator[Finding]:
 
 
 def _faults(now: Overview) -> Iterator[Finding]:
-    faults = [
-        event for event in now.events if event.fields.get("kind") == Event.FAULT and now.taken_at - event.at <= WINDOW_S
-    ]
+    faults = [event for event in now.events if event.kind == Event.FAULT and now.taken_at - event.at <= WINDOW_S]
     if faults:
-        last = faults[0].fields
+        last = faults[0]
         yield Finding(
             "unforeseen_fault",
-            f"{count_of(len(faults), 'fault')} in the last 5 minutes; the last one in {last.get('role')} "
-            f"{last.get('instance')}: {last.get('message')}",
+            f"{count_of(len(faults), 'fault')} in the last 5 minutes; the last one in {last.role} "
+            f"{last.instance}: {last.message}",
             faults[-1].at,
         )
 
@@ -228,8 +230,8 @@ def _left_out(now: Overview) -> Iterator[Finding]:
     left_out = [f"{number(count)} of {key}" for key, count in sorted(now.left_out.items())]
     left_out += [
         f"{count} polling groups by consumer {consumer.instance}"
-        for consumer in now.living("consumer")
-        if (count := consumer.fields.get("groups_left_out"))
+        for consumer in now.living(ConsumerStatus)
+        if (count := consumer.status.groups_left_out)
     ]
     if left_out:
         yield Finding(
@@ -237,33 +239,28 @@ def _left_out(now: Overview) -> Iterator[Finding]:
         )
 
 
-def _without_oracle(now: Overview) -> list[Service]:
+def _without_oracle(now: Overview) -> list[Service[WriterStatus]]:
     """Return the writers that do not write just now: Oracle is away for them, or the breaker is not closed."""
-    return [
-        writer
-        for writer in now.living("writer")
-        if writer.fields.get("oracle") != "ok" or writer.fields.get("breaker", "closed") != "closed"
-    ]
+    return [writer for writer in now.living(WriterStatus) if not writes(writer)]
 
 
-def _names(writers: Iterable[Service]) -> str:
+def _names(writers: Iterable[Service[WriterStatus]]) -> str:
     names = [writer.instance for writer in writers]
     return f"writer{'s' if len(names) > 1 else ''} {some_of(names)}"
 
 
-def _lost_at(now: Overview, writers: Iterable[Service]) -> float | None:
+def _lost_at(now: Overview, writers: Iterable[Service[WriterStatus]]) -> float | None:
     """Return when the first of these writers lost Oracle: its first failure since it last wrote."""
     lost = []
     for writer in writers:
         began = None
         for event in now.events:
-            if event.fields.get("instance") != writer.instance or event.fields.get("role") != "writer":
+            if event.instance != writer.instance or event.role != "writer":
                 continue
-            kind = event.fields.get("kind")
             # Half-open is said as "back" too; only a batch that was written ends the outage, and then it says how long.
-            if kind == Event.STARTED or (kind == Event.ORACLE_BACK and "after_s" in event.fields.get("details", "")):
+            if event.kind == Event.STARTED or (event.kind == Event.ORACLE_BACK and event.details):
                 break
-            if kind in {Event.ORACLE_LOST, Event.ORACLE_RETRY, Event.ORACLE_CONFIGURATION}:
+            if event.kind in {Event.ORACLE_LOST, Event.ORACLE_RETRY, Event.ORACLE_CONFIGURATION}:
                 began = event.at
         if began is not None:
             lost.append(began)
@@ -273,23 +270,19 @@ def _lost_at(now: Overview, writers: Iterable[Service]) -> float | None:
 def _began(now: Overview, begins: Event, ends: Event) -> float | None:
     """Return when something began that is not over, by the events; None when they don't tell any more."""
     kinds = {begins.value, ends.value}
-    newest = next((event for event in now.events if event.fields.get("kind") in kinds), None)
-    return newest.at if newest is not None and newest.fields.get("kind") == begins else None
+    newest = next((event for event in now.events if event.kind in kinds), None)
+    return newest.at if newest is not None and newest.kind == begins else None
 
 
 def _first_counted(now: Overview, counter: Counter) -> float | None:
     return next((bucket.began_at for bucket in now.buckets if bucket.counts.get(counter)), None)
 
 
-def _is(fields: Any, role: str, kind: Event) -> bool:
-    return bool(fields.get("role") == role and fields.get("kind") == kind)
-
-
 def _partitions(now: Overview, settings: BufferSettings) -> Iterator[Finding]:
     others = {
-        f"{service.role} {service.instance}": service.fields.get("partitions", "1")
+        f"{service.role} {service.instance}": service.process.partitions
         for service in now.services
-        if service.alive and service.fields.get("partitions", "1") != str(settings.partitions)
+        if service.process is not None and service.process.partitions != settings.partitions
     }
     if others:
         said = some_of([f"{name} was told {count}" for name, count in others.items()])

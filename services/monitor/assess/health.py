@@ -10,8 +10,8 @@ from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.finding import Finding
 from services.monitor.assess.stats import newest_with, percent
 from services.monitor.read.overview import Overview, Service
-from services.monitor.read.untrusted import seconds_in
 from shared.counters import WINDOW_BUCKET_S, Counter
+from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
 from shared.settings import BufferSettings
 
 #: The worst first.
@@ -37,7 +37,7 @@ class Health:
 
 def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSettings) -> Health:
     """Return how the pipeline is, by what was found wrong with it."""
-    writers = overview.living("writer")
+    writers = overview.living(WriterStatus)
     utilization_pct = percent(overview.ledger.in_buffer, settings.buffer_max_size)
     ill = sorted((f for f in findings if f.health in _ORDER), key=lambda finding: _ORDER.index(finding.health))
     recent_success = _recent_write_success(overview)
@@ -46,16 +46,24 @@ def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSetti
         reasons=tuple(finding.message for finding in ill),
         buffer_ok=not any(finding.code in _OF_THE_BUFFER for finding in findings),
         writer_ok=any(not is_stuck(writer) for writer in writers) and recent_success is not False,
-        oracle_connection_ok=any(writer.fields.get("oracle") == "ok" for writer in writers),
+        oracle_connection_ok=any(writer.status.oracle == OracleState.OK for writer in writers),
         utilization_pct=utilization_pct,
         recent_write_success=recent_success,
         last_write_age_s=_last_write_age_s(overview),
     )
 
 
-def is_stuck(writer: Service) -> bool:
+def is_stuck(writer: Service[WriterStatus]) -> bool:
     """Tell whether a writer can bring values nowhere: neither to Oracle nor to the backup."""
-    return writer.fields.get("oracle") in {"away", "configuration"} and writer.fields.get("backup") == "failing"
+    status = writer.status
+    away = status.oracle in {OracleState.AWAY, OracleState.CONFIGURATION}
+    return away and status.backup == BackupState.FAILING
+
+
+def writes(writer: Service[WriterStatus]) -> bool:
+    """Tell whether a writer writes to Oracle just now; a breaker of which nothing is said is closed."""
+    status = writer.status
+    return status.oracle == OracleState.OK and status.breaker in {None, BreakerState.CLOSED}
 
 
 def last_write_at(overview: Overview) -> float | None:
@@ -63,7 +71,7 @@ def last_write_at(overview: Overview) -> float | None:
 
     From the writers' heartbeats; where no living writer knows, from the window, to WINDOW_BUCKET_S exactly.
     """
-    said = (seconds_in(writer.fields.get("last_write_at")) for writer in overview.living("writer"))
+    said = (writer.status.last_write_at for writer in overview.living(WriterStatus))
     known = [at for at in said if at is not None]
     if known:
         return max(known)

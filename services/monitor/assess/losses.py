@@ -6,15 +6,14 @@ moment stand in Redis then, and only what is lost beyond them is told.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from services.monitor.assess.finding import Finding
 from services.monitor.assess.humanize import count_of, day_and_time, some_of
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
-from services.monitor.read.untrusted import decoded
 from shared.counters import Counter
-from shared.records.events import Event
+from shared.records.events import Event, Overflow
 from shared.snapshot import Snapshot
 
 #: The totals that an acknowledgement holds.
@@ -129,8 +128,8 @@ def find_losses(now: Overview) -> Iterator[Finding]:
 
 
 def _first_overflow(now: Overview, loss: Loss) -> float | None:
-    began = [episode.get("began_at") for episode in now.overflows.values()]
-    return min((at for at in began if isinstance(at, int | float) and at >= (loss.at or 0.0)), default=None)
+    began = (episode.began_at for episode in now.overflows.values())
+    return min((at for at in began if at >= (loss.at or 0.0)), default=None)
 
 
 def _lost_by_pollers(now: Overview, loss: Loss) -> Iterator[Finding]:
@@ -138,14 +137,11 @@ def _lost_by_pollers(now: Overview, loss: Loss) -> Iterator[Finding]:
     episodes = [
         event
         for event in now.events
-        if event.fields.get("kind") == Event.OVERFLOW
-        and event.fields.get("role") == "poller"
-        and event.at > (loss.at or 0.0)
+        if event.kind == Event.OVERFLOW and event.role == "poller" and event.at > (loss.at or 0.0)
     ]
     if episodes:
-        details = [decoded(event.fields.get("details"), dict[str, Any]) or {} for event in episodes]
-        values = sum(count for each in details if isinstance(count := each.get("values"), int))
-        names = some_of(sorted({event.fields.get("instance", "") for event in episodes}))
+        values = sum(lost.values for event in episodes if isinstance(lost := event.figures, Overflow))
+        names = some_of(sorted({event.instance for event in episodes}))
         yield Finding(
             "readings_lost",
             f"{count_of(values, 'value')} were discarded by poller {names} before they came to Redis",

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.finding import Finding
+from services.monitor.assess.health import writes
 from services.monitor.assess.humanize import count_of, duration, number
 from services.monitor.assess.trend import Sample
-from services.monitor.read.overview import Overview, Service
+from services.monitor.read.overview import Overview
+from shared.records.heartbeats import ConsumerStatus, WriterStatus
 
 #: Seconds without a row in the table after which values that wait count as not written, and as stuck.
 STILL_S, STUCK_S = 5.0, 60.0
@@ -31,7 +33,7 @@ def find_movement(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]
 def _nothing_written(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
     recent = _last(samples, STILL_S)
     # Who has no writer, or none that reaches Oracle, is told so already.
-    if not recent or recent[0].in_table != recent[-1].in_table or not any(map(_writes, now.living("writer"))):
+    if not recent or recent[0].in_table != recent[-1].in_table or not any(map(writes, now.living(WriterStatus))):
         return
     first, last = recent[0], recent[-1]
     if last.saved > first.saved:
@@ -44,7 +46,7 @@ def _nothing_written(now: Overview, samples: Sequence[Sample]) -> Iterator[Findi
         yield Finding("nothing_written", f"Oracle refuses every value: {refused} in the last {duration(STILL_S)}")
     elif all(sample.values_waiting for sample in recent):
         yield _stands(samples, count_of(last.values_waiting, "value"))
-    elif now.living("consumer") and all(sample.messages_waiting for sample in recent):
+    elif now.living(ConsumerStatus) and all(sample.messages_waiting for sample in recent):
         yield _stands(samples, count_of(last.messages_waiting, "message"))
 
 
@@ -61,13 +63,9 @@ def _stands(samples: Sequence[Sample], what: str) -> Finding:
     return Finding("nothing_written", message, since, severity)
 
 
-def _writes(writer: Service) -> bool:
-    return writer.fields.get("oracle") == "ok" and writer.fields.get("breaker", "closed") == "closed"
-
-
 def _queue_grows(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
     recent = _last(samples, GROWTH_S)
-    if not recent or not now.living("consumer"):
+    if not recent or not now.living(ConsumerStatus):
         return
     first, last = recent[0], recent[-1]
     half = len(recent) // 2

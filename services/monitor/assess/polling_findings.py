@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 from services.monitor.assess.finding import Finding
 from services.monitor.assess.humanize import NAMED, duration, some_of
-from services.monitor.read.groups import is_finished
+from services.monitor.read.groups import Group
 from services.monitor.read.overview import FORGET_AFTER_S, Overview, Service
-from services.monitor.read.untrusted import seconds_in
 from shared.counters import WINDOW_S
 from shared.records.events import Event
+from shared.records.heartbeats import ConsumerStatus, PollerStatus, WriterStatus
 
 #: A FIXED group is silent after so many intervals, and not before so many seconds.
 SILENT_INTERVALS, SILENT_S = 3, 10.0
@@ -27,10 +26,10 @@ def _silent_groups(now: Overview) -> Iterator[Finding]:
     silent = {
         name: seen
         for name, group in now.groups.items()
-        if group.get("mode") == "FIXED"
-        and isinstance(seen := group.get("last_seen_at"), int | float)
+        if group.mode == "FIXED"
+        and (seen := group.seen.last_seen_at) is not None
         and _patience_s(group) < now.taken_at - seen < FORGET_AFTER_S
-        and not is_finished(group)
+        and not group.is_finished
     }
     if silent:
         first = islice(silent.items(), NAMED)
@@ -38,41 +37,38 @@ def _silent_groups(now: Overview) -> Iterator[Finding]:
         yield Finding("polling_silent", f"Silent: {some_of(names, len(silent))}", min(silent.values()))
 
 
-def _patience_s(group: Any) -> float:
-    interval_ms = group.get("interval_ms")
-    return max(SILENT_S, SILENT_INTERVALS * interval_ms / 1000) if isinstance(interval_ms, int | float) else SILENT_S
+def _patience_s(group: Group) -> float:
+    return max(SILENT_S, SILENT_INTERVALS * (group.interval_ms or 0.0) / 1000)
 
 
 def _pollers(now: Overview) -> Iterator[Finding]:
-    for poller in now.living("poller"):
-        lost_at, full_since = (
-            seconds_in(poller.fields.get(field)) for field in ("ring_overflowed_at", "queue_full_since")
-        )
+    for poller in now.living(PollerStatus):
+        status = poller.status
+        lost_at, full_since = status.ring_overflowed_at, status.queue_full_since
         if lost_at is not None and now.taken_at - lost_at <= WINDOW_S:
-            lost = f"{poller.fields.get('ring_overflowed_values', '?')} values since its start"
+            lost = f"{status.ring_overflowed_values} values since its start"
             ago = duration(max(0.0, now.taken_at - lost_at))
             yield Finding("poller_overflowing", f"poller {poller.instance} discarded {lost}, the last ones {ago} ago")
         if full_since is not None:
-            held, for_ = poller.fields.get("ring", "?"), duration(max(0.0, now.taken_at - full_since))
-            message = f"poller {poller.instance} holds {held} messages: the DataQueue is full for {for_}"
+            for_ = duration(max(0.0, now.taken_at - full_since))
+            message = f"poller {poller.instance} holds {status.ring} messages: the DataQueue is full for {for_}"
             yield Finding("poller_waiting", message, full_since)
         yield from _outbox(poller)
 
 
-def _outbox(poller: Service) -> Iterator[Finding]:
-    troubles = [poller.fields.get("outbox_trouble"), poller.fields.get("outbox_set_aside")]
-    if any(troubles):
-        said = troubles[0] or f"a damaged file was set aside, with readings that were not sent: {troubles[1]}"
-        since = seconds_in(poller.fields.get("outbox_trouble_since"))
-        yield Finding("outbox_failing", f"poller {poller.instance}: {said}", since)
+def _outbox(poller: Service[PollerStatus]) -> Iterator[Finding]:
+    trouble, set_aside = poller.status.outbox_trouble, poller.status.outbox_set_aside
+    if trouble or set_aside:
+        said = trouble or f"a damaged file was set aside, with readings that were not sent: {set_aside}"
+        yield Finding("outbox_failing", f"poller {poller.instance}: {said}", poller.status.outbox_trouble_since)
 
 
 def _names_clash(now: Overview) -> Iterator[Finding]:
-    layouts = {writer.fields.get("layout") for writer in now.living("writer")}
-    clashes = [clash for consumer in now.living("consumer") if (clash := consumer.fields.get("name_clash"))]
+    layouts = {writer.status.layout for writer in now.living(WriterStatus)}
+    clashes = [clash for consumer in now.living(ConsumerStatus) if (clash := consumer.status.name_clash)]
     if clashes and layouts != {"tag_values"}:
         yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", _first_event(now, Event.NAME_CLASH))
 
 
 def _first_event(now: Overview, kind: Event) -> float | None:
-    return min((event.at for event in now.events if event.fields.get("kind") == kind), default=None)
+    return min((event.at for event in now.events if event.kind == kind), default=None)

@@ -7,7 +7,7 @@ from services.monitor.assess.finding import Finding
 from services.monitor.assess.humanize import size
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
-from services.monitor.read.untrusted import seconds_in
+from shared.records.heartbeats import ConsumerStatus, PollerStatus
 
 #: Percent of `maxmemory` from which Redis is short of room, and from which it refuses pushes or is about to.
 SHORT_PCT, FULL_PCT = 80.0, 98.0
@@ -19,21 +19,21 @@ def find_redis_trouble(now: Overview) -> Iterator[Finding]:
         yield Finding("redis_refuses", f"Redis refuses heartbeats, and what else is written: {now.redis.refusal}")
     yield from _no_room(now)
     yield from _may_lose(now)
-    missing = [reason for poller in now.living("poller") if (reason := poller.fields.get("replicas_missing"))]
+    missing = [reason for poller in now.living(PollerStatus) if (reason := poller.status.replicas_missing)]
     if missing:
         yield Finding("replicas_missing", f"{missing[0]}: readings are put without their confirmation")
 
 
 def _no_room(now: Overview) -> Iterator[Finding]:
-    refused = [consumer for consumer in now.living("consumer") if consumer.fields.get("push_refused")]
+    refused = [consumer.status for consumer in now.living(ConsumerStatus) if consumer.status.push_refused]
     redis = now.redis
     used_pct = percent(redis.used_bytes or 0, redis.max_bytes or 0)
     of_max = f"{used_pct:.0f} % of maxmemory ({size(redis.used_bytes or 0)} of {size(redis.max_bytes or 0)})"
     if redis.append_failed:
         yield Finding("redis_full", "Redis can't write its append-only file: it refuses what is put there")
     elif refused:
-        since = [at for each in refused if (at := seconds_in(each.fields.get("push_refused_since"))) is not None]
-        yield Finding("redis_full", refused[0].fields["push_refused"], min(since, default=None))
+        since = [at for each in refused if (at := each.push_refused_since) is not None]
+        yield Finding("redis_full", refused[0].push_refused or "", min(since, default=None))
     elif used_pct >= FULL_PCT:
         yield Finding("redis_full", f"Redis uses {of_max}: it refuses what is put there, or is about to")
     elif used_pct >= SHORT_PCT:

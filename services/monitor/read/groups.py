@@ -5,31 +5,76 @@ field of Redis' hash is called does not matter, so entries of older and newer co
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from services.monitor.read.untrusted import decoded, trimmed
+import msgspec
+
+from shared.records.polling import PollerGroup, SeenGroup
+from shared.records.reading import from_json, json_array, json_object
 
 #: PLC and name of a group.
 Identity = tuple[str, str]
 
-#: What a poller knows of its groups from their configuration.
-_CONFIGURED = ("group_id", "mode", "interval_ms")
+
+@dataclass(frozen=True)
+class Group:
+    """One polling group. What is configured is better known to its poller; what came through, to a consumer."""
+
+    seen: SeenGroup  #: nothing but its names where nothing came through yet
+    own: PollerGroup | None = None  #: what a living poller of ours says of it
+    said: msgspec.Raw | None = None  #: the same as it was said, with what its source says
+
+    @property
+    def group_id(self) -> int | None:
+        """Its number."""
+        return self.own.group_id if self.own and self.own.group_id is not None else self.seen.group_id
+
+    @property
+    def mode(self) -> str | None:
+        """FIXED or HANDSHAKE."""
+        return self.own.mode if self.own and self.own.mode is not None else self.seen.mode
+
+    @property
+    def interval_ms(self) -> float | None:
+        """Time between polls in ms: as configured, else between the last two."""
+        return self.own.interval_ms if self.own and self.own.interval_ms is not None else self.seen.interval_ms
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a living poller says that it is at the end of its recording."""
+        return self.own is not None and self.own.state == "finished"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What its poller says beyond all that."""
+        said = json_object(bytes(self.said)) if self.said is not None else None
+        told = {"group_id": self.group_id, "mode": self.mode, "interval_ms": self.interval_ms}
+        return {
+            name: value
+            for name, value in (said or {}).items()
+            if name not in ("plc_code", "name") and (value is None or name not in told)
+        }
 
 
-def known_groups(polling: Mapping[str, Mapping[str, Any]], pollers: Sequence[str]) -> dict[Identity, dict[str, Any]]:
+def known_groups(polling: Mapping[str, SeenGroup], pollers: Sequence[str]) -> dict[Identity, Group]:
     """Return every group by PLC and name, in their order.
 
     Args: polling: what consumers saw, by field. pollers: what each living poller of ours says of its groups, as JSON.
     """
-    groups: dict[Identity, dict[str, Any]] = {}
-    for field, seen in polling.items():
-        identity = _identity(field, seen)
+    groups: dict[Identity, Group] = {}
+    for seen in polling.values():
+        identity = seen.plc_code, seen.group_name
         known = groups.get(identity)
-        if known is None or _seen_at(known) < _seen_at(seen):
-            groups[identity] = dict(seen)
+        if known is None or (known.seen.last_seen_at or 0.0) < (seen.last_seen_at or 0.0):
+            groups[identity] = Group(seen)
     for text in pollers:
-        for own in decoded(text, list[dict[str, Any]]) or []:
-            _take_on(groups, trimmed(own))
+        for said in json_array(text):
+            own = from_json(PollerGroup, bytes(said))
+            if own is not None:
+                known = groups.get((own.plc_code, own.name))
+                group = known or Group(SeenGroup(plc_code=own.plc_code, group_name=own.name))
+                groups[own.plc_code, own.name] = replace(group, own=own, said=said)
     return dict(sorted(groups.items()))
 
 
@@ -38,44 +83,11 @@ class GroupsMemo:
 
     def __init__(self) -> None:
         self._made_of: tuple[object, Sequence[str]] = (None, ())
-        self._made: dict[Identity, dict[str, Any]] = {}
+        self._made: dict[Identity, Group] = {}
 
-    def __call__(
-        self, polling: Mapping[str, Mapping[str, Any]], pollers: Sequence[str]
-    ) -> Mapping[Identity, Mapping[str, Any]]:
+    def __call__(self, polling: Mapping[str, SeenGroup], pollers: Sequence[str]) -> Mapping[Identity, Group]:
         """Return every group by PLC and name; `polling` is new when it is another object."""
         if self._made_of[0] is not polling or self._made_of[1] != pollers:
             self._made = known_groups(polling, pollers)
             self._made_of = polling, pollers
         return self._made
-
-
-def is_finished(group: Mapping[str, Any]) -> bool:
-    """Tell whether a living poller says that this group is at the end of its recording."""
-    details = group.get("details")
-    return isinstance(details, dict) and details.get("state") == "finished"
-
-
-def _take_on(groups: dict[Identity, dict[str, Any]], own: dict[str, Any]) -> None:
-    plc, name = own.pop("plc_code", None), own.pop("name", None)
-    if not isinstance(plc, str) or not isinstance(name, str):
-        return
-    group = groups.setdefault((plc, name), {"plc_code": plc, "group_name": name})
-    # What is configured is better known there; what came through, here: its totals are others.
-    for field in _CONFIGURED:
-        if own.get(field) is not None:
-            group[field] = own.pop(field)
-    group["details"] = own
-
-
-def _identity(field: str, seen: Mapping[str, Any]) -> Identity:
-    plc, name = seen.get("plc_code"), seen.get("group_name")
-    if isinstance(plc, str) and isinstance(name, str):
-        return plc, name
-    first, _, rest = field.partition("/")
-    return first, rest
-
-
-def _seen_at(group: Mapping[str, Any]) -> float:
-    seen_at = group.get("last_seen_at")
-    return seen_at if isinstance(seen_at, int | float) else 0.0

@@ -3,13 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeGuard, TypeVar
+
+import msgspec
 
 from services.monitor.read.buckets import Bucket, total
-from services.monitor.read.groups import Identity, known_groups
+from services.monitor.read.groups import Group, Identity, known_groups
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
+from shared.records.events import EventRecord, OverflowEpisode
+from shared.records.files import BackupFile
+from shared.records.heartbeats import STATUS, PollerStatus, Process, ServiceStatus
+from shared.records.polling import SeenGroup
+from shared.records.reading import from_hash
 from shared.redis_state import RedisState
 from shared.snapshot import Snapshot
+from shared.texts import cut
 
 #: Events read each tick, newest first: what `/api/events` can show.
 EVENTS_READ = 200
@@ -18,29 +26,47 @@ EVENTS_READ = 200
 FORGET_AFTER_S = 86_400
 
 
+S = TypeVar("S", bound=ServiceStatus)
+
+#: Fields of a heartbeat that have a place of their own, or none, where all the others are told.
+_OWN_PLACE = {*(field.name for field in msgspec.structs.fields(Process)), "groups"}
+
+
 @dataclass(frozen=True)
-class Service:
-    """One process as its heartbeat describes it; without fields when it stopped beating and was not closed."""
+class Service(Generic[S]):
+    """One process as its heartbeat describes it."""
 
     role: str
     instance: str
     beat_at: float  #: seconds since 1970
-    fields: Mapping[str, str]
+    process: Process | None  #: None when it stopped beating and was not closed
+    status: S
+    details: Mapping[str, str]  #: what it says beyond who it is, as it stands there
     partition: int | None = None  #: where there are several
 
     @property
     def alive(self) -> bool:
         """Whether it has beaten within the heartbeat's expiry."""
-        return bool(self.fields)
+        return self.process is not None
 
 
-@dataclass(frozen=True)
-class EventRecord:
-    """One event of the stream; `at` in seconds since 1970."""
+def service_of(
+    role: str, instance: str, beat_at: float, fields: Mapping[str, str], spoiled: list[str] | None = None
+) -> Service[ServiceStatus]:
+    """Return the process that a heartbeat's fields describe; `spoiled` takes the names of those that can't be read."""
+    kind = STATUS.get(role, ServiceStatus)
+    return Service(
+        role=role,
+        instance=instance,
+        beat_at=beat_at,
+        process=from_hash(Process, fields, spoiled) if fields else None,
+        status=from_hash(kind, fields, spoiled) or kind(),
+        details={name: cut(text) for name, text in fields.items() if name not in _OWN_PLACE},
+    )
 
-    id: str
-    at: float
-    fields: Mapping[str, str]
+
+def _says(service: Service[Any], kind: type[S]) -> TypeGuard[Service[S]]:
+    return isinstance(service.status, kind)
 
 
 @dataclass(frozen=True)
@@ -49,17 +75,17 @@ class Overview:
 
     ledger: Snapshot
     history: tuple[Bucket, ...]  #: of the last hour, oldest first; the last one fills now
-    services: tuple[Service, ...]  #: by role and name
+    services: tuple[Service[ServiceStatus], ...]  #: by role and name
     events: tuple[EventRecord, ...]  #: newest first
-    backup_files: Mapping[str, Mapping[str, Any]]  #: by file name
-    overflows: Mapping[str, Mapping[str, Any]]  #: by episode id, which begins with its time
-    polling: Mapping[str, Mapping[str, Any]]  #: what came through of each polling group, by field
+    backup_files: Mapping[str, BackupFile]  #: by file name
+    overflows: Mapping[str, OverflowEpisode]  #: by episode id, which begins with its time
+    polling: Mapping[str, SeenGroup]  #: what came through of each polling group, by field
     observed: Mapping[str, int]  #: totals by name, the sums and histograms of latency and lag among them
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
     acknowledged: Mapping[str, int] = field(default_factory=dict)  #: totals of losses at their acknowledgement
     went_back: Mapping[str, int] = field(default_factory=dict)  #: how often Redis went back, what it forgot, when last
     redis: RedisState = field(default_factory=RedisState)
-    merge: Callable[[Mapping[str, Mapping[str, Any]], Sequence[str]], Mapping[Identity, Mapping[str, Any]]] = field(
+    merge: Callable[[Mapping[str, SeenGroup], Sequence[str]], Mapping[Identity, Group]] = field(
         default=known_groups, compare=False, repr=False
     )
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
@@ -82,15 +108,15 @@ class Overview:
         return total(self.buckets)
 
     @cached_property
-    def groups(self) -> Mapping[Identity, Mapping[str, Any]]:
-        """The polling groups by PLC and name, with what living pollers of ours say of them; not to be changed."""
-        return self.merge(self.polling, [poller.fields.get("groups", "") for poller in self.living("poller")])
+    def groups(self) -> Mapping[Identity, Group]:
+        """The polling groups by PLC and name, with what living pollers of ours say of them."""
+        return self.merge(self.polling, [poller.status.groups for poller in self.living(PollerStatus)])
 
     @property
     def fullest_buffer(self) -> int:
         """Values in the buffer; of several, in the fullest."""
         return max((part.ledger.in_buffer for part in self.partitions.values()), default=self.ledger.in_buffer)
 
-    def living(self, role: str) -> list[Service]:
-        """Return the processes of a role that beat."""
-        return [service for service in self.services if service.alive and service.role == role]
+    def living(self, kind: type[S]) -> list[Service[S]]:
+        """Return the processes that beat, of the role that says this."""
+        return [service for service in self.services if service.alive and _says(service, kind)]

@@ -1,16 +1,21 @@
 """Everything that the monitor shows, read from Redis into one immutable record."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
 from services.monitor.read.groups import GroupsMemo
-from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, EventRecord, Overview, Service
-from services.monitor.read.untrusted import MAX_JSON, decoded, trimmed
+from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, Overview, Service, service_of
+from services.monitor.read.untrusted import MAX_JSON
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
+from shared.records.events import EventRecord, OverflowEpisode
+from shared.records.files import BackupFile
+from shared.records.heartbeats import ServiceStatus
+from shared.records.polling import SeenGroup
+from shared.records.reading import Record, from_hash, from_json
 from shared.redis_link import Call, RedisLink
 from shared.redis_state import RedisStateReader
 from shared.snapshot import take_snapshot
@@ -55,8 +60,9 @@ class RedisReader:
         self._files = BoundedScan(keys.backup_files, max_entries=5_000)
         self._overflows = BoundedScan(keys.overflow_episodes)
         self._polling = BoundedScan(keys.polling, max_entries=MAX_GROUPS)
-        self._file_records, self._overflow_records = _Records(self._files), _Records(self._overflows)
-        self._polling_records = _Records(self._polling)
+        self._file_records = _Records(self._files, BackupFile)
+        self._overflow_records = _Records(self._overflows, OverflowEpisode)
+        self._polling_records = _Records(self._polling, SeenGroup)
         self._merge = GroupsMemo()
         self._heartbeats: dict[str, BoundedScan] = {}
         self._inflight = BoundedScan(keys.inflight, "SSCAN")
@@ -111,7 +117,9 @@ class RedisReader:
             left_out=left_out,
         )
 
-    def _services(self, taken_at: float, on_piece: Callable[[], None]) -> tuple[tuple[Service, ...], int]:
+    def _services(
+        self, taken_at: float, on_piece: Callable[[], None]
+    ) -> tuple[tuple[Service[ServiceStatus], ...], int]:
         """Return the services that beat lately, those of the last beat first if there are too many, and the rest."""
         beats = {member: float(beat_at) for member, beat_at in self._beats.entries.items()}
         lately = [
@@ -127,11 +135,13 @@ class RedisReader:
         # The next reading finds them again: a poller with thousands of groups is not read each time.
         self._heartbeats = {scan.key: scan for scan in hashes}
         read_scans(self._link, hashes, on_piece=on_piece)
+        spoiled: list[str] = []
         services = tuple(
-            Service(role, instance, beat_at, _fields(scan.entries))
+            service_of(role, instance, beat_at, _texts(scan.entries), spoiled)
             for (role, instance, beat_at), scan in zip(names, hashes, strict=True)
         )
-        return services, self._beats.left_out + len(lately) - len(newest) + sum(scan.left_out for scan in hashes)
+        unread = sum(scan.left_out for scan in hashes) + len(spoiled)
+        return services, self._beats.left_out + len(lately) - len(newest) + unread
 
 
 def _heartbeat(scan: BoundedScan, role: str, pollers: int) -> BoundedScan:
@@ -151,17 +161,14 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _fields(raw: Mapping[bytes, bytes]) -> dict[str, str]:
-    fields = {_text(name): _text(value) for name, value in raw.items()}
-    # What a poller says of its groups is JSON, and cut where it is read.
-    return {name: value if name == "groups" else cut(value) for name, value in fields.items()}
+def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in raw.items()}
 
 
 def _event(id_: bytes, flat: Sequence[bytes]) -> EventRecord:
     texts = [_text(raw) for raw in flat]
     fields = dict(zip(texts[::2], texts[1::2], strict=True))
-    at = int(id_.split(b"-")[0]) / 1000
-    return EventRecord(_text(id_), at, {n: v if n == "details" else cut(v) for n, v in fields.items()})
+    return from_hash(EventRecord, {**fields, "id": _text(id_)}) or EventRecord()
 
 
 def _counts(flat: Sequence[bytes]) -> dict[str, int]:
@@ -175,21 +182,28 @@ def _counts(flat: Sequence[bytes]) -> dict[str, int]:
     return counts
 
 
-class _Records:
-    """The JSON objects of a hash, decoded once for each time that it was read."""
+R = TypeVar("R", bound=Record)
 
-    def __init__(self, scan: BoundedScan) -> None:
+
+class _Records(Generic[R]):
+    """The records of a hash, decoded once for each time that it was read."""
+
+    def __init__(self, scan: BoundedScan, kind: type[R]) -> None:
         self._scan = scan
+        self._kind = kind
         self._made_of: Mapping[bytes, bytes] | None = None
-        self._made: dict[str, Mapping[str, Any]] = {}
+        self._made: dict[str, R] = {}
+        self._unreadable = 0
 
-    def all(self, left_out: dict[str, int]) -> Mapping[str, Mapping[str, Any]]:
-        """Return them; one that is none must not hide the others and is left out."""
+    def all(self, left_out: dict[str, int]) -> Mapping[str, R]:
+        """Return them; one that is none, and a field that can't be read, must not hide the others and are left out."""
         entries = self._scan.entries
         if entries is not self._made_of:
-            records = ((name, decoded(raw, dict[str, Any])) for name, raw in entries.items())
-            self._made = {cut(_text(name)): trimmed(record) for name, record in records if record is not None}
+            spoiled: list[str] = []
+            records = ((name, from_json(self._kind, raw, spoiled)) for name, raw in entries.items())
+            self._made = {cut(_text(name)): record for name, record in records if record is not None}
+            self._unreadable = len(entries) - len(self._made) + len(spoiled)
             self._made_of = entries
-        if len(entries) > len(self._made):
-            left_out[self._scan.key] = left_out.get(self._scan.key, 0) + len(entries) - len(self._made)
+        if self._unreadable:
+            left_out[self._scan.key] = left_out.get(self._scan.key, 0) + self._unreadable
         return self._made

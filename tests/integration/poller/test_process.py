@@ -13,7 +13,7 @@ from sandbox.harness.redis import EmbeddedRedis, free_port
 from sandbox.harness.waiting import wait_until
 from services.monitor.assess.findings import find
 from services.monitor.assess.trend import Rates
-from services.monitor.read.overview import Service
+from services.monitor.read.overview import service_of
 from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.messages import decode_polling_data
@@ -163,7 +163,7 @@ def test_a_full_data_queue_and_what_is_discarded_for_it_are_seen_by_the_monitor(
     )  # fmt: skip
 
     def alerts() -> set[str]:
-        poller = Service("poller", "poller-1", time.time(), link.hash(keys.service("poller", "poller-1")))
+        poller = service_of("poller", "poller-1", time.time(), link.hash(keys.service("poller", "poller-1")))
         now = make_overview(services=[poller], taken_at=time.time())
         return {finding.code for finding in find(now, Rates(), BufferSettings())}
 

@@ -34,7 +34,7 @@ from shared.events import EventLog
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
-from shared.records.heartbeats import Status, WriterStatus
+from shared.records.heartbeats import ServiceStatus, WriterStatus
 from shared.redis_link import RedisLink
 from shared.snapshot import take_snapshot
 from tests.fakes import FakeClock
@@ -125,11 +125,11 @@ def test_a_process_that_was_stopped_blames_no_loop(
 def test_a_description_that_fails_costs_a_beat_and_nothing_else(
     link: RedisLink, keys: Keys, heartbeat: Heartbeat
 ) -> None:
-    answers: Iterator[Status | Exception] = iter(
+    answers: Iterator[ServiceStatus | Exception] = iter(
         [ValueError("a surprise"), ValueError("again"), *[WriterStatus(layout="caf\udce9")] * 50]
     )
 
-    def describe() -> Status:
+    def describe() -> ServiceStatus:
         answer = next(answers)
         if isinstance(answer, Exception):
             raise answer

@@ -1,11 +1,17 @@
 """Overviews made by hand: what the monitor's tests without Redis start from."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.monitor.read.buckets import HISTORY_S, Bucket
-from services.monitor.read.overview import EventRecord, Overview, Service
+from services.monitor.read.overview import Overview, Service, service_of
 from shared.counters import WINDOW_BUCKET_S, Counter
+from shared.records.events import EventRecord, OverflowEpisode
+from shared.records.files import BackupFile
+from shared.records.heartbeats import ServiceStatus
+from shared.records.polling import SeenGroup
+from shared.records.reading import R, from_json
 from shared.redis_state import RedisState
 from shared.snapshot import Snapshot
 
@@ -22,7 +28,7 @@ def make_overview(
     in_flight: int = 0,
     rejected_rows_waiting: int = 0,
     window: Mapping[int, Mapping[str, int]] | None = None,
-    services: Sequence[Service] = (),
+    services: Sequence[Service[ServiceStatus]] = (),
     events: Sequence[EventRecord] = (),
     backup_files: Mapping[str, Mapping[str, Any]] | None = None,
     overflows: Mapping[str, Mapping[str, Any]] | None = None,
@@ -37,7 +43,10 @@ def make_overview(
     claimed: int = 1,
     taken_at: float = NOW,
 ) -> Overview:
-    """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before."""
+    """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before.
+
+    Backup files, overflows and polling groups are given as they stand in Redis.
+    """
     first = int(taken_at // WINDOW_BUCKET_S) - _BUCKETS + 1
     counts = window or {}
     return Overview(
@@ -57,9 +66,9 @@ def make_overview(
         ),
         services=tuple(services),
         events=tuple(events),
-        backup_files=backup_files or {},
-        overflows=overflows or {},
-        polling=polling or {},
+        backup_files=read(BackupFile, backup_files),
+        overflows=read(OverflowEpisode, overflows),
+        polling=read(SeenGroup, polling),
         observed={**{counter.value: count for counter, count in (counters or {}).items()}, **(observed or {})},
         owners=frozenset(owners),
         left_out=left_out or {},
@@ -69,16 +78,27 @@ def make_overview(
     )
 
 
-def writer(name: str = "plant-1", **fields: str) -> Service:
+def read(kind: type[R], stored: Mapping[str, Mapping[str, Any]] | None) -> dict[str, R]:
+    """Return the records that Redis holds as JSON; what is none is left out."""
+    found = {name: from_json(kind, json.dumps(fields)) for name, fields in (stored or {}).items()}
+    return {name: record for name, record in found.items() if record is not None}
+
+
+def event(at: float, kind: str, role: str = "writer", instance: str = "plant-1", **fields: Any) -> EventRecord:
+    """Return an event of a moment, in seconds since 1970."""
+    return EventRecord(id=f"{at * 1000:.0f}-0", kind=kind, role=role, instance=instance, **{"message": kind, **fields})
+
+
+def writer(name: str = "plant-1", **fields: str) -> Service[ServiceStatus]:
     """Return a living writer that is well, but for what `fields` say."""
-    return Service(
+    return service_of(
         "writer", name, NOW, {"state": "running", "breaker": "closed", "oracle": "ok", "backup": "ok", **fields}
     )
 
 
-def consumer(name: str = "plant-1", **fields: str) -> Service:
+def consumer(name: str = "plant-1", **fields: str) -> Service[ServiceStatus]:
     """Return a living consumer that is well, but for what `fields` say."""
-    return Service("consumer", name, NOW, {"state": "running", **fields})
+    return service_of("consumer", name, NOW, {"state": "running", **fields})
 
 
 def backup_file(**fields: Any) -> dict[str, Any]:
@@ -105,13 +125,7 @@ def healthy_overview() -> Overview:
             1: {"inserted": 1_000, "batches_written": 3, "written": 900, "latency:20": 3, "latency_sum_ms": 48},
         },
         services=[consumer(), writer(last_write_at=str(NOW - 0.5), last_error="")],
-        events=[
-            EventRecord(
-                "1767225604000-0",
-                NOW - 1,
-                {"kind": "started", "role": "writer", "instance": "plant-1", "message": "Writer plant-1 started"},
-            )
-        ],
+        events=[event(NOW - 1, "started", message="Writer plant-1 started")],
         backup_files={"backup_20260101_000001.csv": backup_file()},
         overflows={
             "1767225000.000-ab": {
@@ -124,19 +138,23 @@ def healthy_overview() -> Overview:
                 "tags": {"PLC01.D100": 12},
             }
         },
-        polling={
-            "PLC01/line 1": {
-                "group_id": 1,
-                "group_name": "line 1",
-                "plc_code": "PLC01",
-                "mode": "FIXED",
-                "last_poll": "2026-01-01T00:00:04.500000",
-                "last_seen_at": NOW - 0.25,
-                "interval_ms": 998.5,
-                "poll_time_ms": 3.1,
-                "values": 98,
-                "errors": 2,
-                "messages": 3600,
-            }
-        },
+        polling=HEALTHY_POLLING,
     )
+
+
+#: What a consumer saw of the polling group of `healthy_overview`.
+HEALTHY_POLLING = {
+    "PLC01/line 1": {
+        "group_id": 1,
+        "group_name": "line 1",
+        "plc_code": "PLC01",
+        "mode": "FIXED",
+        "last_poll": "2026-01-01T00:00:04.500000",
+        "last_seen_at": NOW - 0.25,
+        "interval_ms": 998.5,
+        "poll_time_ms": 3.1,
+        "values": 98,
+        "errors": 2,
+        "messages": 3600,
+    }
+}

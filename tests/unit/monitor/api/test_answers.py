@@ -8,10 +8,10 @@ from services.monitor.api.schemas import moment
 from services.monitor.api.state import State
 from services.monitor.api.stream import make_snapshot
 from services.monitor.assess.assessment import Assessor
-from services.monitor.read.overview import EventRecord, Service
+from services.monitor.read.overview import service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
-from tests.unit.monitor.overviews import NOW, backup_file, healthy_overview, make_overview
+from tests.unit.monitor.overviews import HEALTHY_POLLING, NOW, backup_file, event, healthy_overview, make_overview
 
 
 @pytest.mark.req("FR-005", "FR-022")
@@ -67,7 +67,7 @@ def test_backups_count_only_what_waits_for_recovery() -> None:
             "backup_20260101_000000.csv": backup_file(state="recovered", rows=100, created=NOW - 5),
             "backup_20260101_000001.csv": backup_file(state="waiting", created=NOW - 4),
             "rejected_20260101_000002.csv": backup_file(kind="rejected", created=NOW - 3),
-            "backup_20260101_000003.csv": backup_file(rows="many"),
+            "backup_20260101_000003.csv": backup_file(created="soon"),
         }
     )
     backups = answers.backups(overview)
@@ -80,10 +80,17 @@ def test_backups_count_only_what_waits_for_recovery() -> None:
     ]
 
 
+def test_an_entry_of_many_files_counts_as_many_and_one_without_rows_still_waits() -> None:
+    """Kind: 1,001 files to recover are told where 50,000 wait: those too many for the list are one entry of it."""
+    more = {"(more files) at ab": backup_file(files=49_000, rows=7), "backup_1.csv": backup_file(rows="many")}
+    backups = answers.backups(make_overview(backup_files=more))
+    assert (backups.file_count, backups.total_rows) == (49_001, 7)
+
+
 def test_services_tell_the_lost_from_the_living() -> None:
     beating = {"state": "running", "pid": "77", "started_at": f"{NOW - 60:.3f}", "incarnation": "ab", "breaker": "open"}
-    living = Service("writer", "a", NOW - 1, beating)
-    listed = answers.services(make_overview(services=[living, Service("writer", "b", NOW - 90, {})])).services
+    living = service_of("writer", "a", NOW - 1, beating)
+    listed = answers.services(make_overview(services=[living, service_of("writer", "b", NOW - 90, {})])).services
     assert [(entry.instance, entry.alive, entry.state) for entry in listed] == [
         ("a", True, "running"),
         ("b", False, "lost"),
@@ -94,14 +101,14 @@ def test_services_tell_the_lost_from_the_living() -> None:
 
 
 def test_events_are_filtered_by_kind_and_limited() -> None:
-    records = [EventRecord(f"{at}-0", at, {"kind": "overflow" if at % 2 else "started"}) for at in range(6, 0, -1)]
+    records = [event(at, "overflow" if at % 2 else "started") for at in range(6, 0, -1)]
     overview = make_overview(events=records)
-    assert [event.id for event in answers.events(overview, 2).events] == ["6-0", "5-0"]
-    assert [event.id for event in answers.events(overview, 2, "overflow").events] == ["5-0", "3-0"]
+    assert [event.id for event in answers.events(overview, 2).events] == ["6000-0", "5000-0"]
+    assert [event.id for event in answers.events(overview, 2, "overflow").events] == ["5000-0", "3000-0"]
 
 
 def test_event_with_details_that_are_no_json_is_still_shown() -> None:
-    overview = make_overview(events=[EventRecord("1-0", 1, {"kind": "overflow", "details": "{"})])
+    overview = make_overview(events=[event(1, "overflow", details="{")])
     assert answers.events(overview, 1).events[0].details is None
 
 
@@ -124,8 +131,8 @@ def test_polling_groups_take_on_what_our_own_poller_says() -> None:
         {"plc_code": "PLC02", "name": "line 2", "mode": "HANDSHAKE", "interval_ms": None},
     ]
     overview = make_overview(
-        polling=healthy_overview().polling,
-        services=[Service("poller", "a", NOW, {"state": "running", "groups": json.dumps(own)})],
+        polling=HEALTHY_POLLING,
+        services=[service_of("poller", "a", NOW, {"state": "running", "groups": json.dumps(own)})],
     )
     first, second = answers.polling_status(overview).groups
     # Expect the configured interval, and the poller's totals beside the last poll's figures.
@@ -137,9 +144,7 @@ def test_polling_groups_take_on_what_our_own_poller_says() -> None:
 
 
 def test_poller_with_groups_that_are_no_json_hides_nothing() -> None:
-    overview = make_overview(
-        polling=healthy_overview().polling, services=[Service("poller", "a", NOW, {"groups": "[1]"})]
-    )
+    overview = make_overview(polling=HEALTHY_POLLING, services=[service_of("poller", "a", NOW, {"groups": "[1]"})])
     assert len(answers.polling_status(overview).groups) == 1
 
 
@@ -162,8 +167,8 @@ def test_heartbeat_with_odd_fields_hides_nothing(odd: str) -> None:
         odd,
     )
     overview = make_overview(
-        services=[Service(role, "a", NOW, fields) for role in ("consumer", "poller", "writer")],
-        polling={"a": {"last_seen_at": odd}, "b": {"last_seen_at": 1e300}, **healthy_overview().polling},
+        services=[service_of(role, "a", NOW, fields) for role in ("consumer", "poller", "writer")],
+        polling={"a": {"last_seen_at": odd}, "b": {"last_seen_at": 1e300}, **HEALTHY_POLLING},
         backup_files={"a": backup_file(created=odd), "b": backup_file(created="2026-01-01"), "c": backup_file()},
         overflows={"a": {"began_at": odd, "values": 1}, "b": {"began_at": NOW, "values": 1}},
     )

@@ -14,7 +14,7 @@ from services.monitor.api.whole import Whole
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.assessment import Assessor
 from services.monitor.dashboard.pages import Dashboard
-from services.monitor.read.overview import Overview, Service
+from services.monitor.read.overview import Overview, service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
 from tests.fakes import FakeClock
@@ -64,7 +64,7 @@ def test_one_full_partition_of_two_is_full_and_not_half_full() -> None:
 
 def test_health_is_that_of_the_worst_and_says_where() -> None:
     # A writer in the second partition, one that is gone in the first.
-    gone = Service("writer", "plant-1", NOW - 60, {})
+    gone = service_of("writer", "plant-1", NOW - 60, {})
     state = whole_of(make_overview(services=[consumer(partitions="2"), gone]), overview()).state
     health = state.fresh().health
     assert health.status is Status.UNHEALTHY

@@ -11,20 +11,23 @@ from services.monitor.assess.alert_kinds import KINDS, Severity
 from services.monitor.assess.assessment import Alert, Assessor
 from services.monitor.assess.findings import find, time_to_overflow
 from services.monitor.assess.trend import Rates
-from services.monitor.read.overview import EventRecord, Overview, Service
+from services.monitor.read.overview import Overview, Service, service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
+from shared.records.events import EventRecord
+from shared.records.heartbeats import ServiceStatus
 from shared.redis_state import RedisState
+from tests.unit.monitor import overviews
 from tests.unit.monitor.overviews import NOW, backup_file, consumer, make_overview, writer
 
 SETTINGS = MonitorSettings.model_validate({"buffer_max_size": 1_000})
 STANDING = Rates()
+GROUP = {"plc_code": "P1", "group_name": "a"}
 DOCS = (Path(__file__).parents[4] / "docs" / "alerts.md").read_text("utf-8")
 
 
 def event(age_s: float, kind: str, role: str = "writer", **fields: str) -> EventRecord:
-    known = {"kind": kind, "role": role, "instance": "plant-1", "message": kind, **fields}
-    return EventRecord(f"{NOW - age_s}-0", NOW - age_s, known)
+    return overviews.event(NOW - age_s, kind, role, **fields)
 
 
 def overview(**parts: Any) -> Overview:
@@ -33,8 +36,8 @@ def overview(**parts: Any) -> Overview:
     return make_overview(**{"services": [consumer(), writer()], "counters": balanced, **parts})
 
 
-def poller(**fields: str) -> Service:
-    return Service("poller", "poller-1", NOW, {"state": "running", **fields})
+def poller(**fields: str) -> Service[ServiceStatus]:
+    return service_of("poller", "poller-1", NOW, {"state": "running", **fields})
 
 
 def found(now: Overview, rates: Rates = STANDING) -> dict[str, Any]:
@@ -58,7 +61,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("ledger_unbalanced", {"counters": {Counter.WRITTEN: 1}}, "1 value more are accounted for than were inserted"),
     ("buffer_overflowing", {"window": {1: {"overflowed": 12}}}, "12 values discarded"),
     ("buffer_high", {"in_buffer": 852}, "85.2 % full (852 of 1,000 values), threshold 80 %"),
-    ("no_writer", {"services": [consumer(), Service("writer", "a", NOW - 60, {})]}, "the last one was seen 1 min ago"),
+    (
+        "no_writer",
+        {"services": [consumer(), service_of("writer", "a", NOW - 60, {})]},
+        "the last one was seen 1 min ago",
+    ),
     ("no_consumer", {"services": [writer()]}, "3 messages wait"),
     ("partitions_differ", {"services": [consumer(), writer(partitions="4")]}, "1 for this monitor; writer plant-1 was"),
     (
@@ -100,7 +107,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("inflight_orphaned", {"owners": [("writer", "gone"), ("writer", "plant-1")]}, "writer gone is gone"),
     (
         "polling_silent",
-        {"polling": {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 1000}}},
+        {"polling": {"P1/a": {**GROUP, "mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 1000}}},
         "P1 a for 1 min 30 s",
     ),
     (
@@ -191,10 +198,10 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
         {"window": {3: {"batches_written": 9_991, "batches_failed": 9}}},
         {"owners": [("writer", "plant-1"), ("consumer", "plant-1")]},
         {"backup_files": {"b": backup_file(state="recovered"), "r": backup_file(kind="rejected")}},
-        {"polling": {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 60_000}}},
-        {"polling": {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 9, "interval_ms": 1000}}},
-        {"polling": {"P1/a": {"mode": "HANDSHAKE", "last_seen_at": NOW - 900}}},
-        {"polling": {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 100_000}}},
+        {"polling": {"P1/a": {**GROUP, "mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 60_000}}},
+        {"polling": {"P1/a": {**GROUP, "mode": "FIXED", "last_seen_at": NOW - 9, "interval_ms": 1000}}},
+        {"polling": {"P1/a": {**GROUP, "mode": "HANDSHAKE", "last_seen_at": NOW - 900}}},
+        {"polling": {"P1/a": {**GROUP, "mode": "FIXED", "last_seen_at": NOW - 100_000}}},
     ],
 )
 def test_what_is_no_cause_raises_nothing(parts: Mapping[str, Any]) -> None:
@@ -203,8 +210,8 @@ def test_what_is_no_cause_raises_nothing(parts: Mapping[str, Any]) -> None:
 
 def test_recording_that_was_played_to_its_end_is_not_silent() -> None:
     groups = '[{"name":"a","plc_code":"P1","state":"finished"}]'
-    poller = Service("poller", "plant-1", NOW, {"state": "running", "groups": groups})
-    polling = {"P1/a": {"mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 1000}}
+    poller = service_of("poller", "plant-1", NOW, {"state": "running", "groups": groups})
+    polling = {"P1/a": {**GROUP, "mode": "FIXED", "last_seen_at": NOW - 90, "interval_ms": 1000}}
     assert found(overview(services=[consumer(), writer(), poller], polling=polling)) == {}
 
 
@@ -279,7 +286,10 @@ class TestSince:
         return {alert.code: alert for alert in assessor.assess(now).alerts}
 
     def test_comes_from_redis_so_that_a_restart_does_not_change_it(self) -> None:
-        episodes = {"a": {"began_at": NOW - 30, "ended_at": None}, "b": {"began_at": NOW - 900, "ended_at": NOW - 800}}
+        episodes = {
+            "a": {"began_at": NOW - 30, "ended_at": None, "values": 1},
+            "b": {"began_at": NOW - 900, "ended_at": NOW - 800, "values": 1},
+        }
         now = overview(
             in_buffer=900,
             window={0: {"overflowed": 1}},

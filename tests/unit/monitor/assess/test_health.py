@@ -5,16 +5,20 @@ import pytest
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.assessment import Assessor
 from services.monitor.assess.health import Health, last_write_at
-from services.monitor.read.overview import Service
+from services.monitor.read.overview import Service, service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
+from shared.records.heartbeats import ServiceStatus
 from tests.unit.monitor.overviews import NOW, consumer, healthy_overview, make_overview, writer
 
 WRITES = {0: {"batches_written": 1}}
 
 
 def judged(
-    services: Sequence[Service], *, in_buffer: int = 0, window: Mapping[int, Mapping[str, int]] | None = None
+    services: Sequence[Service[ServiceStatus]],
+    *,
+    in_buffer: int = 0,
+    window: Mapping[int, Mapping[str, int]] | None = None,
 ) -> Health:
     counters = {Counter.INSERTED: in_buffer}
     overview = make_overview(services=services, in_buffer=in_buffer, window=window or WRITES, counters=counters)
@@ -32,7 +36,7 @@ def test_pipeline_at_work_is_healthy_and_has_no_reasons() -> None:
 
 
 def test_without_a_living_writer_it_is_unhealthy() -> None:
-    lost = Service("writer", "plant-1", NOW - 60, {})
+    lost = service_of("writer", "plant-1", NOW - 60, {})
     health = judged([consumer(), lost])
     assert health.status is Status.UNHEALTHY
     assert "No writer is running" in health.reasons[0]

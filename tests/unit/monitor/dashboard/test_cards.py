@@ -16,11 +16,11 @@ from services.monitor.dashboard import cards, charts, tables
 from services.monitor.dashboard.picture import Painter
 from services.monitor.dashboard.rendering import render
 from services.monitor.read import untrusted
-from services.monitor.read.overview import EventRecord, Overview, Service
+from services.monitor.read.overview import Overview, service_of
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from shared.counters import Counter
-from tests.unit.monitor.overviews import NOW, backup_file, consumer, healthy_overview, make_overview, writer
+from tests.unit.monitor.overviews import NOW, backup_file, consumer, event, healthy_overview, make_overview, writer
 
 SETTINGS = MonitorSettings.model_validate({})
 ALERT = Alert("odd", Severity.WARNING, NOW, "message", "Run `x <y>`, then wait")
@@ -74,8 +74,11 @@ def painted(overview: Overview) -> dict[str, str]:
 def test_what_comes_from_outside_is_shown_as_text() -> None:
     fields = dict.fromkeys(("state", "version", "host", "oracle", "breaker", "last_error", "backup_failure"), EVIL)
     overview = make_overview(
-        services=[Service("writer", EVIL, NOW, {**fields, "backup": "failing"}), Service(EVIL, EVIL, NOW, fields)],
-        events=[EventRecord("1-0", NOW, {"kind": EVIL, "role": EVIL, "instance": EVIL, "message": EVIL})],
+        services=[
+            service_of("writer", EVIL, NOW, {**fields, "backup": "failing"}),
+            service_of(EVIL, EVIL, NOW, fields),
+        ],
+        events=[event(NOW, EVIL, EVIL, EVIL, message=EVIL)],
         backup_files={EVIL: backup_file(state=EVIL)},
         polling={EVIL: {"plc_code": EVIL, "group_name": EVIL, "mode": EVIL, "values": 1, "last_seen_at": NOW}},
         owners=[("writer", EVIL)],

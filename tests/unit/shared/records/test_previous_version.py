@@ -15,7 +15,7 @@ import pytest
 from shared.counters import Counter, Window
 from shared.records.events import DETAILS, EventRecord, OverflowEpisode
 from shared.records.files import BackupFile, FileKind, FileStage
-from shared.records.heartbeats import STATUS, OracleState, PollerStatus, Process, Status, WriterStatus
+from shared.records.heartbeats import STATUS, OracleState, PollerStatus, Process, ServiceStatus, WriterStatus
 from shared.records.polling import PollerGroup, SeenGroup
 from shared.records.reading import Record, from_hash, from_json
 
@@ -53,7 +53,7 @@ def test_a_heartbeat_of_0_1_0_is_read_whole(key: str, fields: dict[str, str]) ->
     spoiled: list[str] = []
     process = from_hash(Process, fields, spoiled)
     assert process is not None
-    status = from_hash(STATUS.get(process.role, Status), fields, spoiled)
+    status = from_hash(STATUS.get(process.role, ServiceStatus), fields, spoiled)
     assert status is not None
     assert spoiled == []
     assert f"service:{process.role}:{process.instance}" == key
