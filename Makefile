@@ -22,7 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes bench soak profile bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,6 +142,9 @@ settings: $(READY)  ## write docs/settings.md from the settings classes
 
 codes: $(READY)  ## write Oracle's codes into docs/alerts.md from the writer's table
 	@$(PY) -m tools.codes_table
+
+contract: $(READY)  ## write keys and records into docs/contract.md from the code
+	@$(PY) -m tools.contract_page
 
 bench: $(READY)  ## measure everything, 15 minutes: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed)
 	$(PY) -m bench $(BENCH) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)

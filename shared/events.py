@@ -1,9 +1,11 @@
 """What happened, for people: a capped stream that the monitor shows."""
 
+from msgspec import to_builtins
+
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, EventRecord
-from shared.records.reading import Record, to_hash, to_json
+from shared.records.reading import Record, as_json, to_hash, trimmed
 from shared.redis_link import RedisLink
 from shared.texts import cut
 
@@ -39,8 +41,12 @@ class EventLog:
             role=self._role,
             instance=self.instance,
             message=cut(message, MAX_MESSAGE),
-            details=to_json(details) if details else None,
+            details=_short(details) if details else None,
         )
         # A lone surrogate, from a file's name or a message, has no UTF-8.
         parts = [part.encode(errors="backslashreplace") for field in to_hash(event).items() for part in field]
         self._link.command("XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *parts)
+
+
+def _short(details: Record) -> str:
+    return as_json({name: trimmed(value) for name, value in to_builtins(details).items()})

@@ -86,7 +86,7 @@ class Keys:
         return f"{self._ns}:window:"
 
     def window(self, bucket: int) -> str:
-        """Return the key of one bucket: the seconds since 1970 divided by WINDOW_BUCKET_S."""
+        """Hash of counts and histograms of one bucket: the seconds since 1970 divided by WINDOW_BUCKET_S; expires."""
         return f"{self.window_prefix}{bucket}"
 
     @property

@@ -1,11 +1,11 @@
 """`rejected`: what is on the rejected list, by reason; put back on the DataQueue, or dropped."""
 
 import hashlib
-import json
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 import typer
+from msgspec import UNSET
 
 from services.consumer.rejections import message_of
 from services.consumer.settings import ConsumerSettings
@@ -13,6 +13,8 @@ from shared.data_queue import DEFAULT_MAX_MESSAGES, drop_rejected
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL
+from shared.records.reading import from_json
+from shared.records.rejected import RejectedEntry
 from shared.redis_link import RedisLink
 from shared.texts import cut
 
@@ -132,11 +134,10 @@ def _list(kept_list: RejectedList) -> None:
 
 def _told(entry: bytes) -> tuple[str, str]:
     """Return an entry's reason, and what it is about, on one line."""
-    try:
-        fields = dict(json.loads(entry))
-    except (ValueError, TypeError, RecursionError):
+    known = from_json(RejectedEntry, entry)
+    if known is None:
         return "no entry of a consumer's", cut(repr(entry), 80)
-    what = fields.get("message", fields.get("head", fields.get("message_base64", "")))
-    about = f"{fields.get('tags')} tags, {fields.get('tag')!r}: {fields.get('detail')!r}: " if "tag" in fields else ""
-    size = f" ({fields['size_bytes']} bytes)" if "size_bytes" in fields else ""
-    return cut(str(fields.get("reason"))), f"{fields.get('at')} {cut(about)}{cut(repr(what), 80)}{size}"
+    what = next((text for text in (known.message, known.head, known.message_base64) if text is not UNSET), "")
+    about = f"{known.tags} tags, {known.tag!r}: {known.detail!r}: " if known.tag is not UNSET else ""
+    size = f" ({known.size_bytes} bytes)" if known.size_bytes is not UNSET else ""
+    return cut(known.reason), f"{cut(known.at)} {cut(about)}{cut(repr(what), 80)}{size}"

@@ -1,18 +1,17 @@
-"""What is kept of messages that can't be understood, and of tags that can't be values: entries of a bounded list.
-
-An entry is a JSON object: `reason` (the same for the same kind of fault), `at`, `consumer`, and `message`, the text
-that `rejected --retry` puts back; `message_base64` when it is no text; `head` and `size_bytes` when it is too large to
-be kept whole. For tags `message` holds them alone, `tag` is the first of them, `tags` how many, `detail` what came.
-"""
+"""What is kept of messages that can't be understood, and of tags that can't be values: entries of a bounded list."""
 
 import base64
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import UNSET, to_builtins
+
 from shared.clock import Clock
 from shared.data_queue import HEAD_BYTES, MAX_REJECTED_MESSAGE_BYTES, Oversize
 from shared.heartbeat import Heartbeat
+from shared.records.reading import as_json, from_json
+from shared.records.rejected import RejectedEntry
 from shared.salvage import Fault
 from shared.texts import cut
 
@@ -28,8 +27,8 @@ class Rejections:
         """Return the entry of a whole message."""
         oversize = Oversize.of(raw)
         if oversize is not None:
-            return self._entry(reason, {"head": _shown(oversize.head), "size_bytes": oversize.size_bytes})
-        return self._entry(reason, _kept(raw))
+            return self._entry(reason, head=_shown(oversize.head), size_bytes=oversize.size_bytes)
+        return self._entry(reason, **_kept(raw))
 
     def of_tags(self, faults: Iterable[Fault]) -> list[bytes]:
         """Return an entry for each reason why tags of one message were left out."""
@@ -39,35 +38,31 @@ class Rejections:
         return [
             self._entry(
                 reason,
-                {
-                    "tag": same[0].address,
-                    "tags": len(same),
-                    "detail": same[0].detail,
-                    # In ASCII: what is no character stays as it came.
-                    **_kept(json.dumps(_together(same)).encode()),
-                },
+                tag=same[0].address,
+                tags=len(same),
+                detail=same[0].detail,
+                # In ASCII: what is no character stays as it came.
+                **_kept(json.dumps(_together(same)).encode()),
             )
             for reason, same in by_reason.items()
         ]
 
-    def _entry(self, reason: str, what: Mapping[str, Any]) -> bytes:
-        entry = {
-            "reason": cut(reason),
-            "at": self._clock.now().isoformat(),
-            "consumer": self._heartbeat.instance,
-            **what,
-        }
-        return json.dumps(entry, ensure_ascii=False).encode(errors="replace")
+    def _entry(self, reason: str, **what: Any) -> bytes:
+        at, consumer = self._clock.now().isoformat(), self._heartbeat.instance
+        entry = RejectedEntry(reason=cut(reason), at=at, consumer=consumer, **what)
+        return as_json(to_builtins(entry)).encode()
 
 
 def message_of(entry: bytes) -> bytes | None:
     """Return the message that an entry keeps; None when it is not whole, or the entry is none of ours."""
+    known = from_json(RejectedEntry, entry)
+    if known is None:
+        return None
+    if known.message is not UNSET:
+        return known.message.encode()
     try:
-        fields = json.loads(entry)
-        if isinstance(message := fields.get("message"), str):
-            return message.encode()
-        return base64.b64decode(fields["message_base64"], validate=True)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return base64.b64decode(known.message_base64 or "", validate=True) or None
+    except ValueError:
         return None
 
 

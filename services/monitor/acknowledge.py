@@ -1,8 +1,12 @@
 """`python -m services.monitor acknowledge`: a person says that the losses up to now are known."""
 
+from msgspec.structs import replace
+
 from services.monitor.assess.humanize import count_of
-from services.monitor.assess.losses import TOTALS, Loss, acknowledged_loss, total_loss
+from services.monitor.assess.losses import total_loss
 from shared.keys import Keys
+from shared.records.losses import Loss
+from shared.records.reading import from_hash, to_hash
 from shared.redis_link import RedisLink
 from shared.snapshot import take_snapshot
 
@@ -14,11 +18,11 @@ def acknowledge(link: RedisLink, keys: Keys) -> Loss:
     """
     now = take_snapshot(link, keys)
     total = total_loss(now)
-    known = {name: int(count) for name, count in link.hash(keys.loss_acknowledged).items() if _is_count(count)}
+    known = from_hash(Loss, link.hash(keys.loss_acknowledged)) or Loss()
     # In whole seconds, and not before what was just lost.
-    totals = {**{name: getattr(total, name) for name in TOTALS}, "at": int(now.taken_at) + 1}
-    link.command("HSET", keys.loss_acknowledged, *(part for item in totals.items() for part in item))
-    return total.beyond(acknowledged_loss(known))
+    acknowledged = replace(total, at=int(now.taken_at) + 1)
+    link.command("HSET", keys.loss_acknowledged, *(part for field in to_hash(acknowledged).items() for part in field))
+    return total.beyond(known)
 
 
 def said(loss: Loss) -> str:
@@ -34,7 +38,3 @@ def said(loss: Loss) -> str:
         f"{count_of(loss.excess, 'row')} recovered beyond what went to files" if loss.excess else "",
     ]
     return "Acknowledged: " + (", ".join(part for part in parts if part) or "nothing that the counters know of")
-
-
-def _is_count(text: str) -> bool:
-    return text.removeprefix("-").isdecimal() and len(text) <= 32  # noqa: PLR2004 - what no count reaches

@@ -1,7 +1,6 @@
 """python -m services.poller: run the polling groups, check their file, ask for a poll, browse a server."""
 
 import asyncio
-import json
 import os
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -23,6 +22,7 @@ from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, run_service, stop_on_signals
 from shared.records.events import Away, Event
+from shared.records.reading import to_json
 from shared.redis_link import RedisLink
 from shared.settings import ServiceSettings, load_settings
 
@@ -112,8 +112,8 @@ def trigger(
         link.close()
     if outcome is None:
         _fail(f"no outcome of request {request_id} within {timeout:g} s: is a poller running?")
-    typer.echo(json.dumps(outcome, ensure_ascii=False))
-    raise SystemExit(0 if outcome["state"] == "read" else EXIT_FATAL)
+    typer.echo(to_json(outcome))
+    raise SystemExit(0 if outcome.state == "read" else EXIT_FATAL)
 
 
 @app.command()

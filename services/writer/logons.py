@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
@@ -23,6 +22,8 @@ from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.records.logons import RefusedSecret
+from shared.records.reading import from_hash, to_hash
 from shared.redis_link import RedisLink
 
 #: Refused logons with one secret that all writers together make. Writers of several partitions know nothing of each
@@ -41,26 +42,6 @@ _TURN_WAIT_S, _TURN_TICK_S = 2.0, 0.05
 _log = get_logger()
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """How often a secret was refused, why, and from when (seconds since 1970) it may be tried again."""
-
-    count: int
-    code: str
-    message: str
-    next_at: float
-    most: int = MAX_REFUSALS  #: that are made
-
-    @property
-    def error(self) -> SinkError:
-        """What whoever wants a connection gets."""
-        what_next = "tried again later" if self.count < self.most else (
-            "not tried again until the password changes or `python -m services.writer check` gets in"
-        )  # fmt: skip
-        said = f"{self.message} (refused {self.count} of {self.most} times, {what_next})"
-        return SinkError(self.code, said, Verdict.CREDENTIALS)
-
-
 class Logons:
     """Who may log on now; safe to use from several threads."""
 
@@ -73,7 +54,7 @@ class Logons:
         self._most = max(1, MAX_REFUSALS // settings.partitions)
         self._lock = threading.Lock()
         self._digests: dict[str, str] = {}
-        self._known: dict[str, Refusal] = {}
+        self._known: dict[str, RefusedSecret] = {}
 
     @contextmanager
     def attempt(self, *, by_a_person: bool = False) -> Iterator[str]:
@@ -87,45 +68,48 @@ class Logons:
         with self._lock, self._turn():
             refusal = self._read(digest)
             if refusal is not None and not by_a_person and not self._may_try(refusal):
-                raise refusal.error
+                raise self._error(refusal)
             try:
                 yield password
             except SinkError as error:
                 if error.verdict is Verdict.CREDENTIALS:
-                    raise self._note(digest, error, refusal).error from error
+                    raise self._error(self._note(digest, error, refusal)) from error
                 raise
             if refusal is not None:
                 self._forget(digest)
 
-    def _may_try(self, refusal: Refusal) -> bool:
+    def _may_try(self, refusal: RefusedSecret) -> bool:
         return refusal.count < self._most and self._clock.now().timestamp() >= refusal.next_at
 
-    def _note(self, digest: str, error: SinkError, before: Refusal | None) -> Refusal:
+    def _error(self, refusal: RefusedSecret) -> SinkError:
+        """Return what whoever wants a connection gets."""
+        what_next = "tried again later" if refusal.count < self._most else (
+            "not tried again until the password changes or `python -m services.writer check` gets in"
+        )  # fmt: skip
+        said = f"{refusal.message} (refused {refusal.count} of {self._most} times, {what_next})"
+        return SinkError(refusal.code, said, Verdict.CREDENTIALS)
+
+    def _note(self, digest: str, error: SinkError, before: RefusedSecret | None) -> RefusedSecret:
         count = 1 + (before.count if before else 0)
         next_at = self._clock.now().timestamp() + doubled_s(FIRST_PAUSE_S, count)
-        refusal = self._known[digest] = Refusal(count, error.code, str(error), next_at, self._most)
-        fields = {"count": count, "code": error.code, "message": error, "next_at": next_at}
+        refusal = self._known[digest] = RefusedSecret(count=count, code=error.code, message=str(error), next_at=next_at)
         if self._link is not None:
             key = self._keys.refused_logons(digest)
             with suppress(RedisUnavailableError):
                 self._link.commands(
-                    ("HSET", key, *(part for field in fields.items() for part in (field[0], str(field[1])))),
+                    ("HSET", key, *(part for field in to_hash(refusal).items() for part in field)),
                     ("EXPIRE", key, _KEPT_S),
                 )
-        _log.critical(f"Oracle refused the logon: {refusal.error}")
+        _log.critical(f"Oracle refused the logon: {self._error(refusal)}")
         return refusal
 
-    def _read(self, digest: str) -> Refusal | None:
+    def _read(self, digest: str) -> RefusedSecret | None:
         if self._link is None:
             return self._known.get(digest)
         try:
-            found = self._link.hash(self._keys.refused_logons(digest))
+            return from_hash(RefusedSecret, self._link.hash(self._keys.refused_logons(digest)))
         except RedisUnavailableError:
             return self._known.get(digest)
-        try:
-            return Refusal(int(found["count"]), found["code"], found["message"], float(found["next_at"]), self._most)
-        except (KeyError, ValueError):
-            return None
 
     def _forget(self, digest: str) -> None:
         self._known.pop(digest, None)

@@ -68,7 +68,7 @@ class OverflowEpisode(Overflow, frozen=True):
     """One stretch of time in which the buffer lost values: enough to explain a gap in the table."""
 
     began_at: Moment
-    ended_at: Moment | None = None  #: None while it goes on
+    ended_at: Moment | None = None  #: null while it goes on
     oldest_timestamp: Text | None = None  #: of the values lost, as the table would show it
     newest_timestamp: Text | None = None
     tags_hit: Count | None = None
@@ -201,8 +201,8 @@ class EventRecord(Record, frozen=True):
     kind: Text = ""  #: a newer version may know more of them
     role: Text = ""
     instance: Text = ""
-    message: Text = ""  #: a reader's; on the stream it may be longer
-    details: str | None = None  #: JSON object: the record of DETAILS
+    message: Text = ""  #: one sentence for people
+    details: str | None = None  #: JSON object: the details of its kind
 
     @property
     def at(self) -> float:

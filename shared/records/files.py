@@ -26,14 +26,14 @@ class FileStage(StrEnum):
 class BackupFile(Record, frozen=True):
     """One file; or all those of a directory that are too many for the list, as one."""
 
-    kind: Text
-    state: Text
+    kind: Text  #: backup or rejected
+    state: Text  #: open, waiting, recovering or recovered
     created: Moment
     rows: Count = 0
     bytes: Count = 0
     host: Text | None = None  #: that has it; a container's changes with each upgrade
     directory: LongText | None = None
-    place: LongText | None = None  #: the directory's own name, kept in it; None from a writer that knew no places
+    place: LongText | None = None  #: the directory's own name, kept in it; null from a writer that knew no places
     files: Count | UnsetType = UNSET  #: how many, where the entry stands for more than one
 
     @property

@@ -8,13 +8,13 @@ from shared.records.reading import Count, Moment, Record, Span, Text
 class Process(Record, frozen=True):
     """Which process beats: what every heartbeat says."""
 
-    role: Text = ""
-    instance: Text = ""
-    incarnation: Text = ""
+    role: Text = ""  #: consumer, writer, monitor or poller
+    instance: Text = ""  #: its name
+    incarnation: Text = ""  #: tells it from an earlier or later one of the same name
     version: Text | None = None
     host: Text | None = None
     pid: Count | None = None
-    pid_space: Text = ""
+    pid_space: Text = ""  #: what `pid` counts within
     started_at: Moment | None = None
     beat_at: Moment | None = None  #: on Redis' clock; written by the script
     state: Text = ""  #: what its loop does
@@ -64,9 +64,9 @@ class WriterStatus(ServiceStatus, frozen=True):
     """How a writer is. States are texts: a newer version may know more of them."""
 
     layout: Text | None = None  #: ORACLE_TABLE_LAYOUT
-    breaker: Text | None = None
-    oracle: Text | None = None
-    backup: Text | None = None
+    breaker: Text | None = None  #: closed, retrying, open or half-open
+    oracle: Text | None = None  #: ok, away, configuration or unknown
+    backup: Text | None = None  #: ok or failing
     backup_failure: Text | None = None  #: why it can't write a file
     backup_free_bytes: Count | None = None
     last_write_at: Moment | None = None  #: its last commit
@@ -90,8 +90,8 @@ class PollerStatus(ServiceStatus, frozen=True):
     messages_sent: Count = 0
     values_sent: Count = 0
     queue_full_times: Count = 0  #: how often the DataQueue was full
-    queue_full_since: Moment | None = None  #: None while it is not
-    outbox_messages: Count | None = None  #: those of `ring` that are on the disk; None without POLLER_OUTBOX_DIR
+    queue_full_since: Moment | None = None  #: null while it is not
+    outbox_messages: Count | None = None  #: those of `ring` that are on the disk; null without POLLER_OUTBOX_DIR
     outbox_bytes: Count | None = None
     outbox_trouble: Text | None = None  #: why the disk can't be written or read
     outbox_trouble_since: Moment | None = None

@@ -1,7 +1,11 @@
-"""Polling groups: what a consumer saw of one, and what a poller of ours says of its own."""
+"""Polling groups: what a consumer saw of one, what a poller of ours says of its own, and polls on request."""
 
-from msgspec import UNSET, UnsetType
+from datetime import UTC, datetime
+from secrets import token_hex
 
+from msgspec import UNSET, UnsetType, field
+
+from shared.models import stored_timestamp
 from shared.records.reading import Count, Moment, Record, Span, Text
 
 
@@ -32,7 +36,7 @@ class PollerGroup(Record, frozen=True):
     plc_code: Text
     group_id: int | None = None
     mode: Text | None = None
-    interval_ms: Span | None = None  #: as configured; None where something else paces it
+    interval_ms: Span | None = None  #: as configured; null where something else paces it
     polls: Count = 0
     skipped: Count = 0
     unforeseen: Count = 0
@@ -44,3 +48,36 @@ class PollerGroup(Record, frozen=True):
     state: Text = "starting"  #: starting, running, finished, failed or stopped
     trouble: Text | None = None  #: why the source could not be read the last time
     late_p99_ms: Span | UnsetType = UNSET  #: of 100 polls 99 began no later than this after their time
+
+
+class PollRequest(Record, frozen=True, kw_only=True):
+    """Somebody wants a group of mode HANDSHAKE to be polled once."""
+
+    group: str  #: its name
+    request_id: str = field(default_factory=lambda: token_hex(8))  #: where the outcome will be; else a random one
+    requested_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())  #: ISO 8601; else when it is taken
+
+    def age_s(self, now: datetime) -> float:
+        """Return how many seconds ago it was made; a clock that is ahead counts as now."""
+        made = stored_timestamp(self.requested_at)
+        return max(0.0, (now.astimezone(UTC).replace(tzinfo=None) - made).total_seconds())
+
+
+class PollOutcome(Record, frozen=True):
+    """What became of a poll."""
+
+    state: Text  #: read, failed, refused or expired
+    timestamp: Text | None = None  #: when it was made
+    values: Count = 0  #: tags read or reported
+    errors: Count = 0  #: of them, those that are BAD
+    duration_ms: Span = 0.0
+    message: Text = ""  #: why it is not read
+
+
+class PollResult(PollOutcome, frozen=True, kw_only=True):
+    """The same for whoever asked, with what was asked."""
+
+    group: Text
+    request_id: Text
+    requested_at: Text
+    poller: Text  #: who answers

@@ -113,9 +113,9 @@ def to_json(record: Record) -> str:
 
 
 def as_json(fields: Mapping[str, Any]) -> str:
-    """Return fields as a JSON object in which a person can read every letter; what has no UTF-8 is escaped."""
-    text = json.dumps({name: trimmed(value) for name, value in fields.items()}, ensure_ascii=False, default=str)
-    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+    """Return fields as a JSON object in which a person can read every letter; a lone surrogate is a question mark."""
+    text = json.dumps(fields, ensure_ascii=False)
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def to_hash(record: Record) -> dict[str, str]:

@@ -36,7 +36,7 @@ from services.monitor.api.state import State
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.backlog import waiting_files
 from services.monitor.assess.health import last_write_at
-from services.monitor.assess.losses import acknowledged_loss, unacknowledged, went_back_since
+from services.monitor.assess.losses import unacknowledged, went_back_since
 from services.monitor.assess.stats import (
     mean_batch_size,
     mean_lag_ms,
@@ -91,8 +91,10 @@ def ledger(now: Overview) -> Ledger:
 
 
 def _went_back(now: Overview) -> WentBack | None:
-    found = went_back_since(now, acknowledged_loss(now.acknowledged).at)
-    return found and WentBack(times=found.times, inserted=found.inserted, written=found.written, at=moment(found.at))
+    found = went_back_since(now, now.acknowledged.at)
+    if found is None:
+        return None
+    return WentBack(times=found.times, inserted=found.inserted, written=found.written, at=moment(found.at))
 
 
 def writer_metrics(now: Overview) -> WriterMetrics:

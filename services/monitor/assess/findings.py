@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.backlog import how_long, waiting_files
 from services.monitor.assess.finding import Finding
-from services.monitor.assess.health import is_stuck, writes
 from services.monitor.assess.humanize import count_of, duration, number, size, some_of
 from services.monitor.assess.losses import find_losses
 from services.monitor.assess.movement import find_movement
@@ -13,6 +12,7 @@ from services.monitor.assess.polling_findings import find_polling_trouble
 from services.monitor.assess.redis_findings import find_redis_trouble
 from services.monitor.assess.stats import lately, percent
 from services.monitor.assess.trend import Rates, Sample
+from services.monitor.assess.writers import is_stuck, writes
 from services.monitor.read.overview import Overview, Service
 from shared.counters import WINDOW_S, Counter
 from shared.records.events import Event

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.finding import Finding
 from services.monitor.assess.stats import newest_with, percent
-from services.monitor.read.overview import Overview, Service
+from services.monitor.assess.writers import is_stuck
+from services.monitor.read.overview import Overview
 from shared.counters import WINDOW_BUCKET_S, Counter
-from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
+from shared.records.heartbeats import OracleState, WriterStatus
 from shared.settings import BufferSettings
 
 #: The worst first.
@@ -51,19 +52,6 @@ def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSetti
         recent_write_success=recent_success,
         last_write_age_s=_last_write_age_s(overview),
     )
-
-
-def is_stuck(writer: Service[WriterStatus]) -> bool:
-    """Tell whether a writer can bring values nowhere: neither to Oracle nor to the backup."""
-    status = writer.status
-    away = status.oracle in {OracleState.AWAY, OracleState.CONFIGURATION}
-    return away and status.backup == BackupState.FAILING
-
-
-def writes(writer: Service[WriterStatus]) -> bool:
-    """Tell whether a writer writes to Oracle just now; a breaker of which nothing is said is closed."""
-    status = writer.status
-    return status.oracle == OracleState.OK and status.breaker in {None, BreakerState.CLOSED}
 
 
 def last_write_at(overview: Overview) -> float | None:

@@ -4,9 +4,7 @@ A loss is told until a person says that it is known (`python -m services.monitor
 moment stand in Redis then, and only what is lost beyond them is told.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from services.monitor.assess.finding import Finding
 from services.monitor.assess.humanize import count_of, day_and_time, some_of
@@ -14,53 +12,13 @@ from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
 from shared.records.events import Event, Overflow
+from shared.records.losses import Loss, WentBackTotal
 from shared.snapshot import Snapshot
 
-#: The totals that an acknowledgement holds.
-TOTALS = ("overflowed", "rejected_dropped", "rows_dropped", "backup_lost", "difference", "excess")
 
-
-@dataclass(frozen=True)
-class Loss:
-    """Totals of what is lost: since the namespace began, or beyond what was acknowledged."""
-
-    overflowed: int = 0  #: values discarded because the buffer was full
-    rejected_dropped: int = 0  #: rejected entries that were dropped
-    rows_dropped: int = 0  #: rejected rows that no file could take in time
-    backup_lost: int = 0  #: rows that somebody cut off a backup file
-    difference: int = 0  #: values in no place, or in two (then negative)
-    excess: int = 0  #: rows recovered beyond all that went to files
-    at: float | None = None  #: when it was acknowledged, in seconds since 1970
-
-    def beyond(self, known: "Loss") -> "Loss":
-        """Return what is lost beyond a loss that is known."""
-        return Loss(
-            overflowed=max(0, self.overflowed - known.overflowed),
-            rejected_dropped=max(0, self.rejected_dropped - known.rejected_dropped),
-            rows_dropped=max(0, self.rows_dropped - known.rows_dropped),
-            backup_lost=max(0, self.backup_lost - known.backup_lost),
-            difference=self.difference - known.difference,
-            excess=max(0, self.excess - known.excess),
-            at=known.at,
-        )
-
-
-class WentBack(NamedTuple):
-    """How often Redis went back to an earlier moment, the values that it forgot, and when the last time was."""
-
-    times: int
-    inserted: int
-    written: int
-    at: float
-
-
-def went_back_since(now: Overview, acknowledged_at: float | None) -> WentBack | None:
+def went_back_since(now: Overview, acknowledged_at: float | None) -> WentBackTotal | None:
     """Return how Redis went back since the acknowledgement; None when it did not."""
-    record = now.went_back
-    at = record.get("at", 0)
-    if at <= (acknowledged_at or 0.0):
-        return None
-    return WentBack(record.get("times", 1), record.get("inserted", 0), record.get("written", 0), float(at))
+    return now.went_back if now.went_back.at > (acknowledged_at or 0.0) else None
 
 
 def total_loss(ledger: Snapshot) -> Loss:
@@ -75,16 +33,9 @@ def total_loss(ledger: Snapshot) -> Loss:
     )
 
 
-def acknowledged_loss(fields: Mapping[str, int]) -> Loss:
-    """Return the loss that a person has acknowledged, as it stands in Redis; nothing where none was."""
-    at = fields.get("at")
-    known = {name: fields.get(name, 0) for name in TOTALS}
-    return Loss(**known, at=None if at is None else float(at))
-
-
 def unacknowledged(now: Overview) -> Loss:
     """Return what is lost and was not acknowledged."""
-    return total_loss(now.ledger).beyond(acknowledged_loss(now.acknowledged))
+    return total_loss(now.ledger).beyond(now.acknowledged)
 
 
 def find_losses(now: Overview) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.finding import Finding
-from services.monitor.assess.health import writes
 from services.monitor.assess.humanize import count_of, duration, number
 from services.monitor.assess.trend import Sample
+from services.monitor.assess.writers import writes
 from services.monitor.read.overview import Overview
 from shared.records.heartbeats import ConsumerStatus, WriterStatus
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.monitor.api import answers
-from services.monitor.api.listings import BackupFile, EventEntry, PollingGroup, ServiceState
+from services.monitor.api.listings import BackupFile, EventEntry, PollingGroup
 from services.monitor.assess.humanize import count_of, duration, milliseconds, number, size
 from services.monitor.dashboard.rendering import render
-from services.monitor.read.overview import Overview
+from services.monitor.read.overview import Overview, Service
+from shared.records.events import Event
+from shared.records.heartbeats import PollerStatus, ServiceStatus, WriterStatus
 
 #: Rows shown; the API lists all.
 FILES_SHOWN, EVENTS_SHOWN, GROUPS_SHOWN, SERVICES_SHOWN = 8, 10, 20, 20
@@ -15,8 +17,11 @@ FILES_SHOWN, EVENTS_SHOWN, GROUPS_SHOWN, SERVICES_SHOWN = 8, 10, 20, 20
 #: Seconds up to which something counts as just now: several beats, or a poll and what it takes to get here.
 _NOW_S = 3.0
 
-_ALERTING = {"oracle_lost", "oracle_configuration", "backup_failed", "rows_rejected", "overflow", "message_rejected"}
-_GOOD = {"oracle_back", "backup_works", "recovered", "buffer_normal", "redis_back"}
+_ALERTING = {
+    Event.ORACLE_LOST, Event.ORACLE_CONFIGURATION, Event.BACKUP_FAILED, Event.ROWS_REJECTED, Event.OVERFLOW,
+    Event.MESSAGE_REJECTED,
+}  # fmt: skip
+_GOOD = {Event.ORACLE_BACK, Event.BACKUP_WORKS, Event.RECOVERED, Event.BUFFER_NORMAL, Event.REDIS_BACK}
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,11 @@ def services(now: Overview) -> str:
         [
             Cell(lead=service.role, strong=service.instance),
             Cell(chip=service.state if service.alive else "lost", kind="ok" if service.alive else "bad"),
-            Cell(_doing(service)),
+            Cell(_doing(read)),
             Cell(_ago(service.last_beat_age_seconds)),
             Cell(service.version or "-"),
         ]
-        for service in found[:SERVICES_SHOWN]
+        for service, read in zip(found[:SERVICES_SHOWN], now.services, strict=False)
     ]
     return Table(
         key="services",
@@ -74,13 +79,16 @@ def services(now: Overview) -> str:
     ).html()
 
 
-def _doing(service: ServiceState) -> str:
-    said = service.details
-    if service.role == "writer" and service.alive:
-        return f"Oracle {said.get('oracle', '?')}, breaker {said.get('breaker', '?')}, backup {said.get('backup', '?')}"
-    if service.role == "poller" and service.alive and said.get("ring", "0") != "0":
-        return f"{said['ring']} messages wait for Redis"
-    return f"on {service.host}" if service.host else ""
+def _doing(service: Service[ServiceStatus]) -> str:
+    match service.status:
+        case _ if service.process is None:
+            return ""
+        case WriterStatus(oracle=oracle, breaker=breaker, backup=backup):
+            return f"Oracle {oracle or '?'}, breaker {breaker or '?'}, backup {backup or '?'}"
+        case PollerStatus(ring=ring) if ring:
+            return f"{ring} messages wait for Redis"
+        case _:
+            return f"on {service.process.host}" if service.process.host else ""
 
 
 def polling(now: Overview) -> str:

@@ -7,13 +7,17 @@ from heapq import merge as merge_sorted
 from itertools import islice
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from services.monitor.read.buckets import Bucket
 from services.monitor.read.overview import EVENTS_READ, Overview
 from shared.counters import Counter
+from shared.records.losses import Loss, WentBackTotal
 from shared.redis_state import RedisState
 from shared.snapshot import Snapshot
 
 V = TypeVar("V")
+R = TypeVar("R", Loss, WentBackTotal)
 
 
 def merged(partitions: Mapping[int, Overview]) -> Overview:
@@ -31,7 +35,8 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
         polling=_together(partitions, lambda part: part.polling),
         observed=_sum(part.observed for part in parts),
         owners=frozenset().union(*(part.owners for part in parts)),
-        acknowledged=_sum(part.acknowledged for part in parts),
+        acknowledged=_totals([part.acknowledged for part in parts]),
+        went_back=_totals([part.went_back for part in parts]),
         redis=RedisState(
             used_bytes=_sum_of_known(part.redis.used_bytes for part in parts),
             max_bytes=_sum_of_known(part.redis.max_bytes for part in parts),
@@ -39,6 +44,14 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
         left_out=_sum(part.left_out for part in parts),
         partitions=partitions,
     )
+
+
+def _totals(records: Sequence[R]) -> R:
+    """Return one record of several: totals added up, `at` as of the last."""
+    first = records[0]
+    last = max((record.at for record in records if record.at), default=first.at)
+    totals = {name: sum(getattr(record, name) or 0 for record in records) for name in first.__struct_fields__}
+    return structs.replace(first, **{**totals, "at": last})
 
 
 def _ledger(ledgers: Sequence[Snapshot]) -> Snapshot:

@@ -13,6 +13,7 @@ from shared.counters import WINDOW_BUCKET_S, WINDOW_S
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import STATUS, PollerStatus, Process, ServiceStatus
+from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import from_hash
 from shared.redis_state import RedisState
@@ -82,8 +83,8 @@ class Overview:
     polling: Mapping[str, SeenGroup]  #: what came through of each polling group, by field
     observed: Mapping[str, int]  #: totals by name, the sums and histograms of latency and lag among them
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
-    acknowledged: Mapping[str, int] = field(default_factory=dict)  #: totals of losses at their acknowledgement
-    went_back: Mapping[str, int] = field(default_factory=dict)  #: how often Redis went back, what it forgot, when last
+    acknowledged: Loss = field(default_factory=Loss)  #: what a person said is known
+    went_back: WentBackTotal = field(default_factory=WentBackTotal)
     redis: RedisState = field(default_factory=RedisState)
     merge: Callable[[Mapping[str, SeenGroup], Sequence[str]], Mapping[Identity, Group]] = field(
         default=known_groups, compare=False, repr=False

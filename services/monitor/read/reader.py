@@ -14,6 +14,7 @@ from shared.keys import Keys, list_owner
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import ServiceStatus
+from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import Record, from_hash, from_json
 from shared.redis_link import Call, RedisLink
@@ -110,8 +111,8 @@ class RedisReader:
                 for key in lists.entries
                 if key.count(b":") >= _LEAST_COLONS
             ),
-            acknowledged=_counts(counts[1]),
-            went_back=_counts(counts[2]),
+            acknowledged=from_hash(Loss, _pairs(counts[1])) or Loss(),
+            went_back=from_hash(WentBackTotal, _pairs(counts[2])) or WentBackTotal(),
             redis=state,
             merge=self._merge,
             left_out=left_out,
@@ -166,17 +167,20 @@ def _texts(raw: Mapping[bytes, bytes]) -> dict[str, str]:
 
 
 def _event(id_: bytes, flat: Sequence[bytes]) -> EventRecord:
+    return from_hash(EventRecord, {**_pairs(flat), "id": _text(id_)}) or EventRecord()
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[str, str]:
     texts = [_text(raw) for raw in flat]
-    fields = dict(zip(texts[::2], texts[1::2], strict=True))
-    return from_hash(EventRecord, {**fields, "id": _text(id_)}) or EventRecord()
+    return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def _counts(flat: Sequence[bytes]) -> dict[str, int]:
     """Return the counts of a hash; what is no count must not hide the others and is left out."""
     counts: dict[str, int] = {}
-    for name, value in zip(flat[::2], flat[1::2], strict=True):
+    for name, value in _pairs(flat).items():
         try:
-            counts[_text(name)] = int(value)
+            counts[name] = int(value)
         except ValueError:
             continue
     return counts

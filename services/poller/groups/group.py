@@ -13,7 +13,7 @@ from msgspec import UNSET, to_builtins
 from services.poller.faults import TELL_S
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.packing import Packer, is_in_calendar
-from services.poller.groups.triggers import FixedInterval, PollOutcome, Trigger
+from services.poller.groups.triggers import FixedInterval, Trigger
 from services.poller.news import Tell, nobody
 from services.poller.outbox.outbox import Outbox
 from services.poller.source import Reading, SourceError, TagSource
@@ -21,7 +21,7 @@ from services.poller.sources.stamps import Stamper
 from shared.clock import Clock
 from shared.logs import get_logger
 from shared.records.events import Event
-from shared.records.polling import PollerGroup
+from shared.records.polling import PollerGroup, PollOutcome
 from shared.texts import cut
 
 #: Seconds after which a source that can't be opened, for a reason that nobody foresaw, is tried again: the first time,

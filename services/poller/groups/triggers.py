@@ -4,28 +4,16 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from shared.clock import Clock
+from shared.records.polling import PollOutcome
 
 #: Requests for one group within so many seconds are one.
 MERGE_S = 1.0
 
 #: Polls over which the lateness is told.
 _LATENESS_POLLS = 1000
-
-
-@dataclass(frozen=True)
-class PollOutcome:
-    """What became of one poll: `values` tags were read or reported, `errors` of them are BAD."""
-
-    state: Literal["read", "failed"]
-    timestamp: str | None = None
-    values: int = 0
-    errors: int = 0
-    duration_ms: float = 0.0
-    message: str = ""
 
 
 class Trigger(Protocol):

@@ -13,20 +13,20 @@ the next process of that name carries it out if it is not older than MAX_AGE_S, 
 cases, and when no process of that name comes, whoever waits is told so by the time that he was willing to wait.
 """
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from secrets import token_hex
 from time import monotonic
-from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from shared.errors import RejectedError
 from shared.keys import Keys
 from shared.models import stored_timestamp
+from shared.records.heartbeats import PollerStatus
+from shared.records.polling import PollerGroup, PollOutcome, PollRequest, PollResult
+from shared.records.reading import from_hash, from_json, json_array, to_json
 from shared.redis_link import MAX_BLOCK_S, RedisLink
 from shared.texts import cut
 
@@ -44,20 +44,6 @@ MAX_AT_ONCE, MAX_FORWARDED = 100, 10_000
 
 #: Seconds for which it is believed who has which group: a flood of requests must not have all heartbeats read for each.
 _OWNERS_AGE_S = 0.5
-
-
-class PollRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request."""
-
-    group: str
-    request_id: str = msgspec.field(default_factory=lambda: token_hex(8))
-    requested_at: str = msgspec.field(default_factory=lambda: datetime.now(UTC).isoformat())
-
-    def age_s(self, now: datetime) -> float:
-        """Return how many seconds ago it was made; a clock that is ahead counts as now."""
-        return max(
-            0.0, (now.astimezone(UTC).replace(tzinfo=None) - stored_timestamp(self.requested_at)).total_seconds()
-        )
 
 
 @dataclass(frozen=True)
@@ -106,18 +92,17 @@ class PollRequests:
     def ask(self, group: str) -> str:
         """Ask for one poll of a group; return the request's id."""
         request = PollRequest(group=group)
-        self._link.command("RPUSH", self._keys.poll_requests, msgspec.json.encode(request))
+        self._link.command("RPUSH", self._keys.poll_requests, to_json(request))
         return request.request_id
 
-    def outcome(self, request_id: str, wait_s: float) -> dict[str, Any] | None:
+    def outcome(self, request_id: str, wait_s: float) -> PollResult | None:
         """Wait for the outcome of a request; None when there was none in time. It can be read again for a minute."""
         key = self._keys.poll_result(request_id)
         while not self._link.wait_for_element(key, wait_s):
             wait_s -= MAX_BLOCK_S
             if wait_s <= 0:
                 return None
-        found: dict[str, Any] = json.loads(self._link.command("LINDEX", key, 0) or b"null")
-        return found
+        return from_json(PollResult, self._link.command("LINDEX", key, 0))
 
     def take(self, poller: str, *, forwarded: bool, wait_s: float) -> Drawn:
         """Wait for requests and move them to this poller's list."""
@@ -142,13 +127,13 @@ class PollRequests:
         """Return what stands on a poller's list: also what an earlier process, or a lost reply, left there."""
         return list(self._link.command("LRANGE", self._keys.claimed_poll_requests(poller), 0, MAX_FORWARDED))
 
-    def settle(self, poller: str, taken: Taken, outcome: Mapping[str, Any]) -> None:
+    def settle(self, poller: str, taken: Taken, outcome: PollOutcome) -> None:
         """Write the outcome and take the request off the poller's list, in one step."""
         result = self._keys.poll_result(taken.request.request_id)
-        text = json.dumps({**msgspec.to_builtins(taken.request), "poller": poller, **outcome}, ensure_ascii=False)
+        told = PollResult(**asdict(taken.request), **asdict(outcome), poller=poller)
         self._link.commands(
             ("DEL", result),
-            ("RPUSH", result, text),
+            ("RPUSH", result, to_json(told)),
             ("EXPIRE", result, KEPT_S),
             ("LREM", self._keys.claimed_poll_requests(poller), 1, taken.raw),
         )
@@ -185,14 +170,7 @@ class PollRequests:
         for member in self._link.command("ZRANGE", self._keys.services, 0, -1):
             role, _, instance = member.decode(errors="replace").partition(":")
             if role == "poller":
-                groups = self._link.hash(self._keys.service(role, instance)).get("groups") or "[]"
-                owners |= dict.fromkeys(_names(groups), instance)
+                status = from_hash(PollerStatus, self._link.hash(self._keys.service(role, instance))) or PollerStatus()
+                groups = (from_json(PollerGroup, bytes(raw)) for raw in json_array(status.groups))
+                owners |= {group.name: instance for group in groups if group is not None}
         return owners
-
-
-def _names(groups: str) -> list[str]:
-    """Return the names of the groups in a heartbeat; none when it was not written by a poller."""
-    try:
-        return [group["name"] for group in json.loads(groups)]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return []

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from services.poller.faults import outlive
 from services.poller.groups.fleet import Fleet
@@ -17,6 +18,7 @@ from shared.errors import RedisUnavailableError, RejectedError
 from shared.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.records.polling import PollOutcome
 from shared.texts import cut
 
 #: Seconds that one wait in Redis lasts at most: a stop need not wait for longer.
@@ -105,22 +107,20 @@ class Handshake:
             self._in_hand.discard(taken.raw)
             self._room.release()
 
-    async def _outcome(self, name: str, taken: Taken) -> dict[str, Any] | None:
+    async def _outcome(self, name: str, taken: Taken) -> PollOutcome | None:
         """Return what became of a request; None when it was handed on."""
         wanted = taken.request.group
         if taken.request.age_s(self._clock.now()) > MAX_AGE_S:
-            return {"state": "expired", "message": f"older than {MAX_AGE_S:g} s when a poller came to it: not polled"}
+            return PollOutcome("expired", message=f"older than {MAX_AGE_S:g} s when a poller came to it: not polled")
         group = self._fleet.group(wanted)
         if group is None:
             refusal = await self._until_done(lambda: self._requests.hand_on(name, taken))
-            return {"state": "refused", "message": refusal} if refusal else None
+            return PollOutcome("refused", message=refusal) if refusal else None
         if not isinstance(group.trigger, OnRequest):
-            return {
-                "state": "refused",
-                "message": f"group '{cut(wanted)}' is not of mode HANDSHAKE: it polls by itself",
-            }
-        outcome = asdict(await asyncio.shield(group.trigger.ask()))
-        return {**outcome, "message": cut(outcome["message"])}
+            message = f"group '{cut(wanted)}' is not of mode HANDSHAKE: it polls by itself"
+            return PollOutcome("refused", message=message)
+        outcome = await asyncio.shield(group.trigger.ask())
+        return replace(outcome, message=cut(outcome.message))
 
     async def _until_done(self, call: Callable[[], T]) -> T:
         while True:

@@ -135,7 +135,9 @@ def test_a_poller_with_more_waiting_requests_than_it_can_take_is_given_no_more(
 ) -> None:
     """Kind: a list that others fill without a bound."""
 
-    link.command("HSET", keys.service("poller", "far"), "groups", json.dumps([{"name": "line 7"}]))
+    link.command(
+        "HSET", keys.service("poller", "far"), "groups", json.dumps([{"name": 7}, {"name": "line 7", "plc_code": "P"}])
+    )
     link.command("ZADD", keys.services, monotonic(), "poller:far")
     link.command("RPUSH", keys.forwarded_poll_requests("far"), *[b"{}"] * MAX_FORWARDED)
     raw = b'{"group": "line 7"}'

@@ -10,6 +10,7 @@ from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import ServiceStatus
+from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import R, from_json
 from shared.redis_state import RedisState
@@ -36,9 +37,9 @@ def make_overview(
     observed: Mapping[str, int] | None = None,
     owners: Sequence[tuple[str, str]] = (),
     left_out: Mapping[str, int] | None = None,
-    acknowledged: Mapping[str, int] | None = None,
+    acknowledged: Loss | None = None,
     redis: RedisState | None = None,
-    went_back: Mapping[str, int] | None = None,
+    went_back: WentBackTotal | None = None,
     queued: int = 3,
     claimed: int = 1,
     taken_at: float = NOW,
@@ -72,9 +73,9 @@ def make_overview(
         observed={**{counter.value: count for counter, count in (counters or {}).items()}, **(observed or {})},
         owners=frozenset(owners),
         left_out=left_out or {},
-        acknowledged=acknowledged or {},
+        acknowledged=acknowledged or Loss(),
         redis=redis or RedisState(),
-        went_back=went_back or {},
+        went_back=went_back or WentBackTotal(),
     )
 
 

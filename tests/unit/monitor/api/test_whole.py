@@ -14,9 +14,11 @@ from services.monitor.api.whole import Whole
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.assessment import Assessor
 from services.monitor.dashboard.pages import Dashboard
+from services.monitor.read.merge import merged
 from services.monitor.read.overview import Overview, service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
+from shared.records.losses import Loss, WentBackTotal
 from tests.fakes import FakeClock
 from tests.unit.monitor.overviews import NOW, consumer, healthy_overview, make_overview, writer
 
@@ -72,6 +74,19 @@ def test_health_is_that_of_the_worst_and_says_where() -> None:
     alert = next(alert for alert in state.alerts if alert.code == "no_writer")
     assert (alert.partition, alert.message[:13]) == (0, "partition 0: ")
     assert not any(alert.partition == 1 for alert in state.alerts)
+
+
+def test_losses_of_all_are_added_up_and_acknowledged_when_the_last_was() -> None:
+    """Kind: a sum of what is no amount: two moments added up lie in the year 2081, and nothing is lost after that."""
+    parts = [
+        overview(
+            acknowledged=Loss(overflowed=3, at=int(NOW)), went_back=WentBackTotal(times=1, inserted=7, at=int(NOW))
+        ),
+        overview(acknowledged=Loss(overflowed=4, at=int(NOW) - 60), went_back=WentBackTotal(times=2, inserted=1, at=9)),
+    ]
+    whole = merged(dict(enumerate(parts)))
+    assert whole.acknowledged == Loss(overflowed=7, at=int(NOW))
+    assert whole.went_back == WentBackTotal(times=3, inserted=8, at=int(NOW))
 
 
 def test_one_that_is_away_is_said_and_the_others_answer() -> None:

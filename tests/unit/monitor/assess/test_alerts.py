@@ -16,6 +16,7 @@ from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
 from shared.records.events import EventRecord
 from shared.records.heartbeats import ServiceStatus
+from shared.records.losses import Loss, WentBackTotal
 from shared.redis_state import RedisState
 from tests.unit.monitor import overviews
 from tests.unit.monitor.overviews import NOW, backup_file, consumer, make_overview, writer
@@ -138,7 +139,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("redis_may_lose", {"redis": RedisState(appendonly=False)}, "keeps nothing on disk"),
     ("redis_may_lose", {"redis": RedisState(appendonly=True, appendfsync="everysec")}, "appendfsync everysec"),
     ("redis_may_lose", {"redis": RedisState(eviction="allkeys-lru")}, "allkeys-lru"),
-    ("redis_went_back", {"went_back": {"at": int(NOW), "times": 2, "inserted": 7, "written": 3}}, "back 2 times"),
+    ("redis_went_back", {"went_back": WentBackTotal(at=int(NOW), times=2, inserted=7, written=3)}, "back 2 times"),
     (
         "replicas_missing",
         {"services": [consumer(), writer(), poller(replicas_missing="Redis has 0 of 1 replicas")]},
@@ -148,7 +149,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("redis_may_lose", {"redis": RedisState(replicas=2, min_replicas=0)}, "takes values without them"),
     (
         "values_lost",
-        {"counters": {Counter.INSERTED: 12, Counter.OVERFLOWED: 12}, "acknowledged": {"overflowed": 5, "at": 0}},
+        {"counters": {Counter.INSERTED: 12, Counter.OVERFLOWED: 12}, "acknowledged": Loss(overflowed=5, at=0)},
         "7 values overflowed and are lost since the acknowledgement of 1970-01-01 00:00 UTC",
     ),
     ("rejected_dropped", {"counters": {Counter.REJECTED_DROPPED: 3}}, "3 rejected entries were dropped"),
@@ -184,15 +185,15 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
     "parts",
     [
         {"window": {5: {"overflowed": 12}}},
-        {"counters": {Counter.INSERTED: 12, Counter.OVERFLOWED: 12}, "acknowledged": {"overflowed": 12, "at": 1}},
-        {"counters": {Counter.INSERTED: 12}, "acknowledged": {"difference": 12, "at": 1}},
-        {"counters": {Counter.ROWS_DROPPED: 3}, "acknowledged": {"rows_dropped": 3, "at": 1}},
-        {"counters": {Counter.REJECTED_DROPPED: 3}, "acknowledged": {"rejected_dropped": 4, "at": 1}},
-        {"events": [event(60, "overflow", "poller")], "acknowledged": {"at": int(NOW) - 59}},
+        {"counters": {Counter.INSERTED: 12, Counter.OVERFLOWED: 12}, "acknowledged": Loss(overflowed=12, at=1)},
+        {"counters": {Counter.INSERTED: 12}, "acknowledged": Loss(difference=12, at=1)},
+        {"counters": {Counter.ROWS_DROPPED: 3}, "acknowledged": Loss(rows_dropped=3, at=1)},
+        {"counters": {Counter.REJECTED_DROPPED: 3}, "acknowledged": Loss(rejected_dropped=4, at=1)},
+        {"events": [event(60, "overflow", "poller")], "acknowledged": Loss(at=int(NOW) - 59)},
         {"redis": RedisState(used_bytes=79, max_bytes=100, appendonly=True, appendfsync="always")},
         {"redis": RedisState(used_bytes=10**12, max_bytes=0, eviction="volatile-lru")},
         {"redis": RedisState(replicas=2, min_replicas=1)},
-        {"went_back": {"at": int(NOW), "times": 1}, "acknowledged": {"at": int(NOW)}},
+        {"went_back": WentBackTotal(at=int(NOW)), "acknowledged": Loss(at=int(NOW))},
         {"redis": RedisState(replicas=0, min_replicas=0)},
         {"in_buffer": 799},
         {"window": {3: {"batches_written": 9_991, "batches_failed": 9}}},

@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from services.poller.groups.triggers import FixedInterval, OnRequest, PollOutcome
+from services.poller.groups.triggers import FixedInterval, OnRequest
+from shared.records.polling import PollOutcome
 from tests.fakes import FakeClock
 
 
