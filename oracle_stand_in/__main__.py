@@ -18,7 +18,7 @@ from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import FLAVOURS
 from oracle_stand_in.server.commands import Commands
 from oracle_stand_in.server.control_server import ControlServer
-from oracle_stand_in.server.instance import Instance
+from oracle_stand_in.server.instance import PATIENCE_S, Instance
 from oracle_stand_in.server.server import Server
 
 log = logging.getLogger("oracle-stand-in")
@@ -47,13 +47,14 @@ class Options:
     data: Path | None
     field_version: FieldVersion
     while_stdin_open: bool
+    patience_s: float
 
 
 async def serve(options: Options) -> None:
     """Run until a signal comes. Raises: OSError: a port is taken; OracleError: an init script failed."""
     journal = Journal(options.data) if options.data else None
     flavour = FLAVOURS[options.field_version.value]
-    instance = Instance(options.user, options.password, options.service, flavour, journal)
+    instance = Instance(options.user, options.password, options.service, flavour, journal, options.patience_s)
     if journal is not None:
         log.info("%d records read from %s", journal.open(instance.engine.catalog), options.data)
     for script in options.init_sql:
@@ -101,6 +102,9 @@ def main(
     field_version: Annotated[
         FieldVersion, typer.Option(help="The Oracle to behave like on the wire.")
     ] = FieldVersion.ORACLE_19C,
+    patience_s: Annotated[
+        float, typer.Option(min=0.1, help="Seconds to wait for the rest of a message that was begun.")
+    ] = PATIENCE_S,
     while_stdin_open: Annotated[
         bool, typer.Option("--while-stdin-open", help="End when stdin is closed, as it is when the parent dies.")
     ] = False,
@@ -121,7 +125,17 @@ def main(
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="oracle stand-in: %(message)s")
     options = Options(
-        host, port, control_port, user, password, service, list(init_sql or []), data, field_version, while_stdin_open
+        host,
+        port,
+        control_port,
+        user,
+        password,
+        service,
+        list(init_sql or []),
+        data,
+        field_version,
+        while_stdin_open,
+        patience_s,
     )
     try:
         asyncio.run(serve(options))

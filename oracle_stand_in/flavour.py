@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 #: thresholds of the TTC field version at which messages gain fields (capabilities in the driver's own sources)
-FV_12_2, FV_12_2_EXT, FV_20_1, FV_23_1, FV_TOKEN, FV_ANNOTATIONS, FV_VECTOR = 8, 9, 14, 17, 18, 20, 24
+FV_11, FV_12_2, FV_12_2_EXT, FV_20_1, FV_23_1, FV_TOKEN, FV_ANNOTATIONS, FV_VECTOR = 11, 8, 9, 14, 17, 18, 20, 24
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class OracleStandIn:
         data: Path | None = None,
         log: Path | None = None,
         field_version: str = "19c",
+        patience_s: float = 60.0,
         start_timeout_s: float = 20.0,
     ) -> None:
         self.user = user
@@ -56,6 +57,7 @@ class OracleStandIn:
         self.init_sql = [init_sql] if isinstance(init_sql, Path) else list(init_sql)
         self.data = data
         self.field_version = field_version
+        self.patience_s = patience_s
         self.start_timeout_s = start_timeout_s
         self.process: subprocess.Popen[bytes] | None = None
         self._has_temporary_log = log is None
@@ -109,7 +111,7 @@ class OracleStandIn:
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", "oracle_stand_in", "--host", self.host, "--service", self.service]
         command += ["--port", str(self.port), "--control-port", str(self.control_port)]
-        command += ["--field-version", self.field_version, "--while-stdin-open"]
+        command += ["--field-version", self.field_version, "--while-stdin-open", "--patience-s", str(self.patience_s)]
         for script in self.init_sql:
             command += ["--init-sql", str(script)]
         if self.data is not None:

@@ -15,7 +15,7 @@ from oracle_stand_in.data.values import (
     encode_float,
     encode_number,
 )
-from oracle_stand_in.errors import OracleError
+from oracle_stand_in.errors import OracleError, unsupported
 
 #: character set form of NVARCHAR2 and NCHAR
 NCHAR_FORM = 2
@@ -30,6 +30,17 @@ class BindType:
     wire_type: int
     size: int
     charset_form: int = 0
+    #: elements of a PL/SQL array at most; 0: it is none
+    elements: int = 0
+
+    @property
+    def refusal(self) -> OracleError | None:
+        """Why values of this bind can't be read: nobody knows here where they end. None: they can."""
+        if self.elements:
+            return unsupported("arrays as binds")
+        if self.wire_type not in TEXT_BINDS and self.wire_type not in BINDS:
+            return OracleError(932, "NUMBER", OTHER_BINDS.get(self.wire_type, f"type {self.wire_type}"))
+        return None
 
 
 def bind_kind(bind: BindType) -> tuple[Kind, Converter]:

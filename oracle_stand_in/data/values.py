@@ -12,6 +12,8 @@ import struct
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
+from oracle_stand_in.errors import OracleError
+
 #: most base-100 digits of a NUMBER
 MAX_PAIRS = 20
 #: NUMBER reaches from 1e-130 to just under 1e126
@@ -74,6 +76,8 @@ def decode_number(raw: bytes) -> Decimal:
     else:
         digits = raw[1:-1] if raw[-1] == NEGATIVE_END else raw[1:]
         sign, power, pairs = 1, 0x3F - raw[0], [101 - byte for byte in digits]
+    if not pairs or min(pairs) < 0 or max(pairs) > 99:
+        raise OracleError(1722)  # what a client sent is no NUMBER
     coefficient = tuple(int(digit) for pair in pairs for digit in f"{pair:02}")
     return Decimal((sign, coefficient, (power - len(pairs)) * 2))
 
@@ -131,10 +135,15 @@ def encode_date(value: datetime) -> bytes:
 
 def decode_timestamp(raw: bytes) -> tuple[datetime, int]:
     """Decode a DATE or TIMESTAMP; the second element is the fraction in nanoseconds."""
+    if len(raw) < DATE_SIZE:
+        raise OracleError(1841)
     nanoseconds = int.from_bytes(raw[DATE_SIZE:TIMESTAMP_SIZE], "big")
     year = (raw[0] - 100) * 100 + raw[1] - 100
     second = raw[6] - 1
-    moment = datetime(year, raw[2], raw[3], raw[4] - 1, raw[5] - 1, second, nanoseconds // 1000)  # noqa: DTZ001 - Oracle's TIMESTAMP has no zone either
+    try:
+        moment = datetime(year, raw[2], raw[3], raw[4] - 1, raw[5] - 1, second, nanoseconds // 1000)  # noqa: DTZ001 - Oracle's TIMESTAMP has no zone either
+    except ValueError:
+        raise OracleError(1841) from None  # what a client sent is no moment
     return moment, nanoseconds
 
 

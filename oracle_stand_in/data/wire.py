@@ -102,6 +102,12 @@ def ub(value: int) -> bytes:
     return bytes((size,)) + value.to_bytes(size, "big")
 
 
+def sb(value: int) -> bytes:
+    """Encode a signed integer: as an unsigned one, with a bit in its length byte when it is negative."""
+    size, *rest = ub(abs(value))
+    return bytes((size | 0x80 if value < 0 else size, *rest))
+
+
 def clr(value: bytes) -> bytes:
     """Encode a byte string with its length; the empty one is NULL."""
     if len(value) <= MAX_SHORT_LENGTH:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from oracle_stand_in.data.binds import NCHAR_FORM
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import ROW_TAG
-from oracle_stand_in.data.wire import clr, clr2, ub
+from oracle_stand_in.data.wire import clr, clr2, sb, ub
 from oracle_stand_in.errors import RowError
-from oracle_stand_in.flavour import FV_12_2, FV_20_1, FV_23_1, FV_ANNOTATIONS, FV_VECTOR
+from oracle_stand_in.flavour import FV_12_2, FV_20_1, FV_23_1, FV_ANNOTATIONS, FV_VECTOR, Flavour
 from oracle_stand_in.protocol.handshake import CHARSET, NCHAR_CHARSET
 
 #: bit of the call status: a transaction is in progress (the driver's rollback at close and release hangs on it)
@@ -85,23 +85,28 @@ def _with_length(element: bytes) -> bytes:
 
 def dml_parameters(row_counts: list[int] | None) -> bytes:
     """Build the item before the ERROR of a DML statement, with the rows each iteration touched if they are wanted."""
-    item = b"\x08" + bytes(4)
+    item = (
+        b"\x08" + ub(2) + bytes(2) + bytes(3)
+    )  # a system change number in two parts, no text, no keys, no registration
     return item if row_counts is None else item + ub(len(row_counts)) + b"".join(map(ub, row_counts))
 
 
-def describe(columns: list[Column], field_version: int) -> bytes:
+def describe(columns: list[Column], field_version: int, *, universal_scale: bool = False) -> bytes:
     """Build the description of a query's columns."""
     parts = [b"\x10\x00", ub(sum(c.type.wire_size for c in columns)), ub(len(columns)), b"\x00"]
-    parts += [_describe_column(column, index, field_version) for index, column in enumerate(columns, 1)]
+    parts += [
+        _describe_column(column, index, field_version, universal_scale) for index, column in enumerate(columns, 1)
+    ]
     parts.append(bytes(6))  # date, four cursor fields, query cache key
     return b"".join(parts)
 
 
-def _describe_column(column: Column, position: int, field_version: int) -> bytes:
+def _describe_column(column: Column, position: int, field_version: int, universal_scale: bool) -> bytes:
     kind = column.type
     name = column.name.encode()
     parts = [
-        bytes((kind.wire_type, 0, kind.wire_precision & 0xFF, kind.wire_scale & 0xFF)),
+        bytes((kind.wire_type, 0, kind.wire_precision & 0xFF)),
+        sb(kind.wire_scale) if universal_scale else bytes((kind.wire_scale & 0xFF,)),
         ub(kind.wire_size),
         bytes(4),  # array size, flags, object id, version
         ub((NCHAR_CHARSET if kind.is_national else CHARSET) if kind.is_text else 0),
@@ -121,6 +126,12 @@ def _describe_column(column: Column, position: int, field_version: int) -> bytes
     if field_version >= FV_VECTOR:
         parts.append(b"\x00\x00\x00")
     return b"".join(parts)
+
+
+def version(flavour: Flavour) -> bytes:
+    """Build the item that says which server this is: a text and a number."""
+    text = f"Oracle stand-in {flavour.name} Release {flavour.version_text}".encode()
+    return b"\x08" + clr2(text) + ub(flavour.version_number)
 
 
 def row_header(columns: int, rows: int) -> bytes:

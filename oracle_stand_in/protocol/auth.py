@@ -22,14 +22,28 @@ SERVER_PROOF = b"SERVER_TO_CLIENT"
 BLOCK = 16
 
 
-def _encrypt(key: bytes, text: bytes) -> bytes:
+def encrypt(key: bytes, text: bytes) -> bytes:
+    """Encrypt whole blocks."""
     cipher = Cipher(algorithms.AES(key), modes.CBC(bytes(BLOCK))).encryptor()
     return cipher.update(text) + cipher.finalize()
 
 
-def _decrypt(key: bytes, text: bytes) -> bytes:
+def decrypt(key: bytes, text: bytes) -> bytes:
+    """Decrypt whole blocks."""
     cipher = Cipher(algorithms.AES(key), modes.CBC(bytes(BLOCK))).decryptor()
     return cipher.update(text) + cipher.finalize()
+
+
+def password_hash(password: str, salt: bytes) -> bytes:
+    """Return what encrypts both halves of a session's key."""
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt + b"AUTH_PBKDF2_SPEEDY_KEY", PASSWORD_ROUNDS, 64)
+    return hashlib.sha512(key + salt).digest()[:32]
+
+
+def session_key(client_part: bytes, server_part: bytes, salt: bytes) -> bytes:
+    """Return a session's key from its halves."""
+    joined = (client_part + server_part).hex().upper().encode()
+    return hashlib.pbkdf2_hmac("sha512", joined, salt, SESSION_ROUNDS, 32)
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,7 @@ class Verifier:
     def of(cls, password: str) -> "Verifier":
         """Make a verifier. It costs some milliseconds, so keep it."""
         salt = secrets.token_bytes(BLOCK)
-        key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt + b"AUTH_PBKDF2_SPEEDY_KEY", PASSWORD_ROUNDS, 64)
-        return cls(salt, hashlib.sha512(key + salt).digest()[:32])
+        return cls(salt, password_hash(password, salt))
 
 
 @dataclass
@@ -59,7 +72,7 @@ class Challenge:
     def pairs(self) -> list[tuple[str, str, int]]:
         """Return the answer to the first logon message: keys, values, flags."""
         return [
-            ("AUTH_SESSKEY", _encrypt(self.verifier.password_hash, self.key_part).hex().upper(), 1),
+            ("AUTH_SESSKEY", encrypt(self.verifier.password_hash, self.key_part).hex().upper(), 1),
             ("AUTH_VFR_DATA", self.verifier.salt.hex().upper(), self.kind),
             ("AUTH_PBKDF2_CSK_SALT", self.session_salt.hex().upper(), 0),
             ("AUTH_PBKDF2_VGEN_COUNT", str(PASSWORD_ROUNDS), 0),
@@ -70,17 +83,16 @@ class Challenge:
     def proof(self, answers: dict[str, str], password: str) -> str | None:
         """Return the server's own proof if the client knows the password, else None."""
         try:
-            client_part = _decrypt(self.verifier.password_hash, bytes.fromhex(answers["AUTH_SESSKEY"]))
-            joined = (client_part + self.key_part).hex().upper().encode()
-            session_key = hashlib.pbkdf2_hmac("sha512", joined, self.session_salt, SESSION_ROUNDS, 32)
-            salted = _decrypt(session_key, bytes.fromhex(answers["AUTH_PASSWORD"]))
+            client_part = decrypt(self.verifier.password_hash, bytes.fromhex(answers["AUTH_SESSKEY"]))
+            key = session_key(client_part, self.key_part, self.session_salt)
+            salted = decrypt(key, bytes.fromhex(answers["AUTH_PASSWORD"]))
         except (KeyError, ValueError):
             return None
         padding = salted[-1] if salted else 0
         if not 1 <= padding <= BLOCK or salted[BLOCK:-padding] != password.encode():
             return None
         proof = secrets.token_bytes(BLOCK) + SERVER_PROOF + bytes((BLOCK,)) * BLOCK
-        return _encrypt(session_key, proof).hex().upper()
+        return encrypt(key, proof).hex().upper()
 
 
 @dataclass(frozen=True)

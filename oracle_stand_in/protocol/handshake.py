@@ -5,17 +5,23 @@ from dataclasses import dataclass
 
 from oracle_stand_in.data.wire import Reader, clr
 from oracle_stand_in.flavour import Flavour
-from oracle_stand_in.protocol.packets import PacketType, ProtocolError, narrow_packet
+from oracle_stand_in.protocol.packets import HEADER, PacketType, ProtocolError, narrow_packet
 
 #: bounds for the session data unit, from the drivers' own checks
 MIN_SDU, MAX_SDU = 512, 65535
 #: AL32UTF8 and AL16UTF16
 CHARSET, NCHAR_CHARSET = 873, 2000
-#: offset of the connect string in the CONNECT packet's body
-CONNECT_STRING_OFFSET = 66
+#: bytes of a CONNECT packet's body before its connect string, at least; the packet says where that begins
+SHORTEST_CONNECT = 54
 #: native network services are off; without it node-oracledb would negotiate them
 NA_DISABLED = 0x04
 ACCEPT_HAS_END_OF_RESPONSE = 0x02000000
+#: bytes of an ACCEPT packet
+ACCEPT_SIZE = 45
+#: capabilities: the time zone is told in the data types message, with the version of the time zone file
+RUNTIME_TZ, COMPILE_TZ_VERSION = 0x01, 0x02
+#: and every answer ends with a mark
+COMPILE_END_OF_RESPONSE = 0x20
 #: listener error: the service is not known
 UNKNOWN_SERVICE, UNKNOWN_SID = 12514, 12505
 
@@ -38,15 +44,15 @@ class ConnectRequest:
 
 def parse_connect(body: bytes) -> ConnectRequest:
     """Read a CONNECT packet's body. Raises: ProtocolError: it is too short to be one."""
-    if len(body) < CONNECT_STRING_OFFSET:
+    if len(body) < SHORTEST_CONNECT:
         raise ProtocolError("a CONNECT packet this short is none")
     reader = Reader(body)
     version = reader.u16()
     reader.pos = 16
-    string_length = reader.u16()
+    string_length, string_offset = reader.u16(), reader.u16()
     reader.pos = 50
     sdu = reader.u32()
-    return ConnectRequest(version, sdu, string_length, body[CONNECT_STRING_OFFSET:])
+    return ConnectRequest(version, sdu, string_length, body[string_offset - HEADER :])
 
 
 def service_or_sid(connect_string: str) -> tuple[str, bool]:
@@ -77,7 +83,7 @@ def accept_packet(request: ConnectRequest, flavour: Flavour) -> bytes:
             bytes(2),  # options
             sdu.to_bytes(2, "big"),
             sdu.to_bytes(2, "big"),
-            b"\x00\x01" + bytes(4),
+            b"\x00\x01" + bytes(2) + ACCEPT_SIZE.to_bytes(2, "big"),  # byte order; no data, which would begin there
             bytes((NA_DISABLED, NA_DISABLED)),
             bytes(8),
             sdu.to_bytes(4, "big"),
@@ -98,14 +104,15 @@ def refuse_packet(code: int) -> bytes:
 def protocol_answer(flavour: Flavour) -> bytes:
     """Build the answer to the protocol message: character sets and capabilities."""
     compile_caps = bytearray(55)
-    known = {4: 0xEF, 15: 0x29, 16: 0x90, 17: 3, 18: 7, 19: 3, 21: 1, 23: 0xCF, 26: 4, 27: 1, 37: 0xB8, 40: 0x04}
+    known = {4: 0xEF, 15: 0x29, 16: 0x91, 17: 3, 18: 7, 19: 3, 21: 1, 23: 0xCF, 26: 4, 27: 1, 37: 0xB8, 40: 0x04}
     for index, value in known.items():
         compile_caps[index] = value
     compile_caps[7] = flavour.field_version
     if flavour.end_of_response:
-        compile_caps[40] |= 0x20
+        compile_caps[40] |= COMPILE_END_OF_RESPONSE
     runtime_caps = bytearray(13)
     runtime_caps[0] = 2
+    runtime_caps[1] = RUNTIME_TZ
     runtime_caps[6] = 0x01  # strings of up to 4000 bytes
     # the driver finds the national character set behind two lengths at offsets 5 and 6
     fdo = bytes((0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0)) + NCHAR_CHARSET.to_bytes(2, "big") + bytes(3)
@@ -122,8 +129,33 @@ def protocol_answer(flavour: Flavour) -> bytes:
     )
 
 
-#: the answer to the data types message: an empty list satisfies the drivers
-DATA_TYPES_ANSWER = b"\x02\x00\x00"
+@dataclass(frozen=True)
+class DataTypesRequest:
+    """What a client says in the data types message, as far as it matters here."""
+
+    field_version: int
+    #: whether it wants to know the database's time zone, and the version of its time zone file
+    wants_zone: bool
+    wants_zone_version: bool
+    #: whether it wants signed bytes in the form of all other integers: the scale of a number
+    universal_scale: bool
+    #: whether it knows the mark that ends an answer
+    end_of_response: bool
+
+    @property
+    def answer(self) -> bytes:
+        """The answer: an empty list of types satisfies the drivers."""
+        zone = ZONE_UTC if self.wants_zone else b""
+        version = ZONE_FILE_VERSION if self.wants_zone and self.wants_zone_version else b""
+        return b"\x02" + zone + version + b"\x00\x00"
+
+
+#: DBTIMEZONE as an INTERVAL DAY TO SECOND of nothing, and the version of the time zone file
+ZONE_UTC, ZONE_FILE_VERSION = b"\x80\x00\x00\x00<<<\x80\x00\x00\x00", b"\x00\x00\x00\x20"
+#: a type of the protocol's own, and the form of integers that says how many bytes follow
+SIGNED_BYTE, UNIVERSAL = 27, 1
+#: above all types' numbers: what is larger in the place of a type is a character set
+FIRST_CHARSET = 1000
 
 
 def read_protocol_message(reader: Reader) -> None:
@@ -133,12 +165,23 @@ def read_protocol_message(reader: Reader) -> None:
     reader.cstr()
 
 
-def read_data_types_message(reader: Reader) -> int:
-    """Read the client's data types message and return its field version."""
+def read_data_types_message(reader: Reader) -> DataTypesRequest:
+    """Read the client's data types message."""
     reader.raw(6)  # message type, two character sets, flags
     compile_caps = reader.clr()
-    reader.clr()
-    while reader.u16():
+    runtime_caps = reader.clr()
+    wants_zone = len(runtime_caps) > 1 and bool(runtime_caps[1] & RUNTIME_TZ)
+    wants_version = len(compile_caps) > 37 and bool(compile_caps[37] & COMPILE_TZ_VERSION)
+    if wants_zone:
+        reader.raw(len(ZONE_UTC) + (len(ZONE_FILE_VERSION) if wants_version else 0))
+    universal_scale = False
+    while kind := reader.u16():
+        if kind >= FIRST_CHARSET:
+            continue  # go-ora names its national character set before the types
         if reader.u16():
-            reader.raw(4)
-    return compile_caps[7] if len(compile_caps) > 7 else 0
+            representation = reader.u16()
+            universal_scale |= kind == SIGNED_BYTE and representation == UNIVERSAL
+            reader.u16()
+    field_version = compile_caps[7] if len(compile_caps) > 7 else 0
+    knows_mark = len(compile_caps) > 40 and bool(compile_caps[40] & COMPILE_END_OF_RESPONSE)
+    return DataTypesRequest(field_version, wants_zone, wants_version, universal_scale, knows_mark)

@@ -49,6 +49,11 @@ class PacketSplitter:
         self.wide_lengths = False
         self._pending = b""
 
+    @property
+    def has_part(self) -> bool:
+        """Whether a packet has begun to arrive and is not complete."""
+        return bool(self._pending)
+
     def feed(self, data: bytes) -> list[Packet]:
         """Return the packets that are complete now.
 

@@ -12,7 +12,12 @@ class Piggybacks:
 
     closed_cursors: list[int] = field(default_factory=list)
     schema: str | None = None
-    module: str | None = None
+    #: what the client says of itself, and values of its contexts: namespace and name -> value
+    values: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+#: attributes in the order in which they are sent
+END_TO_END = ("CLIENT_IDENTIFIER", "MODULE", "ACTION", "CLIENT_INFO", "DBOP")
 
 
 def _close_cursors(reader: Reader, found: Piggybacks) -> None:
@@ -22,19 +27,21 @@ def _close_cursors(reader: Reader, found: Piggybacks) -> None:
 
 def _end_to_end(reader: Reader, found: Piggybacks) -> None:
     reader.skip("bbu")
-    present = [_pointer_and_length(reader) for _ in range(3)]  # client identifier, module, action
+    lengths = [_length_if_sent(reader) for _ in range(3)]  # client identifier, module, action
     reader.skip("bubu")
-    present.append(_pointer_and_length(reader))  # client info
+    lengths.append(_length_if_sent(reader))  # client info
     reader.skip("bubu")
-    present.append(_pointer_and_length(reader))  # database operation
-    values = [reader.clr() if is_there else b"" for is_there in present]
-    if present[1]:
-        found.module = values[1].decode("utf-8", "replace")
+    lengths.append(_length_if_sent(reader))  # database operation
+    for name, length in zip(END_TO_END, lengths, strict=True):
+        if length is not None:
+            found.values["USERENV", name] = reader.clr().decode("utf-8", "replace") if length else ""
 
 
-def _pointer_and_length(reader: Reader) -> bool:
-    pointer = reader.u8()
-    return reader.ub() > 0 and pointer == 1
+def _length_if_sent(reader: Reader) -> int | None:
+    """Read a pointer and a length; without the pointer the attribute stays what it was."""
+    is_sent = reader.u8()
+    length = reader.ub()
+    return length if is_sent == 1 else None
 
 
 def _set_schema(reader: Reader, found: Piggybacks) -> None:
@@ -42,14 +49,14 @@ def _set_schema(reader: Reader, found: Piggybacks) -> None:
     found.schema = reader.clr2().decode("utf-8", "replace")
 
 
-def _key_values(reader: Reader, _found: Piggybacks) -> None:
+def _key_values(reader: Reader, found: Piggybacks) -> None:
     reader.skip("bub")
     count = reader.ub()
     reader.skip("ub")
-    reader.clr()
+    namespace = reader.clr().decode("utf-8", "replace").upper()
     for _ in range(count):
-        reader.clr2()
-        reader.clr2()
+        name = reader.clr2().decode("utf-8", "replace").upper()
+        found.values[namespace, name] = reader.clr2().decode("utf-8", "replace")
         reader.ub()
 
 

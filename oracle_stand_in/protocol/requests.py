@@ -9,7 +9,7 @@ from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import MAX_VARCHAR
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.data.wire import Reader
-from oracle_stand_in.flavour import FV_12_2, FV_12_2_EXT, FV_TOKEN
+from oracle_stand_in.flavour import FV_11, FV_12_2, FV_12_2_EXT, FV_TOKEN
 from oracle_stand_in.protocol.packets import ProtocolError
 from oracle_stand_in.protocol.piggyback import PIGGYBACKS, Piggybacks
 
@@ -25,6 +25,7 @@ class Function(IntEnum):
     LOGOFF = 9
     COMMIT = 14
     ROLLBACK = 15
+    VERSION = 59
     REEXECUTE_AND_FETCH = 78
     EXECUTE = 94
     AUTH_TWO = 115
@@ -54,6 +55,8 @@ REEXECUTE_COMMIT = 0x1
 VECTOR_LENGTH = 13
 #: more than any statement has, so a larger count means that the place in the stream is lost
 MAX_BINDS = 65_535
+#: the same of a batch's rows: without binds they cost no bytes on the wire, but memory here
+MAX_EXECUTIONS = 5_000_000
 
 
 class UnknownFunctionError(Exception):
@@ -125,7 +128,7 @@ def read_execute(reader: Reader, field_version: int) -> Execute:
         reader.skip("bubub")
     if field_version >= FV_12_2_EXT:
         reader.skip("bu")
-    sql = reader.clr().decode() if cursor_id == 0 or options & Option.PARSE else None
+    sql = reader.clr().decode("utf-8", "replace") if cursor_id == 0 or options & Option.PARSE else None
     vector = [reader.ub() for _ in range(vector_length)]
     if len(vector) < VECTOR_LENGTH:
         raise ProtocolError("EXECUTE without its vector")
@@ -135,6 +138,8 @@ def read_execute(reader: Reader, field_version: int) -> Execute:
         for _ in range(defines):
             _read_bind_type(reader, field_version)
         binds = 0
+    if vector[1] > MAX_EXECUTIONS:
+        raise ProtocolError("more executions than a batch can have")
     bind_types = tuple(_read_bind_type(reader, field_version) for _ in range(binds))
     is_query = bool(vector[7])
     return Execute(
@@ -154,13 +159,14 @@ def _read_bind_type(reader: Reader, field_version: int) -> BindType:
     wire_type = reader.u8()
     reader.skip("bbb")
     size = reader.ub()
-    reader.skip("uu")
+    elements = reader.ub()
+    reader.skip("u")
     if reader.ub():
         reader.clr()
     reader.skip("uu")
     form = reader.u8()
     reader.skip("uu" if field_version >= FV_12_2 else "u")
-    return BindType(wire_type, size, form)
+    return BindType(wire_type, size, form, elements)
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,8 @@ class Reexecute:
 def read_reexecute(reader: Reader) -> Reexecute:
     """Read RE-EXECUTE or RE-EXECUTE AND FETCH up to its rows."""
     cursor_id, count = reader.ub(), reader.ub()
+    if count > MAX_EXECUTIONS:
+        raise ProtocolError("more executions than a batch can have")
     reader.ub()
     return Reexecute(cursor_id, count, bool(reader.ub() & REEXECUTE_COMMIT))
 
@@ -182,6 +190,13 @@ def read_reexecute(reader: Reader) -> Reexecute:
 def read_fetch(reader: Reader) -> tuple[int, int]:
     """Read FETCH: the cursor and how many rows."""
     return reader.ub(), reader.ub()
+
+
+def read_version(reader: Reader, field_version: int) -> None:
+    """Read VERSION, the question which server this is."""
+    reader.skip("bubb")
+    if field_version >= FV_11:
+        reader.ub()
 
 
 def read_release(reader: Reader) -> None:

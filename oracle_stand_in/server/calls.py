@@ -21,8 +21,10 @@ from oracle_stand_in.protocol.requests import (
     read_fetch,
     read_reexecute,
     read_release,
+    read_version,
 )
 from oracle_stand_in.server.connection import EndSession
+from oracle_stand_in.sql.lexer import returning_binds
 from oracle_stand_in.sql.syntax import Commit, Insert, InsertSelect, Rollback
 
 if TYPE_CHECKING:
@@ -74,6 +76,12 @@ class Calls:
             cursor_id, count = await self.session.parse(read_fetch)
             await self._hang()
             return self._rows(self._cursor(cursor_id), count)
+        if function == Function.VERSION:
+            version = self.session.negotiated.field_version
+            await self.session.parse(lambda reader: read_version(reader, version))
+            return answers.version(self.instance.flavour) + answers.status(
+                self.session.txn.is_open, self.session.sequence
+            )
         if function == Function.RELEASE:
             await self.session.parse(read_release)
             return b""
@@ -134,7 +142,13 @@ class Calls:
     async def _execute(self) -> bytes:
         version = self.session.negotiated.field_version
         request = await self.session.parse(lambda reader: read_execute(reader, version))
-        rows = await self._bind_rows(request.bind_types, request.executions)
+        sent = request.bind_types
+        if refusal := next((bind.refusal for bind in sent if bind.refusal), None):
+            raise UnreadableError(refusal)
+        if request.sql is not None and (outputs := returning_binds(request.sql)):
+            # what a RETURNING clause puts out has a type, but no value
+            sent = sent[:-outputs]
+        rows = await self._bind_rows(sent, request.executions)
         if request.is_scrollable:
             raise unsupported("scrollable cursors")
         await self._hang()
@@ -150,7 +164,8 @@ class Calls:
         if not request.options & Option.EXECUTE:
             return await self._parse_only(cursor)
         if cursor.prepared.is_query:
-            wanted = request.prefetch_rows if request.options & Option.FETCH else None
+            # go-ora names the rows that it wants without the option
+            wanted = request.prefetch_rows if request.options & Option.FETCH or request.prefetch_rows else None
             return await self._query(cursor, rows, wanted, commit=bool(request.options & Option.COMMIT))
         return await self._dml(cursor, rows, request)
 
@@ -189,7 +204,7 @@ class Calls:
         if cursor.prepared.is_query:
             columns = await self.engine.describe(cursor.prepared, self.session)
             cursor.described = columns
-            parts.append(answers.describe(columns, self.session.negotiated.field_version))
+            parts.append(self._describe(columns))
         self._cursors[cursor.id] = cursor
         return b"".join((*parts, self._end_item(cursor)))
 
@@ -203,10 +218,14 @@ class Calls:
         parts = []
         if cursor.described != result.columns:
             cursor.described = result.columns
-            parts.append(answers.describe(result.columns, self.session.negotiated.field_version))
+            parts.append(self._describe(result.columns))
         self._arm_half_answer()
         parts.append(self._end_item(cursor) if wanted is None else self._rows(cursor, wanted))
         return b"".join(parts)
+
+    def _describe(self, columns: list[Column]) -> bytes:
+        negotiated = self.session.negotiated
+        return answers.describe(columns, negotiated.field_version, universal_scale=negotiated.universal_scale)
 
     def _rows(self, cursor: Cursor, wanted: int) -> bytes:
         rows = cursor.rows[cursor.sent : cursor.sent + wanted]
@@ -276,6 +295,14 @@ class Calls:
             row_errors=errors,
         )
         return answers.error(end, self.session.negotiated.field_version)
+
+
+class UnreadableError(Exception):
+    """A request with values whose form is not known here: where it ends is unknown."""
+
+    def __init__(self, error: OracleError) -> None:
+        super().__init__(error.text)
+        self.error = error
 
 
 class UnknownCursorError(Exception):

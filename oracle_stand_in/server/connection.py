@@ -37,8 +37,11 @@ class EndSession(Exception):  # noqa: N818 - not an error: the way out of a sess
 class Connection(asyncio.Protocol):
     """The byte side of a session. Everything here runs in the event loop."""
 
-    def __init__(self, on_made: "Callable[[Connection], asyncio.Task[None]]") -> None:
+    def __init__(self, on_made: "Callable[[Connection], asyncio.Task[None]]", patience_s: float) -> None:
+        """Drop the connection when the rest of a packet does not come within `patience_s` seconds."""
         self._on_made = on_made
+        self._patience_s = patience_s
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._splitter = PacketSplitter()
@@ -65,12 +68,20 @@ class Connection(asyncio.Protocol):
         except ProtocolError:
             self.cut("rst")
             return
+        self._wait_for_the_rest()
         for packet in packets:
             if packet.type == PacketType.DATA and int.from_bytes(packet.body[:2], "big") & FLAG_GOODBYE:
                 self.is_closed = True
             else:
                 self._packets.append(packet)
         self._news.set()
+
+    def _wait_for_the_rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._splitter.has_part:
+            self._timer = asyncio.get_running_loop().call_later(self._patience_s, self.cut, "fin")
 
     def connection_lost(self, _error: Exception | None) -> None:
         """End the session, whatever it is doing."""

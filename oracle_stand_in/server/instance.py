@@ -8,6 +8,9 @@ from oracle_stand_in.faults.state import Faults
 from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.protocol.auth import Verifier
 
+#: as SQLNET.INBOUND_CONNECT_TIMEOUT of a real server: whoever begins a message and does not go on is dropped
+PATIENCE_S = 60.0
+
 
 @dataclass
 class Counters:
@@ -54,9 +57,19 @@ class Account:
 class Instance:
     """One database instance."""
 
-    def __init__(self, user: str, password: str, service: str, flavour: Flavour, journal: Journal | None) -> None:
+    def __init__(
+        self,
+        user: str,
+        password: str,
+        service: str,
+        flavour: Flavour,
+        journal: Journal | None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self.account = Account(user.upper(), password)
         self.service = service
+        #: seconds to wait for the rest of a message, and for each step of a logon, before the connection is dropped
+        self.patience_s = patience_s
         self.flavour = flavour
         self.engine = Engine(user.upper(), flavour, journal)
         self.faults = Faults()

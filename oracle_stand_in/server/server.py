@@ -131,7 +131,8 @@ class Server:
             _reset(sock)
             return
         with contextlib.suppress(OSError):
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self._serve), sock)
+            patience_s = self.instance.patience_s
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self._serve, patience_s), sock)
 
     def _serve(self, connection: Connection) -> "asyncio.Task[None]":
         self.connections.add(connection)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,13 +18,15 @@ from oracle_stand_in.faults.state import fires
 from oracle_stand_in.protocol import answers, auth, handshake
 from oracle_stand_in.protocol.packets import PacketType, ProtocolError, data_packets
 from oracle_stand_in.protocol.requests import Function, Header, UnknownFunctionError, read_header
-from oracle_stand_in.server.calls import Calls, UnknownCursorError
+from oracle_stand_in.server.calls import Calls, UnknownCursorError, UnreadableError
 from oracle_stand_in.server.connection import BreakError, ClosedError, Connection, EndSession
 from oracle_stand_in.server.instance import Instance
 from oracle_stand_in.sql.context import Context
 
 log = logging.getLogger("oracle-stand-in")
 T = TypeVar("T")
+#: requests whose end is not known: the client is told by the break handshake
+UNREADABLE = (UnreadableError, UnknownCursorError, UnknownFunctionError)
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Negotiated:
 
     sdu: int = 8192
     field_version: int = 0
+    universal_scale: bool = False
     end_of_response: bool = False
 
 
@@ -45,6 +49,8 @@ class Session:
         self.negotiated = Negotiated()
         self.txn = Transaction()
         self.nls = DEFAULT_NLS
+        #: what the client has set: see Context
+        self.values: dict[tuple[str, str], str] = {}
         self.user = ""
         self.program = ""
         self.machine = ""
@@ -53,6 +59,8 @@ class Session:
         self.sequence = 0
         self._input = b""
         self._pos = 0
+        #: whether nothing has come of the next request, which the client may take its time for
+        self._is_idle = False
         self._calls = Calls(self)
 
     async def run(self) -> None:
@@ -80,7 +88,9 @@ class Session:
 
     def context(self) -> Context:
         """Return what statements may ask about this session."""
-        return Context(self.user, self.instance.service, self.id, self.program, self.machine, now(), self.nls)
+        return Context(
+            self.user, self.instance.service, self.id, self.program, self.machine, now(), self.nls, self.values
+        )
 
     async def wait(self, event: "asyncio.Future[None]") -> None:
         """Wait for another transaction to end."""
@@ -93,13 +103,15 @@ class Session:
         gate = faults.new_connections.hold()
         if gate is not None:
             await self.connection.wait(gate)
-        packet = await self.connection.packet()
+        with self._soon():
+            packet = await self.connection.packet()
         if packet.type != PacketType.CONNECT:
             raise ProtocolError("the first packet is not CONNECT")
         request = handshake.parse_connect(packet.body)
         text = request.connect_string
         if not request.is_complete:
-            text = (await self.connection.packet()).body[2:]
+            with self._soon():
+                text = (await self.connection.packet()).body[2:]
         if faults.refuse is not None and faults.refuse.code is not None and fires(faults.refuse):
             self._refuse(faults.refuse.code)
         service, is_sid = handshake.service_or_sid(text.decode("utf-8", "replace"))
@@ -118,11 +130,12 @@ class Session:
         flavour = self.instance.flavour
         await self.parse(handshake.read_protocol_message)
         self._send(handshake.protocol_answer(flavour))
-        client_version = await self.parse(handshake.read_data_types_message)
-        self._send(handshake.DATA_TYPES_ANSWER)
+        client = await self.parse(handshake.read_data_types_message)
+        self._send(client.answer)
         # only from here on do answers carry the end-of-response mark
-        self.negotiated.field_version = min(flavour.field_version, client_version)
-        self.negotiated.end_of_response = flavour.end_of_response
+        self.negotiated.field_version = min(flavour.field_version, client.field_version)
+        self.negotiated.universal_scale = client.universal_scale
+        self.negotiated.end_of_response = flavour.end_of_response and client.end_of_response
 
     async def _log_on(self) -> None:
         await self._expect(Function.AUTH_ONE)
@@ -141,7 +154,7 @@ class Session:
         self.instance.sessions.add(self.id)
         self.instance.counters.logons += 1
         pairs = auth.session_pairs(self.instance.flavour, self.instance.service, self.id, proof)
-        self.answer(auth.parameters(pairs) + answers.status(self.txn.is_open, self.sequence))
+        self.answer(auth.parameters(pairs) + self._success())
 
     async def _authenticate(self, user: str) -> str:
         """Exchange the logon messages and return the server's proof. Raises: OracleError: the logon is refused."""
@@ -152,7 +165,7 @@ class Session:
             account.verifier if user == account.user else auth.Verifier.of(""),
             auth.VERIFIER_10G if faults.has_old_verifier else auth.VERIFIER_12C,
         )
-        self.answer(auth.parameters(challenge.pairs()) + answers.status(self.txn.is_open, self.sequence))
+        self.answer(auth.parameters(challenge.pairs()) + self._success())
         await self._expect(Function.AUTH_TWO)
         message = await self.parse(auth.read_auth_message)
         self._alter_session = message.values.get("AUTH_ALTER_SESSION", "").strip()
@@ -193,11 +206,14 @@ class Session:
 
     async def _serve(self) -> None:
         while True:
+            self._is_idle = True
             try:
                 header = await self.parse(lambda reader: read_header(reader, self.negotiated.field_version))
                 await self._handle(header)
             except BreakError:
                 await self._start_anew(OracleError(1013))
+            except UnreadableError as error:
+                await self._start_anew(error.error)
             except UnknownCursorError:
                 await self._start_anew(OracleError(1001))
             except UnknownFunctionError as error:
@@ -208,11 +224,12 @@ class Session:
         self.sequence = header.sequence
         self.instance.counters.round_trips += not header.is_one_way
         self._calls.close_cursors(header.piggybacks.closed_cursors)
+        self.values.update(header.piggybacks.values)
         try:
             answer = await self._calls.run(header.function)
         except OracleError as error:
             answer = self.error(error)
-        except (BreakError, ClosedError, EndSession, ProtocolError, RowError, UnknownCursorError, UnknownFunctionError):
+        except (BreakError, ClosedError, EndSession, ProtocolError, RowError, *UNREADABLE):
             raise
         except Exception as error:
             # a mistake of ours: say so to the client as Oracle would, and to the log with the traceback
@@ -242,7 +259,8 @@ class Session:
     async def _start_anew(self, error: OracleError) -> None:
         """Throw away what has arrived, and tell the client by the break handshake."""
         self._input, self._pos = b"", 0
-        await self.connection.finish_break()
+        with self._soon():
+            await self.connection.finish_break()
         self.answer(self.error(error))
 
     # bytes
@@ -272,8 +290,23 @@ class Session:
             await self._more()
 
     async def _more(self) -> None:
-        self._input = self._input[self._pos :] + await self.connection.data()
-        self._pos = 0
+        rest = self._input[self._pos :]
+        if self._is_idle and not rest:
+            more = await self.connection.data()
+        else:
+            with self._soon():
+                more = await self.connection.data()
+        self._is_idle = False
+        self._input, self._pos = rest + more, 0
+
+    @contextmanager
+    def _soon(self) -> Iterator[None]:
+        """Drop the connection if what must follow soon does not come."""
+        timer = asyncio.get_running_loop().call_later(self.instance.patience_s, self.connection.cut, "fin")
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def error(self, error: OracleError, cursor_id: int = 0, row_count: int = 0) -> bytes:
         """Build the answer that says what went wrong."""
@@ -290,6 +323,10 @@ class Session:
             ),
             self.negotiated.field_version,
         )
+
+    def _success(self) -> bytes:
+        """Build the item that ends a step of the logon: an error that is none, as real servers send it."""
+        return answers.error(answers.End(self.txn.is_open, self.sequence), self.negotiated.field_version)
 
     def answer(self, payload: bytes) -> None:
         """Send a whole answer."""

@@ -24,7 +24,7 @@ from oracle_stand_in.data.nls import DATABASE_ZONE, Nls, offset_at
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.data.values import decode_timestamp, encode_date, encode_number, encode_timestamp, encode_zoned
 from oracle_stand_in.errors import OracleError, unsupported
-from oracle_stand_in.sql.context import Context
+from oracle_stand_in.sql.context import USERENV, Context
 from oracle_stand_in.sql.functions import AGGREGATES, FUNCTIONS, Argument, arithmetic, days_between, shift
 from oracle_stand_in.sql.syntax import (
     AtZone,
@@ -171,29 +171,11 @@ def _sys_context(arguments: list[Compiled], context: Context) -> Value:
     if len(arguments) < 2 or any(a.value is None for a in arguments):
         raise OracleError(938)
     namespace, name = (a.get(()).decode().upper() for a in arguments[:2])
-    known = {
-        "SESSION_USER": context.user,
-        "CURRENT_USER": context.user,
-        "CURRENT_SCHEMA": context.user,
-        "AUTHENTICATED_IDENTITY": context.user,
-        "SERVICE_NAME": context.service,
-        "DB_NAME": context.service.upper(),
-        "DB_UNIQUE_NAME": context.service.upper(),
-        "CON_NAME": context.service.upper(),
-        "INSTANCE_NAME": "STANDIN",
-        "SERVER_HOST": "localhost",
-        "SID": str(context.session_id),
-        "SESSIONID": str(context.session_id),
-        "MODULE": context.program,
-        "CLIENT_PROGRAM_NAME": context.program,
-        "HOST": context.machine,
-        "LANGUAGE": "AMERICAN_AMERICA.AL32UTF8",
-    }
     if namespace != "USERENV":
-        return Value(b"", varchar(256))
-    if name not in known:
+        return Value(context.values.get((namespace, name), "").encode(), varchar(256))
+    if name not in USERENV:
         raise OracleError(2003, text="invalid USERENV parameter")
-    return Value(known[name].encode(), varchar(256))
+    return Value(USERENV[name](context).encode(), varchar(256))
 
 
 def _operation(node: Operation, scope: Scope) -> Compiled:

@@ -41,6 +41,7 @@ TOKEN = re.compile(
     |(?P<symbol><>|!=|\^=|<=|>=|\|\||=>|[-+*/=<>(),.;@])""",
     re.VERBOSE | re.DOTALL,
 )
+RETURNING = re.compile(r"\breturn(ing)?\b", re.IGNORECASE)
 KINDS = {
     "string": TokenKind.STRING,
     "quoted": TokenKind.QUOTED,
@@ -83,6 +84,21 @@ def tokenize(sql: str) -> list[Token]:
         pos = match.end()
     tokens.append(Token(TokenKind.END, "", len(sql), len(sql)))
     return tokens
+
+
+def returning_binds(sql: str) -> int:
+    """Return how many binds stand behind RETURNING ... INTO: they have no values."""
+    if not RETURNING.search(sql):
+        return 0
+    try:
+        tokens = tokenize(sql)
+    except OracleError:
+        return 0
+    words = [token.text if token.kind is TokenKind.WORD else "" for token in tokens]
+    start = next((place for place, word in enumerate(words) if word in ("RETURNING", "RETURN")), None)
+    if start is None or words[0] not in ("INSERT", "UPDATE", "DELETE", "MERGE") or "INTO" not in words[start:]:
+        return 0
+    return sum(token.kind is TokenKind.BIND for token in tokens[words.index("INTO", start) :])
 
 
 class TokenStream:

@@ -1,5 +1,6 @@
 """The entry to the parser: one statement of any kind."""
 
+import re
 from functools import lru_cache
 
 from oracle_stand_in.errors import OracleError, unsupported
@@ -22,6 +23,13 @@ from oracle_stand_in.sql.syntax import (
     Update,
 )
 
+#: what begins PL/SQL, whose words are not looked at
+PLSQL = re.compile(
+    r"\s*(?:BEGIN|DECLARE|CALL|CREATE\s+(?:OR\s+REPLACE\s+)?(?:EDITIONABLE\s+)?"
+    r"(?:TRIGGER|PROCEDURE|FUNCTION|PACKAGE|TYPE))\b",
+    re.IGNORECASE,
+)
+
 
 @lru_cache(maxsize=128)
 def parse_statement(sql: str) -> tuple[Statement, int]:
@@ -29,6 +37,8 @@ def parse_statement(sql: str) -> tuple[Statement, int]:
 
     Raises: OracleError: it is not SQL, or none that the stand-in knows.
     """
+    if match := PLSQL.match(sql):
+        raise unsupported(f"PL/SQL ({' '.join(match[0].split()).upper()})")
     stream = TokenStream(sql)
     statement = _statement(stream)
     stream.finish()
@@ -108,11 +118,15 @@ def _insert(stream: TokenStream) -> Insert | InsertSelect:
     while stream.accept_symbol(","):
         values.append(_value(stream))
     stream.expect_symbol(")")
-    if stream.at("RETURNING") or stream.at("LOG"):
-        raise unsupported(stream.current.text, stream.current.position)
+    _no_returning(stream)
     if columns is not None and len(columns) != len(values):
         raise OracleError(947 if len(values) < len(columns) else 913, position=table.position)
     return Insert(table, columns, tuple(values))
+
+
+def _no_returning(stream: TokenStream) -> None:
+    if stream.current.text in ("RETURNING", "RETURN", "LOG"):
+        raise unsupported(stream.current.text, stream.current.position)
 
 
 def _column_names(stream: TokenStream) -> tuple[Name, ...]:
@@ -145,6 +159,7 @@ def _delete(stream: TokenStream) -> Delete:
     stream.accept("FROM")
     table = _target(stream)
     where = condition(stream, select) if stream.accept("WHERE") else None
+    _no_returning(stream)
     return Delete(table, where)
 
 
@@ -156,6 +171,7 @@ def _update(stream: TokenStream) -> Update:
     while stream.accept_symbol(","):
         changes.append(_change(stream))
     where = condition(stream, select) if stream.accept("WHERE") else None
+    _no_returning(stream)
     return Update(table, tuple(changes), where)
 
 

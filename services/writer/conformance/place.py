@@ -111,7 +111,7 @@ class Place:
         return name
 
     def make(self, *statements: str) -> None:
-        """Run DDL. Raises: NotTriedError: the database refuses it."""
+        """Run statements and commit. Raises: NotTriedError: the database refuses one."""
         with self.connection() as connection, connection.cursor() as cursor:
             for statement in statements:
                 try:
@@ -119,6 +119,7 @@ class Place:
                 except oracledb.Error as error:
                     said = one_line(str(error))
                     raise NotTriedError(f"{said} in {' '.join(statement.split())[:60]}...") from error
+            connection.commit()
 
     @contextmanager
     def sink(self, table: str) -> Iterator[OracleSink]:

@@ -7,10 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle_stand_in.data.binds import BindType
+from oracle_stand_in.data.column_types import NUMBER_TYPE, Column
 from oracle_stand_in.data.rows import RowError, bind_row_parser, bulk_packer, pack_row, unpacker
 from oracle_stand_in.data.wire import NeedMoreError, Reader, clr, clr2, ub
-from oracle_stand_in.protocol.packets import PacketSplitter, ProtocolError, data_packets
+from oracle_stand_in.protocol.answers import describe
+from oracle_stand_in.protocol.handshake import parse_connect, read_data_types_message
+from oracle_stand_in.protocol.packets import HEADER, PacketSplitter, ProtocolError, data_packets
 from oracle_stand_in.protocol.requests import in_bind_order
+from oracle_stand_in.sql.lexer import returning_binds
 
 ROWS = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=20), st.binary(max_size=5)), max_size=8)
 
@@ -82,3 +86,42 @@ def test_long_binds_come_back_to_their_places() -> None:
     reorder = in_bind_order([BindType(1, 8000), BindType(1, 10), BindType(1, 5000), BindType(2, 22)])
     assert reorder is not None
     assert reorder((b"b", b"d", b"a", b"c")) == (b"a", b"b", b"c", b"d")
+
+
+def test_a_connect_string_begins_where_the_packet_says() -> None:
+    """go-ora puts it four bytes earlier than python-oracledb; the former could not connect."""
+    text = b"(DESCRIPTION=(CONNECT_DATA=(SERVICE_NAME=FREEPDB1)))"
+    for offset in (70, 74):
+        head = bytearray(offset - HEADER)
+        head[0:2], head[16:18], head[18:20] = (317).to_bytes(2, "big"), len(text).to_bytes(2, "big"), bytes((0, offset))
+        request = parse_connect(bytes(head) + text)
+        assert (request.connect_string, request.is_complete) == (text, True)
+
+
+def test_a_client_may_name_its_time_zone_and_its_national_characters_before_the_types() -> None:
+    """As node-oracledb 26 and go-ora do, and want the database's zone in the answer."""
+    compile_caps, runtime_caps = bytes(7) + b"\x0b" + bytes(33), b"\x02\x01"
+    head = b"\x02" + bytes(5) + clr(compile_caps) + clr(runtime_caps) + bytes(11) + (2000).to_bytes(2, "little")
+    types = b"\x00\x01\x00\x01\x00\x01\x00\x00" + b"\x00\x1b\x00\x1b\x00\x01\x00\x00" + b"\x00\x00"
+    reader = Reader(head + types)
+    request = read_data_types_message(reader)
+    assert reader.pos == len(reader.data)
+    assert (request.field_version, request.universal_scale, request.end_of_response) == (11, True, False)
+    assert request.answer == b"\x02\x80\x00\x00\x00<<<\x80\x00\x00\x00\x00\x00"
+
+
+def test_the_scale_of_a_number_is_sent_in_the_form_that_the_client_asked_for() -> None:
+    columns = [Column("N", NUMBER_TYPE)]
+    assert b"\x02\x00\x00\x81\x01\x16" in describe(columns, 12)
+    assert b"\x02\x00\x00\x81\x7f\x01\x16" in describe(columns, 12, universal_scale=True)
+
+
+def test_binds_behind_returning_have_no_values() -> None:
+    """Kind: a hang. Their values were waited for."""
+    counted = {
+        "INSERT INTO t (a) VALUES (:1) RETURNING b, c INTO :2, :3": 2,
+        "update t set a = :1 return b into :2": 1,
+        "INSERT INTO t (returning) VALUES (:1)": 0,
+        "SELECT ':x returning into :y' FROM t WHERE a = :1": 0,
+    }
+    assert {sql: returning_binds(sql) for sql in counted} == counted
