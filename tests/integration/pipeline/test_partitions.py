@@ -1,10 +1,14 @@
 """Partitions: each with a Redis, consumers and writers of its own, and nothing of one waits for another."""
 
+import itertools
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from oracle_stand_in.faults.control import OracleControl
 from sandbox.harness.feed import expected_rows, poll
 from sandbox.harness.oracle import Cells
 from sandbox.harness.redis import EmbeddedRedis
@@ -15,8 +19,6 @@ from shared.partitions import partition_of
 from tests.integration.monitor.monitors import start_process
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
-
-Rows = Cells
 
 PLCS = ["PLC01", "PLC02", "PLC04", "PLC07"]
 
@@ -56,7 +58,7 @@ def test_every_partition_brings_its_plcs_to_the_one_table(
     for partition in partitions:
         partition.start_and_wait("consumer")
         partition.start_and_wait("writer")
-    expected: Rows = {}
+    expected: Cells = {}
     to = queues(two_servers)
     for number in range(20):
         for plc_code in PLCS:
@@ -131,3 +133,76 @@ def test_the_monitor_tells_of_all_and_of_those_that_are_left(
         wait_until(lambda: monitor.get("/api/ledger").status_code == 200, what="the other to be told of")
     finally:
         monitor.end()
+
+
+def put_of_12_plcs(redis_url: str, namespace: str, partitions: int, number: int) -> Cells:
+    """Put one poll of each PLC where so many partitions make it go; return the rows."""
+    to = [DataQueue.connect(redis_url, namespace, partition=each, partitions=partitions) for each in range(partitions)]
+    rows: Cells = {}
+    for plc_code in [f"PLC{plc:02}" for plc in range(12)]:
+        data = poll(number, 50, plc_code)
+        to[partition_of(plc_code, partitions)].put(data, timeout=10)
+        rows |= expected_rows(data)
+    return rows
+
+
+def start(part: Pipeline, partitions: int) -> list[subprocess.Popen[bytes]]:
+    """Start a consumer and a writer that are told so many partitions."""
+    return [part.start_and_wait(role, PARTITIONS=str(partitions)) for role in ("consumer", "writer")]
+
+
+@pytest.mark.slow  # about twenty processes
+@pytest.mark.timeout(300)
+def test_another_number_of_partitions_loses_nothing_while_oracle_is_away(
+    redis_server: EmbeddedRedis, oracle: OracleTarget, faults: OracleControl, table: str, namespace: str, tmp_path: Path
+) -> None:
+    """2, then 4, then 2 again, in the order that docs/scaling.md gives."""
+    with ExitStack() as stack:
+        parts = []
+        for number in range(4):
+            directory = tmp_path / str(number)
+            directory.mkdir()
+            part = Pipeline(redis_server.url, oracle, table, f"{namespace}.{number}", directory)
+            part.environment |= {"REDIS_NAMESPACE": namespace, "PARTITION": str(number)}
+            parts.append(stack.enter_context(part))
+        expected: Cells = {}
+        polls = itertools.count()
+
+        def put(partitions: int) -> None:
+            expected.update(put_of_12_plcs(redis_server.url, namespace, partitions, next(polls)))
+
+        running = [start(part, 2) for part in parts[:2]]
+        put(2)
+        for part in parts[:2]:
+            part.wait_until_idle()
+        faults.stop_listening(cut="rst")
+        put(2)
+
+        # More of them: consumers and writers first, then who puts.
+        running += [start(part, 4) for part in parts[2:]]
+        for number in range(2):
+            parts[number].stop(*running[number])
+            running[number] = start(parts[number], 4)
+        put(4)
+
+        # Fewer: first who puts; the rest of the others is worked off, wherever it can go.
+        put(2)
+        for part, processes in zip(parts[2:], running[2:], strict=True):
+            part.wait_until_idle()
+            part.stop(*processes)
+        for number in range(2):
+            parts[number].stop(*running[number])
+            running[number] = start(parts[number], 2)
+
+        faults.listen()
+        put(2)
+        for part in parts[:2]:
+            part.wait_until_idle()
+        for number, part in enumerate(parts):
+            partitions = 2 if number < 2 else 4
+            status, said = part.run("writer", "recover", PARTITIONS=str(partitions))
+            assert status == 0, said
+        assert parts[0].table_rows() == expected
+        ledgers = [part.snapshot() for part in parts]
+        assert sum(ledger[Counter.WRITTEN] + ledger[Counter.RECOVERED] for ledger in ledgers) == len(expected)
+        assert all(ledger[Counter.OVERFLOWED] == ledger[Counter.CONFLICTS] == 0 for ledger in ledgers)
