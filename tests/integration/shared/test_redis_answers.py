@@ -15,7 +15,7 @@ from sandbox.harness.waiting import wait_until
 from shared.errors import LedgerError, RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
-from shared.redis_link import RedisLink
+from shared.redis_link import SOCKET_TIMEOUT_S, RedisLink
 from tests.relay import Relay
 
 
@@ -127,6 +127,28 @@ def test_who_waits_in_a_server_that_is_demoted_is_told_and_asks_again(
     assert len(errors) == 1
     assert isinstance(errors[0], RedisRefusedError)
     assert not isinstance(errors[0], RedisFullError)
+    link.close()
+
+
+def test_who_waits_for_an_element_in_a_server_that_is_demoted_hears_of_it(
+    admin: RedisLink, server: EmbeddedRedis, other: EmbeddedRedis, keys: Keys
+) -> None:
+    """Kind: an answer that is left out hides what it says: the consumer waited until its connection timed out."""
+    link = RedisLink(server.url)
+    errors: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            link.wait_for_element(keys.data_queue, 2)
+        except RedisUnavailableError as error:
+            errors.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    wait_until(lambda: b"blmove" in admin.command("CLIENT", "LIST", "TYPE", "NORMAL"), what="who waits")
+    make_replica(admin, other)
+    waiting.join(SOCKET_TIMEOUT_S - 2)
+    assert len(errors) == 1
     link.close()
 
 
