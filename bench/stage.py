@@ -87,8 +87,8 @@ class Stage(Stack):
         self.link.commands(
             ("RENAME", aside, self.keys.buffer),
             ("HINCRBY", self.keys.counters, "inserted", len(values)),
-            ("RPUSH", self.keys.ready_bell, 1),
-            ("RPUSH", self.keys.full_bell, 1),
+            ("RPUSH", self.keys.ready_token, 1),
+            ("RPUSH", self.keys.full_token, 1),
         )
 
     def clear(self) -> None:

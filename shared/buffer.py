@@ -19,8 +19,8 @@ from shared.models import Decoded, decode_array, decode_values
 from shared.redis_link import Call, RedisLink
 from shared.settings import BufferSettings
 
-#: An idle writer looks after this many seconds although no bell rang: whoever heard it may have died.
-UNHEARD_BELL_S = 5.0
+#: An idle writer claims after so many seconds without a wake-up token: whoever took the last may have died.
+LOST_TOKEN_S = 5.0
 
 
 #: Rejected rows that wait in Redis at most while no file can take them, and bytes of all of them.
@@ -62,8 +62,8 @@ class Batch:
         return list_takeovers(self.list_key) >= MAX_TAKEOVERS
 
 
-class Bell(Enum):
-    """What rang for a writer."""
+class WakeUp(Enum):
+    """What wakes a writer: which token was there."""
 
     READY = "ready"  #: the buffer is not empty
     FULL = "full"  #: a whole batch is there
@@ -84,7 +84,7 @@ class TagBuffer:
         self._link = link
         self._keys = keys
         self._settings = settings
-        self._bells = [keys.ready_bell, keys.full_bell, keys.pressure_bell]
+        self._tokens = [keys.ready_token, keys.full_token, keys.pressure_token]
 
     def push(
         self,
@@ -106,7 +106,7 @@ class TagBuffer:
         items = flatten(counts or {})
         answer = self._link.run(
             "push",
-            [messages.list_key, self._keys.claimed, self._keys.buffer, self._keys.counters, *self._bells,
+            [messages.list_key, self._keys.claimed, self._keys.buffer, self._keys.counters, *self._tokens,
              self._keys.rejected_messages, self._keys.rejected_bytes, self._window()],
             [
                 len(messages.raws), self._settings.buffer_max_size, self._settings.buffer_batch_threshold,
@@ -117,48 +117,48 @@ class TagBuffer:
         )  # fmt: skip
         return Push(PushOutcome(answer[0]), answer[1], answer[2:])
 
-    def wait(self, wait_s: float) -> Bell | None:
+    def wait(self, wait_s: float) -> WakeUp | None:
         """Wait in Redis until there is a value or a full batch; None when nothing came within `wait_s`.
 
         Raises: RedisUnavailableError.
         """
-        heard = self._link.blocking_pop([self._keys.full_bell, self._keys.ready_bell], wait_s)
+        heard = self._link.blocking_pop([self._keys.full_token, self._keys.ready_token], wait_s)
         if heard is None:
             return None
-        return Bell.FULL if heard[0] == self._keys.full_bell else Bell.READY
+        return WakeUp.FULL if heard[0] == self._keys.full_token else WakeUp.READY
 
     def wait_for_full(self, wait_s: float) -> bool:
         """Wait in Redis until there is a full batch; False when there was none within `wait_s`.
 
         Raises: RedisUnavailableError.
         """
-        return self._link.blocking_pop([self._keys.full_bell], wait_s) is not None
+        return self._link.blocking_pop([self._keys.full_token], wait_s) is not None
 
     def wait_for_pressure(self, wait_s: float) -> Pressure | None:
         """Wait in Redis until the buffer is under pressure; None when it was not within `wait_s`.
 
         Raises: RedisUnavailableError.
         """
-        heard = self._link.blocking_pop([self._keys.pressure_bell], wait_s)
+        heard = self._link.blocking_pop([self._keys.pressure_token], wait_s)
         if heard is None:
             return None
         token = heard[1]
         return Pressure(target=int(token.rstrip(b"!")), urgent=token.endswith(b"!"))
 
     def forget_pressure(self) -> None:
-        """Silence the pressure bell: for a writer that begins, whom a bell rung for another would mislead.
+        """Take the pressure token away: for a writer that begins, whom one left for another would mislead.
 
         Raises: RedisUnavailableError.
         """
-        self._link.command("DEL", self._keys.pressure_bell)
+        self._link.command("DEL", self._keys.pressure_token)
 
     def ask_for_room(self, values: int, *, urgent: bool) -> None:
-        """Ring for pressure: a push of so many values waits for room; urgent when it can't wait much longer.
+        """Leave a pressure token: a push of so many values waits for room; urgent when it can't wait much longer.
 
         Raises: RedisUnavailableError.
         """
         token = f"{max(0, self._settings.buffer_max_size - values)}{'!' if urgent else ''}"
-        self._link.commands(("DEL", self._keys.pressure_bell), ("RPUSH", self._keys.pressure_bell, token))
+        self._link.commands(("DEL", self._keys.pressure_token), ("RPUSH", self._keys.pressure_token, token))
 
     def claim(self, claims: Claims, max_values: int) -> Batch | None:
         """Move the oldest values, at most `max_values`, in flight and return them; None when there are none.
@@ -223,7 +223,7 @@ class TagBuffer:
     def _claim_call(self, list_key: str, max_values: int) -> Call:
         return Call(
             "claim",
-            [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._bells[:2]],
+            [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._tokens[:2]],
             [max_values, self._settings.buffer_batch_threshold],
         )
 

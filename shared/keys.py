@@ -48,21 +48,21 @@ class Keys:
         return f"{self._ns}:buffer"
 
     @property
-    def ready_bell(self) -> str:
-        """List of at most one token: the buffer is not empty. Rung by push and claim; writers wait on it."""
+    def ready_token(self) -> str:
+        """List of at most one token: the buffer is not empty. Left by push and claim; writers wait on it."""
         return f"{self._ns}:buffer:ready"
 
     @property
-    def full_bell(self) -> str:
-        """List of at most one token: a whole batch is there. Rung by push and claim; writers wait on it."""
+    def full_token(self) -> str:
+        """List of at most one token: a whole batch is there. Left by push and claim; writers wait on it."""
         return f"{self._ns}:buffer:full"
 
     @property
-    def pressure_bell(self) -> str:
+    def pressure_token(self) -> str:
         """List of at most one token: the buffer is above its alert threshold, or a push needs room.
 
         The token is the depth to fall to, with `!` after it when values overflow otherwise.
-        Rung by consumers; the writers' spill waits on it.
+        Left by consumers; the writers' spill waits on it.
         """
         return f"{self._ns}:buffer:pressure"
 

@@ -74,7 +74,7 @@ def writer_steps() -> list[tuple[str, float]]:
         writer = compose(settings)
         writer.heartbeat.register()
         writer.sink.probe()
-        _fill(writer.link, writer.keys.buffer, writer.keys.full_bell)
+        _fill(writer.link, writer.keys.buffer, writer.keys.full_token)
         try:
             for owner, name, original in originals:
                 setattr(owner, name, _timed(original, name, spent))
@@ -100,12 +100,12 @@ def consumer_steps() -> list[tuple[str, float]]:
     ]
 
 
-def _fill(link: RedisLink, buffer: str, bell: str) -> None:
+def _fill(link: RedisLink, buffer: str, token: str) -> None:
     for number in range(BATCHES):
         moment = START + timedelta(seconds=number)
         values = [TagValue(moment, "PLC01", f"D{tag}", str(tag * 1.5), "GOOD") for tag in range(BATCH)]
         link.command("RPUSH", buffer, *encode_values(values))
-    link.command("RPUSH", bell, 1)
+    link.command("RPUSH", token, 1)
 
 
 def _timed(call: Callable[..., Any], name: str, spent: Counter[str]) -> Callable[..., Any]:

@@ -39,11 +39,11 @@ redis.call('SADD', KEYS[3], KEYS[2])
 redis.call('HINCRBY', KEYS[4], 'removed', #values)
 
 local left = redis.call('LLEN', KEYS[1])
--- A bell says what is true now: rung for the next writer, silenced when nothing is left to come for.
-local function set(bell, on)
-  local there = on and redis.pcall('LLEN', bell)
-  if there ~= 1 then redis.call('DEL', bell) end
-  if on and there ~= 1 then redis.call('RPUSH', bell, 1) end
+-- A token says what is true now: left for the next writer, taken away when nothing is left to come for.
+local function set(list, on)
+  local there = on and redis.pcall('LLEN', list)
+  if there ~= 1 then redis.call('DEL', list) end
+  if on and there ~= 1 then redis.call('RPUSH', list, 1) end
 end
 set(KEYS[5], left > 0)
 set(KEYS[6], left >= tonumber(ARGV[2]))

@@ -13,7 +13,7 @@
 -- when the list holds another number of messages than were expanded: the caller claims again.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
 -- Main path first: what can't be read as what it is stops here, before anything was moved. What comes after the values
--- (waste, windows, bells) is a side path: spoiled by a stranger it is left out, and counted where something is lost.
+-- (waste, windows, wake-up tokens) is a side path: spoiled by a stranger it is left out, and counted where something is lost.
 redis.call('HLEN', KEYS[4])
 redis.call('SCARD', KEYS[2])
 local claimed = redis.call('LLEN', KEYS[1])
@@ -90,13 +90,13 @@ if depth > (tonumber(redis.pcall('HGET', window, 'depth_max')) or -1) then
 end
 redis.call('EXPIRE', window, ARGV[6])
 
-local function ring(bell, token)
-  local there = redis.pcall('LLEN', bell)
-  if type(there) == 'table' then redis.call('DEL', bell) end
-  if there ~= 1 then redis.call('RPUSH', bell, token) end
+local function wake(list, token)
+  local there = redis.pcall('LLEN', list)
+  if type(there) == 'table' then redis.call('DEL', list) end
+  if there ~= 1 then redis.call('RPUSH', list, token) end
 end
-if before == 0 and depth > 0 then ring(KEYS[5], 1) end
-if depth >= batch_threshold then ring(KEYS[6], 1) end
--- The token says how far relief should go: far enough for the next push.
-if depth >= alert_depth then ring(KEYS[7], math.floor(alert_depth / 2)) end
+if before == 0 and depth > 0 then wake(KEYS[5], 1) end
+if depth >= batch_threshold then wake(KEYS[6], 1) end
+-- The token says how far the spill should go: far enough for the next push.
+if depth >= alert_depth then wake(KEYS[7], math.floor(alert_depth / 2)) end
 return reply

@@ -8,7 +8,7 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivered
 from services.writer.deliver.observations import observations
 from services.writer.settings import WriterSettings
-from shared.buffer import UNHEARD_BELL_S, Batch, Bell
+from shared.buffer import LOST_TOKEN_S, Batch, WakeUp
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.faults import Faults
@@ -107,9 +107,9 @@ class Worker:
         if self._is_more_there():
             return True
         token = self.batches.buffer.wait(wait_s)
-        if token is Bell.READY:
+        if token is WakeUp.READY:
             self._linger(stop)
-        return token is not None or self.clock.monotonic() - self._last_claim > UNHEARD_BELL_S
+        return token is not None or self.clock.monotonic() - self._last_claim > LOST_TOKEN_S
 
     def _is_more_there(self) -> bool:
         return self._left >= self.settings.buffer_batch_threshold or self.batches.claims.has_adopted

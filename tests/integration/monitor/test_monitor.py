@@ -239,7 +239,7 @@ def test_monitor_changes_nothing_but_its_own_entries(
     bucket_keys = {key for key in found if key.startswith(keys.window_prefix)}
     services = {keys.service("writer", "plant-1"), keys.service("consumer", "plant-1")}
     assert found - own - bucket_keys - services == {
-        keys.buffer, keys.counters, keys.ready_bell, keys.services, keys.events,
+        keys.buffer, keys.counters, keys.ready_token, keys.services, keys.events,
     }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def writer(
 def fill(link: RedisLink, keys: Keys, values: int) -> None:
     link.command("RPUSH", keys.buffer, *map(encode_value, tag_values(values)))
     link.command("HSET", keys.counters, "inserted", values)
-    link.commands(("RPUSH", keys.ready_bell, 1), ("RPUSH", keys.full_bell, 1))
+    link.commands(("RPUSH", keys.ready_token, 1), ("RPUSH", keys.full_token, 1))
 
 
 def commands(link: RedisLink) -> Counter[str]:

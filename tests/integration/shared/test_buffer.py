@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
-from shared.buffer import MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES, Batch, Bell, PushOutcome, TagBuffer
+from shared.buffer import MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES, Batch, PushOutcome, TagBuffer, WakeUp
 from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
@@ -297,8 +297,8 @@ def test_a_push_of_3000_values_runs_as_many_commands_as_one_of_3(redis_server: E
         one.link.command("CONFIG", "RESETSTAT")
         one.buffer.push(batch, raws(*numbered(0, count)), [], {Counter.MESSAGES: 1})
         calls.append({name: stat["calls"] for name, stat in one.link.command("INFO", "commandstats").items()})
-    assert calls[0]["cmdstat_rpush"] == 2, "the values, and the bell of those who wait"
-    assert sum(calls[0].values()) == sum(calls[1].values()) - 2, "one more bell: a whole batch is there"
+    assert calls[0]["cmdstat_rpush"] == 2, "the values, and the token for those who wait"
+    assert sum(calls[0].values()) == sum(calls[1].values()) - 2, "one more token: a whole batch is there"
 
 
 @pytest.mark.req("EC-3")
@@ -330,7 +330,7 @@ def test_lost_answers_neither_lose_nor_double(
     assert one.snapshot()[Counter.INSERTED] == 51
 
     # The claim of values
-    proxy.lose_next(1, one.keys.full_bell.encode())
+    proxy.lose_next(1, one.keys.full_token.encode())
     with pytest.raises(RedisUnavailableError):
         one.buffer.claim(one.inflight, 500)
     assert one.inflight.sweep() == 50
@@ -417,8 +417,8 @@ def test_a_writer_is_woken_by_the_first_value_and_goes_when_a_batch_is_full(one:
     heard: list[tuple[bool, int]] = []
 
     def wait() -> None:
-        bell = two.buffer.wait(5)
-        heard.append((bell is Bell.FULL or two.buffer.wait_for_full(5), two.buffer.depth()))
+        token = two.buffer.wait(5)
+        heard.append((token is WakeUp.FULL or two.buffer.wait_for_full(5), two.buffer.depth()))
 
     waiting = threading.Thread(target=wait)
     waiting.start()
@@ -432,15 +432,15 @@ def test_a_writer_is_woken_by_the_first_value_and_goes_when_a_batch_is_full(one:
     assert heard[0][1] >= 10
 
 
-def test_bells_are_silent_when_the_buffer_is_empty_and_ring_for_what_is_left(one: Side) -> None:
+def test_there_is_no_token_while_the_buffer_is_empty_and_one_for_what_is_left(one: Side) -> None:
     one.push(*numbered(0, 25))
     one.claim(10)
-    assert one.buffer.wait(0.05) is Bell.FULL, "15 are left"
+    assert one.buffer.wait(0.05) is WakeUp.FULL, "15 are left"
     one.claim(10)
-    assert one.buffer.wait(0.05) is Bell.READY, "5 are left"
+    assert one.buffer.wait(0.05) is WakeUp.READY, "5 are left"
     one.claim(10)
     assert one.buffer.wait(0.05) is None
-    assert not one.link.command("EXISTS", one.keys.ready_bell, one.keys.full_bell)
+    assert not one.link.command("EXISTS", one.keys.ready_token, one.keys.full_token)
 
 
 def test_pressure_rings_at_the_alert_depth_and_says_how_far_to_fall(one: Side) -> None:
@@ -538,9 +538,9 @@ def test_a_spoiled_place_for_rejected_rows_is_a_counted_loss_and_no_silent_one(o
     assert (snapshot.in_flight, snapshot[Counter.REJECTED], snapshot[Counter.ROWS_DROPPED]) == (0, 1, 1)
 
 
-@pytest.mark.parametrize("place", ["window", "ready_bell", "full_bell", "pressure_bell"])
+@pytest.mark.parametrize("place", ["window", "ready_token", "full_token", "pressure_token"])
 def test_a_spoiled_side_key_holds_up_no_value(one: Side, place: str) -> None:
-    """Kind: a count or a bell that could end the move of which it tells."""
+    """Kind: a count or a token that could end the move of which it tells."""
     seconds = int(one.link.command("TIME")[0])
     spoiled = (
         [one.keys.window(seconds // WINDOW_BUCKET_S + later) for later in (0, 1)]

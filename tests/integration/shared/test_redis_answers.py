@@ -114,7 +114,7 @@ def test_who_waits_in_a_server_that_is_demoted_is_told_and_asks_again(
 
     def wait() -> None:
         try:
-            link.blocking_pop([keys.ready_bell], 5)
+            link.blocking_pop([keys.ready_token], 5)
         except RedisUnavailableError as error:
             errors.append(error)
 

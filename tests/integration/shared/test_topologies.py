@@ -36,7 +36,7 @@ class Writers:
             lambda: put(link),
             lambda: link.command("LPUSH", KEYS.buffer, 1),
             lambda: link.commands(("LPUSH", KEYS.buffer, 1), ("LTRIM", KEYS.buffer, 0, 9)),
-            lambda: link.blocking_pop([KEYS.ready_bell], 0.05),
+            lambda: link.blocking_pop([KEYS.ready_token], 0.05),
         ]
         self.done = [0] * len(ways)
         self._threads = [threading.Thread(target=self._run, args=[*place]) for place in enumerate(ways)]

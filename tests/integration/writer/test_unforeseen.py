@@ -86,7 +86,7 @@ def fill(link: RedisLink, keys: Keys, count: int) -> None:
     values = [encode_value(value) for value in tag_values(count)]
     link.commands(
         ("RPUSH", keys.buffer, *values), ("HINCRBY", keys.counters, Counter.INSERTED, count),
-        ("RPUSH", keys.ready_bell, 1),
+        ("RPUSH", keys.ready_token, 1),
     )  # fmt: skip
 
 

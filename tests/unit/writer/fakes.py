@@ -7,7 +7,7 @@ from typing import Any
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.sink import RowError, SinkError, Verdict
-from shared.buffer import Batch, Bell, Pressure, TagBuffer
+from shared.buffer import Batch, Pressure, TagBuffer, WakeUp
 from shared.claims import Claims
 from shared.counters import Counter as CounterName
 from shared.errors import RedisUnavailableError
@@ -140,7 +140,7 @@ class FakeBuffer(TagBuffer):
         self.waiting: list[bytes] = []
         #: Calls, by name.
         self.calls: list[str] = []
-        self.heard: list[Bell | None] = []
+        self.heard: list[WakeUp | None] = []
         self.pressures: list[Pressure] = []
         #: Called when nothing is heard any more.
         self.when_silent: Callable[[], None] = lambda: None
@@ -153,7 +153,7 @@ class FakeBuffer(TagBuffer):
             self.away[name] -= 1
             raise RedisUnavailableError(f"away at {name}")
 
-    def wait(self, wait_s: float) -> Bell | None:
+    def wait(self, wait_s: float) -> WakeUp | None:
         self._call("wait")
         if not self.heard:
             self._clock.advance(wait_s)
@@ -163,7 +163,7 @@ class FakeBuffer(TagBuffer):
 
     def wait_for_full(self, wait_s: float) -> bool:
         self._call("wait_for_full")
-        if self.heard and self.heard[0] is Bell.FULL:
+        if self.heard and self.heard[0] is WakeUp.FULL:
             self.heard.pop(0)
             return True
         self._clock.advance(wait_s)

@@ -6,7 +6,7 @@ import pytest
 
 from services.writer.deliver.worker import DRAIN_S, WAIT_S
 from services.writer.sink import RowError, SinkError, Verdict
-from shared.buffer import UNHEARD_BELL_S, Bell
+from shared.buffer import LOST_TOKEN_S, WakeUp
 from shared.errors import FatalError, RedisUnavailableError
 from shared.faults import MAX_FAULTS
 from shared.models import TagValue
@@ -25,7 +25,7 @@ def unforeseen(_values: Sequence[TagValue]) -> list[RowError]:
 
 def test_a_full_batch_is_written_and_settled_with_its_counts() -> None:
     stage = LoopStage(tag_values(10))
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     assert stage.worker.run_once(WAIT_S, stage.stop)
     assert (stage.counts(), stage.buffer.in_flight) == ({"written": 10, "batches_written": 1}, {})
     assert stage.buffer.windows[0]["latency_sum_ms"] == 0
@@ -41,13 +41,13 @@ def test_without_a_token_nothing_is_claimed_until_one_may_have_been_lost() -> No
     began = stage.clock.monotonic()
     assert not stage.worker.run_once(WAIT_S, stage.stop)
     while not stage.worker.run_once(WAIT_S, stage.stop):
-        assert stage.clock.monotonic() - began <= UNHEARD_BELL_S + WAIT_S
+        assert stage.clock.monotonic() - began <= LOST_TOKEN_S + WAIT_S
     assert stage.counts()["written"] == 3
 
 
 def test_the_first_values_wait_for_the_interval_and_no_longer() -> None:
     stage = LoopStage(tag_values(2))
-    stage.buffer.heard = [Bell.READY]
+    stage.buffer.heard = [WakeUp.READY]
     before = stage.clock.monotonic()
     assert stage.worker.run_once(WAIT_S, stage.stop)
     assert stage.clock.monotonic() - before == pytest.approx(0.5)
@@ -56,7 +56,7 @@ def test_the_first_values_wait_for_the_interval_and_no_longer() -> None:
 
 def test_values_that_fill_a_batch_meanwhile_do_not_wait_for_the_interval() -> None:
     stage = LoopStage(tag_values(10))
-    stage.buffer.heard = [Bell.READY, Bell.FULL]
+    stage.buffer.heard = [WakeUp.READY, WakeUp.FULL]
     before = stage.clock.monotonic()
     assert stage.worker.run_once(WAIT_S, stage.stop)
     assert stage.clock.monotonic() == before
@@ -64,7 +64,7 @@ def test_values_that_fill_a_batch_meanwhile_do_not_wait_for_the_interval() -> No
 
 def test_while_more_is_there_the_next_batch_comes_along_with_the_settling() -> None:
     stage = LoopStage(tag_values(30))
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     assert [stage.worker.run_once(WAIT_S, stage.stop) for _ in range(3)] == [True] * 3
     assert (stage.counts()["written"], stage.buffer.calls.count("wait")) == (30, 1)
     assert stage.buffer.calls.count("settle_and_claim") == 2
@@ -73,7 +73,7 @@ def test_while_more_is_there_the_next_batch_comes_along_with_the_settling() -> N
 
 def test_a_settling_whose_answer_is_lost_is_repeated_and_counts_once() -> None:
     stage = LoopStage(tag_values(10))
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     stage.buffer.away["settle"] = 2
     stage.buffer.away["settle lost"] = 1
     assert stage.worker.run_once(WAIT_S, stage.stop)
@@ -82,7 +82,7 @@ def test_a_settling_whose_answer_is_lost_is_repeated_and_counts_once() -> None:
 
 def test_a_claim_that_travelled_with_a_lost_settling_is_not_taken_for_one() -> None:
     stage = LoopStage(tag_values(20))
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     stage.buffer.away["settle_and_claim"] = 1
     assert stage.worker.run_once(WAIT_S, stage.stop)
     assert stage.worker.run_once(WAIT_S, stage.stop)
@@ -91,7 +91,7 @@ def test_a_claim_that_travelled_with_a_lost_settling_is_not_taken_for_one() -> N
 
 def test_stopped_before_the_settling_the_values_stay_in_flight() -> None:
     stage = LoopStage(tag_values(10))
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     stage.buffer.away["settle"] = 9
 
     def stored_and_stopped(_values: Sequence[TagValue]) -> list[RowError]:
@@ -108,7 +108,7 @@ def test_stopped_before_the_settling_the_values_stay_in_flight() -> None:
 def test_what_nobody_foresaw_gives_the_batch_back_and_the_third_time_it_goes_to_the_backup() -> None:
     """Kind: a batch in nobody's hands; a batch that is tried for ever."""
     stage = LoopStage(tag_values(10), unforeseen, unforeseen)
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     for _ in range(2):
         with pytest.raises(ValueError, match="not in list"):
             stage.worker.run_once(WAIT_S, stage.stop)
@@ -121,7 +121,7 @@ def test_what_nobody_foresaw_gives_the_batch_back_and_the_third_time_it_goes_to_
 
 def test_a_batch_that_writers_died_of_is_not_tried() -> None:
     stage = LoopStage(tag_values(10))
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     stage.claims.give_back(f"{stage.claims.open()}+9")
     stage.worker.run_once(WAIT_S, stage.stop)
     assert (stage.counts(), stage.sink.calls) == ({"backed_up": 10, "batches_failed": 1}, [])
@@ -130,7 +130,7 @@ def test_a_batch_that_writers_died_of_is_not_tried() -> None:
 def test_rejected_rows_that_no_file_takes_travel_with_a_settling_of_their_own() -> None:
     long = tag_values(1, text="x" * 300)
     stage = LoopStage([*long, *tag_values(20)[1:]])
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     stage.rejects.failures = 1
     assert stage.worker.run_once(WAIT_S, stage.stop)
     assert (stage.counts(), len(stage.buffer.waiting)) == ({"written": 9, "rejected": 1, "batches_written": 1}, 1)
@@ -139,7 +139,7 @@ def test_rejected_rows_that_no_file_takes_travel_with_a_settling_of_their_own() 
 
 def test_a_stop_ends_the_loop_after_the_batch_in_hand_and_then_it_drains() -> None:
     stage = LoopStage(tag_values(35))
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
 
     def stop_now(_values: Sequence[TagValue]) -> list[RowError]:
         stage.stop.set()
@@ -173,7 +173,7 @@ def test_nothing_is_drained_into_a_backup() -> None:
 
 def test_the_loop_outlives_redis_and_the_unforeseen() -> None:
     stage = LoopStage(tag_values(10), unforeseen)
-    stage.buffer.heard = [Bell.FULL, Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL, WakeUp.FULL]
     stage.buffer.away["wait"] = 2
     stage.buffer.away["claim"] = 1
     stage.buffer.when_silent = stage.stop.set
@@ -197,7 +197,7 @@ def test_what_repeats_ends_the_loop() -> None:
 
 def test_an_outage_costs_one_batch_its_retries_and_the_next_none() -> None:
     stage = LoopStage(tag_values(20), *[LOST] * 4)
-    stage.buffer.heard = [Bell.FULL]
+    stage.buffer.heard = [WakeUp.FULL]
     stage.worker.run_once(WAIT_S, stage.stop)
     assert stage.stop.waits == [1.0, 2.0, 4.0]
     stage.worker.run_once(WAIT_S, stage.stop)
