@@ -113,7 +113,7 @@ def recover(
     Safe to interrupt (Ctrl+C), to run again, and to run while writers run: a file that one of them still writes is left
     out. A file that was meant for another table or database, or was changed since it was written, is refused without
     --anyway. A file that is through moves to BACKUP_DIR/recovered. Rows that the table can't hold, and lines that can't
-    be read, are kept in a rejected_*.csv: put them right there and name that file here.
+    be read, are set aside in a rejected_*.csv: put them right there and name that file here.
 
     Exit status: 0 done, 1 a file is left that a person must see to, 2 a setting is wrong, 130 interrupted.
 

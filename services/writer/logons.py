@@ -33,8 +33,8 @@ MAX_REFUSALS = 3
 #: Seconds after the first refusal until the next logon; doubled for each further one.
 FIRST_PAUSE_S = 60.0
 
-#: Seconds that a record is kept: nobody remembers a secret for so long.
-_KEPT_S = 30 * 86400
+#: Seconds that a record lives: nobody remembers a secret for so long.
+_RECORD_LIFE_S = 30 * 86400
 
 #: Seconds for which a writer waits while another logs on; then it does so itself: that one meets a silent listener.
 _TURN_WAIT_S, _TURN_TICK_S = 2.0, 0.05
@@ -98,7 +98,7 @@ class Logons:
             with suppress(RedisUnavailableError):
                 self._link.commands(
                     ("HSET", key, *(part for field in to_hash(refusal).items() for part in field)),
-                    ("EXPIRE", key, _KEPT_S),
+                    ("EXPIRE", key, _RECORD_LIFE_S),
                 )
         _log.critical(f"Oracle refused the logon: {self._error(refusal)}")
         return refusal

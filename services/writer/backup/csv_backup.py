@@ -1,8 +1,8 @@
 """CSV files for what the sink did not take: appended, synced and proven before anything is settled, never overwritten.
 
-A file is proven, not trusted. Before rows count as saved, the path must still lead to the file that is written, with
-all that was written and nothing else. If not (deleted, moved, its directory replaced, its mount gone, cut short, or
-changed by another program), what the open file still holds goes into a new one, and the batch counts only in there.
+A file is proven, not trusted. Before rows count as backed up, the path must still lead to the file that is written,
+with all that was written and nothing else. If not (deleted, moved, its directory replaced, its mount gone, cut short,
+or changed by another program), what the open file still holds goes into a new one, and the batch counts there alone.
 
 Names are given exclusively, so that two writers never share a file, and a file that a process left behind is never
 written to again: its last line may be torn. Beside each file stands its label (label.py).
@@ -31,7 +31,7 @@ _REPLACEMENTS = 3
 
 
 class BackupFailedError(TransientError):
-    """The file could not be written (disk full, no permission, no directory); nothing counts as saved."""
+    """The file could not be written (disk full, no permission, no directory); nothing counts as backed up."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class FileFault:
     path: Path
     reason: str
     replacement: Path
-    saved: int  #: rows that are in the replacement
-    lost: int  #: rows that counted as saved and are nowhere any more
+    carried: int  #: rows that are in the replacement
+    lost: int  #: rows that counted as backed up and are nowhere any more
     left: int | None = None  #: rows that stay in the file, since nobody knows which of them were changed
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class FileFault:
                 f"takes it only with --anyway: a person must look at it. What comes goes to {shown(self.replacement)}"
             )
         lost = f"; {self.lost} rows could not be saved and are LOST" if self.lost else "; no row is lost"
-        return f"{shown(self.path)}: {self.reason}. Its {self.saved} rows are in {shown(self.replacement)} now{lost}"
+        return f"{shown(self.path)}: {self.reason}. Its {self.carried} rows are in {shown(self.replacement)} now{lost}"
 
 
 class CsvBackup:
@@ -95,7 +95,7 @@ class CsvBackup:
     def append(self, rows: Sequence[Sequence[Any]]) -> Path:
         """Add rows to the current file and sync them to the disk; return the file's path.
 
-        Raises: BackupFailedError: none of these rows is saved.
+        Raises: BackupFailedError: none of these rows is backed up.
         """
         text = csv_text(rows)
         with self._lock:
@@ -180,7 +180,7 @@ class CsvBackup:
     def _proven(self, unsettled: int = 0) -> WrittenFile | None:
         """Return the open file once it is under its path as it was written; what is not goes into a new one first.
 
-        unsettled: rows at its end that don't count as saved yet.
+        unsettled: rows at its end that don't count as backed up yet.
         """
         for _ in range(_REPLACEMENTS):
             if self._file is None or (reason := self._file.fault()) is None:

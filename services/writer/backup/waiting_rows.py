@@ -32,7 +32,7 @@ class WaitingRows:
         self._keys = keys
         self._rejects = rejects
 
-    def save(self) -> tuple[Path, int] | None:
+    def write(self) -> tuple[Path, int] | None:
         """Put the oldest of them into the rejected file; return that file and how many, None when none waits.
 
         Raises: RedisUnavailableError; BackupFailedError: they go on waiting.
@@ -46,7 +46,7 @@ class WaitingRows:
 
 
 def _cells(raw: bytes) -> list[Any]:
-    """Return a row's cells; what is no row of ours is kept as text, or it would hold up all behind it."""
+    """Return a row's cells; what is no row of ours goes as text, or it would hold up all behind it."""
     try:
         return msgspec.json.decode(raw, type=list[str | None])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -64,7 +64,7 @@ class Batches:
             raise
 
     def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
-        """Write a batch, or save it where writers died or met the unforeseen before; None when stopped first."""
+        """Write a batch, or back it up where writers died or met the unforeseen before; None when stopped first."""
         if batch.is_deadly or self.work.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
             return self.delivery.back_up(batch.values, stop)
         return self.delivery.deliver(batch.values, stop)

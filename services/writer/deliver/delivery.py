@@ -127,7 +127,7 @@ class Delivery:
         return error
 
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
-        """Save a batch to the backup without trying Oracle; None when stopped before it was saved."""
+        """Back a batch up without trying Oracle; None when stopped before that was done."""
         delivered = Delivered(batch)
         while delivered.pending and not self._back_up_pending(delivered, stop):
             if stop.is_set():
@@ -140,7 +140,7 @@ class Delivery:
         attempted_at = self._attempted_at()
         rows = [backup_row(value, attempted_at) for value in delivered.pending]
         try:
-            self._report.saved(self._backup.append(rows), len(rows))
+            self._report.wrote(self._backup.append(rows), len(rows))
         except BackupFailedError as error:
             self._report.backup_failed(error)
             stop.wait(BACKUP_RETRY_S)
@@ -154,7 +154,7 @@ class Delivery:
             attempted_at = self._attempted_at()
             rows = [rejected_row(value, attempted_at, error) for value, error in delivered.rejected]
             try:
-                self._report.saved(self._rejects.append(rows), len(rows))
+                self._report.wrote(self._rejects.append(rows), len(rows))
             except BackupFailedError as error:
                 # The dead must not block the living: the batch is settled, these rows wait for a file.
                 self._report.rows_wait(error, len(rows))
@@ -168,6 +168,6 @@ class Delivery:
 
 
 def _unreadable(raw: bytes, reason: str) -> tuple[TagValue, RowError]:
-    """Return what is kept of an element of the buffer that is no value: its raw text in the place of a value."""
+    """Return what is set aside of an element of the buffer that is no value: its raw text in the place of a value."""
     shown = TagValue(datetime.min, "", "", raw.decode(errors="backslashreplace"), "BAD")  # noqa: DTZ901 - no time
     return shown, RowError(0, NOT_A_VALUE, f"not a TagValue: {reason}")

@@ -19,7 +19,7 @@ MANIFEST_INTERVAL_S = 30.0
 
 
 class Housekeeping:
-    """Closes files that are done with, saves rows that waited for a file, keeps the list of files true."""
+    """Closes files that are done with, writes rows that waited for a file, keeps the list of files true."""
 
     def __init__(
         self,
@@ -62,8 +62,8 @@ class Housekeeping:
         """
         try:
             self._see_to_files()
-            while not stop.is_set() and (saved := self._waiting.save()) is not None:
-                self._report.saved(*saved)
+            while not stop.is_set() and (written := self._waiting.write()) is not None:
+                self._report.wrote(*written)
         except BackupFailedError as error:
             self._failure = str(error)
             self._report.backup_failed(error)

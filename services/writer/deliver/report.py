@@ -31,7 +31,7 @@ class Report:
         self._breaker = breaker
         self._manifest = manifest
         self._lock = threading.Lock()
-        self._saved: Counter[Path] = Counter()
+        self._in_files: Counter[Path] = Counter()
         self._announced: set[Path] = set()
         self._faults: list[str] = []
         self._lost = 0
@@ -52,10 +52,10 @@ class Report:
             self._retrying = (error, failures)
             self.last_error = str(error)
 
-    def saved(self, path: Path, rows: int) -> None:
+    def wrote(self, path: Path, rows: int) -> None:
         """Take note of rows written to a file."""
         with self._lock:
-            self._saved[path] += rows
+            self._in_files[path] += rows
             works_again, self.backup_failure = self.backup_failure is not None, None
         if works_again:
             self._say_works_again(str(path))
@@ -134,7 +134,7 @@ class Report:
     def tick(self) -> None:
         """Say what is new; call it about once a second."""
         with self._lock:
-            saved, self._saved = self._saved, Counter()
+            in_files, self._in_files = self._in_files, Counter()
             duplicates, self._duplicates = self._duplicates, 0
             rejected, self._rejected = self._rejected, Counter()
             example = self._reject_example
@@ -146,7 +146,7 @@ class Report:
         if retrying is not None:
             error, failures = retrying
             self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", OracleError(code=error.code))
-        for path, rows in saved.items():
+        for path, rows in in_files.items():
             _log.info(f"Saved {rows} items to {path}")
             if path not in self._announced:
                 self._announced.add(path)
@@ -200,7 +200,7 @@ class Report:
 def tell_conflicts(events: EventLog, count: int, value: TagValue, error: RowError) -> None:
     """Say that values came again with other contents, exactly how many, and which was the first."""
     message = (
-        f"{count} values came again with another value or quality, kept in rejected_*.csv; "
+        f"{count} values came again with another value or quality, set aside in rejected_*.csv; "
         f"first: {_shown(value, error)}; came as {str(value.tag_value)[:100]!r} ({value.quality})"
     )
     _log.warning(f"Conflict: {message}")

@@ -1,7 +1,7 @@
 """Where Oracle is: the connect string taken apart by the driver's own parser, and what of it is ours to decide.
 
 A descriptor's RETRY_COUNT and TRANSPORT_CONNECT_TIMEOUT go before what the driver is told in a call. Retries are the
-writer's: it has batches to save meanwhile. So both are replaced after parsing.
+writer's: it has batches to back up meanwhile. So both are replaced after parsing.
 """
 
 import re

@@ -104,7 +104,7 @@ class Refusals:
     def _not_there(self, connection: oracledb.Connection, error: RowError) -> RowError:
         """Judge a row that nothing is found for: the key refused it and its row is gone since, or it was not the key.
 
-        Where the table changes the times of keys nobody knows which row it was: it is kept.
+        Where the table changes the times of keys nobody knows which row it was: it is set aside.
         """
         if _name_in(error.message) not in self._names_of_the_key(connection):
             return replace(error, verdict=Verdict.ROW)

@@ -166,11 +166,11 @@ class FileRecovery:
             return
         aside = self._all.rejects.append(rows)
         for line in batch.bad_lines[: max(0, BAD_LINES_NAMED - self.tally.bad_lines)]:
-            _log.warning(f"{self._file.name} line {line.line}: {line.reason}; kept in {aside}")
+            _log.warning(f"{self._file.name} line {line.line}: {line.reason}; set aside in {aside}")
         if insert.rejected:
             value, error = insert.rejected[0]
             _log.warning(
-                f"{self._file.name}: {len(insert.rejected)} rows rejected, kept in {aside}; "
+                f"{self._file.name}: {len(insert.rejected)} rows rejected, set aside in {aside}; "
                 f"first: {value.tag_name} at {value.timestamp}: {error.message}"
             )
 
