@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench import api, baselines, consumer, end_to_end, growth, intervals, latency, outage, server_delay, writer
+from bench import api, baselines, consumer, end_to_end, growth, intervals, latency, outage, scale, server_delay, writer
 from bench.figures import Section
 from bench.report import as_json, as_lines, as_markdown, machine, replace_between, summary, write_json
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[..., Section]] = {
     "growth": growth.run,
     "api": api.run,
     "intervals": intervals.run,
+    "scale": scale.run,
 }
 
 #: Marks in the Markdown document between which a run is written; what stands around them stays.
