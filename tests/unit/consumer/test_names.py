@@ -24,7 +24,7 @@ def test_plcs_that_have_nothing_in_common_cost_nothing_and_clash_with_nobody() -
     for plc in ("PLC01", "PLC01B", "PLC.1", "PLC.10"):
         assert watch.see(plc, ["D1", "0.D1", "1.D1"]) == []
     assert watch.clashes == {}
-    assert all(plc is None for plc in watch._plcs.values())
+    assert list(watch._plcs.values()) == [None] * 4
 
 
 def test_another_separator_tells_them_apart() -> None:
