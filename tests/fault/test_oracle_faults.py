@@ -223,7 +223,7 @@ def test_a_table_that_is_gone_is_no_reason_for_a_storm_of_retries(running: Pipel
     assert "ORA-00942" in running.log("writer")
     wait_until(lambda: writer_beat(running).get("oracle") == "configuration", what="the heartbeat to say so")
     wait_until(lambda: "oracle_configuration" in events(running), what="the event")
-    # Whoever asked Oracle meanwhile did so over connections that there were, or few new ones: the test's own DROP is one.
+    # Oracle was asked over the connections that there were, or few new ones: the test's own DROP took one.
     assert faults.status().logons - logons <= 5
 
 

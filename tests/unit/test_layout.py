@@ -36,3 +36,9 @@ def test_unit_tests_lie_as_the_tree_does() -> None:
     assert [
         str(folder) for folder in folders if not any((ROOT / at / folder).is_dir() for at in ("services", ""))
     ] == []
+
+
+def test_no_fake_is_cast_into_what_it_is_not() -> None:
+    """Kind: a fake whose methods are not those of what it stands for, and nobody says so."""
+    wrong = [path.name for path in TESTS.rglob("*.py") if "typing.cast" in imports(path)]
+    assert wrong == []

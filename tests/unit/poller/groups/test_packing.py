@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,8 +36,8 @@ def pack_one(reading: Reading) -> PollingData:
     return decode_polling_data(message.raw)
 
 
-def read_with(value: object) -> Reading:
-    return Reading({**OTHERS, "odd": cast("Any", value)}, tag_timestamps={"odd": NOW})
+def read_with(value: Any) -> Reading:
+    return Reading({**OTHERS, "odd": value}, tag_timestamps={"odd": NOW})
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_a_time_outside_the_calendar_costs_nothing_but_itself(moment: datetime) 
 @pytest.mark.parametrize(
     ("text", "meant"), [("Good", "GOOD"), ("UncertainLastUsableValue", "UNCERTAIN"), ("bad", "BAD"), ("", "UNCERTAIN")]
 )
-def test_a_quality_is_known_by_how_it_begins(text: str, meant: str) -> None:
-    assert pack_one(Reading({"D1": 1}, qualities={"D1": cast("Any", text)})).tag_qualities == {"D1": meant}
+def test_a_quality_is_known_by_how_it_begins(text: Any, meant: str) -> None:
+    assert pack_one(Reading({"D1": 1}, qualities={"D1": text})).tag_qualities == {"D1": meant}
 
 
 @pytest.mark.parametrize("error", [5, None, "\udcff", "x" * 100_000, pytest.param(10**5000, id="5000 digits")])
-def test_an_error_may_be_anything_and_is_a_text_of_bounded_length(error: object) -> None:
-    data = pack_one(Reading(dict(OTHERS), {"odd": cast("Any", error), "plain": "no answer"}))
+def test_an_error_may_be_anything_and_is_a_text_of_bounded_length(error: Any) -> None:
+    data = pack_one(Reading(dict(OTHERS), {"odd": error, "plain": "no answer"}))
     assert data.error_tags["plain"] == "no answer"
     assert len(data.error_tags["odd"]) < TEXT_LIMIT + 50
     assert data.tag_values == OTHERS
