@@ -169,17 +169,17 @@ def test_a_closed_stderr_does_not_become_somebody_elses_file(tmp_path: Path) -> 
         import sys
         from shared.logs import configure_logs, get_logger
         configure_logs("INFO", "console")
-        with open(sys.argv[1], "w") as data:
-            data.write("rows")
-            data.flush()
-            get_logger().error("a log line")
+        files = [open(f"{sys.argv[1]}_{number}", "w") for number in range(3)]
+        for file in files:
+            print("rows", end="", file=file, flush=True)
+        get_logger().error("a log line")
         sys.stderr.wait_until_written(5)
     """
-    data = tmp_path / "backup.csv"
+    data = tmp_path / "backup"
     shell = ["/bin/sh", "-c", '"$0" "$@" 2>&- <&-', sys.executable, "-c", textwrap.dedent(program), str(data)]
     done = subprocess.run(shell, cwd=ROOT, check=False, timeout=20, capture_output=True)
     assert done.returncode == 0
-    assert data.read_text() == "rows"
+    assert [path.read_text() for path in sorted(tmp_path.glob("backup_*"))] == ["rows"] * 3
     assert done.stdout == b""
 
 
