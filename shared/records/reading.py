@@ -58,17 +58,19 @@ def _field_by_field(
 ) -> R | None:
     if found is None:
         return None
-    made = {}
+    made, unreadable = {}, []
     for field in msgspec.structs.fields(kind):
         if field.name not in found:
             continue
         try:
             made[field.name] = _converted(found[field.name], field.type, strict=strict)
         except msgspec.ValidationError:
-            if spoiled is not None:
-                spoiled.append(field.name)
-    is_whole = all(field.name in made for field in msgspec.structs.fields(kind) if field.required)
-    return kind(**made) if is_whole else None
+            unreadable.append(field.name)
+    if any(field.required and field.name not in made for field in msgspec.structs.fields(kind)):
+        return None
+    if spoiled is not None:
+        spoiled += unreadable
+    return kind(**made)
 
 
 def _converted(value: Any, kind: Any, *, strict: bool) -> Any:
@@ -83,7 +85,10 @@ def _converted(value: Any, kind: Any, *, strict: bool) -> Any:
 def json_object(raw: str | bytes | None) -> dict[str, Any] | None:
     """Return what a JSON object holds, its names and texts cut; None when it is none, or is nested without end."""
     found = _decoded(raw)
-    return None if found is None else {cut(name): trimmed(value) for name, value in found.items()}
+    for name, value in (found or {}).items():
+        if len(name) > TEXT_LIMIT or (isinstance(value, str) and len(value) > TEXT_LIMIT):
+            return {cut(name): trimmed(value) for name, value in (found or {}).items()}
+    return found  # nearly always: there may be thousands
 
 
 def _decoded(raw: str | bytes | None) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ field of Redis' hash is called does not matter, so entries of older and newer co
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -17,8 +16,7 @@ from shared.records.reading import from_json, json_array, json_object
 Identity = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """One polling group. What is configured is better known to its poller; what came through, to a consumer."""
 
     seen: SeenGroup  #: nothing but its names where nothing came through yet
@@ -73,8 +71,8 @@ def known_groups(polling: Mapping[str, SeenGroup], pollers: Sequence[str]) -> di
             own = from_json(PollerGroup, bytes(said))
             if own is not None:
                 known = groups.get((own.plc_code, own.name))
-                group = known or Group(SeenGroup(plc_code=own.plc_code, group_name=own.name))
-                groups[own.plc_code, own.name] = replace(group, own=own, said=said)
+                seen = known.seen if known else SeenGroup(plc_code=own.plc_code, group_name=own.name)
+                groups[own.plc_code, own.name] = Group(seen, own, said)
     return dict(sorted(groups.items()))
 
 
