@@ -16,11 +16,11 @@ def acknowledge(link: RedisLink, keys: Keys) -> Loss:
 
     Raises: RedisUnavailableError: it may have been written; doing it again does no harm.
     """
-    now = take_snapshot(link, keys)
-    total = total_loss(now)
+    ledger = take_snapshot(link, keys)
+    total = total_loss(ledger)
     known = from_hash(Loss, link.hash(keys.loss_acknowledged)) or Loss()
     # In whole seconds, and not before what was just lost.
-    acknowledged = replace(total, at=int(now.taken_at) + 1)
+    acknowledged = replace(total, at=int(ledger.taken_at) + 1)
     link.command("HSET", keys.loss_acknowledged, *(part for field in to_hash(acknowledged).items() for part in field))
     return total.beyond(known)
 

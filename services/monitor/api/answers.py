@@ -53,13 +53,13 @@ from shared.records.reading import json_object
 from shared.settings import BufferSettings
 
 
-def buffer_status(now: Overview, settings: BufferSettings) -> BufferStatus:
+def buffer_status(overview: Overview, settings: BufferSettings) -> BufferStatus:
     """Return the buffer's size and totals."""
-    size, ledger = now.ledger.in_buffer, now.ledger
+    size, ledger = overview.ledger.in_buffer, overview.ledger
     return BufferStatus(
         current_size=size,
-        max_size=settings.buffer_max_size * max(1, len(now.partitions)),
-        utilization_pct=round(percent(now.fullest_buffer, settings.buffer_max_size), 2),
+        max_size=settings.buffer_max_size * max(1, len(overview.partitions)),
+        utilization_pct=round(percent(overview.fullest_buffer, settings.buffer_max_size), 2),
         total_inserted=ledger[Counter.INSERTED],
         total_removed=ledger[Counter.REMOVED],
         overflow_count=ledger[Counter.OVERFLOWED],
@@ -68,9 +68,9 @@ def buffer_status(now: Overview, settings: BufferSettings) -> BufferStatus:
     )
 
 
-def ledger(now: Overview) -> Ledger:
+def ledger(overview: Overview) -> Ledger:
     """Return where every value is."""
-    snapshot = now.ledger
+    snapshot = overview.ledger
     same_name = (
         Counter.INSERTED, Counter.OVERFLOWED, Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED,
         Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED, Counter.TAGS_REJECTED,
@@ -85,25 +85,25 @@ def ledger(now: Overview) -> Ledger:
         queued_messages=snapshot.queued_messages,
         claimed_messages=snapshot.claimed_messages,
         rejected_rows_waiting=snapshot.rejected_rows_waiting,
-        went_back=_went_back(now),
-        taken_at=moment(now.taken_at),
+        went_back=_went_back(overview),
+        taken_at=moment(overview.taken_at),
     )
 
 
-def _went_back(now: Overview) -> WentBack | None:
-    found = went_back_since(now, now.acknowledged.at)
+def _went_back(overview: Overview) -> WentBack | None:
+    found = went_back_since(overview, overview.acknowledged.at)
     if found is None:
         return None
     return WentBack(times=found.times, inserted=found.inserted, written=found.written, at=moment(found.at))
 
 
-def writer_metrics(now: Overview) -> WriterMetrics:
+def writer_metrics(overview: Overview) -> WriterMetrics:
     """Return what the writers did, in all and in the window."""
-    counts, window = now.ledger, now.window
-    writers = now.living(WriterStatus)
+    counts, window = overview.ledger, overview.window
+    writers = overview.living(WriterStatus)
     return WriterMetrics(
-        **_write_totals(now),
-        last_write_timestamp=_moment(last_write_at(now)),
+        **_write_totals(overview),
+        last_write_timestamp=_moment(last_write_at(overview)),
         values_written=counts[Counter.WRITTEN],
         duplicates=counts[Counter.DUPLICATES],
         conflicts=counts[Counter.CONFLICTS],
@@ -111,8 +111,8 @@ def writer_metrics(now: Overview) -> WriterMetrics:
         values_backed_up=counts[Counter.BACKED_UP],
         values_recovered=counts[Counter.RECOVERED],
         retries=counts[Counter.RETRIES],
-        inserted_per_second=per_second(now.buckets, Counter.INSERTED),
-        written_per_second=per_second(now.buckets, Counter.WRITTEN),
+        inserted_per_second=per_second(overview.buckets, Counter.INSERTED),
+        written_per_second=per_second(overview.buckets, Counter.WRITTEN),
         window_seconds=WINDOW_S,
         **_write_means(window),
         avg_lag_ms=_rounded(mean_lag_ms(window)),
@@ -126,9 +126,9 @@ def writer_metrics(now: Overview) -> WriterMetrics:
     )
 
 
-def buffer_metrics(now: Overview, settings: BufferSettings) -> BufferMetrics:
+def buffer_metrics(overview: Overview, settings: BufferSettings) -> BufferMetrics:
     """Return buffer, writers and backup in short."""
-    status, files = buffer_status(now, settings), backups(now)
+    status, files = buffer_status(overview, settings), backups(overview)
     return BufferMetrics(
         buffer=BufferFigures(
             current_size=status.current_size,
@@ -137,9 +137,9 @@ def buffer_metrics(now: Overview, settings: BufferSettings) -> BufferMetrics:
             overflow_count=status.overflow_count,
         ),
         writer=WriterFigures(
-            **_write_totals(now),
-            **_write_means(now.window),
-            last_write_time=_moment(last_write_at(now)),
+            **_write_totals(overview),
+            **_write_means(overview.window),
+            last_write_time=_moment(last_write_at(overview)),
         ),
         backup=BackupFigures(file_count=files.file_count, total_bytes=files.total_bytes),
     )
@@ -165,20 +165,20 @@ def buffer_health(assessment: Assessment) -> BufferHealth:
     )
 
 
-def services(now: Overview) -> Services:
+def services(overview: Overview) -> Services:
     """Return every process that lives or was lost lately."""
-    return Services(services=[_service_state(service, now.taken_at) for service in now.services])
+    return Services(services=[_service_state(service, overview.taken_at) for service in overview.services])
 
 
-def backups(now: Overview, limit: int | None = None) -> Backups:
+def backups(overview: Overview, limit: int | None = None) -> Backups:
     """Return the files that writers wrote, the newest ones up to `limit`, and the size of all that wait."""
-    waiting = waiting_files(now)
-    newest = sorted(now.backup_files.items(), key=lambda entry: (entry[1].created, entry[0]), reverse=True)
+    waiting = waiting_files(overview)
+    newest = sorted(overview.backup_files.items(), key=lambda entry: (entry[1].created, entry[0]), reverse=True)
     return Backups(
         file_count=waiting.files,
         total_rows=waiting.rows,
         total_bytes=waiting.bytes,
-        left_out=_left_out(now, "backup_files"),
+        left_out=_left_out(overview, "backup_files"),
         files=[BackupFile.of(name, file) for name, file in newest[:limit]],
     )
 
@@ -188,38 +188,38 @@ def partitions(state: State) -> list[PartitionState]:
     return [_partition(number, part) for number, part in enumerate(state.partitions or (state,))]
 
 
-def events(now: Overview, limit: int, kind: str | None = None) -> Events:
+def events(overview: Overview, limit: int, kind: str | None = None) -> Events:
     """Return the newest events, at most `limit`, of one kind if it is given."""
-    chosen = [event for event in now.events if kind is None or event.kind == kind]
+    chosen = [event for event in overview.events if kind is None or event.kind == kind]
     return Events(events=[_event(event) for event in chosen[:limit]])
 
 
-def overflows(now: Overview, limit: int) -> Overflows:
+def overflows(overview: Overview, limit: int) -> Overflows:
     """Return the newest overflow episodes, at most `limit`."""
-    newest = sorted(now.overflows.values(), key=lambda episode: episode.began_at, reverse=True)
+    newest = sorted(overview.overflows.values(), key=lambda episode: episode.began_at, reverse=True)
     return Overflows(episodes=[OverflowEpisode.of(episode) for episode in newest[:limit]])
 
 
-def polling_status(now: Overview) -> PollingStatus:
+def polling_status(overview: Overview) -> PollingStatus:
     """Return every polling group: what came through of it, and what our own pollers say of theirs."""
-    return PollingStatus(groups=polling_groups(now, len(now.groups)), left_out=_left_out(now, "polling"))
+    return PollingStatus(groups=polling_groups(overview, len(overview.groups)), left_out=_left_out(overview, "polling"))
 
 
-def polling_groups(now: Overview, limit: int) -> list[PollingGroup]:
+def polling_groups(overview: Overview, limit: int) -> list[PollingGroup]:
     """Return the first polling groups, at most `limit`."""
-    return [PollingGroup.of(group, now.taken_at) for group in islice(now.groups.values(), limit)]
+    return [PollingGroup.of(group, overview.taken_at) for group in islice(overview.groups.values(), limit)]
 
 
-def _left_out(now: Overview, what: str) -> int:
-    return sum(count for key, count in now.left_out.items() if key.endswith(f"}}:{what}"))
+def _left_out(overview: Overview, what: str) -> int:
+    return sum(count for key, count in overview.left_out.items() if key.endswith(f"}}:{what}"))
 
 
 def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else moment(seconds)
 
 
-def _write_totals(now: Overview) -> dict[str, Any]:
-    written, failed = now.ledger[Counter.BATCHES_WRITTEN], now.ledger[Counter.BATCHES_FAILED]
+def _write_totals(overview: Overview) -> dict[str, Any]:
+    written, failed = overview.ledger[Counter.BATCHES_WRITTEN], overview.ledger[Counter.BATCHES_FAILED]
     return {
         "total_writes": written + failed,
         "successful_writes": written,

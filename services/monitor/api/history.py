@@ -47,10 +47,10 @@ class History(Answer):
     points: list[HistoryPoint] = Field(description="Oldest first; the last one is not over yet")
 
 
-def history(now: Overview, minutes: int) -> History:
+def history(overview: Overview, minutes: int) -> History:
     """Return the last minutes."""
     wanted = 1 + minutes * _MINUTE_S // WINDOW_BUCKET_S
-    return History.model_construct(resolution_seconds=WINDOW_BUCKET_S, points=points(now.history)[-wanted:])
+    return History.model_construct(resolution_seconds=WINDOW_BUCKET_S, points=points(overview.history)[-wanted:])
 
 
 def points(buckets: Sequence[Bucket]) -> list[HistoryPoint]:

@@ -91,37 +91,37 @@ class _Pipeline(Collector):
         yield info
         if self._assessment is None:
             return
-        now = self._assessment.overview
-        yield from _values(now)
-        yield from _gauges(now, self._settings)
-        yield from _histograms(now)
-        yield from _services(now)
-        yield from _backups(now)
-        yield from _polling(now)
+        overview = self._assessment.overview
+        yield from _values(overview)
+        yield from _gauges(overview, self._settings)
+        yield from _histograms(overview)
+        yield from _services(overview)
+        yield from _backups(overview)
+        yield from _polling(overview)
         yield from _verdicts(self._assessment)
 
 
-def _values(now: Overview) -> Iterator[Metric]:
+def _values(overview: Overview) -> Iterator[Metric]:
     for name, (counter, text) in _TOTALS.items():
-        yield CounterMetricFamily(name, text, now.ledger[counter])
+        yield CounterMetricFamily(name, text, overview.ledger[counter])
     values = CounterMetricFamily("tagpipe_values", "Values by what became of them", labels=["outcome"])
     for outcome, counter in _OUTCOMES.items():
-        values.add_metric([outcome], now.ledger[counter])
+        values.add_metric([outcome], overview.ledger[counter])
     yield values
     batches = CounterMetricFamily("tagpipe_batches", "Batches by what became of them", labels=["outcome"])
-    batches.add_metric(["written"], now.ledger[Counter.BATCHES_WRITTEN])
-    batches.add_metric(["failed"], now.ledger[Counter.BATCHES_FAILED])
+    batches.add_metric(["written"], overview.ledger[Counter.BATCHES_WRITTEN])
+    batches.add_metric(["failed"], overview.ledger[Counter.BATCHES_FAILED])
     yield batches
     messages = CounterMetricFamily("tagpipe_messages", "Messages by what became of them", labels=["outcome"])
-    messages.add_metric(["pushed"], now.ledger[Counter.MESSAGES])
-    messages.add_metric(["rejected"], now.ledger[Counter.MESSAGES_REJECTED])
-    messages.add_metric(["dropped"], now.ledger[Counter.REJECTED_DROPPED])
-    messages.add_metric(["retried"], now.ledger[Counter.REJECTED_RETRIED])
+    messages.add_metric(["pushed"], overview.ledger[Counter.MESSAGES])
+    messages.add_metric(["rejected"], overview.ledger[Counter.MESSAGES_REJECTED])
+    messages.add_metric(["dropped"], overview.ledger[Counter.REJECTED_DROPPED])
+    messages.add_metric(["retried"], overview.ledger[Counter.REJECTED_RETRIED])
     yield messages
 
 
-def _gauges(now: Overview, settings: BufferSettings) -> Iterator[Metric]:
-    ledger = now.ledger
+def _gauges(overview: Overview, settings: BufferSettings) -> Iterator[Metric]:
+    ledger = overview.ledger
     gauges: _GAUGE = {
         "tagpipe_buffer_values": (ledger.in_buffer, "Values in the buffer"),
         "tagpipe_buffer_capacity_values": (settings.buffer_max_size, "Values that the buffer holds at most"),
@@ -138,41 +138,41 @@ def _gauges(now: Overview, settings: BufferSettings) -> Iterator[Metric]:
             ledger[Counter.INSERTED] - ledger.accounted,
             "Values inserted minus values in known places; anything but 0 is a fault",
         ),
-        "tagpipe_snapshot_timestamp_seconds": (now.taken_at, "When Redis was read, since 1970"),
+        "tagpipe_snapshot_timestamp_seconds": (overview.taken_at, "When Redis was read, since 1970"),
     }
-    written_at = last_write_at(now)
+    written_at = last_write_at(overview)
     if written_at is not None:
         gauges["tagpipe_last_write_timestamp_seconds"] = (written_at, "Last commit, since 1970")
     for name, (figure, text) in gauges.items():
         yield GaugeMetricFamily(name, text, figure)
 
 
-def _histograms(now: Overview) -> Iterator[Metric]:
+def _histograms(overview: Overview) -> Iterator[Metric]:
     for name, text, prefix, sum_field in (
         ("tagpipe_write_latency_seconds", "Batches: claim to settled", Window.LATENCY, Window.LATENCY_SUM_MS),
         ("tagpipe_lag_seconds", "Values: collection to commit", Window.LAG, Window.LAG_SUM_MS),
     ):
         below, buckets = 0, []
         bounds = [*(f"{bound / 1000:g}" for bound in HISTOGRAM_BOUNDS_MS), "+Inf"]
-        for bound, count in zip(bounds, histogram(now.observed, prefix), strict=True):
+        for bound, count in zip(bounds, histogram(overview.observed, prefix), strict=True):
             below += count
             buckets.append((bound, below))
-        yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=now.observed.get(sum_field, 0) / 1000)
+        yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=overview.observed.get(sum_field, 0) / 1000)
 
 
-def _services(now: Overview) -> Iterator[Metric]:
+def _services(overview: Overview) -> Iterator[Metric]:
     # Not `instance`: that is the name of what Prometheus scrapes.
     labels = ["role", "name"]
     up = GaugeMetricFamily("tagpipe_service_up", "1 while the process beats", labels=labels)
     beat = GaugeMetricFamily("tagpipe_service_last_beat_timestamp_seconds", "Last beat, since 1970", labels=labels)
     info = GaugeMetricFamily("tagpipe_service_info", "Version and host; always 1", labels=[*labels, "version", "host"])
-    for service in now.services:
+    for service in overview.services:
         name = [service.role, service.instance]
         up.add_metric(name, float(service.alive))
         beat.add_metric(name, service.beat_at)
         if service.process is not None:
             info.add_metric([*name, service.process.version or "", service.process.host or ""], 1)
-    yield from (up, beat, info, *_writers(now.living(WriterStatus)))
+    yield from (up, beat, info, *_writers(overview.living(WriterStatus)))
 
 
 def _writers(writers: list[Service[WriterStatus]]) -> Iterator[Metric]:
@@ -191,7 +191,7 @@ def _writers(writers: list[Service[WriterStatus]]) -> Iterator[Metric]:
     yield from (oracle, backup, free, breaker)
 
 
-def _backups(now: Overview) -> Iterator[Metric]:
+def _backups(overview: Overview) -> Iterator[Metric]:
     labels = ["kind", "state"]
     families = [
         GaugeMetricFamily("tagpipe_backup_files", "CSV files that writers wrote", labels=labels),
@@ -199,7 +199,7 @@ def _backups(now: Overview) -> Iterator[Metric]:
         GaugeMetricFamily("tagpipe_backup_bytes", "Their size", labels=labels),
     ]
     sums: dict[tuple[str, str], list[float]] = {}
-    for file in now.backup_files.values():
+    for file in overview.backup_files.values():
         key = _known(file.kind, FileKind), _known(file.state, FileStage)
         row = [float(file.count), float(file.rows), float(file.bytes)]
         sums[key] = [before + more for before, more in zip(sums.get(key, [0.0] * 3), row, strict=True)]
@@ -214,15 +214,15 @@ def _known(word: str, words: Iterable[str]) -> str:
     return word if word in set(words) else "other"
 
 
-def _polling(now: Overview) -> Iterator[Metric]:
-    yield GaugeMetricFamily("tagpipe_polling_groups", "Polling groups that are known", len(now.groups))
+def _polling(overview: Overview) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tagpipe_polling_groups", "Polling groups that are known", len(overview.groups))
     labels = ["plc", "group"]
     seen = GaugeMetricFamily(
         "tagpipe_polling_last_seen_timestamp_seconds", "Last poll that came through", labels=labels
     )
     good = GaugeMetricFamily("tagpipe_polling_values", "Tags with a value in the last poll", labels=labels)
     bad = GaugeMetricFamily("tagpipe_polling_errors", "Tags that failed in the last poll", labels=labels)
-    for identity, group in islice(now.groups.items(), MAX_GROUPS):
+    for identity, group in islice(overview.groups.items(), MAX_GROUPS):
         for family, figure in ((seen, group.seen.last_seen_at), (good, group.seen.values), (bad, group.seen.errors)):
             if figure is not None:
                 family.add_metric(list(identity), figure)

@@ -73,7 +73,7 @@ async def _settings(request: Request) -> MonitorSettings:
 #: What paths are made of: the state whatever it is, or what there is only while it is fresh (else a 503).
 AnyState = Annotated[State, Depends(_state)]
 Fresh = Annotated[Assessment, Depends(_assessment)]
-Now = Annotated[Overview, Depends(_overview)]
+FreshOverview = Annotated[Overview, Depends(_overview)]
 Settings = Annotated[MonitorSettings, Depends(_settings)]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most", examples=[50])]
 
@@ -91,27 +91,27 @@ async def readyz(newest: Annotated[Whole, Depends(_newest)], _fresh: Fresh) -> s
 
 
 @router.get("/api/buffer/status", tags=["buffer"], responses=_AWAY)
-async def buffer_status(now: Now, settings: Settings) -> schemas.BufferStatus:
+async def buffer_status(overview: FreshOverview, settings: Settings) -> schemas.BufferStatus:
     """Size, capacity and totals of the buffer."""
-    return answers.buffer_status(now, settings)
+    return answers.buffer_status(overview, settings)
 
 
 @router.get("/api/ledger", tags=["buffer"], responses=_AWAY)
-async def ledger(now: Now) -> schemas.Ledger:
+async def ledger(overview: FreshOverview) -> schemas.Ledger:
     """Where every value that was ever pushed is, and whether that balances."""
-    return answers.ledger(now)
+    return answers.ledger(overview)
 
 
 @router.get("/api/buffer/writer/metrics", tags=["writer"], responses=_AWAY)
-async def writer_metrics(now: Now) -> schemas.WriterMetrics:
+async def writer_metrics(overview: FreshOverview) -> schemas.WriterMetrics:
     """What the writers did: totals, and averages and percentiles over the last 5 minutes."""
-    return answers.writer_metrics(now)
+    return answers.writer_metrics(overview)
 
 
 @router.get("/api/buffer/metrics", tags=["buffer"], responses=_AWAY)
-async def buffer_metrics(now: Now, settings: Settings) -> schemas.BufferMetrics:
+async def buffer_metrics(overview: FreshOverview, settings: Settings) -> schemas.BufferMetrics:
     """Buffer, writers and backup in one answer."""
-    return answers.buffer_metrics(now, settings)
+    return answers.buffer_metrics(overview, settings)
 
 
 @router.get("/api/buffer/health", tags=["buffer"], responses=_UNHEALTHY)
@@ -124,27 +124,27 @@ async def buffer_health(assessment: Fresh, response: Response) -> schemas.Buffer
 
 
 @router.get("/api/polling/status", tags=["polling"], response_model=listings.PollingStatus, responses=_AWAY)
-async def polling_status(now: Now) -> Response:
+async def polling_status(overview: FreshOverview) -> Response:
     """Every polling group of every PLC: mode, interval, last poll, values, errors."""
     # Encoded here, and elsewhere than where all requests wait: there may be thousands, and to validate them again
     # would hold up everybody else.
-    return await asyncio.to_thread(_encoded, answers.polling_status, now)
+    return await asyncio.to_thread(_encoded, answers.polling_status, overview)
 
 
-def _encoded(make: Callable[[Overview], schemas.Answer], now: Overview) -> Response:
-    return Response(make(now).model_dump_json(), media_type="application/json")
+def _encoded(make: Callable[[Overview], schemas.Answer], overview: Overview) -> Response:
+    return Response(make(overview).model_dump_json(), media_type="application/json")
 
 
 @router.get("/api/services", tags=["process"], responses=_AWAY)
-async def services(now: Now) -> listings.Services:
+async def services(overview: FreshOverview) -> listings.Services:
     """Every process that lives, and those lost in the last 24 hours."""
-    return answers.services(now)
+    return answers.services(overview)
 
 
 @router.get("/api/backups", tags=["writer"], response_model=listings.Backups, responses=_AWAY)
-async def backups(now: Now) -> Response:
+async def backups(overview: FreshOverview) -> Response:
     """The CSV files that writers wrote, and how many wait for `recover`."""
-    return await asyncio.to_thread(_encoded, answers.backups, now)
+    return await asyncio.to_thread(_encoded, answers.backups, overview)
 
 
 @router.get("/api/partitions", tags=["process"], responses=_ASKED)
@@ -155,18 +155,18 @@ async def partitions(state: AnyState) -> listings.Partitions:
 
 @router.get("/api/events", tags=["process"], responses=_AWAY)
 async def events(
-    now: Now,
+    overview: FreshOverview,
     limit: Limit = 50,
     kind: Annotated[str | None, Query(max_length=50, description="Only this kind", examples=["overflow"])] = None,
 ) -> listings.Events:
     """What happened last, newest first."""
-    return answers.events(now, limit, kind)
+    return answers.events(overview, limit, kind)
 
 
 @router.get("/api/overflows", tags=["buffer"], responses=_AWAY)
-async def overflows(now: Now, limit: Limit = 50) -> listings.Overflows:
+async def overflows(overview: FreshOverview, limit: Limit = 50) -> listings.Overflows:
     """The overflow episodes: when, how many values, of which tags and times."""
-    return answers.overflows(now, limit)
+    return answers.overflows(overview, limit)
 
 
 @router.get("/api/alerts", tags=["process"], responses=_ASKED)
@@ -178,11 +178,12 @@ async def alerts(state: AnyState) -> listings.Alerts:
 
 @router.get("/api/history", tags=["buffer"], response_model=History, responses=_AWAY)
 async def history(
-    now: Now, minutes: Annotated[int, Query(ge=1, le=MINUTES_KEPT, description="How far back", examples=[60])] = 60
+    overview: FreshOverview,
+    minutes: Annotated[int, Query(ge=1, le=MINUTES_KEPT, description="How far back", examples=[60])] = 60,
 ) -> Response:
     """The last hour, ten seconds a point: what came in, what became of it, depth, latency and lag."""
     # Encoded here: to validate hundreds of points again would hold up everybody else.
-    return Response(make_history(now, minutes).model_dump_json(), media_type="application/json")
+    return Response(make_history(overview, minutes).model_dump_json(), media_type="application/json")
 
 
 @router.get("/metrics", tags=["process"], response_class=PlainTextResponse)

@@ -61,20 +61,20 @@ class Stream:
 def make_snapshot(state: State, settings: BufferSettings) -> StreamSnapshot:
     """Return everything of one moment; while Redis is away, the last known, marked as stale."""
     known, failure = state.assessment, state.failure
-    now = known.overview if known else None
+    overview = known.overview if known else None
     return StreamSnapshot(
-        taken_at=moment(now.taken_at) if now else None,
+        taken_at=moment(overview.taken_at) if overview else None,
         stale=failure is not None,
         error=not_fresh(failure) if failure is not None else None,
-        buffer=answers.buffer_status(now, settings) if now else None,
-        writer=answers.writer_metrics(now) if now else None,
-        ledger=answers.ledger(now) if now else None,
+        buffer=answers.buffer_status(overview, settings) if overview else None,
+        writer=answers.writer_metrics(overview) if overview else None,
+        ledger=answers.ledger(overview) if overview else None,
         health=answers.buffer_health(known) if known else None,
         alerts=[AlertEntry.of(alert) for alert in state.alerts],
-        services=answers.services(now).services if now else [],
-        backups=answers.backups(now, FILES_SHOWN) if now else None,
-        polling=answers.polling_groups(now, GROUPS_SHOWN) if now else [],
-        polling_groups=len(now.groups) if now else 0,
-        events=answers.events(now, EVENTS_SHOWN).events if now else [],
+        services=answers.services(overview).services if overview else [],
+        backups=answers.backups(overview, FILES_SHOWN) if overview else None,
+        polling=answers.polling_groups(overview, GROUPS_SHOWN) if overview else [],
+        polling_groups=len(overview.groups) if overview else 0,
+        events=answers.events(overview, EVENTS_SHOWN).events if overview else [],
         partitions=answers.partitions(state),
     )

@@ -24,10 +24,12 @@ class Waiting:
     oldest: float  #: when the oldest was begun, in seconds since 1970
 
 
-def waiting_files(now: Overview) -> Waiting:
+def waiting_files(overview: Overview) -> Waiting:
     """Return the sums over the files of kind backup that are not recovered."""
     waiting = [
-        file for file in now.backup_files.values() if file.kind == FileKind.BACKUP and file.state != FileStage.RECOVERED
+        file
+        for file in overview.backup_files.values()
+        if file.kind == FileKind.BACKUP and file.state != FileStage.RECOVERED
     ]
     return Waiting(
         files=sum(file.count for file in waiting),
@@ -37,10 +39,12 @@ def waiting_files(now: Overview) -> Waiting:
     )
 
 
-def how_long(now: Overview, writers: Sequence[Service[WriterStatus]], rates: Rates, settings: BufferSettings) -> str:
+def how_long(
+    overview: Overview, writers: Sequence[Service[WriterStatus]], rates: Rates, settings: BufferSettings
+) -> str:
     """Return what becomes of the values while these writers are without Oracle, and for how long that can go on."""
     if all(writer.status.backup == BackupState.FAILING for writer in writers):
-        room = settings.buffer_max_size - now.ledger.in_buffer
+        room = settings.buffer_max_size - overview.ledger.in_buffer
         if rates.inserted <= 0:
             return f"values stay in Redis, which has room for {number(room)}"
         return f"values stay in Redis, which overflows in {duration(room / rates.inserted)} at {_rate(rates)}"
@@ -51,7 +55,7 @@ def how_long(now: Overview, writers: Sequence[Service[WriterStatus]], rates: Rat
         return "values go to the backup; nothing is lost"
     if rates.inserted <= 0:
         return f"values go to the backup; nothing is lost, its disk has {size(min(free))} left"
-    files = waiting_files(now)
+    files = waiting_files(overview)
     row_bytes = files.bytes / files.rows if files.rows else _ROW_BYTES
     left_s = min(free) / (rates.inserted * row_bytes)
     return f"values go to the backup; nothing is lost, its disk lasts {duration(left_s)} more at {_rate(rates)}"

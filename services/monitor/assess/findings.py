@@ -33,35 +33,35 @@ _LEAST_GROWTH = 0.05
 PROMISED_SUCCESS_PCT = 99.9
 
 
-def find(now: Overview, rates: Rates, settings: BufferSettings, samples: Sequence[Sample] = ()) -> list[Finding]:
+def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Sequence[Sample] = ()) -> list[Finding]:
     """Return all that is wrong, in no order; `samples` are those of the last minutes, the oldest first."""
     return [
-        *find_losses(now),
-        *_buffer(now, rates, settings),
-        *_missing(now),
-        *_oracle(now, rates, settings),
-        *find_movement(now, samples),
-        *_backup(now),
-        *find_redis_trouble(now),
-        *_rows(now),
-        *_orphans(now),
-        *find_polling_trouble(now),
-        *_faults(now),
-        *_left_out(now),
-        *_partitions(now, settings),
+        *find_losses(overview),
+        *_buffer(overview, rates, settings),
+        *_missing(overview),
+        *_oracle(overview, rates, settings),
+        *find_movement(overview, samples),
+        *_backup(overview),
+        *find_redis_trouble(overview),
+        *_rows(overview),
+        *_orphans(overview),
+        *find_polling_trouble(overview),
+        *_faults(overview),
+        *_left_out(overview),
+        *_partitions(overview, settings),
     ]
 
 
-def _buffer(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
-    held, cap = now.ledger.in_buffer, settings.buffer_max_size
+def _buffer(overview: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
+    held, cap = overview.ledger.in_buffer, settings.buffer_max_size
     filled_pct = percent(held, cap)
-    overflowing = lately(now.buckets, Counter.OVERFLOWED)
+    overflowing = lately(overview.buckets, Counter.OVERFLOWED)
     if overflowing:
-        began = [episode.began_at for episode in now.overflows.values() if episode.ended_at is None]
+        began = [episode.began_at for episode in overview.overflows.values() if episode.ended_at is None]
         yield Finding(
             "buffer_overflowing",
             f"{count_of(overflowing, 'value')} discarded in the last 20 s, "
-            f"{number(now.ledger[Counter.OVERFLOWED])} in all; buffer {filled_pct:.1f} % full",
+            f"{number(overview.ledger[Counter.OVERFLOWED])} in all; buffer {filled_pct:.1f} % full",
             min(began, default=None),
             status=None if filled_pct >= FULL_PCT else Status.DEGRADED,
         )
@@ -74,12 +74,12 @@ def _buffer(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[F
             severity=Severity.CRITICAL if full_in_s < VERY_SOON_S else None,
         )
     if filled_pct >= settings.buffer_alert_threshold:
-        stuck = filled_pct >= FULL_PCT and bool(_without_oracle(now))
+        stuck = filled_pct >= FULL_PCT and bool(_without_oracle(overview))
         yield Finding(
             "buffer_high",
             f"{filled_pct:.1f} % full ({number(held)} of {number(cap)} values), threshold "
             f"{settings.buffer_alert_threshold:g} %{'; Oracle is away' if stuck else ''}",
-            _began(now, Event.BUFFER_HIGH, Event.BUFFER_NORMAL),
+            _began(overview, Event.BUFFER_HIGH, Event.BUFFER_NORMAL),
             Severity.CRITICAL if stuck else None,
         )
 
@@ -91,46 +91,46 @@ def time_to_overflow(held: int, cap: int, rates: Rates) -> float | None:
     return max(0, cap - held) / rates.growth
 
 
-def _missing(now: Overview) -> Iterator[Finding]:
+def _missing(overview: Overview) -> Iterator[Finding]:
     for role, kind, code in (("writer", WriterStatus, "no_writer"), ("consumer", ConsumerStatus, "no_consumer")):
-        if not now.living(kind):
-            lost = [service.beat_at for service in now.services if service.role == role]
-            lost += [event.at for event in now.events if event.role == role and event.kind == Event.STOPPED]
+        if not overview.living(kind):
+            lost = [service.beat_at for service in overview.services if service.role == role]
+            lost += [event.at for event in overview.events if event.role == role and event.kind == Event.STOPPED]
             last = max(lost, default=None)
-            ago = f", the last one was seen {duration(now.taken_at - last)} ago" if last else ""
-            held = now.ledger.in_buffer if role == "writer" else now.ledger.queued_messages
+            ago = f", the last one was seen {duration(overview.taken_at - last)} ago" if last else ""
+            held = overview.ledger.in_buffer if role == "writer" else overview.ledger.queued_messages
             what = "value" if role == "writer" else "message"
             yield Finding(code, f"No {role} is running{ago}; {count_of(held, what)} wait", last)
 
 
-def _oracle(now: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
-    away = _without_oracle(now)
+def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
+    away = _without_oracle(overview)
     refused = [writer for writer in away if writer.status.oracle == OracleState.CONFIGURATION]
     gone = [writer for writer in away if writer not in refused]
     # While one of them still brings values to the table or to a file, they go on.
-    all_stuck = all(is_stuck(writer) for writer in now.living(WriterStatus))
+    all_stuck = all(is_stuck(writer) for writer in overview.living(WriterStatus))
     if refused:
         error = _last_error(refused)
         yield Finding(
             "oracle_configuration",
             f"Oracle refuses {_names(refused)}: {error or 'see the log'}",
-            _lost_at(now, refused),
+            _lost_at(overview, refused),
             status=Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
     if gone:
-        since = _lost_at(now, gone)
+        since = _lost_at(overview, gone)
         failing = all(writer.status.backup == BackupState.FAILING for writer in gone)
         said = _last_error(gone)
         yield Finding(
             "oracle_away",
-            f"{_is_away(gone)}{f' for {duration(now.taken_at - since)}' if since else ''} ({_names(gone)}): "
-            f"{how_long(now, gone, rates, settings)}; circuit breaker {_breakers(gone)}"
+            f"{_is_away(gone)}{f' for {duration(overview.taken_at - since)}' if since else ''} ({_names(gone)}): "
+            f"{how_long(overview, gone, rates, settings)}; circuit breaker {_breakers(gone)}"
             f"{f'; last error: {said}' if said else ''}",
             since,
             Severity.CRITICAL if failing else None,
             Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
-    short = [writer for writer in now.living(WriterStatus) if writer.status.connections_short]
+    short = [writer for writer in overview.living(WriterStatus) if writer.status.connections_short]
     if short:
         open_ = ", ".join(str(writer.status.connections_open) for writer in short)
         yield Finding(
@@ -152,30 +152,30 @@ def _breakers(writers: Sequence[Service[WriterStatus]]) -> str:
     return some_of(sorted({writer.status.breaker or "unknown" for writer in writers}))
 
 
-def _backup(now: Overview) -> Iterator[Finding]:
-    failing = [writer for writer in now.living(WriterStatus) if writer.status.backup == BackupState.FAILING]
+def _backup(overview: Overview) -> Iterator[Finding]:
+    failing = [writer for writer in overview.living(WriterStatus) if writer.status.backup == BackupState.FAILING]
     if failing:
         cause = failing[0].status.backup_failure or "see its log"
         yield Finding(
             "backup_failed",
             f"{_names(failing)} can't write the backup: {cause}",
-            _began(now, Event.BACKUP_FAILED, Event.BACKUP_WORKS),
+            _began(overview, Event.BACKUP_FAILED, Event.BACKUP_WORKS),
         )
-    if now.ledger.rejected_rows_waiting:
-        rows = count_of(now.ledger.rejected_rows_waiting, "rejected row")
+    if overview.ledger.rejected_rows_waiting:
+        rows = count_of(overview.ledger.rejected_rows_waiting, "rejected row")
         yield Finding("rejected_rows_waiting", f"{rows} wait in Redis: no writer could write its rejected_*.csv")
-    waiting = waiting_files(now)
+    waiting = waiting_files(overview)
     if waiting.files:
         yield Finding(
             "backup_waiting",
             f"{count_of(waiting.files, 'file')} with {count_of(waiting.rows, 'row')} ({size(waiting.bytes)}) "
-            f"to recover; the oldest is {duration(now.taken_at - waiting.oldest)} old",
+            f"to recover; the oldest is {duration(overview.taken_at - waiting.oldest)} old",
             waiting.oldest,
         )
 
 
-def _rows(now: Overview) -> Iterator[Finding]:
-    window = now.window
+def _rows(overview: Overview) -> Iterator[Finding]:
+    window = overview.window
     for counter, code, what in (
         (Counter.REJECTED, "rows_rejected", "{} refused by Oracle in the last 5 minutes"),
         (
@@ -190,7 +190,7 @@ def _rows(now: Overview) -> Iterator[Finding]:
         found = window[counter] - (window[Counter.CONFLICTS] if counter is Counter.REJECTED else 0)
         if found > 0:
             noun = _NOUNS.get(counter, "value")
-            yield Finding(code, what.format(count_of(found, noun)), _first_counted(now, counter))
+            yield Finding(code, what.format(count_of(found, noun)), _first_counted(overview, counter))
     written, failed = window[Counter.BATCHES_WRITTEN], window[Counter.BATCHES_FAILED]
     rate = percent(written, written + failed, of_nothing=100.0)
     if rate < PROMISED_SUCCESS_PCT:
@@ -198,7 +198,7 @@ def _rows(now: Overview) -> Iterator[Finding]:
             "success_rate_low",
             f"{rate:.2f} % of the batches of the last 5 minutes were taken by Oracle "
             f"({number(failed)} of {number(written + failed)} were not)",
-            _first_counted(now, Counter.BATCHES_FAILED),
+            _first_counted(overview, Counter.BATCHES_FAILED),
         )
 
 
@@ -206,16 +206,18 @@ def _rows(now: Overview) -> Iterator[Finding]:
 _NOUNS = {Counter.MESSAGES_REJECTED: "message", Counter.TAGS_REJECTED: "tag"}
 
 
-def _orphans(now: Overview) -> Iterator[Finding]:
-    living = {(service.role, service.instance) for service in now.services if service.alive}
-    orphans = sorted(now.owners - living)
+def _orphans(overview: Overview) -> Iterator[Finding]:
+    living = {(service.role, service.instance) for service in overview.services if service.alive}
+    orphans = sorted(overview.owners - living)
     if orphans:
         names = some_of([f"{role} {name}" for role, name in orphans])
         yield Finding("inflight_orphaned", f"{names} is gone and still holds what it had claimed")
 
 
-def _faults(now: Overview) -> Iterator[Finding]:
-    faults = [event for event in now.events if event.kind == Event.FAULT and now.taken_at - event.at <= WINDOW_S]
+def _faults(overview: Overview) -> Iterator[Finding]:
+    faults = [
+        event for event in overview.events if event.kind == Event.FAULT and overview.taken_at - event.at <= WINDOW_S
+    ]
     if faults:
         last = faults[0]
         yield Finding(
@@ -226,11 +228,11 @@ def _faults(now: Overview) -> Iterator[Finding]:
         )
 
 
-def _left_out(now: Overview) -> Iterator[Finding]:
-    left_out = [f"{number(count)} of {key}" for key, count in sorted(now.left_out.items())]
+def _left_out(overview: Overview) -> Iterator[Finding]:
+    left_out = [f"{number(count)} of {key}" for key, count in sorted(overview.left_out.items())]
     left_out += [
         f"{count} polling groups by consumer {consumer.instance}"
-        for consumer in now.living(ConsumerStatus)
+        for consumer in overview.living(ConsumerStatus)
         if (count := consumer.status.groups_left_out)
     ]
     if left_out:
@@ -239,9 +241,9 @@ def _left_out(now: Overview) -> Iterator[Finding]:
         )
 
 
-def _without_oracle(now: Overview) -> list[Service[WriterStatus]]:
+def _without_oracle(overview: Overview) -> list[Service[WriterStatus]]:
     """Return the writers that do not write just now: Oracle is away for them, or the breaker is not closed."""
-    return [writer for writer in now.living(WriterStatus) if not writes(writer)]
+    return [writer for writer in overview.living(WriterStatus) if not writes(writer)]
 
 
 def _names(writers: Iterable[Service[WriterStatus]]) -> str:
@@ -249,12 +251,12 @@ def _names(writers: Iterable[Service[WriterStatus]]) -> str:
     return f"writer{'s' if len(names) > 1 else ''} {some_of(names)}"
 
 
-def _lost_at(now: Overview, writers: Iterable[Service[WriterStatus]]) -> float | None:
+def _lost_at(overview: Overview, writers: Iterable[Service[WriterStatus]]) -> float | None:
     """Return when the first of these writers lost Oracle: its first failure since it last wrote."""
     lost = []
     for writer in writers:
         began = None
-        for event in now.events:
+        for event in overview.events:
             if event.instance != writer.instance or event.role != "writer":
                 continue
             # Half-open is said as "back" too; only a batch that was written ends the outage, and then it says how long.
@@ -267,21 +269,21 @@ def _lost_at(now: Overview, writers: Iterable[Service[WriterStatus]]) -> float |
     return min(lost, default=None)
 
 
-def _began(now: Overview, begins: Event, ends: Event) -> float | None:
+def _began(overview: Overview, begins: Event, ends: Event) -> float | None:
     """Return when something began that is not over, by the events; None when they don't tell any more."""
     kinds = {begins.value, ends.value}
-    newest = next((event for event in now.events if event.kind in kinds), None)
+    newest = next((event for event in overview.events if event.kind in kinds), None)
     return newest.at if newest is not None and newest.kind == begins else None
 
 
-def _first_counted(now: Overview, counter: Counter) -> float | None:
-    return next((bucket.began_at for bucket in now.buckets if bucket.counts.get(counter)), None)
+def _first_counted(overview: Overview, counter: Counter) -> float | None:
+    return next((bucket.began_at for bucket in overview.buckets if bucket.counts.get(counter)), None)
 
 
-def _partitions(now: Overview, settings: BufferSettings) -> Iterator[Finding]:
+def _partitions(overview: Overview, settings: BufferSettings) -> Iterator[Finding]:
     others = {
         f"{service.role} {service.instance}": service.process.partitions
-        for service in now.services
+        for service in overview.services
         if service.process is not None and service.process.partitions != settings.partitions
     }
     if others:

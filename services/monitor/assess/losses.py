@@ -16,9 +16,9 @@ from shared.records.losses import Loss, WentBackTotal
 from shared.snapshot import Snapshot
 
 
-def went_back_since(now: Overview, acknowledged_at: float | None) -> WentBackTotal | None:
+def went_back_since(overview: Overview, acknowledged_at: float | None) -> WentBackTotal | None:
     """Return how Redis went back since the acknowledgement; None when it did not."""
-    return now.went_back if now.went_back.at > (acknowledged_at or 0.0) else None
+    return overview.went_back if overview.went_back.at > (acknowledged_at or 0.0) else None
 
 
 def total_loss(ledger: Snapshot) -> Loss:
@@ -33,27 +33,27 @@ def total_loss(ledger: Snapshot) -> Loss:
     )
 
 
-def unacknowledged(now: Overview) -> Loss:
+def unacknowledged(overview: Overview) -> Loss:
     """Return what is lost and was not acknowledged."""
-    return total_loss(now.ledger).beyond(now.acknowledged)
+    return total_loss(overview.ledger).beyond(overview.acknowledged)
 
 
-def find_losses(now: Overview) -> Iterator[Finding]:
+def find_losses(overview: Overview) -> Iterator[Finding]:
     """Yield every loss that nobody has acknowledged."""
-    loss = unacknowledged(now)
+    loss = unacknowledged(overview)
     since = "" if loss.at is None else f" since the acknowledgement of {day_and_time(loss.at)} UTC"
     if loss.difference:
         few = f"{count_of(loss.difference, 'value')} of those inserted are in no place{since}"
         many = f"{count_of(-loss.difference, 'value')} more are accounted for than were inserted{since}"
         yield Finding("ledger_unbalanced", few if loss.difference > 0 else many)
     if loss.overflowed:
-        of_all = percent(loss.overflowed, now.ledger[Counter.INSERTED])
+        of_all = percent(loss.overflowed, overview.ledger[Counter.INSERTED])
         yield Finding(
             "values_lost",
             f"{count_of(loss.overflowed, 'value')} overflowed and are lost{since} ({of_all:.3f} % of all)",
-            _first_overflow(now, loss),
+            _first_overflow(overview, loss),
         )
-    if went_back := went_back_since(now, loss.at):
+    if went_back := went_back_since(overview, loss.at):
         yield Finding(
             "redis_went_back",
             f"Redis went back {count_of(went_back.times, 'time')}{since}, last at {day_and_time(went_back.at)} UTC: "
@@ -61,7 +61,7 @@ def find_losses(now: Overview) -> Iterator[Finding]:
             "any more, and what was put on the DataQueue in the moments before may be lost",
             went_back.at,
         )
-    yield from _lost_by_pollers(now, loss)
+    yield from _lost_by_pollers(overview, loss)
     if loss.rejected_dropped:
         entries = count_of(loss.rejected_dropped, "rejected entry", "rejected entries")
         yield Finding("rejected_dropped", f"{entries} were dropped to make room and can't be retried{since}")
@@ -78,16 +78,16 @@ def find_losses(now: Overview) -> Iterator[Finding]:
         )
 
 
-def _first_overflow(now: Overview, loss: Loss) -> float | None:
-    began = (episode.began_at for episode in now.overflows.values())
+def _first_overflow(overview: Overview, loss: Loss) -> float | None:
+    began = (episode.began_at for episode in overview.overflows.values())
     return min((at for at in began if at >= (loss.at or 0.0)), default=None)
 
 
-def _lost_by_pollers(now: Overview, loss: Loss) -> Iterator[Finding]:
+def _lost_by_pollers(overview: Overview, loss: Loss) -> Iterator[Finding]:
     """Yield what pollers discarded while Redis took nothing: it never came in, so no counter knows it."""
     episodes = [
         event
-        for event in now.events
+        for event in overview.events
         if event.kind == Event.OVERFLOW and event.role == "poller" and event.at > (loss.at or 0.0)
     ]
     if episodes:

@@ -24,29 +24,29 @@ GROWTH_S, LEAST_QUEUED = 60.0, 10
 _SLACK_S = 1.5
 
 
-def find_movement(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+def find_movement(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
     """Yield what is wrong with how values move."""
-    yield from _nothing_written(now, samples)
-    yield from _queue_grows(now, samples)
+    yield from _nothing_written(overview, samples)
+    yield from _queue_grows(overview, samples)
 
 
-def _nothing_written(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+def _nothing_written(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
     recent = _last(samples, STILL_S)
     # Who has no writer, or none that reaches Oracle, is told so already.
-    if not recent or recent[0].in_table != recent[-1].in_table or not any(map(writes, now.living(WriterStatus))):
+    if not recent or recent[0].in_table != recent[-1].in_table or not any(map(writes, overview.living(WriterStatus))):
         return
     first, last = recent[0], recent[-1]
-    if last.saved > first.saved:
-        saved = count_of(last.saved - first.saved, "value")
+    if last.backed_up > first.backed_up:
+        backed_up = count_of(last.backed_up - first.backed_up, "value")
         yield Finding(
-            "nothing_written", f"Batches only go to the backup: {saved} in {duration(STILL_S)}, none to Oracle"
+            "nothing_written", f"Batches only go to the backup: {backed_up} in {duration(STILL_S)}, none to Oracle"
         )
     elif last.rejected > first.rejected:
         refused = count_of(last.rejected - first.rejected, "value")
         yield Finding("nothing_written", f"Oracle refuses every value: {refused} in the last {duration(STILL_S)}")
     elif all(sample.values_waiting for sample in recent):
         yield _stands(samples, count_of(last.values_waiting, "value"))
-    elif now.living(ConsumerStatus) and all(sample.messages_waiting for sample in recent):
+    elif overview.living(ConsumerStatus) and all(sample.messages_waiting for sample in recent):
         yield _stands(samples, count_of(last.messages_waiting, "message"))
 
 
@@ -63,9 +63,9 @@ def _stands(samples: Sequence[Sample], what: str) -> Finding:
     return Finding("nothing_written", message, since, severity)
 
 
-def _queue_grows(now: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+def _queue_grows(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
     recent = _last(samples, GROWTH_S)
-    if not recent or not now.living(ConsumerStatus):
+    if not recent or not overview.living(ConsumerStatus):
         return
     first, last = recent[0], recent[-1]
     half = len(recent) // 2

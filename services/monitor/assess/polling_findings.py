@@ -15,25 +15,25 @@ from shared.records.heartbeats import ConsumerStatus, PollerStatus, WriterStatus
 SILENT_INTERVALS, SILENT_S = 3, 10.0
 
 
-def find_polling_trouble(now: Overview) -> Iterator[Finding]:
+def find_polling_trouble(overview: Overview) -> Iterator[Finding]:
     """Yield what is wrong with what comes in."""
-    yield from _silent_groups(now)
-    yield from _pollers(now)
-    yield from _names_clash(now)
+    yield from _silent_groups(overview)
+    yield from _pollers(overview)
+    yield from _names_clash(overview)
 
 
-def _silent_groups(now: Overview) -> Iterator[Finding]:
+def _silent_groups(overview: Overview) -> Iterator[Finding]:
     silent = {
         name: seen
-        for name, group in now.groups.items()
+        for name, group in overview.groups.items()
         if group.mode == "FIXED"
         and (seen := group.seen.last_seen_at) is not None
-        and _patience_s(group) < now.taken_at - seen < FORGET_AFTER_S
+        and _patience_s(group) < overview.taken_at - seen < FORGET_AFTER_S
         and not group.is_finished
     }
     if silent:
         first = islice(silent.items(), NAMED)
-        names = [f"{plc} {group} for {duration(now.taken_at - seen)}" for (plc, group), seen in first]
+        names = [f"{plc} {group} for {duration(overview.taken_at - seen)}" for (plc, group), seen in first]
         yield Finding("polling_silent", f"Silent: {some_of(names, len(silent))}", min(silent.values()))
 
 
@@ -41,16 +41,16 @@ def _patience_s(group: Group) -> float:
     return max(SILENT_S, SILENT_INTERVALS * (group.interval_ms or 0.0) / 1000)
 
 
-def _pollers(now: Overview) -> Iterator[Finding]:
-    for poller in now.living(PollerStatus):
+def _pollers(overview: Overview) -> Iterator[Finding]:
+    for poller in overview.living(PollerStatus):
         status = poller.status
         lost_at, full_since = status.ring_overflowed_at, status.queue_full_since
-        if lost_at is not None and now.taken_at - lost_at <= WINDOW_S:
+        if lost_at is not None and overview.taken_at - lost_at <= WINDOW_S:
             lost = f"{status.ring_overflowed_values} values since its start"
-            ago = duration(max(0.0, now.taken_at - lost_at))
+            ago = duration(max(0.0, overview.taken_at - lost_at))
             yield Finding("poller_overflowing", f"poller {poller.instance} discarded {lost}, the last ones {ago} ago")
         if full_since is not None:
-            for_ = duration(max(0.0, now.taken_at - full_since))
+            for_ = duration(max(0.0, overview.taken_at - full_since))
             message = f"poller {poller.instance} holds {status.ring} messages: the DataQueue is full for {for_}"
             yield Finding("poller_waiting", message, full_since)
         yield from _outbox(poller)
@@ -63,12 +63,12 @@ def _outbox(poller: Service[PollerStatus]) -> Iterator[Finding]:
         yield Finding("outbox_failing", f"poller {poller.instance}: {said}", poller.status.outbox_trouble_since)
 
 
-def _names_clash(now: Overview) -> Iterator[Finding]:
-    layouts = {writer.status.layout for writer in now.living(WriterStatus)}
-    clashes = [clash for consumer in now.living(ConsumerStatus) if (clash := consumer.status.name_clash)]
+def _names_clash(overview: Overview) -> Iterator[Finding]:
+    layouts = {writer.status.layout for writer in overview.living(WriterStatus)}
+    clashes = [clash for consumer in overview.living(ConsumerStatus) if (clash := consumer.status.name_clash)]
     if clashes and layouts != {"tag_values"}:
-        yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", _first_event(now, Event.NAME_CLASH))
+        yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", _first_event(overview, Event.NAME_CLASH))
 
 
-def _first_event(now: Overview, kind: Event) -> float | None:
-    return min((event.at for event in now.events if event.kind == kind), default=None)
+def _first_event(overview: Overview, kind: Event) -> float | None:
+    return min((event.at for event in overview.events if event.kind == kind), default=None)

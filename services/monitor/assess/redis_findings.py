@@ -13,20 +13,20 @@ from shared.records.heartbeats import ConsumerStatus, PollerStatus
 SHORT_PCT, FULL_PCT = 80.0, 98.0
 
 
-def find_redis_trouble(now: Overview) -> Iterator[Finding]:
+def find_redis_trouble(overview: Overview) -> Iterator[Finding]:
     """Yield what is wrong with Redis."""
-    if now.redis.refusal:
-        yield Finding("redis_refuses", f"Redis refuses heartbeats, and what else is written: {now.redis.refusal}")
-    yield from _no_room(now)
-    yield from _may_lose(now)
-    missing = [reason for poller in now.living(PollerStatus) if (reason := poller.status.replicas_missing)]
+    if overview.redis.refusal:
+        yield Finding("redis_refuses", f"Redis refuses heartbeats, and what else is written: {overview.redis.refusal}")
+    yield from _no_room(overview)
+    yield from _may_lose(overview)
+    missing = [reason for poller in overview.living(PollerStatus) if (reason := poller.status.replicas_missing)]
     if missing:
         yield Finding("replicas_missing", f"{missing[0]}: readings are put without their confirmation")
 
 
-def _no_room(now: Overview) -> Iterator[Finding]:
-    refused = [consumer.status for consumer in now.living(ConsumerStatus) if consumer.status.push_refused]
-    redis = now.redis
+def _no_room(overview: Overview) -> Iterator[Finding]:
+    refused = [consumer.status for consumer in overview.living(ConsumerStatus) if consumer.status.push_refused]
+    redis = overview.redis
     used_pct = percent(redis.used_bytes or 0, redis.max_bytes or 0)
     of_max = f"{used_pct:.0f} % of maxmemory ({size(redis.used_bytes or 0)} of {size(redis.max_bytes or 0)})"
     if redis.append_failed:
@@ -40,8 +40,8 @@ def _no_room(now: Overview) -> Iterator[Finding]:
         yield Finding("redis_full", f"Redis uses {of_max}", severity=Severity.WARNING)
 
 
-def _may_lose(now: Overview) -> Iterator[Finding]:
-    for risk in now.redis.risks():
+def _may_lose(overview: Overview) -> Iterator[Finding]:
+    for risk in overview.redis.risks():
         if risk.is_critical:
             yield Finding("redis_may_lose", risk.message, severity=Severity.CRITICAL, status=Status.DEGRADED)
         else:

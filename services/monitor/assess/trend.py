@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
 
-#: Seconds that samples are kept: what the dashboard's live charts show.
-KEEP_S = 300
+#: Seconds of samples: what the dashboard's live charts show.
+SPAN_S = 300
 
 #: Seconds between two samples at least: a second, and some room for readings that come a little early.
 SAMPLE_S = 0.9
@@ -30,7 +30,7 @@ class Sample:
     inserted: int
     removed: int
     written: int
-    saved: int  #: to backup files
+    backed_up: int  #: to backup files
     overflowed: int
     rejected: int
     in_table: int  #: written, or found there already
@@ -57,13 +57,13 @@ class Rates:
     inserted: float = 0.0
     removed: float = 0.0
     written: float = 0.0
-    saved: float = 0.0
+    backed_up: float = 0.0
     overflowed: float = 0.0
     growth: float = 0.0  #: by which the buffer grows, or would if it were not full; over GROWTH_S seconds
 
 
 class Trend:
-    """The samples of the last KEEP_S seconds."""
+    """The samples of the last SPAN_S seconds."""
 
     def __init__(self) -> None:
         self.samples: deque[Sample] = deque()
@@ -79,7 +79,7 @@ class Trend:
         # At even distances: polls come once a second, and a rate should hold as many of them one time as the other.
         if last is None or sample.at - last.at >= SAMPLE_S:
             self.samples.append(sample)
-        while self.samples[0].at < sample.at - KEEP_S:
+        while self.samples[0].at < sample.at - SPAN_S:
             self.samples.popleft()
         return rates_of([*self.samples][-RATE_S:])
 
@@ -93,7 +93,7 @@ def sample_of(overview: Overview) -> Sample:
         inserted=ledger[Counter.INSERTED],
         removed=ledger[Counter.REMOVED],
         written=ledger[Counter.WRITTEN],
-        saved=ledger[Counter.BACKED_UP],
+        backed_up=ledger[Counter.BACKED_UP],
         overflowed=ledger[Counter.OVERFLOWED],
         rejected=ledger[Counter.REJECTED],
         in_table=ledger[Counter.WRITTEN] + ledger[Counter.DUPLICATES],
@@ -117,7 +117,7 @@ def rates_of(samples: Sequence[Sample]) -> Rates:
         inserted=_mean(early, "inserted", late) / seconds,
         removed=_mean(early, "removed", late) / seconds,
         written=_mean(early, "written", late) / seconds,
-        saved=_mean(early, "saved", late) / seconds,
+        backed_up=_mean(early, "backed_up", late) / seconds,
         overflowed=_mean(early, "overflowed", late) / seconds,
         growth=grown / (samples[-1].at - then.at),
     )

@@ -41,23 +41,23 @@ class Place:
     kind: str = ""
 
 
-def state(now: State) -> str:
+def state(state: State) -> str:
     """Return the state at a glance: a word, a colour, a mark and one sentence."""
-    known = now.assessment
-    if now.failure is None and known is not None:
+    known = state.assessment
+    if state.failure is None and known is not None:
         health = known.health
         return render("state.html", kind=_KIND[health.status], word=health.status.value, why=_sentence(known))
     below = f" The figures below are those of {clock_time(known.overview.taken_at)} UTC." if known else ""
-    why = now.alerts[0].message if now.alerts else "Redis was not read yet"
+    why = state.alerts[0].message if state.alerts else "Redis was not read yet"
     return render("state.html", kind="idle", word="unknown", why=f"{why}.{below}")
 
 
-def spoken_state(now: State) -> str:
+def spoken_state(state: State) -> str:
     """Return what a screen reader says when it changes: without figures, which change all the time."""
-    if now.failure is not None or now.assessment is None:
+    if state.failure is not None or state.assessment is None:
         return render("text.html", text="unknown: what is shown is old")
-    raised = ", ".join(alert.code.replace("_", " ") for alert in now.alerts)
-    return render("text.html", text=f"{now.assessment.health.status.value}{': ' + raised if raised else ''}")
+    raised = ", ".join(alert.code.replace("_", " ") for alert in state.alerts)
+    return render("text.html", text=f"{state.assessment.health.status.value}{': ' + raised if raised else ''}")
 
 
 def _sentence(known: Assessment) -> str:
@@ -73,14 +73,14 @@ def _sentence(known: Assessment) -> str:
     )
 
 
-def alerts(now: State) -> str:
+def alerts(state: State) -> str:
     """Return what is wrong, with the remedy."""
-    taken_at = now.assessment.overview.taken_at if now.assessment else None
-    critical = sum(alert.severity is Severity.CRITICAL for alert in now.alerts)
+    taken_at = state.assessment.overview.taken_at if state.assessment else None
+    critical = sum(alert.severity is Severity.CRITICAL for alert in state.alerts)
     return render(
         "alerts.html",
-        note=f"{critical} critical, {len(now.alerts) - critical} warning" if now.alerts else "",
-        alerts=[(alert, _lasts(alert, taken_at)) for alert in now.alerts],
+        note=f"{critical} critical, {len(state.alerts) - critical} warning" if state.alerts else "",
+        alerts=[(alert, _lasts(alert, taken_at)) for alert in state.alerts],
         kinds={Severity.CRITICAL: "bad", Severity.WARNING: "warn"},
     )
 
@@ -94,8 +94,8 @@ def _lasts(alert: Alert, taken_at: float | None) -> str:
 
 def gauge(known: Assessment, settings: BufferSettings) -> str:
     """Return the buffer's gauge with its threshold."""
-    now, is_high = known.overview, "buffer_high" in known.raised
-    buffer, threshold = answers.buffer_status(now, settings), settings.buffer_alert_threshold
+    overview, is_high = known.overview, "buffer_high" in known.raised
+    buffer, threshold = answers.buffer_status(overview, settings), settings.buffer_alert_threshold
     filled = min(100.0, buffer.utilization_pct)
     return render(
         "gauge.html",
@@ -103,7 +103,7 @@ def gauge(known: Assessment, settings: BufferSettings) -> str:
         word="above the threshold" if is_high else "below the threshold",
         held=buffer.current_size,
         cap=buffer.max_size,
-        in_flight=now.ledger.in_flight,
+        in_flight=overview.ledger.in_flight,
         filled=f"{filled:.1f}",
         dash=f"{_ARC * filled / 100:.1f}",
         threshold=f"{threshold:g}",
@@ -111,9 +111,9 @@ def gauge(known: Assessment, settings: BufferSettings) -> str:
     )
 
 
-def partitions(now: State) -> str:
+def partitions(state: State) -> str:
     """Return one cell for each partition: its health, and how full its buffer is."""
-    parts = answers.partitions(now)
+    parts = answers.partitions(state)
     return render("partitions.html", cells=[(part, "bad" if part.away else _kind_of(part.health)) for part in parts])
 
 
@@ -134,9 +134,9 @@ def flow(known: Assessment) -> str:
         Figure("Reach Oracle", number(round(rates.written)), total(Counter.WRITTEN)),
         Figure(
             "Go to the backup",
-            number(round(rates.saved)),
+            number(round(rates.backed_up)),
             total(Counter.BACKED_UP),
-            "warn" if rates.saved > 0 else "",
+            "warn" if rates.backed_up > 0 else "",
         ),
         Figure(
             "Overflow: lost",
@@ -150,8 +150,8 @@ def flow(known: Assessment) -> str:
 
 def writing(known: Assessment) -> str:
     """Return how well values are written."""
-    now = known.overview
-    window, ledger = now.window, now.ledger
+    overview = known.overview
+    window, ledger = overview.window, overview.ledger
     success, _ = _success(window)
     always, batches = _success(ledger.counters)
     figures = [
@@ -163,7 +163,7 @@ def writing(known: Assessment) -> str:
             f"{_percent(always)} of {number(batches)} ever",
             "warn" if "success_rate_low" in known.raised else "",
         ),
-        Figure("Last write", *_last_write(now)),
+        Figure("Last write", *_last_write(overview)),
     ]
     return render("figures.html", key="writing", title="Writing", note="last 5 minutes, all writers", figures=figures)
 
@@ -184,17 +184,17 @@ def _times(mean_ms: float | None, window: Mapping[str, int], prefix: Window) -> 
     return most, f"mean {milliseconds(mean_ms)}, 99 % {nearly_all}"
 
 
-def _last_write(now: Overview) -> tuple[str, str]:
-    at = last_write_at(now)
+def _last_write(overview: Overview) -> tuple[str, str]:
+    at = last_write_at(overview)
     if at is None:
         return "-", "none is known"
-    age_s = max(0.0, now.taken_at - at)
+    age_s = max(0.0, overview.taken_at - at)
     return ("now" if age_s < 2 else f"{duration(age_s)} ago"), f"{clock_time(at)} UTC"  # noqa: PLR2004 - two beats
 
 
-def ledger(now: Overview) -> str:
+def ledger(overview: Overview) -> str:
     """Return where every value is, as a picture: from the left to the right as values go."""
-    figures = now.ledger
+    figures = overview.ledger
     inserted = figures[Counter.INSERTED]
 
     def place(name: str, count: int, kind: str = "", note: str | None = None) -> Place:

@@ -114,7 +114,7 @@ def _live(samples: Sequence[Sample]) -> tuple[list[Line], Line]:
     flow: list[Line] = [[], [], [], []]
     for index in range(1, len(samples)):
         at, rates = samples[index].at, rates_of(samples[max(0, index + 1 - RATE_S) : index + 1])
-        for line, rate in zip(flow, (rates.inserted, rates.written, rates.saved, rates.overflowed), strict=True):
+        for line, rate in zip(flow, (rates.inserted, rates.written, rates.backed_up, rates.overflowed), strict=True):
             line.append((at, round(rate, 1)))
     return flow, [(sample.at, sample.depth) for sample in samples]
 

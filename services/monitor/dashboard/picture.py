@@ -91,17 +91,17 @@ class Painter:
             top["partitions"] = lambda: cards.partitions(state)
         if known is None or state.failure is not None:
             return top
-        now = known.overview
+        overview = known.overview
         return {
             **top,
             "gauge": lambda: cards.gauge(known, self._settings),
             "flow": lambda: cards.flow(known),
             "writing": lambda: cards.writing(known),
-            "ledger": lambda: cards.ledger(now),
-            "services": lambda: tables.services(now),
-            "polling": lambda: tables.polling(now),
-            "backups": lambda: tables.backups(now),
-            "events": lambda: tables.events(now),
+            "ledger": lambda: cards.ledger(overview),
+            "services": lambda: tables.services(overview),
+            "polling": lambda: tables.polling(overview),
+            "backups": lambda: tables.backups(overview),
+            "events": lambda: tables.events(overview),
             **self._charts(known),
         }
 

@@ -54,9 +54,9 @@ class Table:
         return render("table.html", table=self)
 
 
-def services(now: Overview) -> str:
+def services(overview: Overview) -> str:
     """Return every process: what it does and when it last said so."""
-    found = answers.services(now).services
+    found = answers.services(overview).services
     rows = [
         [
             Cell(lead=service.role, strong=service.instance),
@@ -65,7 +65,7 @@ def services(now: Overview) -> str:
             Cell(_ago(service.last_beat_age_seconds)),
             Cell(service.version or "-"),
         ]
-        for service, read in zip(found[:SERVICES_SHOWN], now.services, strict=False)
+        for service, read in zip(found[:SERVICES_SHOWN], overview.services, strict=False)
     ]
     return Table(
         key="services",
@@ -91,7 +91,7 @@ def _doing(service: Service[ServiceStatus]) -> str:
             return f"on {service.process.host}" if service.process.host else ""
 
 
-def polling(now: Overview) -> str:
+def polling(overview: Overview) -> str:
     """Return PLCs and their polling groups."""
     rows = [
         [
@@ -105,16 +105,16 @@ def polling(now: Overview) -> str:
             ),
             Cell(milliseconds(group.poll_time_ms)),
         ]
-        for group in answers.polling_groups(now, GROUPS_SHOWN)
+        for group in answers.polling_groups(overview, GROUPS_SHOWN)
     ]
     return Table(
         key="polling",
         title="PLCs and polling groups",
-        note=count_of(len({plc for plc, _ in now.groups}), "PLC"),
+        note=count_of(len({plc for plc, _ in overview.groups}), "PLC"),
         columns=("PLC and group", "Mode", "Last value", "Tags", "Poll took"),
         rows=rows,
         empty="No polling group was ever seen.",
-        more=len(now.groups) - len(rows),
+        more=len(overview.groups) - len(rows),
         path="/api/polling/status",
     ).html()
 
@@ -136,15 +136,15 @@ def interval(ms: float) -> str:
     return f"{ms / 1000:.0f} s"
 
 
-def backups(now: Overview) -> str:
+def backups(overview: Overview) -> str:
     """Return the files that writers wrote."""
-    listed = answers.backups(now)
+    listed = answers.backups(overview)
     rows = [
         [
             Cell(code=file.name),
             Cell(number(file.rows)),
             Cell(size(file.bytes)),
-            Cell(_age(file, now)),
+            Cell(_age(file, overview)),
             Cell(chip=file.state, kind={"recovered": "ok", "recovering": "idle"}.get(file.state, "warn")),
         ]
         for file in listed.files[:FILES_SHOWN]
@@ -161,13 +161,13 @@ def backups(now: Overview) -> str:
     ).html()
 
 
-def _age(file: BackupFile, now: Overview) -> str:
-    age_s = now.taken_at - file.created.timestamp()
+def _age(file: BackupFile, overview: Overview) -> str:
+    age_s = overview.taken_at - file.created.timestamp()
     # Coarse: what changes each second is sent to every page each second.
     return duration(60 * (age_s // 60)) if age_s >= 60 else "under 1 min"  # noqa: PLR2004 - seconds of a minute
 
 
-def events(now: Overview) -> str:
+def events(overview: Overview) -> str:
     """Return what happened last."""
     rows = [
         [
@@ -176,7 +176,7 @@ def events(now: Overview) -> str:
             Cell(event.role if event.role == event.instance else f"{event.role} {event.instance}"),
             Cell(event.message),
         ]
-        for event in answers.events(now, EVENTS_SHOWN).events
+        for event in answers.events(overview, EVENTS_SHOWN).events
     ]
     return Table(
         key="events",

@@ -18,7 +18,7 @@ MAX_NAME_BYTES = 1_000
 PIECE_BYTES = 256 * 1024
 
 #: Bytes that Redis looks at in one scan at most, for the sake of what stands between entries too long.
-MAX_LOOKED_BYTES = 512 * 1024 * 1024
+MAX_SCANNED_BYTES = 512 * 1024 * 1024
 
 #: What takes more than a piece is scanned again only after REST times as long as it took.
 REST = 10
@@ -38,7 +38,7 @@ class BoundedScan:
     _found: dict[bytes, bytes] = field(default_factory=dict)
     _cursor: bytes = b"0"
     _bytes: int = 0
-    _looked_bytes: int = 0
+    _scanned_bytes: int = 0
     _began_at: float = 0.0
     _read_at: float = 0.0
     _took_s: float = 0.0
@@ -50,17 +50,17 @@ class BoundedScan:
 
     def begin(self) -> None:
         """Forget what an earlier reading that was cut short had found."""
-        self._found, self._cursor, self._bytes, self._looked_bytes = {}, b"0", 0, 0
+        self._found, self._cursor, self._bytes, self._scanned_bytes = {}, b"0", 0, 0
         self._began_at = monotonic()
 
     def next_piece(self) -> Call:
         """Return the script that reads on."""
         return Call("look", [self.key], [self.kind, self._cursor, MAX_NAME_BYTES, self.max_value_bytes, PIECE_BYTES])
 
-    def take(self, piece: Sequence[Any]) -> bool:
+    def add(self, piece: Sequence[Any]) -> bool:
         """Add a piece; return whether there is more to read."""
-        self._cursor, count, looked_bytes, *flat = piece
-        self._looked_bytes += looked_bytes
+        self._cursor, count, scanned_bytes, *flat = piece
+        self._scanned_bytes += scanned_bytes
         self._bytes += sum(map(len, flat))
         if self.kind == "SSCAN":
             self._found.update(dict.fromkeys(flat, b""))
@@ -72,11 +72,11 @@ class BoundedScan:
         self.left_out = max(0, count - len(self.entries))
         self._read_at = monotonic()
         # A small one is read each time, however slow the machine is just now.
-        self._took_s = self._read_at - self._began_at if self._looked_bytes > PIECE_BYTES else 0.0
+        self._took_s = self._read_at - self._began_at if self._scanned_bytes > PIECE_BYTES else 0.0
         return False
 
     def _has_room(self) -> bool:
-        is_small = self._bytes < self.max_bytes and self._looked_bytes < MAX_LOOKED_BYTES
+        is_small = self._bytes < self.max_bytes and self._scanned_bytes < MAX_SCANNED_BYTES
         return is_small and len(self._found) < self.max_entries
 
 
@@ -99,6 +99,6 @@ def read_scans(
         pieces = link.run_all(*(scan.next_piece() for scan in reading), *others)
         on_piece()
         answers += pieces[len(reading) :]
-        reading = [scan for scan, piece in zip(reading, pieces, strict=False) if scan.take(piece)]
+        reading = [scan for scan, piece in zip(reading, pieces, strict=False) if scan.add(piece)]
         others = ()
     return answers

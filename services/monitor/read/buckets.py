@@ -56,6 +56,6 @@ class BucketLog:
         newest = numbers[-1]
         # The newest was still being filled when it was read, and the one before by who reckons Redis' time a bit late.
         self._complete_before = newest - 1
-        kept = range(newest - HISTORY_S // WINDOW_BUCKET_S, newest + 1)
-        self._buckets = {number: self._buckets[number] for number in kept}
+        lasting = range(newest - HISTORY_S // WINDOW_BUCKET_S, newest + 1)
+        self._buckets = {number: self._buckets[number] for number in lasting}
         return tuple(self._buckets.values())

@@ -1,6 +1,6 @@
 """Samples of the last minutes, and the rates that are made of them."""
 
-from services.monitor.assess.trend import KEEP_S, RATE_S, Trend
+from services.monitor.assess.trend import RATE_S, SPAN_S, Trend
 from services.monitor.read.buckets import HISTORY_S
 from shared.counters import WINDOW_BUCKET_S, Counter
 from tests.unit.monitor.overviews import NOW, make_overview
@@ -66,7 +66,7 @@ class TestTrend:
 
     def test_samples_are_one_a_second_and_bounded(self) -> None:
         trend = Trend()
-        for half in range(4 * KEEP_S):
+        for half in range(4 * SPAN_S):
             trend.add(make_overview(taken_at=NOW + half / 2))
-        assert len(trend.samples) in {KEEP_S, KEEP_S + 1}
-        assert RATE_S < KEEP_S
+        assert len(trend.samples) in {SPAN_S, SPAN_S + 1}
+        assert RATE_S < SPAN_S
