@@ -8,9 +8,10 @@ from types import TracebackType
 from sandbox.harness.feed import expected_rows, poll
 from sandbox.harness.oracle import Cells
 from sandbox.harness.services import Services
-from services.writer.backup.index import backup_files, complete_lines
+from services.writer.backup.directory import backup_files
 from shared.data_queue import DataQueue
 from shared.snapshot import Snapshot
+from tests.csv_lines import complete_lines
 from tests.oracle_target import OracleTarget
 
 #: Short times, so that what takes minutes in a plant takes seconds in a test.

@@ -13,7 +13,7 @@ from pathlib import Path
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.feed import START
 from sandbox.harness.redis import EmbeddedRedis, free_port
-from services.writer.backup.index import backup_files
+from services.writer.backup.directory import backup_files
 from shared.errors import TransientError
 from shared.models import PollingData
 from shared.redis_link import RedisLink

@@ -8,7 +8,6 @@ import typer
 
 from services.writer.backup.count import count
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.format import HEADER, REJECTED_HEADER
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
@@ -165,7 +164,6 @@ def compose(settings: WriterSettings) -> WriterService:
         CsvBackup(
             settings.backup_dir,
             kind,
-            header,
             clock,
             rotate_bytes=settings.backup_rotate_bytes,
             min_free_bytes=settings.backup_min_free_bytes,
@@ -173,7 +171,7 @@ def compose(settings: WriterSettings) -> WriterService:
             on_fault=report.file_fault,
             target=lambda: sink.target,
         )
-        for kind, header in (("backup", HEADER), ("rejected", REJECTED_HEADER))
+        for kind in ("backup", "rejected")
     )
     work = WorkInHand()
     batches = Batches(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from services.writer.backup.files import shown, try_out
-from services.writer.backup.format import csv_text
+from services.writer.backup.format import HEADERS, csv_text
 from services.writer.backup.written_file import FileState, WrittenFile
 from services.writer.sink import Target
 from shared.clock import Clock
@@ -62,7 +62,6 @@ class CsvBackup:
         self,
         directory: Path,
         kind: str,
-        header: Sequence[str],
         clock: Clock,
         *,
         rotate_bytes: int,
@@ -73,7 +72,7 @@ class CsvBackup:
     ) -> None:
         self._directory = directory
         self._kind = kind
-        self._header = csv_text([header])
+        self._header = csv_text([HEADERS[kind]])
         self._clock = clock
         self._rotate_bytes = rotate_bytes
         self._min_free_bytes = min_free_bytes

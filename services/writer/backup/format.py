@@ -18,6 +18,9 @@ from shared.models import TagValue, stored_timestamp
 HEADER = ("timestamp", "plc_code", "tag_address", "tag_name", "tag_value", "quality", "insertion_attempt_time")
 REJECTED_HEADER = (*HEADER, "error_code", "error_message")
 
+#: The first line of each kind of file.
+HEADERS = {"backup": HEADER, "rejected": REJECTED_HEADER}
+
 #: Error codes of what is no value: an element of the buffer, a line of a file. Its text stands in the place of a value.
 NOT_A_VALUE, MALFORMED = "NOT_A_VALUE", "MALFORMED"
 

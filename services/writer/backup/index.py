@@ -1,21 +1,18 @@
 """The list of backup files in Redis, for the monitor. The directory is the truth; the list is made from it."""
 
-import csv
 import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from services.writer.backup.directory import backup_files, count_rows, created_at, recovered_files
 from services.writer.backup.files import RECOVERED_DIRECTORY, is_in_use, open_regular, shown
-from services.writer.backup.format import RecordCounter
-from services.writer.backup.label import read_label
 from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys
@@ -26,9 +23,6 @@ from shared.redis_link import RedisLink
 
 #: Recovered files kept in the list, and files that wait: the others of these are told as one.
 MAX_RECOVERED, MAX_WAITING = 100, 1_000
-
-#: Bytes that are read of a file to count its rows; of a longer one the others are estimated.
-_COUNTED_BYTES = 16 * 1024 * 1024
 
 #: File in a backup directory with the directory's own name: hosts and mounts change, containers get new names.
 _PLACE_FILE = ".place"
@@ -124,7 +118,7 @@ class Manifest:
         known = {name: from_json(BackupFile, entry) for name, entry in self._link.hash(self._key).items()}
         ours = {name: entry for name, entry in known.items() if here.has(entry)}
         waiting = backup_files(self._directory)
-        files = {path.name: path for path in [*recovered_files(self._directory), *waiting[:MAX_WAITING]]}
+        files = {path.name: path for path in [*recovered_files(self._directory, MAX_RECOVERED), *waiting[:MAX_WAITING]]}
         for name, path in files.items():
             stage = FileStage.RECOVERED if path.parent.name == RECOVERED_DIRECTORY else FileStage.WAITING
             entry = ours.get(here.field(name, known.get(name)))
@@ -222,76 +216,3 @@ def _place(directory: Path) -> str | None:
             return file.read(32).decode("ascii", errors="replace") or None
     except OSError:
         return None
-
-
-def backup_files(directory: Path) -> list[Path]:
-    """Return the files of a directory that hold rows which are not in the table, oldest first."""
-    return _files(directory, ("backup_", "rejected_"))
-
-
-def recovered_files(directory: Path) -> list[Path]:
-    """Return the newest files that were put into the table."""
-    return _files(directory / RECOVERED_DIRECTORY, ("backup_", "rejected_"))[-MAX_RECOVERED:]
-
-
-def _files(directory: Path, prefixes: tuple[str, ...]) -> list[Path]:
-    """Return regular files alone, with names that can be written down: what else lies there is not ours."""
-    try:
-        with os.scandir(directory) as entries:
-            found = [
-                Path(entry.path)
-                for entry in entries
-                if entry.name.startswith(prefixes) and entry.name.endswith(".csv") and _is_ours(entry)
-            ]
-    except OSError:
-        return []
-    return sorted(found, key=_age_order)
-
-
-def _is_ours(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.name.isprintable() and entry.is_file(follow_symlinks=False)
-    except OSError:
-        return False
-
-
-def created_at(path: Path) -> datetime:
-    """Return when a file was begun, from its name; else when it was last changed. Raises: OSError."""
-    try:
-        return datetime.strptime("_".join(path.stem.split("_")[1:3]), "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-
-
-def count_rows(path: Path) -> int:
-    """Return how many rows a file holds: by its label, else counted, else (of a large one) estimated.
-
-    Raises: OSError.
-    """
-    label = read_label(path)
-    if label is not None and label.rows is not None:
-        return label.rows
-    counter, read = RecordCounter(), 0
-    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
-        size = os.fstat(file.fileno()).st_size
-        while read < _COUNTED_BYTES and (piece := file.read(1024 * 1024)):
-            counter.feed(piece)
-            read += len(piece)
-    rows = max(0, counter.records - 1)
-    return rows if read >= size else rows * size // max(1, read)
-
-
-def complete_lines(path: Path) -> Iterator[list[str]]:
-    """Yield the cells of every complete line, the header first; a torn last line is left out.
-
-    Raises: OSError.
-    """
-    # Lines end with \n alone: a carriage return is part of a value.
-    with path.open(encoding="utf-8", newline="\n", errors="replace") as file:
-        yield from csv.reader(line for line in file if line.endswith("\n"))
-
-
-def _age_order(path: Path) -> tuple[str, int, str]:
-    parts = path.stem.split("_")
-    number = int(parts[3]) if len(parts) > 3 and parts[3].isdecimal() else 1  # noqa: PLR2004 - kind, day, time, number
-    return "_".join(parts[1:3]), number, path.name

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
-from services.writer.backup.format import HEADER
 from services.writer.check.findings import (
     Finding,
     Status,
@@ -170,7 +169,6 @@ class Checks:
         backup = CsvBackup(
             settings.backup_dir,
             "backup",
-            HEADER,
             SystemClock(),
             rotate_bytes=settings.backup_rotate_bytes,
             min_free_bytes=settings.backup_min_free_bytes,

@@ -22,6 +22,7 @@ from services.writer.logons import Logons
 from services.writer.oracle.address import connect_params
 from services.writer.oracle.connecting import connect
 from services.writer.oracle.errors import from_driver, oracle_error
+from services.writer.oracle.upkeep import end_transaction, lives, part_with, say
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.clock import Clock
@@ -33,9 +34,6 @@ _SOUND = (Verdict.ROW, Verdict.DUPLICATE, Verdict.SPACE, Verdict.CONFIGURATION, 
 #: Idle seconds after which a connection is asked whether it lives. Under load none is idle so long; without load
 #: another round trip is nothing.
 IDLE_S = 0.1
-
-#: Seconds that this question may take.
-_PING_S = 2.0
 
 #: Times ORACLE_PROBE_INTERVAL between two tries to open one more connection where that failed.
 GROW_AGAIN_INTERVALS = 6
@@ -122,7 +120,7 @@ class Connections:
             idle, self._idle = self._idle, []
             self._open -= len(idle)
         for unused in idle:
-            _part_with(unused.connection)
+            part_with(unused.connection)
 
     @property
     def _grow_again_s(self) -> float:
@@ -133,7 +131,7 @@ class Connections:
         while True:
             idle = self._wait_for_one(deadline)
             idle_s = self._clock.monotonic() - idle.since
-            if (idle_s < IDLE_S and not idle.doubtful) or _lives(idle.connection, self._settings):
+            if (idle_s < IDLE_S and not idle.doubtful) or lives(idle.connection, self._settings.oracle_call_timeout):
                 return idle.connection
             self._drop(idle.connection)
             self._drop_idle(idle.since)
@@ -191,7 +189,7 @@ class Connections:
                 self._changed.notify_all()
                 self._open_the_least()
                 return
-        _part_with(connection)
+        part_with(connection)
 
     def _open_the_least(self) -> None:
         """Open what is wanted at the start. The lock is held."""
@@ -199,7 +197,7 @@ class Connections:
             try:
                 self._open_one_more()
             except RuntimeError as error:
-                _say("no thread to open a connection in", error)
+                say("no thread to open a connection in", error)
 
     def _note_failure(self, failure: SinkError) -> None:
         with self._changed:
@@ -213,7 +211,7 @@ class Connections:
             _log.warning(f"Going on with {self._open} connections, one more could not be opened: {failure}")
 
     def _give_back(self, connection: oracledb.Connection) -> None:
-        if not _end_transaction(connection):
+        if not end_transaction(connection):
             self._drop(connection)
             return
         with self._changed:
@@ -222,7 +220,7 @@ class Connections:
                 self._changed.notify()
                 return
             self._open -= 1
-        _part_with(connection)
+        part_with(connection)
 
     def _drop(self, connection: oracledb.Connection) -> None:
         """Part with a connection that is not sound; what broke it may have broken those that are idle."""
@@ -234,10 +232,10 @@ class Connections:
             self._changed.notify()
         # A farewell waits for an answer, if the line still seems to be there: not in this thread, if there is another.
         try:
-            threading.Thread(target=_part_with, args=(connection,), name="part-with-connection", daemon=True).start()
+            threading.Thread(target=part_with, args=(connection,), name="part-with-connection", daemon=True).start()
         except RuntimeError as error:
-            _say("no thread to close a connection in", error)
-            _part_with(connection)
+            say("no thread to close a connection in", error)
+            part_with(connection)
 
     def _drop_idle(self, since: float) -> None:
         """Drop those that have been idle for as long as one that was found dead: a firewall has forgotten them, too."""
@@ -253,46 +251,3 @@ def _check_address(settings: WriterSettings) -> None:
         connect_params(settings)
     except SinkError as error:
         _log.error(f"Oracle can't be reached yet: {error}")
-
-
-def _lives(connection: oracledb.Connection, settings: WriterSettings) -> bool:
-    try:
-        # Nothing was called on it since its last call went well: the driver would end the process (SIGSEGV) if it had
-        # dropped the line meanwhile.
-        connection.call_timeout = int(_PING_S * 1000)
-        connection.ping()
-        connection.call_timeout = int(settings.oracle_call_timeout * 1000)
-    except Exception as error:  # noqa: BLE001 - on a connection that died the driver raises AttributeError and others
-        _say("a connection died while it was idle", error)
-        return False
-    return True
-
-
-def _end_transaction(connection: oracledb.Connection) -> bool:
-    """Undo what an insert that failed half-way left: the next batch on this connection must not commit it."""
-    try:
-        if connection.transaction_in_progress:
-            connection.rollback()
-    except Exception as error:  # noqa: BLE001 - whatever it is, this connection is not lent again
-        _say("a connection broke while its transaction was undone", error)
-        return False
-    return True
-
-
-def _part_with(connection: oracledb.Connection) -> None:
-    """Close a connection, whatever state it is in.
-
-    Its call_timeout is not touched: on one that is dead the driver ends the process for it (SIGSEGV).
-    """
-    try:
-        connection.close()
-    except Exception as error:  # noqa: BLE001 - clean-up must survive whatever the driver raises
-        _say("a connection could not be closed in order", error)
-
-
-def _say(what: str, error: Exception) -> None:
-    """Say what clean-up met: of what is known the outage tells already; of what nobody foresaw, where it was."""
-    if isinstance(error, oracledb.Error | AttributeError | OSError):
-        _log.debug(f"{what}: {error}")
-    else:
-        _log.warning(f"{what}: {error!r}", exc_info=error)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError
+from services.writer.backup.directory import backup_files
 from services.writer.backup.files import shown
-from services.writer.backup.index import backup_files
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.loop import Ended, Failure, recover_file

@@ -6,9 +6,9 @@ from pathlib import Path
 from time import monotonic
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.directory import backup_files
 from services.writer.backup.files import shown
-from services.writer.backup.format import REJECTED_HEADER
-from services.writer.backup.index import Manifest, backup_files
+from services.writer.backup.index import Manifest
 from services.writer.leave import close_and_leave
 from services.writer.recover.console import RecoverConsole
 from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
@@ -52,7 +52,6 @@ def recover(
     rejects = CsvBackup(
         settings.backup_dir,
         "rejected",
-        REJECTED_HEADER,
         clock,
         rotate_bytes=settings.backup_rotate_bytes,
         min_free_bytes=settings.backup_min_free_bytes,

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.writer.backup.count import count
+from services.writer.backup.directory import count_rows, created_at
 from services.writer.backup.files import shown
-from services.writer.backup.index import Manifest, count_rows, created_at
+from services.writer.backup.index import Manifest
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import PipelineError

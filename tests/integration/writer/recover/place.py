@@ -13,7 +13,7 @@ import oracledb
 
 from oracle_stand_in.process import OracleStandIn
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.format import HEADER, backup_row
+from services.writer.backup.format import backup_row
 from shared.clock import SystemClock
 from shared.models import TagValue
 
@@ -44,7 +44,7 @@ class Place:
 
     def write(self, values: Sequence[TagValue]) -> Path:
         """Write a file as the writer does."""
-        backup = CsvBackup(self.directory, "backup", HEADER, SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
+        backup = CsvBackup(self.directory, "backup", SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
         path = backup.append([backup_row(value, "2025-11-02T12:00:01.000+00:00") for value in values])
         backup.finish()
         return path

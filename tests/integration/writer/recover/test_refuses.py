@@ -28,9 +28,10 @@ MEMORY_BYTES = 1_500_000_000
 def write(place: Place, target: Target, count: int = 5, kind: str = "backup") -> Path:
     """Write a file as a writer with that target does."""
     backup = CsvBackup(
-        place.directory, kind, HEADER, SystemClock(), rotate_bytes=10**9, min_free_bytes=0, target=lambda: target
+        place.directory, kind, SystemClock(), rotate_bytes=10**9, min_free_bytes=0, target=lambda: target
     )
-    path = backup.append([backup_row(value, "2025-11-02T12:00:01.000+00:00") for value in numbered(count)])
+    reason = ("CODE", "why") if kind == "rejected" else ()
+    path = backup.append([(*backup_row(value, "2025-11-02T12:00:01.000+00:00"), *reason) for value in numbered(count)])
     backup.finish()
     return path
 

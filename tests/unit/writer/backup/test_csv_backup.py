@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
-from services.writer.backup.format import HEADER
-from services.writer.backup.index import backup_files, complete_lines, count_rows
+from services.writer.backup.directory import backup_files, count_rows
 from services.writer.backup.written_file import FileState
 from shared.models import TagValue
+from tests.csv_lines import complete_lines
 from tests.fakes import FakeClock, tag_values
 from tests.unit.writer.backup.rows import rows
 
@@ -26,7 +26,6 @@ def backup(
     return CsvBackup(
         directory,
         "backup",
-        HEADER,
         clock or FakeClock(),
         rotate_bytes=limits.get("rotate_bytes", 10**9),
         min_free_bytes=limits.get("min_free_bytes", 0),

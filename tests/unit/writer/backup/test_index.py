@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.format import HEADER
-from services.writer.backup.index import Manifest, count_rows
+from services.writer.backup.directory import count_rows
+from services.writer.backup.index import Manifest
 from services.writer.backup.label import Label, write_label
 from services.writer.sink import Target
 from shared.keys import Keys
@@ -25,7 +25,7 @@ def manifest(link: FakeLink, tmp_path: Path) -> Manifest:
 
 
 def backup(directory: Path) -> CsvBackup:
-    return CsvBackup(directory, "backup", HEADER, FakeClock(), rotate_bytes=10**9, min_free_bytes=0)
+    return CsvBackup(directory, "backup", FakeClock(), rotate_bytes=10**9, min_free_bytes=0)
 
 
 @pytest.mark.req("OPS-4")
@@ -163,7 +163,7 @@ def test_a_directory_that_is_made_later_is_the_same_place(link: FakeLink, tmp_pa
     manifest = Manifest(link, Keys("t"), tmp_path / "later")
     manifest.rebuild()
     file = CsvBackup(
-        tmp_path / "later", "backup", HEADER, FakeClock(), rotate_bytes=10**9, min_free_bytes=0, on_change=manifest.note
+        tmp_path / "later", "backup", FakeClock(), rotate_bytes=10**9, min_free_bytes=0, on_change=manifest.note
     )
     path = file.append(rows(tag_values(3)))
     manifest.flush()

@@ -49,9 +49,7 @@ def test_whatever_was_written_reads_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str, str | None]]
 ) -> None:
     values = [TagValue(NOON, plc, address, value, "UNCERTAIN") for plc, address, value in cells]
-    backup = CsvBackup(
-        tmp_path_factory.mktemp("b"), "backup", HEADER, SystemClock(), rotate_bytes=10**9, min_free_bytes=0
-    )
+    backup = CsvBackup(tmp_path_factory.mktemp("b"), "backup", SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
     path = backup.append([backup_row(value, "now") for value in values])
     backup.finish()
 
@@ -64,7 +62,7 @@ def test_whatever_was_written_reads_back_the_same(
 
 @pytest.mark.parametrize("value", AWKWARD)
 def test_awkward_text_reads_back_the_same(value: str, tmp_path: Path) -> None:
-    backup = CsvBackup(tmp_path, "backup", HEADER, SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
+    backup = CsvBackup(tmp_path, "backup", SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
     path = backup.append([backup_row(TagValue(NOON, "PLC01", "D1", value, "GOOD"), "now")])
     backup.finish()
 

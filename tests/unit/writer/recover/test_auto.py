@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.format import HEADER, REJECTED_HEADER
 from services.writer.backup.index import Manifest
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.auto import FILES_TICK_S, FIRST_PAUSE_S, LAST_PAUSE_S, TIME_TICK_S, AutoRecover
@@ -50,7 +49,7 @@ class Stage:
     def write(self, values: Sequence[TagValue]) -> Path:
         """Write a backup file as the writer does."""
         self.clock.advance(1)
-        backup = CsvBackup(self.directory, "backup", HEADER, self.clock, rotate_bytes=10**9, min_free_bytes=0)
+        backup = CsvBackup(self.directory, "backup", self.clock, rotate_bytes=10**9, min_free_bytes=0)
         path = backup.append(rows(values))
         backup.finish()
         return path
@@ -83,7 +82,7 @@ def test_files_are_recovered_the_oldest_first_and_then_it_waits_for_others(stage
 
 
 def test_rejected_files_are_a_persons_affair(stage: Stage) -> None:
-    rejects = CsvBackup(stage.directory, "rejected", REJECTED_HEADER, stage.clock, rotate_bytes=10**9, min_free_bytes=0)
+    rejects = CsvBackup(stage.directory, "rejected", stage.clock, rotate_bytes=10**9, min_free_bytes=0)
     path = rejects.append([(*row, "CODE", "why") for row in rows(tag_values(3))])
     rejects.finish()
     stage.run_for(2)

@@ -1,0 +1,75 @@
+"""What lies in a backup directory: the files that are ours, how old they are, how many rows they hold. Reads only."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.writer.backup.files import RECOVERED_DIRECTORY, open_regular
+from services.writer.backup.format import RecordCounter
+from services.writer.backup.label import read_label
+
+#: Bytes that are read of a file to count its rows; of a longer one the others are estimated.
+_COUNTED_BYTES = 16 * 1024 * 1024
+
+
+def backup_files(directory: Path) -> list[Path]:
+    """Return the files of a directory that hold rows which are not in the table, oldest first."""
+    return _files(directory, ("backup_", "rejected_"))
+
+
+def recovered_files(directory: Path, most: int) -> list[Path]:
+    """Return the newest files that were put into the table, so many at most."""
+    return _files(directory / RECOVERED_DIRECTORY, ("backup_", "rejected_"))[-most:]
+
+
+def _files(directory: Path, prefixes: tuple[str, ...]) -> list[Path]:
+    """Return regular files alone, with names that can be written down: what else lies there is not ours."""
+    try:
+        with os.scandir(directory) as entries:
+            found = [
+                Path(entry.path)
+                for entry in entries
+                if entry.name.startswith(prefixes) and entry.name.endswith(".csv") and _is_ours(entry)
+            ]
+    except OSError:
+        return []
+    return sorted(found, key=_age_order)
+
+
+def _is_ours(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.name.isprintable() and entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def created_at(path: Path) -> datetime:
+    """Return when a file was begun, from its name; else when it was last changed. Raises: OSError."""
+    try:
+        return datetime.strptime("_".join(path.stem.split("_")[1:3]), "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a file holds: by its label, else counted, else (of a large one) estimated.
+
+    Raises: OSError.
+    """
+    label = read_label(path)
+    if label is not None and label.rows is not None:
+        return label.rows
+    counter, read = RecordCounter(), 0
+    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
+        size = os.fstat(file.fileno()).st_size
+        while read < _COUNTED_BYTES and (piece := file.read(1024 * 1024)):
+            counter.feed(piece)
+            read += len(piece)
+    rows = max(0, counter.records - 1)
+    return rows if read >= size else rows * size // max(1, read)
+
+
+def _age_order(path: Path) -> tuple[str, int, str]:
+    parts = path.stem.split("_")
+    number = int(parts[3]) if len(parts) > 3 and parts[3].isdecimal() else 1  # noqa: PLR2004 - kind, day, time, number
+    return "_".join(parts[1:3]), number, path.name
