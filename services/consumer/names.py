@@ -57,7 +57,9 @@ class NameWatch:
             return
         self._plcs[plc_code] = None
         for other in list(self._plcs):
-            if other.startswith(plc_code + self._separator) or plc_code.startswith(other + self._separator):
+            # With the separator behind both: "A." and "A" share names where it is "..".
+            ends = sorted((plc_code + self._separator, other + self._separator), key=len)
+            if other != plc_code and ends[1].startswith(ends[0]):
                 for one, relative in ((plc_code, other), (other, plc_code)):
                     plc = self._plcs[one] = self._plcs[one] or _Plc()
                     plc.relatives.append(relative)

@@ -33,6 +33,16 @@ def test_another_separator_tells_them_apart() -> None:
     assert len([*watch.see("A|B", ["C"]), *watch.see("A", ["B|C"])]) == 1
 
 
+@pytest.mark.parametrize(("separator", "plc"), [("..", "A."), ("__", "A_"), ("aba", "Aab")])
+def test_a_separator_that_overlaps_itself_hides_no_clash(separator: str, plc: str) -> None:
+    """Kind: two names that become one: A. + .. + C and A + .. + .C."""
+    watch = NameWatch(separator)
+    other, name = "A", f"{plc}{separator}C"
+    assert watch.see(plc, ["C"]) == watch.see(other, []) == watch.see(plc, ["C"]) == []
+    (clash,) = watch.see(other, [name.removeprefix(other + separator)])
+    assert clash.tag_name == name
+
+
 def test_three_that_share_are_told_by_pairs() -> None:
     watch = NameWatch(".")
     assert watch.see("A", ["B.C.D"]) == watch.see("A.B", []) == watch.see("A", ["B.C.D"]) == []
