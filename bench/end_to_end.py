@@ -33,7 +33,7 @@ def run(*, quick: bool) -> Section:
                 depth = max(depth, stage.snapshot().in_buffer)
             last, took_s = stage.snapshot(), time.perf_counter() - began
         after = {role: resident_mb(pid) for role, pid in pids.items()}
-        skipped = sum(group["skipped"] for group in stage.polling_groups())
+        skipped = sum(group.skipped for group in stage.polling_groups())
         stage.stop(*reversed(services.values()))
     written = (last[Counter.WRITTEN] - first[Counter.WRITTEN]) / took_s
     section.add("values written", [written], "values/s", 0, Goal(at_least=100_000))

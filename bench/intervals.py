@@ -24,8 +24,8 @@ def run(*, quick: bool) -> Section:
             time.sleep(seconds)
             groups = stage.polling_groups()
             stage.stop(*reversed(services))
-        late_ms = max(group["late_p99_ms"] for group in groups)
+        late_ms = max(group.late_p99_ms or 0.0 for group in groups)
         section.add(f"{interval_ms} ms: lateness p99", [late_ms], "ms", 1, Goal(at_most=0.1 * interval_ms))
-        section.add(f"{interval_ms} ms: polls skipped", [sum(group["skipped"] for group in groups)], "", 0,
+        section.add(f"{interval_ms} ms: polls skipped", [sum(group.skipped for group in groups)], "", 0,
                     Goal(at_most=0))  # fmt: skip
     return section

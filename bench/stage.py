@@ -1,6 +1,5 @@
 """Where a benchmark plays: a stack of its own, what fills and empties it, and a bare insert loop beside it."""
 
-import json
 import subprocess
 import tempfile
 import time
@@ -9,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import oracledb
 
@@ -17,6 +16,9 @@ from bench.measure import cpu_s
 from sandbox.harness.stack import Stack
 from shared.counters import Counter
 from shared.models import TagValue, encode_values
+from shared.records.heartbeats import PollerStatus
+from shared.records.polling import PollerGroup
+from shared.records.reading import from_hash, from_json, json_array
 
 BATCH = 500
 INSERT = "INSERT INTO tag_data (tag_name, tag_value, timestamp, quality) VALUES (:1, :2, :3, :4)"
@@ -64,9 +66,11 @@ class Stage(Stack):
         )
         return self.start_and_wait("poller", POLLER_CONFIG=config, LOG_LEVEL="INFO")
 
-    def polling_groups(self) -> list[dict[str, Any]]:
+    def polling_groups(self) -> list[PollerGroup]:
         """Return the state of all groups, as the poller's heartbeat tells it."""
-        return [group for name in self.living() for group in json.loads(self.beat(name).get("groups", "[]"))]
+        told = (from_hash(PollerStatus, self.beat(name)) or PollerStatus() for name in self.living())
+        groups = (from_json(PollerGroup, bytes(raw)) for status in told for raw in json_array(status.groups))
+        return [group for group in groups if group is not None]
 
     def count(self) -> int:
         """Return the number of rows committed to tag_data, without asking Oracle itself."""

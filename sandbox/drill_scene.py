@@ -1,11 +1,9 @@
 """The stage of a drill: Redis, the Oracle stand-in, a real consumer and writer, and values of which all is known."""
 
 import fcntl
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from sandbox.harness.oracle import Cells
 from sandbox.harness.services import callers_settings
@@ -15,6 +13,9 @@ from sandbox.pipeline import StoppedEarly
 from sandbox.recording import Comparison, Recording, compare
 from shared.data_queue import DataQueue
 from shared.lifecycle import StopFlag
+from shared.records.events import OverflowEpisode
+from shared.records.files import BackupFile, FileKind
+from shared.records.reading import from_json
 
 #: Tags of one poll at most: a larger installation has several PLCs.
 TAGS_IN_A_POLL = 3491
@@ -67,12 +68,13 @@ class Scene(Stack):
 
     def rows_in_backup(self) -> int:
         """Return how many values the backup files hold, as the monitor shows it."""
-        entries = [json.loads(entry) for entry in self.link.hash(self.keys.backup_files).values()]
-        return sum(entry["rows"] for entry in entries if entry["kind"] == "backup")
+        entries = (from_json(BackupFile, entry) for entry in self.link.hash(self.keys.backup_files).values())
+        return sum(entry.rows for entry in entries if entry is not None and entry.kind == FileKind.BACKUP)
 
-    def loss_records(self) -> list[dict[str, Any]]:
+    def loss_records(self) -> list[OverflowEpisode]:
         """Return the consumer's records of overflow, the oldest first."""
-        return [json.loads(record) for _, record in sorted(self.link.hash(self.keys.overflow_episodes).items())]
+        stored = sorted(self.link.hash(self.keys.overflow_episodes).items())
+        return [episode for _, text in stored if (episode := from_json(OverflowEpisode, text)) is not None]
 
     def compare(self, wanted: Cells) -> Comparison:
         """Compare the table with what it must hold, value by value."""

@@ -119,12 +119,12 @@ def overflow_drill(drill: Drill, buffer: int, overflow: int) -> None:
     scene.until(lambda: _recorded(scene) >= ledger[Counter.OVERFLOWED], "the record of the loss", 15.0)
     for record in scene.loss_records():
         drill.say(
-            f"recorded: {record['values']:,} values of {record['tags_hit']} tags lost, "
-            f"timestamps {record['oldest_timestamp']} to {record['newest_timestamp']}"
+            f"recorded: {record.values:,} values of {record.tags_hit} tags lost, "
+            f"timestamps {record.oldest_timestamp} to {record.newest_timestamp}"
         )
     drill.expect("values in the loss record", _recorded(scene), overflow)
     lost = [moment for _, moment in islice(cells, overflow)]
-    newest = max(record["newest_timestamp"] for record in scene.loss_records())
+    newest = max(record.newest_timestamp or "" for record in scene.loss_records())
     if newest != max(lost).isoformat():
         drill.problems.append(f"newest lost timestamp in the record: {newest}, must be {max(lost).isoformat()}")
     drill.say("a writer starts")
@@ -150,7 +150,7 @@ def _put(scene: Scene, count: int) -> Cells:
 
 
 def _recorded(scene: Scene) -> int:
-    return sum(record["values"] for record in scene.loss_records())
+    return sum(record.values for record in scene.loss_records())
 
 
 def outage_drill(drill: Drill, seconds: float, rate: int) -> None:

@@ -14,6 +14,8 @@ from sandbox.harness.process import Process
 from sandbox.harness.supervisor import Child, ChildDiedError, Supervisor, python
 from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
+from shared.records import heartbeats
+from shared.records.reading import from_hash
 from shared.redis_link import RedisLink
 from shared.snapshot import Snapshot, take_snapshot
 
@@ -156,7 +158,9 @@ class Services:
         return wait_until(condition, timeout_s, what, pause=self.pause, every_s=every_s)
 
     def _incarnations(self) -> set[str]:
-        return {self.beat(name).get("incarnation", "") for name in self.living()}
+        return {
+            process.incarnation for name in self.living() if (process := from_hash(heartbeats.Process, self.beat(name)))
+        }
 
     def _check(self, name: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
