@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from shared.errors import SettingsError
 from shared.partitions import MAX_PARTITIONS, namespace_of, url_of
 from shared.redis_url import problem_with
+from shared.texts import cut
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -273,5 +274,7 @@ def _explain(settings_class: type[ServiceSettings], problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{variable} is not set: {settings_class.model_fields[field].description}"
     secret = "SecretStr" in str(settings_class.model_fields[field].annotation) or field in settings_class.unshown
-    shown = "" if secret or problem["input"] is None else f"={problem['input']}"
-    return f"{variable}{shown}: {message}"
+    if secret or problem["input"] is None:
+        return f"{variable}: {message}"
+    text = str(problem["input"])
+    return f"{variable}={cut(text if text.isprintable() else repr(text))}: {message}"

@@ -273,6 +273,16 @@ def test_a_dotenv_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
         load_settings(ServiceSettings)
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "loud\nerror: a line of somebody's", "\x1b[31mred"])
+def test_whatever_is_set_a_mistake_is_one_short_line(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Kind: a text from outside goes on in full, or forges a line."""
+    with pytest.raises(SettingsError) as refused:
+        load(monkeypatch, {**GOOD, "LOG_LEVEL": value}, ConsumerSettings)
+    (problem,) = refused.value.problems
+    assert len(problem) < 500
+    assert problem.isprintable()
+
+
 @pytest.mark.parametrize("service", ["consumer", "writer", "monitor", "poller"])
 def test_every_service_ends_with_status_2_and_prints_no_secret(tmp_path: Path, service: str) -> None:
     done = subprocess.run(
