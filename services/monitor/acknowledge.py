@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
+from services.monitor.assess.findings.losses import total_loss
 from services.monitor.assess.humanize import count_of
-from services.monitor.assess.losses import total_loss
 from shared.keys import Keys
 from shared.records.losses import Loss
 from shared.records.reading import from_hash, to_hash

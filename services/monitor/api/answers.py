@@ -34,9 +34,9 @@ from services.monitor.api.schemas import (
 )
 from services.monitor.api.state import State
 from services.monitor.assess.assessment import Assessment
-from services.monitor.assess.backlog import waiting_files
+from services.monitor.assess.findings.backlog import waiting_files
+from services.monitor.assess.findings.losses import unacknowledged, went_back_since
 from services.monitor.assess.health import last_write_at
-from services.monitor.assess.losses import unacknowledged, went_back_since
 from services.monitor.assess.stats import (
     mean_batch_size,
     mean_lag_ms,

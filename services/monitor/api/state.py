@@ -9,7 +9,7 @@ from enum import StrEnum
 from starlette.types import Message
 
 from services.monitor.assess.assessment import Alert, Assessment, alert_of
-from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings.finding import Finding
 from shared.clock import Clock
 
 #: An assessment older than this, in seconds, is no answer any more: Redis hangs. Several ticks may be late before.

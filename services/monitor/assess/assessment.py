@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from services.monitor.assess.alert_kinds import KINDS, Severity
-from services.monitor.assess.finding import Finding
-from services.monitor.assess.findings import find
+from services.monitor.assess.findings.find import find
+from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health, judge
 from services.monitor.assess.trend import Rates, Sample, Trend
 from services.monitor.read.overview import Overview

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.monitor.assess.alert_kinds import Status
-from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.stats import newest_with, percent
 from services.monitor.assess.writers import is_stuck
 from services.monitor.read.overview import Overview

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
-from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health
 from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.merge import merged

@@ -188,7 +188,7 @@ def test_queue_that_grows_although_a_consumer_lives_is_critical(
 ) -> None:
     """Kind: a living process taken for one that works."""
     # Given a minute that lasts six seconds, a consumer that beats and takes nothing, and polls that come
-    monkeypatch.setattr("services.monitor.assess.movement.GROWTH_S", 6.0)
+    monkeypatch.setattr("services.monitor.assess.findings.movement.GROWTH_S", 6.0)
     with monitor_in_a_thread(redis_server.url, keys.namespace) as monitor:
 
         def look() -> dict[str, str] | None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.monitor.assess.findings import find
+from services.monitor.assess.findings.find import find
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview
 from services.monitor.read.reader import RedisReader

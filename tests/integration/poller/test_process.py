@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis, free_port
 from sandbox.harness.waiting import wait_until
-from services.monitor.assess.findings import find
+from services.monitor.assess.findings.find import find
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import service_of
 from shared.data_queue import DataQueue

@@ -9,7 +9,8 @@ import pytest
 
 from services.monitor.assess.alert_kinds import KINDS, Severity
 from services.monitor.assess.assessment import Alert, Assessor
-from services.monitor.assess.findings import find, time_to_overflow
+from services.monitor.assess.findings.buffer import time_to_overflow
+from services.monitor.assess.findings.find import find
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview, Service, service_of
 from services.monitor.settings import MonitorSettings

@@ -6,7 +6,7 @@ moment stand in Redis then, and only what is lost beyond them is told.
 
 from collections.abc import Iterator
 
-from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.humanize import count_of, day_and_time, some_of
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview

@@ -6,7 +6,7 @@ No I/O, no clock.
 from collections.abc import Iterator, Sequence
 
 from services.monitor.assess.alert_kinds import Severity
-from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.humanize import count_of, duration, number
 from services.monitor.assess.trend import Sample
 from services.monitor.assess.writers import writes

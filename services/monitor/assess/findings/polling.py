@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings.finding import Finding
+from services.monitor.assess.findings.since import first_event
 from services.monitor.assess.humanize import NAMED, duration, some_of
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import FORGET_AFTER_S, Overview, Service
@@ -67,8 +68,4 @@ def _names_clash(overview: Overview) -> Iterator[Finding]:
     layouts = {writer.status.layout for writer in overview.living(WriterStatus)}
     clashes = [clash for consumer in overview.living(ConsumerStatus) if (clash := consumer.status.name_clash)]
     if clashes and layouts != {"tag_values"}:
-        yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", _first_event(overview, Event.NAME_CLASH))
-
-
-def _first_event(overview: Overview, kind: Event) -> float | None:
-    return min((event.at for event in overview.events if event.kind == kind), default=None)
+        yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", first_event(overview, Event.NAME_CLASH))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from services.monitor.assess.alert_kinds import Severity, Status
-from services.monitor.assess.finding import Finding
+from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.humanize import size
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview

@@ -1,0 +1,131 @@
+"""What is wrong with the pipeline just now, and since when as far as Redis knows. No I/O, no clock."""
+
+from collections.abc import Iterator, Sequence
+
+from services.monitor.assess.findings.buffer import find_buffer_trouble
+from services.monitor.assess.findings.finding import Finding
+from services.monitor.assess.findings.losses import find_losses
+from services.monitor.assess.findings.movement import find_movement
+from services.monitor.assess.findings.polling import find_polling_trouble
+from services.monitor.assess.findings.redis import find_redis_trouble
+from services.monitor.assess.findings.since import first_counted
+from services.monitor.assess.findings.writers import find_writer_trouble
+from services.monitor.assess.humanize import count_of, duration, number, some_of
+from services.monitor.assess.stats import percent
+from services.monitor.assess.trend import Rates, Sample
+from services.monitor.read.overview import Overview
+from shared.counters import WINDOW_S, Counter
+from shared.records.events import Event
+from shared.records.heartbeats import ConsumerStatus, WriterStatus
+from shared.settings import BufferSettings
+
+#: Percent of batches that Oracle must take while it is there.
+PROMISED_SUCCESS_PCT = 99.9
+
+
+def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Sequence[Sample] = ()) -> list[Finding]:
+    """Return all that is wrong, in no order; `samples` are those of the last minutes, the oldest first."""
+    return [
+        *find_losses(overview),
+        *find_buffer_trouble(overview, rates, settings),
+        *_missing(overview),
+        *find_writer_trouble(overview, rates, settings),
+        *find_movement(overview, samples),
+        *find_redis_trouble(overview),
+        *_rows(overview),
+        *_orphans(overview),
+        *find_polling_trouble(overview),
+        *_faults(overview),
+        *_left_out(overview),
+        *_partitions(overview, settings),
+    ]
+
+
+def _missing(overview: Overview) -> Iterator[Finding]:
+    for role, kind, code in (("writer", WriterStatus, "no_writer"), ("consumer", ConsumerStatus, "no_consumer")):
+        if not overview.living(kind):
+            lost = [service.beat_at for service in overview.services if service.role == role]
+            lost += [event.at for event in overview.events if event.role == role and event.kind == Event.STOPPED]
+            last = max(lost, default=None)
+            ago = f", the last one was seen {duration(overview.taken_at - last)} ago" if last else ""
+            held = overview.ledger.in_buffer if role == "writer" else overview.ledger.queued_messages
+            what = "value" if role == "writer" else "message"
+            yield Finding(code, f"No {role} is running{ago}; {count_of(held, what)} wait", last)
+
+
+def _rows(overview: Overview) -> Iterator[Finding]:
+    window = overview.window
+    for counter, code, what in (
+        (Counter.REJECTED, "rows_rejected", "{} refused by Oracle in the last 5 minutes"),
+        (
+            Counter.CONFLICTS,
+            "conflicts",
+            "{} in the last 5 minutes that the table holds otherwise: kept in files",
+        ),
+        (Counter.MESSAGES_REJECTED, "messages_rejected", "{} not understood in the last 5 minutes"),
+        (Counter.TAGS_REJECTED, "tags_rejected", "{} can't be values, in the last 5 minutes"),
+    ):
+        # Conflicts are rejected values with an alert of their own.
+        found = window[counter] - (window[Counter.CONFLICTS] if counter is Counter.REJECTED else 0)
+        if found > 0:
+            noun = _NOUNS.get(counter, "value")
+            yield Finding(code, what.format(count_of(found, noun)), first_counted(overview, counter))
+    written, failed = window[Counter.BATCHES_WRITTEN], window[Counter.BATCHES_FAILED]
+    rate = percent(written, written + failed, of_nothing=100.0)
+    if rate < PROMISED_SUCCESS_PCT:
+        yield Finding(
+            "success_rate_low",
+            f"{rate:.2f} % of the batches of the last 5 minutes were taken by Oracle "
+            f"({number(failed)} of {number(written + failed)} were not)",
+            first_counted(overview, Counter.BATCHES_FAILED),
+        )
+
+
+#: What is counted where it is not values.
+_NOUNS = {Counter.MESSAGES_REJECTED: "message", Counter.TAGS_REJECTED: "tag"}
+
+
+def _orphans(overview: Overview) -> Iterator[Finding]:
+    living = {(service.role, service.instance) for service in overview.services if service.alive}
+    orphans = sorted(overview.owners - living)
+    if orphans:
+        names = some_of([f"{role} {name}" for role, name in orphans])
+        yield Finding("inflight_orphaned", f"{names} is gone and still holds what it had claimed")
+
+
+def _faults(overview: Overview) -> Iterator[Finding]:
+    faults = [
+        event for event in overview.events if event.kind == Event.FAULT and overview.taken_at - event.at <= WINDOW_S
+    ]
+    if faults:
+        last = faults[0]
+        yield Finding(
+            "unforeseen_fault",
+            f"{count_of(len(faults), 'fault')} in the last 5 minutes; the last one in {last.role} "
+            f"{last.instance}: {last.message}",
+            faults[-1].at,
+        )
+
+
+def _left_out(overview: Overview) -> Iterator[Finding]:
+    left_out = [f"{number(count)} of {key}" for key, count in sorted(overview.left_out.items())]
+    left_out += [
+        f"{count} polling groups by consumer {consumer.instance}"
+        for consumer in overview.living(ConsumerStatus)
+        if (count := consumer.status.groups_left_out)
+    ]
+    if left_out:
+        yield Finding(
+            "not_all_shown", f"Left out because they are too long, too many or unreadable: {some_of(left_out)}"
+        )
+
+
+def _partitions(overview: Overview, settings: BufferSettings) -> Iterator[Finding]:
+    others = {
+        f"{service.role} {service.instance}": service.process.partitions
+        for service in overview.services
+        if service.process is not None and service.process.partitions != settings.partitions
+    }
+    if others:
+        said = some_of([f"{name} was told {count}" for name, count in others.items()])
+        yield Finding("partitions_differ", f"PARTITIONS is {settings.partitions} for this monitor; {said}")

@@ -1,0 +1,115 @@
+"""What is wrong with what writers reach: Oracle, their connections, their backup. No I/O, no clock."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from services.monitor.assess.alert_kinds import Severity, Status
+from services.monitor.assess.findings.backlog import how_long, waiting_files
+from services.monitor.assess.findings.finding import Finding
+from services.monitor.assess.findings.since import began
+from services.monitor.assess.humanize import count_of, duration, size, some_of
+from services.monitor.assess.trend import Rates
+from services.monitor.assess.writers import is_stuck, writes
+from services.monitor.read.overview import Overview, Service
+from shared.records.events import Event
+from shared.records.heartbeats import BackupState, OracleState, WriterStatus
+from shared.settings import BufferSettings
+
+
+def find_writer_trouble(overview: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
+    """Yield what is wrong with Oracle as the writers meet it, and with their backup."""
+    yield from _oracle(overview, rates, settings)
+    yield from _backup(overview)
+
+
+def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
+    away = [writer for writer in overview.living(WriterStatus) if not writes(writer)]
+    refused = [writer for writer in away if writer.status.oracle == OracleState.CONFIGURATION]
+    gone = [writer for writer in away if writer not in refused]
+    # While one of them still brings values to the table or to a file, they go on.
+    all_stuck = all(is_stuck(writer) for writer in overview.living(WriterStatus))
+    if refused:
+        error = _last_error(refused)
+        yield Finding(
+            "oracle_configuration",
+            f"Oracle refuses {_names(refused)}: {error or 'see the log'}",
+            _lost_at(overview, refused),
+            status=Status.UNHEALTHY if all_stuck else Status.DEGRADED,
+        )
+    if gone:
+        since = _lost_at(overview, gone)
+        failing = all(writer.status.backup == BackupState.FAILING for writer in gone)
+        said = _last_error(gone)
+        yield Finding(
+            "oracle_away",
+            f"{_is_away(gone)}{f' for {duration(overview.taken_at - since)}' if since else ''} ({_names(gone)}): "
+            f"{how_long(overview, gone, rates, settings)}; circuit breaker {_breakers(gone)}"
+            f"{f'; last error: {said}' if said else ''}",
+            since,
+            Severity.CRITICAL if failing else None,
+            Status.UNHEALTHY if all_stuck else Status.DEGRADED,
+        )
+    short = [writer for writer in overview.living(WriterStatus) if writer.status.connections_short]
+    if short:
+        open_ = ", ".join(str(writer.status.connections_open) for writer in short)
+        yield Finding(
+            "fewer_connections",
+            f"{_names(short)} goes on with {open_} connections: {short[0].status.connections_short}",
+        )
+
+
+def _last_error(writers: Iterable[Service[WriterStatus]]) -> str:
+    return next((error for writer in writers if (error := writer.status.last_error)), "")
+
+
+def _is_away(writers: Sequence[Service[WriterStatus]]) -> str:
+    never_seen = all(writer.status.oracle not in {OracleState.OK, OracleState.AWAY} for writer in writers)
+    return "Oracle was not reached yet" if never_seen else "Oracle is away"
+
+
+def _breakers(writers: Sequence[Service[WriterStatus]]) -> str:
+    return some_of(sorted({writer.status.breaker or "unknown" for writer in writers}))
+
+
+def _backup(overview: Overview) -> Iterator[Finding]:
+    failing = [writer for writer in overview.living(WriterStatus) if writer.status.backup == BackupState.FAILING]
+    if failing:
+        cause = failing[0].status.backup_failure or "see its log"
+        yield Finding(
+            "backup_failed",
+            f"{_names(failing)} can't write the backup: {cause}",
+            began(overview, Event.BACKUP_FAILED, Event.BACKUP_WORKS),
+        )
+    if overview.ledger.rejected_rows_waiting:
+        rows = count_of(overview.ledger.rejected_rows_waiting, "rejected row")
+        yield Finding("rejected_rows_waiting", f"{rows} wait in Redis: no writer could write its rejected_*.csv")
+    waiting = waiting_files(overview)
+    if waiting.files:
+        yield Finding(
+            "backup_waiting",
+            f"{count_of(waiting.files, 'file')} with {count_of(waiting.rows, 'row')} ({size(waiting.bytes)}) "
+            f"to recover; the oldest is {duration(overview.taken_at - waiting.oldest)} old",
+            waiting.oldest,
+        )
+
+
+def _names(writers: Iterable[Service[WriterStatus]]) -> str:
+    names = [writer.instance for writer in writers]
+    return f"writer{'s' if len(names) > 1 else ''} {some_of(names)}"
+
+
+def _lost_at(overview: Overview, writers: Iterable[Service[WriterStatus]]) -> float | None:
+    """Return when the first of these writers lost Oracle: its first failure since it last wrote."""
+    lost = []
+    for writer in writers:
+        began = None
+        for event in overview.events:
+            if event.instance != writer.instance or event.role != "writer":
+                continue
+            # Half-open is said as "back" too; only a batch that was written ends the outage, and then it says how long.
+            if event.kind == Event.STARTED or (event.kind == Event.ORACLE_BACK and event.details):
+                break
+            if event.kind in {Event.ORACLE_LOST, Event.ORACLE_RETRY, Event.ORACLE_CONFIGURATION}:
+                began = event.at
+        if began is not None:
+            lost.append(began)
+    return min(lost, default=None)
