@@ -75,21 +75,18 @@ class Report:
 
     def backup_failed(self, error: Exception) -> None:
         """Take note that a file can't be written; said when it begins."""
-        with self._lock:
-            begins, self.backup_failure = self.backup_failure is None, str(error)
-        if begins:
-            message = f"Backup can't be written, values stay in Redis and nothing is acknowledged: {error}"
-            _log.critical(message)
-            self._events.add(Event.BACKUP_FAILED, message)
+        self._files_fail(error, "Backup can't be written, values stay in Redis and nothing is acknowledged")
 
     def rows_wait(self, error: Exception, rows: int) -> None:
         """Take note of rejected rows that no file could take; said when it begins."""
+        self._files_fail(error, f"No file can be written: {rows} rejected rows wait in Redis for one, all else goes on")
+
+    def _files_fail(self, error: Exception, what: str) -> None:
         with self._lock:
             begins, self.backup_failure = self.backup_failure is None, str(error)
         if begins:
-            message = f"No file can be written: {rows} rejected rows wait in Redis for one, all else goes on: {error}"
-            _log.critical(message)
-            self._events.add(Event.BACKUP_FAILED, message)
+            _log.critical(f"{what}: {error}")
+            self._events.add(Event.BACKUP_FAILED, f"{what}: {error}")
 
     def file_fault(self, fault: FileFault) -> None:
         """Take note that somebody took a file away, or changed it; said and counted by the next tick."""

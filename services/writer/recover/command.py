@@ -1,6 +1,5 @@
 """The command `recover`: backup files into Oracle, while writers go on."""
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -10,10 +9,11 @@ from services.writer.backup.directory import backup_files
 from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
 from services.writer.leave import close_and_leave
-from services.writer.recover.console import RecoverConsole
+from services.writer.recover.console import DONE, INTERRUPTED, LEFT, RecoverConsole
+from services.writer.recover.dry_run import DryRun
 from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
 from services.writer.recover.loop import Ended, Failure, recover_file
-from services.writer.recover.open_file import FileInUseError, OpenFile, UnusableFileError
+from services.writer.recover.open_file import FileInUseError, OpenFile
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.settings import WriterSettings
 from services.writer.sink import Sink, SinkError
@@ -21,14 +21,7 @@ from shared.clock import SystemClock
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.lifecycle import StopFlag, stop_on_signals
-from shared.models import TagValue
 from shared.redis_link import RedisLink
-
-#: Exit status: all done; a file is left that a person must see to; stopped by a signal.
-DONE, LEFT, INTERRUPTED = 0, 1, 130
-
-#: Rows of a file that a dry run looks up in the table: one query.
-ROWS_LOOKED_UP = 200
 
 
 def recover(
@@ -61,9 +54,11 @@ def recover(
     progress = RecoveryProgress(link, keys, events, manifest, clock)
     recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s)
     with stop_on_signals() as stop, RecoverConsole() as console:
-        run = Run(settings, recovery, console, stop, max_rows_per_s, anyway=anyway)
         files = find_files(names, settings.backup_dir)
-        status = run.count(files) if dry_run else run.recover(files)
+        if dry_run:
+            status = DryRun(sink, console, stop, settings.buffer_batch_size_max).run(files)
+        else:
+            status = Run(settings, recovery, console, stop, max_rows_per_s=max_rows_per_s, anyway=anyway).recover(files)
         try:
             rejects.finish()
         except BackupFailedError as error:
@@ -91,8 +86,8 @@ class Run:
         recovery: Recovery,
         console: RecoverConsole,
         stop: StopFlag,
-        max_rows_per_s: float | None,
         *,
+        max_rows_per_s: float | None,
         anyway: bool,
     ) -> None:
         self._anyway = anyway
@@ -181,56 +176,6 @@ class Run:
         else:
             self._fail(f"Oracle: {error}. When it is available, run `recover` again; `check` finds the cause")
         return False
-
-    def count(self, files: Sequence[Path]) -> int:
-        """Read files and say what is in them; write nothing. Returns the exit status."""
-        for path in files:
-            try:
-                with OpenFile(path, self._recovery.sink.target, anyway=True) as file:
-                    if file.warning is not None:
-                        self._fail(f"would be refused without --anyway: {file.warning}")
-                    tally, sample = self._read_through(file)
-            except FileInUseError as error:
-                self._console.say(str(error))
-                continue
-            except (UnusableFileError, OSError) as error:
-                self._fail(str(error))
-                continue
-            self._tallies.append(tally)
-            torn = ", last line torn" if tally.torn else ""
-            self._console.say(
-                f"{shown(path)}: {tally.read:,} rows, {tally.bad_lines} bad lines{torn}; {self._look_up(sample)}"
-            )
-            if self._stop.is_set():
-                return INTERRUPTED
-        rows = sum(tally.read for tally in self._tallies)
-        self._console.say(f"Dry run: {len(self._tallies)} files, {rows:,} rows; nothing was written or moved")
-        return self._status
-
-    def _read_through(self, file: OpenFile) -> tuple[Tally, list[TagValue]]:
-        """Return what is in a file, and rows of it chosen evenly at random."""
-        tally, sample = Tally(), list[TagValue]()
-        chooser = random.Random(0)
-        while not self._stop.is_set() and (batch := file.reader.read(self._batch_rows)).rows:
-            tally.bad_lines += len(batch.bad_lines)
-            for line in batch.bad_lines:
-                self._console.say(f"{file.name} line {line.line}: {line.reason}")
-            for seen, value in enumerate(batch.values, tally.read - tally.bad_lines):
-                place = len(sample) if len(sample) < ROWS_LOOKED_UP else chooser.randrange(seen + 1)
-                if place < ROWS_LOOKED_UP:
-                    sample[place : place + 1] = [value]
-            tally.read += batch.rows
-        tally.torn = int(file.reader.torn_line is not None)
-        return tally, sample
-
-    def _look_up(self, sample: list[TagValue]) -> str:
-        if not sample:
-            return "nothing to look up"
-        try:
-            found = sum(stored is not None for stored in self._recovery.sink.lookup(sample))
-        except SinkError as error:
-            return f"not looked up in the table ({error})"
-        return f"of {len(sample)} looked up {found} are in the table already"
 
     def _fail(self, text: str) -> None:
         self._console.error(text)

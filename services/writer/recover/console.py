@@ -12,6 +12,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from services.writer.backup.files import shown
 from services.writer.recover.file_recovery import Tally
 
+#: Exit status: all done; a file is left that a person must see to; stopped by a signal.
+DONE, LEFT, INTERRUPTED = 0, 1, 130
+
 #: Seconds between two lines where there is no terminal.
 LINE_EVERY_S = 5.0
 

@@ -1,0 +1,80 @@
+"""`recover --dry-run`: what is in files, and how much of it the table holds already. Writes and moves nothing."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.writer.backup.files import shown
+from services.writer.recover.console import DONE, INTERRUPTED, LEFT, RecoverConsole
+from services.writer.recover.file_recovery import Tally
+from services.writer.recover.open_file import FileInUseError, OpenFile, UnusableFileError
+from services.writer.sink import Sink, SinkError
+from shared.lifecycle import StopFlag
+from shared.models import TagValue
+
+#: Rows of a file that are looked up in the table: one query.
+ROWS_LOOKED_UP = 200
+
+
+class DryRun:
+    """One run over files; reads `batch_rows` at a time."""
+
+    def __init__(self, sink: Sink, console: RecoverConsole, stop: StopFlag, batch_rows: int) -> None:
+        self._sink = sink
+        self._console = console
+        self._stop = stop
+        self._batch_rows = batch_rows
+
+    def run(self, files: Sequence[Path]) -> int:
+        """Say what is in each file; return the exit status."""
+        status, read = DONE, list[Tally]()
+        for path in files:
+            try:
+                # What would be refused is read all the same: it is what somebody wants to know who asks.
+                with OpenFile(path, self._sink.target, anyway=True) as file:
+                    if file.warning is not None:
+                        self._console.error(f"would be refused without --anyway: {file.warning}")
+                        status = LEFT
+                    tally, sample = self._read_through(file)
+            except FileInUseError as error:
+                self._console.say(str(error))
+                continue
+            except (UnusableFileError, OSError) as error:
+                self._console.error(str(error))
+                status = LEFT
+                continue
+            read.append(tally)
+            torn = ", last line torn" if tally.torn else ""
+            self._console.say(
+                f"{shown(path)}: {tally.read:,} rows, {tally.bad_lines} bad lines{torn}; {self._look_up(sample)}"
+            )
+            if self._stop.is_set():
+                return INTERRUPTED
+        rows = sum(tally.read for tally in read)
+        self._console.say(f"Dry run: {len(read)} files, {rows:,} rows; nothing was written or moved")
+        return status
+
+    def _read_through(self, file: OpenFile) -> tuple[Tally, list[TagValue]]:
+        """Return what is in a file, and rows of it chosen evenly at random."""
+        tally, sample = Tally(), list[TagValue]()
+        chooser = random.Random(0)
+        while not self._stop.is_set() and (batch := file.reader.read(self._batch_rows)).rows:
+            tally.bad_lines += len(batch.bad_lines)
+            for line in batch.bad_lines:
+                self._console.say(f"{file.name} line {line.line}: {line.reason}")
+            for seen, value in enumerate(batch.values, tally.read - tally.bad_lines):
+                place = len(sample) if len(sample) < ROWS_LOOKED_UP else chooser.randrange(seen + 1)
+                if place < ROWS_LOOKED_UP:
+                    sample[place : place + 1] = [value]
+            tally.read += batch.rows
+        tally.torn = int(file.reader.torn_line is not None)
+        return tally, sample
+
+    def _look_up(self, sample: list[TagValue]) -> str:
+        if not sample:
+            return "nothing to look up"
+        try:
+            found = sum(stored is not None for stored in self._sink.lookup(sample))
+        except SinkError as error:
+            return f"not looked up in the table ({error})"
+        return f"of {len(sample)} looked up {found} are in the table already"
