@@ -7,12 +7,13 @@ import pytest
 
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.index import Manifest
+from services.writer.backup.label import Label, write_label
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.auto import FILES_TICK_S, FIRST_PAUSE_S, LAST_PAUSE_S, TIME_TICK_S, AutoRecover
 from services.writer.recover.file_recovery import Recovery
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.settings import WriterSettings
-from services.writer.sink import RowError, SinkError, Verdict
+from services.writer.sink import RowError, SinkError, Target, Verdict
 from shared.models import TagValue
 from shared.records.events import Event
 from tests.fakes import FakeClock, FakeEvents, FakeStop, ScriptedSink, tag_values
@@ -161,6 +162,17 @@ def test_a_file_that_was_changed_is_refused_until_somebody_mends_it(stage: Stage
     path.write_bytes(sound)
     stage.run_for(2)
     assert (stage.left(), stage.sink.stored) == ([], tag_values(3))
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 8192, b"2026-01-01 00:00:00.000001,PLC01,D3" + b"\0" * 4096])
+def test_zeros_that_a_power_failure_left_at_a_files_end_cost_nothing(stage: Stage, tail: bytes) -> None:
+    """Kind: what was never synced. The file system knew the new length and not the new bytes; csv refuses a NUL."""
+    path = stage.write(tag_values(3))
+    write_label(path, Label(Target()))
+    with path.open("ab") as file:
+        file.write(tail)
+    stage.run_for(2)
+    assert (stage.left(), stage.sink.stored, stage.rejects.rows) == ([], tag_values(3), [])
 
 
 def test_a_stop_leaves_the_file_and_counts_what_is_in_the_table(stage: Stage) -> None:
