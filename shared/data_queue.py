@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.claims import MAX_TAKEOVERS, Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
@@ -23,7 +23,7 @@ from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
 from shared.models import PollingData
 from shared.partitions import namespace_of, url_of
 from shared.redis_link import RedisLink
-from shared.replicas import ReplicatedPut
+from shared.replicas import Put, Queued, ReplicatedPut
 
 #: Messages that the DataQueue holds at most before `put` refuses more.
 DEFAULT_MAX_MESSAGES = 10_000
@@ -68,6 +68,20 @@ class MessageBatch:
     def is_deadly(self) -> bool:
         """Whether it was taken over so often that consumers seem to die of it."""
         return list_takeovers(self.list_key) >= MAX_TAKEOVERS
+
+
+class HeldMessage(NamedTuple):
+    """A message, the group that it is of (a field of `Keys.polling`), the incarnation that read it, and when.
+
+    `read_at_ms`: since 1970, by Redis' clock.
+
+    In the order in which `put_held.lua` takes them.
+    """
+
+    group: str
+    token: str
+    read_at_ms: int
+    raw: bytes
 
 
 @dataclass(frozen=True)
@@ -147,7 +161,7 @@ class DataQueue:
                 again is safe, the table's key tells the copies.
             RejectedError: the consumer would not understand this message; nothing was queued.
         """
-        return self._within(timeout, "put", [encode_polling_data(polling_data)])
+        return self._within(timeout, self._plain("put", [encode_polling_data(polling_data)])).done
 
     def put_many(self, messages: Sequence[PollingData | Mapping[str, Any]], timeout: float = 1.0) -> int:
         """Queue several polls' readings in one step, in order; return how many were queued: the first so many.
@@ -166,30 +180,41 @@ class DataQueue:
         """Queue messages that are JSON already; else as `put_many`, but that nothing is looked at."""
         if not encoded:
             return 0
-        return self._within(timeout, "put_many", encoded)
+        return self._within(timeout, self._plain("put_many", encoded)).done
 
-    def _put(self, script: str, encoded: Sequence[bytes], deadline: float) -> int:
-        if self._replicated:
-            return self._replicated.run(script, self._keys.data_queue, self._max_messages, encoded, deadline)
-        return int(self._link.run(script, [self._keys.data_queue], [self._max_messages, *encoded]))
+    def put_held(self, messages: Sequence[HeldMessage], timeout: float = 1.0) -> Queued:
+        """Queue messages of polling groups, if who read them holds the group, or held it then.
 
-    def _within(self, timeout: float, script: str, encoded: Sequence[bytes]) -> int:
+        Returns: how many are done with, the first so many; and the places of those of them, from 0, that were left out,
+        because another poller had taken their group over before they were read.
+        Raises: as `put_many`.
+        """
+        keys = [self._keys.data_queue, self._keys.polling_leases]
+        return self._within(timeout, Put("put_held", keys, [self._max_messages], messages))
+
+    def _plain(self, script: str, encoded: Sequence[bytes]) -> Put:
+        return Put(script, [self._keys.data_queue], [self._max_messages], [(message,) for message in encoded])
+
+    def _put(self, put: Put, deadline: float) -> Queued:
+        return self._replicated.run(put, deadline) if self._replicated else put.once(self._link)
+
+    def _within(self, timeout: float, put: Put) -> Queued:
         """Put until something was queued; return the script's answer."""
         if timeout <= 0:
             raise ValueError("timeout: give it more than 0 seconds, a round trip to Redis takes some")
         # The socket's own timeout restarts with every step (connect, log in, send): only a thread of its own lets the
         # caller go exactly when it asked.
-        sending: Future[int] = self._sender.submit(self._put_until, script, encoded, monotonic() + timeout)
+        sending: Future[Queued] = self._sender.submit(self._put_until, put, monotonic() + timeout)
         try:
             return sending.result(timeout)
         except FutureTimeoutError:
             state = "was not queued" if sending.cancel() else "may have been queued"
             raise RedisUnavailableError(f"Redis did not answer within {timeout:g} s; the message {state}") from None
 
-    def _put_until(self, script: str, encoded: Sequence[bytes], deadline: float) -> int:
+    def _put_until(self, put: Put, deadline: float) -> Queued:
         while True:
-            queued = self._put(script, encoded, deadline)
-            if queued:
+            queued = self._put(put, deadline)
+            if queued.done:
                 return queued
             # Half a retry before the deadline, so that the caller hears why.
             if monotonic() + 1.5 * _FULL_RETRY_S >= deadline:

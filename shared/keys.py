@@ -166,6 +166,14 @@ class Keys:
         return f"{self._ns}:polling:seen"
 
     @property
+    def polling_leases(self) -> str:
+        """Hash: who polls a group, by the field of `polling`: `<incarnation> <instance> <outbox> <since> <until>` (ms).
+
+        Written by pollers.
+        """
+        return f"{self._ns}:polling:leases"
+
+    @property
     def poll_requests(self) -> str:
         """List of requests (JSON) to poll a HANDSHAKE group once. Written by whoever wants one, taken by pollers."""
         return f"{self._ns}:poll_requests"

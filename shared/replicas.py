@@ -6,8 +6,9 @@ is, and says so.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
@@ -21,11 +22,48 @@ _LATE_S = 0.15
 _log = get_logger()
 
 
+class Queued(NamedTuple):
+    """What a put answers: how many messages are done with, or the queue's length; and which of them were left out."""
+
+    done: int
+    left_out: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, answer: Any) -> "Queued":
+        """Return the answer of a script that puts."""
+        return cls(answer) if isinstance(answer, int) else cls(answer[0], answer[1:])
+
+    def then(self, later: "Queued") -> "Queued":
+        """Return both as one."""
+        return Queued(self.done + later.done, [*self.left_out, *(self.done + place for place in later.left_out)])
+
+
+class Put(NamedTuple):
+    """A script that puts messages: its keys, what stands before the messages, and each as the script takes it."""
+
+    script: str
+    keys: Sequence[str]
+    head: Sequence[Argument]
+    messages: Sequence[tuple[Argument, ...]]
+
+    def call(self, first: int = 0) -> Call:
+        """Return the call that puts the messages from a place on."""
+        return Call(self.script, self.keys, [*self.head, *chain.from_iterable(self.messages[first:])])
+
+    def once(self, link: RedisLink) -> Queued:
+        """Put them, and wait for nobody.
+
+        Raises: RedisUnavailableError: they may be queued.
+        """
+        call = self.call()
+        return Queued.of(link.run(call.script, call.keys, call.args))
+
+
 class _Pending(NamedTuple):
     """Messages that are queued, and not confirmed yet."""
 
-    messages: tuple[bytes, ...]
-    answer: int
+    messages: Sequence[tuple[Argument, ...]]
+    queued: Queued
     connection: ConnectionNumber
 
 
@@ -40,42 +78,38 @@ class ReplicatedPut:
         #: Why puts are confirmed by fewer than wanted; None when they are not.
         self.missing: str | None = None
 
-    def run(self, script: str, key: str, max_messages: int, messages: Sequence[bytes], deadline: float) -> int:
-        """Run a script that puts messages; return its answer once replicas have what it put.
+    def run(self, put: Put, deadline: float) -> Queued:
+        """Put messages; return the script's answer once replicas have what it put.
 
         Messages that an earlier call put on the same connection are only waited for. `deadline`: monotonic.
         Raises: RedisUnavailableError: they are not confirmed; call again with the same ones, or more behind them.
         """
-        before = self._still_queued(messages)
-        rest = messages[len(before.messages) :] if before else messages
-        args: list[Argument] = [max_messages, *rest]
-        call = Call(script, [key], args) if rest else None
+        before = self._still_queued(put.messages)
+        first = len(before.messages) if before else 0
+        call = put.call(first) if first < len(put.messages) else None
         wait_s = max(0.01, deadline - monotonic() - _LATE_S)
         done = self._link.run_confirmed(call, self._wanted, wait_s)
-        answer = done.answer if call else 0
-        if before and script == "put_many":
-            answer += before.answer
-        elif before:
-            answer = before.answer
-        if not answer:
-            return 0
+        queued = Queued.of(done.answer) if call else Queued(0)
+        if before:
+            queued = before.queued.then(queued)
+        if not queued.done:
+            return queued
         needed = min(self._wanted, done.replicas)
         if done.confirmed < needed:
-            queued = tuple(messages[:answer]) if script == "put_many" else tuple(messages)
-            self._pending = _Pending(queued, answer, done.connection)
+            self._pending = _Pending([*put.messages[: queued.done]], queued, done.connection)
             raise RedisUnavailableError(
                 f"it is queued, and {done.confirmed} of {needed} replicas have confirmed it within {wait_s:.1f} s"
             )
         self._pending = None
         self._note(done.replicas)
-        return answer
+        return queued
 
-    def _still_queued(self, messages: Sequence[bytes]) -> _Pending | None:
+    def _still_queued(self, messages: Sequence[tuple[Argument, ...]]) -> _Pending | None:
         """Return what of these is queued for sure: put on the connection that this thread still has."""
         pending, self._pending = self._pending, None
         if pending is None or pending.connection != self._link.connection_number:
             return None
-        return pending if tuple(messages[: len(pending.messages)]) == pending.messages else None
+        return pending if [*messages[: len(pending.messages)]] == pending.messages else None
 
     def _note(self, replicas: int) -> None:
         if replicas < self._wanted:

@@ -21,7 +21,7 @@ from services.poller.outbox.durable import DurableOutbox
 from services.poller.outbox.message import Message
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import MAX_IN_HAND
-from services.poller.outbox.spool import Spool
+from services.poller.outbox.spool import Spool, file_name
 from services.poller.outbox.waiting import Bounds
 from shared.clock import SystemClock
 from shared.messages import encode_polling_data
@@ -49,7 +49,9 @@ def main() -> None:
 def _outbox(kind: str, directory: Path) -> Outbox:
     if kind == "memory":
         return Outbox(_BOUNDS)
-    return DurableOutbox(_BOUNDS, Spool(directory, 10_000_000_000, SystemClock(), nobody), sleep=_no_grace)
+    return DurableOutbox(
+        _BOUNDS, Spool(directory / file_name(), 10_000_000_000, SystemClock(), nobody), sleep=_no_grace
+    )
 
 
 async def _no_grace(_seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -10,18 +11,15 @@ from pydantic import ValidationError
 
 from services.poller.groups.config import load_groups
 from services.poller.handshake.requests import PollRequests
+from services.poller.lane import Edges, Lane, say_strays
 from services.poller.settings import PollerSettings
 from services.poller.source import SourceError
 from services.poller.sources.opcua.model import OpcuaModel
 from services.poller.worker import Poller
 from shared.clock import SystemClock
-from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError, SettingsError
-from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, run_service, stop_on_signals
-from shared.records.events import Away, Event
 from shared.records.reading import to_json
 from shared.redis_link import RedisLink
 from shared.settings import ServiceSettings, load_settings
@@ -165,27 +163,16 @@ def _complain(problems: list[str]) -> NoReturn:
 
 def main(settings: PollerSettings) -> int:
     """Put the poller together, run it, return its exit status."""
-    groups = load_groups(settings.poller_config)
-    keys = Keys(settings.namespace)
-    link = RedisLink.of(settings, "poller")
-    events = EventLog(link, keys, "poller")
-    link.when_back(
-        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
-    )
-    queue = DataQueue(
-        link, keys, settings.data_queue_max_messages, replicas=settings.data_queue_replicas, events=events
-    )
-    heartbeat = Heartbeat.of(settings, link, keys, events, "poller")
-    try:
-        with stop_on_signals(STOP_LIMIT_S) as stop:
-            requests = PollRequests(link, keys)
-            poller = Poller(settings, groups, queue, link, requests, heartbeat, events, SystemClock())
-            return asyncio.run(_run_and_hang_up(poller, stop, link))
-    finally:
-        queue.close()
+    groups = load_groups(settings.poller_config, partitions=settings.partitions)
+    say_strays(settings)
+    clock = SystemClock()
+    edges = [Edges.of(settings.in_partition(partition)) for partition in range(settings.partitions)]
+    with stop_on_signals(STOP_LIMIT_S) as stop:
+        lanes = [Lane(partition, settings, its_edges, clock) for partition, its_edges in enumerate(edges)]
+        return asyncio.run(_run_and_hang_up(Poller(settings, groups, lanes, clock), stop, edges))
 
 
-async def _run_and_hang_up(poller: Poller, stop: StopFlag, link: RedisLink) -> int:
+async def _run_and_hang_up(poller: Poller, stop: StopFlag, edges: Sequence[Edges]) -> int:
     """Run, then close the connections at once: a thread that still waits for an answer must not hold up the end."""
     try:
         return await poller.run(stop)
@@ -193,7 +180,8 @@ async def _run_and_hang_up(poller: Poller, stop: StopFlag, link: RedisLink) -> i
         # The first is the cause; a FatalError is to be seen as one.
         raise troubles.exceptions[0] from troubles
     finally:
-        link.close()
+        for its_edges in edges:
+            its_edges.close()
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
 from time import time
 
-from services.poller.groups.fleet import Fleet
+from services.poller.groups.group import PollingGroup
 from services.poller.handshake.requests import PollRequests
+from services.poller.leases import Leases
 from services.poller.news import News
 from services.poller.outbox.message import Overflow
 from services.poller.outbox.outbox import Outbox
@@ -29,7 +31,8 @@ class Pulse:
         *,
         heartbeat: Heartbeat,
         events: EventLog,
-        fleet: Fleet,
+        polled: Callable[[], Sequence[PollingGroup]],
+        leases: Leases,
         outbox: Outbox,
         sender: Sender,
         requests: PollRequests,
@@ -38,7 +41,8 @@ class Pulse:
     ) -> None:
         self._heartbeat = heartbeat
         self._events = events
-        self._fleet = fleet
+        self._polled = polled
+        self._leases = leases
         self._outbox = outbox
         self._sender = sender
         self._requests = requests
@@ -59,7 +63,7 @@ class Pulse:
 
         def on_name(name: str) -> None:
             _log.info(f"Poller {name} is known to the monitor")
-            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._fleet.groups)} polling groups")
+            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._polled())} polling groups")
             loop.call_soon_threadsafe(self.named.set)
 
         beating = Beating(self._heartbeat, self._events, self._clock, lambda: self._status, on_name)
@@ -76,7 +80,7 @@ class Pulse:
     def status(self) -> PollerStatus:
         """Return what the heartbeat says beside the state."""
         return PollerStatus(
-            groups=json.dumps([group.describe() for group in self._fleet.groups], ensure_ascii=False),
+            groups=json.dumps([group.describe() for group in self._polled()], ensure_ascii=False),
             ring=self._outbox.depth,
             ring_overflowed=self._outbox.overflow.messages,
             ring_overflowed_values=self._outbox.overflow.values,
@@ -88,6 +92,8 @@ class Pulse:
             queue_full_since=self._sender.full_since,
             replicas_missing=self._sender.replicas_missing,
             requests_rejected=self._requests.rejected,
+            groups_elsewhere=self._leases.elsewhere,
+            messages_left_out=self._sender.messages_left_out,
             **self._outbox.on_disk(),
         )
 

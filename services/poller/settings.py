@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, FilePath, field_validator
+from pydantic import Field, FilePath
 
 from shared.data_queue import DEFAULT_MAX_MESSAGES
 from shared.settings import ServiceSettings
@@ -45,12 +45,3 @@ class PollerSettings(ServiceSettings):
         description="Replicas of Redis that must have a message before it counts as sent: a failover can't lose it "
         "then. Where fewer are connected it goes on with those, and an alert says so",
     )
-
-    @field_validator("partitions")
-    @classmethod
-    def _one_so_far(cls, value: int) -> int:
-        if value > 1:
-            raise ValueError(
-                "the poller does not know partitions yet: start one for each, with PARTITIONS=1 and its namespace"
-            )
-        return value

@@ -39,6 +39,8 @@ class Event(StrEnum):
     SOURCE_LOST = "source_lost"  #: a poller's source can't be read: which group, why
     SOURCE_BACK = "source_back"  #: with the seconds that it was away
     GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
+    STANDS_BY = "stands_by"  #: a poller does not poll: another one polls its groups
+    TOOK_OVER = "took_over"  #: a poller polls groups of another one, which is gone
     FAULT = "fault"  #: a loop met what it did not foresee, gave back what it held and went on
     REPLICAS_MISSING = "replicas_missing"  #: fewer replicas confirm what is put than DATA_QUEUE_REPLICAS wants
     REPLICAS_BACK = "replicas_back"

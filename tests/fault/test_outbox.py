@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.poller.outbox.spool import FILE_NAME
+from services.poller.outbox.spool import file_name
 from shared.counters import Counter
 from shared.models import stored_timestamp
 from tests.oracle_target import OracleTarget
@@ -58,7 +58,7 @@ def test_at_the_plants_rate_redis_is_away_and_the_poller_killed_in_it(
         poller = pipeline.start("poller", **settings)
         wait_until(lambda: len(pipeline.table_rows()) >= 3 * TAGS, 60, "three polls in the table")
         own_redis.kill()
-        log = outbox / f"{FILE_NAME}-wal"
+        log = outbox / f"{file_name()}-wal"
         wait_until(lambda: log.exists() and log.stat().st_size > 12 * 80_000, 60, "some twelve polls on the disk")
         poller.send_signal(signal.SIGKILL)
         poller.wait()
@@ -90,7 +90,7 @@ def test_at_the_plants_rate_redis_is_away_and_the_poller_killed_in_it(
 
 def stored_times(outbox: Path) -> set[object]:
     """Return the times of the messages in the file of a poller that lives no more."""
-    connection = sqlite3.connect(outbox / FILE_NAME)
+    connection = sqlite3.connect(outbox / file_name())
     times = {stored_timestamp(text) for (text,) in connection.execute("SELECT timestamp FROM messages")}
     connection.close()
     return set(times)

@@ -18,6 +18,7 @@ from services.poller.sources import SOURCE_MODELS, AnySource
 from services.poller.sources.files import MAX_GROUPS_BYTES, read_regular
 from services.poller.sources.long_lived import long_lived
 from shared.errors import SettingsError
+from shared.partitions import MAX_PARTITIONS, partition_of
 from shared.texts import cut
 
 #: How alike an unknown key must be to a known one to be taken for a slip of the pen.
@@ -44,6 +45,7 @@ class GroupConfig(BaseModel):
     group_id: int | None = Field(None, ge=0)
     mode: Literal["FIXED", "HANDSHAKE"] = "FIXED"
     interval_ms: int | None = Field(None, ge=100)
+    partition: int | None = Field(None, ge=0, lt=MAX_PARTITIONS)
     source: AnySource
 
     @model_validator(mode="after")
@@ -64,6 +66,10 @@ class GroupConfig(BaseModel):
     def plc(self) -> str:
         """The PLC code, given or the source's own."""
         return self.plc_code or self.source.default_plc_code() or ""
+
+    def partition_in(self, partitions: int) -> int:
+        """Return the partition that its messages go to: the one given, or that of its PLC."""
+        return partition_of(self.plc, partitions) if self.partition is None else self.partition
 
     @property
     def interval_s(self) -> float:
@@ -90,10 +96,13 @@ class _File(BaseModel):
     group: list[GroupConfig] = Field(min_length=1)
 
 
-def load_groups(path: Path, known_ids: Mapping[str, int] | None = None) -> list[GroupConfig]:
+def load_groups(
+    path: Path, known_ids: Mapping[str, int] | None = None, partitions: int = MAX_PARTITIONS
+) -> list[GroupConfig]:
     """Read the polling groups; a group without an id gets its place in the file, from 1.
 
-    With `known_ids` (name -> id of the groups that run) it keeps the id that it has, and a new one gets a free one.
+    A group's own partition must be one of `partitions`. With `known_ids` (name -> id of the groups that run) it keeps
+    the id that it has, and a new one gets a free one.
 
     Raises: SettingsError: with one line for each mistake: file, group, key and cure.
     """
@@ -103,10 +112,10 @@ def load_groups(path: Path, known_ids: Mapping[str, int] | None = None) -> list[
         cure = ": put the tags of large groups into files of their own" if error.errno == errno.EFBIG else ""
         raise SettingsError([f"{path}: can't be read: {error.strerror or error}{cure}"]) from error
     with long_lived(len(raw) // _BYTES_OF_A_TAG):
-        return _groups(path, raw, known_ids or {})
+        return _groups(path, raw, known_ids or {}, partitions)
 
 
-def _groups(path: Path, raw: bytes, known_ids: Mapping[str, int]) -> list[GroupConfig]:
+def _groups(path: Path, raw: bytes, known_ids: Mapping[str, int], partitions: int) -> list[GroupConfig]:
     try:
         document = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -123,6 +132,11 @@ def _groups(path: Path, raw: bytes, known_ids: Mapping[str, int]) -> list[GroupC
     groups = _with_ids(groups, known_ids)
     problems = _repeated("name", [group.name for group in groups])
     problems += _repeated("group_id", [group.group_id for group in groups])
+    problems += [
+        f"group '{group.name}': partition = {group.partition}: the last one is {partitions - 1}, as PARTITIONS says"
+        for group in groups
+        if (group.partition or 0) >= partitions
+    ]
     if problems:
         raise SettingsError(_told(path, problems[:MAX_TOLD], len(problems)))
     return groups

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.group import PollingGroup
+from services.poller.groups.lease import Lease, LeaseBook
 from shared.logs import get_logger
 
 #: Builds a group from its configuration.
@@ -15,20 +16,22 @@ Build = Callable[[GroupConfig], PollingGroup]
 _log = get_logger()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Running:
-    """One group at work, and what its files were when it was started."""
+    """One group, its lease, and what its files were when it was started. Its task goes on while others poll it."""
 
     group: PollingGroup
-    task: asyncio.Task[None]
     files: tuple[tuple[str, int, int], ...]
+    lease: Lease
+    task: asyncio.Task[None] = field(init=False)
 
 
 class Fleet:
     """The polling groups of one file."""
 
-    def __init__(self, build: Build, directory: Path) -> None:
+    def __init__(self, build: Build, leases: LeaseBook, directory: Path) -> None:
         self._build = build
+        self._leases = leases
         self._directory = directory
         self._running: dict[str, _Running] = {}
         self._changed = asyncio.Event()
@@ -38,10 +41,15 @@ class Fleet:
         """The groups of the file, in its order; those that are at their end too."""
         return [running.group for running in self._running.values()]
 
+    @property
+    def polled(self) -> list[PollingGroup]:
+        """Those of them that no other poller is known to poll."""
+        return [running.group for running in self._running.values() if not running.lease.holder]
+
     def group(self, name: str) -> PollingGroup | None:
-        """Return the group of this name; None when there is none."""
+        """Return the group of this name; None when there is none, or when another poller polls it."""
         running = self._running.get(name)
-        return running.group if running else None
+        return running.group if running and not running.lease.holder else None
 
     def start(self, configs: Iterable[GroupConfig], tasks: asyncio.TaskGroup) -> None:
         """Start all groups."""
@@ -74,6 +82,9 @@ class Fleet:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+        for config in (running.group.config for running in before.values()):
+            if config.name not in after or after[config.name].plc != config.plc:
+                self._leases.give_up(config)
         self._running = {name: before[name] if name in same else self._start(*built[name], tasks) for name in after}
         self._changed.set()
         done = {"started": added, "restarted": changed, "stopped": removed}
@@ -97,9 +108,26 @@ class Fleet:
     def _start(
         self, group: PollingGroup, files: tuple[tuple[str, int, int], ...], tasks: asyncio.TaskGroup
     ) -> _Running:
-        task = tasks.create_task(group.run(), name=f"group {group.config.name}")
-        task.add_done_callback(lambda _task: self._changed.set())
-        return _Running(group, task, files)
+        running = _Running(group, files, self._leases.lease_of(group.config))
+        running.task = tasks.create_task(self._poll_in_turn(running), name=f"group {group.config.name}")
+        running.task.add_done_callback(lambda _task: self._changed.set())
+        return running
+
+    async def _poll_in_turn(self, running: _Running) -> None:
+        """Poll while the lease is held; return when the source has nothing more."""
+        while True:
+            await running.lease.until(is_held=True)
+            polling = asyncio.ensure_future(running.group.run())
+            losing = asyncio.ensure_future(running.lease.until(is_held=False))
+            try:
+                await asyncio.wait([polling, losing], return_when=asyncio.FIRST_COMPLETED)
+                if polling.done():
+                    return polling.result()
+            finally:
+                polling.cancel()
+                losing.cancel()
+                await asyncio.gather(polling, losing, return_exceptions=True)
+            running.group = self._build(running.group.config)
 
     def _is_same(self, running: _Running, config: GroupConfig) -> bool:
         return running.group.config == config and running.files == self._files(config)

@@ -61,11 +61,15 @@ class PollingGroup:
         source: TagSource,
         trigger: Trigger,
         outbox: Outbox,
+        *,
         stamper: Stamper,
         clock: Clock,
+        token: str,
+        now_ms: Callable[[], int],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         tell: Tell = nobody,
     ) -> None:
+        """Open nothing yet. `token`: the incarnation that reads. `now_ms`: milliseconds since 1970 by Redis' clock."""
         self.config = config
         self.trigger = trigger
         self.status = GroupStatus()
@@ -77,7 +81,15 @@ class PollingGroup:
         self._tell = tell
         self._told_s = -math.inf
         self._started_s = 0.0
-        self._packer = Packer(config.group_id or 0, config.name, config.plc, config.mode, source.lossless)
+        self._packer = Packer(
+            group_id=config.group_id or 0,
+            group_name=config.name,
+            plc_code=config.plc,
+            mode=config.mode,
+            lossless=source.lossless,
+            token=token,
+            now_ms=now_ms,
+        )
 
     async def run(self) -> None:
         """Poll until the source has nothing more, or can't go on.

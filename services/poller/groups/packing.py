@@ -6,7 +6,7 @@ the poll's time, and the others of its message are what they were.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -17,6 +17,7 @@ import msgspec
 
 from services.poller.outbox.message import Message
 from services.poller.source import Reading
+from shared.keys import polling_field
 from shared.models import Mode, PollingData, Quality, Scalar
 from shared.texts import TEXT_LIMIT, cut
 
@@ -43,13 +44,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Packer:
-    """Makes the messages of one polling group."""
+    """Makes the messages of one polling group.
+
+    `token`: the incarnation that reads. `now_ms`: milliseconds since 1970 by Redis' clock.
+    """
 
     group_id: int
     group_name: str
     plc_code: str
     mode: Mode
     lossless: bool
+    token: str
+    now_ms: Callable[[], int]
 
     def pack(self, reading: Reading, timestamp: datetime, took_ms: float) -> Iterator[Message]:
         """Return the reading's messages, all of one timestamp; none when nothing was read.
@@ -73,7 +79,8 @@ class Packer:
             part = Reading({}, dict.fromkeys([*part.values, *part.errors], "what was read can't be written"))
             raw = _encode(self._data(part, timestamp, took_ms))
         bad = len(part.errors) + [*part.values.values()].count(None)
-        yield Message(raw, count, timestamp, bad, self.lossless)
+        field = polling_field(self.plc_code, self.group_name)
+        yield Message(raw, count, timestamp, bad, self.lossless, field, self.token, self.now_ms())
 
     def _encoded(self, part: Reading, timestamp: datetime, took_ms: float) -> bytes | None:
         """Return the message; None when something in it can't be written."""

@@ -23,8 +23,9 @@ _log = get_logger()
 class Reload:
     """Keeps the fleet as the file says."""
 
-    def __init__(self, path: Path, fleet: Fleet, tell: Tell) -> None:
+    def __init__(self, path: Path, partitions: int, fleet: Fleet, tell: Tell) -> None:
         self._path = path
+        self._partitions = partitions
         self._fleet = fleet
         self._tell = tell
         self._asked = asyncio.Event()
@@ -63,7 +64,7 @@ class Reload:
         running = {group.config.name: group.config.group_id or 0 for group in self._fleet.groups}
         why = "SIGHUP" if asked else "the file has changed"
         try:
-            configs = await asyncio.to_thread(load_groups, self._path, running)
+            configs = await asyncio.to_thread(load_groups, self._path, running, self._partitions)
             await self._check(configs)
         except SettingsError as error:
             for problem in error.problems:

@@ -12,19 +12,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import NamedTuple
 
-from services.poller.outbox.message import OVERHEAD_BYTES, Message, Overflow
+from services.poller.outbox.message import Message, Overflow
+from shared.pid_space import pid_space
 
 #: The layout of the table below.
-_VERSION = 1
+_VERSION = 2
 
 #: `size` and the other numbers stand before the content, so that they are read without it.
 _TABLE = """
 CREATE TABLE IF NOT EXISTS messages (
     seq INTEGER PRIMARY KEY, size INTEGER NOT NULL, "values" INTEGER NOT NULL, timestamp TEXT NOT NULL,
-    raw BLOB NOT NULL)
+    group_field TEXT NOT NULL, token TEXT NOT NULL, read_at_ms INTEGER NOT NULL, raw BLOB NOT NULL)
 """
+
+#: Names the file. With the machine's boot, so that a copy elsewhere is not taken for the same.
+_IDENTITY = "CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL)"
+_NAME_ONCE = "INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM identity)"
 
 #: Codes of SQLite that say that the file's content is none that it could read.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -64,7 +70,13 @@ class Disk:
             raise sqlite3.NotSupportedError(f"the file is of version {version}, not {_VERSION}")
         with self._transaction():
             self._connection.execute(_TABLE)
+            self._connection.execute(_IDENTITY)
+            self._connection.execute(_NAME_ONCE, (token_hex(8),))
         self.probe()
+        (name,) = self._connection.execute("SELECT id FROM identity").fetchone()
+        boot = pid_space().partition(" ")[0]
+        #: Empty where the machine's boot is not known.
+        self.id = f"{name}@{boot}" if boot else ""
 
     def _totals(self) -> tuple[int, int, int]:
         query = "SELECT coalesce(max(seq), 0), count(*), coalesce(sum(size), 0) FROM messages"
@@ -79,11 +91,11 @@ class Disk:
         self._check_in_place()
         seqs = [*range(self._last_seq + 1, self._last_seq + 1 + len(messages))]
         rows = [
-            (seq, message.size_bytes, message.values, message.timestamp.isoformat(), message.raw)
-            for seq, message in zip(seqs, messages, strict=True)
+            (seq, m.size_bytes, m.values, m.timestamp.isoformat(), m.group, m.token, m.read_at_ms, m.raw)
+            for seq, m in zip(seqs, messages, strict=True)
         ]
         with self._transaction():
-            self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", rows)
+            self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             added = sum(row[1] for row in rows)
             overflow, freed = self._trim(self.size_bytes + added - self._max_bytes, keep_through)
         self._last_seq += len(rows)
@@ -108,12 +120,18 @@ class Disk:
         """Return the oldest messages behind a place, of so many bytes together; at least one, where there is one."""
         found: list[Stored] = []
         room = max_bytes
-        query = 'SELECT seq, "values", timestamp, raw FROM messages WHERE seq > ? ORDER BY seq LIMIT ?'
-        for seq, values, timestamp, raw in self._connection.execute(query, (after, max_messages)):
-            room -= len(raw) + OVERHEAD_BYTES
+        query = (
+            'SELECT seq, "values", timestamp, group_field, token, read_at_ms, raw FROM messages WHERE seq > ? '
+            "ORDER BY seq LIMIT ?"
+        )
+        for seq, values, timestamp, *reader, raw in self._connection.execute(query, (after, max_messages)):
+            moment = datetime.fromisoformat(timestamp)
+            group, token, read_at_ms = reader
+            message = Message(raw, values, moment, group=group, token=token, read_at_ms=read_at_ms)
+            room -= message.size_bytes
             if found and room < 0:
                 break
-            found.append(Stored(seq, Message(raw, values, datetime.fromisoformat(timestamp))))
+            found.append(Stored(seq, message))
         return found
 
     def delete(self, seqs: Sequence[int]) -> int:

@@ -45,6 +45,10 @@ class DurableOutbox(Outbox):
         in_memory_alone = sum(held.place is None for held in self._in_hand)
         return len(self._waiting) + in_memory_alone + self.spool.count
 
+    def id(self) -> str:
+        """Return what names the file that this process alone has; empty while it has none."""
+        return self.spool.id
+
     def on_disk(self) -> dict[str, Any]:
         """Return the fields of PollerStatus that tell of the disk."""
         spool = self.spool

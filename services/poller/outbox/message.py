@@ -13,7 +13,8 @@ class Message:
     """One message as it goes on the DataQueue, and what is counted of it.
 
     `values`: all of them; `bad`: those in error or without a value. `lossless`: its source would rather wait than lose
-    it.
+    it. `group`: its polling group, a field of `Keys.polling`. `token`: the incarnation that read it. `read_at_ms`:
+    when, since 1970 by Redis' clock.
     """
 
     raw: bytes
@@ -21,6 +22,9 @@ class Message:
     timestamp: datetime
     bad: int = 0
     lossless: bool = False
+    group: str = ""
+    token: str = ""
+    read_at_ms: int = 0
 
     @property
     def size_bytes(self) -> int:

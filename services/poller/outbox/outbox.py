@@ -41,6 +41,10 @@ class Outbox:
         """Memory that they take."""
         return self._waiting.size_bytes + sum(held.message.size_bytes for held in self._in_hand)
 
+    def id(self) -> str:
+        """Return what names the place on the disk that this process alone has; empty: it has none."""
+        return ""
+
     def on_disk(self) -> dict[str, Any]:
         """Return the fields of PollerStatus that tell of the disk: there is none."""
         return {}

@@ -4,12 +4,13 @@ Only the sender waits for Redis; the polling groups go on meanwhile.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import time
 from typing import Protocol
 
 from services.poller.outbox.message import Message
 from services.poller.outbox.outbox import Outbox
+from shared.data_queue import HeldMessage
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -26,8 +27,8 @@ _log = get_logger()
 class Queue(Protocol):
     """The DataQueue, as the sender sees it."""
 
-    def put_encoded(self, encoded: Sequence[bytes], timeout: float = ...) -> int:
-        """Queue messages within `timeout` seconds; return how many: the first so many.
+    def put_held(self, messages: Sequence[HeldMessage], timeout: float = ...) -> tuple[int, Sequence[int]]:
+        """Queue messages within `timeout` seconds; return how many are done with, and which of them were left out.
 
         Raises: QueueFullError, RedisUnavailableError.
         """
@@ -55,6 +56,8 @@ class Sender:
         self._giving_up = StopFlag()
         #: Messages and values that the DataQueue took.
         self.messages_sent = self.values_sent = 0
+        #: Messages that were not sent, because another poller had taken their group over before they were read.
+        self.messages_left_out = 0
         #: Times that the DataQueue was found full; and the seconds since 1970 since when it is, None when it is not.
         self.times_full = 0
         self.full_since: float | None = None
@@ -87,20 +90,26 @@ class Sender:
         while done < len(messages) and not self._giving_up.is_set():
             some = _bundle(messages[done:])
             try:
-                queued = self._queue.put_encoded([message.raw for message in some], timeout=self._put_timeout_s)
+                held = [HeldMessage(message.group, message.token, message.read_at_ms, message.raw) for message in some]
+                count, left_out = self._queue.put_held(held, self._put_timeout_s)
             except QueueFullError as error:
                 self._say_full(error)
                 return done, error
             except RedisUnavailableError as error:
                 # They may be queued. Put again they are stored once all the same: the table's key tells the copies.
                 return done, error
-            self._count(some[:queued])
-            done += queued
+            self._count(some[:count], set(left_out))
+            done += count
         return done, None
 
-    def _count(self, messages: Sequence[Message]) -> None:
-        self.messages_sent += len(messages)
-        self.values_sent += sum(message.values for message in messages)
+    def _count(self, messages: Sequence[Message], left_out: Collection[int]) -> None:
+        sent = [message for place, message in enumerate(messages) if place not in left_out]
+        self.messages_sent += len(sent)
+        self.values_sent += sum(message.values for message in sent)
+        if left_out:
+            if not self.messages_left_out:
+                _log.warning("Readings are left out: another poller had taken over their group before they were read")
+            self.messages_left_out += len(left_out)
         self._say_taken()
 
     def _say_full(self, error: QueueFullError) -> None:

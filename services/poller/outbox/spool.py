@@ -19,9 +19,6 @@ from shared.logs import get_logger
 from shared.records.events import Event
 from shared.texts import cut
 
-#: Name of the file in POLLER_OUTBOX_DIR.
-FILE_NAME = "outbox.sqlite3"
-
 #: Seconds between two tries to open or to write a file that can't be.
 RETRY_S = 2.0
 
@@ -32,11 +29,20 @@ T = TypeVar("T")
 _log = get_logger()
 
 
+def file_name(partition: int = 0) -> str:
+    """Return the name of a partition's file in POLLER_OUTBOX_DIR.
+
+    >>> file_name(), file_name(3)
+    ('outbox.sqlite3', 'outbox-3.sqlite3')
+    """
+    return f"outbox-{partition}.sqlite3" if partition else "outbox.sqlite3"
+
+
 class Spool:
     """Messages on the disk, oldest first; every step is made in a thread, one at a time."""
 
-    def __init__(self, directory: Path, max_bytes: int, clock: Clock, tell: Tell) -> None:
-        self._path = directory / FILE_NAME
+    def __init__(self, path: Path, max_bytes: int, clock: Clock, tell: Tell) -> None:
+        self._path = path
         self._max_bytes = max_bytes
         self._clock = clock
         self._tell = tell
@@ -52,6 +58,11 @@ class Spool:
         #: What is wrong now, and since when (seconds since 1970); None when all is well.
         self.trouble: str | None = None
         self.trouble_since: float | None = None
+
+    @property
+    def id(self) -> str:
+        """What names the file, which nobody else has, on this machine; empty while it is not open."""
+        return self._disk.id if self._disk else ""
 
     @property
     def count(self) -> int:
@@ -81,7 +92,7 @@ class Spool:
         """Open the file, or see whether it can be written if it could not; and see what was set aside."""
         directory = self._path.parent
         directory.mkdir(parents=True, exist_ok=True)
-        self.damaged = sorted(path.name for path in directory.glob(f"{FILE_NAME}.damaged-*[0-9]"))
+        self.damaged = sorted(path.name for path in directory.glob(f"{self._path.name}.damaged-*[0-9]"))
         if self._disk is None:
             self._disk = Disk(self._path, self._max_bytes)
             self._file += 1

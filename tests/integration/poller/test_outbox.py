@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.poller.outbox.spool import FILE_NAME
+from services.poller.outbox.spool import file_name
 from shared.keys import Keys
 from shared.redis_link import RedisLink
 from tests.integration.poller.groups import group
@@ -27,7 +27,7 @@ def own_redis() -> Iterator[EmbeddedRedis]:
 
 def stored(directory: Path) -> int:
     """Return how many messages are in the file of a poller that lives no more."""
-    connection = sqlite3.connect(directory / FILE_NAME)
+    connection = sqlite3.connect(directory / file_name())
     (count,) = connection.execute("SELECT count(*) FROM messages").fetchone()
     connection.close()
     return int(count)
@@ -51,7 +51,7 @@ def test_a_poller_that_is_killed_while_redis_is_away_sends_in_its_next_life_what
     wait_until(lambda: len(queued(link, keys)) >= 10, what="some messages")
     own_redis.kill()
     first.wait_for_log("is not usable, trying again")
-    wait_until(lambda: (outbox / f"{FILE_NAME}-wal").stat().st_size > 500_000, what="messages on the disk")
+    wait_until(lambda: (outbox / f"{file_name()}-wal").stat().st_size > 500_000, what="messages on the disk")
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
     count = stored(outbox)

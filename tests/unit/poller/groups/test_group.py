@@ -65,7 +65,18 @@ def run_group(time: FakeClock, source: ScriptedSource, tell: Tell | None = None)
     async def run() -> tuple[PollingGroup, list[Message]]:
         outbox = Outbox(Bounds(1000, 1_000_000, 100_000_000))
         trigger = AtOnce() if source.self_paced else FixedInterval(1.0, time, time.sleep)
-        group = PollingGroup(config(), source, trigger, outbox, Stamper(), time, time.sleep, tell or nobody)
+        group = PollingGroup(
+            config(),
+            source,
+            trigger,
+            outbox,
+            stamper=Stamper(),
+            clock=time,
+            token="me",
+            now_ms=lambda: 0,
+            sleep=time.sleep,
+            tell=tell or nobody,
+        )
         await group.run()
         return group, await outbox.claim(1000) if outbox.depth else []
 

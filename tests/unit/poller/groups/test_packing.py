@@ -28,7 +28,9 @@ class Loud(str):  # noqa: SLOT000 - as libraries do
 
 
 def pack(reading: Reading) -> list[Message]:
-    return list(Packer(1, "line 1", "P1", "FIXED", lossless=False).pack(reading, NOW, 1.5))
+    return list(
+        Packer(1, "line 1", "P1", "FIXED", lossless=False, token="me", now_ms=lambda: 0).pack(reading, NOW, 1.5)
+    )
 
 
 def pack_one(reading: Reading) -> PollingData:

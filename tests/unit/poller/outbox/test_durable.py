@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.poller.outbox.disk import Disk
 from services.poller.outbox.durable import DurableOutbox
 from services.poller.outbox.message import OVERHEAD_BYTES, Message
-from services.poller.outbox.spool import FILE_NAME, LOOK_S, RETRY_S, Spool
+from services.poller.outbox.spool import LOOK_S, RETRY_S, Spool, file_name
 from services.poller.outbox.waiting import Bounds
 from shared.records.events import Event
 from tests.fakes import FakeClock
@@ -36,7 +36,9 @@ class Life:
     def __init__(self, directory: Path, max_bytes: int = 100_000_000, bounds: Bounds = BOUNDS) -> None:
         self.clock = FakeClock()
         self.told: list[tuple[Event, str]] = []
-        self.spool = Spool(directory, max_bytes, self.clock, lambda kind, text: self.told.append((kind, text)))
+        self.spool = Spool(
+            directory / file_name(), max_bytes, self.clock, lambda kind, text: self.told.append((kind, text))
+        )
         self.outbox = DurableOutbox(bounds, self.spool, self._sleep)
         #: Times that it began to write.
         self.tries = 0
@@ -52,7 +54,8 @@ class Life:
     async def fail_to_save(self) -> None:
         """Let pass what makes one try, on a disk that refuses it."""
         tries = self.tries
-        await self._save_until(lambda: self.tries > tries)
+        # The second begins when the first is over.
+        await self._save_until(lambda: self.tries > tries + 1)
 
     async def _save_until(self, is_over: Callable[[], bool]) -> None:
         saving = asyncio.create_task(self.outbox.run())
@@ -237,7 +240,7 @@ async def test_a_directory_that_another_process_has_is_waited_for_in_memory(tmp_
 @pytest.mark.parametrize("content", [b"this is no database, but it is long enough" * 200, b"SQLite format 3\0" * 500])
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, content: bytes) -> None:
     async def test() -> None:
-        (tmp_path / FILE_NAME).write_bytes(content)
+        (tmp_path / file_name()).write_bytes(content)
         life = await begun(tmp_path)
         (kind, text), *_ = life.told
         assert kind == Event.OUTBOX_SET_ASIDE
@@ -265,7 +268,7 @@ async def test_a_file_that_is_damaged_while_it_is_open_costs_what_was_on_it_and_
     assert life.spool._disk is not None
     life.spool._disk._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     life.spool._disk._connection.execute("PRAGMA shrink_memory")
-    with (tmp_path / FILE_NAME).open("r+b") as file:
+    with (tmp_path / file_name()).open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 300_000)
     await life.add(99)
@@ -277,7 +280,7 @@ async def test_a_file_that_is_damaged_while_it_is_open_costs_what_was_on_it_and_
 
 @run
 async def test_a_file_of_another_version_is_set_aside(tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / FILE_NAME)
+    other = sqlite3.connect(tmp_path / file_name())
     other.execute("PRAGMA user_version=99")
     other.close()
     life = await begun(tmp_path)
@@ -291,7 +294,7 @@ async def test_a_file_that_somebody_took_away_is_noticed_and_a_new_one_begun(tmp
     life = await begun(tmp_path)
     await life.add(1)
     await life.save()
-    (tmp_path / FILE_NAME).rename(tmp_path / "elsewhere")
+    (tmp_path / file_name()).rename(tmp_path / "elsewhere")
     await life.add(2)
     await life.fail_to_save()
     assert [kind for kind, _ in life.told] == [Event.OUTBOX_FAILED]
@@ -385,7 +388,7 @@ async def test_a_disk_that_refuses_to_strike_off_sends_nothing_twice_in_this_lif
 
 def test_each_commit_is_flushed_to_the_disk(tmp_path: Path) -> None:
     """What NORMAL leaves to the next checkpoint a power cut takes with it. 2 is FULL."""
-    disk = Disk(tmp_path / FILE_NAME, 1_000_000)
+    disk = Disk(tmp_path / file_name(), 1_000_000)
     assert disk._connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert disk._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 

@@ -9,6 +9,7 @@ from services.poller.outbox.message import Message
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import MAX_BYTES_PER_PUT, MAX_VALUES_PER_PUT, Sender
 from services.poller.outbox.waiting import Bounds
+from shared.data_queue import HeldMessage
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 
@@ -26,16 +27,19 @@ class ScriptedQueue:
         self.taken: list[int] = []
         self.steps = 0
         self.most_at_once = 1000
+        #: Messages of groups that another poller had taken over.
+        self.not_ours: set[int] = set()
 
-    def put_encoded(self, encoded: Sequence[bytes], timeout: float = 1.0) -> int:
+    def put_held(self, messages: Sequence[HeldMessage], timeout: float = 1.0) -> tuple[int, Sequence[int]]:
         del timeout
         failure = self._failures.pop(0) if self._failures else None
         if failure is not None:
             raise failure
-        some = encoded[: self.most_at_once]
-        self.taken += [int(raw) for raw in some]
+        some = messages[: self.most_at_once]
+        left_out = [place for place, message in enumerate(some) if int(message.raw) in self.not_ours]
+        self.taken += [int(message.raw) for place, message in enumerate(some) if place not in left_out]
         self.steps += 1
-        return len(some)
+        return len(some), left_out
 
 
 class CountingLink:
@@ -135,10 +139,10 @@ def test_giving_up_leaves_the_rest_in_the_ring() -> None:
     class GivingUp(ScriptedQueue):
         sender: Sender
 
-        def put_encoded(self, encoded: Sequence[bytes], timeout: float = 1.0) -> int:
+        def put_held(self, messages: Sequence[HeldMessage], timeout: float = 1.0) -> tuple[int, Sequence[int]]:
             if len(self.taken) == 2:
                 self.sender.give_up()
-            return super().put_encoded(encoded, timeout)
+            return super().put_held(messages, timeout)
 
     async def run() -> None:
         outbox, queue = Outbox(Bounds(100, 1000, 100_000_000)), GivingUp()
@@ -151,3 +155,15 @@ def test_giving_up_leaves_the_rest_in_the_ring() -> None:
         assert outbox.depth == 6
 
     asyncio.run(run())
+
+
+def test_what_another_poller_read_too_is_left_out_and_counted() -> None:
+    queue = ScriptedQueue()
+    queue.not_ours = {2, 3}
+    with capture_logs() as logs:
+        sender = asyncio.run(send(6, queue, CountingLink()))
+    assert queue.taken == [0, 1, 4, 5]
+    assert (sender.messages_sent, sender.values_sent, sender.messages_left_out) == (4, 8, 2)
+    assert [log["event"] for log in logs] == [
+        "Readings are left out: another poller had taken over their group before they were read"
+    ]

@@ -1,0 +1,40 @@
+"""A polling group's lease: whether it is this poller that polls the group. Pure."""
+
+import asyncio
+from typing import Protocol
+
+from services.poller.groups.config import GroupConfig
+
+
+class Lease:
+    """The lease of one group, as far as this poller knows; for one who waits at a time."""
+
+    def __init__(self, *, is_held: bool = False) -> None:
+        self.is_held = is_held
+        #: The poller that has it, if not this one; empty where nobody knows.
+        self.holder = ""
+        self._changed = asyncio.Event()
+
+    def set(self, *, is_held: bool, holder: str = "") -> bool:
+        """Take note of who has it; return whether that is news to who waits."""
+        is_news = is_held != self.is_held
+        self.is_held, self.holder = is_held, holder
+        if is_news:
+            self._changed.set()
+        return is_news
+
+    async def until(self, *, is_held: bool) -> None:
+        """Wait until it is held, or is not."""
+        while self.is_held != is_held:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+class LeaseBook(Protocol):
+    """Where a fleet finds its groups' leases."""
+
+    def lease_of(self, config: GroupConfig) -> Lease:
+        """Return the lease of a group; from now on it is sought."""
+
+    def give_up(self, config: GroupConfig) -> None:
+        """Let the lease of a group go: it is polled no more."""

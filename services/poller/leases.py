@@ -1,0 +1,173 @@
+"""Who polls: of the pollers that have a group, one. The others stand by, and take over when it is gone.
+
+Each group has a lease in the Redis that its messages go to: whose it is, since when, until when. It is renewed once a
+second, runs out after LEASE_S, and is taken over by who saw for RUN_OUT_S that it has, with Redis there all the while:
+after an outage of Redis all leases have run out, and whoever polled is first to go on.
+
+The lease says who should poll; that nothing is stored of what two read of one group is for the put to see to
+(`shared/lua/put_held.lua`). It compares when a message was read, by Redis' clock, with when the group was taken over:
+one that was paused, or cut off, and reads on without knowing puts nothing of what it read since. So nobody need stop
+polling when Redis is away: what it reads waits in its outbox, and is sent if nobody else took over.
+
+A poller that has never heard from Redis polls: it can't know, and to lose readings is worse. Two pollers that both
+begin while Redis is away both poll until it is back: the one case in which two read, and what both read is stored.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from services.poller.groups.lease import Lease
+from services.poller.news import Tell
+from shared.clock import Clock
+from shared.errors import RedisUnavailableError
+from shared.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
+from shared.keys import Keys
+from shared.logs import get_logger
+from shared.records.events import Event
+from shared.redis_link import RedisLink
+
+#: Seconds for which a lease is good, and between two renewals.
+LEASE_S, RENEW_S = HEARTBEAT_EXPIRY_S, 1.0
+
+#: Seconds for which a lease must be seen to have run out before it is taken over, looking again within so many seconds
+#: each time: 14 s at most after its holder died.
+RUN_OUT_S, SEEN_WITHIN_S = 2.0, 2.5
+
+#: Seconds that the start waits to hear who polls.
+FIRST_ANSWER_S = 2.0
+
+_log = get_logger()
+
+
+class Leases:
+    """The leases of one poller's groups in one Redis."""
+
+    def __init__(
+        self, link: RedisLink, keys: Keys, heartbeat: Heartbeat, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
+    ) -> None:
+        """Seek none yet.
+
+        Args: outbox_id: names the directory on the disk that this process alone has; empty where it has none.
+        """
+        self._link = link
+        self._key = keys.polling_leases
+        self._heartbeat = heartbeat
+        self._clock = clock
+        self._tell = tell
+        self._outbox_id = outbox_id
+        self._leases: dict[str, Lease] = {}
+        self._given_up: list[str] = []
+        self._wanted = asyncio.Event()
+        self._has_answer = False
+        self._run_out_since_s: float | None = None
+        self._seen_at_s = 0.0
+        #: Redis' clock less ours; the wall clock's until Redis has said.
+        self._ahead_s = clock.now().timestamp() - clock.monotonic()
+
+    @property
+    def token(self) -> str:
+        """What stands in the leases that are ours."""
+        return self._heartbeat.incarnation
+
+    @property
+    def elsewhere(self) -> int:
+        """How many groups another poller polls."""
+        return sum(bool(lease.holder) for lease in self._leases.values())
+
+    def now_ms(self) -> int:
+        """Return the milliseconds since 1970 by Redis' clock."""
+        return round((self._clock.monotonic() + self._ahead_s) * 1000)
+
+    def of(self, group: str) -> Lease:
+        """Return the lease of a group; from now on it is sought."""
+        lease = self._leases.setdefault(group, Lease())
+        self._wanted.set()
+        return lease
+
+    def give_up(self, group: str) -> None:
+        """Let the lease of a group go, at the next renewal."""
+        if self._leases.pop(group, None) is not None:
+            self._given_up.append(group)
+            self._wanted.set()
+
+    async def run(self, named: asyncio.Event) -> None:
+        """Seek and renew, until cancelled; the name that others should see comes first, if it comes soon."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(named.wait(), FIRST_ANSWER_S)
+        while True:
+            self._wanted.clear()
+            renewing = asyncio.ensure_future(asyncio.to_thread(self._renew, [*self._leases]))
+            await asyncio.wait([renewing], timeout=FIRST_ANSWER_S)
+            if not renewing.done():
+                self._poll_without_knowing()
+            try:
+                self._note(await renewing)
+            except RedisUnavailableError:
+                self._run_out_since_s = None
+                self._poll_without_knowing()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), RENEW_S)
+
+    async def free(self) -> None:
+        """Give all leases back, so that another may poll at once; what Redis does not hear runs out."""
+        groups = [group for group, lease in self._leases.items() if lease.is_held]
+        if not groups:
+            return
+        with suppress(RedisUnavailableError):
+            await asyncio.to_thread(self._link.run, "free_groups", [self._key], [self.token, *groups])
+
+    def _renew(self, groups: Sequence[str]) -> "tuple[int, list[tuple[str, int, str, int]]]":
+        """Return the milliseconds since 1970, and of each group: state, who holds it, since when."""
+        given_up, self._given_up = self._given_up, []
+        if given_up:
+            self._link.run("free_groups", [self._key], [self.token, *given_up])
+        now_s, since_s = self._clock.monotonic(), self._run_out_since_s
+        may_take = since_s is not None and now_s - since_s >= RUN_OUT_S and now_s - self._seen_at_s <= SEEN_WITHIN_S
+        instance, outbox = self._heartbeat.instance or "-", self._outbox_id() or "-"
+        now, *found = self._link.run(
+            "hold_groups", [self._key], [self.token, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups]
+        )
+        return int(now), [
+            (group, state, holder.decode(errors="replace"), int(since))
+            for group, (state, holder, since) in zip(groups, found, strict=True)
+        ]
+
+    def _note(self, answer: "tuple[int, list[tuple[str, int, str, int]]]") -> None:
+        now_ms, found = answer
+        now_s = self._clock.monotonic()
+        self._ahead_s = now_ms / 1000 - now_s
+        self._note_run_out(any(state < 0 for _, state, _, _ in found), now_s)
+        won, lost = Counter[str](), Counter[str]()
+        for group, state, holder, _ in found:
+            lease = self._leases.get(group)
+            if lease is None:
+                continue
+            before, is_ours = lease.holder, state == 1
+            if lease.set(is_held=is_ours, holder="" if is_ours else holder) and is_ours and before:
+                won[before] += 1
+            elif not is_ours and holder != before:
+                lost[holder] += 1
+        self._has_answer = True
+        for holder, count in won.items():
+            self._say(Event.TOOK_OVER, f"Took over {count} polling groups from poller {holder}, which is gone")
+        for holder, count in lost.items():
+            self._say(Event.STANDS_BY, f"Stands by: {count} polling groups are polled by poller {holder}")
+
+    def _note_run_out(self, has_run_out: bool, now_s: float) -> None:
+        is_prompt = now_s - self._seen_at_s <= SEEN_WITHIN_S
+        self._seen_at_s = now_s
+        if not has_run_out:
+            self._run_out_since_s = None
+        elif self._run_out_since_s is None or not is_prompt:
+            self._run_out_since_s = now_s
+
+    def _say(self, kind: Event, message: str) -> None:
+        _log.warning(message)
+        self._tell(kind, message)
+
+    def _poll_without_knowing(self) -> None:
+        if not self._has_answer:
+            for lease in self._leases.values():
+                lease.set(is_held=True)

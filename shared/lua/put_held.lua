@@ -1,0 +1,32 @@
+#!lua
+-- put_held: messages of polling groups on the DataQueue, in order, as many as fit before it holds its maximum.
+-- A message goes if who read it holds the group, or read it before another took the group over; else that one has read
+-- the same tags, and the message is left out.
+-- KEYS  data_queue, leases
+-- ARGV  max_messages, and for each message: group, token of who read it, when (ms since 1970), message
+-- Returns {messages done with: the first so many, the places of those that were left out, from 0...}.
+local room = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
+local holders, queued, answer = {}, {}, {0}
+local function holder_of(group)
+  if not holders[group] then
+    local token, since = (redis.call('HGET', KEYS[2], group) or ''):match('^(%S+) %S+ %S+ (%d+) %d+$')
+    holders[group] = {token = token, since = tonumber(since or 0)}
+  end
+  return holders[group]
+end
+for place = 2, #ARGV, 4 do
+  local holder = holder_of(ARGV[place])
+  if holder.token and holder.token ~= ARGV[place + 1] and tonumber(ARGV[place + 2]) >= holder.since then
+    answer[#answer + 1] = answer[1]
+  elseif #queued >= room then
+    break
+  else
+    queued[#queued + 1] = ARGV[place + 3]
+  end
+  answer[1] = answer[1] + 1
+end
+-- unpack takes some thousands of values at most.
+for first = 1, #queued, 1000 do
+  redis.call('RPUSH', KEYS[1], unpack(queued, first, math.min(first + 999, #queued)))
+end
+return answer
