@@ -104,13 +104,13 @@ def load_groups(
     A group's own partition must be one of `partitions`. With `known_ids` (name -> id of the groups that run) it keeps
     the id that it has, and a new one gets a free one.
 
-    Raises: SettingsError: with one line for each mistake: file, group, key and cure.
+    Raises: SettingsError: with one line for each mistake: file, group, key and remedy.
     """
     try:
         raw = read_regular(path, MAX_GROUPS_BYTES)
     except OSError as error:
-        cure = ": put the tags of large groups into files of their own" if error.errno == errno.EFBIG else ""
-        raise SettingsError([f"{path}: can't be read: {error.strerror or error}{cure}"]) from error
+        remedy = ": put the tags of large groups into files of their own" if error.errno == errno.EFBIG else ""
+        raise SettingsError([f"{path}: can't be read: {error.strerror or error}{remedy}"]) from error
     with long_lived(len(raw) // _BYTES_OF_A_TAG):
         return _groups(path, raw, known_ids or {}, partitions)
 
@@ -176,8 +176,8 @@ def _explain(problem: Any, document: dict[str, Any]) -> str:
     kind = problem["type"]
     if kind == "extra_forbidden":
         alike = difflib.get_close_matches(keys[-1], known, n=1, cutoff=_TYPO_LIKENESS)
-        cure = f"did you mean {alike[0]}?" if alike else f"known are {', '.join(known)}"
-        return f"{where}{key} is not a key; {cure}"
+        remedy = f"did you mean {alike[0]}?" if alike else f"known are {', '.join(known)}"
+        return f"{where}{key} is not a key; {remedy}"
     if kind in ("missing", "union_tag_not_found"):
         return f"{where}{key} is missing{_HINTS.get(key, '')}"
     if kind == "union_tag_invalid":
