@@ -20,7 +20,10 @@ class Keys:
 
     @property
     def data_queue(self) -> str:
-        """List of PollingData (JSON). Written by polling engines (RPUSH), read by consumers."""
+        """List of PollingData (JSON). Written by polling engines (RPUSH), read by consumers.
+
+        Bounded by who puts: `DataQueue.put` refuses above DATA_QUEUE_MAX_MESSAGES.
+        """
         return f"{self._ns}:data_queue"
 
     @property
@@ -34,7 +37,10 @@ class Keys:
 
     @property
     def rejected_messages(self) -> str:
-        """List, capped, of messages and tags that could not be understood, with reasons. Written by consumers."""
+        """List of messages and tags that could not be understood, with reasons: 1,000 entries, 16 MB.
+
+        Written by consumers, read by `rejected`.
+        """
         return f"{self._ns}:data_queue:rejected"
 
     @property
@@ -44,7 +50,10 @@ class Keys:
 
     @property
     def buffer(self) -> str:
-        """List of TagValue (JSON arrays), capped, oldest at the head. Written by consumers, drained by writers."""
+        """List of TagValue (JSON arrays), oldest at the head. Written by consumers, drained by writers.
+
+        At most BUFFER_MAX_SIZE.
+        """
         return f"{self._ns}:buffer"
 
     @property
@@ -77,7 +86,7 @@ class Keys:
 
     @property
     def counters(self) -> str:
-        """Hash of totals (`shared/counters.py`). Written by the scripts that move values; never expires."""
+        """Hash of totals (`shared/counters.py`). Written by the scripts that move values, read by all; stays."""
         return f"{self._ns}:counters"
 
     @property
@@ -86,31 +95,43 @@ class Keys:
         return f"{self._ns}:window:"
 
     def window(self, bucket: int) -> str:
-        """Hash of counts and histograms of one bucket: the seconds since 1970 divided by WINDOW_BUCKET_S; expires."""
+        """Hash of counts and histograms of 10 seconds; bucket: the seconds since 1970 divided by 10.
+
+        Written by the scripts that move values, read by monitors; expires after 65 minutes.
+        """
         return f"{self.window_prefix}{bucket}"
 
     @property
     def services(self) -> str:
-        """Sorted set of `role:instance` by the time of its last beat (seconds since 1970)."""
+        """Sorted set of `role:instance` by the time of its last beat (seconds since 1970).
+
+        Written by every service, read by monitors and pollers; a name goes after a week.
+        """
         return f"{self._ns}:services"
 
     def service(self, role: str, instance: str) -> str:
-        """Hash: one process's heartbeat with its state. Written by the service itself; expires."""
+        """Hash: one process's heartbeat with its state. Written by the service itself, read by monitors and pollers.
+
+        Renewed once a second; expires after 10 s.
+        """
         return f"{self._ns}:service:{role}:{instance}"
 
     @property
     def events(self) -> str:
-        """Stream, capped, of what happened. Written by every service, read by the monitor."""
+        """Stream of what happened, about 10,000 entries. Written by every service, read by monitors."""
         return f"{self._ns}:events"
 
     @property
     def overflow_episodes(self) -> str:
-        """Hash, capped: overflow episode -> JSON of when, how many, which tags. Written by consumers."""
+        """Hash: overflow episode -> JSON of when, how many, which tags; the last 100.
+
+        Written by consumers, read by monitors.
+        """
         return f"{self._ns}:overflows"
 
     @property
     def rejected_rows(self) -> str:
-        """List, bounded in rows and bytes, of rejected rows (JSON arrays of cells) that no file could take yet.
+        """List of rejected rows (JSON arrays of cells) that no file could take yet: 10,000 rows, 16 MB.
 
         Written by the script that settles; writers put them into their rejected_*.csv.
         """
@@ -136,7 +157,11 @@ class Keys:
 
     @property
     def backup_files(self) -> str:
-        """Hash: backup file name -> JSON of rows, bytes, created, state. Written by writers and `recover`."""
+        """Hash: backup file name -> JSON of rows, bytes, created, state.
+
+        Written by writers and `recover`, read by monitors. Of each directory 1,000 files that wait, the others as one
+        entry, and 100 that are recovered.
+        """
         return f"{self._ns}:backup_files"
 
     def refused_logons(self, secret: str) -> str:
@@ -153,7 +178,7 @@ class Keys:
 
     @property
     def polling(self) -> str:
-        """Hash, capped: `polling_field` -> JSON of a polling group's state, `plc_code` and `group_name` in it.
+        """Hash: `polling_field` -> JSON of a polling group's state, `plc_code` and `group_name` in it; 20,000 groups.
 
         Written by consumers, read by the monitor. Until a group's next poll an older version's field is there instead,
         `<plc_code>/<group_name>`: readers take the names from the JSON.
@@ -175,11 +200,14 @@ class Keys:
 
     @property
     def poll_requests(self) -> str:
-        """List of requests (JSON) to poll a HANDSHAKE group once. Written by whoever wants one, taken by pollers."""
+        """List of requests (JSON) to poll a HANDSHAKE group once. Written by whoever wants one, taken by pollers.
+
+        A request has 4,096 bytes at most; one that is older than 10 s is not carried out.
+        """
         return f"{self._ns}:poll_requests"
 
     def forwarded_poll_requests(self, poller: str) -> str:
-        """List of requests that another poller took and that are this one's. Written by pollers."""
+        """List of requests that another poller took and that are this one's, 10,000. Written by pollers; expires."""
         return f"{self._ns}:poll_requests:to:{poller}"
 
     def claimed_poll_requests(self, poller: str) -> str:
@@ -187,7 +215,7 @@ class Keys:
         return f"{self._ns}:poll_requests:claimed:{poller}"
 
     def poll_result(self, request_id: str) -> str:
-        """List of one element (JSON): what became of a request. Written by pollers; expires."""
+        """List of one element (JSON): what became of a request. Written by pollers; expires after 60 s."""
         return f"{self._ns}:poll_results:{request_id}"
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shared.messages import read_message
 from shared.records.reading import Record
 from tools.contract_page import PAGE, RECORDS, page
 
@@ -22,3 +23,10 @@ def test_every_field_that_services_tell_each_other_is_on_the_page() -> None:
     assert len(fields) > 100
     assert {(kind, name) for kind, name in fields if f"`{name}`" not in text} == set()
     assert {kind.__name__ for kind in RECORDS} <= {kind for kind, _ in fields}
+
+
+def test_the_message_that_an_engine_puts_by_the_page_is_read_whole() -> None:
+    block = PAGE.read_text("utf-8").partition("RPUSH '{tagpipe}:data_queue' '")[2].partition("'\n```")[0]
+    data, faults = read_message(block.encode())
+    assert faults == ()
+    assert (len(data.tag_values), len(data.error_tags), data.poll_time_ms) == (3, 1, 3.1)
