@@ -172,6 +172,11 @@ class Keys:
         return f"{self._ns}:refused_logons:{secret}"
 
     @property
+    def trial(self) -> str:
+        """String: written by `check`, to see whether Redis takes what services write; expires within a second."""
+        return f"{self._ns}:trial"
+
+    @property
     def logon_turn(self) -> str:
         """String: the writer that logs on to Oracle now. Taken (SET NX) and deleted by writers; expires."""
         return f"{self._ns}:logon_turn"

@@ -30,6 +30,7 @@ from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.clock import SystemClock
 from shared.errors import PipelineError
+from shared.keys import Keys
 from shared.redis_link import RedisLink
 from shared.redis_state import RedisStateReader
 
@@ -41,6 +42,9 @@ _PLAIN_WIDTH = 400
 
 #: Name that the stand-in of the tests and the demo gives its instance (oracle_stand_in).
 STAND_IN = "STANDIN"
+
+#: What shows whether Redis takes what the services write.
+_TRIAL = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)"
 
 _STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
 
@@ -190,6 +194,8 @@ class Checks:
     def _redis(self) -> Iterator[Finding]:
         link = RedisLink.of(self.settings, "tagpipe-check")
         try:
+            # By a script, as the services write. What Redis says of itself is left out where it may not be asked.
+            link.command("EVAL", _TRIAL, 1, Keys(self.settings.redis_namespace).trial)
             state = RedisStateReader(link).read()
         except PipelineError as error:
             yield Finding("Redis", Status.FAILED, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")

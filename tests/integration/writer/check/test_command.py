@@ -12,6 +12,7 @@ import pytest
 
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.redis import EmbeddedRedis
+from shared.redis_link import RedisLink
 
 DEPLOY = Path("deploy/oracle")
 
@@ -349,6 +350,32 @@ def test_what_refuses_inserts_is_named_with_its_remedy(
     status, output = check(environment)
     assert status == 1
     assert [word for word in words if word not in output] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "database", "said"),
+    [
+        ([], 99, "DB index is out of range"),
+        (["REPLICAOF", "127.0.0.1", "1"], 0, "READONLY"),
+        (["CONFIG", "SET", "min-replicas-to-write", "1"], 0, "NOREPLICAS"),
+        (["CONFIG", "SET", "maxmemory", "1"], 0, "refuses writes"),
+        (["ACL", "SETUSER", "default", "-@scripting"], 0, "NOPERM"),
+    ],
+)
+def test_redis_that_refuses_what_services_write_fails(
+    environment: dict[str, str], before: list[str], database: int, said: str
+) -> None:
+    """Kind: a check of what nobody needs. Redis counted as well that answered each command with an error."""
+    with EmbeddedRedis() as redis:
+        admin = RedisLink(redis.url)
+        if before:
+            admin.command(*before)
+        status, output = check(environment, REDIS_URL=f"{redis.url.rsplit('/', 1)[0]}/{database}")
+        admin.close()
+    (line,) = (line for line in output.splitlines() if "│ Redis  " in line)
+    assert status == 1
+    assert "FAILED" in line
+    assert said in line
 
 
 @pytest.mark.parametrize(
