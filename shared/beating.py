@@ -90,7 +90,6 @@ class Beating:
         self._describe = describe
         self._on_name = on_name
         self._faults = Faults(events, clock, "the heartbeat", ends_the_process=False)
-        self._history = heartbeat.history()
         self._stop = StopFlag()
         self._turns: list[Turn] = []
         self._ticked_at = clock.monotonic()
@@ -143,7 +142,7 @@ class Beating:
             self._heartbeat.beat(self.state, self._describe())
             self.refusal = None
             self._heartbeat.sign.is_ready = True
-            self._look_back()
+            self._look_around()
         except RedisUnavailableError as error:
             self._heartbeat.sign.is_ready = False
             is_refused = isinstance(error, RedisRefusedError) and not isinstance(error, RedisFullError)
@@ -153,11 +152,11 @@ class Beating:
             for turn in self._turns:
                 turn.forgive()
 
-    def _look_back(self) -> None:
+    def _look_around(self) -> None:
         try:
-            self._history.look()
+            self._heartbeat.look_around()
         except RedisUnavailableError as error:
-            _log.debug(f"the counters were not looked at: {error}")
+            _log.debug(f"not looked around: {error}")
 
     def _forgive_a_pause(self) -> None:
         """See whether this thread stood still as well: then the process was stopped, and no loop is to blame."""

@@ -6,7 +6,7 @@ script that moves and counts in one step and can be repeated after a lost answer
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from shared.claims import MAX_TAKEOVERS, Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
 from shared.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
+from shared.errors import RedisUnavailableError
+from shared.history import History, Reached
 from shared.keys import Keys, list_takeovers
 from shared.models import Decoded, decode_array, decode_values
 from shared.redis_link import Call, RedisLink
@@ -80,9 +82,11 @@ class Pressure:
 class TagBuffer:
     """The buffer of one namespace; safe to use from several threads."""
 
-    def __init__(self, link: RedisLink, keys: Keys, settings: BufferSettings) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, settings: BufferSettings, history: History | None = None) -> None:
+        """Take what remembers how far the counters have come: it is shown what every push and settling finds."""
         self._link = link
         self._keys = keys
+        self._history = history
         self._settings = settings
         self._tokens = [keys.ready_token, keys.full_token, keys.pressure_token]
 
@@ -104,6 +108,7 @@ class TagBuffer:
         Raises: RedisUnavailableError, RedisFullError: repeat the same call.
         """
         items = flatten(counts or {})
+        reached = self._reached
         answer = self._link.run(
             "push",
             [messages.list_key, self._keys.claimed, self._keys.buffer, self._keys.counters, *self._tokens,
@@ -115,7 +120,20 @@ class TagBuffer:
                 *values, *rejected, *items,
             ],
         )  # fmt: skip
-        return Push(PushOutcome(answer[0]), answer[1], answer[2:])
+        push = Push(PushOutcome(answer[0]), answer[1], answer[3:])
+        if push.outcome in {PushOutcome.PUSHED, PushOutcome.REPEATED}:
+            self._compare(reached, answer[2], inserted=len(values) if push.outcome is PushOutcome.PUSHED else 0)
+        return push
+
+    @property
+    def _reached(self) -> Reached:
+        return self._history.reached if self._history else Reached()
+
+    def _compare(self, reached: Reached, found: Sequence[Any], *, inserted: int = 0, written: int = 0) -> None:
+        if self._history:
+            # What was done is done: that it can't be told now must not let it be done again.
+            with suppress(RedisUnavailableError):
+                self._history.compare(reached, found, inserted=inserted, written=written)
 
     def wait(self, wait_s: float) -> WakeUp | None:
         """Wait in Redis until there is a value or a full batch; None when nothing came within `wait_s`.
@@ -181,8 +199,14 @@ class TagBuffer:
         Returns: False when the batch was settled before, or another writer took it over and settles it.
         Raises: RedisUnavailableError: repeat the same call.
         """
+        reached = self._reached
         (answer,) = self._link.run_all(self._settle_call(batch, counts, window, waiting))
-        return bool(answer)
+        return self._settled(reached, answer, counts)
+
+    def _settled(self, reached: Reached, answer: Sequence[Any], counts: Mapping[Counter, int]) -> bool:
+        is_settled, found = answer
+        self._compare(reached, found, written=counts.get(Counter.WRITTEN, 0) if is_settled else 0)
+        return bool(is_settled)
 
     def settle_and_claim(
         self,
@@ -197,11 +221,13 @@ class TagBuffer:
         Raises: RedisUnavailableError: settle the batch again; what was claimed is found again by `Claims.sweep`.
         """
         list_key = claims.open()
+        reached = self._reached
         with _closing_on_failure(claims, list_key):
             settled, claimed = self._link.run_all(
                 self._settle_call(batch, counts, window), self._claim_call(list_key, max_values)
             )
-            return bool(settled), self._claimed(claims, list_key, claimed)
+            batch_claimed = self._claimed(claims, list_key, claimed)
+        return self._settled(reached, settled, counts), batch_claimed
 
     def _window(self) -> str:
         """Return the key of the window that fills now, by Redis' clock: a script must be told each key it touches."""

@@ -54,6 +54,8 @@ class Heartbeat:
         self._keys = keys
         self._events = events
         self._role = role
+        #: What this process remembers of the counters of where it beats.
+        self.history = History(link, keys, events)
         #: The same proof for this machine alone.
         self.sign = sign or LifeSign()
         self._wanted_name = name or _host_name()
@@ -70,10 +72,6 @@ class Heartbeat:
         path = life_sign_path(settings.run_dir, settings.namespace, role, settings.instance_name)
         sign = LifeSign(path, lambda error: _log.error(f"No sign of life can be written, health checks fail: {error}"))
         return cls(link, keys, events, role, settings.instance_name, sign, partitions=settings.partitions)
-
-    def history(self) -> History:
-        """Return a memory of the counters of where it beats."""
-        return History(self._link, self._keys, self._events)
 
     def register(self, state: str = "starting") -> str:
         """Take a name: the wanted one, or with -2, -3... where a living process holds it. Returns it.
@@ -114,6 +112,14 @@ class Heartbeat:
         self.register(state)
         _log.warning(f"the name {lost} went to another process while this one did not beat; now {self.instance}")
         return False
+
+    def look_around(self) -> None:
+        """See whether Redis went back, and whether the primary is another one by now.
+
+        Raises: RedisUnavailableError.
+        """
+        self._link.look_for_primary()
+        self.history.look()
 
     def close(self) -> None:
         """Give the name back, so that what this process left is taken over at once."""

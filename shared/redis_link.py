@@ -133,6 +133,14 @@ class RedisLink:
         """Where it leads, without credentials: for logs."""
         return str(self._primary)
 
+    def look_for_primary(self) -> None:
+        """Give up all connections where sentinels know of another primary: the old one may not know it for seconds.
+
+        Raises: RedisUnavailableError: nobody could be asked.
+        """
+        if self._guard(self._primary.has_moved):
+            self._forget_connections()
+
     def server_time(self) -> float:
         """Return the seconds since 1970 by Redis' clock, as it was asked CLOCK_TRUST_S ago at most.
 
@@ -160,7 +168,7 @@ class RedisLink:
         They are not one step: others may come between two of them.
         Raises: RedisUnavailableError: any of them may have run; RedisFullError: one did not. Both: repeat each.
         """
-        scripts = [self._scripts.get(call.script) or self._load(call.script) for call in calls]
+        scripts = [self._load(call.script) for call in calls]
         answers: list[Any] = self._guard(lambda: self._evaluate(scripts, calls))
         return answers
 
@@ -182,25 +190,21 @@ class RedisLink:
         return id(connection), connection.times_opened
 
     def _confirm(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
-        wait: list[Sequence[Argument]] = [("WAIT", replicas, math.ceil(wait_s * 1000)), ("ROLE",)]
-        script = self._scripts.get(call.script) or self._load(call.script) if call else None
-        commands: list[Sequence[Argument]] = []
-        if call and script:
-            arguments = (len(call.keys), *call.keys, *call.args)
-            commands = [("EVALSHA", script.sha, *arguments)]
-        answers = self._exchange([*commands, *wait])
-        if commands and script and isinstance(answers[0], redis.exceptions.NoScriptError):
-            answers = self._exchange([("EVAL", script.text, *commands[0][2:]), *wait])
-        *answer, confirmed, role = answers
-        _without_errors([*answer, confirmed])
+        answer = self._evaluate([self._load(call.script)], [call])[0] if call else None
+        # Who waits for more replicas than there are waits in vain, to the end.
+        (role,) = self._exchange([("ROLE",)])
         online = replicas if isinstance(role, redis.exceptions.ResponseError) else len(role[2])
+        confirmed = 0
+        if online:
+            wait = ("WAIT", min(replicas, online), math.ceil(wait_s * 1000))
+            (confirmed,) = _without_errors(self._exchange([wait]))
         number = self.connection_number
         if number is None:
             raise redis.exceptions.ConnectionError("the connection was closed just after the answer")
-        return Confirmed(answer[0] if answer else None, confirmed, online, number)
+        return Confirmed(answer, confirmed, online, number)
 
     def _load(self, name: str) -> _Script:
-        return self._scripts.setdefault(name, _Script(name))
+        return self._scripts.get(name) or self._scripts.setdefault(name, _Script(name))
 
     def _evaluate(self, scripts: Sequence[_Script], calls: Sequence[Call]) -> list[Any]:
         arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
@@ -341,6 +345,9 @@ class RedisLink:
         self._trouble.refused()
         if isinstance(error, RedisFullError):
             return
+        self._forget_connections()
+
+    def _forget_connections(self) -> None:
         now = monotonic()
         with self._state:
             if now - self._forgotten_at < _FORGET_INTERVAL_S:

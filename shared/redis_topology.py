@@ -45,6 +45,7 @@ class Primary:
         self._url = RedisUrl.of(self._text)
         self._refused_text = ""
         self._lock = threading.Lock()
+        self._found: Node | None = None
         #: Whom to ask, the best first.
         self._witnesses = list(self._url.nodes)
 
@@ -75,7 +76,16 @@ class Primary:
             if self._url.nodes:
                 connection.host, connection.port = self._url.nodes[0]
             return
-        connection.host, connection.port = self._locate()
+        connection.host, connection.port = self._found = self._locate()
+
+    def has_moved(self) -> bool:
+        """Tell whether sentinels know of another primary than the one that was found last.
+
+        Raises: redis.exceptions.RedisError: none of them answers.
+        """
+        if self._url.topology is not Topology.SENTINEL or self._found is None:
+            return False
+        return self._locate() != self._found
 
     def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = parse_url(self._url.plain)  # type: ignore[no-untyped-call]

@@ -1,8 +1,9 @@
 """A put that is confirmed by replicas: what was put is not lost when one of them becomes the primary.
 
 Only the put can lose: what comes after it moves within one history and is done again. So the message stays with its
-producer until so many replicas have it (WAIT). Where fewer are connected at all, the pipeline goes on with what there
-is, and says so.
+producer until so many replicas have it (WAIT). Where fewer are connected, one of them may have been made the primary by
+now, and this server does not know it yet: the primary is sought again, and only after GRACE_S does the pipeline go on
+with what there is, and say so.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,14 @@ from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.logs import get_logger
 from shared.records.events import Event, Replicas
-from shared.redis_link import Argument, Call, ConnectionNumber, RedisLink
+from shared.redis_link import Argument, Call, Confirmed, ConnectionNumber, RedisLink
 
 #: Seconds by which the end of WAIT comes late: Redis looks at it ten times a second. Its answer must come back in time.
 _LATE_S = 0.15
+
+#: Seconds for which replicas are missing on one connection before a put goes on without them: longer than sentinels
+#: take to tell everybody of the primary that they made.
+GRACE_S = 5.0
 
 _log = get_logger()
 
@@ -75,6 +80,7 @@ class ReplicatedPut:
         self._events = events
         self._wanted = wanted
         self._pending: _Pending | None = None
+        self._short_since: tuple[ConnectionNumber, float] | None = None
         #: Why puts are confirmed by fewer than wanted; None when they are not.
         self.missing: str | None = None
 
@@ -94,15 +100,25 @@ class ReplicatedPut:
             queued = before.queued.then(queued)
         if not queued.done:
             return queued
-        needed = min(self._wanted, done.replicas)
-        if done.confirmed < needed:
+        if done.confirmed < self._needed(done):
             self._pending = _Pending([*put.messages[: queued.done]], queued, done.connection)
+            if done.replicas < self._wanted:
+                self._link.look_for_primary()
             raise RedisUnavailableError(
-                f"it is queued, and {done.confirmed} of {needed} replicas have confirmed it within {wait_s:.1f} s"
+                f"it is queued, and {done.confirmed} of {self._wanted} replicas have confirmed it within "
+                f"{wait_s:.1f} s ({done.replicas} are connected)"
             )
-        self._pending = None
         self._note(done.replicas)
         return queued
+
+    def _needed(self, done: Confirmed) -> int:
+        """Return how many replicas must have confirmed: those that there are, once others are gone for good."""
+        if done.replicas >= self._wanted:
+            self._short_since = None
+            return self._wanted
+        if self._short_since is None or self._short_since[0] != done.connection:
+            self._short_since = (done.connection, monotonic())
+        return self._wanted if monotonic() - self._short_since[1] < GRACE_S else done.replicas
 
     def _still_queued(self, messages: Sequence[tuple[Argument, ...]]) -> _Pending | None:
         """Return what of these is queued for sure: put on the connection that this thread still has."""

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections import Counter
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -34,9 +35,14 @@ class Relay:
         while True:
             try:
                 ours, _ = self._listener.accept()
-                theirs = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
+            try:
+                theirs = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                # Nobody is there now: whoever asks again may find somebody.
+                ours.close()
+                continue
             self._counts[self._target] += 1
             self._open += [ours, theirs]
             for source, target in ((ours, theirs), (theirs, ours)):
@@ -53,9 +59,9 @@ class Relay:
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         while received := source.recv(65_536):
             target.sendall(received)
+    # Also where the end was a reset: a proxy that keeps quiet about it would be another fault.
+    with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
-    except OSError:
-        return

@@ -59,7 +59,7 @@ class Services:
         self.backup_dir = directory / "backup"
         self.oracle = oracle
         self.keys = Keys(namespace)
-        self.link = link or RedisLink(redis_url, client_name="harness")
+        self.link = link or RedisLink(redis_url, client_name="harness", namespace=namespace)
         self.supervisor = Supervisor(directory, grace_s)
         #: Lets seconds pass while something is waited for; may raise to say that it is over.
         self.pause: Callable[[float], object] = time.sleep

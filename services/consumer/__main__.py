@@ -80,7 +80,7 @@ def _main(settings: ConsumerSettings) -> None:
     report = Report(link, keys, events, settings, clock=clock, incarnation=heartbeat.incarnation)
     unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
-    buffer = TagBuffer(link, keys, settings)
+    buffer = TagBuffer(link, keys, settings, heartbeat.history)
     beating = Beating(heartbeat, events, clock, lambda: report.status(memory))
     turn = beating.watch("the consumer")
     consumer = Consumer(

@@ -154,7 +154,7 @@ def compose(settings: WriterSettings) -> WriterService:
     )
     heartbeat = Heartbeat.of(settings, link, keys, events, "writer")
     claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
-    buffer = TagBuffer(link, keys, settings)
+    buffer = TagBuffer(link, keys, settings, heartbeat.history)
     sink = OracleSink(settings, Logons(settings, clock, link))
     breaker = Breaker(settings.oracle_probe_interval)
     manifest = Manifest(link, keys, settings.backup_dir)

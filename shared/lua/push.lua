@@ -8,17 +8,19 @@
 --       seconds that the window is kept, number of values, number of rejected messages,
 --       number of counter items, 1 if values may overflow else 0, most bytes of rejected messages,
 --       values..., rejected messages..., counter items (name, count)...
--- Returns {'pushed', depth, dropped value...}; {'repeated', depth} when it was done before; {'no room', depth} when
+-- Returns {'pushed', depth, how far the counters had come before (history.lua), dropped value...};
+-- {'repeated', depth, how far...} when it was done before; {'no room', depth} when
 -- values would overflow and may not (more values than the cap have room in an empty buffer); {'mismatch', messages}
 -- when the list holds another number of messages than were expanded: the caller claims again.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
 -- Main path first: what can't be read as what it is stops here, before anything was moved. What comes after the values
--- (waste, windows, wake-up tokens) is a side path: spoiled by a stranger it is left out, and counted where something is lost.
-redis.call('HLEN', KEYS[4])
+-- (waste, windows, wake-up tokens) is a side path: spoiled by a stranger it is left out, and counted where something is
+-- lost.
+local history = redis.call('HMGET', KEYS[4], 'began_at_us', 'inserted', 'written')
 redis.call('SCARD', KEYS[2])
 local claimed = redis.call('LLEN', KEYS[1])
 if claimed == 0 then
-  return {'repeated', redis.call('LLEN', KEYS[3])}
+  return {'repeated', redis.call('LLEN', KEYS[3]), history}
 end
 if claimed ~= tonumber(ARGV[1]) then
   return {'mismatch', claimed}
@@ -37,7 +39,7 @@ for i = first_value, first_rejected - 1, CHUNK do
 end
 local depth = before + n_values
 
-local reply = {'pushed', 0}
+local reply = {'pushed', 0, history}
 local excess = depth - cap
 if excess > 0 then
   for i = 0, excess - 1, CHUNK do

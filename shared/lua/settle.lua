@@ -5,12 +5,13 @@
 -- ARGV  values in the batch, seconds that the window is kept, most rows and bytes that may wait,
 --       number of rows, rows..., items (name, count)...
 -- Rows that no file can take now wait in Redis; where they are too many, the oldest are dropped and counted.
--- Returns 1; 0 when the batch was settled before or taken over by another writer.
+-- Returns {1, how far the counters had come before (history.lua)}; {0, ...} when the batch was settled before or taken
+-- over by another writer.
 -- What can't be read as what it is stops here, before anything was moved; side paths come last, and end nothing.
-redis.call('HLEN', KEYS[3])
+local history = redis.call('HMGET', KEYS[3], 'began_at_us', 'inserted', 'written')
 redis.call('SCARD', KEYS[2])
 local held = redis.call('LLEN', KEYS[1])
-if held == 0 then return 0 end
+if held == 0 then return {0, history} end
 if held ~= tonumber(ARGV[1]) then
   return redis.error_reply('LEDGER in-flight list holds ' .. held .. ' values, the outcome covers ' .. ARGV[1])
 end
@@ -44,4 +45,4 @@ if depth > (tonumber(redis.pcall('HGET', window, 'depth_max')) or -1) then
   redis.pcall('HSET', window, 'depth_max', depth)
 end
 redis.call('EXPIRE', window, ARGV[2])
-return 1
+return {1, history}

@@ -13,6 +13,7 @@ from shared.data_queue import DataQueue
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.keys import Keys
 from shared.redis_link import RedisLink
+from shared.replicas import GRACE_S
 from tests.redis_topologies import ask
 
 KEYS = Keys("tagpipe")
@@ -57,6 +58,14 @@ def queue_on(links: ExitStack, server: EmbeddedRedis, replicas: int, max_message
     links.callback(queue.close)
     links.callback(queue._link.close)
     return queue
+
+
+def with_patience(queue: DataQueue, number: int) -> int:
+    """Return what a put returns, 0 where it is not confirmed."""
+    try:
+        return queue.put(poll(number, 3), timeout=0.4)
+    except RedisUnavailableError:
+        return 0
 
 
 def kinds(server: EmbeddedRedis) -> list[str]:
@@ -134,7 +143,11 @@ def test_without_a_replica_it_goes_on_and_says_so(
     queue.put(poll(1, 3))
     replica.stop()
     wait_until(lambda: "connected_slaves=0" in raw(primary), what="no replica")
-    for number in range(2, 5):
+    # It may be the primary by now: only after some seconds it is gone for good.
+    with pytest.raises(RedisUnavailableError, match=r"0 of 1 replicas .*\(0 are connected\)"):
+        queue.put(poll(2, 3), timeout=0.4)
+    assert wait_until(lambda: with_patience(queue, 2), GRACE_S + 5, "a put without replicas") == 2
+    for number in range(3, 5):
         assert queue.put(poll(number, 3)) == number
     missing = queue.replicas_missing
     assert missing == "Redis has 0 of 1 replicas that DATA_QUEUE_REPLICAS wants"
