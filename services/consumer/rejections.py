@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msgspec import UNSET, to_builtins
+from msgspec import UNSET
 
 from shared.clock import Clock
 from shared.data_queue import HEAD_BYTES, MAX_REJECTED_MESSAGE_BYTES, Oversize
 from shared.heartbeat import Heartbeat
-from shared.records.reading import as_json, from_json
+from shared.records.reading import from_json, to_json
 from shared.records.rejected import RejectedEntry
 from shared.salvage import Fault
 from shared.texts import cut
@@ -50,7 +50,7 @@ class Rejections:
     def _entry(self, reason: str, **what: Any) -> bytes:
         at, consumer = self._clock.now().isoformat(), self._heartbeat.instance
         entry = RejectedEntry(reason=cut(reason), at=at, consumer=consumer, **what)
-        return as_json(to_builtins(entry)).encode()
+        return to_json(entry).encode()
 
 
 def message_of(entry: bytes) -> bytes | None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Self
 
+from msgspec.structs import asdict
 from pydantic import AwareDatetime, Field
 
 from services.monitor.api.schemas import (
@@ -97,16 +98,7 @@ class BackupFile(Answer):
     @classmethod
     def of(cls, name: str, file: files.BackupFile) -> Self:
         """Return a file as it is answered."""
-        return cls(
-            name=name,
-            kind=file.kind,
-            state=file.state,
-            rows=file.rows,
-            bytes=file.bytes,
-            created=moment(file.created),
-            host=file.host,
-            directory=file.directory,
-        )
+        return cls(name=name, **asdict(file))
 
 
 class Backups(Answer):
@@ -161,15 +153,7 @@ class OverflowEpisode(Answer):
     @classmethod
     def of(cls, episode: events.OverflowEpisode) -> Self:
         """Return an episode as it is answered."""
-        return cls(
-            began_at=moment(episode.began_at),
-            ended_at=None if episode.ended_at is None else moment(episode.ended_at),
-            values=episode.values,
-            oldest_timestamp=episode.oldest_timestamp,
-            newest_timestamp=episode.newest_timestamp,
-            tags_hit=episode.tags_hit,
-            tags=episode.tags,
-        )
+        return cls(**asdict(episode))
 
 
 class Overflows(Answer):
@@ -211,21 +195,9 @@ class PollingGroup(Answer):
     def of(cls, group: Group, now: float) -> Self:
         """Return a group as it is answered at a moment, in seconds since 1970."""
         seen = group.seen
-        return cls(
-            group_id=group.group_id,
-            group_name=seen.group_name,
-            plc_code=seen.plc_code,
-            mode=group.mode,
-            interval_ms=group.interval_ms,
-            last_poll=seen.last_poll,
-            last_seen_at=None if seen.last_seen_at is None else moment(seen.last_seen_at),
-            age_seconds=None if seen.last_seen_at is None else max(0.0, now - seen.last_seen_at),
-            poll_time_ms=seen.poll_time_ms,
-            values=seen.values,
-            errors=seen.errors,
-            messages=seen.messages,
-            details=group.details,
-        )
+        known = {"group_id": group.group_id, "mode": group.mode, "interval_ms": group.interval_ms}
+        age = None if seen.last_seen_at is None else max(0.0, now - seen.last_seen_at)
+        return cls(**{**asdict(seen), **known}, age_seconds=age, details=group.details)
 
 
 class PollingStatus(Answer):

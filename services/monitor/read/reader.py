@@ -7,7 +7,6 @@ from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
 from services.monitor.read.groups import GroupsMemo
 from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, Overview, Service, service_of
-from services.monitor.read.untrusted import MAX_JSON
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
@@ -27,6 +26,9 @@ MAX_GROUPS, MAX_SERVICES = 25_000, 500
 
 #: Fields of an event that are read, and bytes of all events that are looked at.
 _EVENT_FIELDS, _EVENTS_BYTES = 16, 8 * 1024 * 1024
+
+#: Letters of what an event says in JSON beside its sentence.
+_MAX_JSON = 8_192
 
 #: Fields of a heartbeat, and bytes of those of all pollers together: they list their groups there.
 _SERVICE_FIELDS, _POLLERS_BYTES = 200, 32 * 1024 * 1024
@@ -86,7 +88,7 @@ class RedisReader:
             self._link,
             scans,
             [
-                Call("diary", [keys.events], [EVENTS_READ, _EVENT_FIELDS, MAX_JSON, _EVENTS_BYTES]),
+                Call("diary", [keys.events], [EVENTS_READ, _EVENT_FIELDS, _MAX_JSON, _EVENTS_BYTES]),
                 Call("counts", [keys.counters, keys.loss_acknowledged, keys.went_back], _NAMES),
                 *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
             ],

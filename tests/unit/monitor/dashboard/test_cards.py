@@ -15,7 +15,6 @@ from services.monitor.assess.assessment import Alert, Assessment, Assessor
 from services.monitor.dashboard import cards, charts, tables
 from services.monitor.dashboard.picture import Painter
 from services.monitor.dashboard.rendering import render
-from services.monitor.read import untrusted
 from services.monitor.read.overview import Overview, service_of
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
@@ -60,7 +59,7 @@ class Tags(HTMLParser):
         assert self._open.pop() == tag
 
 
-@pytest.mark.parametrize("module", [humanize, charts, tables, untrusted, schemas])
+@pytest.mark.parametrize("module", [humanize, charts, tables, schemas])
 def test_examples_of_the_docstrings_are_true(module: object) -> None:
     assert doctest.testmod(module, raise_on_error=True).attempted > 0  # type: ignore[arg-type]
 
