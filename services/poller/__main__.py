@@ -141,10 +141,10 @@ def browse(
             ]
         )
     # Only this command pays for the import.
-    from services.poller.sources.opcua.listing import as_csv, as_tree, look  # noqa: PLC0415
+    from services.poller.sources.opcua.listing import as_csv, as_tree, list_variables  # noqa: PLC0415
 
     try:
-        found = asyncio.run(look(model, Path.cwd()))
+        found = asyncio.run(list_variables(model, Path.cwd()))
     except SourceError as error:
         _fail(str(error))
     typer.echo(as_csv(found) if as_file else "\n".join(as_tree(found)), nl=not as_file)

@@ -108,6 +108,10 @@ class SourceModel(BaseModel):
         del directory
         return []
 
+    def notes(self) -> list[str]:
+        """Return what is to be said of keys that are right, but not as they should be."""
+        return []
+
     def polls_on_request(self) -> bool:
         """Tell whether a group of mode HANDSHAKE can read this source."""
         return True

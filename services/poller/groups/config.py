@@ -18,6 +18,7 @@ from services.poller.sources import SOURCE_MODELS, AnySource
 from services.poller.sources.files import MAX_GROUPS_BYTES, read_regular
 from services.poller.sources.long_lived import long_lived
 from shared.errors import SettingsError
+from shared.logs import get_logger
 from shared.partitions import MAX_PARTITIONS, partition_of
 from shared.texts import cut
 
@@ -33,6 +34,9 @@ _BYTES_OF_A_TAG = 50
 
 #: Mistakes that are told one by one.
 MAX_TOLD = 50
+
+
+_log = get_logger()
 
 
 class GroupConfig(BaseModel):
@@ -139,6 +143,9 @@ def _groups(path: Path, raw: bytes, known_ids: Mapping[str, int], partitions: in
     ]
     if problems:
         raise SettingsError(_told(path, problems[:MAX_TOLD], len(problems)))
+    for group in groups:
+        for note in group.source.notes():
+            _log.warning(f"{path}: group '{group.name}': {note}")
     return groups
 
 

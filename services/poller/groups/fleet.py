@@ -133,10 +133,10 @@ class Fleet:
         return running.group.config == config and running.files == self._files(config)
 
     def _files(self, config: GroupConfig) -> tuple[tuple[str, int, int], ...]:
-        return tuple(look_at(path) for path in config.source.files(self._directory))
+        return tuple(file_state(path) for path in config.source.files(self._directory))
 
 
-def look_at(path: Path) -> tuple[str, int, int]:
+def file_state(path: Path) -> tuple[str, int, int]:
     """Return what tells a file from its later self: name, time of change, size; -1 where there is none."""
     try:
         stat = path.stat()

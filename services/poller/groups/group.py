@@ -18,6 +18,7 @@ from services.poller.news import Tell, nobody
 from services.poller.outbox.outbox import Outbox
 from services.poller.source import Reading, SourceError, TagSource
 from services.poller.sources.stamps import Stamper
+from shared.backoff import doubled_s
 from shared.clock import Clock
 from shared.logs import get_logger
 from shared.records.events import Event
@@ -116,7 +117,7 @@ class PollingGroup:
                 await self._source.close()
 
     async def _open(self) -> None:
-        pause_s = _FIRST_RETRY_S
+        failures = 0
         while True:
             try:
                 return await self._source.open()
@@ -126,8 +127,8 @@ class PollingGroup:
                 self._say_unforeseen(error)
                 with suppress(Exception):
                     await self._source.close()
-            await self._sleep(pause_s)
-            pause_s = min(2 * pause_s, _LAST_RETRY_S)
+            failures += 1
+            await self._sleep(doubled_s(_FIRST_RETRY_S, failures, _LAST_RETRY_S))
 
     async def _poll_whatever_happens(self) -> bool:
         try:
@@ -147,9 +148,9 @@ class PollingGroup:
         self.status.trouble = cut(f"unforeseen: {type(error).__name__}: {error}")
         message = f"Group '{self.config.name}': {self.status.trouble}"
         _log.exception(message, kind=self.config.name)
-        now = self._clock.monotonic()
-        if now - self._told_s >= TELL_S:
-            self._told_s = now
+        now_s = self._clock.monotonic()
+        if now_s - self._told_s >= TELL_S:
+            self._told_s = now_s
             self._tell(Event.FAULT, message)
 
     async def poll_once(self) -> bool:

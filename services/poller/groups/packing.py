@@ -68,7 +68,7 @@ class Packer:
     def _fitting(self, part: Reading, timestamp: datetime, took_ms: float) -> Iterator[Message]:
         raw = self._encoded(part, timestamp, took_ms) if _is_plain(part) else None
         if raw is None or len(raw) > MAX_MESSAGE_BYTES:
-            part = _cured(part)
+            part = _mended(part)
             raw = self._encoded(part, timestamp, took_ms)
         count = len(part.values) + len(part.errors)
         if count > 1 and (raw is None or len(raw) > MAX_MESSAGE_BYTES):
@@ -149,23 +149,23 @@ def _is_plain(part: Reading) -> bool:
     )
 
 
-def _cured(part: Reading) -> Reading:
+def _mended(part: Reading) -> Reading:
     """Return a part that can be written: what can't be is BAD with the reason, or has the poll's time."""
-    cured = Reading({})
+    mended = Reading({})
     for address, value in part.values.items():
-        name, reason = _free(address, cured), why_not_stored(value)
+        name, reason = _free(address, mended), why_not_stored(value)
         if reason is None:
-            cured.values[name] = _bare(value)
+            mended.values[name] = _bare(value)
         else:
-            cured.errors[name] = reason
+            mended.errors[name] = reason
         if reason is None and address in part.qualities:
-            cured.qualities[name] = _quality(part.qualities[address])
-        _copy_time(part, address, cured, name)
+            mended.qualities[name] = _quality(part.qualities[address])
+        _copy_time(part, address, mended, name)
     for address, error in part.errors.items():
-        name = _free(address, cured)
-        cured.errors[name] = cut(error)
-        _copy_time(part, address, cured, name)
-    return cured
+        name = _free(address, mended)
+        mended.errors[name] = cut(error)
+        _copy_time(part, address, mended, name)
+    return mended
 
 
 def _bare(value: Scalar) -> Scalar:
@@ -174,20 +174,20 @@ def _bare(value: Scalar) -> Scalar:
     return kind(value) if kind is not None and value is not None else None
 
 
-def _free(address: str, cured: Reading) -> str:
+def _free(address: str, mended: Reading) -> str:
     """Return an address that can be written, and that no other tag of the part has got."""
     name = wanted = cut(address)
     number = 1
-    while name in cured.values or name in cured.errors:
+    while name in mended.values or name in mended.errors:
         number += 1
         name = f"{wanted}~{number}"
     return name
 
 
-def _copy_time(part: Reading, address: str, cured: Reading, name: str) -> None:
+def _copy_time(part: Reading, address: str, mended: Reading, name: str) -> None:
     moment = part.tag_timestamps.get(address)
     if moment is not None and is_in_calendar(moment):
-        cured.tag_timestamps[name] = moment
+        mended.tag_timestamps[name] = moment
 
 
 def _quality(text: object) -> Quality:

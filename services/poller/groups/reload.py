@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from services.poller.groups.config import GroupConfig, load_groups
-from services.poller.groups.fleet import Fleet, look_at
+from services.poller.groups.fleet import Fleet, file_state
 from services.poller.news import Tell
 from shared.errors import SettingsError
 from shared.logs import get_logger
 from shared.records.events import Event
 
 #: Seconds between two looks at the files. A change is taken over when they look the same twice.
-LOOK_S = 1.0
+CHECK_S = 1.0
 
 _log = get_logger()
 
@@ -36,21 +36,21 @@ class Reload:
 
     async def run(self, tasks: asyncio.TaskGroup) -> None:
         """Take over every change, until cancelled."""
-        taken = seen = await self._look()
+        applied = seen = await self._states()
         while True:
-            asked = await self._is_asked_within(LOOK_S)
-            before, seen = seen, await self._look()
+            asked = await self._is_asked_within(CHECK_S)
+            before, seen = seen, await self._states()
             # A file that is still being written looks different from one moment to the next.
-            if asked or (seen != taken and seen == before):
+            if asked or (seen != applied and seen == before):
                 await self._take_over(tasks, asked=asked)
                 # The groups may have other files now; what changed meanwhile is still to come.
-                now = await self._look()
-                taken, seen = (now, now) if now[0] == seen[0] else (seen, now)
+                latest = await self._states()
+                applied, seen = (latest, latest) if latest[0] == seen[0] else (seen, latest)
 
-    async def _look(self) -> list[tuple[str, int, int]]:
+    async def _states(self) -> list[tuple[str, int, int]]:
         of_sources = [file for group in self._fleet.groups for file in group.config.source.files(self._path.parent)]
         # In a thread: on a mount that hangs it takes as long as that does.
-        return await asyncio.to_thread(lambda: [look_at(path) for path in (self._path, *of_sources)])
+        return await asyncio.to_thread(lambda: [file_state(path) for path in (self._path, *of_sources)])
 
     async def _is_asked_within(self, wait_s: float) -> bool:
         try:

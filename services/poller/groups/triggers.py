@@ -63,10 +63,10 @@ class FixedInterval(_Deaf):
 
     async def wait(self) -> int:
         """Wait until the next poll is due; return how many were skipped."""
-        now = self._clock.monotonic()
+        now_s = self._clock.monotonic()
         if self._start_s is None:
-            self._start_s = now + self._phase_s
-        missed = max(0, int((now - self._start_s) / self._interval_s) - self._next)
+            self._start_s = now_s + self._phase_s
+        missed = max(0, int((now_s - self._start_s) / self._interval_s) - self._next)
         self._next += missed
         due_s = self._start_s + self._next * self._interval_s
         # A loop as well as a sleep: a sleep may end a little early, and a poll before its time counts as two.
@@ -105,14 +105,14 @@ class OnRequest:
 
     def ask(self) -> "asyncio.Future[PollOutcome]":
         """Ask for a poll; return what will hold its outcome. Several may wait for one: shield it."""
-        now = self._clock.monotonic()
-        if self._latest is not None and (self._waiting is not None or now - self._asked_s < MERGE_S):
+        now_s = self._clock.monotonic()
+        if self._latest is not None and (self._waiting is not None or now_s - self._asked_s < MERGE_S):
             return self._latest
         self._latest = asyncio.get_running_loop().create_future()
         if self._closed is not None:
             self._latest.set_result(PollOutcome("failed", message=self._closed))
             return self._latest
-        self._asked_s, self._waiting = now, self._latest
+        self._asked_s, self._waiting = now_s, self._latest
         self._asked.set()
         return self._latest
 

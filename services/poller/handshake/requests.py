@@ -47,7 +47,7 @@ _OWNERS_AGE_S = 0.5
 
 
 @dataclass(frozen=True)
-class Taken:
+class ClaimedRequest:
     """A request in a poller's hands: what stands on its list, and what that means."""
 
     raw: bytes
@@ -55,7 +55,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Claim:
     """What one look at a list of requests found: requests, and how many were too large to be one."""
 
     raws: list[bytes] = field(default_factory=list)
@@ -104,38 +104,38 @@ class PollRequests:
                 return None
         return from_json(PollResult, self._link.command("LINDEX", key, 0))
 
-    def take(self, poller: str, *, forwarded: bool, wait_s: float) -> Drawn:
+    def claim(self, poller: str, *, forwarded: bool, wait_s: float) -> Claim:
         """Wait for requests and move them to this poller's list."""
         keys = self._keys
         source = keys.forwarded_poll_requests(poller) if forwarded else keys.poll_requests
-        drawn = self._draw(source, poller)
-        if drawn == Drawn():
+        claim = self._claim(source, poller)
+        if claim == Claim():
             self._link.wait_for_element(source, wait_s)
-            drawn = self._draw(source, poller)
-        return drawn
+            claim = self._claim(source, poller)
+        return claim
 
-    def _draw(self, source: str, poller: str) -> Drawn:
+    def _claim(self, source: str, poller: str) -> Claim:
         left_out, largest, *raws = self._link.run(
-            "take_poll_requests",
+            "claim_poll_requests",
             [source, self._keys.claimed_poll_requests(poller)],
             [MAX_AT_ONCE, MAX_REQUEST_BYTES, KEPT_S],
         )
         self.rejected += left_out
-        return Drawn(raws, left_out, largest)
+        return Claim(raws, left_out, largest)
 
-    def taken(self, poller: str) -> list[bytes]:
+    def claimed(self, poller: str) -> list[bytes]:
         """Return what stands on a poller's list: also what an earlier process, or a lost reply, left there."""
         return list(self._link.command("LRANGE", self._keys.claimed_poll_requests(poller), 0, MAX_FORWARDED))
 
-    def settle(self, poller: str, taken: Taken, outcome: PollOutcome) -> None:
+    def settle(self, poller: str, claimed: ClaimedRequest, outcome: PollOutcome) -> None:
         """Write the outcome and take the request off the poller's list, in one step."""
-        result = self._keys.poll_result(taken.request.request_id)
-        told = PollResult(**asdict(taken.request), **asdict(outcome), poller=poller)
+        result = self._keys.poll_result(claimed.request.request_id)
+        told = PollResult(**asdict(claimed.request), **asdict(outcome), poller=poller)
         self._link.commands(
             ("DEL", result),
             ("RPUSH", result, to_json(told)),
             ("EXPIRE", result, KEPT_S),
-            ("LREM", self._keys.claimed_poll_requests(poller), 1, taken.raw),
+            ("LREM", self._keys.claimed_poll_requests(poller), 1, claimed.raw),
         )
 
     def drop(self, poller: str, raws: Sequence[bytes]) -> None:
@@ -144,28 +144,28 @@ class PollRequests:
         self._link.commands(*(("LREM", claimed, 1, raw) for raw in raws))
         self.rejected += len(raws)
 
-    def hand_on(self, poller: str, taken: Taken) -> str | None:
+    def hand_on(self, poller: str, claimed: ClaimedRequest) -> str | None:
         """Give a request to the living poller whose group it is; return why not, None when it was."""
-        owner = self._owner(taken.request.group)
+        owner = self._owner(claimed.request.group)
         if owner is None or owner == poller:
-            return f"no poller has a group '{cut(taken.request.group)}'"
+            return f"no poller has a group '{cut(claimed.request.group)}'"
         target = self._keys.forwarded_poll_requests(owner)
         if self._link.command("LLEN", target) >= MAX_FORWARDED:
             return f"{MAX_FORWARDED} requests wait for poller {owner} already"
         self._link.commands(
-            ("RPUSH", target, taken.raw),
+            ("RPUSH", target, claimed.raw),
             ("EXPIRE", target, KEPT_S),
-            ("LREM", self._keys.claimed_poll_requests(poller), 1, taken.raw),
+            ("LREM", self._keys.claimed_poll_requests(poller), 1, claimed.raw),
         )
         return None
 
     def _owner(self, group: str) -> str | None:
         if monotonic() - self._owners_since_s > _OWNERS_AGE_S:
-            self._owners = self._look_for_owners()
+            self._owners = self._find_owners()
             self._owners_since_s = monotonic()
         return self._owners.get(group)
 
-    def _look_for_owners(self) -> dict[str, str]:
+    def _find_owners(self) -> dict[str, str]:
         owners: dict[str, str] = {}
         for member in self._link.command("ZRANGE", self._keys.services, 0, -1):
             role, _, instance = member.decode(errors="replace").partition(":")

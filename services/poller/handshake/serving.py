@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from services.poller.faults import outlive
 from services.poller.groups.fleet import Fleet
 from services.poller.groups.triggers import OnRequest
-from services.poller.handshake.requests import MAX_AGE_S, PollRequests, Taken, decode_request
+from services.poller.handshake.requests import MAX_AGE_S, ClaimedRequest, PollRequests, decode_request
 from services.poller.outbox.sender import Link
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError, RejectedError
@@ -59,19 +59,19 @@ class Handshake:
             name = self._heartbeat.instance
             try:
                 if left_behind:
-                    await self._begin(name, await asyncio.to_thread(self._requests.taken, name), tasks)
+                    await self._begin(name, await asyncio.to_thread(self._requests.claimed, name), tasks)
                     left_behind = False
-                drawn = await asyncio.to_thread(self._requests.take, name, forwarded=forwarded, wait_s=_WAIT_S)
+                claim = await asyncio.to_thread(self._requests.claim, name, forwarded=forwarded, wait_s=_WAIT_S)
             except RedisUnavailableError as error:
                 # One may have been taken whose name never came here.
                 left_behind = True
                 await asyncio.to_thread(self._link.wait_until_there, self._stop, error)
                 continue
-            if drawn.left_out:
+            if claim.left_out:
                 _log.warning(
-                    f"Requests to poll are left out: {drawn.left_out}, too large: up to {drawn.largest_bytes} bytes"
+                    f"Requests to poll are left out: {claim.left_out}, too large: up to {claim.largest_bytes} bytes"
                 )
-            await self._begin(name, drawn.raws, tasks)
+            await self._begin(name, claim.raws, tasks)
 
     async def _begin(self, name: str, raws: Sequence[bytes], tasks: asyncio.TaskGroup) -> None:
         """Begin to carry out requests; leave out what is none."""
@@ -80,7 +80,7 @@ class Handshake:
             if raw in self._in_hand:
                 continue
             try:
-                taken = Taken(raw, decode_request(raw))
+                claimed = ClaimedRequest(raw, decode_request(raw))
             except RejectedError as error:
                 junk.append(raw)
                 why = cut(error)
@@ -88,33 +88,33 @@ class Handshake:
                 # Whoever floods the list waits: those in hand go first.
                 await self._room.acquire()
                 self._in_hand.add(raw)
-                tasks.create_task(self._carry_out(name, taken))
+                tasks.create_task(self._carry_out(name, claimed))
         if junk:
             _log.warning(f"Requests to poll are left out: {len(junk)}, the last of them: {why}")
             await self._until_done(lambda: self._requests.drop(name, junk))
 
-    async def _carry_out(self, name: str, taken: Taken) -> None:
+    async def _carry_out(self, name: str, claimed: ClaimedRequest) -> None:
         """Carry out one request; its fault is its own."""
         try:
-            outcome = await self._outcome(name, taken)
+            outcome = await self._outcome(name, claimed)
             if outcome is not None:
-                await self._until_done(lambda: self._requests.settle(name, taken, outcome))
+                await self._until_done(lambda: self._requests.settle(name, claimed, outcome))
         except Exception:  # noqa: BLE001 - unforeseen: it is logged with its traceback and costs this request alone
             _log.exception("A request could not be carried out, the others go on")
             with suppress(Exception):
-                await self._until_done(lambda: self._requests.drop(name, [taken.raw]))
+                await self._until_done(lambda: self._requests.drop(name, [claimed.raw]))
         finally:
-            self._in_hand.discard(taken.raw)
+            self._in_hand.discard(claimed.raw)
             self._room.release()
 
-    async def _outcome(self, name: str, taken: Taken) -> PollOutcome | None:
+    async def _outcome(self, name: str, claimed: ClaimedRequest) -> PollOutcome | None:
         """Return what became of a request; None when it was handed on."""
-        wanted = taken.request.group
-        if taken.request.age_s(self._clock.now()) > MAX_AGE_S:
+        wanted = claimed.request.group
+        if claimed.request.age_s(self._clock.now()) > MAX_AGE_S:
             return PollOutcome("expired", message=f"older than {MAX_AGE_S:g} s when a poller came to it: not polled")
         group = self._fleet.group(wanted)
         if group is None:
-            refusal = await self._until_done(lambda: self._requests.hand_on(name, taken))
+            refusal = await self._until_done(lambda: self._requests.hand_on(name, claimed))
             return PollOutcome("refused", message=refusal) if refusal else None
         if not isinstance(group.trigger, OnRequest):
             message = f"group '{cut(wanted)}' is not of mode HANDSHAKE: it polls by itself"

@@ -83,10 +83,10 @@ class Disk:
         last, count, size = self._connection.execute(query).fetchone()
         return int(last), int(count), int(size)
 
-    def append(self, messages: Sequence[Message], keep_through: int) -> tuple[list[int], Overflow]:
+    def append(self, messages: Sequence[Message], in_hand_through: int) -> tuple[list[int], Overflow]:
         """Store messages as the newest, in one transaction; return their places.
 
-        And what had to go for them: the oldest, but none up to the place `keep_through`.
+        And what had to go for them: the oldest, but none up to the place `in_hand_through`.
         """
         self._check_in_place()
         seqs = [*range(self._last_seq + 1, self._last_seq + 1 + len(messages))]
@@ -97,23 +97,23 @@ class Disk:
         with self._transaction():
             self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             added = sum(row[1] for row in rows)
-            overflow, freed = self._trim(self.size_bytes + added - self._max_bytes, keep_through)
+            overflow, freed = self._trim(self.size_bytes + added - self._max_bytes, in_hand_through)
         self._last_seq += len(rows)
         self.count += len(rows) - overflow.messages
         self.size_bytes += added - freed
         return seqs, overflow
 
-    def _trim(self, excess: int, keep_through: int) -> tuple[Overflow, int]:
+    def _trim(self, excess: int, in_hand_through: int) -> tuple[Overflow, int]:
         overflow, freed, last = Overflow(), 0, 0
         if excess > 0:
             query = 'SELECT seq, size, "values", timestamp FROM messages WHERE seq > ? ORDER BY seq'
-            for seq, size, values, timestamp in self._connection.execute(query, (keep_through,)):
+            for seq, size, values, timestamp in self._connection.execute(query, (in_hand_through,)):
                 moment = datetime.fromisoformat(timestamp)
                 overflow.add(Overflow(1, values, moment, moment))
                 freed, last = freed + size, seq
                 if freed >= excess:
                     break
-            self._connection.execute("DELETE FROM messages WHERE seq > ? AND seq <= ?", (keep_through, last))
+            self._connection.execute("DELETE FROM messages WHERE seq > ? AND seq <= ?", (in_hand_through, last))
         return overflow, freed
 
     def oldest(self, after: int, max_messages: int, max_bytes: int) -> list[Stored]:

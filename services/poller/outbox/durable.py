@@ -17,7 +17,7 @@ from typing import Any
 
 from services.poller.outbox.message import Message, Place
 from services.poller.outbox.outbox import MAX_BYTES_IN_HAND, Outbox
-from services.poller.outbox.spool import LOOK_S, RETRY_S, Spool
+from services.poller.outbox.spool import CHECK_S, RETRY_S, Spool
 from services.poller.outbox.waiting import Bounds, Held
 
 #: Seconds that the DataQueue has to confirm a message before it is written: ten times what it takes.
@@ -82,7 +82,7 @@ class DurableOutbox(Outbox):
                 await asyncio.shield(self._save_through(mark))
             else:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._came.wait(), LOOK_S)
+                    await asyncio.wait_for(self._came.wait(), CHECK_S)
 
     async def _oldest(self, max_messages: int) -> Sequence[Held]:
         if self.spool.count:

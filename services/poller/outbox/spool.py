@@ -23,7 +23,7 @@ from shared.texts import cut
 RETRY_S = 2.0
 
 #: Seconds between two looks at what else is in the directory.
-LOOK_S = 10.0
+CHECK_S = 10.0
 
 T = TypeVar("T")
 _log = get_logger()
@@ -49,7 +49,7 @@ class Spool:
         self._disk: Disk | None = None
         self._file = 0
         self._turn = asyncio.Lock()
-        self._due_s = self._look_due_s = 0.0
+        self._due_s = self._check_due_s = 0.0
         #: Names of files that were set aside and are still there.
         self.damaged: list[str] = []
         #: What was sent and is not struck off yet; whatever stands before `_sent_through` is not read again.
@@ -78,17 +78,17 @@ class Spool:
         """Open the file, unless it is; return whether it is open now."""
         async with self._turn:
             now_s = self._clock.monotonic()
-            if now_s >= (self._look_due_s if self._disk else self._due_s):
-                self._look_due_s = now_s + LOOK_S
+            if now_s >= (self._check_due_s if self._disk else self._due_s):
+                self._check_due_s = now_s + CHECK_S
                 try:
-                    await asyncio.to_thread(self._look)
+                    await asyncio.to_thread(self._check)
                 except (sqlite3.Error, OSError, ValueError) as error:
                     await self._failed(error, "can't be opened" if self._disk is None else "can't be written")
                 else:
                     self._is_well()
             return self._disk is not None
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """Open the file, or see whether it can be written if it could not; and see what was set aside."""
         directory = self._path.parent
         directory.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ class Spool:
         except OSError as problem:
             self._say(Event.OUTBOX_FAILED, f"{self._path} is damaged ({cut(error)}) and can't be renamed: {problem}")
             return
-        self._due_s = self._look_due_s = 0.0
+        self._due_s = self._check_due_s = 0.0
         message = f"{self._path} is damaged ({cut(error)}): it is set aside {lost}as {aside.name}, and a new one begun"
         _log.critical(message)
         self._tell(Event.OUTBOX_SET_ASIDE, message)

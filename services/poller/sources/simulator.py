@@ -70,16 +70,16 @@ class _Drift:
     def __init__(self, count: int, random: Random) -> None:
         self._random = random
         self._middles = [random.randrange(10_000, 5_000_000) for _ in range(count)]
-        self._now = list(self._middles)
+        self._levels = list(self._middles)
         self._steps = [round(random.gauss(0, 400)) for _ in range(count + _MIN_STEPS)]
 
     def read(self) -> list[Scalar]:
         first = self._random.randrange(_MIN_STEPS)
-        self._now = [
-            now + step - (now - middle) // _PULL
-            for now, step, middle in zip(self._now, self._steps[first:], self._middles, strict=False)
+        self._levels = [
+            level + step - (level - middle) // _PULL
+            for level, step, middle in zip(self._levels, self._steps[first:], self._middles, strict=False)
         ]
-        return [now / 1000 for now in self._now]
+        return [level / 1000 for level in self._levels]
 
 
 class _Noise:
@@ -101,12 +101,12 @@ class _Choice:
     def __init__(self, count: int, random: Random, choices: Sequence[Scalar]) -> None:
         self._random = random
         self._choices = choices
-        self._now = [random.choice(choices) for _ in range(count)]
+        self._levels = [random.choice(choices) for _ in range(count)]
 
     def read(self) -> list[Scalar]:
-        for index in _some(len(self._now), CHANGE_RATIO, self._random):
-            self._now[index] = self._random.choice(self._choices)
-        return self._now
+        for index in _some(len(self._levels), CHANGE_RATIO, self._random):
+            self._levels[index] = self._random.choice(self._choices)
+        return self._levels
 
 
 class Simulator:

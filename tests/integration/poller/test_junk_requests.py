@@ -14,8 +14,8 @@ from services.poller.handshake.requests import (
     MAX_AT_ONCE,
     MAX_FORWARDED,
     MAX_REQUEST_BYTES,
+    ClaimedRequest,
     PollRequests,
-    Taken,
     decode_request,
 )
 from shared.errors import RejectedError
@@ -121,13 +121,13 @@ def test_what_is_too_large_never_comes_whole_into_the_poller(
     if not waits:
         push.join()
     tracemalloc.start()
-    drawn = requests.take("poller-1", forwarded=False, wait_s=5)
+    claim = requests.claim("poller-1", forwarded=False, wait_s=5)
     _, most_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     push.join()
-    assert (drawn.raws, drawn.left_out, drawn.largest_bytes) == ([b'{"group": "a"}'], 2, 50_000_000)
+    assert (claim.raws, claim.left_out, claim.largest_bytes) == ([b'{"group": "a"}'], 2, 50_000_000)
     assert most_bytes < 5_000_000
-    assert requests.taken("poller-1") == drawn.raws
+    assert requests.claimed("poller-1") == claim.raws
 
 
 def test_a_poller_with_more_waiting_requests_than_it_can_take_is_given_no_more(
@@ -141,5 +141,5 @@ def test_a_poller_with_more_waiting_requests_than_it_can_take_is_given_no_more(
     link.command("ZADD", keys.services, monotonic(), "poller:far")
     link.command("RPUSH", keys.forwarded_poll_requests("far"), *[b"{}"] * MAX_FORWARDED)
     raw = b'{"group": "line 7"}'
-    refusal = requests.hand_on("near", Taken(raw, decode_request(raw)))
+    refusal = requests.hand_on("near", ClaimedRequest(raw, decode_request(raw)))
     assert refusal == f"{MAX_FORWARDED} requests wait for poller far already"

@@ -14,13 +14,18 @@ from services.poller.sources.opcua.tags import TagSelection, parse_selection
 Policy = Literal["Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
 
 
+#: Whether the tags are read at every poll, or the server tells what changes.
+Access = Literal["read", "subscribe"]
+
+
 class OpcuaKeys(SourceModel):
     """`type = "opcua"`."""
 
     type: Literal["opcua"]
     url: str = Field(min_length=1)
     tags: TagSelection
-    mode: Literal["read", "subscribe"] = "read"
+    access: Access = "read"
+    mode: Access | None = Field(None, description="what `access` was called, which is another `mode` than its group's")
     timestamps: Literal["source", "poll"] = "source"
     away: Literal["bad", "silent"] = "bad"
     timeout_ms: int = Field(4000, ge=100, le=60_000)
@@ -37,6 +42,13 @@ class OpcuaKeys(SourceModel):
     user: str | None = Field(None, min_length=1)
     password: SecretStr | None = None
     password_file: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_the_old_key(cls, data: object) -> object:
+        if isinstance(data, dict) and "mode" in data and "access" not in data:
+            return {**data, "access": data["mode"]}
+        return data
 
     @field_validator("tags", mode="before")
     @classmethod
@@ -63,6 +75,14 @@ class OpcuaKeys(SourceModel):
         return value
 
     @model_validator(mode="after")
+    def _one_of_both_keys(self) -> "OpcuaKeys":
+        if self.mode is not None and self.mode != self.access:
+            raise ValueError(
+                f"mode = '{self.mode}' and access = '{self.access}': mode is what access was called; take it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _whole_credentials(self) -> "OpcuaKeys":
         if self.security != "none" and not (self.certificate and self.private_key):
             raise ValueError(f"security = '{self.security}' needs certificate and private_key: paths of two files")
@@ -79,12 +99,18 @@ class OpcuaKeys(SourceModel):
 
     def polls_on_request(self) -> bool:
         """A subscription has the server's pace."""
-        return self.mode == "read"
+        return self.access == "read"
+
+    def notes(self) -> list[str]:
+        """Return that the old key is used, where it is."""
+        if self.mode is None:
+            return []
+        return [f"source.mode = '{self.mode}' is called source.access now; it is read as before"]
 
     def describe(self, interval_s: float | None, pace: str) -> str:
         """Return the server, which tags, how."""
-        how = "read" if self.mode == "read" else "subscribed"
-        if self.mode == "subscribe":
+        how = "read" if self.access == "read" else "subscribed"
+        if self.access == "subscribe":
             pace = f"published every {(interval_s or DEFAULT_INTERVAL_S) * 1000:g} ms"
         return f"{self.tags.describe()} of {self.url}, {how} {pace}, security {self.security}"
 

@@ -42,7 +42,7 @@ class Found:
     value: str
 
 
-async def look(model: OpcuaKeys, directory: Path) -> list[Found]:
+async def list_variables(model: OpcuaKeys, directory: Path) -> list[Found]:
     """Return the readable variables that the model's globs match, in the order of their paths.
 
     Raises: SourceError: the server is away, refuses, or has none.
@@ -50,7 +50,7 @@ async def look(model: OpcuaKeys, directory: Path) -> list[Found]:
     try:
         session = await Session.connect(model, directory, Faults(SystemClock(), _log.warning))
         try:
-            return await _look(session, model.tags.globs)
+            return await _list(session, model.tags.globs)
         finally:
             await session.close()
     except SourceError:
@@ -59,7 +59,7 @@ async def look(model: OpcuaKeys, directory: Path) -> list[Found]:
         raise SourceError(f"{model.url}: {reason(error)}") from error
 
 
-async def _look(session: Session, globs: Sequence[str]) -> list[Found]:
+async def _list(session: Session, globs: Sequence[str]) -> list[Found]:
     variables = await find(session, globs)
     nodes = [node for node, _ in variables]
     levels = await session.read(nodes, AttributeIds.UserAccessLevel)
@@ -83,7 +83,7 @@ def _found(tag: Tag, data: Answer) -> Found:
     kind = variant.VariantType.name if variant is not None else "Null"
     collector = Collector(RisingTimes(use_source=False))
     collector.add(tag.address, data, ua.get_win_epoch())
-    reading = collector.take()
+    reading = collector.collect()
     first = next(iter(reading.values), None)
     quality = "BAD" if first is None else reading.qualities.get(first, "GOOD")
     text = next(iter(reading.errors.values()), "") if first is None else str(reading.values[first])

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from asyncua import ua
 
 from services.poller.sources.opcua.tags import Tag
+from shared.backoff import doubled_s
 from shared.clock import Clock
 
 #: Seconds for which a tag that matches no more is read all the same.
 FORGET_S = 3600.0
 
 #: Seconds after a connect until the first further look, doubled with each up to the last: a walk through all nodes.
-FIRST_LOOK_S, LAST_LOOK_S = 10.0, 600.0
+FIRST_BROWSE_S, LAST_BROWSE_S = 10.0, 600.0
 
 
 class Matches:
@@ -26,7 +27,7 @@ class Matches:
         self._clock = clock
         self._nodes: dict[str, ua.NodeId] = {}
         self._gone_since_s: dict[str, float] = {}
-        self._pause_s = FIRST_LOOK_S
+        self._browsed = 1
         self._due_s = math.inf
 
     @property
@@ -41,34 +42,34 @@ class Matches:
 
     @property
     def gone(self) -> int:
-        """How many of them the last look did not find."""
+        """How many of them were not found the last time."""
         return len(self._gone_since_s)
 
     def connected(self, found: Sequence[tuple[ua.NodeId, Tag]]) -> None:
         """Take what a new connection found, and forget what has been gone for long."""
-        now = self._clock.monotonic()
-        for address in [address for address, since_s in self._gone_since_s.items() if now - since_s > FORGET_S]:
+        now_s = self._clock.monotonic()
+        for address in [address for address, since_s in self._gone_since_s.items() if now_s - since_s > FORGET_S]:
             del self._nodes[address], self._gone_since_s[address]
-        self.take(found)
-        self._pause_s = FIRST_LOOK_S
-        self._due_s = now + self._pause_s
+        self.add(found)
+        self._browsed = 1
+        self._due_s = now_s + FIRST_BROWSE_S
 
     def is_due(self) -> bool:
-        """Tell whether to look again; the next time is later."""
-        now = self._clock.monotonic()
-        if now < self._due_s:
+        """Tell whether to browse again; the next time is later."""
+        now_s = self._clock.monotonic()
+        if now_s < self._due_s:
             return False
-        self._pause_s = min(2 * self._pause_s, LAST_LOOK_S)
-        self._due_s = now + self._pause_s
+        self._browsed += 1
+        self._due_s = now_s + doubled_s(FIRST_BROWSE_S, self._browsed, LAST_BROWSE_S)
         return True
 
-    def take(self, found: Sequence[tuple[ua.NodeId, Tag]]) -> int:
+    def add(self, found: Sequence[tuple[ua.NodeId, Tag]]) -> int:
         """Take what matches now; return how many are new."""
         before = len(self._nodes)
         here = {tag.address: node for node, tag in found}
-        now = self._clock.monotonic()
+        now_s = self._clock.monotonic()
         self._gone_since_s = {
-            address: self._gone_since_s.get(address, now) for address in self._nodes if address not in here
+            address: self._gone_since_s.get(address, now_s) for address in self._nodes if address not in here
         }
         self._nodes |= here
         return len(self._nodes) - before

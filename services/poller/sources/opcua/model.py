@@ -19,7 +19,7 @@ class OpcuaModel(OpcuaKeys):
         from services.poller.sources.opcua.polled import PolledServer  # noqa: PLC0415
         from services.poller.sources.opcua.subscribed import SubscribedServer  # noqa: PLC0415
 
-        kind = PolledServer if self.mode == "read" else SubscribedServer
+        kind = PolledServer if self.access == "read" else SubscribedServer
         return kind(self, group, interval_s or DEFAULT_INTERVAL_S, directory, tell)
 
     async def check(self, group: str, directory: Path) -> list[str]:

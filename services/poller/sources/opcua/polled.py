@@ -1,4 +1,4 @@
-"""`mode = "read"`: all tags of the group are read when the group says so."""
+"""`access = "read"`: all tags of the group are read when the group says so."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ class PolledServer(Server):
         session = self.connection.session
         if session is None:
             return await self.away()
-        self.look_for_more(session)
+        self.browse_again(session)
         nodes, addresses = self.nodes, self.addresses
         try:
             answers = await session.read(nodes)
@@ -34,4 +34,4 @@ class PolledServer(Server):
                 await asyncio.sleep(0)
         for address, reason in self.impossible.items():
             self.collector.fail(address, reason, now)
-        return self.collector.take()
+        return self.collector.collect()

@@ -58,7 +58,7 @@ class Server:
         self.nodes: list[ua.NodeId] = []
         self.addresses: list[str] = []
         self._matches = Matches(self.clock)
-        self._looking: asyncio.Task[None] | None = None
+        self._browsing: asyncio.Task[None] | None = None
         #: Tags that the server can't have: address -> why.
         self.impossible: dict[str, str] = {}
 
@@ -72,9 +72,9 @@ class Server:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking], timeout=_CANCEL_S)
+        if self._browsing is not None:
+            self._browsing.cancel()
+            await asyncio.wait([self._browsing], timeout=_CANCEL_S)
         await self.connection.stop()
 
     def status(self) -> Mapping[str, Any]:
@@ -97,7 +97,7 @@ class Server:
                 self.collector.fail(address, trouble, now)
                 if place % TAGS_AT_ONCE == 0:
                     await asyncio.sleep(0)
-        reading = self.collector.take()
+        reading = self.collector.collect()
         return Reading(reading.values, reading.errors, reading.qualities, reading.tag_timestamps, trouble=trouble)
 
     async def ready(self, session: Session) -> None:
@@ -136,22 +136,22 @@ class Server:
             count = len(self.addresses) - self._matches.gone
             _log.info(f"Group '{self._group}': {count} tags match {', '.join(self.model.tags.globs)}{gone}")
 
-    def look_for_more(self, session: Session) -> None:
+    def browse_again(self, session: Session) -> None:
         """Look, beside the reading, for tags that a glob matches by now."""
-        if self._looking is None and self._matches.is_due():
-            self._looking = asyncio.create_task(self._look_for_more(session), name=f"look of {self._group}")
+        if self._browsing is None and self._matches.is_due():
+            self._browsing = asyncio.create_task(self._browse(session), name=f"browse of {self._group}")
 
-    async def _look_for_more(self, session: Session) -> None:
+    async def _browse(self, session: Session) -> None:
         try:
             found = await find(session, self.model.tags.globs)
             before = len(self.addresses)
-            if self.connection.session is session and self._matches.take(found):
+            if self.connection.session is session and self._matches.add(found):
                 self._take_matches()
                 await self.added(range(before, len(self.addresses)))
         except Exception as error:  # noqa: BLE001 - if it is the connection's trouble, the next read meets it, too
-            _log.info(f"Group '{self._group}': {self.model.url}: no further look at its nodes: {reason(error)}")
+            _log.info(f"Group '{self._group}': {self.model.url}: its nodes are not browsed further: {reason(error)}")
         finally:
-            self._looking = None
+            self._browsing = None
 
     async def added(self, places: range) -> None:
         """Do what is to be done for tags that came while the session lasts."""

@@ -1,4 +1,4 @@
-"""`mode = "subscribe"`: the server tells what changes; nothing is dropped without being counted."""
+"""`access = "subscribe"`: the server tells what changes; nothing is dropped without being counted."""
 
 import asyncio
 import math
@@ -74,7 +74,7 @@ class SubscribedServer(Server):
             await self._wait()
         session = self.connection.session
         if session is not None:
-            self.look_for_more(session)
+            self.browse_again(session)
             try:
                 if self._unreadable or self._left_out:
                     await self._read_what_can_not_be_told(session)
@@ -213,7 +213,7 @@ class SubscribedServer(Server):
             self._changes.popleft()
             self._waiting_bytes -= _size(value)
             self.collector.add(address, value, now)
-        return self.collector.take()
+        return self.collector.collect()
 
 
 def _size(value: Answer) -> int:

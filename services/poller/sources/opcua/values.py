@@ -51,7 +51,7 @@ class Collector:
         """Tell whether the reading in the making holds this tag."""
         return address in self._seen
 
-    def take(self) -> Reading:
+    def collect(self) -> Reading:
         """Return the reading and begin the next."""
         reading = self._reading
         self._begin()

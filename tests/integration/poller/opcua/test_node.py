@@ -172,9 +172,9 @@ def test_a_server_that_refuses_is_told_and_not_asked_again_at_once(
     assert told.events == [Event.SOURCE_LOST]
 
 
-@pytest.mark.parametrize("mode", ["read", "subscribe"])
+@pytest.mark.parametrize("access", ["read", "subscribe"])
 def test_a_node_that_is_too_large_costs_itself_not_its_group_and_not_the_session(
-    installed: Path, tmp_path: Path, mode: str
+    installed: Path, tmp_path: Path, access: str
 ) -> None:
     """Kind: a request of many nodes fails whole for one of them, or ends the session of all."""
 
@@ -189,11 +189,11 @@ def test_a_node_that_is_too_large_costs_itself_not_its_group_and_not_the_session
                 errors |= reading.errors
         assert seen == {f"Odd/Small{number}" for number in range(50)}
         # To a request the server says the one, as an item's status the other.
-        assert errors == {"Odd/Large": "BadTcpMessageTooLarge" if mode == "read" else "BadResponseTooLarge"}
+        assert errors == {"Odd/Large": "BadTcpMessageTooLarge" if access == "read" else "BadResponseTooLarge"}
         assert source.status()["reconnects"] == 0
 
     with OpcuaServer.node(installed, tmp_path, "--tags", "10", "--large", "40000000") as server:
-        with_source(server.url, use, tags={"glob": "Odd/*"}, timeout_ms=8000, mode=mode)
+        with_source(server.url, use, tags={"glob": "Odd/*"}, timeout_ms=8000, access=access)
 
 
 def test_every_tag_arrives_by_subscription(server: OpcuaServer) -> None:
@@ -208,7 +208,7 @@ def test_every_tag_arrives_by_subscription(server: OpcuaServer) -> None:
         assert (status["changes_dropped"], status["publishes_missed"]) == (0, 0)
         return Counter(seen.values())
 
-    assert with_source(server.url, use, **PLANT, mode="subscribe") == as_said(server)
+    assert with_source(server.url, use, **PLANT, access="subscribe") == as_said(server)
 
 
 def test_a_server_that_freezes_is_bad_and_then_good_again(server: OpcuaServer) -> None:

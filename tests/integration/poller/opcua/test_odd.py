@@ -43,20 +43,20 @@ def readable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpcuaServer]:
         yield server
 
 
-def toml(url: str, mode: str) -> str:
+def toml(url: str, access: str) -> str:
     return (
         f'[[group]]\nname = "line"\nplc_code = "P1"\ninterval_ms = 100\n[group.source]\ntype = "opcua"\nurl = "{url}"\n'
-        f'tags = {{glob = "Odd/*"}}\nmode = "{mode}"\nreconnect_max_ms = 200\n'
+        f'tags = {{glob = "Odd/*"}}\naccess = "{access}"\nreconnect_max_ms = 200\n'
     )
 
 
-@pytest.mark.parametrize("mode", ["read", "subscribe"])
+@pytest.mark.parametrize("access", ["read", "subscribe"])
 def test_texts_and_times_that_are_none_cost_their_tags_alone_all_the_way_to_the_queue(
     pollers: list[PollerProcess], readable: OpcuaServer, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys,
-    tmp_path: Path, mode: str,
+    tmp_path: Path, access: str,
 ) -> None:  # fmt: skip
     """Kind: one tag's text (not UTF-8) takes all 51 tags of the group with it, and no ledger sees it."""
-    poller = start(pollers, toml(readable.url, mode), redis_server.url, keys.namespace, tmp_path)
+    poller = start(pollers, toml(readable.url, access), redis_server.url, keys.namespace, tmp_path)
 
     def whole() -> PollingData | None:
         everything = GOOD_TAGS | {f"Odd/{name}" for name in READABLE}
@@ -141,15 +141,15 @@ def test_a_subscription_tells_of_all_others_while_one_can_not_be_read(
         assert source.status()["reconnects"] == 0
 
     with OpcuaServer.odd(tmp_path, ODD_NODES=name, ODD_MENDS=name, ODD_LARGE="17000000") as server:
-        with_source(server.url, use, **IN_TIME, mode="subscribe", queue_size=1)
+        with_source(server.url, use, **IN_TIME, access="subscribe", queue_size=1)
 
 
-@pytest.mark.parametrize("mode", [pytest.param("read", marks=pytest.mark.slow), "subscribe"])
+@pytest.mark.parametrize("access", [pytest.param("read", marks=pytest.mark.slow), "subscribe"])
 def test_a_server_that_takes_connections_before_its_nodes_are_there_is_read_whole_in_the_end(
-    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, access: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kind: what is not there at the connect is never looked for again, and nobody is told."""
-    monkeypatch.setattr(matches, "FIRST_LOOK_S", 0.5)
+    monkeypatch.setattr(matches, "FIRST_BROWSE_S", 0.5)
     monkeypatch.setattr(faults, "RETRY_S", 0.5)
 
     async def all_of(source: TagSource) -> set[str]:
@@ -174,11 +174,11 @@ def test_a_server_that_takes_connections_before_its_nodes_are_there_is_read_whol
 
     server = OpcuaServer.odd(tmp_path, ODD_NODES="", ODD_LATE="30")
     with server:
-        with_source(server.url, use, **IN_TIME, mode=mode)
+        with_source(server.url, use, **IN_TIME, access=access)
 
 
-@pytest.mark.parametrize("mode", ["read", "subscribe"])
-def test_a_node_at_which_the_server_hangs_up_is_found_and_left_out(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("access", ["read", "subscribe"])
+def test_a_node_at_which_the_server_hangs_up_is_found_and_left_out(tmp_path: Path, access: str) -> None:
     """Kind: the connection ends, again and again, and nobody says for which of its nodes."""
 
     async def use(source: TagSource) -> None:
@@ -199,7 +199,7 @@ def test_a_node_at_which_the_server_hangs_up_is_found_and_left_out(tmp_path: Pat
         assert source.status()["reconnects"] == reconnects
 
     with OpcuaServer.odd(tmp_path, ODD_NODES="Closing") as server:
-        with_source(server.url, use, **IN_TIME, mode=mode)
+        with_source(server.url, use, **IN_TIME, access=access)
 
 
 def test_where_no_node_can_be_read_it_is_the_server_that_is_at_fault_not_the_nodes(tmp_path: Path) -> None:

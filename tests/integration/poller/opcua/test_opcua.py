@@ -89,7 +89,7 @@ def test_a_value_that_does_not_change_has_the_time_of_the_poll_from_the_second_o
 
 
 @pytest.mark.parametrize(
-    ("mode", "away", "how"),
+    ("access", "away", "how"),
     [
         ("read", "bad", "killed"),
         ("read", "silent", "killed"),
@@ -99,7 +99,7 @@ def test_a_value_that_does_not_change_has_the_time_of_the_poll_from_the_second_o
     ],
 )
 def test_a_server_that_goes_away_is_told_and_read_again_when_it_is_back(
-    plant: OpcuaServer, mode: str, away: str, how: str
+    plant: OpcuaServer, access: str, away: str, how: str
 ) -> None:
     told = Told()
     tags = ["ns=2;s=Line.Int", "ns=2;s=Line.Counter"]
@@ -118,7 +118,7 @@ def test_a_server_that_goes_away_is_told_and_read_again_when_it_is_back(
         await asyncio.to_thread(wait_until, lambda: source.status()["server"] == "connected", 10, "the connection")
         assert source.status()["reconnects"] == 1
 
-    with_source(plant.url, use, told, tags=tags, mode=mode, away=away)
+    with_source(plant.url, use, told, tags=tags, access=access, away=away)
     assert told.events == [Event.SOURCE_LOST, Event.SOURCE_BACK]
 
 
@@ -156,7 +156,7 @@ def test_a_subscription_hands_on_every_change_once_and_in_order(shared_plant: Op
 
     tags = ["ns=2;s=Line.Counter", "ns=2;s=Line.Int"]
     # The counter changes every 20 ms, the server tells of it every 100 ms: about five changes a time.
-    seen = with_source(shared_plant.url, use, tags=tags, mode="subscribe", sampling_ms=0, queue_size=100)
+    seen = with_source(shared_plant.url, use, tags=tags, access="subscribe", sampling_ms=0, queue_size=100)
     numbers = [number for number, _ in seen]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     times = [time for _, time in seen]
@@ -164,7 +164,7 @@ def test_a_subscription_hands_on_every_change_once_and_in_order(shared_plant: Op
 
 
 def test_a_subscribed_node_that_is_none_is_bad_and_costs_only_itself(shared_plant: OpcuaServer) -> None:
-    reading = with_source(shared_plant.url, one, tags=["ns=2;s=Line.Nowhere", "ns=2;s=Line.Bool"], mode="subscribe")
+    reading = with_source(shared_plant.url, one, tags=["ns=2;s=Line.Nowhere", "ns=2;s=Line.Bool"], access="subscribe")
     assert reading.errors == {"ns=2;s=Line.Nowhere": "BadNodeIdUnknown"}
 
 

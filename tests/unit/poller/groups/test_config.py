@@ -3,6 +3,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.poller.groups.config import MAX_TOLD, GroupConfig, load_groups
 from services.poller.sources.files import MAX_GROUPS_BYTES
@@ -195,9 +196,24 @@ def test_at_a_reload_groups_keep_their_ids_and_a_new_one_gets_a_free_one(tmp_pat
     assert {group.name: group.group_id for group in groups} == {"new": 3, "b": 2, "a": 1}
 
 
-@pytest.mark.parametrize("mode", ["read", "subscribe"])
-def test_a_source_has_a_status_before_it_is_opened(tmp_path: Path, mode: str) -> None:
-    (group,) = load(tmp_path, opcua(f'mode = "{mode}"'))
+def test_the_old_key_for_access_is_still_read_and_a_line_says_so(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        (old,) = load(tmp_path, opcua('mode = "subscribe"'))
+        (new,) = load(tmp_path, opcua('access = "subscribe"'))
+    assert old.describe() == new.describe()
+    assert ", subscribed published" in new.describe()
+    assert [log["event"].partition(": ")[2] for log in logs] == [
+        f"group '{old.name}': source.mode = 'subscribe' is called source.access now; it is read as before"
+    ]
+    (problem,) = problems(tmp_path, opcua('mode = "read"\naccess = "subscribe"'))
+    assert "mode is what access was called; take it out" in problem
+    (problem,) = problems(tmp_path, opcua('access = "listen"'))
+    assert "access = 'listen'" in problem
+
+
+@pytest.mark.parametrize("access", ["read", "subscribe"])
+def test_a_source_has_a_status_before_it_is_opened(tmp_path: Path, access: str) -> None:
+    (group,) = load(tmp_path, opcua(f'access = "{access}"'))
     status = group.build_source(tmp_path, lambda _kind, _message: None).status()
     assert status["server"] == "away"
 

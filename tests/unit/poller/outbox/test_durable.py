@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.poller.outbox.disk import Disk
 from services.poller.outbox.durable import DurableOutbox
 from services.poller.outbox.message import OVERHEAD_BYTES, Message
-from services.poller.outbox.spool import LOOK_S, RETRY_S, Spool, file_name
+from services.poller.outbox.spool import CHECK_S, RETRY_S, Spool, file_name
 from services.poller.outbox.waiting import Bounds
 from shared.records.events import Event
 from tests.fakes import FakeClock
@@ -253,7 +253,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, content
         await life.kill()
         assert await (await begun(tmp_path)).claim() == [1]
         aside.unlink()
-        life.clock.seconds += LOOK_S
+        life.clock.seconds += CHECK_S
         await life.spool.open()
         assert life.spool.damaged == []
 
@@ -349,7 +349,7 @@ async def test_a_disk_that_works_again_is_said_so_although_nothing_is_to_be_writ
         await life.fail_to_save()
         assert await life.claim() == [1]
         await life.outbox.settle(ALL)
-    life.clock.seconds += LOOK_S
+    life.clock.seconds += CHECK_S
     await life.spool.open()
     assert life.spool.trouble is None
     assert [kind for kind, _ in life.told] == [Event.OUTBOX_FAILED, Event.OUTBOX_WORKS]

@@ -1,7 +1,6 @@
 """Keeps a session with a server: connects, connects again with growing pauses, and tells of both."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -12,6 +11,7 @@ from services.poller.news import Tell
 from services.poller.source import SourceError
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.session import Session
+from shared.backoff import Backoff
 from shared.clock import Clock
 from shared.logs import get_logger
 from shared.records.events import Event
@@ -97,15 +97,15 @@ class Connection:
             self.changed.set()
 
     async def _keep(self) -> None:
-        pause_s = _FIRST_RETRY_S
+        # Each group has a connection, and a server that comes back would have all of them at once.
+        backoff = Backoff(_FIRST_RETRY_S, self._max_retry_s)
         while not self._stopping:
             try:
                 session = await self._connect()
             except Exception as error:  # noqa: BLE001 - asyncua raises all sorts; each means: not now
                 self._say_away(error)
                 for_a_person = isinstance(error, _A_PERSON_S)
-                await asyncio.sleep(_PERSON_RETRY_S if for_a_person else pause_s * random.uniform(0.8, 1.0))
-                pause_s = min(pause_s * 2, self._max_retry_s)
+                await asyncio.sleep(_PERSON_RETRY_S if for_a_person else backoff.next_s())
                 continue
             began_s = self._clock.monotonic()
             try:
@@ -116,7 +116,8 @@ class Connection:
                 with suppress(Exception):
                     await session.close()
             self._say_away(None)
-            pause_s = _FIRST_RETRY_S if self._clock.monotonic() - began_s > _PROVEN_S else pause_s
+            if self._clock.monotonic() - began_s > _PROVEN_S:
+                backoff.reset()
 
     def _say_there(self, session: Session) -> None:
         self._broken.clear()

@@ -115,9 +115,9 @@ class Faults:
 
     def due(self, nodes: Iterable[ua.NodeId]) -> list[ua.NodeId]:
         """Return those of the nodes that are to be asked again now."""
-        now = self._clock.monotonic()
+        now_s = self._clock.monotonic()
         # All but none of a group's nodes are left out: looked for the other way round, a large group would take long.
-        wanted = {node for node, due_s in self._due_s.items() if due_s <= now}
+        wanted = {node for node, due_s in self._due_s.items() if due_s <= now_s}
         return [node for node in nodes if node in wanted][:_RETRIES_AT_ONCE] if wanted else []
 
     def suspect(self, nodes: Sequence[ua.NodeId], why: str, *, answers: bool) -> None:

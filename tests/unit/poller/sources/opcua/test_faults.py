@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from asyncua import ua as typed_ua
 
-from services.poller.sources.opcua.matches import FIRST_LOOK_S, FORGET_S, LAST_LOOK_S, Matches
+from services.poller.sources.opcua.matches import FIRST_BROWSE_S, FORGET_S, LAST_BROWSE_S, Matches
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.wire.faults import RETRY_S, Faults, NodeFault, is_of_the_answer
 from tests.fakes import FakeClock
@@ -97,7 +97,7 @@ def test_what_a_glob_matched_before_stays_until_it_has_been_gone_for_long() -> N
     time = FakeClock(0.0)
     matches = Matches(time)
     matches.connected(found("a", "b"))
-    assert matches.take(found("a", "c")) == 1
+    assert matches.add(found("a", "c")) == 1
     assert (matches.addresses, matches.gone) == (["a", "b", "c"], 1)
     time.advance(FORGET_S + 1)
     matches.connected(found("a", "c"))
@@ -110,15 +110,15 @@ def test_it_is_looked_for_again_ever_less_often() -> None:
     assert not matches.is_due()
     matches.connected(found("a"))
     assert not matches.is_due()
-    time.advance(FIRST_LOOK_S)
+    time.advance(FIRST_BROWSE_S)
     assert matches.is_due()
     assert not matches.is_due()
     waits = []
     for _ in range(12):
         waited = 0.0
         while not matches.is_due():
-            time.advance(FIRST_LOOK_S)
-            waited += FIRST_LOOK_S
+            time.advance(FIRST_BROWSE_S)
+            waited += FIRST_BROWSE_S
         waits.append(waited)
     assert waits == sorted(waits)
-    assert waits[-1] == LAST_LOOK_S
+    assert waits[-1] == LAST_BROWSE_S

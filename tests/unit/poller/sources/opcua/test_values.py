@@ -30,7 +30,7 @@ def collector() -> Collector:
 def collect(into: Collector, tags: dict[str, typed_ua.DataValue], now: datetime = NOW) -> Reading:
     for address, value in tags.items():
         into.add(address, value, now)
-    return into.take()
+    return into.collect()
 
 
 @pytest.mark.req("FR-017", "FR-018")
@@ -64,7 +64,7 @@ def test_an_array_that_is_bad_is_bad_in_all_its_elements() -> None:
     collect(into, {"a": data([1, 2])})
     assert collect(into, {"a": data(None, BAD)}).errors.keys() == {"a[0]", "a[1]"}
     into.fail("a", "away", NOW)
-    assert into.take().errors == {"a[0]": "away", "a[1]": "away"}
+    assert into.collect().errors == {"a[0]": "away", "a[1]": "away"}
 
 
 def test_one_value_that_nothing_can_hold_costs_only_itself() -> None:
@@ -108,7 +108,7 @@ def test_a_value_that_has_not_changed_gets_the_poll_s_time_and_no_time_comes_twi
     assert times.time("a", TAKEN, NOW) == TAKEN
     assert times.time("a", TAKEN, NOW) is None  # the poll's
     changed = NOW - timedelta(milliseconds=100)
-    # Taken before the last poll but seen only now: the poll's time, or it would go back.
+    # ClaimedRequest before the last poll but seen only now: the poll's time, or it would go back.
     assert times.time("a", changed, NOW + timedelta(seconds=1)) is None
     # The wall clock was set back: one tick after the last.
     assert times.time("a", changed, NOW) == NOW + timedelta(seconds=1) + TICK

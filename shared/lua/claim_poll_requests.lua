@@ -1,5 +1,5 @@
 #!lua
--- take_poll_requests: the oldest requests onto a poller's own list; what is too large to be one is left out.
+-- claim_poll_requests: the oldest requests onto a poller's own list; what is too large to be one is left out.
 -- KEYS  source, target
 -- ARGV  max_requests, max_bytes, kept_s
 -- Returns how many were left out, the size of the largest of them, request, request, ...
