@@ -22,7 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes contract bench soak profile bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ test: setup  ## all tests but the minutes-long ones
 
 test-again: setup  ## only what failed the last time, one after the other
 	$(PYTEST) --last-failed --last-failed-no-failures none
+
+cover: setup  ## all tests but the minutes-long ones, with the lines and branches that they take, in all processes
+	$(PY) -m coverage erase
+	-$(PY) -m coverage run -m pytest $(PARALLEL) -m "not slow"
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
 
 test-unit: setup  ## tests of single modules; seconds
 	$(PYTEST) tests/unit
@@ -159,5 +165,5 @@ bench-sandbox: $(READY)  ## how quick the Oracle stand-in is
 	$(PY) -m bench.oracle_stand_in
 
 clean:  ## remove everything that the commands above made (the demo's backup files too)
-	rm -rf $(VENV) .drivers .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .drivers .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

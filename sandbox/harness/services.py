@@ -36,6 +36,11 @@ def callers_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_RUN)}
 
 
+def _bare() -> dict[str, str]:
+    """Return of the caller's environment what no setting is: where programs are, and who counts the lines they take."""
+    return {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
+
+
 class Services:
     """A context manager that ends every service it started.
 
@@ -66,7 +71,7 @@ class Services:
         #: A descriptor that services write their log to in place of their files.
         self.stderr: int | None = None
         self.environment = {
-            **({"PATH": os.environ["PATH"]} if base is None else base),
+            **(_bare() if base is None else base),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "REDIS_URL": redis_url,
