@@ -17,7 +17,7 @@ UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --gene
 PYTEST := $(PY) -m pytest
 SOAK_MINUTES ?= 30
 #: Test files that run at once (TEST_WORKERS=0: one after the other). Most tests wait for processes, not for a core.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 

