@@ -3,7 +3,6 @@
 import socket
 import threading
 from collections import Counter
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +13,7 @@ class Relay:
     def __init__(self, port: int) -> None:
         self._target = port
         self._counts: Counter[int] = Counter()
+        self._age = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = [self._listener]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -21,11 +21,20 @@ class Relay:
     @property
     def url(self) -> str:
         """The address for REDIS_URL."""
-        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+        return f"redis://127.0.0.1:{self.port}/0"
 
     def leads_to(self, port: int) -> None:
         """Pass new connections on to another port."""
         self._target = port
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._listener.getsockname()[1])
+
+    def forget(self) -> None:
+        """Pass nothing on any more over the connections that stand, and tell nobody: as a firewall that forgot them."""
+        self._age += 1
 
     def connections_to(self, port: int) -> int:
         """Return how many connections were passed on to a port."""
@@ -46,7 +55,16 @@ class Relay:
             self._counts[self._target] += 1
             self._open += [ours, theirs]
             for source, target in ((ours, theirs), (theirs, ours)):
-                threading.Thread(target=_pass_on, args=[source, target], daemon=True).start()
+                threading.Thread(target=self._pass_on, args=[source, target, self._age], daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, age: int) -> None:
+        try:
+            while received := source.recv(65_536):
+                if age == self._age:
+                    target.sendall(received)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
 
     def __enter__(self) -> Self:
         return self
@@ -56,12 +74,3 @@ class Relay:
     ) -> None:
         for opened in self._open:
             opened.close()
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while received := source.recv(65_536):
-            target.sendall(received)
-    # Also where the end was a reset: a proxy that keeps quiet about it would be another fault.
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)

@@ -19,6 +19,7 @@ from shared.counters import Counter
 from tests.e2e.browsing import Tab, chromium
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
+from tests.relay import Relay
 
 #: 5,000 values a second from two PLCs.
 _GROUPS = """
@@ -269,6 +270,19 @@ def test_silent_monitor_is_told_and_the_page_comes_back_by_itself(scene: Scene, 
     tab.shows("freshness", "live")
     tab.shows("flow", r"Come in [1-9]")
     tab.close()
+
+
+def test_connection_that_a_proxy_forgot_is_opened_again(scene: Scene, browser: Browser) -> None:
+    """Kind: a connection that looks alive and is not: nothing comes, and no error either."""
+    scene.make_well()
+    with Relay(int(scene.url.rsplit(":", 1)[1])) as proxy:
+        tab = Tab(browser, f"http://127.0.0.1:{proxy.port}")
+        tab.shows("freshness", "live")
+        proxy.forget()
+        tab.shows("freshness", "no word from the monitor")
+        tab.shows("freshness", "live")
+        tab.shows("flow", r"Come in [1-9]")
+        tab.close()
 
 
 def test_page_that_is_open_for_long_keeps_no_memory(scene: Scene, browser: Browser) -> None:

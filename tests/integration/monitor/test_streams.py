@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import httpx
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
@@ -46,6 +47,14 @@ def test_streams_that_are_reset_as_they_open_leave_no_place_taken(monitor: Monit
         for _ in range(MAX_AT_ONCE // 2):
             held.enter_context(connect(monitor, path))
         wait_until(lambda: monitor.get("/api/ledger").status_code == 200, what="an answer beside many streams")
+
+
+@pytest.mark.parametrize("path", STREAMS)
+def test_proxies_are_asked_to_pass_news_on_at_once_and_to_keep_none(monitor: Monitor, path: str) -> None:
+    with httpx.stream("GET", monitor.url + path, timeout=5) as answer:
+        assert answer.headers["x-accel-buffering"] == "no"
+        assert answer.headers["cache-control"] == "no-store"
+        assert next(answer.iter_lines()).startswith("data:")
 
 
 @pytest.fixture
