@@ -1,7 +1,7 @@
 """Who plays Redis, the buffer and the files for the writer's loops; each is held to its original by its type."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,7 @@ from shared.buffer import Batch, Pressure, TagBuffer, WakeUp
 from shared.claims import Claims
 from shared.counters import Counter as CounterName
 from shared.errors import RedisUnavailableError
-from shared.lifecycle import StopFlag
 from shared.models import Decoded, TagValue
-from shared.redis_link import Argument, RedisLink
 from tests.fakes import FakeClock, Step
 
 
@@ -35,69 +33,6 @@ def raising_when(*addresses: str, error: SinkError) -> Step:
         return []
 
     return step
-
-
-class FakeLink(RedisLink):
-    """One hash in memory, and counters; away as long as `is_away`."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, str] = {}
-        #: What was counted.
-        self.counts: Counter[str] = Counter()
-        self.beats = 0
-        self.is_away = False
-        #: Times that somebody waited until it is there, which it then was.
-        self.waits = 0
-
-    @property
-    def address(self) -> str:
-        return "memory"
-
-    def hash(self, _key: str) -> dict[str, str]:
-        self.ping()
-        return dict(self.entries)
-
-    def command(self, *args: Argument) -> Any:
-        self.ping()
-        if args == ("TIME",):
-            return [0, 0]
-        name, _, *rest = (str(arg) for arg in args)
-        if name in ("SMEMBERS", "LRANGE"):
-            return []
-        if name == "HSET":
-            self.entries |= dict(zip(rest[::2], rest[1::2], strict=True))
-        elif name == "HMGET":
-            return [self.entries.get(part) for part in rest]
-        elif name == "HGET":
-            return self.entries.get(rest[0])
-        else:
-            for part in rest:
-                self.entries.pop(part, None)
-        return None
-
-    def commands(self, *many: Sequence[Argument]) -> list[Any]:
-        self.ping()
-        self.counts.update({str(field): int(by) for name, _, field, *rest in many if name == "HINCRBY" for by in rest})
-        return [None] * len(many)
-
-    def run(self, script: str, keys: Sequence[str], args: Iterable[Argument] = ()) -> Any:
-        """Take every heartbeat, and know no other script."""
-        del keys, args
-        self.ping()
-        if script != "beat":
-            raise RedisUnavailableError(f"no script {script}")
-        self.beats += 1
-        return [1]
-
-    def ping(self) -> None:
-        if self.is_away:
-            raise RedisUnavailableError("away")
-
-    def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
-        del cause
-        self.waits += 1
-        self.is_away = False
-        return not stop.is_set()
 
 
 class FakeFile(CsvBackup):

@@ -9,9 +9,8 @@ from services.writer.backup.index import Manifest
 from services.writer.backup.label import Label, write_label
 from services.writer.sink import Target
 from shared.keys import Keys
-from tests.fakes import FakeClock, tag_values
+from tests.fakes import FakeClock, FakeLink, tag_values
 from tests.unit.writer.backup.rows import rows
-from tests.unit.writer.fakes import FakeLink
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from shared.faults import Faults
 from shared.heartbeat import Heartbeat
 from shared.keys import Keys
 from shared.models import TagValue
-from tests.fakes import FakeClock, FakeEvents, FakeStop, ScriptedSink, Step
-from tests.unit.writer.fakes import FakeBuffer, FakeFile, FakeLink
+from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, Step
+from tests.unit.writer.fakes import FakeBuffer, FakeFile
 
 KEYS = Keys("unit")
 

@@ -11,9 +11,9 @@ from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
 from shared.keys import Keys
 from shared.models import Decoded, TagValue
 from shared.records.heartbeats import BreakerState
-from tests.fakes import FakeClock, FakeEvents, FakeStop, ScriptedSink, Step, tag_values
+from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, Step, tag_values
 from tests.unit.writer.deliver.stages import nobody_counts
-from tests.unit.writer.fakes import FakeFile, FakeLink, failing, raising_when
+from tests.unit.writer.fakes import FakeFile, failing, raising_when
 
 LOST = SinkError("LOST", "the other side closed the connection", Verdict.CONNECTION_LOST)
 STRANGE = SinkError("STRANGE", "never seen", Verdict.UNKNOWN)

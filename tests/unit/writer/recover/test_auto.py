@@ -16,10 +16,10 @@ from services.writer.settings import WriterSettings
 from services.writer.sink import RowError, SinkError, Target, Verdict
 from shared.models import TagValue
 from shared.records.events import Event
-from tests.fakes import FakeClock, FakeEvents, FakeStop, ScriptedSink, tag_values
+from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, tag_values
 from tests.unit.writer.backup.rows import rows
 from tests.unit.writer.deliver.stages import KEYS
-from tests.unit.writer.fakes import FakeBuffer, FakeFile, FakeLink, failing
+from tests.unit.writer.fakes import FakeBuffer, FakeFile, failing
 
 AWAY = SinkError("AWAY", "nobody is there", Verdict.TRANSIENT)
 
