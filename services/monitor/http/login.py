@@ -92,9 +92,9 @@ async def root() -> Response:
     return RedirectResponse(DASHBOARD_PATH, 307)
 
 
-def login_page(status: int, problem: str = "") -> HTMLResponse:
+def login_page(status: int, refusal: str = "") -> HTMLResponse:
     """Return the form that asks for the token."""
-    return HTMLResponse(render("login.html", path=LOGIN_PATH, problem=problem, static=static), status)
+    return HTMLResponse(render("login.html", path=LOGIN_PATH, refusal=refusal, static=static), status)
 
 
 def _cookie(headers: Headers) -> str:

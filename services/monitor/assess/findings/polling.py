@@ -24,17 +24,20 @@ def find_polling_trouble(overview: Overview) -> Iterator[Finding]:
 
 
 def _silent_groups(overview: Overview) -> Iterator[Finding]:
+    taken_at = overview.taken_at
+    # The cheapest question first: there may be thousands of groups, and nearly all were seen just now.
     silent = {
         name: seen
         for name, group in overview.groups.items()
-        if group.mode == "FIXED"
-        and (seen := group.seen.last_seen_at) is not None
-        and _patience_s(group) < overview.taken_at - seen < FORGET_AFTER_S
+        if (seen := group.seen.last_seen_at) is not None
+        and SILENT_S < taken_at - seen < FORGET_AFTER_S
+        and group.mode == "FIXED"
+        and _patience_s(group) < taken_at - seen
         and not group.is_finished
     }
     if silent:
         first = islice(silent.items(), NAMED)
-        names = [f"{plc} {group} for {duration(overview.taken_at - seen)}" for (plc, group), seen in first]
+        names = [f"{plc} {group} for {duration(taken_at - seen)}" for (plc, group), seen in first]
         yield Finding("polling_silent", f"Silent: {some_of(names, len(silent))}", min(silent.values()))
 
 
