@@ -18,6 +18,7 @@ from services.writer.check.findings import (
     compare_unique_keys,
 )
 from services.writer.check.inserts import InsertChecks, failure
+from services.writer.check.redis_rights import NEEDED, OPTIONAL
 from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE
@@ -195,7 +196,9 @@ class Checks:
         link = RedisLink.of(self.settings, "tagpipe-check")
         try:
             # By a script, as the services write. What Redis says of itself is left out where it may not be asked.
-            link.command("EVAL", _TRIAL, 1, Keys(self.settings.redis_namespace).trial)
+            trial = Keys(self.settings.namespace).trial
+            link.command("EVAL", _TRIAL, 1, trial)
+            refused = [name.decode() for name in link.run("may", [trial], [*NEEDED, *OPTIONAL])]
             state = RedisStateReader(link).read()
         except PipelineError as error:
             yield Finding("Redis", Status.FAILED, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")
@@ -203,6 +206,17 @@ class Checks:
         finally:
             link.close()
         yield Finding("Redis", Status.OK, f"{link.address}: version {state.version or 'unknown'}")
+        if missing := [name for name in refused if name in NEEDED]:
+            yield Finding(
+                "Redis rights", Status.FAILED, f"the user of REDIS_URL may not: {', '.join(missing)}",
+                f"ACL SETUSER ... {' '.join(f'+{name}' for name in missing)}; docs/redis.md has the whole list",
+            )  # fmt: skip
+        elif refused:
+            yield Finding(
+                "Redis rights", Status.WARNING,
+                f"the user of REDIS_URL may not: {', '.join(refused)}; what Redis may lose, and its room, is not told",
+                f"ACL SETUSER ... {' '.join(f'+{name}' for name in refused)}",
+            )  # fmt: skip
         for risk in state.risks():
             yield Finding("Redis may lose", Status.WARNING, risk.message, risk.remedy)
 

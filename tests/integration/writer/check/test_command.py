@@ -12,6 +12,8 @@ import pytest
 
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.redis import EmbeddedRedis
+from services.writer.check.redis_rights import NEEDED, OPTIONAL
+from shared.errors import RedisRefusedError
 from shared.redis_link import RedisLink
 
 DEPLOY = Path("deploy/oracle")
@@ -396,3 +398,41 @@ def test_redis_that_may_lose_what_it_acknowledged_is_a_warning(
         _, output = check(environment, REDIS_URL=redis.url)
     assert ("Redis may lose" in output) == bool(words)
     assert all(word in output for word in words)
+
+
+@pytest.mark.parametrize("right", [*NEEDED, *OPTIONAL])
+def test_each_right_that_is_missing_is_named(redis_server: EmbeddedRedis, right: str) -> None:
+    """Kind: a right that nobody tried. `check` was well, and the writer waited for ever."""
+    if right in {"auth", "hello", "eval", "evalsha"}:
+        pytest.skip("without it there is no logon, or no script to ask with: below")
+    name = f"check-{right.replace('|', '-')}"
+    admin = RedisLink(redis_server.url)
+    rights = [f"+{each}" for each in (*NEEDED, *OPTIONAL) if each != right]
+    admin.command("ACL", "SETUSER", name, "reset", "on", ">p", "~*", *rights)
+    link = RedisLink(f"redis://{name}:p@127.0.0.1:{redis_server.port}/0")
+    try:
+        asked = [*NEEDED, *OPTIONAL]
+        if right in {"client|setname", "ping"}:
+            with pytest.raises(RedisRefusedError, match="NOPERM"):
+                link.command("PING")
+        else:
+            assert [each.decode() for each in link.run("may", ["{tagpipe}:x"], asked)] == [right]
+    finally:
+        link.close()
+        admin.command("ACL", "DELUSER", name)
+        admin.close()
+
+
+@pytest.mark.parametrize(
+    ("right", "status"), [("lrange", 1), ("evalsha", 1), ("eval", 1), ("client|setname", 1), ("info", 0)]
+)
+def test_a_right_that_is_missing_is_said_by_the_command(
+    redis_server: EmbeddedRedis, environment: dict[str, str], right: str, status: int
+) -> None:
+    admin = RedisLink(redis_server.url)
+    rights = [f"+{each}" for each in (*NEEDED, *OPTIONAL) if each != right]
+    admin.command("ACL", "SETUSER", "narrow", "reset", "on", ">p", "~*", *rights)
+    admin.close()
+    found, output = check(environment, REDIS_URL=f"redis://narrow:p@127.0.0.1:{redis_server.port}/0")
+    assert found == status
+    assert right.split("|", maxsplit=1)[0] in output.lower()
