@@ -22,11 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes contract bench soak profile bench-sandbox clean
-=======
-.PHONY: help setup lock fmt lint test test-again test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes rights contract bench soak profile bench-sandbox clean
->>>>>>> 37c0239 (The least rights of each service, worked out from the source, tested as they are, and tried by check)
+.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes rights contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
