@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.writer.sink import CONFLICT, BatchOutcome, RowError, SinkError, Target, Verdict, decide
+from shared.counters import Counter as CounterName
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.lifecycle import StopFlag
@@ -114,6 +115,8 @@ class FakeLink(RedisLink):
         if args == ("TIME",):
             return [0, 0]
         name, _, *rest = (str(arg) for arg in args)
+        if name == "HKEYS":
+            return list(self.entries)
         if name in ("SMEMBERS", "LRANGE"):
             return []
         if name == "HSET":
@@ -133,11 +136,13 @@ class FakeLink(RedisLink):
         return [None] * len(many)
 
     def run(self, script: str, keys: Sequence[str], args: Iterable[Argument] = ()) -> Any:
-        """Take every heartbeat, rename every list, and know no other script."""
+        """Take every heartbeat, rename every list, hold nothing, and know no other script."""
         del keys, args
         self.ping()
         if script == "reclaim":
             return 1
+        if script == "snapshot":
+            return [0, 0, 0, 0, 0, 0, 0, 0, 0, [None] * len(CounterName), b""]
         if script != "beat":
             raise RedisUnavailableError(f"no script {script}")
         self.beats += 1

@@ -65,32 +65,29 @@ class OverflowWatch:
 
     def __init__(self) -> None:
         self._episode: Episode | None = None
-        self._unsaid = 0
+        #: Values discarded and not said yet.
+        self.unsaid = 0
 
     def note(self, lost: Sequence[TagValue], count: int, at: float) -> None:
         """Take note of `count` values discarded `at` seconds since 1970; `lost` are those that could be decoded."""
         if self._episode is None:
             self._episode = Episode(began_at=at, last_at=at)
         self._episode.add(lost, count, at)
-        self._unsaid += count
-
-    def pop_unsaid(self) -> int:
-        """Return how many values were discarded since the last call: for the log."""
-        unsaid, self._unsaid = self._unsaid, 0
-        return unsaid
+        self.unsaid += count
 
     @property
     def episode(self) -> Episode | None:
         """The episode that goes on, if any."""
         return self._episode
 
-    def pop_ended(self, at: float) -> Episode | None:
-        """Return the episode once it is over, and forget it."""
+    def ended(self, at: float) -> Episode | None:
+        """Return the episode once it is over, until it is forgotten."""
         episode = self._episode
-        if episode is None or at - episode.last_at < EPISODE_GAP_S:
-            return None
+        return None if episode is None or at - episode.last_at < EPISODE_GAP_S else episode
+
+    def forget(self) -> None:
+        """Forget the episode: it is recorded."""
         self._episode = None
-        return episode
 
 
 class UtilizationAlert:

@@ -151,7 +151,7 @@ class Report:
 
     def _say_overflow(self) -> None:
         at = self._clock.now().timestamp()
-        lost = self._overflow.pop_unsaid()
+        lost = self._overflow.unsaid
         if lost:
             totals = take_snapshot(self._link, self._keys)
             total, inserted = totals[Counter.OVERFLOWED], totals[Counter.INSERTED]
@@ -159,9 +159,11 @@ class Report:
             _log.warning(
                 f"Buffer overflow: discarded {lost} oldest (FIFO). Total overflow: {total}, overflow rate: {rate:.3f}%"
             )
-        if lost and self._overflow.episode is not None:
-            self._save_episode(self._overflow.episode, ended=False)
-        ended = self._overflow.pop_ended(at)
+            if self._overflow.episode is not None:
+                self._save_episode(self._overflow.episode, ended=False)
+            # Not before: Redis may be away, or so full that it takes no record of what it could not hold.
+            self._overflow.unsaid -= lost
+        ended = self._overflow.ended(at)
         if ended is not None:
             self._save_episode(ended, ended=True)
             record = ended.record(ended=True)
@@ -171,6 +173,7 @@ class Report:
             )
             _log.error(message)
             self._events.add(Event.OVERFLOW, message, record)
+            self._overflow.forget()
 
     def _save_episode(self, episode: Episode, *, ended: bool) -> None:
         key = self._keys.overflow_episodes

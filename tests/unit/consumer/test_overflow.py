@@ -17,16 +17,16 @@ def test_an_episode_holds_count_times_and_the_tags_hit_most() -> None:
     watch = OverflowWatch()
     watch.note([lost("a", 3), lost("b", 1)], 2, at=100.0)
     watch.note([lost("a", 9)], 5, at=102.0)
-    assert watch.pop_unsaid() == 7
-    assert watch.pop_unsaid() == 0
-    assert watch.pop_ended(at=102.0 + EPISODE_GAP_S - 0.1) is None
-    episode = watch.pop_ended(at=102.0 + EPISODE_GAP_S)
+    assert watch.unsaid == 7
+    assert watch.ended(at=102.0 + EPISODE_GAP_S - 0.1) is None
+    episode = watch.ended(at=102.0 + EPISODE_GAP_S)
     assert episode is not None
     assert msgspec.to_builtins(episode.record(ended=True)) == {
         "began_at": 100.0, "ended_at": 102.0, "values": 7, "oldest_timestamp": "2026-01-01T00:00:01",
         "newest_timestamp": "2026-01-01T00:00:09", "tags_hit": 2, "tags": {"P.a": 2, "P.b": 1},
     }  # fmt: skip
-    assert watch.pop_ended(at=1e9) is None
+    watch.forget()
+    assert watch.ended(at=1e9) is None
 
 
 def test_a_record_names_only_the_tags_hit_most() -> None:
