@@ -10,12 +10,16 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from sandbox.harness.guard import GUARD
+
+#: Seconds between two looks at whether it has ended.
+_LOOK_S = 0.005
 
 _WHEN_TOLD = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
 
@@ -32,7 +36,6 @@ class Process(subprocess.Popen[bytes]):
         directory: Path | None = None,
         errors: IO[bytes] | int = subprocess.STDOUT,
     ) -> None:
-        self._is_gone = False
         super().__init__(
             [*_WHEN_TOLD, *command],
             cwd=directory,
@@ -50,16 +53,18 @@ class Process(subprocess.Popen[bytes]):
 
     def poll(self) -> int | None:
         """Return its exit status, negative for a signal; None while it lives."""
-        status = super().poll()
-        if status is not None:
-            self._forget()
-        return status
+        if self.returncode is None and self._waits_to_be_reaped():
+            self._leave_group()
+        return super().poll()
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; return its exit status. Raises: TimeoutExpired."""
-        status = super().wait(timeout)
-        self._forget()
-        return status
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+            time.sleep(_LOOK_S)
+        return self.returncode
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,9 +79,15 @@ class Process(subprocess.Popen[bytes]):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
 
-    def _forget(self) -> None:
-        if not self._is_gone:
-            self._is_gone = True
-            # What it started itself is of its group; an orderly process leaves none.
-            self.signal_group(signal.SIGKILL)
-            GUARD.forget(self.pid)
+    def _waits_to_be_reaped(self) -> bool:
+        with contextlib.suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return False
+
+    def _leave_group(self) -> None:
+        """End what it started itself, an orderly process nothing, and have its number forgotten.
+
+        Before it is reaped: from then on the number may be another's.
+        """
+        self.signal_group(signal.SIGKILL)
+        GUARD.forget(self.pid)

@@ -77,6 +77,25 @@ def test_grandchildren_are_ended_too(directory: Path) -> None:
         wait_until(lambda: not _is_alive(grandchild), what="the grandchild's end")
 
 
+def test_a_group_is_ended_while_its_number_can_be_no_others(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a number that is somebody else's by now. (lionagi#3402: after the reap a stranger's group was killed.)"""
+    ended: list[bool] = []
+    kill = os.killpg
+
+    def killpg(group: int, signum: int) -> None:
+        os.kill(group, 0)  # raises where the number is free
+        ended.append(signum == signal.SIGKILL)
+        kill(group, signum)
+
+    with Supervisor(directory) as supervisor:
+        child = supervisor.spawn("brief", ["true"], os.environ)
+        monkeypatch.setattr(os, "killpg", killpg)
+        wait_until(lambda: child.status == 0, what="its end")
+        assert child.status == 0
+        supervisor.stop(["brief"], wait_s=0)
+    assert ended == [True]
+
+
 def test_child_that_dies_is_noticed_with_its_last_words(directory: Path) -> None:
     (directory / "broken.py").write_text("raise SystemExit('no such table')")
     with Supervisor(directory) as supervisor:
