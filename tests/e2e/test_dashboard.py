@@ -328,6 +328,24 @@ def test_tab_that_nobody_sees_gives_its_connection_back_and_keeps_its_title(tab:
     tab.shows("freshness", "live")
 
 
+def test_tab_that_is_opened_in_the_background_takes_no_connection_until_it_is_seen(
+    scene: Scene, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.add_init_script(
+        "window.unseen = true; Object.defineProperty(document, 'hidden', { get: () => window.unseen })"
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{scene.url}/monitoring/buffer")
+    page.wait_for_selector("[data-testid=state] .word")
+    assert not [url for url in asked if url.endswith("/news")]
+    page.evaluate("() => { window.unseen = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    page.get_by_text("live", exact=True).wait_for()
+    assert [url for url in asked if url.endswith("/news")]
+    page.close()
+
+
 def test_figures_of_a_chart_are_told_where_somebody_points(tab: Tab) -> None:
     tab.shows("flow", r"Come in [1-9]")
     tab.page.locator("section.c-flow-chart .lines").first.hover(position={"x": 200, "y": 60})

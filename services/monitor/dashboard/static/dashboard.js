@@ -32,12 +32,13 @@ class Page {
     this.pausedAt = null;
     this.heardAt = performance.now();
     this.ranges = [...new Set([...document.querySelectorAll(".chart [data-range]")].map((chart) => chart.dataset.range))];
+    const listenIfSeen = () => (document.hidden ? this.hide() : this.listen());
     this.buttons();
-    this.listen();
+    listenIfSeen();
     this.showRange();
     this.showFreshness();
     setInterval(() => this.watch(), 1000);
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.hide() : this.listen()));
+    document.addEventListener("visibilitychange", listenIfSeen);
   }
 
   buttons() {
@@ -87,7 +88,8 @@ class Page {
 
   // A browser has six connections to one monitor for all its tabs: one that nobody sees gives its own back.
   hide() {
-    this.source.close();
+    this.source?.close();
+    clearInterval(this.titles);
     this.titles = setInterval(async () => {
       const health = await fetch("/api/buffer/health").then((answer) => answer.json()).catch(() => null);
       document.title = `${health?.status ?? "? unknown"}, tagpipe`;
