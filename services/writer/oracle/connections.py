@@ -25,6 +25,7 @@ from services.writer.oracle.errors import from_driver, oracle_error
 from services.writer.oracle.upkeep import end_transaction, lives, part_with, say
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
+from shared.backoff import spread_s
 from shared.clock import Clock
 from shared.logs import get_logger
 
@@ -35,7 +36,7 @@ _SOUND = (Verdict.ROW, Verdict.DUPLICATE, Verdict.SPACE, Verdict.CONFIGURATION, 
 #: another round trip is nothing.
 IDLE_S = 0.1
 
-#: Times ORACLE_PROBE_INTERVAL between two tries to open one more connection where that failed.
+#: Times ORACLE_PROBE_INTERVAL between two tries to open one more connection where that failed, at most.
 GROW_AGAIN_INTERVALS = 6
 
 _log = get_logger()
@@ -76,7 +77,7 @@ class Connections:
         self._is_closed = False
         self._failure: SinkError | None = None
         self._failures = 0
-        self._failed_at = float("-inf")
+        self._failed_at = self._grow_again_at = float("-inf")
 
     @property
     def open_and_busy(self) -> tuple[int, int]:
@@ -164,7 +165,7 @@ class Connections:
 
     def _open_one_more(self) -> None:
         """Begin to open a connection, where one may be opened and nobody is at it. The lock is held."""
-        is_too_soon = self._open and self._clock.monotonic() - self._failed_at < self._grow_again_s
+        is_too_soon = self._open and self._clock.monotonic() < self._grow_again_at
         if self._is_opening or self._open >= self._settings.oracle_pool_max or is_too_soon or self._is_closed:
             return
         threading.Thread(target=self._open_and_tell, name="open-connection", daemon=True).start()
@@ -181,7 +182,7 @@ class Connections:
         with self._changed:
             self._is_opening = False
             self._failure = None
-            self._failed_at = float("-inf")
+            self._failed_at = self._grow_again_at = float("-inf")
             if not self._is_closed:
                 self._open += 1
                 self._idle.append(_Idle(connection, self._clock.monotonic()))
@@ -205,6 +206,8 @@ class Connections:
             self._failure = failure
             self._failures += 1
             self._failed_at = self._clock.monotonic()
+            # Other writers met the same limit at the same moment.
+            self._grow_again_at = self._failed_at + spread_s(self._grow_again_s)
             is_short = bool(self._open)
             self._changed.notify_all()
         if is_short:
