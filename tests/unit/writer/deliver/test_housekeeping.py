@@ -1,0 +1,122 @@
+"""Files beside the batches: closed, proven, listed, whatever a disk or Redis does."""
+
+from pathlib import Path
+
+import pytest
+
+from services.writer.backup.csv_backup import BackupFailedError
+from services.writer.backup.index import Manifest
+from services.writer.backup.waiting_rows import WaitingRows, waiting_row
+from services.writer.deliver.housekeeping import MANIFEST_INTERVAL_S, TICK_S, Housekeeping
+from services.writer.sink import SinkError, Verdict
+from shared.faults import Faults
+from shared.records.events import Event
+from tests.fakes import FakeStop
+from tests.unit.writer.deliver.stages import KEYS, LoopStage
+from tests.unit.writer.fakes import FakeFile
+
+LOST = SinkError("LOST", "the other side closed the connection", Verdict.CONNECTION_LOST)
+
+
+class ProvenFile(FakeFile):
+    """A file that can be proven; `fault` is what is wrong with it."""
+
+    fault: str | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: How often it was proven, and whether it might be closed.
+        self.proofs: list[bool] = []
+
+    def prove(self, *, close_idle: bool) -> None:
+        if self.fault:
+            raise BackupFailedError(self.fault)
+        self.proofs.append(close_idle)
+
+
+class Waiting(WaitingRows):
+    """Rows that wait in memory."""
+
+    def __init__(self, rejects: FakeFile, *raws: bytes) -> None:
+        self._file = rejects
+        self.raws = list(raws)
+
+    def write(self) -> tuple[Path, int] | None:
+        if not self.raws:
+            return None
+        path = self._file.append([[raw] for raw in self.raws])
+        count, self.raws = len(self.raws), []
+        return path, count
+
+
+class CountedManifest(Manifest):
+    """A list of files that counts how often it is made anew."""
+
+    rebuilds = 0
+
+    def rebuild(self) -> None:
+        self.rebuilds += 1
+        super().rebuild()
+
+
+class Stage(LoopStage):
+    """Housekeeping over fakes."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.open, self.aside = ProvenFile(), ProvenFile()
+        self.waiting = Waiting(self.aside)
+        self.manifest = CountedManifest(self.link, KEYS, directory)
+        self.housekeeping = Housekeeping(
+            backup=self.open, rejects=self.aside, waiting=self.waiting, manifest=self.manifest, breaker=self.breaker,
+            report=self.report, clock=self.clock,
+            faults=Faults(self.events, self.clock, "housekeeping", ends_the_process=False),
+        )  # fmt: skip
+
+    def run_for(self, turns: int) -> None:
+        self.housekeeping.run(FakeStop(self.clock, after=turns))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_while_oracle_takes_values_the_backup_is_closed_for_who_recovers_it(stage: Stage) -> None:
+    stage.run_for(1)
+    assert (stage.open.is_finished, stage.aside.is_finished) == (True, False)
+
+
+def test_in_an_outage_the_backup_stays_open_and_is_proven(stage: Stage) -> None:
+    stage.breaker.failed(LOST, stage.clock.monotonic(), last=True)
+    stage.run_for(3)
+    assert (stage.open.is_finished, stage.open.proofs, stage.aside.proofs) == (False, [False] * 3, [True] * 3)
+    stage.breaker.probe_succeeded(stage.clock.monotonic())
+    stage.run_for(1)
+    assert stage.open.proofs[-1], "it may be over: an idle one is closed"
+
+
+def test_rows_that_waited_for_a_file_are_written(stage: Stage) -> None:
+    stage.waiting.raws = [waiting_row(["2026-01-01", "P"])] * 3
+    stage.run_for(1)
+    assert (len(stage.aside.rows), stage.waiting.raws) == (3, [])
+
+
+def test_a_file_that_is_not_where_it_was_is_told_once_and_so_is_its_end(stage: Stage) -> None:
+    stage.open.fault = "moved away"
+    stage.run_for(5)
+    assert (stage.events.kinds, stage.report.backup_failure) == ([Event.BACKUP_FAILED], "moved away")
+    stage.open.fault = None
+    stage.run_for(2)
+    assert (stage.events.kinds, stage.report.backup_failure) == ([Event.BACKUP_FAILED, Event.BACKUP_WORKS], None)
+
+
+def test_the_list_is_made_anew_at_intervals_and_not_at_each_turn(stage: Stage) -> None:
+    stage.run_for(int(2.5 * MANIFEST_INTERVAL_S / TICK_S))
+    assert stage.manifest.rebuilds == 3
+
+
+def test_redis_away_keeps_no_file_from_being_seen_to(stage: Stage) -> None:
+    stage.link.is_away = True
+    stage.run_for(4)
+    assert (len(stage.open.proofs), Event.FAULT in stage.events.kinds) == (4, False)
