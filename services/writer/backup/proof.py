@@ -48,7 +48,7 @@ def _contents(file: BinaryIO) -> tuple[int, int, str]:
 def _strange_line(file: BinaryIO, *, only_time: bool = False) -> str | None:
     file.seek(0)
     try:
-        for number, raw in BackupReader(file).raw_values():
+        for number, raw in BackupReader(file, may_be_edited=only_time).raw_values():
             if (strange := strange_form(raw, only_time=only_time)) is not None:
                 return f"line {number}: {strange}"
     except WrongHeaderError as error:

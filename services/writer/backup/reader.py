@@ -76,13 +76,18 @@ class ReadBatch:
 class BackupReader:
     """Reads one file from its beginning to its end.
 
+    is_closed: its writer closed it, so that nothing at its end is torn. may_be_edited: a person may have saved it, and
+    many editors leave the last line without an end.
+
     Raises: WrongHeaderError; OSError by every method.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, is_closed: bool = False, may_be_edited: bool = False) -> None:
         # The module's own limit is 128 KiB a cell; a value too long for its column may have more.
         csv.field_size_limit(MAX_RECORD_BYTES)
         self._file = file
+        self._is_closed = is_closed
+        self._may_be_edited = may_be_edited
         self._lines: deque[bytes] = deque()  #: read, but not used yet
         self._number = 0
         #: Bytes used so far.
@@ -149,10 +154,14 @@ class BackupReader:
             restart = next((place for place, line in enumerate(lines[1:], 1) if _BEGINNING.match(line)), None)
             if restart is not None:
                 self._put_back(lines[restart:])
-            elif not is_whole and not self._more_follows():
+            elif not is_whole and not self._more_follows() and self._is_torn(lines):
                 self.torn_line = number
                 return None
             return number, b"".join(lines[:restart])
+
+    def _is_torn(self, lines: list[bytes]) -> bool:
+        """Tell whether a last line without an end is one that its writer died of writing."""
+        return not (self._is_closed or (self._may_be_edited and _is_value(b"".join(lines), self._width)))
 
     def _record_lines(self) -> tuple[list[bytes], bool]:
         """Take lines up to one that ends outside quotes; False when the end, or too much text, comes before that."""

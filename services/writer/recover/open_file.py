@@ -99,10 +99,12 @@ class OpenFile:
         BackupReader(self._file)
         if label is not None and here is not None and conflict(label.target, here):
             self._refuse(f"it was meant for {describe(label.target)}; this is {describe(here)}")
-        changed = differences(self._file, label, may_be_edited=self.path.name.startswith("rejected_"))
+        may_be_edited = self.path.name.startswith("rejected_")
+        changed = differences(self._file, label, may_be_edited=may_be_edited)
         if changed is not None:
             self._refuse(f"it was changed since its writer wrote it: {changed}")
-        return BackupReader(self._file)
+        is_closed = label is not None and label.is_closed
+        return BackupReader(self._file, is_closed=is_closed, may_be_edited=may_be_edited)
 
     def _refuse(self, reason: str) -> None:
         if not self._anyway:

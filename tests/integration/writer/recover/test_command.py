@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from services.writer.backup.label import label_path
 from shared.keys import Keys
 from shared.models import TagValue
 from shared.redis_link import RedisLink
+from tests.fakes import tag_values
 from tests.integration.writer.recover.place import NOON, Place, expected, numbered
 
 AWKWARD = ["=1+1", "+5", "-5", "@cmd", "온도 센서", 'say "hi"', "a,b", "two\nlines", "a\rb\r\n", "  ", "'", None]
@@ -431,3 +433,45 @@ def test_writer_leaves_files_alone_while_the_buffer_fills(place: Place, link: Re
         output = process.communicate(timeout=10)[0]
     assert "Recovering" in output
     assert place.count() == 60
+
+
+REJECTED_CELLS = ",TOO_LONG,tag_name holds 100 bytes"
+
+
+def as_rejected(path: Path, *, last: str = "") -> Path:
+    """Make a file of rejected rows of a backup file, as an editor saves it that ends no last line."""
+    header, *rows = path.read_text().splitlines()
+    rejected = path.with_name(path.name.replace("backup", "rejected"))
+    lines = [f"{header},error_code,error_message", *(row + REJECTED_CELLS for row in rows), *filter(None, [last])]
+    path.write_text("\n".join(lines))
+    label_path(path).rename(label_path(rejected))
+    return path.rename(rejected)
+
+
+@pytest.mark.parametrize("is_labelled", [True, False])
+def test_the_last_row_of_a_file_that_an_editor_saved_is_not_torn(place: Place, is_labelled: bool) -> None:
+    """Kind: what a crash leaves taken for the only way to come about. The row that a person put right was left out."""
+    path = as_rejected(place.write(tag_values(5)))
+    if not is_labelled:
+        label_path(path).unlink()
+    status, output = place.recover(str(path))
+    assert (status, place.count()) == (0, 5), output
+    assert "torn" not in output
+
+
+def test_a_last_line_that_is_no_row_is_kept_where_no_writer_died(place: Place) -> None:
+    """Kind: as above: half a line that a person left goes where a person finds it, and is not left out."""
+    path = as_rejected(place.write(tag_values(3)), last="2026-01-01 00:00:00,PLC01")
+    status, output = place.recover(str(path))
+    assert (status, place.count()) == (0, 3), output
+    assert "1 bad lines" in output
+    (rejected,) = place.files("rejected_*.csv")
+    assert "2026-01-01 00:00:00,PLC01" in (place.directory / rejected).read_text()
+
+
+def test_the_last_row_of_a_changed_file_that_is_recovered_anyway_is_not_torn(place: Place) -> None:
+    path = place.write(tag_values(5))
+    path.write_text(path.read_text().rstrip("\n"))
+    assert place.recover(str(path))[0] == 1
+    assert place.recover("--anyway", str(path))[0] == 0
+    assert place.count() == 5
