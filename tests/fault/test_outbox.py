@@ -1,12 +1,14 @@
 """The durable outbox with the whole pipeline behind it, at the plant's rate, when Redis and the poller both fail."""
 
 import itertools
+import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 from collections import Counter as Tally
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -144,3 +146,43 @@ def test_a_power_cut_costs_no_reading_that_was_written(
         sent = [decode_polling_data(raw).timestamp for raw in pipeline.link.command("LRANGE", queued, 0, -1)]
         assert sent[: len(survived)] == sorted(survived)
         assert pipeline.stop(poller) == 0
+
+
+@contextmanager
+def small_disk(directory: Path, size: str) -> Iterator[None]:
+    """A disk of so many bytes, mounted there."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting takes root")
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
+    done = subprocess.run(mount, check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(directory)], check=True)
+
+
+def test_a_disk_that_fills_while_redis_is_away_costs_no_reading(
+    own_redis: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path
+) -> None:
+    """Kind: what is to bridge one failure fails with the next. What no longer fits waits in memory, behind the rest."""
+    outbox = tmp_path / "outbox"
+    (tmp_path / "groups.toml").write_text(GROUPS.replace("1000", "100").replace(str(TAGS), "2000"))
+    settings = {
+        "POLLER_CONFIG": str(tmp_path / "groups.toml"), "POLLER_OUTBOX_DIR": str(outbox), "INSTANCE_NAME": "poller-1",
+    }  # fmt: skip
+    own_redis.kill()
+    with small_disk(outbox, "1m"), Pipeline(own_redis.url, oracle, table, namespace, tmp_path) as pipeline:
+        poller = pipeline.start("poller", **settings)
+        wait_until(lambda: "can't be written: database or disk is full" in pipeline.log("poller"), 60, "the full disk")
+        own_redis.start()
+        wait_until(lambda: is_empty(pipeline), 60, "the outbox to be sent")
+        wait_until(lambda: "is written again" in pipeline.log("poller"), 60, "the disk to have room again")
+        assert pipeline.stop(poller) == 0
+        raws = pipeline.link.command("LRANGE", pipeline.keys.data_queue, 0, -1)
+        times = [decode_polling_data(raw).timestamp for raw in raws]
+    emitted = f"Emitted {len(raws)} messages with {2000 * len(raws)} values; discarded 0 messages with 0 values; 0 "
+    assert emitted in pipeline.log("poller")
+    assert times == sorted(set(times))

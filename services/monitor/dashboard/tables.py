@@ -87,6 +87,8 @@ def _doing(service: Service[ServiceStatus]) -> str:
             return f"Oracle {oracle or '?'}, breaker {breaker or '?'}, backup {backup or '?'}"
         case PollerStatus(ring=ring) if ring:
             return f"{ring} messages wait for Redis"
+        case PollerStatus(groups_elsewhere=elsewhere) if elsewhere:
+            return f"stands by: {elsewhere} groups are polled by another poller"
         case _:
             return f"on {service.process.host}" if service.process.host else ""
 

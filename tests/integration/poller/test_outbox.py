@@ -86,6 +86,13 @@ def test_a_poller_that_is_stopped_while_redis_is_away_leaves_all_its_readings_on
     assert poller.stop() < 5
     assert poller.process.returncode == 0
     assert stored(outbox) == 50
+    # The next life, with something else to poll, sends them.
+    own_redis.start()
+    link = RedisLink(own_redis.url)
+    start(pollers, group("other"), own_redis.url, keys.namespace, tmp_path, POLLER_OUTBOX_DIR=str(outbox))
+    wait_until(lambda: any(m.group_name == "other" for m in queued(link, keys)), what="readings of the second life")
+    assert numbers([m for m in queued(link, keys) if m.group_name == "well"]) == [*range(50)]
+    link.close()
 
 
 def test_two_pollers_on_one_directory_send_everything_and_the_second_says_why_it_waits(

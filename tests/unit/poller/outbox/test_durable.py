@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from services.poller.outbox.disk import Disk
 from services.poller.outbox.durable import DurableOutbox
 from services.poller.outbox.message import OVERHEAD_BYTES, Message
+from services.poller.outbox.outbox import MAX_BYTES_IN_HAND
 from services.poller.outbox.spool import CHECK_S, RETRY_S, Spool, file_name
 from services.poller.outbox.waiting import Bounds
 from shared.records.events import Event
@@ -87,6 +88,10 @@ async def begun(directory: Path, **settings: Any) -> Life:
 
 def damaged_in(directory: Path) -> list[Path]:
     return [*directory.glob("*.damaged-*")]
+
+
+def files_in(directory: Path) -> list[Path]:
+    return [*directory.iterdir()]
 
 
 def run(test: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
@@ -384,6 +389,25 @@ async def test_a_disk_that_refuses_to_strike_off_sends_nothing_twice_in_this_lif
     await life.outbox.settle(ALL)
     await life.kill()
     assert (await begun(tmp_path)).outbox.depth == 0
+
+
+@run
+async def test_the_files_are_bounded_too_however_often_they_fill_and_empty(tmp_path: Path) -> None:
+    """Kind: a log that is never folded back because somebody still reads, or that no one counts."""
+    life = await begun(tmp_path, max_bytes=5_000_000, bounds=Bounds(10_000, 100_000, 100_000_000))
+    sizes = []
+    for _ in range(4):
+        for number in range(300):
+            await life.add(number, size_bytes=40_000)
+            if number % 20 == 0:
+                await life.outbox.save()
+        await life.outbox.save()
+        while life.outbox.depth:
+            await life.claim(50)
+            await life.outbox.settle(ALL)
+        sizes.append({path.name: path.stat().st_size for path in files_in(tmp_path)})
+    assert max(sum(size.values()) for size in sizes) < 5_000_000 * 1.2 + 2 * MAX_BYTES_IN_HAND
+    assert sizes[-1][file_name()] <= sizes[0][file_name()] * 1.1
 
 
 def test_each_commit_is_flushed_to_the_disk(tmp_path: Path) -> None:
