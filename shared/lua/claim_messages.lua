@@ -4,13 +4,13 @@
 -- allow-oom: what drains the DataQueue must run at the memory limit, or nothing ever moves again.
 -- KEYS  data_queue, claimed list of the batch, set of claimed lists
 -- ARGV  max_messages, max_bytes (at least one message is taken), bytes of one message beyond which it is cut,
---       bytes that are kept of it then
+--       bytes that are left of it then
 -- Returns {messages left in the DataQueue, message...}. One that is too large is looked at here, where it is: its list
 -- keeps its beginning after a NUL, its size and another NUL, which no JSON begins with.
-local limit, kept = tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit, head = tonumber(ARGV[3]), tonumber(ARGV[4])
 local function bounded(place, message)
   if #message > limit then
-    message = '\0' .. #message .. '\0' .. string.sub(message, 1, kept)
+    message = '\0' .. #message .. '\0' .. string.sub(message, 1, head)
     redis.call('LSET', KEYS[2], place - 1, message)
   end
   return message

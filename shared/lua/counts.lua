@@ -18,13 +18,13 @@ for place, key in ipairs(KEYS) do
       end
     end
   end
-  local kept = {}
+  local short = {}
   for i = 1, #flat, 2 do
     if #flat[i] <= longest and #flat[i + 1] <= longest then
-      kept[#kept + 1] = flat[i]
-      kept[#kept + 1] = flat[i + 1]
+      short[#short + 1] = flat[i]
+      short[#short + 1] = flat[i + 1]
     end
   end
-  found[place] = kept
+  found[place] = short
 end
 return found

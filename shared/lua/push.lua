@@ -54,20 +54,20 @@ end
 reply[2] = depth
 
 local rejected_dropped = 0
-local function keep_rejected()
-  local kept = redis.call('LLEN', KEYS[8])
-  local bytes = kept > 0 and tonumber(redis.call('GET', KEYS[9]) or 0) or 0
+local function set_aside()
+  local waiting = redis.call('LLEN', KEYS[8])
+  local bytes = waiting > 0 and tonumber(redis.call('GET', KEYS[9]) or 0) or 0
   for i = first_rejected, first_item - 1 do
     redis.call('RPUSH', KEYS[8], ARGV[i])
-    kept, bytes = kept + 1, bytes + #ARGV[i]
+    waiting, bytes = waiting + 1, bytes + #ARGV[i]
   end
-  while kept > 0 and (kept > tonumber(ARGV[5]) or bytes > tonumber(ARGV[11])) do
+  while waiting > 0 and (waiting > tonumber(ARGV[5]) or bytes > tonumber(ARGV[11])) do
     bytes = math.max(0, bytes - #redis.call('LPOP', KEYS[8]))
-    kept, rejected_dropped = kept - 1, rejected_dropped + 1
+    waiting, rejected_dropped = waiting - 1, rejected_dropped + 1
   end
   redis.call('SET', KEYS[9], bytes)
 end
-if n_rejected > 0 and not pcall(keep_rejected) then
+if n_rejected > 0 and not pcall(set_aside) then
   rejected_dropped = n_rejected
 end
 redis.call('DEL', KEYS[1])

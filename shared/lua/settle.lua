@@ -25,7 +25,7 @@ end
 local rows = tonumber(ARGV[5])
 for i = 6 + rows, #ARGV, 2 do count(ARGV[i], ARGV[i + 1]) end
 local dropped = 0
-local function keep_rows()
+local function queue_rows()
   local bytes, waiting = 0, 0
   for i = 6, 5 + rows do
     waiting = redis.call('RPUSH', KEYS[5], ARGV[i])
@@ -37,7 +37,7 @@ local function keep_rows()
   end
   if waiting == 0 then redis.call('DEL', KEYS[6]) end
 end
-if rows > 0 and not pcall(keep_rows) then dropped = rows end
+if rows > 0 and not pcall(queue_rows) then dropped = rows end
 if dropped > 0 then count('rows_dropped', dropped) end
 local depth = redis.call('LLEN', KEYS[4])
 redis.pcall('HSET', window, 'depth', depth)

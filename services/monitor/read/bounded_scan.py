@@ -55,7 +55,7 @@ class BoundedScan:
 
     def next_piece(self) -> Call:
         """Return the script that reads on."""
-        return Call("look", [self.key], [self.kind, self._cursor, MAX_NAME_BYTES, self.max_value_bytes, PIECE_BYTES])
+        return Call("scan", [self.key], [self.kind, self._cursor, MAX_NAME_BYTES, self.max_value_bytes, PIECE_BYTES])
 
     def add(self, piece: Sequence[Any]) -> bool:
         """Add a piece; return whether there is more to read."""

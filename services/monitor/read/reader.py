@@ -88,7 +88,7 @@ class RedisReader:
             self._link,
             scans,
             [
-                Call("diary", [keys.events], [EVENTS_READ, _EVENT_FIELDS, _MAX_JSON, _EVENTS_BYTES]),
+                Call("newest_events", [keys.events], [EVENTS_READ, _EVENT_FIELDS, _MAX_JSON, _EVENTS_BYTES]),
                 Call("counts", [keys.counters, keys.loss_acknowledged, keys.went_back], _NAMES),
                 *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
             ],

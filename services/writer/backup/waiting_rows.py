@@ -41,7 +41,7 @@ class WaitingRows:
         if not raws:
             return None
         path = self._rejects.append([_cells(raw) for raw in raws])
-        self._link.run("rows_saved", [self._keys.rejected_rows, self._keys.rejected_rows_bytes], raws)
+        self._link.run("rows_filed", [self._keys.rejected_rows, self._keys.rejected_rows_bytes], raws)
         return path, len(raws)
 
 

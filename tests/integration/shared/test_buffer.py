@@ -279,9 +279,9 @@ def test_rows_that_two_writers_saved_go_once_each(one: Side) -> None:
     one.push("a", "b", "c")
     assert one.buffer.settle(one.claim(), {Counter.REJECTED: 3}, {}, [b"same", b"same", b"other"])
     keys = [one.keys.rejected_rows, one.keys.rejected_rows_bytes]
-    assert one.link.run("rows_saved", keys, [b"same"]) == 2
-    assert one.link.run("rows_saved", keys, [b"same", b"never there"]) == 1
-    assert one.link.run("rows_saved", keys, [b"same", b"other"]) == 0
+    assert one.link.run("rows_filed", keys, [b"same"]) == 2
+    assert one.link.run("rows_filed", keys, [b"same", b"never there"]) == 1
+    assert one.link.run("rows_filed", keys, [b"same", b"other"]) == 0
     assert one.link.command("EXISTS", *keys) == 0
 
 

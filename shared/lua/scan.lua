@@ -1,5 +1,5 @@
 #!lua flags=no-writes,allow-oom
--- look: a piece of a hash, a set or a sorted set; what is too long is left out, and its bytes do not leave Redis.
+-- scan: a piece of a hash, a set or a sorted set; what is too long is left out, and its bytes do not leave Redis.
 -- KEYS  the hash, set or sorted set
 -- ARGV  HSCAN, SSCAN or ZSCAN; cursor; longest name and longest value in bytes; bytes looked at, in which the piece ends
 -- Returns {next cursor, '0' at the end; entries in all; bytes looked at; then name, value... or, of a set, name...}.

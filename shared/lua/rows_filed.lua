@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- rows_saved: rejected rows that waited are in a file now.
--- Safe to repeat, and by several writers: a row goes at most once for each time that it was saved.
+-- rows_filed: rejected rows that waited are in a file now.
+-- Safe to repeat, and by several writers: a row goes at most once for each time that it was filed.
 -- KEYS  rejected rows that wait, their bytes
 -- ARGV  rows...
 -- Returns how many still wait.

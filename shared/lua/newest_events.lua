@@ -1,5 +1,5 @@
 #!lua flags=no-writes,allow-oom
--- diary: the newest entries of a stream, their texts cut.
+-- newest_events: the newest entries of a stream, their texts cut.
 -- KEYS  stream
 -- ARGV  entries at most; fields of an entry at most; longest text in bytes; bytes looked at, after which no more are read
 -- Returns {id, {name, value...}}, the newest first.
