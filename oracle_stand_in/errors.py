@@ -65,6 +65,7 @@ MESSAGES = {
     1722: "invalid number",
     1756: "quoted string not properly terminated",
     1785: "ORDER BY item must be the number of a SELECT-list expression",
+    1790: "expression must have same datatype as corresponding expression",
     1789: "query block has incorrect number of result columns",
     1820: "format code cannot appear in date input format",
     1821: "date format not recognized",

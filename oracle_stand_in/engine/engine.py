@@ -22,6 +22,7 @@ from oracle_stand_in.sql.parse_statement import parse_statement
 from oracle_stand_in.sql.syntax import (
     AlterSession,
     Commit,
+    Compound,
     Delete,
     Insert,
     InsertSelect,
@@ -44,7 +45,7 @@ class Prepared:
     @property
     def is_query(self) -> bool:
         """Whether it answers with rows."""
-        return isinstance(self.statement, Select)
+        return isinstance(self.statement, Select | Compound)
 
     @property
     def target(self) -> str | None:
@@ -98,7 +99,7 @@ class Engine:
 
     async def describe(self, prepared: Prepared, client: Client) -> list[Column]:
         """Return a query's columns without running it. Raises: OracleError: it makes no sense."""
-        if not isinstance(prepared.statement, Select):
+        if not isinstance(prepared.statement, Select | Compound):
             return []
         unknown = [Value(b"", None)] * prepared.binds
         query = Query(self.dictionary, client, unknown)
@@ -106,7 +107,7 @@ class Engine:
 
     async def query(self, prepared: Prepared, client: Client, binds: Binds) -> Result:
         """Answer a query. Raises: OracleError."""
-        if not isinstance(prepared.statement, Select):
+        if not isinstance(prepared.statement, Select | Compound):
             raise OracleError(900)
         _check_binds(prepared, binds)
         return await Query(self.dictionary, client, _values(binds, 0)).run(prepared.statement)

@@ -10,32 +10,33 @@ from oracle_stand_in.data.rows import Row, bulk_packer, unpacker
 from oracle_stand_in.data.values import decode_number, encode_number
 from oracle_stand_in.engine.aggregate import Groups, aggregate_calls
 from oracle_stand_in.engine.client import Client
+from oracle_stand_in.engine.compound import as_columns, combine, combined_columns
 from oracle_stand_in.engine.dictionary import VIEWS, Dictionary
+from oracle_stand_in.engine.row_numbers import uses_row_number, with_row_limit
 from oracle_stand_in.engine.scan import CHUNK, in_chunks, matching
-from oracle_stand_in.engine.table import Table
-from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.engine.sources import FromItem, all_columns, check_size, joined, named
+from oracle_stand_in.errors import OracleError
+from oracle_stand_in.sql import syntax
 from oracle_stand_in.sql.conditions import Predicate, compile_condition
 from oracle_stand_in.sql.evaluate import Compiled, Getter, Scope, Value, compile_expression
 from oracle_stand_in.sql.syntax import (
-    All,
     Call,
-    Comparison,
+    Compound,
     Condition,
+    Exists,
     Expression,
     InQuery,
+    Join,
     Literal,
     Name,
     OrderItem,
     QueryRef,
     Select,
     SelectItem,
+    Source,
     Subquery,
-    TableRef,
 )
 from oracle_stand_in.sql.walk import walk
-
-#: a join of more combinations than this would take minutes here
-MAX_JOIN = 5_000_000
 
 
 @dataclass
@@ -44,16 +45,6 @@ class Result:
 
     columns: list[Column]
     rows: list[bytes]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """One table, view or query in FROM."""
-
-    alias: str
-    columns: list[Column]
-    table: Table | None
-    rows: list[Row]
 
 
 class Query:
@@ -65,18 +56,21 @@ class Query:
         self.client = client
         self.binds = binds
 
-    async def run(self, select: Select, *, describe_only: bool = False) -> Result:
+    async def run(self, query: syntax.Query, *, describe_only: bool = False) -> Result:
         """Answer a query; with `describe_only` its columns alone.
 
         Raises: OracleError: it makes no sense, or a value in it cannot be converted.
         """
+        if isinstance(query, Compound):
+            return await self._compound(query, describe_only)
+        select = query
         sources = [await self._source(ref, describe_only) for ref in select.sources]
-        scope = self.scope([(s.alias, column) for s in sources for column in s.columns])
+        scope = self.scope(list(all_columns(sources)))
         if not describe_only:
             await self.answer_subqueries(select, scope)
         else:
             scope.answers = _Anything()
-        select = _with_row_limit(replace(select, items=_expand(select.items, sources)))
+        select = with_row_limit(replace(select, items=_expand(select.items, sources)))
         quick = None if describe_only else self._quick(select, sources)
         if quick is not None:
             return quick
@@ -85,6 +79,25 @@ class Query:
             return await self._grouped(select, sources, scope, calls, describe_only)
         return await self._plain(select, sources, scope, describe_only)
 
+    async def _compound(self, query: Compound, describe_only: bool) -> Result:
+        """Answer queries joined by set operators."""
+        results = [await self.run(select, describe_only=describe_only) for _, select in query.parts]
+        columns = combined_columns([result.columns for result in results])
+        nls = self.client.context().nls
+        rows: list[bytes] = []
+        for (operator, _), result in zip(query.parts, results, strict=True):
+            rows = combine(operator, rows, as_columns(result.rows, result.columns, columns, nls))
+        scope = self.scope(named(columns, ""))
+        select = Select(tuple(SelectItem(Name(column.name), column.name) for column in columns), (), fetch=query.fetch,
+                        offset=query.offset, order_by=query.order_by)  # fmt: skip
+        order = [(item, compile_expression(_order_target(item, select), scope)) for item in query.order_by]
+        if order:
+            unpacked = list(map(unpacker(len(columns)), rows))
+            _sort(unpacked, order)
+            rows = bulk_packer(len(columns))(unpacked)
+        offset, limit = self._limits(select, scope)
+        return Result(columns, rows[offset:] if limit is None else rows[offset : offset + limit])
+
     def scope(self, columns: list[tuple[str, Column]]) -> Scope:
         """Return the scope for a statement about these columns."""
         return Scope(self.client.context(), self.binds, columns)
@@ -92,24 +105,36 @@ class Query:
     async def answer_subqueries(self, node: object, scope: Scope) -> None:
         """Run the queries inside a statement, whose answers its conditions then use."""
         for each in walk(node):
-            if isinstance(each, (Subquery, InQuery)):
+            if isinstance(each, Exists):
+                found = await self.run(each.query)
+                scope.answers[each.query] = (found.rows[:1], varchar(1))
+            elif isinstance(each, (Subquery, InQuery)):
                 result = await self.run(each.query)
                 if len(result.columns) != 1:
                     raise OracleError(913)
                 scope.answers[each.query] = ([unpacker(1)(row)[0] for row in result.rows], result.columns[0].type)
 
-    async def _source(self, ref: TableRef | QueryRef, describe_only: bool) -> _Source:
+    async def _source(self, ref: Source, describe_only: bool) -> FromItem:
+        if isinstance(ref, Join):
+            sides = [await self._source(side, describe_only) for side in (ref.left, ref.right)]
+            left, right = (FromItem(side.columns, None, self._all_rows(side)) for side in sides)
+            scope = self.scope(list(all_columns([left, right])))
+            if describe_only:
+                scope.answers = _Anything()
+            else:
+                await self.answer_subqueries(ref.condition, scope)
+            return joined(ref, left, right, scope)
         if isinstance(ref, QueryRef):
             inner = await self.run(ref.query, describe_only=describe_only)
             unpack = unpacker(len(inner.columns))
-            return _Source(ref.alias, inner.columns, None, [unpack(row) for row in inner.rows])
+            return FromItem(named(inner.columns, ref.alias), None, [unpack(row) for row in inner.rows])
         view = VIEWS.get(ref.name)
         if view is not None and ref.name not in self.dictionary.catalog.tables and ref.schema in (None, "SYS"):
-            return _Source(ref.alias, view.columns, None, view.raw_rows(self.dictionary))
+            return FromItem(named(view.columns, ref.alias), None, view.raw_rows(self.dictionary))
         table = self.dictionary.catalog.table(ref)
-        return _Source(ref.alias, list(table.columns), table, [])
+        return FromItem(named(list(table.columns), ref.alias), table, [])
 
-    def _quick(self, select: Select, sources: list[_Source]) -> Result | None:
+    def _quick(self, select: Select, sources: list[FromItem]) -> Result | None:
         """Answer SELECT COUNT(*) FROM table without looking at the rows."""
         bare = Select(select.items, select.sources)
         is_count = len(select.items) == 1 and select.items[0].expression == Call("COUNT", star=True)
@@ -118,7 +143,7 @@ class Query:
         count = self.log.count(sources[0].table, self.client.txn)
         return Result([Column(select.items[0].name, NUMBER_TYPE)], bulk_packer(1)([(encode_number(Decimal(count)),)]))
 
-    async def _rows(self, sources: list[_Source], where: Condition | None, scope: Scope) -> AsyncIterator[list[Row]]:
+    async def _rows(self, sources: list[FromItem], where: Condition | None, scope: Scope) -> AsyncIterator[list[Row]]:
         """Yield the rows that FROM and WHERE select, in pieces."""
         if len(sources) == 1 and sources[0].table is not None:
             async for items in matching(self.log, sources[0].table, self.client.txn, where, scope):
@@ -126,23 +151,23 @@ class Query:
             return
         predicate: Predicate | None = compile_condition(where, scope) if where else None
         lists = [self._all_rows(source) for source in sources]
-        size = 1
-        for rows in lists:
-            size *= len(rows)
-        if size > MAX_JOIN:
-            raise unsupported(f"joins of {size} combinations")
+        check_size(*lists)
         joined: list[Row] = lists[0] if len(lists) == 1 else [sum(parts, ()) for parts in product(*lists)]
         for start in range(0, len(joined), CHUNK):
             chunk = joined[start : start + CHUNK]
             yield chunk if predicate is None else [row for row in chunk if predicate(row)]
 
-    def _all_rows(self, source: _Source) -> list[Row]:
+    def _all_rows(self, source: FromItem) -> list[Row]:
         if source.table is None:
             return source.rows
         unpack = source.table.unpack
         return [unpack(row) for _, row in self.log.visible(source.table, self.client.txn)]
 
-    async def _plain(self, select: Select, sources: list[_Source], scope: Scope, describe_only: bool) -> Result:
+    async def _plain(self, select: Select, sources: list[FromItem], scope: Scope, describe_only: bool) -> Result:
+        numbered = uses_row_number(select)
+        if numbered:
+            # the number of a row stands behind its columns
+            scope = replace(scope, columns=[*scope.columns, ("", Column("ROWNUM", NUMBER_TYPE))])
         compiled = [compile_expression(_of(item), scope) for item in select.items]
         columns = [_describe(item.name, each, scope) for item, each in zip(select.items, compiled, strict=True)]
         order = [(item, compile_expression(_order_target(item, select), scope)) for item in select.order_by]
@@ -158,6 +183,8 @@ class Query:
             rows += chunk
             if enough is not None and len(rows) >= enough:
                 break
+        if numbered:
+            rows = [(*row, encode_number(Decimal(number))) for number, row in enumerate(rows, 1)]
         _sort(rows, order)
         if not select.distinct:
             rows = rows[offset:] if limit is None else rows[offset : offset + limit]
@@ -166,7 +193,7 @@ class Query:
         return Result(columns, stored[offset:] if limit is None else stored[offset : offset + limit])
 
     async def _grouped(
-        self, select: Select, sources: list[_Source], scope: Scope, calls: list[Call], describe_only: bool
+        self, select: Select, sources: list[FromItem], scope: Scope, calls: list[Call], describe_only: bool
     ) -> Result:
         groups = Groups(calls, list(select.group_by), scope)
         if not describe_only:
@@ -196,10 +223,10 @@ class Query:
         return numbers[0], None if select.fetch is None else numbers[1]
 
 
-class _Anything(dict[Select, tuple[list[bytes], ColumnType]]):
+class _Anything(dict[syntax.Query, tuple[list[bytes], ColumnType]]):
     """Stands for the answers of subqueries while a query is only described."""
 
-    def __missing__(self, _key: Select) -> tuple[list[bytes], ColumnType]:
+    def __missing__(self, _key: syntax.Query) -> tuple[list[bytes], ColumnType]:
         return [b""], varchar(1)
 
 
@@ -209,40 +236,18 @@ def _of(item: SelectItem) -> Expression:
     return item.expression
 
 
-def _expand(items: tuple[SelectItem, ...], sources: list[_Source]) -> tuple[SelectItem, ...]:
+def _expand(items: tuple[SelectItem, ...], sources: list[FromItem]) -> tuple[SelectItem, ...]:
     """Replace every * by the columns it stands for."""
     expanded: list[SelectItem] = []
     for item in items:
         if item.expression is not None:
             expanded.append(item)
             continue
-        chosen = [s for s in sources if item.qualifier in (None, s.alias)]
+        chosen = [each for each in all_columns(sources) if item.qualifier in (None, each[0])]
         if not chosen:
             raise OracleError(904, f'"{item.qualifier}"')
-        expanded += [SelectItem(Name(c.name, s.alias), c.name) for s in chosen for c in s.columns]
+        expanded += [SelectItem(Name(column.name, alias or None), column.name) for alias, column in chosen]
     return tuple(expanded)
-
-
-def _with_row_limit(select: Select) -> Select:
-    """Turn `ROWNUM <= n` in WHERE into a row limit; any other use of ROWNUM is an unknown column."""
-    terms = select.where.conditions if isinstance(select.where, All) else (select.where,)
-    for term in terms:
-        if not (isinstance(term, Comparison) and term.left == Name("ROWNUM")):
-            continue
-        is_first = term.operator == "=" and term.right == Literal(encode_number(Decimal(1)), NUMBER_TYPE)
-        if not is_first and term.operator not in ("<=", "<"):
-            raise unsupported("this use of ROWNUM")
-        if select.order_by or select.fetch or select.group_by:
-            raise unsupported("ROWNUM together with ORDER BY, GROUP BY or FETCH")
-        limit = term.right
-        if term.operator == "<":
-            if not isinstance(limit, Literal):
-                raise unsupported("ROWNUM < anything but a number")
-            limit = Literal(encode_number(decode_number(limit.value) - 1), limit.type)
-        rest = tuple(other for other in terms if other is not term and other is not None)
-        where = None if not rest else rest[0] if len(rest) == 1 else All(rest)
-        return replace(select, where=where, fetch=limit)
-    return select
 
 
 def _order_target(item: OrderItem, select: Select) -> Expression:

@@ -9,8 +9,23 @@ from oracle_stand_in.data.column_types import PADDED, ColumnType, Kind, varchar
 from oracle_stand_in.data.convert import comparable, identity
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.errors import unsupported
+from oracle_stand_in.sql import evaluate
 from oracle_stand_in.sql.evaluate import Compiled, Scope, Value, compile_expression, constant, convert_to
-from oracle_stand_in.sql.syntax import All, Any, Comparison, Condition, InList, InQuery, IsNull, Like, Not
+from oracle_stand_in.sql.functions import result_type
+from oracle_stand_in.sql.syntax import (
+    All,
+    Any,
+    Case,
+    Comparison,
+    Condition,
+    Exists,
+    InList,
+    InQuery,
+    IsNull,
+    Like,
+    Not,
+    Same,
+)
 
 Predicate = Callable[[Row], bool | None]
 OPERATORS: dict[str, Callable[[bytes, bytes], bool]] = {
@@ -38,6 +53,10 @@ def common_type(left: ColumnType | None, right: ColumnType | None) -> ColumnType
         return ColumnType(kinds[0 if padded else 1], max(left.length, right.length))
     others = [each for each in (left, right) if not each.is_text]
     return min(others, key=lambda each: ORDER.index(each.kind))
+
+
+def _constantly(answer: bool) -> Predicate:
+    return lambda _row: answer
 
 
 def compile_condition(node: Condition, scope: Scope) -> Predicate:
@@ -115,6 +134,12 @@ def _comparable(side: Compiled, kind: ColumnType, scope: Scope) -> Compiled:
     return Compiled(kind, changed)
 
 
+def _same(node: Same, scope: Scope) -> Predicate:
+    equal = _comparison(Comparison("=", node.left, node.right), scope)
+    left, right = (compile_expression(side, scope).get for side in (node.left, node.right))
+    return lambda row: bool(equal(row)) or not (left(row) or right(row))
+
+
 def _like(node: Like, scope: Scope) -> Predicate:
     text = convert_to(compile_expression(node.value, scope), varchar(4000), scope.context.nls).get
     pattern = compile_expression(node.pattern, scope)
@@ -183,4 +208,27 @@ COMPILERS: dict[type, Callable[[Anything, Scope], Predicate]] = {
     Like: _like,
     InList: _in,
     InQuery: _in,
+    Same: _same,
+    Exists: lambda node, scope: _constantly(bool(scope.answers[node.query][0])),
 }
+
+
+def _case(node: Case, scope: Scope) -> Compiled:
+    values = [compile_expression(value, scope) for _, value in node.branches]
+    default = compile_expression(node.default, scope)
+    kind = result_type([each.type for each in (*values, default)]) or varchar(1)
+    nls = scope.context.nls
+    tests = [compile_condition(test, scope) for test, _ in node.branches]
+    branches = [(test, convert_to(value, kind, nls).get) for test, value in zip(tests, values, strict=True)]
+    otherwise = convert_to(default, kind, nls).get
+
+    def chosen(row: Row) -> bytes:
+        for test, get in branches:
+            if test(row):
+                return get(row)
+        return otherwise(row)
+
+    return Compiled(kind, chosen)
+
+
+evaluate.COMPILERS[Case] = _case

@@ -26,6 +26,7 @@ from oracle_stand_in.data.values import decode_timestamp, encode_date, encode_nu
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.context import USERENV, Context
 from oracle_stand_in.sql.functions import AGGREGATES, FUNCTIONS, Argument, arithmetic, days_between, shift
+from oracle_stand_in.sql.plain_functions import PLAIN
 from oracle_stand_in.sql.syntax import (
     AtZone,
     Bind,
@@ -36,7 +37,7 @@ from oracle_stand_in.sql.syntax import (
     Literal,
     Name,
     Operation,
-    Select,
+    Query,
     Subquery,
 )
 
@@ -64,7 +65,7 @@ class Scope:
     #: the same for plain columns, by their place before grouping, however they are qualified
     column_slots: Mapping[int, tuple[int, ColumnType]] = field(default_factory=dict)
     #: queries inside the statement, answered beforehand
-    answers: dict[Select, tuple[list[bytes], ColumnType]] = field(default_factory=dict)
+    answers: dict[Query, tuple[list[bytes], ColumnType]] = field(default_factory=dict)
     is_grouped: bool = False
     #: whether the groups come from GROUP BY, rather than from an aggregate alone
     has_keys: bool = False
@@ -156,7 +157,7 @@ def _call(node: Call, scope: Scope) -> Compiled:
     if node.name == "SYS_CONTEXT":
         arguments = [compile_expression(argument, scope) for argument in node.arguments]
         return constant(_sys_context(arguments, scope.context))
-    function = FUNCTIONS.get(node.name)
+    function = FUNCTIONS.get(node.name) or PLAIN.get(node.name)
     if function is None:
         raise OracleError(904, f'"{node.name}"', position=node.position)
     compiled = [compile_expression(argument, scope) for argument in node.arguments]
@@ -263,7 +264,7 @@ def _subquery(node: Subquery, scope: Scope) -> Compiled:
     return constant(Value(rows[0] if rows else b"", kind))
 
 
-#: kind of expression -> its compiler
+#: kind of expression -> its compiler; CASE, which is made of conditions, is added where those are known
 COMPILERS: dict[type, Callable[[Any, Scope], Compiled]] = {
     Literal: lambda node, _scope: constant(Value(node.value, node.type)),
     Bind: lambda node, scope: constant(scope.binds[node.index]),

@@ -63,7 +63,8 @@ Run = Callable[[Sequence[bytes]], bytes]
 Function = Callable[[list[Argument], Context], tuple[ColumnType, Run]]
 
 
-def _check_count(arguments: list[Argument], low: int, high: int) -> None:
+def check_count(arguments: list[Argument], low: int, high: int) -> None:
+    """Raises: OracleError: 938 or 939, there are too few or too many."""
     if len(arguments) < low:
         raise OracleError(938)
     if len(arguments) > high:
@@ -72,7 +73,7 @@ def _check_count(arguments: list[Argument], low: int, high: int) -> None:
 
 def _text(change: Callable[[str], str]) -> Function:
     def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-        _check_count(arguments, 1, 1)
+        check_count(arguments, 1, 1)
         to_text = _to_text(arguments[0], context)
         return TEXT, lambda raws: change(to_text(raws[0]).decode()).encode()
 
@@ -88,7 +89,7 @@ def _to_text(argument: Argument, context: Context) -> Callable[[bytes], bytes]:
 
 def _length(in_bytes: bool) -> Function:
     def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-        _check_count(arguments, 1, 1)
+        check_count(arguments, 1, 1)
         to_text = _to_text(arguments[0], context)
 
         def run(raws: Sequence[bytes]) -> bytes:
@@ -104,7 +105,7 @@ def _moment(kind: ColumnType) -> Function:
     """TO_DATE, TO_TIMESTAMP, TO_TIMESTAMP_TZ: without a format they convert as Oracle does without being asked."""
 
     def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-        _check_count(arguments, 1, 3)
+        check_count(arguments, 1, 3)
         result = kind if kind is DATE_TYPE else ColumnType(kind.kind, scale=9)
         source = arguments[0].type
         if source is None or len(arguments) == 1:
@@ -127,7 +128,7 @@ def _moment(kind: ColumnType) -> Function:
 
 
 def _to_char(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-    _check_count(arguments, 1, 3)
+    check_count(arguments, 1, 3)
     kind = arguments[0].type
     if len(arguments) == 1 or kind is None:
         to_text = _to_text(arguments[0], context)
@@ -168,7 +169,7 @@ def number_format(value: Decimal, picture: str) -> bytes:
 
 
 def _to_number(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-    _check_count(arguments, 1, 1)
+    check_count(arguments, 1, 1)
     to_text = _to_text(arguments[0], context)
     return NUMBER_TYPE, lambda raws: text_to_number(to_text(raws[0])) if raws[0] else b""
 
@@ -208,7 +209,7 @@ def result_type(types: Sequence[ColumnType | None]) -> ColumnType | None:
 
 
 def _substr(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-    _check_count(arguments, 2, 3)
+    check_count(arguments, 2, 3)
     to_text = _to_text(arguments[0], context)
 
     def run(raws: Sequence[bytes]) -> bytes:
@@ -223,20 +224,11 @@ def _substr(arguments: list[Argument], context: Context) -> tuple[ColumnType, Ru
     return TEXT, run
 
 
-def _number(change: Callable[[Decimal], Decimal]) -> Function:
-    def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-        _check_count(arguments, 1, 1)
-        to_number = converter((arguments[0].type or NUMBER_TYPE).kind, Kind.NUMBER, context.nls)
-        return NUMBER_TYPE, lambda raws: encode_number(change(decode_number(to_number(raws[0])))) if raws[0] else b""
-
-    return function
-
-
 def _converted(kind: ColumnType) -> Function:
     """Return a function that does nothing but convert."""
 
     def function(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-        _check_count(arguments, 1, 1)
+        check_count(arguments, 1, 1)
         change = converter((arguments[0].type or kind).kind, kind.kind, context.nls)
         return kind, lambda raws: change(raws[0]) if raws[0] else b""
 
@@ -244,14 +236,14 @@ def _converted(kind: ColumnType) -> Function:
 
 
 def _extract_utc(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-    _check_count(arguments, 1, 1)
+    check_count(arguments, 1, 1)
     to_zoned = converter((arguments[0].type or ZONED_TYPE).kind, Kind.ZONED, context.nls)
     to_utc = converter(Kind.ZONED, Kind.LOCAL, context.nls)
     return ColumnType(Kind.TIMESTAMP, scale=9), lambda raws: to_utc(to_zoned(raws[0])) if raws[0] else b""
 
 
 def _from_tz(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-    _check_count(arguments, 2, 2)
+    check_count(arguments, 2, 2)
 
     def run(raws: Sequence[bytes]) -> bytes:
         if not all(raws):
@@ -271,8 +263,6 @@ FUNCTIONS: dict[str, Function] = {
     "SUBSTR": _substr,
     "NVL": _nvl,
     "COALESCE": _nvl,
-    "ABS": _number(abs),
-    "ROUND": _number(lambda value: value.quantize(Decimal(1), context=DECIMALS)),
     "TO_CHAR": _to_char,
     "TO_NUMBER": _to_number,
     "TO_NCHAR": _converted(ColumnType(Kind.NVARCHAR, 2000)),

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from oracle_stand_in.errors import OracleError, unsupported
 
@@ -109,6 +110,8 @@ class TokenStream:
         self.tokens = tokenize(sql)
         self.index = 0
         self.binds = 0
+        #: queries that WITH has given a name; what they are made of is the parser's business
+        self.named_queries: dict[str, Any] = {}
 
     @property
     def current(self) -> Token:
@@ -131,6 +134,10 @@ class TokenStream:
     def at(self, *words: str) -> bool:
         """Whether these words come next."""
         return all(self.peek(i).kind is TokenKind.WORD and self.peek(i).text == word for i, word in enumerate(words))
+
+    def at_any(self, *words: str) -> bool:
+        """Whether one of these words comes next."""
+        return self.current.kind is TokenKind.WORD and self.current.text in words
 
     def at_symbol(self, symbol: str) -> bool:
         """Whether this symbol comes next."""

@@ -2,8 +2,22 @@
 
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.lexer import TokenKind, TokenStream
-from oracle_stand_in.sql.parse_expression import QueryParser, expression
-from oracle_stand_in.sql.syntax import All, Any, Comparison, Condition, Expression, InList, InQuery, IsNull, Like, Not
+from oracle_stand_in.sql.parse_expression import CONSTRUCTS, QueryParser, expression
+from oracle_stand_in.sql.syntax import (
+    All,
+    Any,
+    Case,
+    Comparison,
+    Condition,
+    Exists,
+    Expression,
+    InList,
+    InQuery,
+    IsNull,
+    Like,
+    Literal,
+    Not,
+)
 
 COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "^=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -53,6 +67,11 @@ def _is_value_in_parentheses(stream: TokenStream) -> bool:
 
 
 def _predicate(stream: TokenStream, query: QueryParser) -> Condition:
+    if stream.accept("EXISTS"):
+        stream.expect_symbol("(")
+        inner = query(stream)
+        stream.expect_symbol(")")
+        return Exists(inner)
     left = _row(stream, query)
     if stream.accept("IS"):
         negated = stream.accept("NOT")
@@ -103,7 +122,7 @@ def _single(values: tuple[Expression, ...], stream: TokenStream) -> Expression:
 
 def _in(left: tuple[Expression, ...], stream: TokenStream, query: QueryParser) -> Condition:
     stream.expect_symbol("(")
-    if stream.at("SELECT"):
+    if stream.at_any("SELECT", "WITH"):
         inner = query(stream)
         stream.expect_symbol(")")
         return InQuery(_single(left, stream), inner)
@@ -118,3 +137,23 @@ def _in(left: tuple[Expression, ...], stream: TokenStream, query: QueryParser) -
     return Any(
         tuple(All(tuple(Comparison("=", a, b) for a, b in zip(left, option, strict=True))) for option in options)
     )
+
+
+def _case(stream: TokenStream, query: QueryParser) -> Case:
+    """Parse CASE in both of its forms."""
+    stream.expect("CASE")
+    selector = None if stream.at("WHEN") else expression(stream, query)
+    branches: list[tuple[Condition, Expression]] = []
+    while stream.accept("WHEN"):
+        if selector is None:
+            test: Condition = condition(stream, query)
+        else:
+            test = Comparison("=", selector, expression(stream, query))
+        stream.expect("THEN")
+        branches.append((test, expression(stream, query)))
+    default: Expression = expression(stream, query) if stream.accept("ELSE") else Literal(b"", None)
+    stream.expect("END")
+    return Case(tuple(branches), default)
+
+
+CONSTRUCTS["CASE"] = _case

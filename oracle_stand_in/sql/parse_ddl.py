@@ -4,7 +4,7 @@ from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.parse_condition import condition
 from oracle_stand_in.sql.parse_expression import expression
-from oracle_stand_in.sql.parse_query import select, table_ref
+from oracle_stand_in.sql.parse_query import query, table_ref
 from oracle_stand_in.sql.parse_type import data_type
 from oracle_stand_in.sql.syntax import (
     CheckDef,
@@ -114,7 +114,7 @@ def _column(stream: TokenStream, keys: list[KeyDef], checks: list[CheckDef]) -> 
     not_null = False
     while not (stream.at_symbol(",") or stream.at_symbol(")") or stream.current.kind is TokenKind.END):
         if stream.accept("DEFAULT"):
-            default = expression(stream, select)
+            default = expression(stream, query)
         elif stream.accept("NOT", "NULL"):
             not_null = True
         elif stream.accept("NULL"):
@@ -142,7 +142,7 @@ def _constraint(stream: TokenStream, column: str | None, keys: list[KeyDef], che
     elif stream.accept("CHECK"):
         stream.expect_symbol("(", 906)
         start = stream.current.position
-        checked = condition(stream, select)
+        checked = condition(stream, query)
         text = stream.sql[start : stream.tokens[stream.index - 1].end]
         stream.expect_symbol(")")
         checks.append(CheckDef(checked, text, name))

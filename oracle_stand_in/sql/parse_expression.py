@@ -23,18 +23,23 @@ from oracle_stand_in.sql.syntax import (
     AtZone,
     Bind,
     Call,
+    Case,
     Cast,
     Expression,
     IntervalLiteral,
     Literal,
     Name,
     Operation,
-    Select,
+    Query,
+    Same,
     Subquery,
 )
 
 #: parses the query inside parentheses; the statement parser passes itself, which keeps the imports a line
-QueryParser: TypeAlias = Callable[[TokenStream], Select]
+QueryParser: TypeAlias = Callable[[TokenStream], Query]
+
+#: words of values that are made of conditions, which are parsed elsewhere
+CONSTRUCTS: dict[str, Callable[[TokenStream, QueryParser], Expression]] = {}
 
 INTERVAL_UNITS = {"DAY": "days", "HOUR": "hours", "MINUTE": "minutes", "SECOND": "seconds"}
 #: formats of ANSI literals: DATE '...' and TIMESTAMP '...'
@@ -85,7 +90,7 @@ def _plain_operand(stream: TokenStream, query: QueryParser) -> Expression:
     if stream.accept_symbol("+"):
         return _operand(stream, query)
     if stream.accept_symbol("("):
-        inner = Subquery(query(stream)) if stream.at("SELECT") else expression(stream, query)
+        inner = Subquery(query(stream)) if stream.at_any("SELECT", "WITH") else expression(stream, query)
         stream.expect_symbol(")")
         return inner
     return _word(stream, query)
@@ -115,8 +120,8 @@ def _word(stream: TokenStream, query: QueryParser) -> Expression:
         return national_literal(stream.next().text)
     if stream.at("CAST"):
         return _cast(stream, query)
-    if stream.at("CASE") or stream.at("EXISTS"):
-        raise unsupported(token.text, token.position)
+    if token.kind is TokenKind.WORD and token.text in CONSTRUCTS:
+        return CONSTRUCTS[token.text](stream, query)
     return _name_or_call(stream, query)
 
 
@@ -156,15 +161,28 @@ def _call(name: str, position: int, stream: TokenStream, query: QueryParser) -> 
         stream.expect_symbol(")")
         return Call(name, star=True, position=position)
     distinct = stream.accept("DISTINCT")
-    arguments = []
+    arguments: list[Expression] = []
+    if name == "EXTRACT" and stream.peek().text == "FROM":
+        arguments.append(text_literal(stream.next().text))
+        stream.next()
     if not stream.at_symbol(")"):
         arguments.append(expression(stream, query))
         while stream.accept_symbol(","):
             arguments.append(expression(stream, query))
     stream.expect_symbol(")")
-    if stream.at("OVER"):
+    if name == "DECODE" and len(arguments) > 2:
+        return _decode(arguments)
+    if stream.at("OVER") or stream.at("KEEP") or stream.at("WITHIN"):
         raise unsupported("analytic functions", position)
     return Call(name, tuple(arguments), distinct, position=position)
+
+
+def _decode(arguments: list[Expression]) -> Case:
+    """DECODE(value, search, result, ..., default): a CASE in which NULL is the same as NULL."""
+    value, *rest = arguments
+    default = rest.pop() if len(rest) % 2 else Literal(b"", None)
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return Case(tuple((Same(value, search), result) for search, result in pairs), default)
 
 
 def _cast(stream: TokenStream, query: QueryParser) -> Expression:

@@ -1,6 +1,7 @@
 """SELECT."""
 
 import re
+from dataclasses import replace
 
 from oracle_stand_in.data.values import number_from_text
 from oracle_stand_in.errors import OracleError, unsupported
@@ -9,14 +10,18 @@ from oracle_stand_in.sql.parse_condition import condition
 from oracle_stand_in.sql.parse_expression import expression
 from oracle_stand_in.sql.syntax import (
     All,
+    Compound,
     Condition,
     Expression,
+    Join,
     Literal,
     Name,
     OrderItem,
+    Query,
     QueryRef,
     Select,
     SelectItem,
+    Source,
     TableRef,
 )
 
@@ -24,13 +29,68 @@ from oracle_stand_in.sql.syntax import (
 CLAUSES = frozenset((
     "WHERE", "GROUP", "ORDER", "HAVING", "FETCH", "OFFSET", "ON", "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS",
     "NATURAL", "UNION", "MINUS", "INTERSECT", "FROM", "CONNECT", "START", "FOR", "SET", "VALUES", "AND", "OR",
-    "USING",
+    "USING", "EXCEPT",
 ))  # fmt: skip
 ONE_ROW = "DUAL"
 
 
-def select(stream: TokenStream) -> Select:
-    """Parse a query up to where it ends; the caller checks what follows."""
+def query(stream: TokenStream) -> Query:
+    """Parse a query with its set operators up to where it ends; the caller checks what follows."""
+    if stream.accept("WITH"):
+        _named_queries(stream)
+    parts: list[tuple[str, Select]] = [("", _part(stream))]
+    while operator := _set_operator(stream):
+        parts.append((operator, _part(stream)))
+    order_by = _order_by(stream)
+    offset, fetch = _limits(stream)
+    for word in ("CONNECT", "FOR", "MODEL", "MATCH_RECOGNIZE"):
+        if stream.at(word):
+            raise unsupported(word, stream.current.position)
+    first = parts[0][1]
+    if len(parts) > 1:
+        return Compound(tuple(parts), tuple(order_by), offset, fetch)
+    if not order_by and offset is None and fetch is None:
+        return first
+    if first.order_by or first.fetch is not None or first.offset is not None:
+        raise unsupported("ORDER BY behind a query in parentheses that has one", stream.current.position)
+    return replace(first, order_by=tuple(order_by), offset=offset, fetch=fetch)
+
+
+def _named_queries(stream: TokenStream) -> None:
+    """Parse WITH name AS (query), ...: each name stands for its query from here on."""
+    while True:
+        name = stream.name()
+        if stream.at_symbol("("):
+            raise unsupported("columns in WITH", stream.current.position)
+        stream.expect("AS")
+        stream.expect_symbol("(", 906)
+        stream.named_queries[name] = query(stream)
+        stream.expect_symbol(")")
+        if not stream.accept_symbol(","):
+            return
+
+
+def _set_operator(stream: TokenStream) -> str:
+    if stream.accept("UNION"):
+        return "UNION ALL" if stream.accept("ALL") else "UNION"
+    for word in ("INTERSECT", "MINUS", "EXCEPT"):
+        if stream.accept(word):
+            return "MINUS" if word == "EXCEPT" else word
+    return ""
+
+
+def _part(stream: TokenStream) -> Select:
+    """Parse one query of those that set operators join, which may be in parentheses."""
+    if not stream.accept_symbol("("):
+        return _select(stream)
+    inner = query(stream)
+    stream.expect_symbol(")")
+    if isinstance(inner, Select):
+        return inner
+    return Select((SelectItem(None, "*"),), (QueryRef(inner, ""),))
+
+
+def _select(stream: TokenStream) -> Select:
     stream.expect("SELECT", code=900)
     distinct = stream.accept("DISTINCT") or stream.accept("UNIQUE")
     stream.accept("ALL")
@@ -38,34 +98,27 @@ def select(stream: TokenStream) -> Select:
     while stream.accept_symbol(","):
         items.append(_item(stream))
     conditions: list[Condition] = []
-    sources: list[TableRef | QueryRef] = [TableRef(ONE_ROW, ONE_ROW)]
+    sources: list[Source] = [TableRef(ONE_ROW, ONE_ROW)]
     if stream.accept("FROM"):
         sources = _sources(stream, conditions)
-    elif stream.current.kind is not TokenKind.END and not stream.at_symbol(")"):
+    elif not (stream.current.kind is TokenKind.END or stream.at_symbol(")") or stream.at_any("UNION", "MINUS")):
         raise OracleError(923, position=stream.current.position)
     if stream.accept("WHERE"):
-        conditions.append(condition(stream, select))
+        conditions.append(condition(stream, query))
     group_by: tuple[Expression, ...] = ()
     having = None
     if stream.accept("GROUP", "BY"):
         group_by = _expressions(stream)
     if stream.accept("HAVING"):
-        having = condition(stream, select)
-    order_by = _order_by(stream)
-    offset, fetch = _limits(stream)
-    for word in ("UNION", "MINUS", "INTERSECT", "CONNECT", "FOR"):
-        if stream.at(word):
-            raise unsupported(word, stream.current.position)
+        having = condition(stream, query)
     where = None if not conditions else conditions[0] if len(conditions) == 1 else All(tuple(conditions))
-    return Select(
-        tuple(items), tuple(sources), distinct, where, group_by, having, tuple(order_by), offset=offset, fetch=fetch
-    )
+    return Select(tuple(items), tuple(sources), distinct, where, group_by, having)
 
 
 def _expressions(stream: TokenStream) -> tuple[Expression, ...]:
-    found = [expression(stream, select)]
+    found = [expression(stream, query)]
     while stream.accept_symbol(","):
-        found.append(expression(stream, select))
+        found.append(expression(stream, query))
     return tuple(found)
 
 
@@ -78,7 +131,7 @@ def _item(stream: TokenStream) -> SelectItem:
         stream.next()
         return SelectItem(None, "*", qualifier)
     start = stream.current.position
-    value = expression(stream, select)
+    value = expression(stream, query)
     text = stream.sql[start : stream.tokens[stream.index - 1].end]
     name = value.name if isinstance(value, Name) else _implicit_name(text)
     if stream.accept("AS"):
@@ -94,30 +147,53 @@ def _implicit_name(text: str) -> str:
     return "".join(part if part.startswith("'") else re.sub(r"\s+", "", part).upper() for part in parts)
 
 
-def _sources(stream: TokenStream, conditions: list[Condition]) -> list[TableRef | QueryRef]:
+def _sources(stream: TokenStream, conditions: list[Condition]) -> list[Source]:
     sources = [_source(stream)]
     while True:
         if stream.accept_symbol(",") or stream.accept("CROSS", "JOIN"):
             sources.append(_source(stream))
         elif stream.accept("JOIN") or stream.accept("INNER", "JOIN"):
             sources.append(_source(stream))
-            if not stream.at("ON"):
-                raise unsupported("JOIN without ON", stream.current.position)
-            stream.next()
-            conditions.append(condition(stream, select))
-        elif stream.at("LEFT") or stream.at("RIGHT") or stream.at("FULL") or stream.at("NATURAL"):
-            raise unsupported("outer and natural joins", stream.current.position)
+            conditions.append(_on(stream))
+        elif stream.at_any("LEFT", "RIGHT", "FULL"):
+            kind = stream.next().text
+            stream.accept("OUTER")
+            stream.expect("JOIN")
+            right = _source(stream)
+            if len(sources) > 1:
+                sources = [_joined(sources, conditions)]
+                conditions.clear()
+            sources = [Join(kind, sources[0], right, _on(stream))]
+        elif stream.at("NATURAL"):
+            raise unsupported("natural joins", stream.current.position)
         else:
             return sources
 
 
-def _source(stream: TokenStream) -> TableRef | QueryRef:
+def _joined(sources: list[Source], conditions: list[Condition]) -> Source:
+    """Return the inner join before an outer one as one source: all of its columns keep their tables' names."""
+    joined = sources[0]
+    for place, source in enumerate(sources[1:], 1):
+        is_last = place == len(sources) - 1
+        joined = Join("INNER", joined, source, All(tuple(conditions)) if is_last else All(()))
+    return joined
+
+
+def _on(stream: TokenStream) -> Condition:
+    if not stream.accept("ON"):
+        raise unsupported("JOIN without ON", stream.current.position)
+    return condition(stream, query)
+
+
+def _source(stream: TokenStream) -> Source:
     if stream.accept_symbol("("):
-        inner = select(stream)
+        inner = query(stream)
         stream.expect_symbol(")")
         return QueryRef(inner, _alias(stream) or "")
     table = table_ref(stream)
     alias = _alias(stream)
+    if table.schema is None and table.name in stream.named_queries:
+        return QueryRef(stream.named_queries[table.name], alias or table.name)
     return TableRef(table.name, alias or table.name, table.schema, table.position)
 
 
@@ -142,7 +218,7 @@ def _order_by(stream: TokenStream) -> list[OrderItem]:
         return []
     items = []
     while True:
-        value = expression(stream, select)
+        value = expression(stream, query)
         descending = stream.accept("DESC")
         if not descending:
             stream.accept("ASC")
@@ -160,14 +236,14 @@ def _limits(stream: TokenStream) -> tuple[Expression | None, Expression | None]:
     offset: Expression | None = None
     fetch: Expression | None = None
     if stream.accept("OFFSET"):
-        offset = expression(stream, select)
+        offset = expression(stream, query)
         if not stream.accept("ROWS"):
             stream.expect("ROW")
     if stream.accept("FETCH"):
         if not stream.accept("FIRST"):
             stream.expect("NEXT")
         one = Literal(number_from_text("1"), None)
-        fetch = one if stream.at("ROW") or stream.at("ROWS") else expression(stream, select)
+        fetch = one if stream.at("ROW") or stream.at("ROWS") else expression(stream, query)
         if stream.at("PERCENT"):
             raise unsupported("FETCH ... PERCENT", stream.current.position)
         if not stream.accept("ROWS"):

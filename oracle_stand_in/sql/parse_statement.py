@@ -8,7 +8,7 @@ from oracle_stand_in.sql.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.parse_condition import condition
 from oracle_stand_in.sql.parse_ddl import alter_table, create, drop, truncate
 from oracle_stand_in.sql.parse_expression import expression
-from oracle_stand_in.sql.parse_query import CLAUSES, select, table_ref
+from oracle_stand_in.sql.parse_query import CLAUSES, query, table_ref
 from oracle_stand_in.sql.syntax import (
     AlterSession,
     Commit,
@@ -47,8 +47,8 @@ def parse_statement(sql: str) -> tuple[Statement, int]:
 
 def _statement(stream: TokenStream) -> Statement:
     word = stream.current.text if stream.current.kind is TokenKind.WORD else ""
-    if word == "SELECT":
-        return select(stream)
+    if word in ("SELECT", "WITH") or stream.at_symbol("("):
+        return query(stream)
     parsers = {
         "INSERT": _insert,
         "DELETE": _delete,
@@ -110,8 +110,8 @@ def _insert(stream: TokenStream) -> Insert | InsertSelect:
     columns: tuple[Name, ...] | None = None
     if stream.accept_symbol("("):
         columns = _column_names(stream)
-    if stream.at("SELECT"):
-        return InsertSelect(table, columns, select(stream))
+    if stream.at_any("SELECT", "WITH"):
+        return InsertSelect(table, columns, query(stream))
     stream.expect("VALUES", code=926)
     stream.expect_symbol("(", 906)
     values = [_value(stream)]
@@ -143,7 +143,7 @@ def _column_name(stream: TokenStream) -> Name:
 
 
 def _value(stream: TokenStream) -> Expression | None:
-    return None if stream.accept("DEFAULT") else expression(stream, select)
+    return None if stream.accept("DEFAULT") else expression(stream, query)
 
 
 def _target(stream: TokenStream) -> TableRef:
@@ -158,7 +158,7 @@ def _delete(stream: TokenStream) -> Delete:
     stream.expect("DELETE")
     stream.accept("FROM")
     table = _target(stream)
-    where = condition(stream, select) if stream.accept("WHERE") else None
+    where = condition(stream, query) if stream.accept("WHERE") else None
     _no_returning(stream)
     return Delete(table, where)
 
@@ -170,7 +170,7 @@ def _update(stream: TokenStream) -> Update:
     changes = [_change(stream)]
     while stream.accept_symbol(","):
         changes.append(_change(stream))
-    where = condition(stream, select) if stream.accept("WHERE") else None
+    where = condition(stream, query) if stream.accept("WHERE") else None
     _no_returning(stream)
     return Update(table, tuple(changes), where)
 
@@ -178,4 +178,4 @@ def _update(stream: TokenStream) -> Update:
 def _change(stream: TokenStream) -> tuple[Name, Expression]:
     column = _column_name(stream)
     stream.expect_symbol("=", 927)
-    return column, expression(stream, select)
+    return column, expression(stream, query)

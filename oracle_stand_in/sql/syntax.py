@@ -75,13 +75,21 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Case:
+    """CASE WHEN condition THEN value ... ELSE default END; the simple form and DECODE become it."""
+
+    branches: tuple[tuple["Condition", "Expression"], ...]
+    default: "Expression"
+
+
+@dataclass(frozen=True)
 class Subquery:
     """A query in parentheses that yields one value."""
 
-    query: "Select"
+    query: "Query"
 
 
-Expression: TypeAlias = Literal | IntervalLiteral | Bind | Name | Call | Cast | AtZone | Operation | Subquery
+Expression: TypeAlias = Literal | IntervalLiteral | Bind | Name | Call | Cast | AtZone | Operation | Case | Subquery
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,22 @@ class InQuery:
     """value IN (SELECT ...)."""
 
     value: Expression
-    query: "Select"
+    query: "Query"
+
+
+@dataclass(frozen=True)
+class Exists:
+    """EXISTS (SELECT ...)."""
+
+    query: "Query"
+
+
+@dataclass(frozen=True)
+class Same:
+    """What DECODE compares by: NULL is the same as NULL."""
+
+    left: Expression
+    right: Expression
 
 
 @dataclass(frozen=True)
@@ -146,7 +169,7 @@ class Any:
     conditions: tuple["Condition", ...]
 
 
-Condition: TypeAlias = Comparison | InList | InQuery | Like | IsNull | Not | All | Any
+Condition: TypeAlias = Comparison | Same | InList | InQuery | Exists | Like | IsNull | Not | All | Any
 
 
 @dataclass(frozen=True)
@@ -163,8 +186,21 @@ class TableRef:
 class QueryRef:
     """A query in FROM."""
 
-    query: "Select"
+    query: "Query"
     alias: str
+
+
+@dataclass(frozen=True)
+class Join:
+    """LEFT, RIGHT or FULL OUTER JOIN; inner joins are sources of their own, with a condition in WHERE."""
+
+    kind: str
+    left: "Source"
+    right: "Source"
+    condition: Condition
+
+
+Source: TypeAlias = TableRef | QueryRef | Join
 
 
 @dataclass(frozen=True)
@@ -190,7 +226,7 @@ class Select:
     """A query."""
 
     items: tuple[SelectItem, ...]
-    sources: tuple[TableRef | QueryRef, ...]
+    sources: tuple[Source, ...]
     distinct: bool = False
     where: Condition | None = None
     group_by: tuple[Expression, ...] = ()
@@ -198,6 +234,19 @@ class Select:
     order_by: tuple[OrderItem, ...] = ()
     offset: Expression | None = None
     fetch: Expression | None = None
+
+
+@dataclass(frozen=True)
+class Compound:
+    """Queries joined by UNION, UNION ALL, INTERSECT or MINUS, from left to right; the first has no operator."""
+
+    parts: tuple[tuple[str, Select], ...]
+    order_by: tuple[OrderItem, ...] = ()
+    offset: Expression | None = None
+    fetch: Expression | None = None
+
+
+Query: TypeAlias = Select | Compound
 
 
 @dataclass(frozen=True)
@@ -215,7 +264,7 @@ class InsertSelect:
 
     table: TableRef
     columns: tuple[Name, ...] | None
-    query: Select
+    query: Query
 
 
 @dataclass(frozen=True)
@@ -344,4 +393,4 @@ class DropIndex:
 
 Dml: TypeAlias = Insert | InsertSelect | Delete | Update
 Ddl: TypeAlias = CreateTable | DropTable | TruncateTable | RenameTable | RenameColumn | CreateIndex | DropIndex
-Statement: TypeAlias = Select | Dml | Ddl | Commit | Rollback | AlterSession
+Statement: TypeAlias = Query | Dml | Ddl | Commit | Rollback | AlterSession

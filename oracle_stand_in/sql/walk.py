@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from oracle_stand_in.sql.syntax import InQuery, Subquery
+from oracle_stand_in.sql.syntax import Exists, InQuery, QueryRef, Subquery
 
 
 def walk(node: object) -> Iterator[object]:
@@ -14,6 +14,6 @@ def walk(node: object) -> Iterator[object]:
             yield from walk(each)
     elif isinstance(node, InQuery):
         yield from walk(node.value)
-    elif is_dataclass(node) and not isinstance(node, Subquery):
+    elif is_dataclass(node) and not isinstance(node, Subquery | Exists | QueryRef):
         for field in fields(node):
             yield from walk(getattr(node, field.name))

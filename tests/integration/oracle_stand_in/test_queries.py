@@ -1,0 +1,84 @@
+"""Queries as people and tools write them: joins, sets, choices, functions."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import oracledb
+import pytest
+
+from oracle_stand_in.process import OracleStandIn
+
+
+@pytest.fixture(scope="module")
+def cursor() -> Iterator[oracledb.Cursor]:
+    with (
+        OracleStandIn() as stand_in,
+        oracledb.connect(user=stand_in.user, password=stand_in.password, dsn=stand_in.dsn) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("CREATE TABLE a (id NUMBER PRIMARY KEY, n VARCHAR2(10))")
+        cursor.executemany("INSERT INTO a VALUES (:1, :2)", [(1, "x"), (2, "y"), (3, None)])
+        cursor.execute("CREATE TABLE b (id NUMBER, m NUMBER(5, 2))")
+        cursor.executemany("INSERT INTO b VALUES (:1, :2)", [(1, 1.5), (1, 2.5), (9, 9)])
+        yield cursor
+
+
+ANSWERS: dict[str, list[Any]] = {
+    "SELECT CASE WHEN n = 'x' THEN 'ex' WHEN n IS NULL THEN 'none' ELSE n END FROM a ORDER BY id": ["ex", "y", "none"],
+    "SELECT CASE id WHEN 1 THEN 10 END FROM a ORDER BY id": [10, None, None],
+    "SELECT DECODE(n, 'x', 1, NULL, 2, 3) FROM a ORDER BY id": [1, 3, 2],
+    "SELECT a.id, m FROM a LEFT JOIN b ON a.id = b.id ORDER BY a.id, m": [(1, 1.5), (1, 2.5), (2, None), (3, None)],
+    "SELECT a.id, b.id FROM a RIGHT JOIN b ON a.id = b.id AND m > 2 ORDER BY 2, 1": [(1, 1), (None, 1), (None, 9)],
+    "SELECT a.id, b.id FROM a FULL OUTER JOIN b ON b.id = a.id ORDER BY 1, 2": [
+        (1, 1), (1, 1), (2, None), (3, None), (None, 9),
+    ],
+    "SELECT x.id, m, c.n FROM a x JOIN b ON x.id = b.id LEFT JOIN a c ON c.id = x.id + 1 ORDER BY m": [
+        (1, 1.5, "y"), (1, 2.5, "y"),
+    ],
+    "SELECT id FROM a UNION SELECT id FROM b ORDER BY 1 DESC": [9, 3, 2, 1],
+    "SELECT id, n FROM a WHERE id = 1 UNION ALL SELECT id, 'b' FROM b ORDER BY id, n FETCH FIRST 2 ROWS ONLY": [
+        (1, "b"), (1, "b"),
+    ],
+    "SELECT id FROM a MINUS SELECT id FROM b": [2, 3],
+    "SELECT id FROM a INTERSECT SELECT id FROM b": [1],
+    "(SELECT 1 x FROM dual) UNION ALL (SELECT NULL FROM dual)": [1, None],
+    "WITH q AS (SELECT id i FROM a WHERE id > 1), r AS (SELECT MAX(i) m FROM q) SELECT m FROM r": [3],
+    "SELECT id FROM (SELECT id FROM a ORDER BY id DESC) WHERE ROWNUM <= 2": [3, 2],
+    "SELECT ROWNUM, id FROM a WHERE id > 1 ORDER BY id DESC": [(2, 3), (1, 2)],
+    "SELECT COUNT(*) FROM a WHERE EXISTS (SELECT 1 FROM b WHERE m > 5)": [3],
+    "SELECT COUNT(*) FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE m > 5)": [0],
+    "SELECT NVL(n, 'none') FROM a ORDER BY id": ["x", "y", "none"],
+    "SELECT TRUNC(DATE '2026-05-17', 'MM') FROM dual": [datetime(2026, 5, 1)],
+    "SELECT TRUNC(TIMESTAMP '2026-05-17 10:20:30') FROM dual": [datetime(2026, 5, 17)],
+    "SELECT DATE '2026-05-17' - DATE '2026-05-01' FROM dual": [16],
+    "SELECT ADD_MONTHS(DATE '2026-01-31', 1) FROM dual": [datetime(2026, 2, 28)],
+    "SELECT EXTRACT(SECOND FROM TIMESTAMP '2026-01-01 00:00:01.5') FROM dual": [1.5],
+    "SELECT TRUNC(12.789, 1), ROUND(-2.5), MOD(7, 3), FLOOR(-1.5), CEIL(1.2), POWER(2, 10), SIGN(-3) FROM dual": [
+        (12.7, -3, 1, -2, 2, 1024, -1),
+    ],
+    "SELECT GREATEST(1, 5, 3), LEAST('b', 'a'), NVL2(NULL, 1, 2), NULLIF(1, 1) FROM dual": [(5, "a", 2, None)],
+    "SELECT LPAD('7', 3, '0'), RPAD('7', 3), INSTR('hello', 'l'), REPLACE('aXb', 'X', '-') FROM dual": [
+        ("007", "7  ", 3, "a-b"),
+    ],
+    "SELECT TO_CHAR(1234567.891, '9,999,999.99'), TO_CHAR(7, 'FM000'), TO_CHAR(-5, '999') FROM dual": [
+        (" 1,234,567.89", "007", "  -5"),
+    ],
+    "SELECT TO_CHAR(DATE '2026-03-01', 'Day, DD Month YYYY'), TO_CHAR(DATE '2026-03-01', 'Q IW D') FROM dual": [
+        ("Sunday   , 01 March     2026", "1 09 1"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", ANSWERS)
+def test_a_query_is_answered_as_oracle_does(cursor: oracledb.Cursor, sql: str) -> None:
+    found = [row[0] if len(row) == 1 else row for row in cursor.execute(sql).fetchall()]
+    assert found == ANSWERS[sql]
+
+
+def test_a_set_is_described_by_its_first_query(cursor: oracledb.Cursor) -> None:
+    cursor.execute("SELECT n AS first, id FROM a UNION SELECT 'longer than ten', 1.5 FROM dual")
+    described: Any = cursor.description
+    assert [(info.name, info.type_code) for info in described] == [
+        ("FIRST", oracledb.DB_TYPE_VARCHAR), ("ID", oracledb.DB_TYPE_NUMBER),
+    ]  # fmt: skip
