@@ -66,7 +66,8 @@ class ColumnType:
     """A column's type.
 
     length: of texts, in characters or bytes as `in_chars` says, in UTF-16 code units for national ones; of RAW in
-    bytes. precision, scale: of NUMBER, None if not given; of timestamps, `scale` is the number of fractional digits.
+    bytes. precision, scale: of NUMBER, None if not given (INTEGER has but a
+    scale); of timestamps, `scale` is the number of fractional digits.
     """
 
     kind: Kind
@@ -107,7 +108,8 @@ class ColumnType:
     @property
     def wire_precision(self) -> int:
         """The precision that a description states."""
-        return self.precision or 0
+        is_integer = self.kind is Kind.NUMBER and self.scale is not None
+        return self.precision or (MAX_PRECISION if is_integer else 0)
 
     @property
     def wire_scale(self) -> int:
@@ -115,6 +117,11 @@ class ColumnType:
         if self.kind is Kind.NUMBER:
             return FLOATING_SCALE if self.precision is None and self.scale is None else self.scale or 0
         return self.scale or 0
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether it is a NUMBER that rounds."""
+        return self.kind is Kind.NUMBER and (self.precision is not None or self.scale is not None)
 
     @property
     def is_decimal_float(self) -> bool:

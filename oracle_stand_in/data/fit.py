@@ -30,11 +30,12 @@ def fit(raw: bytes, kind: ColumnType, column: str) -> bytes:
     """
     if kind.is_text or kind.kind is Kind.RAW:
         return _fit_length(raw, kind, column)
-    if kind.kind is Kind.NUMBER and kind.precision is not None:
+    if kind.is_rounded:
+        precision = kind.precision or types.MAX_PRECISION
         try:
             if kind.is_decimal_float:
-                return round_float(raw, kind.precision)
-            return round_number(raw, kind.precision, kind.scale or 0)
+                return round_float(raw, precision)
+            return round_number(raw, precision, kind.scale or 0)
         except NumberRangeError:
             raise OracleError(1438) from None
     if kind.kind in types.TIMESTAMPS and kind.scale is not None and len(raw) > DATE_SIZE:

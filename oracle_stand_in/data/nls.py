@@ -60,6 +60,12 @@ def zone(name: str) -> tzinfo:
         raise OracleError(1882) from None
 
 
+def zone_name(text: str) -> str:
+    """Return a zone as SESSIONTIMEZONE names it, offsets with all of their digits. Raises: as `zone`."""
+    zone(text)
+    return offset_text(_offset(text)) if text[:1] in ("+", "-") or text[:1].isdigit() else text
+
+
 def _offset(text: str) -> timedelta:
     hours, _, minutes = text.lstrip("+-").partition(":")
     try:

@@ -1,5 +1,6 @@
 """UNION, INTERSECT, MINUS: rows of several queries, in the types that they share."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from oracle_stand_in.data.column_types import Column, varchar
@@ -48,5 +49,8 @@ def combine(operator: str, left: list[bytes], right: list[bytes]) -> list[bytes]
         return left + right
     if operator == "UNION":
         return sorted(dict.fromkeys(left + right))
+    if operator.endswith(" ALL"):
+        counted = Counter(left) & Counter(right) if operator == "INTERSECT ALL" else Counter(left) - Counter(right)
+        return list(counted.elements())
     others = set(right)
     return sorted(row for row in dict.fromkeys(left) if (row in others) is (operator == "INTERSECT"))

@@ -89,7 +89,7 @@ class _Source:
 
 def _reshapes(compiled: Compiled, kind: ColumnType, bind_types: Sequence[BindType]) -> bool:
     if kind.kind is Kind.NUMBER:
-        return kind.precision is not None
+        return kind.is_rounded
     if kind.kind in PADDED:
         return True
     if kind.kind in TIMESTAMPS:

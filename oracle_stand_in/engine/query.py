@@ -11,10 +11,11 @@ from oracle_stand_in.data.values import decode_number, encode_number
 from oracle_stand_in.engine.aggregate import Groups, aggregate_calls
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.compound import as_columns, combine, combined_columns
-from oracle_stand_in.engine.dictionary import VIEWS, Dictionary
+from oracle_stand_in.engine.dictionary import Dictionary
 from oracle_stand_in.engine.row_numbers import uses_row_number, with_row_limit
 from oracle_stand_in.engine.scan import CHUNK, in_chunks, matching
 from oracle_stand_in.engine.sources import FromItem, all_columns, check_size, joined, named
+from oracle_stand_in.engine.views import VIEWS
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql import syntax
 from oracle_stand_in.sql.conditions import Predicate, compile_condition
@@ -130,7 +131,7 @@ class Query:
             return FromItem(named(inner.columns, ref.alias), None, [unpack(row) for row in inner.rows])
         view = VIEWS.get(ref.name)
         if view is not None and ref.name not in self.dictionary.catalog.tables and ref.schema in (None, "SYS"):
-            return FromItem(named(view.columns, ref.alias), None, view.raw_rows(self.dictionary))
+            return FromItem(named(view.columns, ref.alias), None, view.raw_rows(self.dictionary, self.client.context()))
         table = self.dictionary.catalog.table(ref)
         return FromItem(named(list(table.columns), ref.alias), table, [])
 

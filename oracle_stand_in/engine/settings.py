@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from oracle_stand_in.data.datetimes import elements
-from oracle_stand_in.data.nls import Nls, zone
+from oracle_stand_in.data.nls import Nls, zone_name
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.syntax import AlterSession
 
@@ -34,9 +34,9 @@ def altered(nls: Nls, statement: AlterSession, schema: str) -> Nls:
     for name, value in statement.settings:
         if name in EFFECTIVE:
             if name == "TIME_ZONE":
-                zone(value)
-            else:
-                elements(value)
+                nls = replace(nls, time_zone=zone_name(value))
+                continue
+            elements(value)
             nls = replace(nls, **{EFFECTIVE[name]: value})
         elif name == "CURRENT_SCHEMA":
             if value.upper() != schema:

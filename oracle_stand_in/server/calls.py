@@ -133,6 +133,7 @@ class Calls:
         return cursor
 
     def _new_cursor(self, sql: str) -> Cursor:
+        self.session.counters.parses += 1
         prepared = self.engine.prepare(sql)
         while True:
             self._last_cursor = self._last_cursor % MAX_CURSOR_ID + 1

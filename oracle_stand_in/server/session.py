@@ -11,6 +11,7 @@ from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.nls import DEFAULT_NLS
 from oracle_stand_in.data.rows import Row, RowError, bind_row_parser
 from oracle_stand_in.data.wire import NeedMoreError, Reader
+from oracle_stand_in.engine.dictionary import SessionFacts
 from oracle_stand_in.engine.engine import NO_BINDS, Engine
 from oracle_stand_in.engine.transactions import Transaction
 from oracle_stand_in.errors import OracleError
@@ -39,6 +40,14 @@ class Negotiated:
     end_of_response: bool = False
 
 
+@dataclass
+class SessionCounters:
+    """What V$SESSTAT counts of a session."""
+
+    round_trips: int = 0
+    parses: int = 0
+
+
 class Session:
     """Serves one connection."""
 
@@ -49,6 +58,7 @@ class Session:
         self.negotiated = Negotiated()
         self.txn = Transaction()
         self.nls = DEFAULT_NLS
+        self.counters = SessionCounters()
         #: what the client has set: see Context
         self.values: dict[tuple[str, str], str] = {}
         self.user = ""
@@ -82,9 +92,17 @@ class Session:
         finally:
             # whatever ended it: nothing that was not committed stays
             self.instance.engine.rollback(self)
-            self.instance.sessions.discard(self.id)
+            if self.id in self.instance.sessions:
+                self.instance.sessions.discard(self.id)
+                self.instance.engine.dictionary.sessions.remove(self.facts)
 
     # what the engine asks of a client
+
+    def facts(self) -> SessionFacts:
+        """Return what the dictionary tells of this session."""
+        return SessionFacts(
+            self.id, self.user, self.program, self.machine, self.counters.round_trips, self.counters.parses
+        )
 
     def context(self) -> Context:
         """Return what statements may ask about this session."""
@@ -152,6 +170,7 @@ class Session:
         self.user = account.user
         await self._set_up(self._alter_session)
         self.instance.sessions.add(self.id)
+        self.instance.engine.dictionary.sessions.append(self.facts)
         self.instance.counters.logons += 1
         pairs = auth.session_pairs(self.instance.flavour, self.instance.service, self.id, proof)
         self.answer(auth.parameters(pairs) + self._success())
@@ -223,6 +242,7 @@ class Session:
     async def _handle(self, header: Header) -> None:
         self.sequence = header.sequence
         self.instance.counters.round_trips += not header.is_one_way
+        self.counters.round_trips += not header.is_one_way
         self._calls.close_cursors(header.piggybacks.closed_cursors)
         self.values.update(header.piggybacks.values)
         try:

@@ -71,11 +71,10 @@ def _named_queries(stream: TokenStream) -> None:
 
 
 def _set_operator(stream: TokenStream) -> str:
-    if stream.accept("UNION"):
-        return "UNION ALL" if stream.accept("ALL") else "UNION"
-    for word in ("INTERSECT", "MINUS", "EXCEPT"):
+    for word in ("UNION", "INTERSECT", "MINUS", "EXCEPT"):
         if stream.accept(word):
-            return "MINUS" if word == "EXCEPT" else word
+            operator = "MINUS" if word == "EXCEPT" else word
+            return f"{operator} ALL" if stream.accept("ALL") else operator
     return ""
 
 

@@ -17,7 +17,7 @@ from oracle_stand_in.data.column_types import (
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql.lexer import TokenStream
 
-_INTEGER = ColumnType(Kind.NUMBER, precision=MAX_PRECISION, scale=0)
+_INTEGER = ColumnType(Kind.NUMBER, scale=0)
 _PLAIN_TYPES = {
     "INTEGER": _INTEGER, "INT": _INTEGER, "SMALLINT": _INTEGER, "DATE": DATE_TYPE, "BINARY_DOUBLE": DOUBLE_TYPE,
     "BINARY_FLOAT": FLOAT_TYPE,
@@ -112,12 +112,12 @@ def _float_type(stream: TokenStream, name: str) -> ColumnType:
 def _number_type(stream: TokenStream) -> ColumnType:
     if not stream.accept_symbol("("):
         return NUMBER_TYPE
-    precision = MAX_PRECISION if stream.accept_symbol("*") else stream.integer()
+    precision = None if stream.accept_symbol("*") else stream.integer()
     scale = 0
     if stream.accept_symbol(","):
         sign = -1 if stream.accept_symbol("-") else 1
         scale = sign * stream.integer()
     stream.expect_symbol(")")
-    if not 1 <= precision <= MAX_PRECISION:
+    if precision is not None and not 1 <= precision <= MAX_PRECISION:
         raise OracleError(1727, text="numeric precision specifier is out of range (1 to 38)")
     return ColumnType(Kind.NUMBER, precision=precision, scale=scale)
