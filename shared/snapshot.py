@@ -48,9 +48,14 @@ class Snapshot:
         return sum(self.counters[end] for end in ends) + self.in_buffer + self.in_flight
 
     @property
+    def difference(self) -> int:
+        """Values inserted that are in no place; negative: in more than one."""
+        return self.counters[Counter.INSERTED] - self.accounted
+
+    @property
     def balances(self) -> bool:
         """The ledger: every value ever pushed is in exactly one place."""
-        return self.counters[Counter.INSERTED] == self.accounted
+        return self.difference == 0
 
 
 def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:

@@ -38,12 +38,14 @@ from services.monitor.assess.findings.backlog import waiting_files
 from services.monitor.assess.findings.losses import unacknowledged, went_back_since
 from services.monitor.assess.health import last_write_at
 from services.monitor.assess.stats import (
+    batches_ended,
     mean_batch_size,
     mean_lag_ms,
     mean_latency_ms,
     per_second,
     percent,
     percentile_ms,
+    success_pct,
 )
 from services.monitor.read.overview import Overview, Service
 from shared.counters import WINDOW_S, Counter, Window
@@ -81,7 +83,7 @@ def ledger(overview: Overview) -> Ledger:
         in_buffer=snapshot.in_buffer,
         in_flight=snapshot.in_flight,
         balances=snapshot.balances,
-        difference=snapshot[Counter.INSERTED] - snapshot.accounted,
+        difference=snapshot.difference,
         queued_messages=snapshot.queued_messages,
         claimed_messages=snapshot.claimed_messages,
         rejected_rows_waiting=snapshot.rejected_rows_waiting,
@@ -219,12 +221,12 @@ def _moment(seconds: float | None) -> datetime | None:
 
 
 def _write_totals(overview: Overview) -> dict[str, Any]:
-    written, failed = overview.ledger[Counter.BATCHES_WRITTEN], overview.ledger[Counter.BATCHES_FAILED]
+    counters = overview.ledger.counters
     return {
-        "total_writes": written + failed,
-        "successful_writes": written,
-        "failed_writes": failed,
-        "success_rate_pct": round(percent(written, written + failed, of_nothing=100.0), 4),
+        "total_writes": batches_ended(counters),
+        "successful_writes": counters[Counter.BATCHES_WRITTEN],
+        "failed_writes": counters[Counter.BATCHES_FAILED],
+        "success_rate_pct": round(success_pct(counters), 4),
     }
 
 

@@ -135,7 +135,7 @@ def _gauges(overview: Overview, settings: BufferSettings) -> Iterator[Metric]:
         "tagpipe_queue_messages": (ledger.queued_messages, "Messages in the DataQueue"),
         "tagpipe_claimed_messages": (ledger.claimed_messages, "Messages that consumers work on"),
         "tagpipe_ledger_difference_values": (
-            ledger[Counter.INSERTED] - ledger.accounted,
+            ledger.difference,
             "Values inserted minus values in known places; anything but 0 is a fault",
         ),
         "tagpipe_snapshot_timestamp_seconds": (overview.taken_at, "When Redis was read, since 1970"),

@@ -15,6 +15,9 @@ from shared.counters import (
 #: Buckets that "lately" means: the one that fills now and the one before, so 10 to 20 s.
 LATELY_BUCKETS = 2
 
+#: Counts by name, of a window or of all time.
+Counts = Mapping[str, int] | Mapping[Counter, int]
+
 #: What becomes of a value that a batch held; their sum over all batches is the values that batches held.
 BATCH_ENDS = (Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED, Counter.BACKED_UP)
 
@@ -38,9 +41,19 @@ def per_second(buckets: Sequence[Bucket], counter: Counter) -> float:
     return buckets[-2].counts.get(counter, 0) / WINDOW_BUCKET_S if len(buckets) > 1 else 0.0
 
 
+def batches_ended(counts: Counts) -> int:
+    """Return the batches that ended, however they did."""
+    return sum(counts.get(counter, 0) for counter in (Counter.BATCHES_WRITTEN, Counter.BATCHES_FAILED))
+
+
+def success_pct(counts: Counts) -> float:
+    """Return the percentage of batches that Oracle took; of none, all."""
+    return percent(counts.get(Counter.BATCHES_WRITTEN, 0), batches_ended(counts), of_nothing=100.0)
+
+
 def mean_batch_size(window: Mapping[str, int]) -> float | None:
     """Return the values in a batch on average, saved ones included; None without a batch."""
-    batches = window.get(Counter.BATCHES_WRITTEN, 0) + window.get(Counter.BATCHES_FAILED, 0)
+    batches = batches_ended(window)
     return sum(window.get(end, 0) for end in BATCH_ENDS) / batches if batches else None
 
 

@@ -9,7 +9,14 @@ from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
 from services.monitor.assess.health import last_write_at
 from services.monitor.assess.humanize import clock_time, count_of, duration, milliseconds, number
-from services.monitor.assess.stats import mean_lag_ms, mean_latency_ms, percent, percentile_ms
+from services.monitor.assess.stats import (
+    batches_ended,
+    mean_lag_ms,
+    mean_latency_ms,
+    percent,
+    percentile_ms,
+    success_pct,
+)
 from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview
 from shared.counters import Counter, Window
@@ -152,26 +159,18 @@ def writing(known: Assessment) -> str:
     """Return how well values are written."""
     overview = known.overview
     window, ledger = overview.window, overview.ledger
-    success, _ = _success(window)
-    always, batches = _success(ledger.counters)
     figures = [
         Figure("Write latency, 95 % within", *_times(mean_latency_ms(window), window, Window.LATENCY)),
         Figure("Reading to Oracle, 95 % within", *_times(mean_lag_ms(window), window, Window.LAG)),
         Figure(
             "Batches taken",
-            _percent(success),
-            f"{_percent(always)} of {number(batches)} ever",
+            _percent(success_pct(window)),
+            f"{_percent(success_pct(ledger.counters))} of {number(batches_ended(ledger.counters))} ever",
             "warn" if "success_rate_low" in known.raised else "",
         ),
         Figure("Last write", *_last_write(overview)),
     ]
     return render("figures.html", key="writing", title="Writing", note="last 5 minutes, all writers", figures=figures)
-
-
-def _success(counts: Mapping[Counter, int] | Mapping[str, int]) -> tuple[float, int]:
-    """Return the percentage of batches that Oracle took, and how many there were."""
-    written, failed = (counts.get(counter, 0) for counter in (Counter.BATCHES_WRITTEN, Counter.BATCHES_FAILED))
-    return percent(written, written + failed, of_nothing=100.0), written + failed
 
 
 def _percent(part: float) -> str:
@@ -223,7 +222,7 @@ def ledger(overview: Overview) -> str:
     # In the order of the account: what is lost first.
     ordered = (places[-1], *places[:-1])
     terms = [f"{number(each.count)} {each.name}" for each in ordered if each.count or each.name == "written"]
-    difference = inserted - figures.accounted
+    difference = figures.difference
     return render(
         "ledger.html",
         columns=columns,

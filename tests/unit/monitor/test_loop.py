@@ -39,6 +39,9 @@ class FakeLink(RedisLink):
     def command(self, *_: Any) -> Any:
         return None
 
+    def look_for_primary(self) -> None:
+        return None
+
     def server_time(self) -> float:
         return NOW
 

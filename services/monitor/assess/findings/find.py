@@ -11,7 +11,7 @@ from services.monitor.assess.findings.redis import find_redis_trouble
 from services.monitor.assess.findings.since import first_counted
 from services.monitor.assess.findings.writers import find_writer_trouble
 from services.monitor.assess.humanize import count_of, duration, number, some_of
-from services.monitor.assess.stats import percent
+from services.monitor.assess.stats import batches_ended, success_pct
 from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.overview import Overview
 from shared.counters import WINDOW_S, Counter
@@ -70,13 +70,12 @@ def _rows(overview: Overview) -> Iterator[Finding]:
         if found > 0:
             noun = _NOUNS.get(counter, "value")
             yield Finding(code, what.format(count_of(found, noun)), first_counted(overview, counter))
-    written, failed = window[Counter.BATCHES_WRITTEN], window[Counter.BATCHES_FAILED]
-    rate = percent(written, written + failed, of_nothing=100.0)
+    rate = success_pct(window)
     if rate < PROMISED_SUCCESS_PCT:
         yield Finding(
             "success_rate_low",
             f"{rate:.2f} % of the batches of the last 5 minutes were taken by Oracle "
-            f"({number(failed)} of {number(written + failed)} were not)",
+            f"({number(window[Counter.BATCHES_FAILED])} of {number(batches_ended(window))} were not)",
             first_counted(overview, Counter.BATCHES_FAILED),
         )
 

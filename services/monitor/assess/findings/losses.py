@@ -28,7 +28,7 @@ def total_loss(ledger: Snapshot) -> Loss:
         rejected_dropped=ledger[Counter.REJECTED_DROPPED],
         rows_dropped=ledger[Counter.ROWS_DROPPED],
         backup_lost=ledger[Counter.BACKUP_LOST],
-        difference=ledger[Counter.INSERTED] - ledger.accounted,
+        difference=ledger.difference,
         excess=ledger[Counter.RECOVERED] - ledger[Counter.BACKED_UP] - ledger[Counter.REJECTED],
     )
 
