@@ -1,8 +1,16 @@
 """The monitor's settings."""
 
-from pydantic import Field, SecretStr, field_validator
+from pathlib import Path
+from typing import Self
 
-from shared.settings import BufferSettings
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from shared.settings import BufferSettings, read_secret
+
+#: Letters of a token at least: what is shorter is guessed.
+_LEAST_TOKEN = 16
+
+_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
 class MonitorSettings(BufferSettings):
@@ -14,15 +22,73 @@ class MonitorSettings(BufferSettings):
     monitor_port: int = Field(8000, ge=0, le=65_535, description="Port of the monitor; 0 chooses a free one")
     monitor_api_token: SecretStr | None = Field(
         None,
-        description="If set, every path but /livez wants the header `Authorization: Bearer <token>`",
+        description="If set, 16 letters or more: every path but /livez wants `Authorization: Bearer <token>`",
+    )
+    monitor_api_token_file: Path | None = Field(
+        None, description="File that holds it; read again while the monitor runs: a new one ends all sessions"
+    )
+    monitor_insecure: bool = Field(
+        default=False, description="Listen beyond this machine without a token: for those who mean it"
+    )
+    monitor_allowed_hosts: str = Field(
+        "",
+        description="Names, with commas, by which the monitor may be called; addresses, localhost and the machine's "
+        "own name always may. With a token: any, unless names are given",
+    )
+    monitor_trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks, with commas, of proxies whose X-Forwarded-For and -Proto are believed",
     )
 
     @field_validator("monitor_api_token")
     @classmethod
-    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+    def _usable_token(cls, value: SecretStr | None) -> SecretStr | None:
         # `MONITOR_API_TOKEN=` is what a compose file makes of a variable that is not set.
         if value is None or not value.get_secret_value():
             return None
-        if not all("!" <= letter <= "~" for letter in value.get_secret_value()):
-            raise ValueError("use printable ASCII without spaces: it must fit in an HTTP header")
+        problem = _problem_with(value.get_secret_value())
+        if problem:
+            raise ValueError(problem)
         return value
+
+    @model_validator(mode="after")
+    def _says_who_may_read(self) -> Self:
+        if self.monitor_host not in _THIS_MACHINE and self.monitor_api_token is None and not self.monitor_insecure:
+            raise ValueError(
+                f"MONITOR_HOST={self.monitor_host}: everyone who reaches it could read the API. Set MONITOR_API_TOKEN, "
+                "or MONITOR_INSECURE=true if that is meant"
+            )
+        return self
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """The names of MONITOR_ALLOWED_HOSTS."""
+        return _parts(self.monitor_allowed_hosts)
+
+    @property
+    def trusted_proxies(self) -> list[str]:
+        """The addresses and networks of MONITOR_TRUSTED_PROXIES."""
+        return _parts(self.monitor_trusted_proxies)
+
+    def current_api_token(self) -> str:
+        """Return the token as its file holds it now, or as it was while that can't be used; empty for none."""
+        known = self.monitor_api_token.get_secret_value() if self.monitor_api_token else ""
+        if not known or self.monitor_api_token_file is None:
+            return known
+        try:
+            token = read_secret(self.monitor_api_token_file)
+        except (OSError, ValueError):
+            return known
+        return known if _problem_with(token) else token
+
+
+def _problem_with(token: str) -> str:
+    if not all("!" <= letter <= "~" for letter in token):
+        return "use printable ASCII without spaces: it must fit in an HTTP header"
+    if len(token) < _LEAST_TOKEN:
+        return f"it has {len(token)} letters and can be guessed; use {_LEAST_TOKEN} or more: openssl rand -hex 16"
+    return ""
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

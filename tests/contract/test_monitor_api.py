@@ -86,7 +86,7 @@ class Api:
 
     async def _ask(self, method: str, path: str, headers: Mapping[str, str] | None) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, path, headers=headers)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -205,11 +205,16 @@ class TestWithAToken:
 
     @pytest.fixture
     def api(self) -> Api:
-        return Api(monitor_api_token="right")
+        return Api(monitor_api_token="the-right-token-of-all")
 
     @pytest.mark.parametrize("path", [*NEED_REDIS, "/api/stream", "/openapi.json", "/nope"])
-    @pytest.mark.parametrize("header", [None, "", "right", "Bearer", "Bearer wrong", "Bearer right ", "Basic right"])
-    def test_without_the_right_one_there_is_no_answer(self, api: Api, path: str, header: str | None) -> None:
+    @pytest.mark.parametrize(
+        "header", [None, "", "right", "Bearer", "Bearer wrong", "Bearer the-right-token-of-all ", "Basic right"]
+    )
+    def test_without_the_right_one_there_is_no_answer(
+        self, api: Api, path: str, header: str | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.monitor.http.gate.WRONG_COSTS_S", 0.0)
         headers = {} if header is None else {"Authorization": header}
         answer = api.get(path, headers)
         assert_problem(answer, 401, "UNAUTHORIZED")
@@ -218,7 +223,7 @@ class TestWithAToken:
 
     @pytest.mark.parametrize("path", ANSWERS)
     def test_with_the_right_one_everything_answers(self, api: Api, path: str) -> None:
-        assert api.get(path, {"Authorization": "Bearer right"}).status_code == 200
+        assert api.get(path, {"Authorization": "Bearer the-right-token-of-all"}).status_code == 200
 
     def test_process_is_alive_for_everyone(self, api: Api) -> None:
         assert api.get("/livez").status_code == 200

@@ -23,7 +23,7 @@ class NeverOld(SystemClock):
 
 
 def _app(*, healthy: bool) -> Any:
-    chosen = MonitorSettings.model_validate({})
+    chosen = MonitorSettings.model_validate({"monitor_allowed_hosts": "testserver"})
     newest = Newest(NeverOld())
     newest.publish(Assessor(chosen).assess(healthy_overview() if healthy else make_overview()))
     return create_app(Whole([newest]), chosen)

@@ -1,6 +1,7 @@
 """Who gets an answer from the monitor, how many at once, and that one reading serves all of them."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,15 +16,16 @@ from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, static
 from services.monitor.http.answer_cache import AnswerCache
 from services.monitor.http.app import create_app
-from services.monitor.http.guard import MAX_AT_ONCE, Guard
-from services.monitor.http.login import COOKIE, LOGIN_PATH, Gate
+from services.monitor.http.gate import COOKIE, Gate
+from services.monitor.http.guard import MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS, Guard
+from services.monitor.http.login import LOGIN_PATH, LOGOUT_PATH
 from services.monitor.http.rate_limiter import RateLimiter
 from services.monitor.read.overview import Overview
 from services.monitor.settings import MonitorSettings
 from tests.fakes import FakeClock
 from tests.unit.monitor.overviews import healthy_overview, make_overview
 
-TOKEN = "s3cret-token"
+TOKEN = "s3cret-token-of-the-tests"
 
 
 def monitor(**settings: Any) -> FastAPI:
@@ -36,7 +38,7 @@ def monitor(**settings: Any) -> FastAPI:
 def ask(app: FastAPI, method: str, path: str, **parts: Any) -> httpx.Response:
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, path, **parts)
 
     return asyncio.run(send())
@@ -76,7 +78,8 @@ class TestLogin:
         assert ask(app, "GET", "/", headers=cookies).headers["location"] == DASHBOARD_PATH
 
     @pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x", "\x00", "x" * 10_000])
-    def test_wrong_token_gives_none(self, app: FastAPI, token: str) -> None:
+    def test_wrong_token_gives_none(self, app: FastAPI, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("services.monitor.http.gate.WRONG_COSTS_S", 0.0)
         answer = log_in(app, token)
         assert answer.status_code in {401, 413}
         assert "set-cookie" not in answer.headers
@@ -87,13 +90,59 @@ class TestLogin:
         assert ask(app, "GET", "/api/ledger", headers={"Cookie": cookie.encode()}).status_code == 401
 
     def test_cookie_of_another_token_opens_nothing(self, app: FastAPI) -> None:
-        other = log_in(monitor(monitor_api_token="another"), "another").cookies[COOKIE]
+        other = log_in(monitor(monitor_api_token="another-token-of-the-tests"), "another-token-of-the-tests").cookies[
+            COOKIE
+        ]
         assert ask(app, "GET", "/api/ledger", headers={"Cookie": f"{COOKIE}={other}"}).status_code == 401
+
+    def test_a_login_is_a_session_of_its_own_and_ends_by_logging_out(self, app: FastAPI) -> None:
+        one, other = log_in(app, TOKEN).cookies[COOKIE], log_in(app, TOKEN).cookies[COOKIE]
+        assert one != other
+        ended = ask(app, "POST", LOGOUT_PATH, headers={"Cookie": f"{COOKIE}={one}"})
+        assert (ended.status_code, ended.headers["location"]) == (303, LOGIN_PATH)
+        statuses = [
+            ask(app, "GET", "/api/ledger", headers={"Cookie": f"{COOKIE}={key}"}).status_code for key in (one, other)
+        ]
+        assert statuses == [401, 200]
+
+    @pytest.mark.parametrize("path", [LOGIN_PATH, LOGOUT_PATH])
+    def test_another_sites_page_can_not_log_in_or_out(self, app: FastAPI, path: str) -> None:
+        answer = ask(app, "POST", path, headers={"Origin": "https://evil.example"}, content=urlencode({"token": TOKEN}))
+        assert (answer.status_code, answer.json()["error"]) == (403, "ORIGIN_NOT_ALLOWED")
+
+    def test_another_token_ends_all_sessions(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("services.monitor.http.gate._ASK_AGAIN_S", 0.0)
+        file = tmp_path / "token"
+        file.write_text(TOKEN)
+        app = monitor(monitor_api_token=TOKEN, monitor_api_token_file=file)
+        cookies = {"Cookie": f"{COOKIE}={log_in(app, TOKEN).cookies[COOKIE]}"}
+        assert ask(app, "GET", "/api/ledger", headers=cookies).status_code == 200
+        file.write_text("another-token-of-the-tests")
+        assert ask(app, "GET", "/api/ledger", headers=cookies).status_code == 401
+        assert log_in(app, "another-token-of-the-tests").status_code == 303
 
     def test_metrics_want_the_token_too(self, app: FastAPI) -> None:
         assert ask(app, "GET", "/metrics").status_code == 401
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         assert "tagpipe_buffer_values" in ask(app, "GET", "/metrics", headers=bearer).text
+
+
+@pytest.mark.parametrize("path", ["/livez", "/api/ledger", "/metrics", DASHBOARD_PATH, "/api/stream", f"{PAGES}/news"])
+def test_head_has_the_headers_of_get_and_nothing_after_them(path: str) -> None:
+    """Kind: 405 for what every client may ask; and a stream that would never end."""
+    answer = ask(monitor(), "HEAD", path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"]
+
+
+def test_a_name_that_is_none_of_ours_is_not_answered_without_a_token() -> None:
+    """Kind: DNS rebinding: a page's own name leads to this machine."""
+    for path in ("/api/ledger", DASHBOARD_PATH, "/metrics"):
+        answer = ask(monitor(), "GET", path, headers={"Host": "evil.example"})
+        assert (answer.status_code, answer.json()["error"]) == (421, "HOST_NOT_ALLOWED")
+    assert ask(monitor(), "GET", "/livez", headers={"Host": "evil.example"}).status_code == 200
+    named = monitor(monitor_allowed_hosts="monitor, monitor.plant")
+    assert ask(named, "GET", "/api/ledger", headers={"Host": "monitor.plant:8000"}).status_code == 200
 
 
 def test_without_a_token_everyone_may_see_the_page() -> None:
@@ -116,7 +165,7 @@ class Inner:
         await send({"type": "http.response.body", "body": str(self.reached).encode()})
 
 
-async def call(app: Any, path: str = "/api/ledger") -> list[Message]:
+async def call(app: Any, path: str = "/api/ledger", *, address: str = "", headers: Any = ()) -> list[Message]:
     """Call an ASGI application; return what it sends."""
     sent: list[Message] = []
 
@@ -126,7 +175,8 @@ async def call(app: Any, path: str = "/api/ledger") -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": path, "method": "GET", "query_string": b"", "headers": []}
+    scope = {"type": "http", "path": path, "method": "GET", "query_string": b"", "headers": headers}
+    scope["client"] = (address, 1)
     await app(scope, receive, send)
     return sent
 
@@ -134,8 +184,9 @@ async def call(app: Any, path: str = "/api/ledger") -> list[Message]:
 def test_more_than_so_many_at_once_are_refused_but_not_livez() -> None:
     async def flood() -> tuple[list[Message], list[Message], int]:
         inner = Inner()
-        guard = Guard(inner, Gate(None), RateLimiter(per_s=1e6, burst=MAX_AT_ONCE))
-        held = [asyncio.create_task(call(guard, "/api/stream")) for _ in range(MAX_AT_ONCE)]
+        guard = Guard(inner, Gate(), rate=RateLimiter(per_s=1e6, burst=MAX_AT_ONCE))
+        addresses = [f"192.0.2.{number % 10}" for number in range(MAX_AT_ONCE)]
+        held = [asyncio.create_task(call(guard, "/api/stream", address=address)) for address in addresses]
         await asyncio.sleep(0)
         assert inner.reached == MAX_AT_ONCE
         refused = await call(guard)
@@ -151,17 +202,55 @@ def test_more_than_so_many_at_once_are_refused_but_not_livez() -> None:
     assert (alive[0]["status"], again) == (200, 200)
 
 
+def test_one_address_has_not_all_the_room_and_who_watches_has_some() -> None:
+    """Kind: a cap for all that one of them can use up: 305 streams of one client locked everybody out."""
+
+    async def flood() -> tuple[list[Message], ...]:
+        inner = Inner()
+        guard = Guard(inner, Gate(), rate=RateLimiter(per_s=1e6, burst=MAX_AT_ONCE))
+        held = [asyncio.create_task(call(guard, "/api/stream", address="192.0.2.1")) for _ in range(MAX_OF_ONE_ADDRESS)]
+        await asyncio.sleep(0)
+        refused = await call(guard, address="192.0.2.1")
+        inner.release.set()
+        answers = [await call(guard, address="192.0.2.2"), await call(guard, "/metrics", address="192.0.2.1")]
+        await asyncio.gather(*held)
+        return refused, *answers
+
+    refused, *answers = asyncio.run(flood())
+    assert refused[0]["status"] == 503
+    assert [answer[0]["status"] for answer in answers] == [200, 200]
+
+
+def test_who_has_not_shown_who_it_is_leaves_room_for_those_who_have() -> None:
+    """Kind: a login that costs nothing to begin: 305 unfinished ones locked out all who were logged in."""
+
+    async def flood() -> tuple[list[Message], ...]:
+        inner = Inner()
+        guard = Guard(inner, Gate(lambda: TOKEN), rate=RateLimiter(per_s=1e6, burst=MAX_AT_ONCE))
+        addresses = [f"192.0.2.{number}" for number in range(MAX_STRANGERS)]
+        held = [asyncio.create_task(call(guard, LOGIN_PATH, address=address)) for address in addresses]
+        await asyncio.sleep(0)
+        refused = await call(guard, LOGIN_PATH, address="192.0.2.99")
+        inner.release.set()
+        known = await call(guard, headers=[(b"authorization", f"Bearer {TOKEN}".encode())])
+        await asyncio.gather(*held)
+        return refused, known
+
+    refused, known = asyncio.run(flood())
+    assert (refused[0]["status"], known[0]["status"]) == (503, 200)
+
+
 def test_a_flood_waits_its_turn_and_is_refused_beyond_that_but_not_livez_nor_a_pages_files() -> None:
     async def flood() -> tuple[Inner, list[int], list[int]]:
         inner = Inner()
         inner.release.set()
-        guard = Guard(inner, Gate(None), RateLimiter(per_s=1000, burst=10, max_wait_s=0.02))
+        guard = Guard(inner, Gate(), rate=RateLimiter(per_s=1000, burst=10, max_wait_s=0.02))
         answers = await asyncio.gather(*(call(guard) for _ in range(60)))
         free = [await call(guard, path) for path in ("/livez", static("dashboard.js"))]
         return inner, [answer[0]["status"] for answer in answers], [answer[0]["status"] for answer in free]
 
     inner, statuses, free = asyncio.run(flood())
-    assert 30 <= statuses.count(200) < 45, "a burst, and those whose turn came soon"
+    assert 10 < statuses.count(200) < 60, "a burst, and those whose turn came soon"
     assert statuses.count(503) == 60 - statuses.count(200)
     assert free == [200, 200]
     assert inner.reached == statuses.count(200) + 2

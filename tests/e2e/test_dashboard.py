@@ -41,7 +41,7 @@ tags = 100
 bad_ratio = 0.0
 """
 
-TOKEN = "s3cret-token"
+TOKEN = "s3cret-token-of-the-tests"
 
 
 class Scene:

@@ -13,7 +13,10 @@ from services.monitor.dashboard import pages
 from services.monitor.dashboard.pages import Dashboard
 from services.monitor.http import login
 from services.monitor.http.answer_cache import AnswerCache
+from services.monitor.http.gate import Gate
 from services.monitor.http.guard import Guard
+from services.monitor.http.head import AnswerHead
+from services.monitor.http.hosts import AllowedHosts
 from services.monitor.settings import MonitorSettings
 from shared import __version__
 
@@ -46,12 +49,14 @@ def create_app(newest: Whole, settings: MonitorSettings) -> FastAPI:
     closing = app.state.closing = asyncio.Event()
     app.state.stream = Stream(newest, settings, closing)
     app.state.dashboard = Dashboard(newest, settings, closing)
-    app.state.gate = login.Gate(settings.monitor_api_token)
+    app.state.gate = Gate(settings.current_api_token)
     failures.install(app)
     app.include_router(routes.router)
     app.include_router(pages.router)
     app.include_router(login.router)
     # The last one added is the first to be asked.
     app.add_middleware(AnswerCache, newest=newest)
-    app.add_middleware(Guard, gate=app.state.gate)
+    app.add_middleware(AnswerHead)
+    hosts = AllowedHosts(settings.allowed_hosts, is_open=settings.monitor_api_token is None)
+    app.add_middleware(Guard, gate=app.state.gate, hosts=hosts)
     return app

@@ -1,7 +1,8 @@
-"""What stands before every path: the token, if one is set, limits, and headers that keep browsers strict."""
+"""What stands before every path: hosts, the token, limits, and headers that keep browsers strict."""
 
 import asyncio
 import time
+from collections import Counter
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,15 +10,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.monitor.api.failures import failure_response
 from services.monitor.api.schemas import Error
 from services.monitor.dashboard.pages import PAGES, STATIC
-from services.monitor.http.login import LOGIN_PATH, Gate, login_page
+from services.monitor.http.gate import Gate, sends_a_token
+from services.monitor.http.hosts import AllowedHosts, is_same_origin
+from services.monitor.http.login import LOGIN_PATH, login_page
 from services.monitor.http.rate_limiter import RateLimiter
 
 #: Paths that need no token: whoever restarts the process must not need one, and one must be able to log in.
 OPEN_PATHS = frozenset({"/livez", LOGIN_PATH})
 
-#: Requests under way at the same time, open streams and pages among them. More are refused: answering them would take
-#: the processor from the pipeline where both share a machine.
-MAX_AT_ONCE = 300
+#: Paths that have their room whatever else is asked: of those who restart, route and watch.
+WATCHED_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+
+#: Requests under way at the same time, open streams and pages among them: in all, of one address, and of those who have
+#: not shown who they are. More are refused: answering them would take the processor from the pipeline where both share
+#: a machine.
+MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS = 300, 100, 50
+
+#: Seconds for which a client may read nothing of what it is sent.
+UNREAD_S = 30.0
 
 _STRICT = {
     "X-Content-Type-Options": "nosniff",
@@ -48,37 +58,70 @@ PAGE_HEADERS = {
 class Guard:
     """An ASGI middleware; written out because Starlette's base class would buffer streams."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, rate: RateLimiter | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, gate: Gate, hosts: AllowedHosts | None = None, rate: RateLimiter | None = None
+    ) -> None:
         self._app = app
         self._gate = gate
-        self._open = 0
+        self._hosts = hosts or AllowedHosts((), is_open=gate.is_open)
         self._rate = rate or RateLimiter()
+        self._open: Counter[str] = Counter()
+        self._strangers = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse or pass the request on; add the headers to either answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._open += 1
+        headers, address = Headers(scope=scope), (scope.get("client") or ("",))[0]
+        is_stranger = not self._gate.admits(headers)
+        self._open[address] += 1
+        self._strangers += is_stranger
         try:
-            app = await self._choose(scope)
+            app = await self._choose(scope, headers, address, is_stranger=is_stranger)
             await app(scope, receive, _with_headers(scope["path"], send))
         finally:
-            self._open -= 1
+            self._strangers -= is_stranger
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]
 
-    async def _choose(self, scope: Scope) -> ASGIApp:
+    async def _choose(self, scope: Scope, headers: Headers, address: str, *, is_stranger: bool) -> ASGIApp:
         """Return what answers: the application, or a refusal."""
-        path = scope["path"]
-        if path.startswith(STATIC):
+        path, host = scope["path"], headers.get("host", "")
+        if path == "/livez":
             return self._app
-        if path not in OPEN_PATHS and not self._gate.admits(Headers(scope=scope)):
-            return login_page(401) if _is_page(path) else _unauthorized
-        if path != "/livez" and (self._open > MAX_AT_ONCE or not await self._has_its_turn()):
-            return _too_many
-        return self._app
+        if not self._hosts.allow(host):
+            return _other_host
+        if scope["method"] == "POST" and not is_same_origin(headers.get("origin"), host):
+            return _other_origin
+        return (
+            self._app if path.startswith(STATIC) else await self._admit(path, headers, address, is_stranger=is_stranger)
+        )
 
-    async def _has_its_turn(self) -> bool:
-        """Wait for the request's turn; False when that would take too long."""
+    async def _admit(self, path: str, headers: Headers, address: str, *, is_stranger: bool) -> ASGIApp:
+        if is_stranger and path not in OPEN_PATHS:
+            return await self._refusal(path, headers, address)
+        if path in WATCHED_PATHS or await self._has_its_turn(address, is_stranger=is_stranger):
+            return self._app
+        return _too_many
+
+    async def _refusal(self, path: str, headers: Headers, address: str) -> ASGIApp:
+        if self._strangers > MAX_STRANGERS:
+            return _too_many
+        if sends_a_token(headers):
+            if self._gate.is_beset(address):
+                return _slower
+            async with self._gate.holding_back(address):
+                return _unauthorized
+        return login_page(401) if _is_page(path) else _unauthorized
+
+    async def _has_its_turn(self, address: str, *, is_stranger: bool) -> bool:
+        """Wait for the request's turn; False when there is no room for it, or that would take too long."""
+        if is_stranger and self._strangers > MAX_STRANGERS:
+            return False
+        if self._open.total() > MAX_AT_ONCE or self._open[address] > MAX_OF_ONE_ADDRESS:
+            return False
         wait_s = self._rate.turn(time.monotonic())
         if wait_s:
             await asyncio.sleep(wait_s)
@@ -96,7 +139,9 @@ def _with_headers(path: str, send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(added)
-        await send(message)
+        # Who asks and does not read would keep its place for ever.
+        async with asyncio.timeout(UNREAD_S):
+            await send(message)
 
     return send_with_headers
 
@@ -109,3 +154,21 @@ async def _unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
 async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
     error = Error(error="TOO_MANY_CLIENTS", message="More requests than the monitor answers; try again later")
     await failure_response(503, error, {"Retry-After": "1"})(scope, receive, send)
+
+
+async def _slower(scope: Scope, receive: Receive, send: Send) -> None:
+    error = Error(error="TOO_MANY_TRIES", message="Too many wrong tokens come from there; try again in a moment")
+    await failure_response(429, error, {"Retry-After": "2"})(scope, receive, send)
+
+
+async def _other_host(scope: Scope, receive: Receive, send: Send) -> None:
+    error = Error(
+        error="HOST_NOT_ALLOWED",
+        message="The monitor does not go by that name: call it by an address, or name it in MONITOR_ALLOWED_HOSTS",
+    )
+    await failure_response(421, error)(scope, receive, send)
+
+
+async def _other_origin(scope: Scope, receive: Receive, send: Send) -> None:
+    error = Error(error="ORIGIN_NOT_ALLOWED", message="Another site's page may not do that here")
+    await failure_response(403, error)(scope, receive, send)

@@ -9,16 +9,17 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from services.monitor.http.connections import ACCEPTED_AT_ONCE, MAX_HEADERS, BoundedProtocol
 from services.monitor.settings import MonitorSettings
 from shared.errors import FatalError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 
-#: Seconds that answers under way get when the process stops; it must be gone within 5 s.
-GRACEFUL_S = 3
-
 #: Connections that may wait to be accepted.
 _BACKLOG = 256
+
+#: Seconds that answers under way get when the process stops; it must be gone within 5 s.
+GRACEFUL_S = 3
 
 _log = get_logger()
 
@@ -31,7 +32,7 @@ def listen(settings: MonitorSettings) -> socket.socket:
     host, port = settings.monitor_host, settings.monitor_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         remedy = {
             errno.EADDRINUSE: "another program listens there; stop it or set MONITOR_PORT to a free port",
@@ -55,6 +56,7 @@ def serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
 
 
 async def _serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
+    settings: MonitorSettings = app.state.settings
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -62,10 +64,15 @@ async def _serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
         access_log=False,
         server_header=False,
         lifespan="on",
-        # Which parser and loop must not hang on what else is installed; h11 bounds the headers of a request.
-        http="h11",
+        # Which parser and loop must not hang on what else is installed.
+        http=BoundedProtocol,
+        backlog=ACCEPTED_AT_ONCE,
+        h11_max_incomplete_event_size=MAX_HEADERS,
         loop="asyncio",
         ws="none",
+        # Whoever may say for whom he asks must be named: by default uvicorn believes everybody on this machine.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACEFUL_S,
     )
     server = _Server(config)
@@ -83,6 +90,12 @@ async def _serve(app: FastAPI, listener: socket.socket, stop: StopFlag) -> None:
 
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers of its own: ours set the flag, and a second signal has its default action."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen; more may wait than are accepted in one go, for which asyncio has only one number."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -128,11 +128,11 @@ def test_port_that_is_taken_is_one_clear_line_and_status_1(
 def test_token_opens_the_api_and_never_reaches_the_log(
     start_monitor: StartMonitor, redis_server: EmbeddedRedis, namespace: str
 ) -> None:
-    monitor = start_monitor(redis_server.url, namespace, MONITOR_API_TOKEN="s3cret-token")
+    monitor = start_monitor(redis_server.url, namespace, MONITOR_API_TOKEN="s3cret-token-of-the-tests")
     assert monitor.get("/api/ledger").status_code == 401
     assert monitor.get("/api/ledger", Authorization="Bearer wrong").status_code == 401
-    assert monitor.get("/api/ledger", Authorization="Bearer s3cret-token").status_code == 200
-    assert "s3cret-token" not in monitor.end()
+    assert monitor.get("/api/ledger", Authorization="Bearer s3cret-token-of-the-tests").status_code == 200
+    assert "s3cret-token-of-the-tests" not in monitor.end()
 
 
 def test_redis_with_a_key_of_another_kind_is_said_once_and_answered_by_503(

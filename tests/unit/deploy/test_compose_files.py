@@ -16,6 +16,7 @@ _ROOT = Path(__file__).parents[3]
 #: INSTANCE_NAME would be one name for all containers of a service.
 _FIXED = {
     "REDIS_URL", "INSTANCE_NAME", "RUN_DIR", "POLLER_CONFIG", "BACKUP_DIR", "POLLER_OUTBOX_DIR", "MONITOR_HOST",
+    "MONITOR_API_TOKEN_FILE",
     "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
     "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE", "PARTITIONS", "PARTITION",
 }  # fmt: skip
@@ -32,7 +33,16 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
     given = set(stack()["services"][service]["environment"])
     known = {name.upper() for name in SERVICES[service].model_fields}
     # By the image, or by the published port; an Oracle elsewhere: docker-compose.staging.yml.
-    elsewhere = {"INSTANCE_NAME", "RUN_DIR", "BACKUP_DIR", "MONITOR_HOST", "MONITOR_PORT", "ORACLE_PORT", "ORACLE_DSN"}
+    elsewhere = {
+        "MONITOR_API_TOKEN_FILE",
+        "INSTANCE_NAME",
+        "RUN_DIR",
+        "BACKUP_DIR",
+        "MONITOR_HOST",
+        "MONITOR_PORT",
+        "ORACLE_PORT",
+        "ORACLE_DSN",
+    }
     elsewhere |= {"ORACLE_PASSWORD_FILE", "ORACLE_CONFIG_DIR", "ORACLE_WALLET_LOCATION", "ORACLE_WALLET_PASSWORD"}
     # The bundled Redis stands alone; another one: docker-compose.staging.yml.
     elsewhere |= {"REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE"}
@@ -56,7 +66,11 @@ def test_the_example_names_every_variable_with_its_default() -> None:
         assert example[name] == used[name]
     for each in SERVICES.values():
         for name, field in each.model_fields.items():
-            if name.upper() in example and isinstance(field.default, int | float) and name != "oracle_port":
+            if (
+                name.upper() in example
+                and isinstance(field.default, int | float)
+                and name not in {"oracle_port", "monitor_insecure"}
+            ):
                 assert example[name.upper()] == str(field.default).lower(), name
 
 

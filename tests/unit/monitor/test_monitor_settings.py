@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+from pydantic import SecretStr
 
 from services.monitor.settings import MonitorSettings
 from shared.errors import SettingsError
@@ -26,3 +29,36 @@ def test_port_beyond_the_range_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MONITOR_PORT", "70000")
     with pytest.raises(SettingsError, match="MONITOR_PORT=70000"):
         load_settings(MonitorSettings)
+
+
+@pytest.mark.parametrize("token", ["short", "fifteen-letters"])
+def test_token_that_can_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("MONITOR_API_TOKEN", token)
+    with pytest.raises(SettingsError, match="can be guessed; use 16 or more") as caught:
+        load_settings(MonitorSettings)
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - what is tried
+def test_other_machines_are_let_in_with_a_token_or_when_that_is_meant(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("MONITOR_HOST", host)
+    with pytest.raises(SettingsError, match=f"MONITOR_HOST={host}: everyone who reaches it could read"):
+        load_settings(MonitorSettings)
+    monkeypatch.setenv("MONITOR_INSECURE", "true")
+    assert load_settings(MonitorSettings).monitor_insecure
+    monkeypatch.setenv("MONITOR_INSECURE", "false")
+    monkeypatch.setenv("MONITOR_API_TOKEN", "sixteen-letters-")
+    assert load_settings(MonitorSettings).monitor_host == host
+
+
+def test_a_token_file_is_read_again_and_what_is_no_token_is_not_taken(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("sixteen-letters-\n")
+    settings = MonitorSettings(monitor_api_token=SecretStr("sixteen-letters-"), monitor_api_token_file=file)
+    for text, known in (("another-token-of-ours", "another-token-of-ours"), ("short", "sixteen-letters-")):
+        file.write_text(text)
+        assert settings.current_api_token() == known
+    file.unlink()
+    assert settings.current_api_token() == "sixteen-letters-"

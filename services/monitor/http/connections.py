@@ -1,0 +1,115 @@
+"""Connections before they are requests: how many there may be, and how long a request may take to arrive.
+
+uvicorn's own protocol over h11, which bounds the bytes of a request's line and headers. What it lacks: whoever connects
+and sends nothing, or a letter now and then, would hold a descriptor for ever; when all are taken nobody is answered.
+"""
+
+import asyncio
+import resource
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+#: Bytes of a request's line and headers.
+MAX_HEADERS = 16_384
+
+#: Seconds in which they must have arrived, from the connection's begin or from the first byte after an answer.
+ARRIVES_S = 10.0
+
+#: Connections of all, and of one address; what a process may open is less on small machines. Those of this machine have
+#: some more: whoever asks here whether the process lives must be answered while strangers hold all others.
+MAX_CONNECTIONS, MAX_OF_ONE_ADDRESS, _KEPT_FOR_THIS_MACHINE = 800, 200, 20
+
+#: Connections that the event loop accepts in one go.
+ACCEPTED_AT_ONCE = 20
+
+#: Descriptors that the process needs beside connections: Redis, files, listening; and those that were accepted and not
+#: looked at yet, or are given up and not closed yet: that takes the loop some turns.
+_OTHER_DESCRIPTORS = 50 + 5 * ACCEPTED_AT_ONCE
+
+
+class BoundedProtocol(H11Protocol):
+    """One connection. When there are too many, an idle one is closed: the oldest of who has the most."""
+
+    began_at: float
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a connection, or close one that has nothing to do, or this one."""
+        super().connection_made(transport)
+        self.began_at = self.loop.time()
+        self._start_deadline()
+        surplus = _surplus(
+            self, [each for each in self.connections if isinstance(each, BoundedProtocol) and each.is_open]
+        )
+        if surplus is not None:
+            surplus.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._end_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived; the deadline runs until a request is whole."""
+        if self._deadline is None and self.is_idle:
+            self._start_deadline()
+        super().data_received(data)
+        if not self.is_idle:
+            self._end_deadline()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not given up."""
+        return not self.transport.is_closing()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has no request that is answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def address(self) -> str:
+        """Who is at the other end."""
+        return self.client[0] if self.client else ""
+
+    def _start_deadline(self) -> None:
+        self._deadline = self.loop.call_later(ARRIVES_S, self.transport.abort)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def max_connections() -> int:
+    """Return how many connections there may be: MAX_CONNECTIONS, or what the process's descriptors allow."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(10, min(MAX_CONNECTIONS, soft - _OTHER_DESCRIPTORS))
+
+
+def _surplus(newest: BoundedProtocol, connections: Iterable[BoundedProtocol]) -> BoundedProtocol | None:
+    """Return the connection that must go now that there is one more; None where there is room."""
+    counts = Counter(each.address for each in connections)
+    address = newest.address
+    if counts[address] > MAX_OF_ONE_ADDRESS and not _is_this_machine(address):
+        return _oldest_idle(each for each in connections if each.address == address) or newest
+    room = max_connections() + (_KEPT_FOR_THIS_MACHINE if _is_this_machine(address) else 0)
+    if counts.total() <= room:
+        return None
+    greediest = counts.most_common(1)[0][0]
+    return (
+        _oldest_idle(each for each in connections if each.address == greediest and each is not newest)
+        or _oldest_idle(each for each in connections if each is not newest)
+        or newest
+    )
+
+
+def _oldest_idle(connections: Iterable[BoundedProtocol]) -> BoundedProtocol | None:
+    return min((each for each in connections if each.is_idle), key=lambda each: each.began_at, default=None)
+
+
+def _is_this_machine(address: str) -> bool:
+    return address in {"127.0.0.1", "::1", ""}
