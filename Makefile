@@ -22,7 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance requirements settings codes rights contract bench soak profile bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -139,6 +139,9 @@ test-compose: setup  ## with Docker: build the lite stack, then restart, kill an
 oracle-conformance: $(READY) need-ORACLE_TEST_DSN need-ORACLE_TEST_USER need-ORACLE_TEST_PASSWORD  ## ask a real Oracle for all that is taken for granted of it (ORACLE_TEST_DSN, _USER, _PASSWORD): conformance.md
 	@ORACLE_DSN="$(ORACLE_TEST_DSN)" ORACLE_USER="$(ORACLE_TEST_USER)" ORACLE_PASSWORD="$(ORACLE_TEST_PASSWORD)" \
 	  $(PY) -m services.writer conformance
+
+oracle-suite: $(READY)  ## python-oracledb's own tests against the stand-in, by kind of failure (SUITE=checkout SUITE_PYTHON=python)
+	@$(PY) -m tools.oracle_suite $(SUITE) $(SUITE_PYTHON)
 
 requirements: $(READY)  ## which requirement is shown by which tests (STRICT=1: fail when one is shown by none)
 	@$(PY) -m tools.requirements_report
