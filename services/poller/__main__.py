@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -91,13 +92,12 @@ def trigger(
     ] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait at most.")] = 10.0,
 ) -> None:
-    """Ask whichever poller has this group to poll it once, now. Needs REDIS_URL and REDIS_NAMESPACE alone."""
+    """Ask whichever poller has this group to poll it once, now. Needs the settings of Redis alone."""
     try:
         settings = load_settings(ServiceSettings)
     except SettingsError as error:
         _complain(error.problems)
-    link = RedisLink.of(settings, "poll-trigger")
-    requests = PollRequests(link, Keys(settings.namespace))
+    link, requests = _where_polled(group, settings)
     try:
         request_id = requests.ask(group)
         if not wait:
@@ -112,6 +112,19 @@ def trigger(
         _fail(f"no outcome of request {request_id} within {timeout:g} s: is a poller running?")
     typer.echo(to_json(outcome))
     raise SystemExit(0 if outcome.state == "read" else EXIT_FATAL)
+
+
+def _where_polled(group: str, settings: ServiceSettings) -> tuple[RedisLink, PollRequests]:
+    """Return the way to the partition in which a poller has the group; the first one where none says so."""
+    ways = []
+    for partition in range(settings.partitions):
+        there = settings.in_partition(partition)
+        link = RedisLink.of(there, "poll-trigger")
+        ways.append((link, PollRequests(link, Keys(there.namespace))))
+        with suppress(RedisUnavailableError):
+            if settings.partitions == 1 or ways[-1][1].owner(group):
+                return ways[-1]
+    return ways[0]
 
 
 @app.command()

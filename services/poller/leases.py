@@ -15,18 +15,18 @@ begin while Redis is away both poll until it is back: the one case in which two 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Any, Protocol
 
 from services.poller.groups.lease import Lease
 from services.poller.news import Tell
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
-from shared.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
+from shared.heartbeat import HEARTBEAT_EXPIRY_S
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event
-from shared.redis_link import RedisLink
 
 #: Seconds for which a lease is good, and between two renewals.
 LEASE_S, RENEW_S = HEARTBEAT_EXPIRY_S, 1.0
@@ -41,11 +41,30 @@ FIRST_ANSWER_S = 2.0
 _log = get_logger()
 
 
+class Scripts(Protocol):
+    """The way to Redis, as leases see it."""
+
+    def run(self, script: str, keys: Sequence[str], args: Iterable[str | bytes | float] = ()) -> Any:
+        """Run a script and return its answer.
+
+        Raises: RedisUnavailableError.
+        """
+
+
+class Process(Protocol):
+    """Who seeks leases: the heartbeat knows."""
+
+    #: Tells this process from an earlier or later one of the same name.
+    incarnation: str
+    #: Its name; empty until it has one.
+    instance: str
+
+
 class Leases:
     """The leases of one poller's groups in one Redis."""
 
     def __init__(
-        self, link: RedisLink, keys: Keys, heartbeat: Heartbeat, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
+        self, link: Scripts, keys: Keys, process: Process, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
     ) -> None:
         """Seek none yet.
 
@@ -53,7 +72,7 @@ class Leases:
         """
         self._link = link
         self._key = keys.polling_leases
-        self._heartbeat = heartbeat
+        self._process = process
         self._clock = clock
         self._tell = tell
         self._outbox_id = outbox_id
@@ -69,7 +88,7 @@ class Leases:
     @property
     def token(self) -> str:
         """What stands in the leases that are ours."""
-        return self._heartbeat.incarnation
+        return self._process.incarnation
 
     @property
     def elsewhere(self) -> int:
@@ -125,7 +144,7 @@ class Leases:
             self._link.run("free_groups", [self._key], [self.token, *given_up])
         now_s, since_s = self._clock.monotonic(), self._run_out_since_s
         may_take = since_s is not None and now_s - since_s >= RUN_OUT_S and now_s - self._seen_at_s <= SEEN_WITHIN_S
-        instance, outbox = self._heartbeat.instance or "-", self._outbox_id() or "-"
+        instance, outbox = self._process.instance or "-", self._outbox_id() or "-"
         now, *found = self._link.run(
             "hold_groups", [self._key], [self.token, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups]
         )

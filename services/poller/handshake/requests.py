@@ -146,7 +146,7 @@ class PollRequests:
 
     def hand_on(self, poller: str, claimed: ClaimedRequest) -> str | None:
         """Give a request to the living poller whose group it is; return why not, None when it was."""
-        owner = self._owner(claimed.request.group)
+        owner = self.owner(claimed.request.group)
         if owner is None or owner == poller:
             return f"no poller has a group '{cut(claimed.request.group)}'"
         target = self._keys.forwarded_poll_requests(owner)
@@ -159,7 +159,8 @@ class PollRequests:
         )
         return None
 
-    def _owner(self, group: str) -> str | None:
+    def owner(self, group: str) -> str | None:
+        """Return the living poller that polls a group; None when none says so."""
         if monotonic() - self._owners_since_s > _OWNERS_AGE_S:
             self._owners = self._find_owners()
             self._owners_since_s = monotonic()

@@ -1,5 +1,6 @@
 """A poller of a pipeline with partitions: each group's messages in its own, and none held up by another's Redis."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from services.poller.outbox.spool import file_name
 from shared.keys import Keys
 from shared.partitions import namespace_of, partition_of
 from shared.redis_link import RedisLink
-from tests.integration.poller.groups import group
+from tests.integration.poller.groups import group, group_on_request
 from tests.integration.poller.pollers import PollerProcess, command, queued, start
 
 PARTITIONS = 2
@@ -43,8 +44,10 @@ def test_each_group_goes_to_its_partition_and_a_dead_redis_holds_up_no_other(
 ) -> None:
     names = ["1", "2", "3", "4", "5", "6"]
     pinned = group("pinned").replace("interval_ms", f"partition = {1 - partition_of('Ppinned', 2)}\ninterval_ms")
+    urls = ",".join(server.url for server in servers)
+    on_request = next(name for name in "abcdef" if partition_of(f"P-{name}", 2) == 1)
     poller = start(
-        pollers, "".join(map(group, names)) + pinned, ",".join(server.url for server in servers), namespace, tmp_path,
+        pollers, "".join(map(group, names)) + pinned + group_on_request(on_request), urls, namespace, tmp_path,
         PARTITIONS=str(PARTITIONS), POLLER_OUTBOX_DIR=str(tmp_path / "outbox"),
     )  # fmt: skip
     expected = [{name for name in names if partition_of(f"P{name}", 2) == p} for p in range(PARTITIONS)]
@@ -56,6 +59,9 @@ def test_each_group_goes_to_its_partition_and_a_dead_redis_holds_up_no_other(
     poller.wait_for_log("is not usable, trying again")
     before = parts.count(1)
     wait_until(lambda: parts.count(1) > before + 20, what="the other partition's readings to go on")
+    # A request to poll finds the partition in which its group is polled.
+    asked = command("trigger", on_request, "--wait", PARTITIONS="2", REDIS_URL=urls, REDIS_NAMESPACE=namespace)
+    assert json.loads(asked.stdout)["state"] == "read"
     servers[0].start()
     wait_until(lambda: parts.count(0) > 20, what="the first one's readings to come after all")
     assert poller.stop() < 5
