@@ -50,7 +50,8 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
         )
     short = [writer for writer in overview.living(WriterStatus) if writer.status.connections_short]
     if short:
-        open_ = ", ".join(str(writer.status.connections_open) for writer in short)
+        counts = (writer.status.connections_open for writer in short)
+        open_ = ", ".join("?" if count is None else str(count) for count in counts)
         yield Finding(
             "fewer_connections",
             f"{_names(short)} goes on with {open_} connections: {short[0].status.connections_short}",

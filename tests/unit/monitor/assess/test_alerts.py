@@ -82,6 +82,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         "writer plant-1 goes on with 2 connections: ORA-02391: SESSIONS_PER_USER",
     ),
     (
+        "fewer_connections",
+        {"services": [consumer(), writer(connections_open="few", connections_short="ORA-02391")]},
+        "writer plant-1 goes on with ? connections: ORA-02391",
+    ),
+    (
         "backup_failed",
         {"services": [consumer(), writer(backup="failing", backup_failure="disk full")]},
         "writer plant-1 can't write the backup: disk full",
