@@ -4,7 +4,7 @@ A group is its PLC and its name, two words: joined by a separator, `A/B` + `C` a
 field of Redis' hash is called does not matter, so entries of older and newer consumers are read alike.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -73,6 +73,17 @@ def known_groups(polling: Mapping[str, SeenGroup], pollers: Sequence[str]) -> di
                 known = groups.get((own.plc_code, own.name))
                 seen = known.seen if known else SeenGroup(plc_code=own.plc_code, group_name=own.name)
                 groups[own.plc_code, own.name] = Group(seen, own, said)
+    return dict(sorted(groups.items()))
+
+
+def together(parts: Iterable[Mapping[Identity, Group]]) -> dict[Identity, Group]:
+    """Return the groups of several partitions; of one that several know what was seen last."""
+    groups: dict[Identity, Group] = {}
+    for part in parts:
+        for identity, group in part.items():
+            known = groups.get(identity, group)
+            seen = max(known.seen, group.seen, key=lambda seen: seen.last_seen_at or 0.0)
+            groups[identity] = Group(seen, group.own or known.own, group.said or known.said)
     return dict(sorted(groups.items()))
 
 

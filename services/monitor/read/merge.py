@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from services.monitor.read.buckets import Bucket
+from services.monitor.read.groups import together
 from services.monitor.read.overview import EVENTS_READ, Overview
 from shared.counters import Counter
 from shared.records.losses import Loss, WentBackTotal
@@ -32,7 +33,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
         events=_newest_events(parts),
         backup_files=_together(partitions, lambda part: part.backup_files),
         overflows=_together(partitions, lambda part: part.overflows),
-        polling=_together(partitions, lambda part: part.polling),
+        groups=together(part.groups for part in parts),
         observed=_sum(part.observed for part in parts),
         owners=frozenset().union(*(part.owners for part in parts)),
         acknowledged=_totals([part.acknowledged for part in parts]),

@@ -1,6 +1,6 @@
 """What Redis held at one moment: an immutable record that everything else is made of. No I/O, no clock."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeGuard, TypeVar
@@ -8,13 +8,12 @@ from typing import Any, Generic, TypeGuard, TypeVar
 import msgspec
 
 from services.monitor.read.buckets import Bucket, total
-from services.monitor.read.groups import Group, Identity, known_groups
+from services.monitor.read.groups import Group, Identity
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
-from shared.records.heartbeats import STATUS, PollerStatus, Process, ServiceStatus
+from shared.records.heartbeats import STATUS, Process, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
-from shared.records.polling import SeenGroup
 from shared.records.reading import from_hash
 from shared.redis_state import RedisState
 from shared.snapshot import Snapshot
@@ -66,6 +65,11 @@ def service_of(
     )
 
 
+def living(services: Iterable[Service[ServiceStatus]], kind: type[S]) -> list[Service[S]]:
+    """Return those that beat, of the role that says this."""
+    return [service for service in services if service.alive and _says(service, kind)]
+
+
 def _says(service: Service[Any], kind: type[S]) -> TypeGuard[Service[S]]:
     return isinstance(service.status, kind)
 
@@ -80,15 +84,12 @@ class Overview:
     events: tuple[EventRecord, ...]  #: newest first
     backup_files: Mapping[str, BackupFile]  #: by file name
     overflows: Mapping[str, OverflowEpisode]  #: by episode id, which begins with its time
-    polling: Mapping[str, SeenGroup]  #: what came through of each polling group, by field
+    groups: Mapping[Identity, Group]  #: the polling groups by PLC and name, in their order
     observed: Mapping[str, int]  #: totals by name, the sums and histograms of latency and lag among them
     owners: frozenset[tuple[str, str]]  #: role and name of those who hold messages or values in lists of their own
     acknowledged: Loss = field(default_factory=Loss)  #: what a person said is known
     went_back: WentBackTotal = field(default_factory=WentBackTotal)
     redis: RedisState = field(default_factory=RedisState)
-    merge: Callable[[Mapping[str, SeenGroup], Sequence[str]], Mapping[Identity, Group]] = field(
-        default=known_groups, compare=False, repr=False
-    )
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
     #: What it is the sum of, by number; empty where there is one partition, or this is one.
     partitions: "Mapping[int, Overview]" = field(default_factory=dict)
@@ -108,11 +109,6 @@ class Overview:
         """The sums over those buckets; what none of them holds counts as 0."""
         return total(self.buckets)
 
-    @cached_property
-    def groups(self) -> Mapping[Identity, Group]:
-        """The polling groups by PLC and name, with what living pollers of ours say of them."""
-        return self.merge(self.polling, [poller.status.groups for poller in self.living(PollerStatus)])
-
     @property
     def fullest_buffer(self) -> int:
         """Values in the buffer; of several, in the fullest."""
@@ -120,4 +116,4 @@ class Overview:
 
     def living(self, kind: type[S]) -> list[Service[S]]:
         """Return the processes that beat, of the role that says this."""
-        return [service for service in self.services if service.alive and _says(service, kind)]
+        return living(self.services, kind)

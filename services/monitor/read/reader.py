@@ -6,13 +6,13 @@ from typing import Generic, TypeVar
 from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
 from services.monitor.read.groups import GroupsMemo
-from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, Overview, Service, service_of
+from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, Overview, Service, living, service_of
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
-from shared.records.heartbeats import ServiceStatus
+from shared.records.heartbeats import PollerStatus, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import Record, from_hash, from_json
@@ -66,7 +66,7 @@ class RedisReader:
         self._file_records = _Records(self._files, BackupFile)
         self._overflow_records = _Records(self._overflows, OverflowEpisode)
         self._polling_records = _Records(self._polling, SeenGroup)
-        self._merge = GroupsMemo()
+        self._groups = GroupsMemo()
         self._heartbeats: dict[str, BoundedScan] = {}
         self._inflight = BoundedScan(keys.inflight, "SSCAN")
         self._claimed = BoundedScan(keys.claimed, "SSCAN")
@@ -105,7 +105,10 @@ class RedisReader:
             events=tuple(_event(id_, flat) for id_, flat in events),
             backup_files=self._file_records.all(left_out),
             overflows=self._overflow_records.all(left_out),
-            polling=self._polling_records.all(left_out),
+            groups=self._groups(
+                self._polling_records.all(left_out),
+                [poller.status.groups for poller in living(services, PollerStatus)],
+            ),
             observed=_counts(counts[0]),
             owners=frozenset(
                 (role, list_owner(_text(key)))
@@ -116,7 +119,6 @@ class RedisReader:
             acknowledged=from_hash(Loss, _pairs(counts[1])) or Loss(),
             went_back=from_hash(WentBackTotal, _pairs(counts[2])) or WentBackTotal(),
             redis=state,
-            merge=self._merge,
             left_out=left_out,
         )
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.monitor.read.buckets import HISTORY_S, Bucket
-from services.monitor.read.overview import Overview, Service, service_of
+from services.monitor.read.groups import known_groups
+from services.monitor.read.overview import Overview, Service, living, service_of
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
-from shared.records.heartbeats import ServiceStatus
+from shared.records.heartbeats import PollerStatus, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import R, from_json
@@ -69,7 +70,9 @@ def make_overview(
         events=tuple(events),
         backup_files=read(BackupFile, backup_files),
         overflows=read(OverflowEpisode, overflows),
-        polling=read(SeenGroup, polling),
+        groups=known_groups(
+            read(SeenGroup, polling), [poller.status.groups for poller in living(services, PollerStatus)]
+        ),
         observed={**{counter.value: count for counter, count in (counters or {}).items()}, **(observed or {})},
         owners=frozenset(owners),
         left_out=left_out or {},
