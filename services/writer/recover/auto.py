@@ -1,14 +1,16 @@
 """Recovering files by itself (BACKUP_AUTO_RECOVER=true): only while nothing else is in need of Oracle."""
 
+import time
 from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.directory import backup_files
 from services.writer.backup.files import shown
+from services.writer.backup.label import label_path
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.loop import Ended, Failure, recover_file
-from services.writer.recover.open_file import FileInUseError, OpenFile
+from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, OpenFile
 from services.writer.settings import WriterSettings
 from shared.backoff import Backoff
 from shared.buffer import TagBuffer
@@ -53,7 +55,8 @@ class AutoRecover:
         if not self._has_time():
             return False
         for path in backup_files(self._settings.backup_dir):
-            if path.name.startswith("backup_") and self._unusable.get(path) != _changed_at(path):
+            is_wanted = path.name.startswith("backup_") and self._unusable.get(path) != _changed_at(path)
+            if is_wanted and not _may_still_be_copied(path):
                 most = self._settings.buffer_batch_size_max
                 ended = recover_file(path, self._recovery, self, stop, max_rows=most)
                 self._say(ended)
@@ -102,6 +105,14 @@ class AutoRecover:
             self._unusable[ended.path] = _changed_at(ended.path)
             reason = f"{name}: {error.strerror}; left where it is" if isinstance(error, OSError) else str(error)
             _log.error(f"Not recovered by itself: {reason}")
+
+
+def _may_still_be_copied(path: Path) -> bool:
+    """Tell whether somebody may be copying a file here: it has no label yet, and was written to just now.
+
+    Half of it would go into the table, and the file to recovered/, where the other half is written.
+    """
+    return not label_path(path).exists() and 0 <= time.time() - _changed_at(path) / 1e9 < UNLOCKED_IDLE_S
 
 
 def _changed_at(path: Path) -> int:

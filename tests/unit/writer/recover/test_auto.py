@@ -1,5 +1,6 @@
 """Recovering by itself: only while there is time, after failures ever more rarely, and never ending for one file."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import pytest
 
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.index import Manifest
-from services.writer.backup.label import Label, write_label
+from services.writer.backup.label import Label, label_path, write_label
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.auto import FILES_TICK_S, FIRST_PAUSE_S, LAST_PAUSE_S, TIME_TICK_S, AutoRecover
 from services.writer.recover.file_recovery import Recovery
+from services.writer.recover.open_file import UNLOCKED_IDLE_S
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.settings import WriterSettings
 from services.writer.sink import RowError, SinkError, Target, Verdict
@@ -80,6 +82,27 @@ def test_files_are_recovered_the_oldest_first_and_then_it_waits_for_others(stage
     assert len(list((stage.directory / "recovered").glob("*.csv"))) == 2
     assert stage.events.kinds.count(Event.RECOVERED) == 2
     assert max(stage.sink.calls) == BATCH
+
+
+def test_a_file_that_may_still_be_copied_is_left_until_it_rests_or_has_its_label(stage: Stage) -> None:
+    """Kind: a file is trusted, not proven. Half a copy was recovered and moved, and the other half written there."""
+    values = tag_values(6)
+    path, labelled = stage.write(values[:3]), stage.write(values[3:])
+    whole, label = path.read_bytes(), label_path(path).read_bytes()
+    label_path(path).unlink()
+    path.write_bytes(whole[: len(whole) // 2])
+    stage.run_for(2)
+    assert (stage.sink.stored, stage.left()) == (values[3:], [path.name])
+    assert not labelled.exists()
+    # If: the copy is whole, and its label is there; or it came without one and rests
+    path.write_bytes(whole)
+    label_path(path).write_bytes(label)
+    stage.run_for(2)
+    assert (stage.sink.stored, stage.left()) == (values[3:] + values[:3], [])
+    path.write_bytes(whole)
+    os.utime(path, (0, path.stat().st_mtime - UNLOCKED_IDLE_S))
+    stage.run_for(2)
+    assert stage.left() == []
 
 
 def test_rejected_files_are_a_persons_affair(stage: Stage) -> None:
