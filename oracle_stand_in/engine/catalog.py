@@ -8,12 +8,14 @@ from oracle_stand_in.engine.transactions import Transaction, TransactionLog
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.syntax import (
     Bind,
+    Comparison,
     CreateIndex,
     CreateTable,
     Ddl,
     DropIndex,
     DropTable,
     KeyDef,
+    Name,
     RenameColumn,
     RenameTable,
     TableRef,
@@ -87,7 +89,7 @@ class Catalog:
         for table in self.tables.values():
             yield table.primary_name
             yield from (unique.name for unique in table.unique_keys)
-            yield from (check.name for check in table.checks)
+            yield from (check.name for check in table.checks if check.name)
 
     def _check_new_name(self, name: str) -> None:
         if name in self._names():
@@ -122,6 +124,10 @@ class Catalog:
             self._add_key(table, key)
         for check in statement.checks:
             table.checks.append(Check(self._constraint_name(check.name), check.condition, check.text))
+        if statement.partition is not None and statement.partition.end is not None:
+            column = table.columns[table.column_index(statement.partition.column)].name
+            inside = Comparison("<", Name(column), statement.partition.end)
+            table.checks.append(Check("", inside, "", code=14400))
         self.tables[table.name] = table
 
     def _add_key(self, table: Table, key: KeyDef) -> None:

@@ -9,7 +9,7 @@ from oracle_stand_in.data.convert import Converter, identity
 from oracle_stand_in.data.fit import fit
 from oracle_stand_in.data.rows import Row, pack_row
 from oracle_stand_in.engine.client import Client
-from oracle_stand_in.engine.table import Table
+from oracle_stand_in.engine.table import Check, Table
 from oracle_stand_in.engine.transactions import BusyError, TransactionLog
 from oracle_stand_in.errors import OracleError, RowError
 from oracle_stand_in.sql.conditions import Predicate, compile_condition
@@ -195,21 +195,21 @@ def insert_targets(table: Table, names: tuple[Name, ...] | None, values: int) ->
     return targets
 
 
-def compile_checks(table: Table, context: Context) -> list[tuple[str, Predicate]]:
+def compile_checks(table: Table, context: Context) -> list[tuple[Check, Predicate]]:
     """Return the table's check constraints, ready to run on its rows."""
     scope = Scope(context, [], [(table.name, column) for column in table.columns])
-    return [(check.name, compile_condition(check.condition, scope)) for check in table.checks]
+    return [(check, compile_condition(check.condition, scope)) for check in table.checks]
 
 
-def check_row(table: Table, checks: list[tuple[str, Predicate]], row: Row, null_code: int = 1400) -> None:
+def check_row(table: Table, checks: list[tuple[Check, Predicate]], row: Row, null_code: int = 1400) -> None:
     """Check a row against NOT NULL and CHECK. Raises: OracleError: 1400 (1407 for an update) or 2290."""
     if b"" in row:
         for index, column in enumerate(table.columns):
             if not row[index] and not column.nullable:
                 raise OracleError(null_code, table.qualified(index))
-    for name, predicate in checks:
+    for check, predicate in checks:
         if predicate(row) is False:
-            raise OracleError(2290, table.constraint(name))
+            raise OracleError(check.code, *([table.constraint(check.name)] if check.name else []))
 
 
 class Inserter:

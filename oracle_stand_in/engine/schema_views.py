@@ -73,7 +73,7 @@ def _constraints(d: Dictionary, _context: Context) -> Iterator[Cells]:
                     "DEFERRABLE": "DEFERRABLE" if unique.deferrable else "NOT DEFERRABLE",
                     "DEFERRED": "DEFERRED" if unique.deferred else "IMMEDIATE", "INDEX_NAME": unique.name,
                 }  # fmt: skip
-        for check in table.checks:
+        for check in filter(lambda each: each.name, table.checks):
             yield {**common, "CONSTRAINT_NAME": check.name, "CONSTRAINT_TYPE": "C", "SEARCH_CONDITION": check.text,
                    "SEARCH_CONDITION_VC": check.text}  # fmt: skip
 

@@ -30,6 +30,8 @@ class Check:
     name: str
     condition: Condition
     text: str
+    #: what a row that does not meet it gets: 2290, or 14400 where it is the end of the last partition
+    code: int = 2290
 
 
 @dataclass

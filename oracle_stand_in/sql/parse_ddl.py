@@ -16,6 +16,7 @@ from oracle_stand_in.sql.syntax import (
     DropTable,
     Expression,
     KeyDef,
+    RangePartition,
     RenameColumn,
     RenameTable,
     TruncateTable,
@@ -93,7 +94,38 @@ def _create_table(stream: TokenStream) -> CreateTable:
             break
     stream.expect_symbol(")")
     _storage(stream)
-    return CreateTable(table, tuple(columns), tuple(keys), tuple(checks))
+    partition = _partition(stream) if stream.accept("PARTITION", "BY") else None
+    _storage(stream)
+    return CreateTable(table, tuple(columns), tuple(keys), tuple(checks), partition)
+
+
+def _partition(stream: TokenStream) -> RangePartition:
+    """Parse RANGE (column) [INTERVAL (...)] (PARTITION name VALUES LESS THAN (...), ...)."""
+    stream.expect("RANGE", code=900)
+    columns = _names(stream)
+    if len(columns) > 1:
+        raise unsupported("partitions by several columns", stream.current.position)
+    grows = stream.accept("INTERVAL")
+    if grows:
+        stream.expect_symbol("(")
+        expression(stream, query)
+        stream.expect_symbol(")")
+    stream.expect_symbol("(")
+    end: Expression | None = None
+    while True:
+        stream.expect("PARTITION")
+        if stream.at_name() and not stream.at("VALUES"):
+            stream.name()
+        for word in ("VALUES", "LESS", "THAN"):
+            stream.expect(word)
+        stream.expect_symbol("(")
+        end = None if stream.accept("MAXVALUE") else expression(stream, query)
+        stream.expect_symbol(")")
+        _storage(stream)
+        if not stream.accept_symbol(","):
+            break
+    stream.expect_symbol(")")
+    return RangePartition(columns[0], None if grows else end)
 
 
 def _at_table_constraint(stream: TokenStream) -> bool:
@@ -201,7 +233,7 @@ def _create_index(stream: TokenStream, unique: bool) -> CreateIndex:
 
 def _storage(stream: TokenStream) -> None:
     """Skip the storage clause. Raises: OracleError: something in it is not of this kind."""
-    while stream.current.kind is TokenKind.WORD and not _at_table_constraint(stream):
+    while stream.current.kind is TokenKind.WORD and not (_at_table_constraint(stream) or stream.at("PARTITION")):
         word = stream.next()
         if word.text in STORAGE_WITH_VALUE:
             following = stream.current

@@ -333,6 +333,14 @@ class CheckDef:
 
 
 @dataclass(frozen=True)
+class RangePartition:
+    """PARTITION BY RANGE: the column, and where the last partition ends; None where others are made by themselves."""
+
+    column: str
+    end: Expression | None
+
+
+@dataclass(frozen=True)
 class CreateTable:
     """CREATE TABLE."""
 
@@ -340,6 +348,7 @@ class CreateTable:
     columns: tuple[ColumnDef, ...]
     keys: tuple[KeyDef, ...]
     checks: tuple[CheckDef, ...]
+    partition: RangePartition | None = None
 
 
 @dataclass(frozen=True)

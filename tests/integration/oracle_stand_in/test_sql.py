@@ -389,3 +389,29 @@ def test_lookup_by_many_keys_needs_no_scan(cursor: oracledb.Cursor) -> None:
     binds = {f"n{i}": "k" for i in range(200)} | {f"t{i}": moment for i, moment in enumerate(moments)}
     cursor.setinputsizes(**{f"t{i}": oracledb.DB_TYPE_TIMESTAMP for i in range(200)})
     assert len(cursor.execute(f"SELECT name, at, quality FROM t WHERE {condition}", binds).fetchall()) == 200
+
+
+PARTITIONED = """CREATE TABLE parted (
+  name VARCHAR2(10), at TIMESTAMP, CONSTRAINT p_pk PRIMARY KEY (name, at) USING INDEX LOCAL)
+PARTITION BY RANGE (at) {interval} (
+  PARTITION p1 VALUES LESS THAN (TIMESTAMP '2026-01-01 00:00:00'), PARTITION p2 VALUES LESS THAN ({end}))"""
+
+
+@pytest.mark.parametrize(
+    ("interval", "end", "codes"),
+    [
+        ("", "TIMESTAMP '2026-02-01 00:00:00'", ["ORA-14400"]),
+        ("", "MAXVALUE", []),
+        ("INTERVAL (NUMTODSINTERVAL(1, 'DAY'))", "TIMESTAMP '2026-02-01 00:00:00'", []),
+    ],
+)
+def test_a_row_behind_the_last_partition_is_refused(
+    cursor: oracledb.Cursor, interval: str, end: str, codes: list[str]
+) -> None:
+    cursor.execute(PARTITIONED.format(interval=interval, end=end))
+    cursor.setinputsizes(oracledb.DB_TYPE_TIMESTAMP)
+    times = [datetime(2025, 1, 1), datetime(2026, 1, 31), datetime(2026, 2, 1)]
+    cursor.executemany("INSERT INTO parted VALUES ('a', :1)", [(at,) for at in times], batcherrors=True)
+    assert [error.full_code for error in cursor.getbatcherrors()] == codes
+    assert rows(cursor, "SELECT COUNT(*) FROM parted") == [(3 - len(codes),)]
+    assert rows(cursor, "SELECT constraint_name FROM user_constraints WHERE table_name = 'PARTED'") == [("P_PK",)]

@@ -15,10 +15,10 @@ import pytest
 from oracle_stand_in.process import OracleStandIn
 from services.writer.conformance.command import CLAIMS
 
-#: What the stand-in can't be asked: it has no PL/SQL, no foreign keys, no partitions and no DBA.
+#: What the stand-in can't be asked: it has no PL/SQL, no foreign keys and no DBA.
 UNTRIED = {
-    "foreign-key", "trigger-raises", "trigger-with-a-key", "no-partition", "partition-at-once", "killed-session",
-    "sessions-per-user", "account", "tablespace-full", "read-only", "out-of-band-break", "recover",
+    "foreign-key", "trigger-raises", "trigger-with-a-key", "killed-session", "sessions-per-user",
+    "account", "tablespace-full", "read-only", "out-of-band-break", "recover",
 }  # fmt: skip
 
 
