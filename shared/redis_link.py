@@ -7,28 +7,24 @@ repeat those.
 
 import hashlib
 import math
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, Self
 
-import hiredis
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from shared.backoff import Backoff
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.redis_answers import translated
+from shared.redis_connections import Argument, ConnectionNumber, Connections
 from shared.redis_topology import Primary
 from shared.redis_trouble import Trouble
 from shared.settings import ServiceSettings
 
-#: Seconds until an answer counts as lost. A blocking command must wait for less (`MAX_BLOCK_S`), or redis-py raises.
-SOCKET_TIMEOUT_S = 10.0
+#: Seconds that a blocking command waits at most: less than an answer may take.
 MAX_BLOCK_S = 5.0
 
 #: Seconds by which the end of a blocking command may be late before the connection counts as lost.
@@ -37,16 +33,11 @@ _LATE_S = 2.0
 #: Seconds between two tries while Redis is away, at most: doubled from the first to the last.
 FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 
-#: Seconds between two times that all connections are given up because an answer says that it may be the wrong server.
-_FORGET_INTERVAL_S = 1.0
-
 #: Seconds for which Redis' clock is reckoned from ours before it is asked again.
 CLOCK_TRUST_S = 10.0
 
 _SCRIPTS = Path(__file__).with_name("lua")
 _log = get_logger()
-
-Argument = str | bytes | int | float
 
 
 class _Script:
@@ -63,10 +54,6 @@ class Call(NamedTuple):
     script: str
     keys: Sequence[str]
     args: Iterable[Argument] = ()
-
-
-#: Which connection a thread has: another one once it was opened anew.
-ConnectionNumber = tuple[int, int]
 
 
 class Confirmed(NamedTuple):
@@ -96,22 +83,10 @@ class RedisLink:
         """
         read_url = redis_url if callable(redis_url) else lambda: redis_url
         self._primary = Primary(read_url, namespace, sentinel_password)
-        pool = self._primary.pool(
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=SOCKET_TIMEOUT_S,
-            socket_connect_timeout=SOCKET_TIMEOUT_S / 2,
-            health_check_interval=20,
-            client_name=client_name,
-        )
-        self._client = redis.Redis(connection_pool=pool)
+        self._connections = Connections(self._primary, client_name)
         self._server_clock = (0.0, -math.inf)
         self._scripts: dict[str, _Script] = {}
-        self._local = threading.local()
         self._trouble = Trouble(lambda: self.address)
-        self._state = threading.Lock()
-        self._forgotten_at = 0.0
-        #: Connections of an earlier generation are not used any more.
-        self._generation = 0
         self._is_closed = False
 
     def when_back(self, call: Callable[[float], None]) -> None:
@@ -139,7 +114,7 @@ class RedisLink:
         Raises: RedisUnavailableError: nobody could be asked.
         """
         if self._guard(self._primary.has_moved):
-            self._forget_connections()
+            self._connections.forget()
 
     def server_time(self) -> float:
         """Return the seconds since 1970 by Redis' clock, as it was asked CLOCK_TRUST_S ago at most.
@@ -184,20 +159,17 @@ class RedisLink:
     @property
     def connection_number(self) -> ConnectionNumber | None:
         """Which connection this thread has; None while it has none."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None or not connection.is_connected or self._local.generation != self._generation:
-            return None
-        return id(connection), connection.times_opened
+        return self._connections.number
 
     def _confirm(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
         answer = self._evaluate([self._load(call.script)], [call])[0] if call else None
         # Who waits for more replicas than there are waits in vain, to the end.
-        (role,) = self._exchange([("ROLE",)])
-        online = replicas if isinstance(role, redis.exceptions.ResponseError) else len(role[2])
+        (role,) = self._connections.exchange([("ROLE",)])
+        online = _connected_replicas(role, replicas)
         confirmed = 0
         if online:
             wait = ("WAIT", min(replicas, online), math.ceil(wait_s * 1000))
-            (confirmed,) = _without_errors(self._exchange([wait]))
+            (confirmed,) = _without_errors(self._connections.exchange([wait]))
         number = self.connection_number
         if number is None:
             raise redis.exceptions.ConnectionError("the connection was closed just after the answer")
@@ -208,54 +180,20 @@ class RedisLink:
 
     def _evaluate(self, scripts: Sequence[_Script], calls: Sequence[Call]) -> list[Any]:
         arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
-        answers = self._exchange(
+        answers = self._connections.exchange(
             [("EVALSHA", script.sha, *rest) for script, rest in zip(scripts, arguments, strict=True)]
         )
         for place, answer in enumerate(answers):
             if isinstance(answer, redis.exceptions.NoScriptError):
-                answers[place] = self._exchange([("EVAL", scripts[place].text, *arguments[place])])[0]
+                answers[place] = self._connections.exchange([("EVAL", scripts[place].text, *arguments[place])])[0]
         return _without_errors(answers)
-
-    def _exchange(
-        self, commands: Sequence[Sequence[Argument]], answers: int | None = None, patience_s: float | None = None
-    ) -> list[Any]:
-        """Send commands and read their answers, errors among them, on this thread's own connection.
-
-        `answers`: how many come, where it is not one a command. `patience_s`: seconds until the first must have come,
-        where they are fewer than SOCKET_TIMEOUT_S.
-
-        The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
-        several commands.
-        """
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._client.connection_pool.get_connection()
-        elif self._local.generation != self._generation:
-            connection.disconnect()
-        self._local.generation = self._generation
-        read: list[Any] = []
-        try:
-            # redis-py's own packing looks at every argument: half of what a push of thousands of values costs us.
-            connection.send_packed_command([b"".join(map(_packed, commands))])
-            if patience_s is not None:
-                _wait_for_answer(connection, patience_s)
-            for _ in range(len(commands) if answers is None else answers):
-                try:
-                    read.append(connection.read_response())
-                except redis.exceptions.ResponseError as error:
-                    read.append(error)
-        except BaseException:
-            # An answer that was not read must not be taken for the next command's.
-            connection.disconnect()
-            raise
-        return read
 
     def command(self, *args: Argument) -> Any:
         """Run one Redis command and return its answer.
 
         Raises: RedisUnavailableError, RedisFullError.
         """
-        execute: Callable[..., Any] = self._client.execute_command
+        execute: Callable[..., Any] = self._connections.client.execute_command
         return self._guard(lambda: execute(*args))
 
     def commands(self, *many: Sequence[Argument]) -> list[Any]:
@@ -265,7 +203,7 @@ class RedisLink:
         """
 
         def run() -> list[Any]:
-            pipeline: Any = self._client.pipeline(transaction=True)
+            pipeline: Any = self._connections.client.pipeline(transaction=True)
             for args in many:
                 pipeline.execute_command(*args)
             return list(pipeline.execute())
@@ -284,7 +222,7 @@ class RedisLink:
         Earlier keys go first. Returns None after `wait_s` (at most MAX_BLOCK_S).
         """
         command: list[Argument] = ["BLPOP", *keys, max(0.001, min(wait_s, MAX_BLOCK_S))]
-        (answer,) = self._guard(lambda: _without_errors(self._exchange([command])))
+        (answer,) = self._guard(lambda: _without_errors(self._connections.exchange([command])))
         return (answer[0].decode(), answer[1]) if answer else None
 
     def wait_for_element(self, key: str, wait_s: float) -> int:
@@ -301,7 +239,7 @@ class RedisLink:
         wait: list[Argument] = ["BLMOVE", key, key, "LEFT", "LEFT", block_s]
         commands: list[Sequence[Argument]] = [("CLIENT", "REPLY", "SKIP"), wait, ("LLEN", key)]
         (length,) = self._guard(
-            lambda: _without_errors(self._exchange(commands, answers=1, patience_s=block_s + _LATE_S))
+            lambda: _without_errors(self._connections.exchange(commands, answers=1, patience_s=block_s + _LATE_S))
         )
         return int(length)
 
@@ -339,23 +277,13 @@ class RedisLink:
     def close(self) -> None:
         """Close all connections, of all threads, and open no more: what still waits for an answer fails at once."""
         self._is_closed = True
-        self._client.connection_pool.disconnect()
+        self._connections.close()
 
     def _note_refusal(self, error: RedisRefusedError) -> None:
         self._trouble.refused()
         if isinstance(error, RedisFullError):
             return
-        self._forget_connections()
-
-    def _forget_connections(self) -> None:
-        now = monotonic()
-        with self._state:
-            if now - self._forgotten_at < _FORGET_INTERVAL_S:
-                return
-            self._forgotten_at = now
-            self._generation += 1
-        # Those that other threads use they give up themselves, before their next command.
-        self._client.connection_pool.disconnect(inuse_connections=False)
+        self._connections.forget()
 
     def _guard(self, call: Callable[[], Any]) -> Any:
         if self._is_closed:
@@ -374,15 +302,14 @@ class RedisLink:
         return answer
 
 
-def _wait_for_answer(connection: Any, patience_s: float) -> None:
-    if not connection.can_read(patience_s):
-        raise redis.exceptions.TimeoutError(f"no answer within {patience_s:g} s")
-
-
-def _packed(command: Sequence[Argument]) -> bytes:
-    # The stub knows commands of one argument alone.
-    packed: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
-    return packed
+def _connected_replicas(role: Any, wanted: int) -> int:
+    """Return how many replicas ROLE tells of; as many as wanted where it may not be asked."""
+    if isinstance(role, redis.exceptions.ResponseError):
+        return wanted
+    if role[0] not in {b"master", "master"}:
+        # What was put on this connection went with the history that it has left.
+        raise redis.exceptions.ReadOnlyError("it was demoted just now")
+    return len(role[2])
 
 
 def _without_errors(answers: list[Any]) -> list[Any]:

@@ -136,6 +136,21 @@ def test_on_another_connection_it_is_put_again(
     assert queue.put_many([poll(1, 3)], timeout=5) == 1
 
 
+def test_on_a_primary_that_is_demoted_meanwhile_nothing_is_confirmed(
+    primary: EmbeddedRedis, replica: EmbeddedRedis, links: ExitStack
+) -> None:
+    """Kind: an answer of another form. A replica's ROLE has no list of replicas: it ended who put."""
+    queue = queue_on(links, primary, 1)
+    replica.pause()
+    with pytest.raises(RedisUnavailableError, match="0 of 1"):
+        queue.put_many([poll(1, 3)], timeout=0.4)
+    ask(primary.port, "REPLICAOF", "127.0.0.1", replica.port)
+    for _ in range(2):
+        with pytest.raises(RedisUnavailableError, match="READONLY"):
+            queue.put_many([poll(1, 3)], timeout=0.4)
+    ask(primary.port, "REPLICAOF", "NO", "ONE")
+
+
 def test_without_a_replica_it_goes_on_and_says_so(
     primary: EmbeddedRedis, replica: EmbeddedRedis, links: ExitStack, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,115 @@
+"""One process's connections to the primary: one for each thread, and the client library's own pool for single commands.
+
+An answer that says that this may be the wrong server makes all of them be given up: those of other threads before their
+next command.
+"""
+
+import threading
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import hiredis
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.redis_topology import Primary
+
+#: Seconds until an answer counts as lost. A blocking command must wait for less, or redis-py raises.
+SOCKET_TIMEOUT_S = 10.0
+
+#: Seconds between two times that all connections are given up because an answer says that it may be the wrong server.
+_FORGET_INTERVAL_S = 1.0
+
+Argument = str | bytes | int | float
+
+#: Which connection a thread has: another one once it was opened anew.
+ConnectionNumber = tuple[int, int]
+
+
+class Connections:
+    """Connections that lead to the primary whenever they are opened; safe to use from several threads at once."""
+
+    def __init__(self, primary: Primary, client_name: str) -> None:
+        self._pool = primary.pool(
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=SOCKET_TIMEOUT_S / 2,
+            health_check_interval=20,
+            client_name=client_name,
+        )
+        #: For single commands and transactions.
+        self.client = redis.Redis(connection_pool=self._pool)
+        self._local = threading.local()
+        self._state = threading.Lock()
+        self._forgotten_at = 0.0
+        #: Connections of an earlier generation are not used any more.
+        self._generation = 0
+
+    @property
+    def number(self) -> ConnectionNumber | None:
+        """Which connection this thread has; None while it has none."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None or not connection.is_connected or self._local.generation != self._generation:
+            return None
+        return id(connection), connection.times_opened
+
+    def exchange(
+        self, commands: Sequence[Sequence[Argument]], answers: int | None = None, patience_s: float | None = None
+    ) -> list[Any]:
+        """Send commands and read their answers, errors among them, on this thread's own connection.
+
+        `answers`: how many come, where it is not one a command. `patience_s`: seconds until the first must have come,
+        where they are fewer than SOCKET_TIMEOUT_S.
+
+        The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
+        several commands.
+        """
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._pool.get_connection()
+        elif self._local.generation != self._generation:
+            connection.disconnect()
+        self._local.generation = self._generation
+        read: list[Any] = []
+        try:
+            # redis-py's own packing looks at every argument: half of what a push of thousands of values costs us.
+            connection.send_packed_command([b"".join(map(_packed, commands))])
+            if patience_s is not None:
+                _wait_for_answer(connection, patience_s)
+            for _ in range(len(commands) if answers is None else answers):
+                try:
+                    read.append(connection.read_response())
+                except redis.exceptions.ResponseError as error:
+                    read.append(error)
+        except BaseException:
+            # An answer that was not read must not be taken for the next command's.
+            connection.disconnect()
+            raise
+        return read
+
+    def forget(self) -> None:
+        """Give up all connections, those of other threads before their next command; not again and again."""
+        now = monotonic()
+        with self._state:
+            if now - self._forgotten_at < _FORGET_INTERVAL_S:
+                return
+            self._forgotten_at = now
+            self._generation += 1
+        self._pool.disconnect(inuse_connections=False)
+
+    def close(self) -> None:
+        """Close all, whoever waits on them."""
+        self._pool.disconnect()
+
+
+def _wait_for_answer(connection: Any, patience_s: float) -> None:
+    if not connection.can_read(patience_s):
+        raise redis.exceptions.TimeoutError(f"no answer within {patience_s:g} s")
+
+
+def _packed(command: Sequence[Argument]) -> bytes:
+    # The stub knows commands of one argument alone.
+    packed: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+    return packed
