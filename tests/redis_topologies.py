@@ -4,7 +4,7 @@ All of it from the one server of the tests, which is a sentinel or a node as it 
 client here: our own links would ask who is primary.
 """
 
-import subprocess
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,6 +15,7 @@ from typing import Self
 import redis
 from redis.crc import key_slot
 
+from sandbox.harness.process import Process
 from sandbox.harness.redis import EmbeddedRedis, free_port, wheel_server
 from sandbox.harness.waiting import wait_until
 from shared.errors import RedisUnavailableError
@@ -51,7 +52,6 @@ class SentinelTrio:
         self.sentinel_ports = [free_port() for _ in range(3)]
         self._password = password
         self._directory = directory
-        self._sentinels: list[subprocess.Popen[bytes]] = []
         self._stack = ExitStack()
 
     @property
@@ -114,20 +114,14 @@ class SentinelTrio:
                 + (f"requirepass {self._password}\nsentinel sentinel-pass {self._password}\n" if self._password else "")
             )
             with (self._directory / f"sentinel-{port}.log").open("ab") as log:
-                self._sentinels.append(
-                    subprocess.Popen(
-                        [wheel_server(), str(file), "--sentinel"], stdout=log, stderr=log, start_new_session=True
-                    )
-                )
+                sentinel = Process([wheel_server(), str(file), "--sentinel"], log, os.environ)
+            self._stack.enter_context(sentinel)
         self.wait_for_replicas()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for sentinel in self._sentinels:
-            sentinel.kill()
-            sentinel.wait(5)
         self._stack.close()
 
 

@@ -5,16 +5,15 @@ import re
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from sandbox.harness.oracle import ROOT
+from sandbox.harness.process import Process
+from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 #: Small enough for a machine that does other things, too.
 _RATE = {"DEMO_RATE": "200/200ms"}
@@ -34,14 +33,8 @@ class Run:
         name, _, value = self._mark.partition("=")
         own = {key: setting for key, setting in os.environ.items() if not key.startswith("DEMO_")}
         with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox.run"],
-                cwd=_ROOT,
-                env={**own, **environ, "DEMO_DIRECTORY": str(self.directory), name: value},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            environ = {**own, **environ, "DEMO_DIRECTORY": str(self.directory), name: value}
+            self.process = Process(python("sandbox.run"), output, environ, directory=ROOT)
 
     def text(self) -> str:
         """Return what it has said so far."""
