@@ -73,13 +73,14 @@ class MessageBatch:
 class HeldMessage(NamedTuple):
     """A message, the group that it is of (a field of `Keys.polling`), the incarnation that read it, and when.
 
-    `read_at_ms`: since 1970, by Redis' clock.
+    `held_since_ms`: since when that holds the group, 0 where it never heard so. Both since 1970, by Redis' clock.
 
     In the order in which `put_held.lua` takes them.
     """
 
     group: str
     token: str
+    held_since_ms: int
     read_at_ms: int
     raw: bytes
 

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from services.poller.groups.lease import Lease
 from services.poller.news import Tell
+from services.poller.outbox.message import ReadBy
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.heartbeat import HEARTBEAT_EXPIRY_S
@@ -86,14 +87,14 @@ class Leases:
         self._ahead_s = clock.now().timestamp() - clock.monotonic()
 
     @property
-    def token(self) -> str:
-        """What stands in the leases that are ours."""
-        return self._process.incarnation
-
-    @property
     def elsewhere(self) -> int:
         """How many groups another poller polls."""
         return sum(bool(lease.holder) for lease in self._leases.values())
+
+    def read_by(self, group: str) -> ReadBy:
+        """Return what a message of the group carries that is read now."""
+        lease = self._leases.get(group)
+        return ReadBy(self._process.incarnation, lease.since_ms if lease else 0, self.now_ms())
 
     def now_ms(self) -> int:
         """Return the milliseconds since 1970 by Redis' clock."""
@@ -135,18 +136,20 @@ class Leases:
         if not groups:
             return
         with suppress(RedisUnavailableError):
-            await asyncio.to_thread(self._link.run, "free_groups", [self._key], [self.token, *groups])
+            await asyncio.to_thread(self._link.run, "free_groups", [self._key], [self._process.incarnation, *groups])
 
     def _renew(self, groups: Sequence[str]) -> "tuple[int, list[tuple[str, int, str, int]]]":
         """Return the milliseconds since 1970, and of each group: state, who holds it, since when."""
         given_up, self._given_up = self._given_up, []
         if given_up:
-            self._link.run("free_groups", [self._key], [self.token, *given_up])
+            self._link.run("free_groups", [self._key], [self._process.incarnation, *given_up])
         now_s, since_s = self._clock.monotonic(), self._run_out_since_s
         may_take = since_s is not None and now_s - since_s >= RUN_OUT_S and now_s - self._seen_at_s <= SEEN_WITHIN_S
         instance, outbox = self._process.instance or "-", self._outbox_id() or "-"
         now, *found = self._link.run(
-            "hold_groups", [self._key], [self.token, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups]
+            "hold_groups",
+            [self._key],
+            [self._process.incarnation, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups],
         )
         return int(now), [
             (group, state, holder.decode(errors="replace"), int(since))
@@ -159,11 +162,13 @@ class Leases:
         self._ahead_s = now_ms / 1000 - now_s
         self._note_run_out(any(state < 0 for _, state, _, _ in found), now_s)
         won, lost = Counter[str](), Counter[str]()
-        for group, state, holder, _ in found:
+        for group, state, holder, since_ms in found:
             lease = self._leases.get(group)
             if lease is None:
                 continue
             before, is_ours = lease.holder, state == 1
+            if is_ours:
+                lease.since_ms = since_ms
             if lease.set(is_held=is_ours, holder="" if is_ours else holder) and is_ours and before:
                 won[before] += 1
             elif not is_ours and holder != before:

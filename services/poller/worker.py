@@ -122,8 +122,7 @@ class GroupBuilder:
             lane.outbox,
             stamper=stamper,
             clock=self._clock,
-            token=lane.leases.token,
-            now_ms=lane.leases.now_ms,
+            read_by=partial(lane.leases.read_by, polling_field(config.plc, config.name)),
             tell=lane.news.tell,
         )
 

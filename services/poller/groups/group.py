@@ -15,6 +15,7 @@ from services.poller.groups.config import GroupConfig
 from services.poller.groups.packing import Packer, is_in_calendar
 from services.poller.groups.triggers import FixedInterval, Trigger
 from services.poller.news import Tell, nobody
+from services.poller.outbox.message import ReadBy
 from services.poller.outbox.outbox import Outbox
 from services.poller.source import Reading, SourceError, TagSource
 from services.poller.sources.stamps import Stamper
@@ -65,12 +66,11 @@ class PollingGroup:
         *,
         stamper: Stamper,
         clock: Clock,
-        token: str,
-        now_ms: Callable[[], int],
+        read_by: Callable[[], ReadBy],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         tell: Tell = nobody,
     ) -> None:
-        """Open nothing yet. `token`: the incarnation that reads. `now_ms`: milliseconds since 1970 by Redis' clock."""
+        """Open nothing yet. `read_by`: tells who reads, and when it is."""
         self.config = config
         self.trigger = trigger
         self.status = GroupStatus()
@@ -88,8 +88,7 @@ class PollingGroup:
             plc_code=config.plc,
             mode=config.mode,
             lossless=source.lossless,
-            token=token,
-            now_ms=now_ms,
+            read_by=read_by,
         )
 
     async def run(self) -> None:

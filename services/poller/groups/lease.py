@@ -13,6 +13,8 @@ class Lease:
         self.is_held = is_held
         #: The poller that has it, if not this one; empty where nobody knows.
         self.holder = ""
+        #: Since when it is held, in milliseconds since 1970 by Redis' clock; 0 where Redis never said so.
+        self.since_ms = 0
         self._changed = asyncio.Event()
 
     def set(self, *, is_held: bool, holder: str = "") -> bool:

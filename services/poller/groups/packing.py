@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.poller.outbox.message import Message
+from services.poller.outbox.message import Message, ReadBy
 from services.poller.source import Reading
 from shared.keys import polling_field
 from shared.models import Mode, PollingData, Quality, Scalar
@@ -46,7 +46,7 @@ T = TypeVar("T")
 class Packer:
     """Makes the messages of one polling group.
 
-    `token`: the incarnation that reads. `now_ms`: milliseconds since 1970 by Redis' clock.
+    `read_by`: tells who reads them, and when it is.
     """
 
     group_id: int
@@ -54,8 +54,7 @@ class Packer:
     plc_code: str
     mode: Mode
     lossless: bool
-    token: str
-    now_ms: Callable[[], int]
+    read_by: Callable[[], ReadBy]
 
     def pack(self, reading: Reading, timestamp: datetime, took_ms: float) -> Iterator[Message]:
         """Return the reading's messages, all of one timestamp; none when nothing was read.
@@ -80,7 +79,7 @@ class Packer:
             raw = _encode(self._data(part, timestamp, took_ms))
         bad = len(part.errors) + [*part.values.values()].count(None)
         field = polling_field(self.plc_code, self.group_name)
-        yield Message(raw, count, timestamp, bad, self.lossless, field, self.token, self.now_ms())
+        yield Message(raw, count, timestamp, bad, self.lossless, field, self.read_by())
 
     def _encoded(self, part: Reading, timestamp: datetime, took_ms: float) -> bytes | None:
         """Return the message; None when something in it can't be written."""

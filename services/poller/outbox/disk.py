@@ -15,17 +15,18 @@ from pathlib import Path
 from secrets import token_hex
 from typing import NamedTuple
 
-from services.poller.outbox.message import Message, Overflow
+from services.poller.outbox.message import Message, Overflow, ReadBy
 from shared.pid_space import pid_space
 
 #: The layout of the table below.
-_VERSION = 2
+_VERSION = 3
 
 #: `size` and the other numbers stand before the content, so that they are read without it.
 _TABLE = """
 CREATE TABLE IF NOT EXISTS messages (
     seq INTEGER PRIMARY KEY, size INTEGER NOT NULL, "values" INTEGER NOT NULL, timestamp TEXT NOT NULL,
-    group_field TEXT NOT NULL, token TEXT NOT NULL, read_at_ms INTEGER NOT NULL, raw BLOB NOT NULL)
+    group_field TEXT NOT NULL, token TEXT NOT NULL,
+    held_since_ms INTEGER NOT NULL, read_at_ms INTEGER NOT NULL, raw BLOB NOT NULL)
 """
 
 #: Names the file. With the machine's boot, so that a copy elsewhere is not taken for the same.
@@ -91,11 +92,11 @@ class Disk:
         self._check_in_place()
         seqs = [*range(self._last_seq + 1, self._last_seq + 1 + len(messages))]
         rows = [
-            (seq, m.size_bytes, m.values, m.timestamp.isoformat(), m.group, m.token, m.read_at_ms, m.raw)
+            (seq, m.size_bytes, m.values, m.timestamp.isoformat(), m.group, *m.read_by, m.raw)
             for seq, m in zip(seqs, messages, strict=True)
         ]
         with self._transaction():
-            self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             added = sum(row[1] for row in rows)
             overflow, freed = self._trim(self.size_bytes + added - self._max_bytes, in_hand_through)
         self._last_seq += len(rows)
@@ -121,13 +122,12 @@ class Disk:
         found: list[Stored] = []
         room = max_bytes
         query = (
-            'SELECT seq, "values", timestamp, group_field, token, read_at_ms, raw FROM messages WHERE seq > ? '
-            "ORDER BY seq LIMIT ?"
+            'SELECT seq, "values", timestamp, group_field, token, held_since_ms, read_at_ms, raw FROM messages '
+            "WHERE seq > ? ORDER BY seq LIMIT ?"
         )
-        for seq, values, timestamp, *reader, raw in self._connection.execute(query, (after, max_messages)):
+        for seq, values, timestamp, group, *read_by, raw in self._connection.execute(query, (after, max_messages)):
             moment = datetime.fromisoformat(timestamp)
-            group, token, read_at_ms = reader
-            message = Message(raw, values, moment, group=group, token=token, read_at_ms=read_at_ms)
+            message = Message(raw, values, moment, group=group, read_by=ReadBy(*read_by))
             room -= message.size_bytes
             if found and room < 0:
                 break

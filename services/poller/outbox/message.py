@@ -8,13 +8,26 @@ from typing import NamedTuple
 OVERHEAD_BYTES = 300
 
 
+class ReadBy(NamedTuple):
+    """Who read a message, since when that one holds the group (0: it never heard so), and when it read.
+
+    In milliseconds since 1970, by Redis' clock.
+    """
+
+    token: str = ""
+    held_since_ms: int = 0
+    read_at_ms: int = 0
+
+
+_NOBODY = ReadBy()
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message as it goes on the DataQueue, and what is counted of it.
 
     `values`: all of them; `bad`: those in error or without a value. `lossless`: its source would rather wait than lose
-    it. `group`: its polling group, a field of `Keys.polling`. `token`: the incarnation that read it. `read_at_ms`:
-    when, since 1970 by Redis' clock.
+    it. `group`: its polling group, a field of `Keys.polling`.
     """
 
     raw: bytes
@@ -23,8 +36,7 @@ class Message:
     bad: int = 0
     lossless: bool = False
     group: str = ""
-    token: str = ""
-    read_at_ms: int = 0
+    read_by: ReadBy = _NOBODY
 
     @property
     def size_bytes(self) -> int:

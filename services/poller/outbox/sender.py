@@ -90,7 +90,7 @@ class Sender:
         while done < len(messages) and not self._giving_up.is_set():
             some = _bundle(messages[done:])
             try:
-                held = [HeldMessage(message.group, message.token, message.read_at_ms, message.raw) for message in some]
+                held = [HeldMessage(message.group, *message.read_by, message.raw) for message in some]
                 count, left_out = self._queue.put_held(held, self._put_timeout_s)
             except QueueFullError as error:
                 self._say_full(error)

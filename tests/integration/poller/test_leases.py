@@ -74,8 +74,12 @@ def test_only_ones_own_leases_are_given_back(link: RedisLink, keys: Keys) -> Non
     assert hold(link, keys, "b", name="two") == [(1, "two")]
 
 
-def put(queue: DataQueue, *messages: tuple[str, int, bytes], group: str = LINE) -> tuple[int, list[int]]:
-    queued = queue.put_held([HeldMessage(group, token, read_at, raw) for token, read_at, raw in messages], 0.2)
+def put(
+    queue: DataQueue, *messages: tuple[str, int, bytes], group: str = LINE, held_since: int = 0
+) -> tuple[int, list[int]]:
+    queued = queue.put_held(
+        [HeldMessage(group, token, held_since, read_at, raw) for token, read_at, raw in messages], 0.2
+    )
     return queued.done, [*queued.left_out]
 
 
@@ -94,6 +98,16 @@ def test_only_what_was_read_by_the_holder_or_before_its_time_is_put(link: RedisL
         b"nobody holds the group", b"before", b"the holder's", b"of one long dead",
     ]  # fmt: skip
     assert put(queue, ("a", taken, b"of another group"), group=ASKED) == (1, [])
+
+
+def test_a_redis_that_went_back_to_an_earlier_lease_costs_no_reading(link: RedisLink, keys: Keys) -> None:
+    """Kind: a lease of the past, from a failover or a backup, by which the holder's readings seem to be another's."""
+    queue = DataQueue(link, keys)
+    hold(link, keys, "a", name="one")
+    old = since_ms(link, keys)
+    assert put(queue, ("b", old + 9000, b"read by the holder"), held_since=old + 5000) == (1, [])
+    assert put(queue, ("c", old + 9000, b"read by one who never held it")) == (1, [0])
+    assert put(queue, ("d", old + 9000, b"read by the one before"), held_since=old - 1) == (1, [0])
 
 
 def test_what_is_left_out_needs_no_room_and_the_rest_goes_as_far_as_it_fits(link: RedisLink, keys: Keys) -> None:

@@ -8,6 +8,7 @@ from services.poller.groups.fleet import Fleet
 from services.poller.groups.group import PollingGroup
 from services.poller.groups.lease import Lease
 from services.poller.groups.triggers import OnRequest
+from services.poller.outbox.message import ReadBy
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.waiting import Bounds
 from services.poller.sources.stamps import Stamper
@@ -36,7 +37,7 @@ def build(config: GroupConfig) -> PollingGroup:
     outbox = Outbox(Bounds(100, 1000, 1_000_000))
     return PollingGroup(
         config, config.build_source(Path(), lambda *_: None), OnRequest(clock), outbox,
-        stamper=Stamper(), clock=clock, token="me", now_ms=lambda: 0,
+        stamper=Stamper(), clock=clock, read_by=ReadBy,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from services.poller.groups.group import PollingGroup
 from services.poller.groups.packing import MAX_TAGS_PER_MESSAGE
 from services.poller.groups.triggers import AtOnce, FixedInterval
 from services.poller.news import Tell, nobody
-from services.poller.outbox.message import Message
+from services.poller.outbox.message import Message, ReadBy
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.waiting import Bounds
 from services.poller.source import Reading, SourceError
@@ -72,8 +72,7 @@ def run_group(time: FakeClock, source: ScriptedSource, tell: Tell | None = None)
             outbox,
             stamper=Stamper(),
             clock=time,
-            token="me",
-            now_ms=lambda: 0,
+            read_by=ReadBy,
             sleep=time.sleep,
             tell=tell or nobody,
         )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.poller.groups.packing import MAX_MESSAGE_BYTES, MAX_TAGS_PER_MESSAGE, MAX_VALUE_BYTES, Packer
-from services.poller.outbox.message import Message
+from services.poller.outbox.message import Message, ReadBy
 from services.poller.source import Reading
 from shared.messages import decode_polling_data
 from shared.models import PollingData
@@ -28,9 +28,7 @@ class Loud(str):  # noqa: SLOT000 - as libraries do
 
 
 def pack(reading: Reading) -> list[Message]:
-    return list(
-        Packer(1, "line 1", "P1", "FIXED", lossless=False, token="me", now_ms=lambda: 0).pack(reading, NOW, 1.5)
-    )
+    return list(Packer(1, "line 1", "P1", "FIXED", lossless=False, read_by=ReadBy).pack(reading, NOW, 1.5))
 
 
 def pack_one(reading: Reading) -> PollingData:
