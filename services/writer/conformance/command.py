@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from services.writer.conformance import batches, columns, refusals, sessions, untried, volume
+from services.writer.conformance import batches, columns, refusals, scripts, sessions, untried, volume
 from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, Result, State
 from services.writer.conformance.database import facts_of
 from services.writer.conformance.place import Place
@@ -21,7 +21,8 @@ _LAST_BEGIN_S = 150.0
 
 #: All that is taken for granted, in the order in which it is tried.
 CLAIMS: tuple[Claim[Place], ...] = (
-    *sessions.CLAIMS, *batches.CLAIMS, *columns.CLAIMS, *refusals.CLAIMS, *volume.CLAIMS, *untried.CLAIMS,
+    *sessions.CLAIMS, *batches.CLAIMS, *columns.CLAIMS, *refusals.CLAIMS, *scripts.CLAIMS,
+    *volume.CLAIMS, *untried.CLAIMS,
 )  # fmt: skip
 
 _STYLES = {State.HOLDS: "green", State.DIFFERS: "bold red", State.NOT_TRIED: "dim"}

@@ -1,0 +1,47 @@
+"""Claims about the project's own DDL: deploy/oracle makes tables that the sink writes into, in both layouts."""
+
+import re
+from pathlib import Path
+
+from services.writer.conformance.claim import Claim, NotTriedError, expect
+from services.writer.conformance.place import Place, ends, values
+from services.writer.oracle.oracle_sink import OracleSink
+
+#: Scripts of the tables, by layout; users and grants are a DBA's.
+_SCRIPTS = {
+    "02_tag_data.sql": "tag_data",
+    "03_tag_values.sql": "tag_values",
+    "04_tag_data_partitioned.sql": "tag_data",
+    "05_tag_values_partitioned.sql": "tag_values",
+}
+
+_DIRECTORY = Path("deploy/oracle")
+
+
+def _tables(place: Place) -> str:
+    if not _DIRECTORY.is_dir():
+        raise NotTriedError(f"{_DIRECTORY} is not here: run it in a checkout")
+    return "; ".join(f"{script}: {_written(place, script, layout)}" for script, layout in _SCRIPTS.items())
+
+
+def _written(place: Place, script: str, layout: str) -> str:
+    name = place.new_name()
+    text = re.sub(r"--.*", "", (_DIRECTORY / script).read_text(encoding="utf-8"))
+    place.make(*filter(None, map(str.strip, re.sub(rf"\b{layout}(?=_|\b)", name, text).split(";"))))
+    settings = place.settings.model_copy(update={"oracle_table": name, "oracle_table_layout": layout})
+    sink = OracleSink(settings)
+    try:
+        first, again = sink.write(values(10)), sink.write(values(10))
+    finally:
+        sink.close()
+    told = first.written, len(again.duplicates)
+    expect(told == (10, 10), f"{script}: first {ends(first)}, then {ends(again)}")
+    return "10 stored, 10 duplicates"
+
+
+CLAIMS: tuple[Claim[Place], ...] = (
+    Claim(
+        "deploy-scripts", "The tables of deploy/oracle are made by their scripts, partitioned or not, and take values.",
+        "services.writer.oracle.layout.LAYOUTS", _tables,
+    ),
+)  # fmt: skip
