@@ -1,6 +1,7 @@
 """The Compose files and .env.example keep up with the settings; `docker compose config` itself: make test-compose."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,33 @@ def test_oracle_is_healthy_only_when_the_last_statement_of_its_init_scripts_was_
     assert f"s.owner = '{owner}' AND s.synonym_name = '{name}'" in test
     # Every 5 s: a password that does not fit would lock the account.
     assert "PASSWORD" not in test
+
+
+@pytest.mark.parametrize(
+    ("is_open", "answer", "is_healthy"),
+    [
+        (True, "tagpipe-is-ready", True),
+        (True, "no rows selected", False),
+        (True, "ORA-00942: table or view does not exist", False),
+        (False, "tagpipe-is-ready", False),
+    ],
+)
+def test_oracles_health_check_is_what_the_shell_makes_of_sqlplus_answer(
+    tmp_path: Path, is_open: bool, answer: str, is_healthy: bool
+) -> None:
+    """Kind: a check that finds its own question; SQL*Plus may print it, and exits with 0 whatever it met."""
+    for name, script in {
+        "healthcheck.sh": f"exit {0 if is_open else 1}",
+        "sqlplus": f'test "$*" = "-S -L / as sysdba" && cat && echo "{answer}"',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    _, test = stack()["services"]["oracle"]["healthcheck"]["test"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", test.replace("$$", "$")],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode == 0) is is_healthy
