@@ -264,6 +264,8 @@ def test_pages_run_and_style_nothing_that_stands_in_them(path: str, token: str |
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "unsafe" not in answer.headers["content-security-policy"]
+    # With no-referrer, browsers send the form as a stranger's (`Origin: null`), and nobody could log in.
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cache-control"] == "no-store"
     assert " style=" not in answer.text
     assert "<style" not in answer.text

@@ -46,6 +46,8 @@ HEADERS = {
 #: Everything comes from here, and nothing that stands in a page is run or styles it.
 PAGE_HEADERS = {
     **_STRICT,
+    # With no-referrer, browsers send our own form with `Origin: null`, as that of a stranger.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Content-Security-Policy": (
