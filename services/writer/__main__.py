@@ -81,6 +81,7 @@ def conformance(
     report: Annotated[Path, typer.Option(help="Where to write the report: this name with .md and .json.")] = Path(
         "conformance"
     ),
+    rows: Annotated[int, typer.Option(min=1, help="Rows that are delivered twice.")] = 50_000,
 ) -> None:
     """Ask Oracle for all that the writer takes for granted of it, claim by claim; write conformance.md and .json.
 
@@ -89,7 +90,7 @@ def conformance(
 
     Exit status: 0 nothing differs, 1 something does, 2 a setting is wrong.
     """
-    run_service(WriterSettings, lambda settings: run_conformance(settings, report))
+    run_service(WriterSettings, lambda settings: run_conformance(settings, report, rows))
 
 
 @app.command()

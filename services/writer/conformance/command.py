@@ -28,11 +28,11 @@ CLAIMS: tuple[Claim[Place], ...] = (
 _STYLES = {State.HOLDS: "green", State.DIFFERS: "bold red", State.NOT_TRIED: "dim"}
 
 
-def conformance(settings: WriterSettings, report: Path) -> int:
+def conformance(settings: WriterSettings, report: Path, many_rows: int) -> int:
     """Try every claim; write REPORT.md and REPORT.json. Return the exit status: 1 where something differs."""
     console = Console(highlight=False, width=None if Console().is_terminal else 400)
     began = time.monotonic()
-    with stop_on_signals() as stop, Place(settings) as place:
+    with stop_on_signals() as stop, Place(settings, many_rows) as place:
         try:
             facts = facts_of(place)
         except SinkError as error:

@@ -55,8 +55,10 @@ def code_of(error: oracledb.Error) -> str:
 class Place:
     """A corner of the user's schema; a context manager that takes everything away again."""
 
-    def __init__(self, settings: WriterSettings) -> None:
+    def __init__(self, settings: WriterSettings, many_rows: int) -> None:
+        """Make nothing yet. `many_rows`: how many the claims about volume try."""
         self.settings = settings
+        self.many_rows = many_rows
         self._prefix = f"tt_{secrets.token_hex(4)}"
         self._tables: list[str] = []
         self._made = 0

@@ -9,14 +9,14 @@ from services.writer.conformance.place import Place, values
 from services.writer.sink import BatchOutcome
 from shared.models import TagValue
 
-#: Rows that are delivered twice, and seconds that the first time may take.
-ROWS, _MOST_S = 50_000, 90.0
+#: Seconds that the first delivery may take.
+_MOST_S = 90.0
 
 
 def _redelivery(place: Place) -> str:
     table = place.table()
-    rows, size = values(ROWS), place.settings.buffer_batch_size_max
-    batches = [rows[begin : begin + size] for begin in range(0, ROWS, size)]
+    rows, size = values(place.many_rows), place.settings.buffer_batch_size_max
+    batches = [rows[begin : begin + size] for begin in range(0, len(rows), size)]
     with place.sink(table) as sink:
         first, took_s = _timed(sink.write, batches)
         again, again_s = _timed(sink.write, islice(batches, len(first)))
@@ -24,7 +24,8 @@ def _redelivery(place: Place) -> str:
     expect(written == duplicates == sum(o.size for o in first), f"{written} stored, then {duplicates} duplicates")
     if len(first) < len(batches):
         raise NotTriedError(f"{written} rows took {took_s:.0f} s, and all of them came again as duplicates")
-    return f"stored in {took_s:.1f} s; told as duplicates in {again_s:.1f} s, {again_s / took_s:.1f} times as long"
+    price = f"{again_s / took_s:.1f} times as long"
+    return f"{written:,} stored in {took_s:.1f} s; told as duplicates in {again_s:.1f} s, {price}"
 
 
 def _timed(
@@ -42,7 +43,7 @@ def _timed(
 
 CLAIMS: tuple[Claim[Place], ...] = (
     Claim(
-        "redelivery", f"{ROWS:,} rows that come again are all told as duplicates, at a bearable price.",
+        "redelivery", "Many thousand rows that come again are all told as duplicates, at a bearable price.",
         "services.writer.oracle.statements.lookup", _redelivery,
     ),
 )  # fmt: skip

@@ -34,7 +34,7 @@ def environment(stand_in: OracleStandIn) -> dict[str, str]:
 
 
 def command(report: Path) -> list[str]:
-    return [sys.executable, "-m", "services.writer", "conformance", "--report", str(report)]
+    return [sys.executable, "-m", "services.writer", "conformance", "--report", str(report), "--rows", "5000"]
 
 
 def run(stand_in: OracleStandIn, report: Path) -> tuple[int, str, dict[str, Any]]:
