@@ -63,7 +63,9 @@ def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: s
             goes_on(load)
             set_(admin, "replica-serve-stale-data", "no")
             admin.command("REPLICAOF", "127.0.0.1", 1)
-            wait_until(lambda: "MASTERDOWN" in pipeline.log("monitor"))
+            # Who has a connection is told MASTERDOWN; who opens one finds a replica.
+            wait_until(lambda: "MASTERDOWN" in "".join(map(pipeline.log, services)), what="MASTERDOWN")
+            wait_until(lambda: "redis_refuses" in httpx.get(f"{address}/api/alerts").text, what="the alert")
             admin.command("REPLICAOF", "NO", "ONE")
             goes_on(load)
         admin.close()
