@@ -56,7 +56,11 @@ class History:
         Args: answer: of `history.lua`. inserted, written: values that the same script added to what it found.
         Raises: RedisUnavailableError: it could not be told, and is seen again.
         """
-        began_at_us, found_inserted, found_written = (int(count or 0) for count in answer)
+        try:
+            began_at_us, found_inserted, found_written = (int(count or 0) for count in answer)
+        except ValueError:
+            # Spoiled by a stranger: what can't be read is said by the monitor, and must not end who pushes.
+            return
         is_new = bool(before.began_at_us) and began_at_us != before.began_at_us
         lost_inserted = before.inserted - (0 if is_new else found_inserted)
         lost_written = before.written - (0 if is_new else found_written)

@@ -108,3 +108,16 @@ def test_a_second_time_is_added_until_a_person_acknowledges(observers: list[Obse
             link.command("HSET", KEYS.loss_acknowledged, "at", int(link.server_time()))
     assert link.hash(KEYS.went_back)["inserted"] == "7"
     assert len(told(link)) == 3
+
+
+def test_counters_that_a_stranger_spoiled_end_nobody_and_are_no_fall(observers: list[Observer]) -> None:
+    """Kind: a side path in the main one. Every push of a consumer compares the counters."""
+    link = observers[0].link
+    count(link, 100, 40)
+    look(observers)
+    link.command("HSET", KEYS.counters, Counter.WRITTEN, "no count")
+    look(observers)
+    assert told(link) == []
+    link.command("HSET", KEYS.counters, Counter.WRITTEN, 40)
+    look(observers)
+    assert told(link) == []
