@@ -30,7 +30,7 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
 # --- What runs -------------------------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS services
-ARG VERSION=0.2.0.dev0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="tagpipe" \
       org.opencontainers.image.description="Every PLC tag value into Oracle: none lost, none twice" \
