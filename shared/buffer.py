@@ -18,7 +18,7 @@ from shared.errors import RedisUnavailableError
 from shared.history import History, Reached
 from shared.keys import Keys, list_takeovers
 from shared.models import Decoded, decode_array, decode_values
-from shared.redis_link import Call, RedisLink
+from shared.redis.link import Call, RedisLink
 from shared.settings import BufferSettings
 
 #: An idle writer claims after so many seconds without a wake-up token: whoever took the last may have died.

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys, list_owner, list_takeovers
+from shared.life.heartbeat import Heartbeat
 from shared.logs import get_logger
 from shared.records.events import Event, TakenOver
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Seconds between two sweeps for orphaned lists: with the heartbeat's expiry under the 15 s promised.
 SWEEP_INTERVAL_S = 3.0

@@ -22,7 +22,7 @@ from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
 from shared.models import PollingData
 from shared.partitions import namespace_of, url_of
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.replicas import Put, Queued, ReplicatedPut
 
 #: Messages that the DataQueue holds at most before `put` refuses more.

@@ -6,7 +6,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, EventRecord
 from shared.records.reading import Record, as_json, to_hash, trimmed
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.texts import cut
 
 #: Events kept; older ones go. 10,000 are under 3 MB.

@@ -1,6 +1,6 @@
 """`python -m shared.healthcheck writer`: do the loops of this machine's writer turn? For a container's health check.
 
-It looks at the file that the process touches (`shared/life_sign.py`) and asks nobody: whoever restarts what is
+It looks at the file that the process touches (`shared/life/sign.py`) and asks nobody: whoever restarts what is
 unhealthy must not do so because Redis fails over. `--ready` also asks whether Redis takes the process's heartbeats.
 Exit status: 0 it turns; 1 it does not, or not yet; 2 it was called wrongly.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.life_sign import life_sign_path, read_life_sign
+from shared.life.sign import life_sign_path, read_life_sign
 from shared.partitions import namespace_of
 
 _ROLES = ("consumer", "writer", "monitor", "poller")

@@ -14,7 +14,7 @@ from shared.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, WentBack
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Seconds within which several processes see the same fall.
 SAME_FALL_S = 15

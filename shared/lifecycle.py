@@ -11,8 +11,8 @@ from types import FrameType
 from typing import NoReturn, TypeVar
 
 from shared.errors import FatalError, SettingsError
-from shared.log_stream import secure_standard_streams
 from shared.logs import configure_logs, flush_logs, get_logger
+from shared.logs.stream import secure_standard_streams
 from shared.settings import ServiceSettings, load_settings
 
 #: Exit status for wrong settings or arguments, and for everything else that a person must look at.

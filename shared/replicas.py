@@ -15,8 +15,8 @@ from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.logs import get_logger
 from shared.records.events import Event, Replicas
-from shared.redis_connections import Argument, ConnectionNumber
-from shared.redis_link import Call, Confirmed, RedisLink
+from shared.redis.connections import Argument, ConnectionNumber
+from shared.redis.link import Call, Confirmed, RedisLink
 
 #: Seconds by which the end of WAIT comes late: Redis looks at it ten times a second. Its answer must come back in time.
 _LATE_S = 0.15

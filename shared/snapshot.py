@@ -8,7 +8,7 @@ from typing import Any
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Questions for one moment: with ten thousand batches a second one in a few meets none that came between.
 _MOST_QUESTIONS = 100

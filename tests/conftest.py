@@ -12,7 +12,7 @@ from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.redis import EmbeddedRedis
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 from tests.redis_servers import REDIS_SERVERS

@@ -15,8 +15,8 @@ from shared.lifecycle import StopFlag
 from shared.models import TagValue
 from shared.records.events import Event
 from shared.records.reading import Record
-from shared.redis_connections import Argument
-from shared.redis_link import RedisLink
+from shared.redis.connections import Argument
+from shared.redis.link import RedisLink
 
 
 @dataclass(frozen=True)

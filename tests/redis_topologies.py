@@ -19,7 +19,7 @@ from sandbox.harness.process import Process
 from sandbox.harness.redis import EmbeddedRedis, free_port, wheel_server
 from sandbox.harness.waiting import wait_until
 from shared.errors import RedisUnavailableError
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Slots of a cluster.
 SLOTS = 16_384

@@ -16,7 +16,7 @@ from sandbox.harness.redis import EmbeddedRedis, free_port
 from services.writer.backup.directory import backup_files
 from shared.errors import TransientError
 from shared.models import PollingData
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.pipeline import Pipeline
 
 #: How many processes of each service run.

@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import fill
 
 from sandbox.harness.redis import EmbeddedRedis
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "redis.md"

@@ -31,7 +31,7 @@ from services.writer.settings import WriterSettings
 from shared.lifecycle import StopFlag
 from shared.messages import decode_polling_data, encode_polling_data
 from shared.models import TagValue, encode_values
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 BATCHES, BATCH, TAGS = 600, 500, 3491
 

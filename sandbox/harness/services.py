@@ -16,7 +16,7 @@ from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
 from shared.records import heartbeats
 from shared.records.reading import from_hash
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.snapshot import Snapshot, take_snapshot
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.oracle import SCHEMAS, Oracle
 from sandbox.harness.redis import EmbeddedRedis, free_port
 from sandbox.harness.services import Services
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Seconds that services get to stop in order before their edges go.
 _GRACE_S, _EDGES_S = 5.0, 2.0

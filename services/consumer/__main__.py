@@ -12,19 +12,19 @@ from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from shared import __version__
-from shared.beating import Beating
 from shared.buffer import TagBuffer
 from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.beating import Beating
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
 from shared.records.events import Away, Event, Pending
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 _log = get_logger()
 # No pretty exceptions: they show the values of local variables, and one may be a password.

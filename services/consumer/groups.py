@@ -10,7 +10,7 @@ from shared.keys import Keys, polling_field
 from shared.models import PollingData
 from shared.records.polling import SeenGroup
 from shared.records.reading import to_json
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Polling groups whose state is kept, over all consumers: a producer that invents names must not grow us.
 MAX_GROUPS = 20_000

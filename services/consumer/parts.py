@@ -8,8 +8,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from shared.messages import encode_polling_data
+from shared.messages.salvage import Fault
 from shared.models import PollingData
-from shared.salvage import Fault
 
 
 def in_parts(data: PollingData, faults: Sequence[Fault], most: int) -> Iterator[bytes]:

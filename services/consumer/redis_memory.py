@@ -9,7 +9,7 @@ from shared.data_queue import drop_rejected
 from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.logs import get_logger
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Share of Redis' `maxmemory` from which it is short of memory, and from which it refuses writes or is about to.
 SHORT_SHARE, FULL_SHARE = 0.8, 0.98

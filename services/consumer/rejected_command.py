@@ -15,7 +15,7 @@ from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL
 from shared.records.reading import from_json
 from shared.records.rejected import RejectedEntry
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.texts import cut
 
 #: Entries read, and put back, in one step: each may have some hundred kB.

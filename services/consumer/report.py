@@ -15,12 +15,12 @@ from shared.counters import Counter
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.messages.salvage import Fault
 from shared.models import PollingData, decode_values
 from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNamed
 from shared.records.heartbeats import ConsumerStatus
 from shared.records.reading import to_json
-from shared.redis_link import RedisLink
-from shared.salvage import Fault
+from shared.redis.link import RedisLink
 from shared.snapshot import take_snapshot
 from shared.texts import cut
 

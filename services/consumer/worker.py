@@ -7,17 +7,17 @@ from services.consumer.redis_memory import RedisMemory
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
-from shared.beating import Turn
 from shared.buffer import PushOutcome, TagBuffer
 from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import RedisFullError, RedisUnavailableError
 from shared.events import EventLog
-from shared.faults import Faults
-from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.life.beating import Turn
+from shared.life.faults import Faults
+from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: What one claim takes at most (one message at least). A value has 10 bytes or more on the wire, so this is under 3,300
 #: values: a push should be a fraction of the buffer, so that writers can drain between two pushes, and what a consumer

@@ -16,12 +16,12 @@ from services.monitor.settings import MonitorSettings
 from shared.clock import Clock, SystemClock
 from shared.errors import FatalError, RedisUnavailableError
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import run_service, stop_on_signals
 from shared.logs import get_logger
 from shared.records.events import Away, Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import ServiceSettings
 
 #: How far the monitor stands back for the services on a machine that they share: it gets a third of their share.

@@ -7,7 +7,7 @@ from services.monitor.assess.humanize import count_of
 from shared.keys import Keys
 from shared.records.losses import Loss
 from shared.records.reading import from_hash, to_hash
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.snapshot import take_snapshot
 
 

@@ -9,16 +9,16 @@ from services.monitor.api.state import Blame, Newest
 from services.monitor.assess.assessment import Assessor
 from services.monitor.read.reader import RedisReader
 from shared import __version__
-from shared.beating import Beating
 from shared.clock import Clock
 from shared.errors import FatalError, RedisRefusedError, RedisUnavailableError
 from shared.events import EventLog
-from shared.faults import Faults
-from shared.heartbeat import Heartbeat
+from shared.life.beating import Beating
+from shared.life.faults import Faults
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.events import Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Seconds between two readings: what an answer is behind at most, in normal times.
 TICK_S = 0.5

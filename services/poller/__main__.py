@@ -22,7 +22,7 @@ from shared.errors import RedisUnavailableError, SettingsError
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, run_service, stop_on_signals
 from shared.records.reading import to_json
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import ServiceSettings, load_settings
 
 _HELP = """

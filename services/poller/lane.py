@@ -28,12 +28,12 @@ from shared.clock import Clock
 from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.events import Away, Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Seconds that a stop leaves for the leases, the last event and giving the name back.
 _CLOSE_S = 0.5

@@ -24,8 +24,8 @@ from services.poller.news import Tell
 from services.poller.outbox.message import ReadBy
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
-from shared.heartbeat import HEARTBEAT_EXPIRY_S
 from shared.keys import Keys
+from shared.life.heartbeat import HEARTBEAT_EXPIRY_S
 from shared.logs import get_logger
 from shared.records.events import Event
 

@@ -12,10 +12,10 @@ from services.poller.news import News
 from services.poller.outbox.message import Overflow
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import Sender
-from shared.beating import Beating
 from shared.clock import Clock
 from shared.events import EventLog
-from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.life.beating import Beating
+from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.logs import get_logger
 from shared.records.events import Event, Pending, RingOverflow
 from shared.records.heartbeats import PollerStatus

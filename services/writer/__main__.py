@@ -34,13 +34,13 @@ from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.events import EventLog
-from shared.faults import Faults
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.faults import Faults
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import EXIT_FATAL, STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
 from shared.records.events import Away, Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 _log = get_logger()
 # No pretty exceptions: they show the values of local variables, and one may be a password.

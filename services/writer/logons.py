@@ -24,7 +24,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.logons import RefusedSecret
 from shared.records.reading import from_hash, to_hash
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Refused logons with one secret that all writers together make. Writers of several partitions know nothing of each
 #: other: those of each make their share, and at least one.

@@ -17,7 +17,7 @@ import httpx
 
 from shared.data_queue import DataQueue
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.oracle_target import OracleTarget
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 from sandbox.harness.process import Process
 from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
-from shared.heartbeat import HEARTBEAT_EXPIRY_S
+from shared.life.heartbeat import HEARTBEAT_EXPIRY_S
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 

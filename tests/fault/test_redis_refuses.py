@@ -8,7 +8,7 @@ import pytest
 from sandbox.harness.feed import Load
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline

@@ -9,7 +9,7 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
-from shared.redis_link import Call, RedisLink
+from shared.redis.link import Call, RedisLink
 
 #: Longest name of an entry, in bytes; ours have a limit of their own that is below this.
 MAX_NAME_BYTES = 1_000

@@ -14,7 +14,7 @@ from services.monitor.read.groups import together
 from services.monitor.read.overview import EVENTS_READ, Overview
 from shared.counters import Counter
 from shared.records.losses import Loss, WentBackTotal
-from shared.redis_state import RedisState
+from shared.redis.state import RedisState
 from shared.snapshot import Snapshot
 
 V = TypeVar("V")

@@ -15,7 +15,7 @@ from shared.records.files import BackupFile
 from shared.records.heartbeats import STATUS, Process, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.reading import from_hash
-from shared.redis_state import RedisState
+from shared.redis.state import RedisState
 from shared.snapshot import Snapshot
 from shared.texts import cut
 

@@ -16,8 +16,8 @@ from shared.records.heartbeats import PollerStatus, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import Record, from_hash, from_json
-from shared.redis_link import Call, RedisLink
-from shared.redis_state import RedisStateReader
+from shared.redis.link import Call, RedisLink
+from shared.redis.state import RedisStateReader
 from shared.snapshot import take_snapshot
 from shared.texts import cut
 

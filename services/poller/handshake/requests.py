@@ -27,7 +27,7 @@ from shared.models import stored_timestamp
 from shared.records.heartbeats import PollerStatus
 from shared.records.polling import PollerGroup, PollOutcome, PollRequest, PollResult
 from shared.records.reading import from_hash, from_json, json_array, to_json
-from shared.redis_link import MAX_BLOCK_S, RedisLink
+from shared.redis.link import MAX_BLOCK_S, RedisLink
 from shared.texts import cut
 
 #: Seconds after which nobody waits for a poll any more: an older request is not carried out.

@@ -15,7 +15,7 @@ from services.poller.handshake.requests import MAX_AGE_S, ClaimedRequest, PollRe
 from services.poller.outbox.sender import Link
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError, RejectedError
-from shared.heartbeat import Heartbeat
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.polling import PollOutcome

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import NamedTuple
 
 from services.poller.outbox.message import Message, Overflow, ReadBy
-from shared.pid_space import pid_space
+from shared.life.pid_space import pid_space
 
 #: The layout of the table below.
 _VERSION = 3

@@ -2,7 +2,7 @@
 
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 
 def count(link: RedisLink, keys: Keys, counter: Counter, by: int) -> None:

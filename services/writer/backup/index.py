@@ -19,7 +19,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.files import BackupFile, FileKind, FileStage
 from shared.records.reading import from_json, to_json
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Recovered files kept in the list, and files that wait: the others of these are told as one.
 MAX_RECOVERED, MAX_WAITING = 100, 1_000

@@ -13,7 +13,7 @@ import msgspec
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.format import NOT_A_VALUE
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Rows that are put into a file at once: with the bound in bytes of all that wait, at most some MB.
 ROWS_AT_ONCE = 200

@@ -32,8 +32,8 @@ from services.writer.sink import SinkError
 from shared.clock import SystemClock
 from shared.errors import PipelineError
 from shared.keys import Keys
-from shared.redis_link import RedisLink
-from shared.redis_state import RedisStateReader
+from shared.redis.link import RedisLink
+from shared.redis.state import RedisStateReader
 
 #: Bytes of a value in a backup file, about: to tell how many the disk takes.
 _BYTES_OF_A_ROW = 100

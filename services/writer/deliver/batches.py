@@ -11,7 +11,7 @@ from shared.claims import Claims
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Times that a batch is given back and written again before it goes to the backup untried.
 MAX_GIVEN_BACK = 2

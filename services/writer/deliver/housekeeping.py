@@ -7,7 +7,7 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.report import Report
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
-from shared.faults import Faults
+from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.records.heartbeats import BreakerState
 

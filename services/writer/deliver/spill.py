@@ -8,7 +8,7 @@ from services.writer.deliver.worker import WAIT_S
 from shared.buffer import Pressure
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
-from shared.faults import Faults
+from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.records.heartbeats import BreakerState
 

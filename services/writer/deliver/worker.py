@@ -11,7 +11,7 @@ from services.writer.settings import WriterSettings
 from shared.buffer import LOST_TOKEN_S, Batch, WakeUp
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
-from shared.faults import Faults
+from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.heartbeats import BreakerState

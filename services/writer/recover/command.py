@@ -21,7 +21,7 @@ from shared.clock import SystemClock
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.lifecycle import StopFlag, stop_on_signals
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 
 def recover(

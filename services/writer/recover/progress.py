@@ -15,7 +15,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, FileNamed, RowsRecovered
 from shared.records.files import FileStage
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Seconds between two tries to reach Redis while it is away: a try may take as long as its timeout.
 RETRY_S = 10.0

@@ -11,10 +11,10 @@ from services.consumer import groups
 from services.consumer.groups import FORGET_GROUP_S, PollingGroups
 from shared.events import EventLog
 from shared.keys import Keys, polling_field
+from shared.messages.salvage import MAX_NAME
 from shared.models import PollingData
 from shared.records.events import Conflicts, Event
-from shared.redis_link import RedisLink
-from shared.salvage import MAX_NAME
+from shared.redis.link import RedisLink
 from tests.pipeline import Pipeline
 
 

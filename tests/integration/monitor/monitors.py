@@ -31,11 +31,11 @@ from shared.clock import SystemClock
 from shared.counters import Counter
 from shared.data_queue import DataQueue
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.records.heartbeats import WriterStatus
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import BufferSettings
 
 

@@ -11,10 +11,10 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.records.heartbeats import PollerStatus
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread, start_process
 from tests.unit.monitor.overviews import backup_file
 

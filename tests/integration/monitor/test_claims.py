@@ -17,7 +17,7 @@ from shared.events import EventLog
 from shared.keys import Keys
 from shared.records.events import Event, RingOverflow
 from shared.records.heartbeats import WriterStatus
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, environment, monitor_in_a_thread
 
 

@@ -19,7 +19,7 @@ from shared.errors import FatalError
 from shared.keys import Keys
 from shared.records.events import Event, FileNamed
 from shared.records.heartbeats import WriterStatus
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread
 from tests.unit.monitor.overviews import backup_file
 

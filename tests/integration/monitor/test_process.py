@@ -11,7 +11,7 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis, free_port
 from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.monitor.monitors import MonitorProcess, environment, start_process
 
 StartMonitor = Callable[..., MonitorProcess]

@@ -9,10 +9,10 @@ from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview
 from services.monitor.read.reader import RedisReader
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.records.heartbeats import OracleState, WriterStatus
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import BufferSettings
 from tests.unit.monitor.overviews import HEALTHY_POLLING, NOW, backup_file
 

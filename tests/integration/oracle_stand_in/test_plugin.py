@@ -29,7 +29,18 @@ def test_that_the_next_does_not_see(oracle_stand_in, oracle_faults):
 def test_the_fixtures_serve_a_project_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TEST)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "oracle_stand_in.pytest_plugin", "-p", "no:cacheprovider"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "oracle_stand_in.pytest_plugin",
+            "-p",
+            "no:cloudcoil",
+            "-p",
+            "no:cacheprovider",
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,

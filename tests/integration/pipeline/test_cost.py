@@ -19,7 +19,7 @@ from shared.counters import Counter as Total
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.models import encode_value
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.snapshot import take_snapshot
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget

@@ -15,7 +15,7 @@ from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
 from shared.messages import decode_polling_data
 from shared.models import PollingData
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 
 @dataclass

@@ -10,7 +10,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.poller.handshake.requests import PollRequests
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.groups import group_on_request, outcome
 from tests.integration.poller.pollers import PollerProcess, command, queued, start
 

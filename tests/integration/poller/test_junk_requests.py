@@ -20,7 +20,7 @@ from services.poller.handshake.requests import (
 )
 from shared.errors import RejectedError
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.groups import group_on_request, outcome
 from tests.integration.poller.pollers import PollerProcess, queued, start
 

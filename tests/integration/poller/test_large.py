@@ -11,7 +11,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.poller.sources.opcua.tags import MAX_TAGS
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, queued, start
 

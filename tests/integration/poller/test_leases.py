@@ -11,9 +11,9 @@ from services.poller.news import nobody
 from shared.data_queue import DataQueue, HeldMessage
 from shared.errors import QueueFullError
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.life.heartbeat import Heartbeat
+from shared.redis.link import RedisLink
 from tests.fakes import FakeClock
 
 LINE, ASKED = '["P1","line"]', '["P1","asked"]'

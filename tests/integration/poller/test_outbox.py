@@ -12,7 +12,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.poller.outbox.spool import file_name
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
 from tests.integration.poller.recordings import START, numbers, recording, replay

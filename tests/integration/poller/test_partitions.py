@@ -12,7 +12,7 @@ from sandbox.harness.waiting import wait_until
 from services.poller.outbox.spool import file_name
 from shared.keys import Keys
 from shared.partitions import namespace_of, partition_of
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.groups import group, group_on_request
 from tests.integration.poller.pollers import PollerProcess, command, queued, start
 

@@ -17,7 +17,7 @@ from services.monitor.read.overview import service_of
 from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.messages import decode_polling_data
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import BufferSettings
 from tests.integration.poller.pollers import PollerProcess, command, events, queued, start
 from tests.integration.poller.recordings import START, numbers, recording, replay

@@ -15,7 +15,7 @@ from sandbox.harness.waiting import wait_until
 from services.poller.leases import LEASE_S
 from shared.keys import Keys
 from shared.models import PollingData
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.groups import group, group_on_request
 from tests.integration.poller.pollers import PollerProcess, command, events, queued, start
 

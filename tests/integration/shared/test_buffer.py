@@ -16,10 +16,10 @@ from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
 from shared.errors import LedgerError, RedisUnavailableError
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.models import Decoded, TagValue, encode_value
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import BufferSettings
 from shared.snapshot import Snapshot, take_snapshot
 from tests.lossy_proxy import LossyProxy

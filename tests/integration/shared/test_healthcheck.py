@@ -13,7 +13,7 @@ from sandbox.harness.oracle import ROOT
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.healthcheck import problem_of
-from shared.life_sign import FRESH_S, LifeSign, life_sign_path
+from shared.life.sign import FRESH_S, LifeSign, life_sign_path
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 

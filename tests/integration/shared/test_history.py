@@ -11,7 +11,7 @@ from shared.events import EventLog
 from shared.history import SAME_FALL_S, History
 from shared.keys import Keys
 from shared.records.events import Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.snapshot import take_snapshot
 
 KEYS = Keys("tagpipe")

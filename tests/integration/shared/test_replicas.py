@@ -12,7 +12,7 @@ from sandbox.harness.waiting import wait_until
 from shared.data_queue import DataQueue
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.replicas import GRACE_S
 from tests.redis_topologies import ask
 

@@ -15,7 +15,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.data_queue import drop_rejected
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.snapshot import take_snapshot
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline

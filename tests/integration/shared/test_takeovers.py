@@ -10,9 +10,9 @@ from shared.claims import MAX_TAKEOVERS, Claims
 from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys, list_takeovers
-from shared.redis_link import RedisLink
+from shared.life.heartbeat import Heartbeat
+from shared.redis.link import RedisLink
 from tests.lossy_proxy import LossyProxy
 
 

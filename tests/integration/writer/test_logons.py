@@ -11,7 +11,7 @@ from services.writer.logons import MAX_REFUSALS, Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.fakes import FakeClock
 from tests.oracle_target import OracleTarget
 

@@ -23,7 +23,7 @@ from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.models import TagValue, encode_value
 from shared.records.events import Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.snapshot import Snapshot, take_snapshot
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget

@@ -10,9 +10,9 @@ from services.consumer.report import MAX_CLASHES_TOLD, Report
 from services.consumer.settings import ConsumerSettings
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
+from shared.messages.salvage import Fault
 from shared.models import PollingData
 from shared.records.events import Event
-from shared.salvage import Fault
 from tests.fakes import FakeClock, FakeEvents, FakeLink
 
 KEYS = Keys("unit")

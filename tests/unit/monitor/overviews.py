@@ -14,7 +14,7 @@ from shared.records.heartbeats import PollerStatus, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import R, from_json
-from shared.redis_state import RedisState
+from shared.redis.state import RedisState
 from shared.snapshot import Snapshot
 
 #: 2026-01-01T00:00:05Z: in the middle of a bucket.

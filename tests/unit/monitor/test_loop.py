@@ -12,11 +12,11 @@ from services.monitor.read.overview import Overview
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.errors import FatalError, RedisRefusedError, RedisUnavailableError
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.records.events import Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.fakes import FakeClock, FakeEvents, FakeStop
 from tests.unit.monitor.overviews import NOW, healthy_overview, make_overview
 

@@ -9,7 +9,7 @@ from sandbox.harness.oracle import ROOT
 from services.consumer.settings import ConsumerSettings
 from services.writer.settings import WriterSettings
 from shared.errors import SettingsError
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import BufferSettings, ServiceSettings, load_settings
 from tools.settings_table import SERVICES
 

@@ -11,8 +11,8 @@ from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.service import WriterService
 from services.writer.sink import SinkError, Verdict
 from shared.errors import FatalError
-from shared.faults import Faults
-from shared.heartbeat import Heartbeat
+from shared.life.faults import Faults
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.records.events import Event
 from shared.records.heartbeats import BackupState, BreakerState, OracleState

@@ -15,7 +15,7 @@ from services.poller.sources.opcua import matches
 from services.poller.sources.opcua.wire import faults
 from shared.keys import Keys
 from shared.models import PollingData
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.opcua.odd_plant import GOOD
 from tests.integration.poller.opcua.reading import one, read_until, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer

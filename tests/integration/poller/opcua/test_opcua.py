@@ -12,7 +12,7 @@ from sandbox.harness.waiting import wait_until
 from services.poller.source import Reading, TagSource
 from shared.keys import Keys
 from shared.records.events import Event
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.poller.opcua.plant import STAMPED_AT
 from tests.integration.poller.opcua.reading import Told, one, read_until, toml, with_source
 from tests.integration.poller.opcua.servers import OpcuaServer

@@ -14,7 +14,7 @@ from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.redis import EmbeddedRedis
 from services.writer.check.redis_rights import NEEDED, OPTIONAL
 from shared.errors import RedisRefusedError
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 DEPLOY = Path("deploy/oracle")
 

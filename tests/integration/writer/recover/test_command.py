@@ -14,7 +14,7 @@ from sandbox.harness.waiting import wait_until
 from services.writer.backup.label import label_path
 from shared.keys import Keys
 from shared.models import TagValue
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.fakes import tag_values
 from tests.integration.writer.recover.place import NOON, Place, expected, numbered
 

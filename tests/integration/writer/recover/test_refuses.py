@@ -18,7 +18,7 @@ from services.writer.backup.label import label_path
 from services.writer.sink import Target
 from shared.clock import SystemClock
 from shared.keys import Keys
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from tests.integration.writer.recover.place import Place, expected, numbered
 
 #: Bytes of memory that `recover` may take for a file of any size.

@@ -18,7 +18,7 @@ from shared.counters import Counter
 from shared.records.events import EventRecord
 from shared.records.heartbeats import ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
-from shared.redis_state import RedisState
+from shared.redis.state import RedisState
 from tests.unit.monitor import overviews
 from tests.unit.monitor.overviews import NOW, backup_file, consumer, make_overview, writer
 

@@ -14,9 +14,9 @@ MODULES = (events, files, heartbeats, logons, losses, polling, rejected)
 
 #: What is read by names that records have as well, and is none: rooms and modules, and what they read.
 OTHERS = {
-    "shared/salvage.py": "PollingData, read tag by tag",
+    "shared/messages/salvage.py": "PollingData, read tag by tag",
     "shared/settings.py": "what pydantic says of a setting",
-    "shared/log_limit.py": "what a log line says",
+    "shared/logs/limit.py": "what a log line says",
     "services/poller/groups/config.py": "a file of polling groups, and what pydantic says of it",
     "services/poller/sources/": "that file, and recorded files",
     "services/monitor/http/": "headers of HTTP",

@@ -9,7 +9,7 @@ from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows, waiting_row
 from services.writer.deliver.housekeeping import MANIFEST_INTERVAL_S, TICK_S, Housekeeping
 from services.writer.sink import SinkError, Verdict
-from shared.faults import Faults
+from shared.life.faults import Faults
 from shared.records.events import Event
 from tests.fakes import FakeStop
 from tests.unit.writer.deliver.stages import KEYS, LoopStage

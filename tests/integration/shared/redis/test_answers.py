@@ -15,8 +15,8 @@ from sandbox.harness.waiting import wait_until
 from shared.errors import LedgerError, RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
-from shared.redis_connections import SOCKET_TIMEOUT_S
-from shared.redis_link import RedisLink
+from shared.redis.connections import SOCKET_TIMEOUT_S
+from shared.redis.link import RedisLink
 from tests.relay import Relay
 
 

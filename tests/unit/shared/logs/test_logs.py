@@ -13,11 +13,11 @@ import pytest
 import structlog
 
 from sandbox.harness.waiting import wait_until
-from shared.log_limit import LINES, WINDOW_S, LineLimit
-from shared.log_stream import AT_END_S, MAX_WAITING_BYTES, LogStream
+from shared.logs.limit import LINES, WINDOW_S, LineLimit
+from shared.logs.stream import AT_END_S, MAX_WAITING_BYTES, LogStream
 from tests.fakes import FakeClock
 
-ROOT = Path(__file__).parent.parent.parent.parent
+ROOT = Path(__file__).parents[4]
 
 #: Logs far more than a pipe or the queue takes, then says on another descriptor that it came through.
 FLOOD = """

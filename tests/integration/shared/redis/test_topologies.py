@@ -13,7 +13,7 @@ from sandbox.harness.waiting import wait_until
 from shared.errors import RedisRefusedError, RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import ServiceSettings
 from tests.redis_topologies import RedisCluster, SentinelTrio, ask, cluster, is_reached, trio
 from tests.tls import Identity, TlsProxy

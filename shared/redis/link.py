@@ -18,10 +18,10 @@ from shared.backoff import Backoff
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.redis_answers import translated
-from shared.redis_connections import Argument, ConnectionNumber, Connections
-from shared.redis_topology import Primary
-from shared.redis_trouble import Trouble
+from shared.redis.answers import translated
+from shared.redis.connections import Argument, ConnectionNumber, Connections
+from shared.redis.topology import Primary
+from shared.redis.trouble import Trouble
 from shared.settings import ServiceSettings
 
 #: Seconds that a blocking command waits at most: less than an answer may take.
@@ -36,7 +36,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 #: Seconds for which Redis' clock is reckoned from ours before it is asked again.
 CLOCK_TRUST_S = 10.0
 
-_SCRIPTS = Path(__file__).with_name("lua")
+_SCRIPTS = Path(__file__).parents[1] / "lua"
 _log = get_logger()
 
 

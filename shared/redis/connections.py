@@ -14,7 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.redis_topology import Primary
+from shared.redis.topology import Primary
 
 #: Seconds until an answer counts as lost. A blocking command must wait for less, or redis-py raises.
 SOCKET_TIMEOUT_S = 10.0

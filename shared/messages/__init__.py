@@ -1,7 +1,7 @@
 """PollingData as it travels: JSON on the DataQueue, one message a poll.
 
-A good message is decoded at once, strictly; one that is not is read again tag by tag (`shared/salvage.py`), so that a
-fault of one tag costs that tag alone. Of a key that comes twice the last one counts, as everywhere in JSON.
+A good message is decoded at once, strictly; one that is not is read again tag by tag (`salvage.py`), so that a fault of
+one tag costs that tag alone. Of a key that comes twice the last one counts, as everywhere in JSON.
 """
 
 import json
@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Meta, structs
 
 from shared.errors import RejectedError
+from shared.messages.salvage import MAX_ADDRESS, MAX_NAME, MAX_VALUE_TEXT, Fault, salvage
 from shared.models import Mode, PollingData, Quality, stored_timestamp
-from shared.salvage import MAX_ADDRESS, MAX_NAME, MAX_VALUE_TEXT, Fault, salvage
 from shared.texts import cut
 
 #: Bytes of a message beyond which a consumer sets it aside unread, unless MESSAGE_MAX_BYTES says otherwise.

@@ -24,18 +24,18 @@ from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from services.writer.__main__ import compose
 from services.writer.settings import WriterSettings
-from shared.beating import LOOP_PATIENCE_S, Beating
 from shared.buffer import TagBuffer
 from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.counters import Counter
 from shared.data_queue import DataQueue
 from shared.events import EventLog
-from shared.heartbeat import Heartbeat
 from shared.keys import Keys
+from shared.life.beating import LOOP_PATIENCE_S, Beating
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.records.heartbeats import ServiceStatus, WriterStatus
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.snapshot import take_snapshot
 from tests.fakes import FakeClock
 from tests.oracle_target import OracleTarget

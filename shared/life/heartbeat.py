@@ -18,13 +18,13 @@ from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.history import History
 from shared.keys import Keys
-from shared.life_sign import LifeSign, life_sign_path
+from shared.life.pid_space import pid_space
+from shared.life.sign import LifeSign, life_sign_path
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.pid_space import pid_space
 from shared.records.heartbeats import Process, ServiceStatus
 from shared.records.reading import from_hash, to_hash
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 from shared.settings import ServiceSettings
 
 #: A process that has not beaten for so long counts as dead, and its batches are taken over.

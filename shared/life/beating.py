@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from shared.clock import Clock
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.events import EventLog
-from shared.faults import Faults
-from shared.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.life.faults import Faults
+from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.heartbeats import ServiceStatus

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from shared.errors import RedisRefusedError
-from shared.redis_link import RedisLink
+from shared.redis.link import RedisLink
 
 #: Seconds between two looks, and until something is asked again that Redis does not let us ask.
 LOOK_S, ASK_AGAIN_S = 5.0, 600.0

@@ -1,6 +1,6 @@
 """One line for each event on stderr: for people (console) or for machines (json).
 
-Logging never fails or blocks its caller (`log_stream.py`), and no kind of line floods the log (`log_limit.py`: how to
+Logging never fails or blocks its caller (`stream.py`), and no kind of line floods the log (`limit.py`: how to
 choose the kind). What the libraries log, from warnings on, takes the same way.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-from shared.log_limit import LineLimit
-from shared.log_stream import flush_standard_streams, secure_standard_streams
+from shared.logs.limit import LineLimit
+from shared.logs.stream import flush_standard_streams, secure_standard_streams
 
 #: Characters of a line and of a traceback that are logged: texts from outside have no bound of their own.
 MAX_EVENT, MAX_TRACEBACK = 4_000, 20_000

@@ -7,8 +7,8 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
-from shared.redis_connections import SOCKET_TIMEOUT_S
-from shared.redis_link import RedisLink
+from shared.redis.connections import SOCKET_TIMEOUT_S
+from shared.redis.link import RedisLink
 
 
 def test_a_closed_link_frees_who_waits_and_opens_no_connection_again() -> None:

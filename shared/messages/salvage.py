@@ -1,6 +1,6 @@
 """A message that is not as it should be, read tag by tag: what is wrong with one tag costs that tag alone.
 
-Only for messages that the strict decoder of `shared/messages.py` refused: this is slower, and kind. Its rules:
+Only for messages that the strict decoder of `shared/messages/__init__.py` refused: this is slower, and kind. Its rules:
 
 - A reading that no column can hold as a number (NaN, Infinity, 1e999, an integer of a thousand digits) is no value.
 - A quality is known by its beginning ("Good", "UncertainLastUsableValue"); one that says nothing is UNCERTAIN.
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import RejectedError
-from shared.lenient_json import read_json
+from shared.messages.lenient_json import read_json
 from shared.models import stored_timestamp
 from shared.texts import TEXT_LIMIT, cut
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import FatalError
-from shared.faults import MAX_FAULTS, WITHIN_S, Faults
+from shared.life.faults import MAX_FAULTS, WITHIN_S, Faults
 from shared.lifecycle import StopFlag
 from shared.records.events import Event
 from tests.fakes import FakeClock, FakeEvents
