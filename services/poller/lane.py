@@ -85,7 +85,14 @@ class Lane:
     def __init__(self, partition: int, settings: PollerSettings, edges: Edges, clock: Clock) -> None:
         self.news = News()
         self.outbox = build_outbox(partition, settings, clock, self.news.tell)
-        self.leases = Leases(edges.link, edges.keys, edges.heartbeat, clock, self.news.tell, self.outbox.id)
+        self.leases = Leases(
+            link=edges.link,
+            keys=edges.keys,
+            process=edges.heartbeat,
+            clock=clock,
+            tell=self.news.tell,
+            outbox_id=self.outbox.id,
+        )
         self.sender = Sender(self.outbox, edges.queue, edges.link, settings.poller_put_timeout_s)
         self._edges = edges
         self._clock = clock
@@ -108,7 +115,14 @@ class Lane:
             clock=self._clock,
         )
         named = self.pulse.named
-        handshake = Handshake(edges.requests, fleet, edges.heartbeat, edges.link, self._clock, stop)
+        handshake = Handshake(
+            requests=edges.requests,
+            fleet=fleet,
+            heartbeat=edges.heartbeat,
+            link=edges.link,
+            clock=self._clock,
+            stop=stop,
+        )
         start = tasks.create_task
         self._sending = start(outlive("sending", self.sender.run, _TRIES, tell))
         self._tasks = [

@@ -65,7 +65,7 @@ class Leases:
     """The leases of one poller's groups in one Redis."""
 
     def __init__(
-        self, link: Scripts, keys: Keys, process: Process, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
+        self, *, link: Scripts, keys: Keys, process: Process, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
     ) -> None:
         """Seek none yet.
 

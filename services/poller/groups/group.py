@@ -191,7 +191,16 @@ class PollingGroup:
         status.last_duration_ms = took_ms
         status.trouble = cut(reading.trouble) if reading.trouble else None
         state: Literal["read", "failed"] = "failed" if reading.trouble else "read"
-        self.trigger.polled(PollOutcome(state, status.last_poll, values, errors, took_ms, status.trouble or ""))
+        self.trigger.polled(
+            PollOutcome(
+                state,
+                timestamp=status.last_poll,
+                values=values,
+                errors=errors,
+                duration_ms=took_ms,
+                message=status.trouble or "",
+            )
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the group's status for the monitor."""

@@ -35,7 +35,7 @@ class Handshake:
     """Serves the requests for one poller's groups."""
 
     def __init__(
-        self, requests: PollRequests, fleet: Fleet, heartbeat: Heartbeat, link: Link, clock: Clock, stop: StopFlag
+        self, *, requests: PollRequests, fleet: Fleet, heartbeat: Heartbeat, link: Link, clock: Clock, stop: StopFlag
     ) -> None:
         self._requests = requests
         self._fleet = fleet

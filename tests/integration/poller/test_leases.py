@@ -131,7 +131,7 @@ class Seeker:
         events = EventLog(link, keys, "poller")
         self.heartbeat = Heartbeat(link, keys, events, "poller", name)
         self.heartbeat.register()
-        self.leases = Leases(link, keys, self.heartbeat, self.clock, nobody, str)
+        self.leases = Leases(link=link, keys=keys, process=self.heartbeat, clock=self.clock, tell=nobody, outbox_id=str)
         self.lease = self.leases.of(LINE)
 
     def renew(self, after_s: float = 1.0) -> bool:

@@ -56,7 +56,14 @@ class Seeking:
         self.clock = FakeClock()
         self.told: list[tuple[Event, str]] = []
         self.redis = redis
-        self.leases = Leases(redis, Keys("t"), Me(), self.clock, lambda kind, text: self.told.append((kind, text)), str)
+        self.leases = Leases(
+            link=redis,
+            keys=Keys("t"),
+            process=Me(),
+            clock=self.clock,
+            tell=lambda kind, text: self.told.append((kind, text)),
+            outbox_id=str,
+        )
         self.lease = self.leases.of(LINE)
 
     async def renewed(self, times: int = 1) -> None:
