@@ -31,6 +31,7 @@ from services.writer.settings import WriterSettings
 from shared.lifecycle import StopFlag
 from shared.messages import decode_polling_data, encode_polling_data
 from shared.models import TagValue, encode_values
+from shared.redis.connections import Connections
 from shared.redis.link import RedisLink
 
 BATCHES, BATCH, TAGS = 600, 500, 3491
@@ -46,7 +47,7 @@ WRITER_STEPS: tuple[tuple[Any, str, str], ...] = (
     (OracleSink, "_insert", "    insert: connection, cursor"),
     (oracledb.Cursor, "executemany", "      the driver's executemany"),
     (services.writer.deliver.worker, "observations", "  ages and latency"),
-    (RedisLink, "_exchange", "  Redis: send, wait, read"),
+    (Connections, "exchange", "  Redis: send, wait, read"),
 )
 
 
