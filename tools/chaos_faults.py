@@ -10,13 +10,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import redis
+
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.feed import START
 from sandbox.harness.redis import EmbeddedRedis, free_port
 from services.writer.backup.directory import backup_files
 from shared.errors import TransientError
 from shared.models import PollingData
-from shared.redis.link import RedisLink
 from tests.pipeline import Pipeline
 
 #: How many processes of each service run.
@@ -115,11 +116,9 @@ class Chaos:
         return lambda: self._redis_command("REPLICAOF", "NO", "ONE")
 
     def _redis_command(self, *command: str) -> None:
-        link = RedisLink(self._redis.url, client_name="chaos")
-        try:
-            link.command(*command)
-        finally:
-            link.close()
+        # Not by a link of ours: that talks to no replica.
+        with redis.Redis.from_url(self._redis.url) as client:
+            client.execute_command(*command)
 
     def sessions_forgotten(self) -> None:
         """A firewall forgets every session: what is sent on them vanishes."""
