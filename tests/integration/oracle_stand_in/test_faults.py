@@ -375,6 +375,8 @@ def test_pool_recovers_when_the_database_is_back(stand_in: OracleStandIn, contro
         wait_timeout=2000,
     )
     pool.acquire().close()
+    # The driver opens the second one behind our back: one that is on its way is not cut.
+    wait_until(lambda: pool.opened == 2, what="both connections")
     control.stop_listening(cut="rst")
     assert failure(pool.acquire)[1] == "DPY-6005"
     control.listen()
