@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,11 @@ from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.records.heartbeats import PollerStatus
 from shared.redis.link import RedisLink
-from tests.integration.monitor.monitors import Monitor, Pipeline, monitor_in_a_thread, start_process
+from tests.integration.monitor.monitors import Monitor, Pipeline, start_process
 from tests.unit.monitor.overviews import backup_file
 
 #: What a plant with many small groups may have.
 MANY = 20_000
-
-
-@pytest.fixture
-def monitor(redis_server: EmbeddedRedis, namespace: str) -> Iterator[Monitor]:
-    with monitor_in_a_thread(redis_server.url, namespace) as monitor:
-        yield monitor
-
-
-@pytest.fixture
-def pipeline(link: RedisLink, keys: Keys) -> Iterator[Pipeline]:
-    pipeline = Pipeline(link, keys)
-    yield pipeline
-    pipeline.close()
 
 
 def group(plc: str, name: str, **fields: Any) -> str:

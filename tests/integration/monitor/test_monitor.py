@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -25,19 +24,6 @@ from tests.unit.monitor.overviews import backup_file
 
 #: Seconds that an answer may be behind Redis.
 FRESH_S = 1.0
-
-
-@pytest.fixture
-def monitor(redis_server: EmbeddedRedis, namespace: str) -> Iterator[Monitor]:
-    with monitor_in_a_thread(redis_server.url, namespace) as monitor:
-        yield monitor
-
-
-@pytest.fixture
-def pipeline(link: RedisLink, keys: Keys) -> Iterator[Pipeline]:
-    pipeline = Pipeline(link, keys)
-    yield pipeline
-    pipeline.close()
 
 
 @pytest.mark.req("FR-005", "FR-021", "FR-022")

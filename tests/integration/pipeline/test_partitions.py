@@ -33,7 +33,7 @@ def two_servers() -> Iterator[list[EmbeddedRedis]]:
 def partitions(
     two_servers: list[EmbeddedRedis], oracle: OracleTarget, table: str, tmp_path: Path
 ) -> Iterator[list[Pipeline]]:
-    """Two partitions on two servers with a consumer and a writer each; all write to one table."""
+    """Two partitions on two servers with a consumer and a writer each, running; all write to one table."""
     urls = ",".join(server.url for server in two_servers)
     with (
         Pipeline(two_servers[0].url, oracle, table, "plant.0", tmp_path / "0") as first,
@@ -43,6 +43,8 @@ def partitions(
             partition.directory.mkdir()
             shared = {"REDIS_URL": urls, "REDIS_NAMESPACE": "plant", "PARTITIONS": "2", "PARTITION": str(number)}
             partition.environment |= shared
+            partition.start_and_wait("consumer")
+            partition.start_and_wait("writer")
         yield [first, second]
 
 
@@ -55,9 +57,6 @@ def queues(two_servers: list[EmbeddedRedis]) -> list[DataQueue]:
 def test_every_partition_brings_its_plcs_to_the_one_table(
     two_servers: list[EmbeddedRedis], partitions: list[Pipeline]
 ) -> None:
-    for partition in partitions:
-        partition.start_and_wait("consumer")
-        partition.start_and_wait("writer")
     expected: Cells = {}
     to = queues(two_servers)
     for number in range(20):
@@ -75,9 +74,6 @@ def test_every_partition_brings_its_plcs_to_the_one_table(
 def test_a_partition_whose_redis_is_gone_holds_up_no_other(
     two_servers: list[EmbeddedRedis], partitions: list[Pipeline]
 ) -> None:
-    for partition in partitions:
-        partition.start_and_wait("consumer")
-        partition.start_and_wait("writer")
     to = queues(two_servers)
     other = next(plc_code for plc_code in PLCS if partition_of(plc_code, 2) == 0)
     two_servers[1].kill()
@@ -97,9 +93,6 @@ def test_a_partition_whose_redis_is_gone_holds_up_no_other(
 def test_the_monitor_tells_of_all_and_of_those_that_are_left(
     two_servers: list[EmbeddedRedis], partitions: list[Pipeline]
 ) -> None:
-    for partition in partitions:
-        partition.start_and_wait("consumer")
-        partition.start_and_wait("writer")
     to = queues(two_servers)
     for plc_code in PLCS:
         to[partition_of(plc_code, 2)].put(poll(1, 50, plc_code), timeout=10)
