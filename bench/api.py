@@ -88,7 +88,7 @@ class Clients:
         await asyncio.sleep(random.random() * self._pause_s)
         while time.monotonic() < self._end:
             began = time.perf_counter()
-            writer.write(f"GET {random.choice(PATHS)} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+            writer.write(f"GET {random.choice(PATHS)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             (length,) = [line for line in head.split("\r\n") if line.startswith("content-length:")]
             await reader.readexactly(int(length.split(":")[1]))
@@ -99,7 +99,7 @@ class Clients:
 
     async def _stream(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(b"GET /api/stream HTTP/1.1\r\nHost: bench\r\n\r\n")
+        writer.write(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while time.monotonic() < self._end:
             try:
                 await asyncio.wait_for(reader.readline(), 2)

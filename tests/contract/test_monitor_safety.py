@@ -16,7 +16,7 @@ from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, static
 from services.monitor.http.answer_cache import AnswerCache
 from services.monitor.http.app import create_app
-from services.monitor.http.gate import COOKIE, Gate
+from services.monitor.http.gate import COOKIE, MAX_WRONG_OF_ONE_ADDRESS, Gate
 from services.monitor.http.guard import MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS, Guard
 from services.monitor.http.login import LOGIN_PATH, LOGOUT_PATH
 from services.monitor.http.rate_limiter import RateLimiter
@@ -238,6 +238,36 @@ def test_who_has_not_shown_who_it_is_leaves_room_for_those_who_have() -> None:
 
     refused, known = asyncio.run(flood())
     assert (refused[0]["status"], known[0]["status"]) == (503, 200)
+
+
+def test_while_wrong_tokens_of_an_address_are_held_back_none_of_it_is_read_not_even_the_right_one() -> None:
+    """Kind: a limit that lets the right guess through is what whoever guesses wants."""
+    right = [(b"authorization", f"Bearer {TOKEN}".encode())]
+
+    async def guess() -> tuple[int, ...]:
+        inner = Inner()
+        inner.release.set()
+        guard = Guard(inner, Gate(lambda: TOKEN), rate=RateLimiter(per_s=1e6, burst=MAX_AT_ONCE))
+        wrong = [(b"authorization", b"Bearer wrong")]
+        held = [
+            asyncio.create_task(call(guard, address=f"192.0.2.{number % 20}", headers=wrong))
+            for number in range(20 * MAX_WRONG_OF_ONE_ADDRESS)
+        ]
+        await asyncio.sleep(0)
+        answers = [
+            await call(guard, address="192.0.2.1", headers=right),
+            # However many addresses guess, those of others are read.
+            await call(guard, address="192.0.2.99", headers=right),
+        ]
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        answers.append(await call(guard, address="192.0.2.1", headers=right))
+        return tuple(answer[0]["status"] for answer in answers)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("services.monitor.http.guard.MAX_STRANGERS", 1_000)
+        assert asyncio.run(guess()) == (429, 200, 200)
 
 
 def test_a_flood_waits_its_turn_and_is_refused_beyond_that_but_not_livez_nor_a_pages_files() -> None:

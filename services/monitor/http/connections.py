@@ -18,6 +18,9 @@ MAX_HEADERS = 16_384
 #: Seconds in which they must have arrived, from the connection's begin or from the first byte after an answer.
 ARRIVES_S = 10.0
 
+#: Seconds in which a client must read of what it is sent: who asks and does not read would keep its place for ever.
+UNREAD_S = 30.0
+
 #: Connections of all, and of one address; what a process may open is less on small machines. Those of this machine have
 #: some more: whoever asks here whether the process lives must be answered while strangers hold all others.
 MAX_CONNECTIONS, MAX_OF_ONE_ADDRESS, _KEPT_FOR_THIS_MACHINE = 800, 200, 20
@@ -34,22 +37,25 @@ class BoundedProtocol(H11Protocol):
     """One connection. When there are too many, an idle one is closed: the oldest of who has the most."""
 
     began_at: float
+    is_given_up = False
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or close one that has nothing to do, or this one."""
         super().connection_made(transport)
         self.began_at = self.loop.time()
         self._start_deadline()
-        surplus = _surplus(
-            self, [each for each in self.connections if isinstance(each, BoundedProtocol) and each.is_open]
-        )
+        # One that is closed still counts while its client reads nothing of what is left: it has its descriptor.
+        others = [each for each in self.connections if isinstance(each, BoundedProtocol) and not each.is_given_up]
+        surplus = _surplus(self, others)
         if surplus is not None:
-            surplus.transport.abort()
+            surplus.give_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._end_deadline()
+        self._end_unread()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -60,10 +66,21 @@ class BoundedProtocol(H11Protocol):
         if not self.is_idle:
             self._end_deadline()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it was not given up."""
-        return not self.transport.is_closing()
+    def pause_writing(self) -> None:
+        """Wait for the client to read, not for ever."""
+        super().pause_writing()
+        self._end_unread()
+        self._unread = self.loop.call_later(UNREAD_S, self.give_up)
+
+    def resume_writing(self) -> None:
+        """Go on: it reads."""
+        self._end_unread()
+        super().resume_writing()
+
+    def give_up(self) -> None:
+        """Close it now, whatever was not sent yet."""
+        self.is_given_up = True
+        self.transport.abort()
 
     @property
     def is_idle(self) -> bool:
@@ -76,12 +93,17 @@ class BoundedProtocol(H11Protocol):
         return self.client[0] if self.client else ""
 
     def _start_deadline(self) -> None:
-        self._deadline = self.loop.call_later(ARRIVES_S, self.transport.abort)
+        self._deadline = self.loop.call_later(ARRIVES_S, self.give_up)
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _end_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 def max_connections() -> int:

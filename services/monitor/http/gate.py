@@ -18,10 +18,10 @@ COOKIE = "tagpipe_monitor"
 #: Seconds that the answer to a wrong token takes.
 WRONG_COSTS_S = 1.0
 
-#: Wrong ones of one address, and of all, whose answers are still held back; while there are as many, whoever sends a
-#: token from there is refused unread. So an address may guess five times a second, and a program with an old token
-#: locks nobody out.
-MAX_WRONG_OF_ONE_ADDRESS, MAX_WRONG = 5, 50
+#: Wrong ones of one address whose answers are still held back; while there are as many, no token from there is read,
+#: not even the right one: that is what is guessed for. So an address may guess five times a second, and a program with
+#: an old token locks out nobody elsewhere.
+MAX_WRONG_OF_ONE_ADDRESS = 5
 
 #: Seconds between two looks whether the token is another one.
 _ASK_AGAIN_S = 1.0
@@ -45,16 +45,16 @@ class Gate:
         """Whether no token is asked for."""
         return not self._token
 
-    def admits(self, headers: Headers) -> bool:
+    def admits(self, headers: Headers, address: str) -> bool:
         """Tell whether a request with these headers may be answered."""
         self._look_for_another_token()
-        if self.is_open or self._is_the_token(_bearer(headers)):
+        if self.is_open or (not self.is_beset(address) and self._is_the_token(_bearer(headers))):
             return True
         return self._sessions.holds(_cookie(headers), time.monotonic())
 
     def is_beset(self, address: str) -> bool:
-        """Tell whether so many wrong tokens come from an address, or from everywhere, that none is read now."""
-        return self._wrong[address] >= MAX_WRONG_OF_ONE_ADDRESS or self._wrong.total() >= MAX_WRONG
+        """Tell whether so many wrong tokens come from an address that none is read now."""
+        return self._wrong[address] >= MAX_WRONG_OF_ONE_ADDRESS
 
     def begin_session(self, token: str) -> str | None:
         """Return the cookie's value for who knows the token, None for others."""

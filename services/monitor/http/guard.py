@@ -26,9 +26,6 @@ WATCHED_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 #: a machine.
 MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS = 300, 100, 50
 
-#: Seconds for which a client may read nothing of what it is sent.
-UNREAD_S = 30.0
-
 _STRICT = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -76,7 +73,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers, address = Headers(scope=scope), (scope.get("client") or ("",))[0]
-        is_stranger = not self._gate.admits(headers)
+        is_stranger = not self._gate.admits(headers, address)
         self._open[address] += 1
         self._strangers += is_stranger
         try:
@@ -141,9 +138,7 @@ def _with_headers(path: str, send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(added)
-        # Who asks and does not read would keep its place for ever.
-        async with asyncio.timeout(UNREAD_S):
-            await send(message)
+        await send(message)
 
     return send_with_headers
 
