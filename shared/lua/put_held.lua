@@ -11,7 +11,9 @@ local room = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
 local holders, queued, answer = {}, {}, {0}
 local function holder_of(group)
   if not holders[group] then
-    local token, since = (redis.call('HGET', KEYS[2], group) or ''):match('^(%S+) %S+ %S+ (%d+) %d+$')
+    -- What is no lease holds up no reading: where a stranger spoiled the key nobody holds anything.
+    local lease = redis.pcall('HGET', KEYS[2], group)
+    local token, since = (type(lease) == 'string' and lease or ''):match('^(%S+) %S+ %S+ (%d+) %d+$')
     holders[group] = {token = token, since = tonumber(since or 0)}
   end
   return holders[group]

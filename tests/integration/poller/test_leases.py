@@ -110,6 +110,15 @@ def test_a_redis_that_went_back_to_an_earlier_lease_costs_no_reading(link: Redis
     assert put(queue, ("d", old + 9000, b"read by the one before"), held_since=old - 1) == (1, [0])
 
 
+@pytest.mark.parametrize(
+    "spoil", [("SET", "x"), ("RPUSH", "x"), ("HSET", LINE, "no lease"), ("HSET", LINE, "a - - 9 9e")]
+)
+def test_leases_that_a_stranger_spoiled_hold_up_no_reading(link: RedisLink, keys: Keys, spoil: tuple[str, ...]) -> None:
+    """Kind: a side path that ends the main one: what only tells who may put kept everybody from putting."""
+    link.command(spoil[0], keys.polling_leases, *spoil[1:])
+    assert put(DataQueue(link, keys), ("a", 5, b"a reading")) == (1, [])
+
+
 def test_what_is_left_out_needs_no_room_and_the_rest_goes_as_far_as_it_fits(link: RedisLink, keys: Keys) -> None:
     queue = DataQueue(link, keys, max_messages=2)
     hold(link, keys, "b", name="two")
