@@ -6,7 +6,7 @@ from bench.measure import percentile
 from bench.stage import Stage, rows, values_of
 from bench.writer import drain
 from shared.counters import Counter
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 CAP = 10_000
 

@@ -7,7 +7,7 @@ from bench.figures import Goal, Section
 from bench.measure import mean, percentile
 from bench.stage import Stage
 from shared.counters import Counter
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 #: Seconds left out at the beginning: the first batch learns the table and opens connections.
 _WARM_UP_S = 2.0

@@ -14,7 +14,7 @@ from sandbox.harness.supervisor import Child
 from sandbox.recording import Recording
 from sandbox.summary import Accounts, problems
 from shared.counters import Counter
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 #: Seconds between two lines where there is no terminal to refresh one on, and between two refreshes where there is.
 LINE_EVERY_S, REFRESH_EVERY_S = 5.0, 0.5

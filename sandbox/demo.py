@@ -13,7 +13,7 @@ from sandbox.summary import Accounts, Emitted, parse_goodbye
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 #: Seconds that the pipeline gets to bring everything home after the poller has ended.
 DRAIN_TIMEOUT_S = 60.0

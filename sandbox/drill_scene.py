@@ -11,8 +11,8 @@ from sandbox.harness.stack import Stack
 from sandbox.harness.supervisor import ChildDiedError
 from sandbox.pipeline import StoppedEarly
 from sandbox.recording import Comparison, Recording, compare
-from shared.data_queue import DataQueue
 from shared.lifecycle import StopFlag
+from shared.queues.data_queue import DataQueue
 from shared.records.events import OverflowEpisode
 from shared.records.files import BackupFile, FileKind
 from shared.records.reading import from_json

@@ -22,7 +22,7 @@ from sandbox.pipeline import StoppedEarly
 from sandbox.recording import Comparison
 from shared.counters import Counter
 from shared.lifecycle import StopFlag, stop_on_signals
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 #: Seconds of the outage drill before Oracle goes, and after it writes again.
 BEFORE_S, AFTER_S = 3.0, 2.0

@@ -20,8 +20,8 @@ from sandbox.plan import Plan, PlanError, poller_toml
 from sandbox.recording import NO_VALUE_TEXT
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
+from shared.queues.snapshot import Snapshot
 from shared.redis.link import RedisLink
-from shared.snapshot import Snapshot
 
 #: Where the dashboard is if that port is free: the one that the documentation names.
 USUAL_MONITOR_PORT = 8000

@@ -18,7 +18,7 @@ from sandbox.plan import Plan, PlanError, make_plan
 from sandbox.recording import Recording, read_recording
 from shared.counters import Counter
 from shared.lifecycle import EXIT_SETTINGS, stop_on_signals
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 _HELP = """
 Run the whole pipeline on this machine: Redis (Valkey) from its wheel, the Oracle stand-in, and the four services.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sandbox.recording import Comparison
 from shared.counters import Counter
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 _GOODBYE = re.compile(
     r"Emitted \d+ messages with (\d+) values; discarded \d+ messages with (\d+) values; (\d+) messages"

@@ -10,8 +10,8 @@ from sandbox.harness.feed import expected_rows, poll
 from sandbox.harness.oracle import Cells
 from sandbox.harness.services import Services
 from services.writer.backup.directory import backup_files
-from shared.data_queue import DataQueue
-from shared.snapshot import Snapshot
+from shared.queues.data_queue import DataQueue
+from shared.queues.snapshot import Snapshot
 from tests.csv_lines import complete_lines
 from tests.oracle_target import OracleTarget
 

@@ -22,7 +22,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError
-from shared.snapshot import take_snapshot
+from shared.queues.snapshot import take_snapshot
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 from tools.chaos_faults import CLASHING, SERVICES, Chaos

@@ -12,8 +12,8 @@ import redis
 from sandbox.harness.feed import poll
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from shared.data_queue import DataQueue
 from shared.messages import encode_polling_data
+from shared.queues.data_queue import DataQueue
 
 #: Puts that are timed, values of each; messages of one step and values of each, at the highest rate; seconds of that.
 PUTS, VALUES = 150, 3_491

@@ -17,7 +17,7 @@ from typing import Any
 import oracledb
 
 import services.writer.deliver.worker
-import shared.buffer
+import shared.queues.buffer
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.feed import START, poll
 from sandbox.harness.redis import EmbeddedRedis
@@ -41,7 +41,7 @@ _SQL = Path(__file__).parent.parent / "deploy" / "oracle" / "02_tag_data.sql"
 #: Owner, name, and what it is; indented as they contain each other.
 WRITER_STEPS: tuple[tuple[Any, str, str], ...] = (
     (Worker, "run_once", "a batch"),
-    (shared.buffer, "decode_array", "  decode the values"),
+    (shared.queues.buffer, "decode_array", "  decode the values"),
     (Delivery, "deliver", "  deliver"),
     (RowBinder, "rows", "    make rows"),
     (OracleSink, "_insert", "    insert: connection, cursor"),

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.harness.oracle import Cells
-from shared.data_queue import DataQueue
 from shared.errors import TransientError
 from shared.models import PollingData
+from shared.queues.data_queue import DataQueue
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901)  # noqa: DTZ001 - the table's timestamps are naive
 

@@ -14,10 +14,10 @@ from sandbox.harness.process import Process
 from sandbox.harness.supervisor import Child, ChildDiedError, Supervisor, python
 from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
+from shared.queues.snapshot import Snapshot, take_snapshot
 from shared.records import heartbeats
 from shared.records.reading import from_hash
 from shared.redis.link import RedisLink
-from shared.snapshot import Snapshot, take_snapshot
 
 T = TypeVar("T")
 

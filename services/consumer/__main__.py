@@ -12,10 +12,7 @@ from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from shared import __version__
-from shared.buffer import TagBuffer
-from shared.claims import Claims
 from shared.clock import SystemClock
-from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.keys import Keys
@@ -23,6 +20,9 @@ from shared.life.beating import Beating
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
+from shared.queues.buffer import TagBuffer
+from shared.queues.claims import Claims
+from shared.queues.data_queue import DataQueue
 from shared.records.events import Away, Event, Pending
 from shared.redis.link import RedisLink
 

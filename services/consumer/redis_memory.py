@@ -5,10 +5,10 @@ DataQueue does not take what is left.
 """
 
 from shared.clock import Clock
-from shared.data_queue import drop_rejected
 from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.queues.data_queue import drop_rejected
 from shared.redis.link import RedisLink
 
 #: Share of Redis' `maxmemory` from which it is short of memory, and from which it refuses writes or is about to.

@@ -9,10 +9,10 @@ from msgspec import UNSET
 
 from services.consumer.rejections import message_of
 from services.consumer.settings import ConsumerSettings
-from shared.data_queue import DEFAULT_MAX_MESSAGES, drop_rejected
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL
+from shared.queues.data_queue import DEFAULT_MAX_MESSAGES, drop_rejected
 from shared.records.reading import from_json
 from shared.records.rejected import RejectedEntry
 from shared.redis.link import RedisLink

@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import UNSET
 
 from shared.clock import Clock
-from shared.data_queue import HEAD_BYTES, MAX_REJECTED_MESSAGE_BYTES, Oversize
 from shared.life.heartbeat import Heartbeat
 from shared.messages.salvage import Fault
+from shared.queues.data_queue import HEAD_BYTES, MAX_REJECTED_MESSAGE_BYTES, Oversize
 from shared.records.reading import from_json, to_json
 from shared.records.rejected import RejectedEntry
 from shared.texts import cut

@@ -17,11 +17,11 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.messages.salvage import Fault
 from shared.models import PollingData, decode_values
+from shared.queues.snapshot import take_snapshot
 from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNamed
 from shared.records.heartbeats import ConsumerStatus
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
-from shared.snapshot import take_snapshot
 from shared.texts import cut
 
 #: Overflow episodes kept for the monitor.

@@ -7,12 +7,12 @@ from services.consumer.parts import in_parts
 from services.consumer.rejections import Rejections
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
-from shared.claims import MAX_TAKEOVERS
 from shared.counters import Counter
-from shared.data_queue import MessageBatch, Oversize
 from shared.errors import RejectedError
 from shared.messages import read_message
 from shared.models import PollingData, encode_values
+from shared.queues.claims import MAX_TAKEOVERS
+from shared.queues.data_queue import MessageBatch, Oversize
 
 #: Share of the buffer's cap that the parts of a message have which is larger than that.
 _PART = 4

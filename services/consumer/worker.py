@@ -7,16 +7,16 @@ from services.consumer.redis_memory import RedisMemory
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
-from shared.buffer import PushOutcome, TagBuffer
-from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
-from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import RedisFullError, RedisUnavailableError
 from shared.events import EventLog
 from shared.life.beating import Turn
 from shared.life.faults import Faults
 from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag
+from shared.queues.buffer import PushOutcome, TagBuffer
+from shared.queues.claims import SWEEP_INTERVAL_S, Claims
+from shared.queues.data_queue import DataQueue, MessageBatch
 from shared.redis.link import RedisLink
 
 #: What one claim takes at most (one message at least). A value has 10 bytes or more on the wire, so this is under 3,300

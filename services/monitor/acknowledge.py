@@ -5,10 +5,10 @@ from msgspec.structs import replace
 from services.monitor.assess.findings.losses import total_loss
 from services.monitor.assess.humanize import count_of
 from shared.keys import Keys
+from shared.queues.snapshot import take_snapshot
 from shared.records.losses import Loss
 from shared.records.reading import from_hash, to_hash
 from shared.redis.link import RedisLink
-from shared.snapshot import take_snapshot
 
 
 def acknowledge(link: RedisLink, keys: Keys) -> Loss:

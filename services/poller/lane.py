@@ -25,13 +25,13 @@ from services.poller.outbox.waiting import Bounds
 from services.poller.pulse import Pulse
 from services.poller.settings import PollerSettings
 from shared.clock import Clock
-from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.queues.data_queue import DataQueue
 from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, FilePath
 
-from shared.data_queue import DEFAULT_MAX_MESSAGES
+from shared.queues.data_queue import DEFAULT_MAX_MESSAGES
 from shared.settings import ServiceSettings
 
 

@@ -29,8 +29,6 @@ from services.writer.recover.progress import RecoveryProgress
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
 from shared import __version__
-from shared.buffer import TagBuffer
-from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.events import EventLog
@@ -39,6 +37,8 @@ from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import EXIT_FATAL, STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
+from shared.queues.buffer import TagBuffer
+from shared.queues.claims import Claims
 from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
 

@@ -13,7 +13,6 @@ from services.writer.deliver.spill import Spill
 from services.writer.deliver.worker import Worker
 from services.writer.recover.auto import AutoRecover
 from services.writer.sink import Sink, SinkError
-from shared.claims import SWEEP_INTERVAL_S, Claims
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import FatalError, RedisUnavailableError
@@ -24,10 +23,11 @@ from shared.life.faults import Faults, outliving
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.queues.claims import SWEEP_INTERVAL_S, Claims
+from shared.queues.snapshot import take_snapshot
 from shared.records.events import Event, Pending
 from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
 from shared.redis.link import RedisLink
-from shared.snapshot import take_snapshot
 
 #: Seconds from the signal to the end that the threads may take; the promise is 5 for all.
 THREADS_END_S = 4.0

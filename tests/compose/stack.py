@@ -15,8 +15,8 @@ from typing import Any, Self
 
 import httpx
 
-from shared.data_queue import DataQueue
 from shared.keys import Keys
+from shared.queues.data_queue import DataQueue
 from shared.redis.link import RedisLink
 from tests.oracle_target import OracleTarget
 

@@ -3,7 +3,7 @@
 from sandbox.harness.oracle import Cells
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 from tests.pipeline import Pipeline, in_csv
 
 

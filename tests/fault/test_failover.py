@@ -18,8 +18,8 @@ from redis.crc import key_slot
 from sandbox.harness.feed import Load
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import StuckError, wait_until
-from shared.data_queue import DataQueue
 from shared.errors import RedisUnavailableError
+from shared.queues.data_queue import DataQueue
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 from tests.redis_topologies import RedisCluster, ask, cluster, trio

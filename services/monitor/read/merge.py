@@ -13,9 +13,9 @@ from services.monitor.read.buckets import Bucket
 from services.monitor.read.groups import together
 from services.monitor.read.overview import EVENTS_READ, Overview
 from shared.counters import Counter
+from shared.queues.snapshot import Snapshot
 from shared.records.losses import Loss, WentBackTotal
 from shared.redis.state import RedisState
-from shared.snapshot import Snapshot
 
 V = TypeVar("V")
 R = TypeVar("R", Loss, WentBackTotal)

@@ -10,13 +10,13 @@ import msgspec
 from services.monitor.read.buckets import Bucket, total
 from services.monitor.read.groups import Group, Identity
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
+from shared.queues.snapshot import Snapshot
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import STATUS, Process, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.reading import from_hash
 from shared.redis.state import RedisState
-from shared.snapshot import Snapshot
 from shared.texts import cut
 
 #: Events read each tick, newest first: what `/api/events` can show.

@@ -10,6 +10,7 @@ from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, Overview
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
+from shared.queues.snapshot import take_snapshot
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import PollerStatus, ServiceStatus
@@ -18,7 +19,6 @@ from shared.records.polling import SeenGroup
 from shared.records.reading import Record, from_hash, from_json
 from shared.redis.link import Call, RedisLink
 from shared.redis.state import RedisStateReader
-from shared.snapshot import take_snapshot
 from shared.texts import cut
 
 #: Polling groups and services shown at most.

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from services.poller.outbox.message import Message
 from services.poller.outbox.outbox import Outbox
-from shared.data_queue import HeldMessage
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.queues.data_queue import HeldMessage
 
 #: Messages claimed from the outbox at a time, and queued in one step at most.
 MAX_IN_HAND = 256

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.writer.deliver.delivery import Delivered, Delivery
-from shared.buffer import Batch, TagBuffer
-from shared.claims import Claims
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.queues.buffer import Batch, TagBuffer
+from shared.queues.claims import Claims
 from shared.redis.link import RedisLink
 
 #: Times that a batch is given back and written again before it goes to the backup untried.

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from services.writer.deliver.batches import Batches
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.worker import WAIT_S
-from shared.buffer import Pressure
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
+from shared.queues.buffer import Pressure
 from shared.records.heartbeats import BreakerState
 
 #: An attempt that has lasted so long while the buffer is under pressure counts as stuck.

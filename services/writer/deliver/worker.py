@@ -8,12 +8,12 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivered
 from services.writer.deliver.observations import observations
 from services.writer.settings import WriterSettings
-from shared.buffer import LOST_TOKEN_S, Batch, WakeUp
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.queues.buffer import LOST_TOKEN_S, Batch, WakeUp
 from shared.records.heartbeats import BreakerState
 
 #: Seconds that a stopping writer goes on draining the buffer; it must be gone within 5.

@@ -13,10 +13,10 @@ from services.writer.recover.loop import Ended, Failure, recover_file
 from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, OpenFile
 from services.writer.settings import WriterSettings
 from shared.backoff import Backoff
-from shared.buffer import TagBuffer
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
+from shared.queues.buffer import TagBuffer
 from shared.records.heartbeats import BreakerState
 
 #: Share of BUFFER_MAX_SIZE below which there is time for backup files.

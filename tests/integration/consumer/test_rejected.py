@@ -11,7 +11,7 @@ from sandbox.harness.oracle import ROOT
 from sandbox.harness.waiting import wait_until
 from services.consumer.rejected_command import RejectedList
 from shared.counters import Counter
-from shared.data_queue import MAX_REJECTED_MESSAGES
+from shared.queues.data_queue import MAX_REJECTED_MESSAGES
 from tests.pipeline import Pipeline
 
 GOOD = {"timestamp": START.isoformat(), "plc_code": "P"}

@@ -25,15 +25,15 @@ from services.monitor.http.server import listen, serve, url_of
 from services.monitor.loop import GOODBYE_S, Loop
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
-from shared.buffer import PushOutcome, TagBuffer
-from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.counters import Counter
-from shared.data_queue import DataQueue
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
+from shared.queues.buffer import PushOutcome, TagBuffer
+from shared.queues.claims import Claims
+from shared.queues.data_queue import DataQueue
 from shared.records.heartbeats import WriterStatus
 from shared.redis.link import RedisLink
 from shared.settings import BufferSettings

@@ -19,8 +19,8 @@ from shared.counters import Counter as Total
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.models import encode_value
+from shared.queues.snapshot import take_snapshot
 from shared.redis.link import RedisLink
-from shared.snapshot import take_snapshot
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget
 

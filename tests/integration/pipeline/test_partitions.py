@@ -14,8 +14,8 @@ from sandbox.harness.oracle import Cells
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
-from shared.data_queue import DataQueue
 from shared.partitions import partition_of
+from shared.queues.data_queue import DataQueue
 from tests.integration.monitor.monitors import start_process
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline

@@ -14,9 +14,9 @@ from sandbox.harness.waiting import wait_until
 from services.monitor.assess.findings.find import find
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import service_of
-from shared.data_queue import DataQueue
 from shared.keys import Keys
 from shared.messages import decode_polling_data
+from shared.queues.data_queue import DataQueue
 from shared.redis.link import RedisLink
 from shared.settings import BufferSettings
 from tests.integration.poller.pollers import PollerProcess, command, events, queued, start

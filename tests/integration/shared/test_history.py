@@ -10,9 +10,9 @@ from shared.counters import Counter
 from shared.events import EventLog
 from shared.history import SAME_FALL_S, History
 from shared.keys import Keys
+from shared.queues.snapshot import take_snapshot
 from shared.records.events import Event
 from shared.redis.link import RedisLink
-from shared.snapshot import take_snapshot
 
 KEYS = Keys("tagpipe")
 

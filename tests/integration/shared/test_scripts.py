@@ -13,10 +13,10 @@ import redis
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from shared.data_queue import drop_rejected
 from shared.keys import Keys
+from shared.queues.data_queue import drop_rejected
+from shared.queues.snapshot import take_snapshot
 from shared.redis.link import RedisLink
-from shared.snapshot import take_snapshot
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 

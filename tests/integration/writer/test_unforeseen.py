@@ -22,9 +22,9 @@ from shared.errors import FatalError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.models import TagValue, encode_value
+from shared.queues.snapshot import Snapshot, take_snapshot
 from shared.records.events import Event
 from shared.redis.link import RedisLink
-from shared.snapshot import Snapshot, take_snapshot
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget
 

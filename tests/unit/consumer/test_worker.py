@@ -10,16 +10,16 @@ from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import ASK_INTERVAL_S, FIRST_ASK_S, HOLD_AFTER_DRAIN_S, MAX_HOLD_FACTOR, Consumer
-from shared.buffer import Push, PushOutcome, TagBuffer
-from shared.claims import Claims
 from shared.counters import Counter
-from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import FatalError, RedisUnavailableError
 from shared.keys import Keys, list_takeovers
 from shared.life.beating import Turn
 from shared.life.faults import MAX_FAULTS
 from shared.life.heartbeat import Heartbeat
 from shared.messages import encode_polling_data
+from shared.queues.buffer import Push, PushOutcome, TagBuffer
+from shared.queues.claims import Claims
+from shared.queues.data_queue import DataQueue, MessageBatch
 from shared.records.events import Event
 from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop
 

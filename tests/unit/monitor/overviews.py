@@ -8,6 +8,7 @@ from services.monitor.read.buckets import HISTORY_S, Bucket
 from services.monitor.read.groups import known_groups
 from services.monitor.read.overview import Overview, Service, living, service_of
 from shared.counters import WINDOW_BUCKET_S, Counter
+from shared.queues.snapshot import Snapshot
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import PollerStatus, ServiceStatus
@@ -15,7 +16,6 @@ from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import R, from_json
 from shared.redis.state import RedisState
-from shared.snapshot import Snapshot
 
 #: 2026-01-01T00:00:05Z: in the middle of a bucket.
 NOW = 1_767_225_605.0

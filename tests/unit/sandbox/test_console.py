@@ -6,7 +6,7 @@ from sandbox.console import DemoConsole, figures
 from sandbox.recording import Comparison, Recording
 from sandbox.summary import Accounts, Emitted
 from shared.counters import Counter
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 
 def _ledger(written: int) -> Snapshot:

@@ -5,7 +5,7 @@ import pytest
 from sandbox.recording import Comparison
 from sandbox.summary import Accounts, Emitted, parse_goodbye, problems
 from shared.counters import Counter
-from shared.snapshot import Snapshot
+from shared.queues.snapshot import Snapshot
 
 
 def _ledger(in_buffer: int = 0, in_flight: int = 0, queued: int = 0, claimed: int = 0, **counts: int) -> Snapshot:

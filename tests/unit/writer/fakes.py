@@ -7,11 +7,11 @@ from typing import Any
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.sink import RowError, SinkError, Verdict
-from shared.buffer import Batch, Pressure, TagBuffer, WakeUp
-from shared.claims import Claims
 from shared.counters import Counter as CounterName
 from shared.errors import RedisUnavailableError
 from shared.models import Decoded, TagValue
+from shared.queues.buffer import Batch, Pressure, TagBuffer, WakeUp
+from shared.queues.claims import Claims
 from tests.fakes import FakeClock, Step
 
 

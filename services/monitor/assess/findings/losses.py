@@ -11,9 +11,9 @@ from services.monitor.assess.humanize import count_of, day_and_time, some_of
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
+from shared.queues.snapshot import Snapshot
 from shared.records.events import Event, Overflow
 from shared.records.losses import Loss, WentBackTotal
-from shared.snapshot import Snapshot
 
 
 def went_back_since(overview: Overview, acknowledged_at: float | None) -> WentBackTotal | None:

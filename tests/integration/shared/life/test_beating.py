@@ -24,19 +24,19 @@ from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from services.writer.__main__ import compose
 from services.writer.settings import WriterSettings
-from shared.buffer import TagBuffer
-from shared.claims import Claims
 from shared.clock import SystemClock
 from shared.counters import Counter
-from shared.data_queue import DataQueue
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.life.beating import LOOP_PATIENCE_S, Beating
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
+from shared.queues.buffer import TagBuffer
+from shared.queues.claims import Claims
+from shared.queues.data_queue import DataQueue
+from shared.queues.snapshot import take_snapshot
 from shared.records.heartbeats import ServiceStatus, WriterStatus
 from shared.redis.link import RedisLink
-from shared.snapshot import take_snapshot
 from tests.fakes import FakeClock
 from tests.oracle_target import OracleTarget
 from tests.pipeline import QUICK, Pipeline

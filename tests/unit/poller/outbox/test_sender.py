@@ -9,9 +9,9 @@ from services.poller.outbox.message import Message
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import MAX_BYTES_PER_PUT, MAX_VALUES_PER_PUT, Sender
 from services.poller.outbox.waiting import Bounds
-from shared.data_queue import HeldMessage
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
+from shared.queues.data_queue import HeldMessage
 
 AWAY = RedisUnavailableError("away")
 FULL = QueueFullError("full")

@@ -11,12 +11,12 @@ from services.writer.deliver.report import Report
 from services.writer.deliver.spill import Spill
 from services.writer.deliver.worker import Worker
 from services.writer.settings import WriterSettings
-from shared.claims import Claims
 from shared.counters import Counter
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
 from shared.models import TagValue
+from shared.queues.claims import Claims
 from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, Step
 from tests.unit.writer.fakes import FakeBuffer, FakeFile
 

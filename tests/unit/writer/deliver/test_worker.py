@@ -6,10 +6,10 @@ import pytest
 
 from services.writer.deliver.worker import DRAIN_S, WAIT_S
 from services.writer.sink import RowError, SinkError, Verdict
-from shared.buffer import LOST_TOKEN_S, WakeUp
 from shared.errors import FatalError, RedisUnavailableError
 from shared.life.faults import MAX_FAULTS
 from shared.models import TagValue
+from shared.queues.buffer import LOST_TOKEN_S, WakeUp
 from shared.records.events import Event
 from shared.records.heartbeats import BreakerState
 from tests.fakes import tag_values

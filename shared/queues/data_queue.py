@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-from shared.claims import MAX_TAKEOVERS, Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.events import EventLog
@@ -22,8 +21,9 @@ from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
 from shared.models import PollingData
 from shared.partitions import namespace_of, url_of
+from shared.queues.claims import MAX_TAKEOVERS, Claims
+from shared.queues.replicas import Put, Queued, ReplicatedPut
 from shared.redis.link import RedisLink
-from shared.replicas import Put, Queued, ReplicatedPut
 
 #: Messages that the DataQueue holds at most before `put` refuses more.
 DEFAULT_MAX_MESSAGES = 10_000

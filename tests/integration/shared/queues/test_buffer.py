@@ -10,18 +10,18 @@ from itertools import pairwise
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
-from shared.buffer import MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES, Batch, PushOutcome, TagBuffer, WakeUp
-from shared.claims import Claims
 from shared.counters import WINDOW_BUCKET_S, Counter
-from shared.data_queue import MAX_REJECTED_MESSAGES, DataQueue
 from shared.errors import LedgerError, RedisUnavailableError
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.models import Decoded, TagValue, encode_value
+from shared.queues.buffer import MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES, Batch, PushOutcome, TagBuffer, WakeUp
+from shared.queues.claims import Claims
+from shared.queues.data_queue import MAX_REJECTED_MESSAGES, DataQueue
+from shared.queues.snapshot import Snapshot, take_snapshot
 from shared.redis.link import RedisLink
 from shared.settings import BufferSettings
-from shared.snapshot import Snapshot, take_snapshot
 from tests.lossy_proxy import LossyProxy
 
 

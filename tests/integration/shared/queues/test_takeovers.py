@@ -6,12 +6,12 @@ from itertools import pairwise
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
-from shared.claims import MAX_TAKEOVERS, Claims
-from shared.data_queue import DataQueue, MessageBatch
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.keys import Keys, list_takeovers
 from shared.life.heartbeat import Heartbeat
+from shared.queues.claims import MAX_TAKEOVERS, Claims
+from shared.queues.data_queue import DataQueue, MessageBatch
 from shared.redis.link import RedisLink
 from tests.lossy_proxy import LossyProxy
 

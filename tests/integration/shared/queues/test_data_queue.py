@@ -7,9 +7,9 @@ import pytest
 
 from sandbox.harness.feed import poll
 from sandbox.harness.redis import EmbeddedRedis
-from shared.data_queue import DataQueue
 from shared.errors import QueueFullError, RedisUnavailableError, RejectedError
 from shared.keys import Keys
+from shared.queues.data_queue import DataQueue
 
 READING = {
     "timestamp": "2025-11-02T14:30:52.123456", "group_id": 1, "group_name": "line 1", "plc_code": "PLC01",

@@ -9,11 +9,11 @@ import redis
 from sandbox.harness.feed import poll
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from shared.data_queue import DataQueue
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.keys import Keys
+from shared.queues.data_queue import DataQueue
+from shared.queues.replicas import GRACE_S
 from shared.redis.link import RedisLink
-from shared.replicas import GRACE_S
 from tests.redis_topologies import ask
 
 KEYS = Keys("tagpipe")

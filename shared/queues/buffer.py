@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from shared.claims import MAX_TAKEOVERS, Claims
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
-from shared.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
 from shared.errors import RedisUnavailableError
 from shared.history import History, Reached
 from shared.keys import Keys, list_takeovers
 from shared.models import Decoded, decode_array, decode_values
+from shared.queues.claims import MAX_TAKEOVERS, Claims
+from shared.queues.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
 from shared.redis.link import Call, RedisLink
 from shared.settings import BufferSettings
 
