@@ -84,6 +84,11 @@ class Load:
             else:
                 return
 
+    def end(self) -> None:
+        """Put no more; return when the last put has ended."""
+        self._stop.set()
+        self._thread.join(_JOIN_S)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -91,8 +96,7 @@ class Load:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join(_JOIN_S)
+        self.end()
         if error is None and self._error is not None:
             raise self._error
         if error is None and self._thread.is_alive():

@@ -10,7 +10,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,7 @@ class EmbeddedRedis:
 
     Args: port: 0 chooses a free one. directory: where the append-only file lives; None makes one that goes with the
     server. program: path of a server; None takes the one from the wheel. options: further `--name value` arguments.
+    environ: what it has beside this program's environment.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class EmbeddedRedis:
         directory: Path | None = None,
         program: str | None = None,
         options: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port or free_port()
         self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="tagpipe-redis-", dir=_memory())
         self._directory = directory or Path(self._temporary.name if self._temporary else ".")
         self._program = program or wheel_server()
         self._options = list(options)
+        self._environ = dict(environ or {})
         #: What the server prints.
         self.log = self._directory / "server.log"
         self.process: Process | None = None
@@ -66,7 +69,7 @@ class EmbeddedRedis:
             "--repl-diskless-sync-delay", "0", *self._options,
         ]  # fmt: skip
         with self.log.open("ab") as output:
-            self.process = Process(arguments, output, os.environ)
+            self.process = Process(arguments, output, {**os.environ, **self._environ})
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not _answers(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -1,10 +1,12 @@
 """Faults take long: one kind of Redis server is enough for them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
+from tests.fault.power_cut import compiled
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +14,12 @@ def redis_server() -> Iterator[EmbeddedRedis]:
     """The wheel's server; tests share it and keep apart by their namespaces."""
     with EmbeddedRedis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def power_cut_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that keeps of a directory what a power cut would leave of it."""
+    library = compiled(tmp_path_factory.mktemp("power"))
+    if library is None:
+        pytest.skip("no C compiler here to build what cuts the power")
+    return library

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,6 +19,7 @@ from services.poller.outbox.spool import file_name
 from shared.counters import Counter
 from shared.messages import decode_polling_data
 from shared.models import stored_timestamp
+from tests.fault.power_cut import PowerCut
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 
@@ -106,34 +106,22 @@ def is_empty(pipeline: Pipeline) -> bool:
     return said.get("ring") == "0" and said.get("outbox_messages") == "0"
 
 
-@pytest.fixture(scope="session")
-def power_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that keeps of a directory what a power cut would leave of it."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler here to build what cuts the power")
-    library = tmp_path_factory.mktemp("shim") / "power_cut.so"
-    source = Path(__file__).with_name("power_cut.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
-    return library
-
-
 def test_a_power_cut_costs_no_reading_that_was_written(
-    own_redis: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, power_cut: Path
+    own_redis: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, power_cut_library: Path
 ) -> None:
     """Kind: what is committed and not flushed is gone with the power, which `kill -9` alone does not show."""
     outbox, left = tmp_path / "outbox", tmp_path / "left"
-    left.mkdir()
     (tmp_path / "groups.toml").write_text(GROUPS.replace("1000", "100").replace(str(TAGS), "50"))
     settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "POLLER_OUTBOX_DIR": str(outbox)}
-    cut = {"LD_PRELOAD": str(power_cut), "POWER_CUT_DIRECTORY": str(outbox), "POWER_CUT_LEFT": str(left)}
+    cut = PowerCut(power_cut_library, outbox)
     own_redis.kill()
     with Pipeline(own_redis.url, oracle, table, namespace, tmp_path) as pipeline:
-        poller = pipeline.start("poller", **settings, **cut)
+        poller = pipeline.start("poller", **settings, **cut.environment)
         log = outbox / f"{file_name()}-wal"
         wait_until(lambda: log.exists() and log.stat().st_size > 300_000, 60, "many polls on the disk")
         poller.send_signal(signal.SIGKILL)
         poller.wait()
+        cut.leave(left)
         written, survived = stored_times(outbox), stored_times(left)
         assert len(survived) > 20
         # The transaction that was under way may be written and not flushed: nobody was told that it was.
