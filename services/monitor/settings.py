@@ -27,6 +27,13 @@ class MonitorSettings(BufferSettings):
     monitor_api_token_file: Path | None = Field(
         None, description="File that holds it; read again while the monitor runs: a new one ends all sessions"
     )
+    monitor_operator_token: SecretStr | None = Field(
+        None,
+        description="If set, 16 letters or more: who has it may act (`POST /api/actions/...`); without it nobody may",
+    )
+    monitor_operator_token_file: Path | None = Field(
+        None, description="File that holds it; read again while the monitor runs: a new one ends all sessions"
+    )
     monitor_insecure: bool = Field(
         default=False, description="Listen beyond this machine without a token: for those who mean it"
     )
@@ -40,7 +47,7 @@ class MonitorSettings(BufferSettings):
         description="Addresses or networks, with commas, of proxies whose X-Forwarded-For and -Proto are believed",
     )
 
-    @field_validator("monitor_api_token")
+    @field_validator("monitor_api_token", "monitor_operator_token")
     @classmethod
     def _usable_token(cls, value: SecretStr | None) -> SecretStr | None:
         # `MONITOR_API_TOKEN=` is what a compose file makes of a variable that is not set.
@@ -60,6 +67,14 @@ class MonitorSettings(BufferSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _tells_operators_from_readers(self) -> Self:
+        if self.monitor_operator_token is not None and self.monitor_operator_token == self.monitor_api_token:
+            raise ValueError(
+                "MONITOR_OPERATOR_TOKEN is that of MONITOR_API_TOKEN: whoever reads could act. Use another"
+            )
+        return self
+
     @property
     def allowed_hosts(self) -> list[str]:
         """The names of MONITOR_ALLOWED_HOSTS."""
@@ -72,14 +87,23 @@ class MonitorSettings(BufferSettings):
 
     def current_api_token(self) -> str:
         """Return the token as its file holds it now, or as it was while that can't be used; empty for none."""
-        known = self.monitor_api_token.get_secret_value() if self.monitor_api_token else ""
-        if not known or self.monitor_api_token_file is None:
-            return known
-        try:
-            token = read_secret(self.monitor_api_token_file)
-        except (OSError, ValueError):
-            return known
-        return known if _problem_with(token) else token
+        return _current(self.monitor_api_token, self.monitor_api_token_file)
+
+    def current_operator_token(self) -> str:
+        """Return the operators' token in the same way; empty, too, while it is the readers'."""
+        token = _current(self.monitor_operator_token, self.monitor_operator_token_file)
+        return "" if token == self.current_api_token() else token
+
+
+def _current(at_start: SecretStr | None, file: Path | None) -> str:
+    known = at_start.get_secret_value() if at_start else ""
+    if not known or file is None:
+        return known
+    try:
+        token = read_secret(file)
+    except (OSError, ValueError):
+        return known
+    return known if _problem_with(token) else token
 
 
 def _problem_with(token: str) -> str:

@@ -27,6 +27,7 @@ from tests.unit.monitor.overviews import healthy_overview, make_overview
 ANSWERS: dict[str, type[BaseModel]] = {
     "/livez": schemas.Alive,
     "/readyz": schemas.Ready,
+    "/api/session": schemas.Session,
     "/api/buffer/status": schemas.BufferStatus,
     "/api/buffer/writer/metrics": schemas.WriterMetrics,
     "/api/buffer/metrics": schemas.BufferMetrics,
@@ -41,7 +42,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/api/alerts": listings.Alerts,
     "/api/history": History,
 }
-NEED_REDIS = [path for path in ANSWERS if path not in {"/livez", "/api/alerts", "/api/partitions"}]
+NEED_REDIS = [path for path in ANSWERS if path not in {"/livez", "/api/session", "/api/alerts", "/api/partitions"}]
 
 #: The names that users and outside checks rely on.
 FIXED_NAMES = {

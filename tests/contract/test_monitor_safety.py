@@ -8,8 +8,11 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
+from services.monitor.api.roles import ACTION_HEADER, Operator, may_act
 from services.monitor.api.state import MAX_KEPT, Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessment, Assessor
@@ -125,6 +128,123 @@ class TestLogin:
         assert ask(app, "GET", "/metrics").status_code == 401
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         assert "tagpipe_buffer_values" in ask(app, "GET", "/metrics", headers=bearer).text
+
+
+class TestRoles:
+    """Readers read, operators may act."""
+
+    OPERATORS = "another-token-for-operators"
+    ACT = {ACTION_HEADER: "1"}  # noqa: RUF012 - nobody changes it
+
+    @staticmethod
+    def monitor(**settings: Any) -> FastAPI:
+        """One with a path that acts."""
+        app = monitor(**settings)
+
+        @app.post("/api/actions/probe")
+        async def act(asker: Operator) -> str:
+            return str(asker)
+
+        return app
+
+    def session(self, app: FastAPI, **headers: str) -> tuple[str, bool]:
+        answer = ask(app, "GET", "/api/session", headers=headers).json()
+        return answer["role"], answer["may_act"]
+
+    def act(self, app: FastAPI, **headers: str) -> int:
+        return ask(app, "POST", "/api/actions/probe", headers=headers).status_code
+
+    @pytest.mark.parametrize("way", ["token", "login"])
+    def test_readers_read_and_operators_act(self, way: str) -> None:
+        app = self.monitor(monitor_api_token=TOKEN, monitor_operator_token=self.OPERATORS)
+        expected = {TOKEN: (("reader", False), 403), self.OPERATORS: (("operator", True), 200)}
+        for token, (session, status) in expected.items():
+            shown = {"Authorization": f"Bearer {token}"}
+            if way == "login":
+                shown = {"Cookie": f"{COOKIE}={log_in(app, token).cookies[COOKIE]}"}
+            assert ask(app, "GET", "/api/ledger", headers=shown).status_code == 200
+            # Whoever asks second is not answered what the first one was.
+            assert self.session(app, **shown) == session
+            assert self.act(app, **shown, **self.ACT) == status
+        assert self.act(app, **self.ACT) == 401
+
+    def test_where_everyone_may_read_only_an_operator_may_act_and_guesses_are_held_back(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.monitor.http.gate.WRONG_COSTS_S", 0.0)
+        app = self.monitor(monitor_operator_token=self.OPERATORS)
+        assert self.session(app) == ("open", False)
+        assert self.act(app) == 403
+        assert self.act(app, Authorization="Bearer a guess") == 401
+        assert self.session(app, Authorization=f"Bearer {self.OPERATORS}") == ("operator", True)
+
+    def test_without_the_operators_token_nobody_may_act_and_the_answer_names_it(self) -> None:
+        app = self.monitor(monitor_api_token=TOKEN)
+        answer = ask(app, "POST", "/api/actions/probe", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert (answer.status_code, answer.json()["error"]) == (403, "FORBIDDEN")
+        assert "MONITOR_OPERATOR_TOKEN" in answer.json()["message"]
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({ACTION_HEADER: "1", "Origin": "http://localhost"}, 200),
+            ({}, 403),
+            ({ACTION_HEADER: "yes"}, 403),
+            ({ACTION_HEADER: "1", "Origin": "https://evil.example"}, 403),
+            ({ACTION_HEADER: "1", "Origin": "null"}, 403),
+        ],
+    )
+    def test_what_another_site_can_send_is_no_action(self, headers: dict[str, str], status: int) -> None:
+        """Kind: a browser sends its cookie whoever wrote the form."""
+        app = self.monitor(monitor_operator_token=self.OPERATORS)
+        cookie = {"Cookie": f"{COOKIE}={log_in(app, self.OPERATORS).cookies[COOKIE]}"}
+        assert self.act(app, **cookie, **headers) == status
+        preflight = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        answer = ask(app, "OPTIONS", "/api/actions/probe", headers=preflight | cookie)
+        assert answer.status_code == 405
+        assert not any(name.startswith("access-control") for name in answer.headers)
+
+    @pytest.mark.parametrize("which", ["api", "operator"])
+    def test_a_new_token_of_either_ends_all_sessions(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+    ) -> None:
+        monkeypatch.setattr("services.monitor.http.gate._ASK_AGAIN_S", 0.0)
+        tokens = {"api": TOKEN, "operator": self.OPERATORS}
+        files = {f"monitor_{name}_token_file": tmp_path / name for name in tokens}
+        for name, token in tokens.items():
+            (tmp_path / name).write_text(token)
+        app = self.monitor(**{f"monitor_{name}_token": token for name, token in tokens.items()}, **files)
+        cookies = [{"Cookie": f"{COOKIE}={log_in(app, token).cookies[COOKIE]}"} for token in tokens.values()]
+        assert [self.session(app, **cookie)[0] for cookie in cookies] == ["reader", "operator"]
+        (tmp_path / which).write_text("a-third-token-of-the-tests")
+        assert [ask(app, "GET", "/api/ledger", headers=cookie).status_code for cookie in cookies] == [401, 401]
+
+    def test_the_readers_token_is_never_that_of_operators(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(ValidationError, match="whoever reads could act"):
+            monitor(monitor_api_token=TOKEN, monitor_operator_token=TOKEN)
+        monkeypatch.setattr("services.monitor.http.gate._ASK_AGAIN_S", 0.0)
+        file = tmp_path / "operator"
+        file.write_text(self.OPERATORS)
+        app = self.monitor(
+            monitor_api_token=TOKEN, monitor_operator_token=self.OPERATORS, monitor_operator_token_file=file
+        )
+        file.write_text(TOKEN)
+        assert self.session(app, Authorization=f"Bearer {TOKEN}") == ("reader", False)
+
+    def test_every_path_that_changes_something_is_for_operators(self) -> None:
+        """Kind: a path that is added later and forgets to ask."""
+        acting = [
+            route
+            for route in self.monitor().routes
+            if isinstance(route, APIRoute)
+            and route.path.startswith("/api")
+            and (route.methods or set()) - {"GET", "HEAD"}
+        ]
+        assert acting
+        for route in acting:
+            assert may_act in [dependency.call for dependency in route.dependant.dependencies], route.path
 
 
 @pytest.mark.parametrize("path", ["/livez", "/api/ledger", "/metrics", DASHBOARD_PATH, "/api/stream", f"{PAGES}/news"])

@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse
 from services.monitor.api import answers, listings, prometheus, schemas
 from services.monitor.api.history import MINUTES_KEPT, History
 from services.monitor.api.history import history as make_history
+from services.monitor.api.roles import AnyVisitor, Role
 from services.monitor.api.state import State
 from services.monitor.api.stream import Stream
 from services.monitor.api.whole import Whole
@@ -88,6 +89,14 @@ async def livez() -> schemas.Alive:
 async def readyz(newest: Annotated[Whole, Depends(_newest)], _fresh: Fresh) -> schemas.Ready:
     """Tell that Redis answers; 503 while it does not."""
     return schemas.Ready(age_seconds=newest.age_s)
+
+
+@router.get("/api/session", tags=["process"])
+async def session(asker: AnyVisitor, settings: Settings) -> schemas.Session:
+    """Who asks, and whether they may act."""
+    return schemas.Session(
+        role=asker.role, may_act=asker.role is Role.OPERATOR, has_operators=settings.monitor_operator_token is not None
+    )
 
 
 @router.get("/api/buffer/status", tags=["buffer"], responses=_AWAY)

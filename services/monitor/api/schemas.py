@@ -52,6 +52,17 @@ class Ready(Answer):
     age_seconds: float = Field(description="Age of the newest reading of Redis, in seconds", examples=[0.21])
 
 
+class Session(Answer):
+    """Who asks."""
+
+    role: Literal["open", "reader", "operator"] = Field(
+        description="`open`: no token is asked for; `reader` and `operator`: by whose token, or whose session",
+        examples=["reader"],
+    )
+    may_act: bool = Field(description="Whether what they ask for is done: only an operator's", examples=[False])
+    has_operators: bool = Field(description="Whether MONITOR_OPERATOR_TOKEN is set", examples=[True])
+
+
 class BufferStatus(Answer):
     """The buffer between consumer and writer. Unit: values."""
 

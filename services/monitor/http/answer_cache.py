@@ -10,8 +10,8 @@ from services.monitor.api.whole import Whole
 #: Paths whose answers depend on the state alone.
 _PREFIX, _METRICS = "/api/", "/metrics"
 
-#: The one path below `/api/` that never ends.
-STREAM_PATH = "/api/stream"
+#: Those below `/api/` that depend on more: one never ends, one says who asks.
+_OTHERS = {"/api/stream", "/api/session"}
 
 
 class AnswerCache:
@@ -42,7 +42,7 @@ class AnswerCache:
 
 
 def _depends_on_the_state(path: str) -> bool:
-    return path == _METRICS or (path.startswith(_PREFIX) and path != STREAM_PATH)
+    return path == _METRICS or (path.startswith(_PREFIX) and path not in _OTHERS)
 
 
 def _recorder(messages: list[Message]) -> Send:

@@ -24,7 +24,8 @@ _DESCRIPTION = """
 State of the pipeline that brings PLC tag values into Oracle. Everything is read from Redis, once every half second
 for all clients. Units stand in the names (`_ms`, `_seconds`, `_pct`, `_bytes`) or in the description.
 Every failure answers `{"error": CODE, "message": ..., "details": ...}`; while Redis is away that is a 503.
-If MONITOR_API_TOKEN is set, every path but `/livez` wants `Authorization: Bearer <token>`.
+If MONITOR_API_TOKEN is set, every path but `/livez` wants `Authorization: Bearer <token>`; what changes something wants
+MONITOR_OPERATOR_TOKEN in its place.
 """
 
 _UNAUTHORIZED: dict[int | str, dict[str, Any]] = {401: {"model": Error, "description": "The token is missing or wrong"}}
@@ -49,7 +50,7 @@ def create_app(newest: Whole, settings: MonitorSettings) -> FastAPI:
     closing = app.state.closing = asyncio.Event()
     app.state.stream = Stream(newest, settings, closing)
     app.state.dashboard = Dashboard(newest, settings, closing)
-    app.state.gate = Gate(settings.current_api_token)
+    app.state.gate = Gate(settings.current_api_token, settings.current_operator_token)
     failures.install(app)
     app.include_router(routes.router)
     app.include_router(pages.router)

@@ -1,4 +1,4 @@
-"""Who may see anything: programs send the token with each request, people give it once, for a session."""
+"""Who asks: programs send a token with each request, people give it once, for a session."""
 
 import asyncio
 import hmac
@@ -10,6 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
 
+from services.monitor.api.roles import Role, Visitor
 from services.monitor.http.sessions import Sessions
 from shared.logs import get_logger
 
@@ -30,36 +31,44 @@ _log = get_logger()
 
 
 class Gate:
-    """Admits those who know the token, in constant time; everyone where none is set. For one event loop."""
+    """Admits those who know a token, in constant time; everyone where none of readers is set. For one event loop."""
 
-    def __init__(self, current_token: Callable[[], str] = str) -> None:
-        """Ask for what `current_token` says, now and then anew; an empty one is none."""
-        self._current_token = current_token
-        self._token = current_token().encode()
+    def __init__(self, readers_token: Callable[[], str] = str, operators_token: Callable[[], str] = str) -> None:
+        """Ask for what these say, now and then anew; an empty one is none."""
+        self._current_tokens = {Role.READER: readers_token, Role.OPERATOR: operators_token}
+        self._tokens = self._read_tokens()
         self._asked_at = time.monotonic()
         self._sessions = Sessions()
         self._wrong: Counter[str] = Counter()
 
     @property
     def is_open(self) -> bool:
-        """Whether no token is asked for."""
-        return not self._token
+        """Whether everybody may read."""
+        return not self._tokens[Role.READER]
 
-    def admits(self, headers: Headers, address: str) -> bool:
-        """Tell whether a request with these headers may be answered."""
-        self._look_for_another_token()
-        if self.is_open or (not self.is_beset(address) and self._is_the_token(_bearer(headers))):
-            return True
-        return self._sessions.holds(_cookie(headers), time.monotonic())
+    def visitor(self, headers: Headers, address: str) -> Visitor | None:
+        """Return who sends a request with these headers; None for a stranger, who may see nothing."""
+        self._look_for_other_tokens()
+        token = _bearer(headers)
+        role = None if self.is_beset(address) else self._role_of(token)
+        if role is not None:
+            return Visitor(role, address)
+        role = self._sessions.role(_cookie(headers), time.monotonic())
+        if role is not None:
+            return Visitor(role, address, has_session=True)
+        # A wrong token is a guess at the operators' even where everybody may read.
+        is_guess = bool(token and self._tokens[Role.OPERATOR])
+        return Visitor(Role.OPEN, address) if self.is_open and not is_guess else None
 
     def is_beset(self, address: str) -> bool:
         """Tell whether so many wrong tokens come from an address that none is read now."""
         return self._wrong[address] >= MAX_WRONG_OF_ONE_ADDRESS
 
     def begin_session(self, token: str) -> str | None:
-        """Return the cookie's value for who knows the token, None for others."""
-        self._look_for_another_token()
-        return self._sessions.begin(time.monotonic()) if self._is_the_token(token) else None
+        """Return the cookie's value for who knows a token, None for others."""
+        self._look_for_other_tokens()
+        role = self._role_of(token)
+        return None if role is None else self._sessions.begin(role, time.monotonic())
 
     def end_session(self, headers: Headers) -> None:
         """End the session whose cookie these headers hold."""
@@ -78,17 +87,23 @@ class Gate:
             if self._wrong[address] <= 0:
                 del self._wrong[address]
 
-    def _is_the_token(self, given: str) -> bool:
-        # How long a refusal takes must not tell how much of the token was right.
-        return bool(self._token) and hmac.compare_digest(given.encode(errors="replace"), self._token)
+    def _role_of(self, given: str) -> Role | None:
+        # How long a refusal takes must not tell how much of a token was right.
+        fits = [
+            role for role, token in self._tokens.items() if hmac.compare_digest(given.encode(errors="replace"), token)
+        ]
+        return fits[0] if given and fits else None
 
-    def _look_for_another_token(self) -> None:
+    def _read_tokens(self) -> dict[Role, bytes]:
+        return {role: current().encode() for role, current in self._current_tokens.items()}
+
+    def _look_for_other_tokens(self) -> None:
         if time.monotonic() - self._asked_at >= _ASK_AGAIN_S:
             self._asked_at = time.monotonic()
-            token = self._current_token().encode()
-            if token != self._token:
-                _log.info("The token is another one: all who are logged in must log in again")
-                self._token = token
+            tokens = self._read_tokens()
+            if tokens != self._tokens:
+                _log.info("A token is another one: all who are logged in must log in again")
+                self._tokens = tokens
                 self._sessions.end_all()
 
 

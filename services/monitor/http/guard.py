@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.monitor.api.failures import failure_response
+from services.monitor.api.roles import Visitor
 from services.monitor.api.schemas import Error
 from services.monitor.dashboard.pages import PAGES, STATIC
 from services.monitor.http.gate import Gate, sends_a_token
@@ -73,7 +74,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers, address = Headers(scope=scope), (scope.get("client") or ("",))[0]
-        is_stranger = not self._gate.admits(headers, address)
+        visitor = self._gate.visitor(headers, address)
+        is_stranger = visitor is None
+        scope.setdefault("state", {})["visitor"] = visitor or Visitor()
         self._open[address] += 1
         self._strangers += is_stranger
         try:

@@ -2,6 +2,9 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
+
+from services.monitor.api.roles import Role
 
 #: Seconds without a request after which a session ends; a screen that shows the dashboard asks all the time.
 IDLE_S = 12 * 3600.0
@@ -10,40 +13,46 @@ IDLE_S = 12 * 3600.0
 MAX_SESSIONS = 1_000
 
 
+@dataclass
+class _Session:
+    role: Role
+    used_at: float
+
+
 class Sessions:
     """Those that are open. They end with the process, by `end`, or unused for IDLE_S."""
 
     def __init__(self) -> None:
         # By what a session's key hashes to: looking one up takes the same time whatever was right of it.
-        self._used_at: dict[bytes, float] = {}
+        self._open: dict[bytes, _Session] = {}
 
-    def begin(self, now_s: float) -> str:
+    def begin(self, role: Role, now_s: float) -> str:
         """Return the key of a new session."""
         key = secrets.token_urlsafe(32)
-        self._used_at[_digest(key)] = now_s
-        if len(self._used_at) > MAX_SESSIONS:
-            del self._used_at[min(self._used_at, key=self._used_at.__getitem__)]
+        self._open[_digest(key)] = _Session(role, now_s)
+        if len(self._open) > MAX_SESSIONS:
+            del self._open[min(self._open, key=lambda digest: self._open[digest].used_at)]
         return key
 
-    def holds(self, key: str, now_s: float) -> bool:
-        """Tell whether a session of this key is open, and take note that it was used."""
+    def role(self, key: str, now_s: float) -> Role | None:
+        """Return whose session of this key is open, None where none is, and take note that it was used."""
         digest = _digest(key)
-        used_at = self._used_at.get(digest)
-        if used_at is None:
-            return False
-        if now_s - used_at > IDLE_S:
-            del self._used_at[digest]
-            return False
-        self._used_at[digest] = now_s
-        return True
+        session = self._open.get(digest)
+        if session is None:
+            return None
+        if now_s - session.used_at > IDLE_S:
+            del self._open[digest]
+            return None
+        session.used_at = now_s
+        return session.role
 
     def end(self, key: str) -> None:
         """End a session; nothing where there is none."""
-        self._used_at.pop(_digest(key), None)
+        self._open.pop(_digest(key), None)
 
     def end_all(self) -> None:
-        """End every session: the token is another one."""
-        self._used_at.clear()
+        """End every session: a token is another one."""
+        self._open.clear()
 
 
 def _digest(key: str) -> bytes:

@@ -18,6 +18,7 @@ _ROOT = Path(__file__).parents[3]
 _FIXED = {
     "REDIS_URL", "INSTANCE_NAME", "RUN_DIR", "POLLER_CONFIG", "BACKUP_DIR", "POLLER_OUTBOX_DIR", "MONITOR_HOST",
     "MONITOR_API_TOKEN_FILE",
+        "MONITOR_OPERATOR_TOKEN_FILE",
     "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
     "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE", "PARTITIONS", "PARTITION",
 }  # fmt: skip
@@ -36,6 +37,7 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
     # By the image, or by the published port; an Oracle elsewhere: docker-compose.staging.yml.
     elsewhere = {
         "MONITOR_API_TOKEN_FILE",
+        "MONITOR_OPERATOR_TOKEN_FILE",
         "INSTANCE_NAME",
         "RUN_DIR",
         "BACKUP_DIR",

@@ -1,0 +1,69 @@
+"""Who asks, and who may act: readers see all that there is, operators may have something done as well."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from services.monitor.settings import MonitorSettings
+
+#: What a browser's own script sends with an action; a form on another site can't, and a script there has to ask first.
+ACTION_HEADER, ACTION_VALUE = "X-Tagpipe-Action", "1"
+
+
+class Role(StrEnum):
+    """What somebody has shown."""
+
+    OPEN = "open"  #: nothing, and nothing is asked for
+    READER = "reader"  #: MONITOR_API_TOKEN
+    OPERATOR = "operator"  #: MONITOR_OPERATOR_TOKEN
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who sends a request."""
+
+    role: Role = Role.OPEN
+    address: str = ""
+    #: A cookie, which a browser sends by itself, and not a token.
+    has_session: bool = False
+
+    def __str__(self) -> str:
+        """Return how events and lists name who asked, such as `operator at 10.0.0.7`."""
+        return f"{self.role} at {self.address or 'a socket'}"
+
+
+async def visitor(request: Request) -> Visitor:
+    """Return who sends a request, as the guard found out."""
+    found: Visitor = getattr(request.state, "visitor", Visitor())
+    return found
+
+
+async def may_act(request: Request, asker: Annotated[Visitor, Depends(visitor)]) -> Visitor:
+    """Return who asks for an action; every path that changes something depends on this.
+
+    Raises: HTTPException: 403, with what is missing.
+    """
+    missing = _missing(request, asker)
+    if missing:
+        raise HTTPException(HTTPStatus.FORBIDDEN, missing)
+    return asker
+
+
+#: What paths take: whoever asks, or who asks and may act (else a 403).
+AnyVisitor = Annotated[Visitor, Depends(visitor)]
+Operator = Annotated[Visitor, Depends(may_act)]
+
+
+def _missing(request: Request, asker: Visitor) -> str:
+    """Return what somebody lacks who wants to act; nothing where they may."""
+    settings: MonitorSettings = request.app.state.settings
+    if settings.monitor_operator_token is None:
+        return "Nobody may act here: set MONITOR_OPERATOR_TOKEN, and log in with it or send it as the Bearer token"
+    if asker.role is not Role.OPERATOR:
+        return "Only an operator may act: log in with MONITOR_OPERATOR_TOKEN or send it as the Bearer token"
+    if asker.has_session and request.headers.get(ACTION_HEADER) != ACTION_VALUE:
+        return f"An action of a browser needs the header `{ACTION_HEADER}: {ACTION_VALUE}`"
+    return ""
