@@ -10,6 +10,7 @@ from starlette.types import Message
 
 from services.monitor.assess.assessment import Alert, Assessment, alert_of
 from services.monitor.assess.findings.finding import Finding
+from services.monitor.assess.said import Said
 from shared.clock import Clock
 
 #: An assessment older than this, in seconds, is no answer any more: Redis hangs. Several ticks may be late before.
@@ -46,8 +47,8 @@ class Failure:
         """Return what is wrong, in the words of the alerts."""
         if self.blame is Blame.REDIS:
             kind = "redis_refuses" if self.refused else "redis_away"
-            return Finding(kind, f"Redis can't be read: {self.reason}")
-        return Finding("monitor_behind", f"What is shown is old: {self.reason}")
+            return Finding(kind, Said("Redis can't be read: {reason}", reason=self.reason))
+        return Finding("monitor_behind", Said("What is shown is old: {reason}", reason=self.reason))
 
 
 class NotFreshError(Exception):

@@ -25,7 +25,7 @@ class Alert:
     code: str
     severity: Severity
     since: float
-    message: str
+    message: str  #: a Said where it is a sentence of the monitor's own
     what_to_do: str
     partition: int | None = None  #: where there are several
 
@@ -83,6 +83,12 @@ def alert_of(finding: Finding, first_seen: float) -> Alert:
         code=finding.code,
         severity=finding.how_bad,
         since=first_seen if finding.since is None else max(0.0, min(finding.since, first_seen)),
-        message=cut(finding.message, MAX_MESSAGE),
+        message=_bounded(finding.message),
         what_to_do=KINDS[finding.code].remedy,
     )
+
+
+def _bounded(message: str) -> str:
+    shown = cut(message, MAX_MESSAGE)
+    # A Said stays one, so that it can be said in another language.
+    return message if shown == message else shown

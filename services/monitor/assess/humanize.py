@@ -1,6 +1,5 @@
 """Figures as people read them. No I/O, no clock."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
@@ -9,9 +8,6 @@ _LAST_S = 253_402_300_799
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _K = 1000
-
-#: Names that a sentence holds at most.
-NAMED = 5
 
 
 def duration(seconds: float) -> str:
@@ -76,16 +72,6 @@ def count_of(figure: int, one: str, many: str | None = None) -> str:
     ('1 file', '2,000 values')
     """
     return f"{figure:,} {one if figure == 1 else many or one + 's'}"
-
-
-def some_of(names: Sequence[str], count: int | None = None) -> str:
-    """Return the first NAMED of many names, and how many more there are; `count` where not all are given.
-
-    >>> some_of(["a", "b"]), some_of(["a", "b", "c", "d", "e", "f"]), some_of(["a", "b", "c", "d", "e"], 4_000)
-    ('a, b', 'a, b, c, d, e and 1 more', 'a, b, c, d, e and 3,995 more')
-    """
-    more = (len(names) if count is None else count) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {number(more)} more" if more > 0 else "")
 
 
 def clock_time(seconds: float) -> str:

@@ -10,6 +10,7 @@ from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health
+from services.monitor.assess.said import Said
 from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.merge import merged
 
@@ -30,7 +31,11 @@ def together(partitions: Mapping[int, Assessment], away: Mapping[int, Finding]) 
 
 def of_partition(alerts: Iterable[Alert], number: int) -> list[Alert]:
     """Return alerts that say which partition they are about."""
-    return [replace(alert, partition=number, message=f"partition {number}: {alert.message}") for alert in alerts]
+    return [replace(alert, partition=number, message=_of(number, alert.message)) for alert in alerts]
+
+
+def _of(number: int, said: str) -> Said:
+    return Said("partition {number}: {said}", number=number, said=said)
 
 
 def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
@@ -45,8 +50,8 @@ def _health(partitions: Mapping[int, Health], away: Mapping[int, Finding]) -> He
     return Health(
         status=min((*(part.status for part in parts), *(why.health for why in away.values())), key=_WORST_FIRST.index),
         reasons=(
-            *(f"partition {number}: {why.message}" for number, why in away.items()),
-            *(f"partition {number}: {reason}" for number, part in partitions.items() for reason in part.reasons),
+            *(_of(number, why.message) for number, why in away.items()),
+            *(_of(number, reason) for number, part in partitions.items() for reason in part.reasons),
         ),
         buffer_ok=all(part.buffer_ok for part in parts),
         writer_ok=all(part.writer_ok for part in parts),

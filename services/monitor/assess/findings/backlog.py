@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.monitor.assess.humanize import duration, number, size
+from services.monitor.assess.said import Said
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview, Service
 from shared.records.files import FileKind, FileStage
@@ -41,25 +41,28 @@ def waiting_files(overview: Overview) -> Waiting:
 
 def how_long(
     overview: Overview, writers: Sequence[Service[WriterStatus]], rates: Rates, settings: BufferSettings
-) -> str:
+) -> Said:
     """Return what becomes of the values while these writers are without Oracle, and for how long that can go on."""
     if all(writer.status.backup == BackupState.FAILING for writer in writers):
         room = settings.buffer_max_size - overview.ledger.in_buffer
         if rates.inserted <= 0:
-            return f"values stay in Redis, which has room for {number(room)}"
-        return f"values stay in Redis, which overflows in {duration(room / rates.inserted)} at {_rate(rates)}"
+            return Said("values stay in Redis, which has room for {room:number}", room=room)
+        return Said(
+            "values stay in Redis, which overflows in {left:duration} at {rate:number} values/s",
+            left=room / rates.inserted,
+            rate=rates.inserted,
+        )
     if all(writer.status.breaker == BreakerState.RETRYING for writer in writers):
-        return "batches are being retried; after that they go to the backup"
+        return Said("batches are being retried; after that they go to the backup")
     free = [free for writer in writers if (free := writer.status.backup_free_bytes) is not None]
     if not free:
-        return "values go to the backup; nothing is lost"
+        return Said("values go to the backup; nothing is lost")
     if rates.inserted <= 0:
-        return f"values go to the backup; nothing is lost, its disk has {size(min(free))} left"
+        return Said("values go to the backup; nothing is lost, its disk has {free:size} left", free=min(free))
     files = waiting_files(overview)
     row_bytes = files.bytes / files.rows if files.rows else _ROW_BYTES
-    left_s = min(free) / (rates.inserted * row_bytes)
-    return f"values go to the backup; nothing is lost, its disk lasts {duration(left_s)} more at {_rate(rates)}"
-
-
-def _rate(rates: Rates) -> str:
-    return f"{number(rates.inserted)} values/s"
+    return Said(
+        "values go to the backup; nothing is lost, its disk lasts {left:duration} more at {rate:number} values/s",
+        left=min(free) / (rates.inserted * row_bytes),
+        rate=rates.inserted,
+    )

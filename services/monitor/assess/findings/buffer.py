@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.findings.since import began
-from services.monitor.assess.humanize import count_of, duration, number
+from services.monitor.assess.said import Said
 from services.monitor.assess.stats import lately, percent
 from services.monitor.assess.trend import Rates
 from services.monitor.assess.writers import writes
@@ -35,8 +35,12 @@ def find_buffer_trouble(overview: Overview, rates: Rates, settings: BufferSettin
         episodes = [episode.began_at for episode in overview.overflows.values() if episode.ended_at is None]
         yield Finding(
             "buffer_overflowing",
-            f"{count_of(overflowing, 'value')} discarded in the last 20 s, "
-            f"{number(overview.ledger[Counter.OVERFLOWED])} in all; buffer {filled_pct:.1f} % full",
+            Said(
+                "{count:value} discarded in the last 20 s, {total:number} in all; buffer {filled_pct:.1f} % full",
+                count=overflowing,
+                total=overview.ledger[Counter.OVERFLOWED],
+                filled_pct=filled_pct,
+            ),
             min(episodes, default=None),
             status=None if filled_pct >= FULL_PCT else Status.DEGRADED,
         )
@@ -44,16 +48,28 @@ def find_buffer_trouble(overview: Overview, rates: Rates, settings: BufferSettin
     if full_in_s is not None and full_in_s < SOON_S and not overflowing:
         yield Finding(
             "overflow_soon",
-            f"Full in {duration(full_in_s)}: {number(rates.inserted)} values/s come in, "
-            f"{number(rates.removed)} go out, room for {number(cap - held)}",
+            Said(
+                "Full in {full_in:duration}: {inserted:number} values/s come in, {removed:number} go out, room for "
+                "{room:number}",
+                full_in=full_in_s,
+                inserted=rates.inserted,
+                removed=rates.removed,
+                room=cap - held,
+            ),
             severity=Severity.CRITICAL if full_in_s < VERY_SOON_S else None,
         )
     if filled_pct >= settings.buffer_alert_threshold:
         stuck = filled_pct >= FULL_PCT and not all(map(writes, overview.living(WriterStatus)))
         yield Finding(
             "buffer_high",
-            f"{filled_pct:.1f} % full ({number(held)} of {number(cap)} values), threshold "
-            f"{settings.buffer_alert_threshold:g} %{'; Oracle is away' if stuck else ''}",
+            Said(
+                "{filled_pct:.1f} % full ({held:number} of {cap:number} values), threshold {threshold:g} %{stuck}",
+                filled_pct=filled_pct,
+                held=held,
+                cap=cap,
+                threshold=settings.buffer_alert_threshold,
+                stuck=Said("; Oracle is away") if stuck else "",
+            ),
             began(overview, Event.BUFFER_HIGH, Event.BUFFER_NORMAL),
             Severity.CRITICAL if stuck else None,
         )

@@ -10,7 +10,7 @@ from services.monitor.assess.findings.polling import find_polling_trouble
 from services.monitor.assess.findings.redis import find_redis_trouble
 from services.monitor.assess.findings.since import first_counted
 from services.monitor.assess.findings.writers import find_writer_trouble
-from services.monitor.assess.humanize import count_of, duration, number, some_of
+from services.monitor.assess.said import Said, some
 from services.monitor.assess.stats import batches_ended, success_pct
 from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.overview import Overview
@@ -47,49 +47,52 @@ def _missing(overview: Overview) -> Iterator[Finding]:
             lost = [service.beat_at for service in overview.services if service.role == role]
             lost += [event.at for event in overview.events if event.role == role and event.kind == Event.STOPPED]
             last = max(lost, default=None)
-            ago = f", the last one was seen {duration(overview.taken_at - last)} ago" if last else ""
-            held = overview.ledger.in_buffer if role == "writer" else overview.ledger.queued_messages
-            what = "value" if role == "writer" else "message"
-            yield Finding(code, f"No {role} is running{ago}; {count_of(held, what)} wait", last)
+            ago = Said(", the last one was seen {ago:duration} ago", ago=overview.taken_at - last) if last else ""
+            if role == "writer":
+                said = Said("No writer is running{ago}; {held:value} wait", ago=ago, held=overview.ledger.in_buffer)
+            else:
+                held = overview.ledger.queued_messages
+                said = Said("No consumer is running{ago}; {held:message} wait", ago=ago, held=held)
+            yield Finding(code, said, last)
 
 
 def _rows(overview: Overview) -> Iterator[Finding]:
     window = overview.window
     for counter, code, what in (
-        (Counter.REJECTED, "rows_rejected", "{} refused by Oracle in the last 5 minutes"),
+        (Counter.REJECTED, "rows_rejected", "{count:value} refused by Oracle in the last 5 minutes"),
         (
             Counter.CONFLICTS,
             "conflicts",
-            "{} in the last 5 minutes that the table holds otherwise: kept in files",
+            "{count:value} in the last 5 minutes that the table holds otherwise: kept in files",
         ),
-        (Counter.MESSAGES_REJECTED, "messages_rejected", "{} not understood in the last 5 minutes"),
-        (Counter.TAGS_REJECTED, "tags_rejected", "{} can't be values, in the last 5 minutes"),
+        (Counter.MESSAGES_REJECTED, "messages_rejected", "{count:message} not understood in the last 5 minutes"),
+        (Counter.TAGS_REJECTED, "tags_rejected", "{count:tag} can't be values, in the last 5 minutes"),
     ):
         # Conflicts are rejected values with an alert of their own.
         found = window[counter] - (window[Counter.CONFLICTS] if counter is Counter.REJECTED else 0)
         if found > 0:
-            noun = _NOUNS.get(counter, "value")
-            yield Finding(code, what.format(count_of(found, noun)), first_counted(overview, counter))
+            yield Finding(code, Said(what, count=found), first_counted(overview, counter))
     rate = success_pct(window)
     if rate < PROMISED_SUCCESS_PCT:
         yield Finding(
             "success_rate_low",
-            f"{rate:.2f} % of the batches of the last 5 minutes were taken by Oracle "
-            f"({number(window[Counter.BATCHES_FAILED])} of {number(batches_ended(window))} were not)",
+            Said(
+                "{rate:.2f} % of the batches of the last 5 minutes were taken by Oracle "
+                "({failed:number} of {ended:number} were not)",
+                rate=rate,
+                failed=window[Counter.BATCHES_FAILED],
+                ended=batches_ended(window),
+            ),
             first_counted(overview, Counter.BATCHES_FAILED),
         )
-
-
-#: What is counted where it is not values.
-_NOUNS = {Counter.MESSAGES_REJECTED: "message", Counter.TAGS_REJECTED: "tag"}
 
 
 def _orphans(overview: Overview) -> Iterator[Finding]:
     living = {(service.role, service.instance) for service in overview.services if service.alive}
     orphans = sorted(overview.owners - living)
     if orphans:
-        names = some_of([f"{role} {name}" for role, name in orphans])
-        yield Finding("inflight_orphaned", f"{names} is gone and still holds what it had claimed")
+        names = some([f"{role} {name}" for role, name in orphans])
+        yield Finding("inflight_orphaned", Said("{names} is gone and still holds what it had claimed", names=names))
 
 
 def _faults(overview: Overview) -> Iterator[Finding]:
@@ -100,23 +103,29 @@ def _faults(overview: Overview) -> Iterator[Finding]:
         last = faults[0]
         yield Finding(
             "unforeseen_fault",
-            f"{count_of(len(faults), 'fault')} in the last 5 minutes; the last one in {last.role} "
-            f"{last.instance}: {last.message}",
+            Said(
+                "{count:fault} in the last 5 minutes; the last one in {role} {instance}: {message}",
+                count=len(faults),
+                role=last.role,
+                instance=last.instance,
+                message=last.message,
+            ),
             faults[-1].at,
         )
 
 
 def _left_out(overview: Overview) -> Iterator[Finding]:
-    left_out = [f"{number(count)} of {key}" for key, count in sorted(overview.left_out.items())]
+    left_out = [
+        Said("{count:number} of {key}", count=count, key=key) for key, count in sorted(overview.left_out.items())
+    ]
     left_out += [
-        f"{count} polling groups by consumer {consumer.instance}"
+        Said("{count} polling groups by consumer {instance}", count=count, instance=consumer.instance)
         for consumer in overview.living(ConsumerStatus)
         if (count := consumer.status.groups_left_out)
     ]
     if left_out:
-        yield Finding(
-            "not_all_shown", f"Left out because they are too long, too many or unreadable: {some_of(left_out)}"
-        )
+        said = Said("Left out because they are too long, too many or unreadable: {these}", these=some(left_out))
+        yield Finding("not_all_shown", said)
 
 
 def _partitions(overview: Overview, settings: BufferSettings) -> Iterator[Finding]:
@@ -126,5 +135,6 @@ def _partitions(overview: Overview, settings: BufferSettings) -> Iterator[Findin
         if service.process is not None and service.process.partitions != settings.partitions
     }
     if others:
-        said = some_of([f"{name} was told {count}" for name, count in others.items()])
-        yield Finding("partitions_differ", f"PARTITIONS is {settings.partitions} for this monitor; {said}")
+        told = some([Said("{name} was told {count}", name=name, count=count) for name, count in others.items()])
+        said = Said("PARTITIONS is {own} for this monitor; {others}", own=settings.partitions, others=told)
+        yield Finding("partitions_differ", said)

@@ -7,7 +7,7 @@ moment stand in Redis then, and only what is lost beyond them is told.
 from collections.abc import Iterator
 
 from services.monitor.assess.findings.finding import Finding
-from services.monitor.assess.humanize import count_of, day_and_time, some_of
+from services.monitor.assess.said import Said, some
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
@@ -41,40 +41,58 @@ def unacknowledged(overview: Overview) -> Loss:
 def find_losses(overview: Overview) -> Iterator[Finding]:
     """Yield every loss that nobody has acknowledged."""
     loss = unacknowledged(overview)
-    since = "" if loss.at is None else f" since the acknowledgement of {day_and_time(loss.at)} UTC"
+    since = "" if loss.at is None else Said(" since the acknowledgement of {at:moment}", at=loss.at)
     if loss.difference:
-        few = f"{count_of(loss.difference, 'value')} of those inserted are in no place{since}"
-        many = f"{count_of(-loss.difference, 'value')} more are accounted for than were inserted{since}"
-        yield Finding("ledger_unbalanced", few if loss.difference > 0 else many)
+        few = "{count:value} of those inserted are in no place{since}"
+        many = "{count:value} more are accounted for than were inserted{since}"
+        said = Said(few if loss.difference > 0 else many, count=abs(loss.difference), since=since)
+        yield Finding("ledger_unbalanced", said)
     if loss.overflowed:
         of_all = percent(loss.overflowed, overview.ledger[Counter.INSERTED])
         yield Finding(
             "values_lost",
-            f"{count_of(loss.overflowed, 'value')} overflowed and are lost{since} ({of_all:.3f} % of all)",
+            Said(
+                "{count:value} overflowed and are lost{since} ({of_all:.3f} % of all)",
+                count=loss.overflowed,
+                since=since,
+                of_all=of_all,
+            ),
             _first_overflow(overview, loss),
         )
     if went_back := went_back_since(overview, loss.at):
         yield Finding(
             "redis_went_back",
-            f"Redis went back {count_of(went_back.times, 'time')}{since}, last at {day_and_time(went_back.at)} UTC: "
-            f"{count_of(went_back.inserted, 'value')} inserted and {went_back.written:,} written were not known to it "
-            "any more, and what was put on the DataQueue in the moments before may be lost",
+            Said(
+                "Redis went back {times:time}{since}, last at {at:moment}: {inserted:value} inserted and "
+                "{written:number} written were not known to it any more, and what was put on the DataQueue in the "
+                "moments before may be lost",
+                times=went_back.times,
+                since=since,
+                at=went_back.at,
+                inserted=went_back.inserted,
+                written=went_back.written,
+            ),
             went_back.at,
         )
     yield from _lost_by_pollers(overview, loss)
     if loss.rejected_dropped:
-        entries = count_of(loss.rejected_dropped, "rejected entry", "rejected entries")
-        yield Finding("rejected_dropped", f"{entries} were dropped to make room and can't be retried{since}")
+        dropped = "{count:rejected_entry} were dropped to make room and can't be retried{since}"
+        yield Finding("rejected_dropped", Said(dropped, count=loss.rejected_dropped, since=since))
     if loss.rows_dropped:
-        rows = count_of(loss.rows_dropped, "rejected row")
-        yield Finding("rejected_rows_dropped", f"{rows} lost: too many waited for a file{since}")
+        dropped = "{count:rejected_row} lost: too many waited for a file{since}"
+        yield Finding("rejected_rows_dropped", Said(dropped, count=loss.rows_dropped, since=since))
     if loss.backup_lost:
-        yield Finding("backup_lost", f"{count_of(loss.backup_lost, 'row')} gone from backup files{since}")
+        gone = "{count:row} gone from backup files{since}"
+        yield Finding("backup_lost", Said(gone, count=loss.backup_lost, since=since))
     if loss.excess:
         yield Finding(
             "recovered_exceeds",
-            f"{count_of(loss.excess, 'row')} more were recovered than ever went to files here{since}: they are another "
-            "pipeline's, or of a time before this Redis",
+            Said(
+                "{count:row} more were recovered than ever went to files here{since}: they are another pipeline's, or "
+                "of a time before this Redis",
+                count=loss.excess,
+                since=since,
+            ),
         )
 
 
@@ -92,9 +110,9 @@ def _lost_by_pollers(overview: Overview, loss: Loss) -> Iterator[Finding]:
     ]
     if episodes:
         values = sum(lost.values for event in episodes if isinstance(lost := event.figures, Overflow))
-        names = some_of(sorted({event.instance for event in episodes}))
+        names = some(sorted({event.instance for event in episodes}))
         yield Finding(
             "readings_lost",
-            f"{count_of(values, 'value')} were discarded by poller {names} before they came to Redis",
+            Said("{count:value} were discarded by poller {names} before they came to Redis", count=values, names=names),
             episodes[-1].at,
         )

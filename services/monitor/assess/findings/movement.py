@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.findings.finding import Finding
-from services.monitor.assess.humanize import count_of, duration, number
+from services.monitor.assess.said import Said
 from services.monitor.assess.trend import Sample
 from services.monitor.assess.writers import writes
 from services.monitor.read.overview import Overview
@@ -37,20 +37,20 @@ def _nothing_written(overview: Overview, samples: Sequence[Sample]) -> Iterator[
         return
     first, last = recent[0], recent[-1]
     if last.backed_up > first.backed_up:
-        backed_up = count_of(last.backed_up - first.backed_up, "value")
-        yield Finding(
-            "nothing_written", f"Batches only go to the backup: {backed_up} in {duration(STILL_S)}, none to Oracle"
-        )
+        only = "Batches only go to the backup: {count:value} in {span:duration}, none to Oracle"
+        yield Finding("nothing_written", Said(only, count=last.backed_up - first.backed_up, span=STILL_S))
     elif last.rejected > first.rejected:
-        refused = count_of(last.rejected - first.rejected, "value")
-        yield Finding("nothing_written", f"Oracle refuses every value: {refused} in the last {duration(STILL_S)}")
+        every = "Oracle refuses every value: {count:value} in the last {span:duration}"
+        yield Finding("nothing_written", Said(every, count=last.rejected - first.rejected, span=STILL_S))
     elif all(sample.values_waiting for sample in recent):
-        yield _stands(samples, count_of(last.values_waiting, "value"))
+        yield _stands(samples, "{held:value} wait and no value was written for {span:duration}", last.values_waiting)
     elif overview.living(ConsumerStatus) and all(sample.messages_waiting for sample in recent):
-        yield _stands(samples, count_of(last.messages_waiting, "message"))
+        yield _stands(
+            samples, "{held:message} wait and no value was written for {span:duration}", last.messages_waiting
+        )
 
 
-def _stands(samples: Sequence[Sample], what: str) -> Finding:
+def _stands(samples: Sequence[Sample], template: str, held: int) -> Finding:
     """Return the finding that something waits and nothing is written: since both is so."""
     last = samples[-1]
     since = last.at
@@ -59,8 +59,7 @@ def _stands(samples: Sequence[Sample], what: str) -> Finding:
             break
         since = sample.at
     severity = Severity.CRITICAL if last.at - since >= STUCK_S else None
-    message = f"{what} wait and no value was written for {duration(last.at - since)}"
-    return Finding("nothing_written", message, since, severity)
+    return Finding("nothing_written", Said(template, held=held, span=last.at - since), since, severity)
 
 
 def _queue_grows(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
@@ -76,8 +75,14 @@ def _queue_grows(overview: Overview, samples: Sequence[Sample]) -> Iterator[Find
     if grows or stands:
         yield Finding(
             "queue_grows",
-            f"The DataQueue holds {count_of(last.queued, 'message')}, {number(grown)} more than a minute ago, although "
-            f"a consumer runs: {number(pushed + grown)} came in, {number(pushed)} were taken",
+            Said(
+                "The DataQueue holds {queued:message}, {grown:number} more than a minute ago, although a consumer "
+                "runs: {came:number} came in, {taken:number} were taken",
+                queued=last.queued,
+                grown=grown,
+                came=pushed + grown,
+                taken=pushed,
+            ),
             first.at,
         )
 

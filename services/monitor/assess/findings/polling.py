@@ -5,7 +5,7 @@ from itertools import islice
 
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.findings.since import first_event
-from services.monitor.assess.humanize import NAMED, duration, some_of
+from services.monitor.assess.said import NAMED, Said, some
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import FORGET_AFTER_S, Overview, Service
 from shared.counters import WINDOW_S
@@ -37,8 +37,12 @@ def _silent_groups(overview: Overview) -> Iterator[Finding]:
     }
     if silent:
         first = islice(silent.items(), NAMED)
-        names = [f"{plc} {group} for {duration(taken_at - seen)}" for (plc, group), seen in first]
-        yield Finding("polling_silent", f"Silent: {some_of(names, len(silent))}", min(silent.values()))
+        names = [
+            Said("{plc} {group} for {span:duration}", plc=plc, group=group, span=taken_at - seen)
+            for (plc, group), seen in first
+        ]
+        said = Said("Silent: {groups}", groups=some(names, len(silent)))
+        yield Finding("polling_silent", said, min(silent.values()))
 
 
 def _patience_s(group: Group) -> float:
@@ -50,25 +54,35 @@ def _pollers(overview: Overview) -> Iterator[Finding]:
         status = poller.status
         lost_at, full_since = status.ring_overflowed_at, status.queue_full_since
         if lost_at is not None and overview.taken_at - lost_at <= WINDOW_S:
-            lost = f"{status.ring_overflowed_values} values since its start"
-            ago = duration(max(0.0, overview.taken_at - lost_at))
-            yield Finding("poller_overflowing", f"poller {poller.instance} discarded {lost}, the last ones {ago} ago")
+            said = Said(
+                "poller {name} discarded {count} values since its start, the last ones {ago:duration} ago",
+                name=poller.instance,
+                count=status.ring_overflowed_values,
+                ago=max(0.0, overview.taken_at - lost_at),
+            )
+            yield Finding("poller_overflowing", said)
         if full_since is not None:
-            for_ = duration(max(0.0, overview.taken_at - full_since))
-            message = f"poller {poller.instance} holds {status.ring} messages: the DataQueue is full for {for_}"
-            yield Finding("poller_waiting", message, full_since)
+            said = Said(
+                "poller {name} holds {count} messages: the DataQueue is full for {span:duration}",
+                name=poller.instance,
+                count=status.ring,
+                span=max(0.0, overview.taken_at - full_since),
+            )
+            yield Finding("poller_waiting", said, full_since)
         yield from _outbox(poller)
 
 
 def _outbox(poller: Service[PollerStatus]) -> Iterator[Finding]:
     trouble, set_aside = poller.status.outbox_trouble, poller.status.outbox_set_aside
     if trouble or set_aside:
-        said = trouble or f"a damaged file was set aside, with readings that were not sent: {set_aside}"
-        yield Finding("outbox_failing", f"poller {poller.instance}: {said}", poller.status.outbox_trouble_since)
+        aside = Said("a damaged file was set aside, with readings that were not sent: {file}", file=set_aside)
+        said = Said("poller {name}: {trouble}", name=poller.instance, trouble=trouble or aside)
+        yield Finding("outbox_failing", said, poller.status.outbox_trouble_since)
 
 
 def _names_clash(overview: Overview) -> Iterator[Finding]:
     layouts = {writer.status.layout for writer in overview.living(WriterStatus)}
     clashes = [clash for consumer in overview.living(ConsumerStatus) if (clash := consumer.status.name_clash)]
     if clashes and layouts != {"tag_values"}:
-        yield Finding("tag_names_clash", f"Two tags, one name: {clashes[0]}", first_event(overview, Event.NAME_CLASH))
+        said = Said("Two tags, one name: {clash}", clash=clashes[0])
+        yield Finding("tag_names_clash", said, first_event(overview, Event.NAME_CLASH))

@@ -6,7 +6,7 @@ from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.findings.backlog import how_long, waiting_files
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.findings.since import began
-from services.monitor.assess.humanize import count_of, duration, size, some_of
+from services.monitor.assess.said import Said, some
 from services.monitor.assess.trend import Rates
 from services.monitor.assess.writers import is_stuck, writes
 from services.monitor.read.overview import Overview, Service
@@ -31,7 +31,7 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
         error = _last_error(refused)
         yield Finding(
             "oracle_configuration",
-            f"Oracle refuses {_names(refused)}: {error or 'see the log'}",
+            Said("Oracle refuses {names}: {error}", names=_names(refused), error=error or Said("see the log")),
             _lost_at(overview, refused),
             status=Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
@@ -41,9 +41,15 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
         said = _last_error(gone)
         yield Finding(
             "oracle_away",
-            f"{_is_away(gone)}{f' for {duration(overview.taken_at - since)}' if since else ''} ({_names(gone)}): "
-            f"{how_long(overview, gone, rates, settings)}; circuit breaker {_breakers(gone)}"
-            f"{f'; last error: {said}' if said else ''}",
+            Said(
+                "{away}{span} ({names}): {how_long}; circuit breaker {breakers}{error}",
+                away=_is_away(gone),
+                span=Said(" for {span:duration}", span=overview.taken_at - since) if since else "",
+                names=_names(gone),
+                how_long=how_long(overview, gone, rates, settings),
+                breakers=_breakers(gone),
+                error=Said("; last error: {error}", error=said) if said else "",
+            ),
             since,
             Severity.CRITICAL if failing else None,
             Status.UNHEALTHY if all_stuck else Status.DEGRADED,
@@ -54,7 +60,12 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
         open_ = ", ".join("?" if count is None else str(count) for count in counts)
         yield Finding(
             "fewer_connections",
-            f"{_names(short)} goes on with {open_} connections: {short[0].status.connections_short}",
+            Said(
+                "{names} goes on with {open} connections: {reason}",
+                names=_names(short),
+                open=open_,
+                reason=short[0].status.connections_short,
+            ),
         )
 
 
@@ -62,40 +73,45 @@ def _last_error(writers: Iterable[Service[WriterStatus]]) -> str:
     return next((error for writer in writers if (error := writer.status.last_error)), "")
 
 
-def _is_away(writers: Sequence[Service[WriterStatus]]) -> str:
+def _is_away(writers: Sequence[Service[WriterStatus]]) -> Said:
     never_seen = all(writer.status.oracle not in {OracleState.OK, OracleState.AWAY} for writer in writers)
-    return "Oracle was not reached yet" if never_seen else "Oracle is away"
+    return Said("Oracle was not reached yet") if never_seen else Said("Oracle is away")
 
 
 def _breakers(writers: Sequence[Service[WriterStatus]]) -> str:
-    return some_of(sorted({writer.status.breaker or "unknown" for writer in writers}))
+    return some(sorted({writer.status.breaker or "unknown" for writer in writers}))
 
 
 def _backup(overview: Overview) -> Iterator[Finding]:
     failing = [writer for writer in overview.living(WriterStatus) if writer.status.backup == BackupState.FAILING]
     if failing:
-        cause = failing[0].status.backup_failure or "see its log"
+        cause = failing[0].status.backup_failure or Said("see its log")
         yield Finding(
             "backup_failed",
-            f"{_names(failing)} can't write the backup: {cause}",
+            Said("{names} can't write the backup: {cause}", names=_names(failing), cause=cause),
             began(overview, Event.BACKUP_FAILED, Event.BACKUP_WORKS),
         )
     if overview.ledger.rejected_rows_waiting:
-        rows = count_of(overview.ledger.rejected_rows_waiting, "rejected row")
-        yield Finding("rejected_rows_waiting", f"{rows} wait in Redis: no writer could write its rejected_*.csv")
+        wait = "{count:rejected_row} wait in Redis: no writer could write its rejected_*.csv"
+        yield Finding("rejected_rows_waiting", Said(wait, count=overview.ledger.rejected_rows_waiting))
     waiting = waiting_files(overview)
     if waiting.files:
         yield Finding(
             "backup_waiting",
-            f"{count_of(waiting.files, 'file')} with {count_of(waiting.rows, 'row')} ({size(waiting.bytes)}) "
-            f"to recover; the oldest is {duration(overview.taken_at - waiting.oldest)} old",
+            Said(
+                "{files:file} with {rows:row} ({bytes:size}) to recover; the oldest is {age:duration} old",
+                files=waiting.files,
+                rows=waiting.rows,
+                bytes=waiting.bytes,
+                age=overview.taken_at - waiting.oldest,
+            ),
             waiting.oldest,
         )
 
 
-def _names(writers: Iterable[Service[WriterStatus]]) -> str:
+def _names(writers: Iterable[Service[WriterStatus]]) -> Said:
     names = [writer.instance for writer in writers]
-    return f"writer{'s' if len(names) > 1 else ''} {some_of(names)}"
+    return Said("writers {names}" if len(names) > 1 else "writer {names}", names=some(names))
 
 
 def _lost_at(overview: Overview, writers: Iterable[Service[WriterStatus]]) -> float | None:

@@ -10,6 +10,7 @@ from services.monitor.api import schemas
 from services.monitor.api.state import Blame, Newest, State
 from services.monitor.api.whole import Whole
 from services.monitor.assess import humanize
+from services.monitor.assess import said as sentences
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.assessment import Alert, Assessment, Assessor
 from services.monitor.dashboard import cards, charts, tables
@@ -59,7 +60,7 @@ class Tags(HTMLParser):
         assert self._open.pop() == tag
 
 
-@pytest.mark.parametrize("module", [humanize, charts, tables, schemas])
+@pytest.mark.parametrize("module", [humanize, charts, sentences, tables, schemas])
 def test_examples_of_the_docstrings_are_true(module: object) -> None:
     assert doctest.testmod(module, raise_on_error=True).attempted > 0  # type: ignore[arg-type]
 
