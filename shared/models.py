@@ -18,11 +18,21 @@ Quality: TypeAlias = Literal["GOOD", "BAD", "UNCERTAIN"]
 Mode: TypeAlias = Literal["FIXED", "HANDSHAKE"]
 
 
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One value of one tag, with a time of its own; `timestamp` None: that of the poll."""
+
+    tag_address: str
+    timestamp: datetime | None
+    value: Any
+    quality: Quality = "GOOD"
+
+
 class PollingData(msgspec.Struct, frozen=True, kw_only=True):
     """One poll of one group: what every tag read, or why it could not be read.
 
     `timestamp` is the collection time, `poll_time_ms` how long the poll took. `tag_qualities` and `tag_timestamps` are
-    optional: a source that knows a tag's quality (UNCERTAIN) or its own time says so there.
+    optional: a source that knows a tag's quality (UNCERTAIN) or its own time says so there. `rows` are for who has
+    several values of one tag at once; what stands beside them says nothing of them.
     Readings are finite: what decodes messages sees to it.
     """
 
@@ -36,6 +46,7 @@ class PollingData(msgspec.Struct, frozen=True, kw_only=True):
     error_tags: dict[str, str] = {}
     tag_qualities: dict[str, Quality] = {}
     tag_timestamps: dict[str, datetime] = {}
+    rows: Sequence[Row] = ()
 
 
 class TagValue(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):

@@ -25,10 +25,10 @@ def expand(data: PollingData) -> Expansion:
 
     A tag is BAD when it is in `error_tags` or has no value, else what `tag_qualities` says of it, else GOOD. A reading
     that is no number, text, bool or null (a list, say) is kept as BAD without a value: it must not cost the other tags
-    of the message anything.
+    of the message anything. Each row is one more value, after those.
     """
     special = {*data.error_tags, *data.tag_qualities, *data.tag_timestamps}
-    if special:
+    if special or data.rows:
         return _expand_with(special, data)
     moment, plc_code = data.timestamp, data.plc_code
     values, unsupported = [], []
@@ -44,7 +44,7 @@ def expand(data: PollingData) -> Expansion:
 
 
 def _expand_with(special: set[str], data: PollingData) -> Expansion:
-    """Return the values of a message with errors, qualities or times of single tags, which `special` names.
+    """Return the values of a message with rows, or with errors, qualities or times of tags, which `special` names.
 
     Apart from the usual message, which is a tenth quicker without these questions.
     """
@@ -66,6 +66,12 @@ def _expand_with(special: set[str], data: PollingData) -> Expansion:
         for address in errors
         if address not in data.tag_values
     )
+    for row in data.rows:
+        text = stored_text(row.value)
+        if type(row.value) not in _TO_TEXT:
+            unsupported.append(row.tag_address)
+        quality = "BAD" if text is None else row.quality
+        values.append(TagValue(row.timestamp or moment, plc_code, row.tag_address, text, quality))
     return Expansion(values, unsupported)
 
 

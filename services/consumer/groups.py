@@ -70,7 +70,7 @@ class PollingGroups:
         group = poll.plc_code, poll.group_name
         known = self._groups.get(group)
         # Its tags are not kept.
-        poll = replace(poll, tag_values={}, error_tags={}, tag_qualities={}, tag_timestamps={})
+        poll = replace(poll, tag_values={}, error_tags={}, tag_qualities={}, tag_timestamps={}, rows=())
         if known is None:
             self._groups[group] = _Seen(poll, values, errors, at, None, 1)
         else:

@@ -73,6 +73,8 @@ def _together(faults: Iterable[Fault]) -> dict[str, Any]:
         for key, found in fault.alone.items():
             if isinstance(found, Mapping):
                 together.setdefault(key, {}).update(found)
+            elif key == "rows" and isinstance(found, list):
+                together.setdefault(key, []).extend(found)
             else:
                 together[key] = found
     return together

@@ -89,7 +89,8 @@ class Report:
     def message(self, data: PollingData, values: int, errors: int) -> None:
         """Take note of a poll: the state of its group, and names that it shares with others."""
         self._groups.see(data, values, errors, self._clock.now().timestamp())
-        for clash in self._names.see(data.plc_code, data.tag_values, data.error_tags):
+        of_rows = [row.tag_address for row in data.rows] if data.rows else ()
+        for clash in self._names.see(data.plc_code, data.tag_values, data.error_tags, of_rows):
             self._first_clash = self._first_clash or cut(clash)
             self._clashes += 1
             message = (

@@ -52,7 +52,7 @@ class Unpacker:
                 if is_deadly or raw[:1] == b"\0":
                     self._refuse_unread(raw, is_deadly=is_deadly)
                 data, faults = read_message(raw)
-                if len(data.tag_values) + len(data.error_tags) > self._cap:
+                if _size(data) > self._cap:
                     return Unpacked(in_parts=self._in_parts(batch))
                 expansion = expand(data)
                 values = encode_values(expansion.values)
@@ -86,7 +86,7 @@ class Unpacker:
             except RejectedError:
                 messages.append(raw)
                 continue
-            if len(data.tag_values) + len(data.error_tags) > self._cap:
+            if _size(data) > self._cap:
                 messages += in_parts(data, faults, max(1, self._cap // _PART))
             else:
                 messages.append(raw)
@@ -109,3 +109,8 @@ class Unpacker:
             raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message")
         if Oversize.of(raw) is not None:
             raise RejectedError(f"larger than MESSAGE_MAX_BYTES={self._message_max_bytes}")
+
+
+def _size(data: PollingData) -> int:
+    """Return how many values a message has, at most."""
+    return len(data.tag_values) + len(data.error_tags) + len(data.rows)

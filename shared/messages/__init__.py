@@ -13,8 +13,9 @@ import msgspec
 from msgspec import Meta, structs
 
 from shared.errors import RejectedError
-from shared.messages.salvage import MAX_ADDRESS, MAX_NAME, MAX_VALUE_TEXT, Fault, salvage
-from shared.models import Mode, PollingData, Quality, stored_timestamp
+from shared.messages.salvage import MAX_NAME, Fault, salvage
+from shared.messages.tag_fields import MAX_ADDRESS, MAX_VALUE_TEXT
+from shared.models import Mode, PollingData, Quality, Row, stored_timestamp
 from shared.texts import cut
 
 #: Bytes of a message beyond which a consumer sets it aside unread, unless MESSAGE_MAX_BYTES says otherwise.
@@ -28,11 +29,23 @@ _Text: TypeAlias = Annotated[str, Meta(max_length=MAX_VALUE_TEXT)]
 _Reading: TypeAlias = int | float | _Text | bool | list[Any] | dict[str, Any] | None
 
 
-class _WireData(msgspec.Struct, frozen=True, kw_only=True):
-    """PollingData as it stands on the DataQueue: times still text, everything but the essentials may be absent."""
+class _WireRow(msgspec.Struct, frozen=True, array_like=True):
+    """A row as it stands in a message."""
 
-    timestamp: str
+    tag_address: _Address
+    timestamp: str | None
+    value: _Reading
+    quality: Quality | None = None
+
+
+class _WireData(msgspec.Struct, frozen=True, kw_only=True):
+    """PollingData as it stands on the DataQueue: times still text, everything but the essentials may be absent.
+
+    The time, too, where there are rows alone, each with its own.
+    """
+
     plc_code: _PlcCode
+    timestamp: str | None = None
     group_id: int = 0
     group_name: _GroupName = ""
     mode: Mode = "FIXED"
@@ -41,6 +54,7 @@ class _WireData(msgspec.Struct, frozen=True, kw_only=True):
     error_tags: dict[_Address, str | None] = {}
     tag_qualities: dict[str, Quality] = {}
     tag_timestamps: dict[str, str] = {}
+    rows: tuple[_WireRow, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()
@@ -72,6 +86,8 @@ def _encode_kindly(data: Mapping[str, Any]) -> bytes:
 
 
 def _json_form(found: object) -> object:
+    if isinstance(found, Row):
+        return structs.astuple(found)
     return found.isoformat() if isinstance(found, datetime) else [type(found).__name__]
 
 
@@ -90,8 +106,9 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
     """
     try:
         wire = _wire_decoder.decode(raw)
+        rows = tuple(map(_row, wire.rows)) if wire.rows else ()
         return PollingData(
-            timestamp=stored_timestamp(wire.timestamp),
+            timestamp=_newest(wire, rows) if wire.timestamp is None else stored_timestamp(wire.timestamp),
             group_id=wire.group_id,
             group_name=wire.group_name,
             plc_code=wire.plc_code,
@@ -101,7 +118,24 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
             error_tags={address: message or "" for address, message in wire.error_tags.items()},
             tag_qualities=wire.tag_qualities,
             tag_timestamps={address: stored_timestamp(text) for address, text in wire.tag_timestamps.items()},
+            rows=rows,
         ), ()
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         saved = salvage(raw, error)
         return PollingData(**saved.fields), saved.faults
+
+
+def _row(row: _WireRow) -> Row:
+    moment = stored_timestamp(row.timestamp) if row.timestamp is not None else None
+    return Row(row.tag_address, moment, row.value, row.quality or "GOOD")
+
+
+def _newest(wire: _WireData, rows: Sequence[Row]) -> datetime:
+    """Return the time of a message that says none itself: its newest row's.
+
+    Raises: ValueError: something in it has no time of its own.
+    """
+    times = [row.timestamp for row in rows if row.timestamp is not None]
+    if wire.tag_values or wire.error_tags or not times or len(times) < len(rows):
+        raise ValueError("Object missing required field `timestamp`")
+    return max(times)

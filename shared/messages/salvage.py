@@ -7,40 +7,43 @@ Only for messages that the strict decoder of `shared/messages/__init__.py` refus
 - A time of a tag that is absent in any way (null, empty, the calendar's first or last moment with an offset that leaves
   it) is that of the poll; second 60 is the next minute's first, as in PostgreSQL.
 - Text with bytes or surrogates that are no characters keeps the rest, with U+FFFD in their place, and is UNCERTAIN.
-- What can't be a value at all is a `Fault`: its tag is left out, and is to be told and kept.
+- What can't be a value at all is a `Fault`: its tag, or its row, is left out, and is to be told and kept.
 
 Pure: no I/O, no clock.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from shared.errors import RejectedError
 from shared.messages.lenient_json import read_json
-from shared.models import stored_timestamp
+from shared.messages.tag_fields import (
+    TagError,
+    check_address,
+    clean_text,
+    leap_second,
+    quality_of,
+    time_of_tag,
+    without_surrogates,
+)
+from shared.models import Quality, Row, stored_timestamp
 from shared.texts import TEXT_LIMIT, cut
 
 #: Characters of a name: PLC codes and group names are words for people.
 MAX_NAME = 200
 
-#: Characters of an address: with four bytes each no text column of Oracle holds more (VARCHAR2(4000)).
-MAX_ADDRESS = 1000
-
-#: Characters of a text value: the longest VARCHAR2 that there is, with MAX_STRING_SIZE=EXTENDED.
-MAX_VALUE_TEXT = 32_767
-
-#: Hours and minutes, second 60, the rest.
-_SECOND_60 = re.compile(r"(.*\d\d:\d\d):60(?!\d)(.*)", re.ASCII)
-
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+#: Members of a row that can't be left out: address, time (it may be null), value.
+_ROW_MEMBERS = 3
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A tag that can't become a value, and why; `alone` is the message reduced to it, to be read again later."""
+    """A tag, or a row, that can't become a value, and why.
+
+    `alone` is the message reduced to it, to be read again later.
+    """
 
     address: str
     reason: str
@@ -54,15 +57,6 @@ class Salvage:
 
     fields: dict[str, Any]
     faults: list[Fault] = field(default_factory=list)
-
-
-class _TagError(Exception):
-    """One tag can't become a value."""
-
-    def __init__(self, reason: str, detail: object) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = cut(detail if isinstance(detail, str) else repr(detail))
 
 
 def salvage(raw: bytes, cause: Exception) -> Salvage:
@@ -90,7 +84,7 @@ class _Reading:
         self._errors = _error_tags(message.get("error_tags"))
         qualities, times = message.get("tag_qualities"), message.get("tag_timestamps")
         self._qualities = qualities if isinstance(qualities, dict) else {}
-        self._blanket_quality = None if isinstance(qualities, dict | None) else "UNCERTAIN"
+        self._blanket_quality: Quality | None = None if isinstance(qualities, dict | None) else "UNCERTAIN"
         self._times = times if isinstance(times, dict) else {}
         self._essentials = {key: message[key] for key in _ESSENTIALS if isinstance(message.get(key), str | int | float)}
         self._out: dict[str, dict[str, Any]] = {key: {} for key in _BY_TAG}
@@ -105,12 +99,14 @@ class _Reading:
         for address in (*self._values, *(address for address in self._errors if address not in self._values)):
             try:
                 self._read_tag(address, moment)
-            except _TagError as error:
+            except TagError as error:
                 self._leave_out(address, error)
+        rows = list(self._read_rows(moment))
         if moment is None:
-            if not self._out["tag_timestamps"]:
+            own = [*self._out["tag_timestamps"].values(), *(row.timestamp for row in rows if row.timestamp)]
+            if not own:
                 raise RejectedError(f"timestamp: {trouble}")
-            moment = max(self._out["tag_timestamps"].values())
+            moment = max(own)
         message = self._message
         group_id, took = message.get("group_id"), message.get("poll_time_ms")
         fields = {
@@ -120,6 +116,7 @@ class _Reading:
             "group_name": _label(message.get("group_name"), MAX_NAME),
             "mode": "HANDSHAKE" if str(message.get("mode")).upper() == "HANDSHAKE" else "FIXED",
             "poll_time_ms": float(took) if isinstance(took, int | float) else 0.0,
+            "rows": rows,
             **self._out,
         }
         return Salvage(fields, self._faults)
@@ -127,18 +124,14 @@ class _Reading:
     def _read_tag(self, address: str, moment_of_poll: datetime | None) -> None:
         """Put one tag among the fields.
 
-        Raises: _TagError: it can't become a value; nothing was put there.
+        Raises: TagError: it can't become a value; nothing was put there.
         """
-        _check_address(address)
-        reading = self._values.get(address)
+        check_address(address)
         quality = self._blanket_quality
         if address in self._qualities:
-            quality = _quality(self._qualities[address])
-        if isinstance(reading, str) and (clean := _clean_text(reading)) != reading:
-            reading, quality = clean, "BAD" if quality == "BAD" else "UNCERTAIN"
-        moment = _time_of_tag(self._times.get(address))
-        if moment is None and moment_of_poll is None:
-            raise _TagError("neither the tag nor its poll has a time", self._message.get("timestamp"))
+            quality = quality_of(self._qualities[address])
+        reading, quality = _clean(self._values.get(address), quality)
+        moment = self._time(self._times.get(address), moment_of_poll)
         for key, found, is_there in (
             ("tag_values", reading, address in self._values),
             ("error_tags", self._errors.get(address), address in self._errors),
@@ -148,7 +141,45 @@ class _Reading:
             if is_there:
                 self._out[key][address] = found
 
-    def _leave_out(self, address: str, error: _TagError) -> None:
+    def _read_rows(self, moment_of_poll: datetime | None) -> Iterator[Row]:
+        found = self._message.get("rows")
+        if not isinstance(found, list | None):
+            error = TagError(f"rows: Expected `array`, got `{_json_type(found)}`", found)
+            self._faults.append(Fault("rows", str(error), error.detail, {**self._essentials, "rows": found}))
+            return
+        for number, row in enumerate(found or (), start=1):
+            try:
+                yield self._read_row(row, moment_of_poll)
+            except TagError as error:
+                name = row[0] if isinstance(row, list) and row and isinstance(row[0], str) else f"row {number}"
+                self._faults.append(Fault(cut(name), str(error), error.detail, {**self._essentials, "rows": [row]}))
+
+    def _read_row(self, row: object, moment_of_poll: datetime | None) -> Row:
+        """Return a row of an array of address, time, value and, where it has one, quality.
+
+        Raises: TagError: it can't become a value.
+        """
+        if not isinstance(row, list) or len(row) < _ROW_MEMBERS:
+            raise TagError("a row is an array of address, time, value and quality", row)
+        address, time, reading, quality = (*row, None)[: _ROW_MEMBERS + 1]
+        if not isinstance(address, str):
+            raise TagError("the address is no text", address)
+        check_address(address)
+        moment = self._time(time, moment_of_poll)
+        reading, quality = _clean(reading, quality_of(quality))
+        return Row(address, moment, reading, quality or "GOOD")
+
+    def _time(self, text: object, moment_of_poll: datetime | None) -> datetime | None:
+        """Return the time of its own that a tag or a row has; None where it is the poll's.
+
+        Raises: TagError: it can't be read, or neither has one.
+        """
+        moment = time_of_tag(text)
+        if moment is None and moment_of_poll is None:
+            raise TagError("neither the tag nor its poll has a time", self._message.get("timestamp"))
+        return moment
+
+    def _leave_out(self, address: str, error: TagError) -> None:
         by_tag = {key: self._message.get(key) for key in _BY_TAG}
         parts = {key: {address: of[address]} for key, of in by_tag.items() if isinstance(of, dict) and address in of}
         self._faults.append(Fault(cut(address), error.reason, error.detail, {**self._essentials, **parts}))
@@ -158,15 +189,14 @@ _BY_TAG = ("tag_values", "error_tags", "tag_qualities", "tag_timestamps")
 _ESSENTIALS = ("timestamp", "plc_code", "group_id", "group_name", "mode", "poll_time_ms")
 
 
-def _leap_second(text: str) -> datetime | None:
-    """Return the time that a text with second 60 names; None when it is something else."""
-    found = _SECOND_60.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        return stored_timestamp(f"{found[1]}:59{found[2]}") + timedelta(seconds=1)
-    except (ValueError, OverflowError):
-        return None
+def _clean(reading: Any, quality: Quality | None) -> tuple[Any, Quality | None]:
+    """Return a reading that any column can hold, and its quality: UNCERTAIN where something had to go.
+
+    Raises: TagError.
+    """
+    if not isinstance(reading, str) or (clean := clean_text(reading)) == reading:
+        return reading, quality
+    return clean, "BAD" if quality == "BAD" else "UNCERTAIN"
 
 
 def _time_of_message(text: object) -> tuple[datetime | None, str]:
@@ -176,27 +206,7 @@ def _time_of_message(text: object) -> tuple[datetime | None, str]:
     try:
         return stored_timestamp(text), ""
     except (ValueError, OverflowError) as error:
-        return _leap_second(text), cut(str(error))
-
-
-def _time_of_tag(text: object) -> datetime | None:
-    """Return a tag's own time; None where it has none.
-
-    Raises: _TagError: it has one that can't be read.
-    """
-    if text is None or text == "":
-        return None
-    if not isinstance(text, str):
-        raise _TagError("the time is no text", text)
-    try:
-        return stored_timestamp(text)
-    except OverflowError:
-        return None  # how many libraries write that they know no time
-    except ValueError:
-        leap = _leap_second(text)
-        if leap is None:
-            raise _TagError("the time can't be read", text) from None
-        return leap
+        return leap_second(text), cut(str(error))
 
 
 def _plc_code(message: dict[str, Any]) -> str:
@@ -206,7 +216,7 @@ def _plc_code(message: dict[str, Any]) -> str:
     plc_code = message["plc_code"]
     if not isinstance(plc_code, str):
         raise RejectedError(f"plc_code: Expected `str`, got `{_json_type(plc_code)}`")
-    if not plc_code or len(plc_code) > MAX_NAME or _without_surrogates(plc_code) != plc_code:
+    if not plc_code or len(plc_code) > MAX_NAME or without_surrogates(plc_code) != plc_code:
         raise RejectedError(f"plc_code: {cut(repr(plc_code))} is no text of 1 to {MAX_NAME} characters")
     return plc_code
 
@@ -218,15 +228,6 @@ def _tag_values(message: dict[str, Any]) -> dict[str, Any]:
     return found or {}
 
 
-def _check_address(address: str) -> None:
-    if not address:
-        raise _TagError("the address is empty", address)
-    if len(address) > MAX_ADDRESS:
-        raise _TagError(f"the address is longer than {MAX_ADDRESS} characters", address)
-    if _without_surrogates(address) != address:
-        raise _TagError("the address is no text", address)
-
-
 def _error_tags(found: object) -> dict[str, str]:
     """Return address -> what went wrong, from an object of anything, or a list of addresses."""
     if isinstance(found, dict):
@@ -236,25 +237,8 @@ def _error_tags(found: object) -> dict[str, str]:
     return {}
 
 
-def _quality(found: object) -> str:
-    text = "GOOD" if found is None or found == "" else str(found).upper()
-    return next((quality for quality in ("GOOD", "BAD", "UNCERTAIN") if text.startswith(quality)), "UNCERTAIN")
-
-
 def _label(found: object, limit: int) -> str:
     return "" if found is None else cut(found, limit)
-
-
-def _clean_text(text: str) -> str:
-    if len(text) > MAX_VALUE_TEXT:
-        raise _TagError(f"the text is longer than {MAX_VALUE_TEXT} characters: no column can hold it", text)
-    return _without_surrogates(text)
-
-
-def _without_surrogates(text: str) -> str:
-    if text.isascii():
-        return text
-    return "".join(_REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
 _JSON_TYPES: tuple[tuple[type, str], ...] = (

@@ -1,0 +1,90 @@
+"""What one tag's address, time, quality and text are taken for, where a message is read tag by tag. Pure."""
+
+import re
+from datetime import datetime, timedelta
+
+from shared.models import Quality, stored_timestamp
+from shared.texts import cut
+
+#: Characters of an address: with four bytes each no text column of Oracle holds more (VARCHAR2(4000)).
+MAX_ADDRESS = 1000
+
+#: Characters of a text value: the longest VARCHAR2 that there is, with MAX_STRING_SIZE=EXTENDED.
+MAX_VALUE_TEXT = 32_767
+
+#: Hours and minutes, second 60, the rest.
+_SECOND_60 = re.compile(r"(.*\d\d:\d\d):60(?!\d)(.*)", re.ASCII)
+
+_QUALITIES: tuple[Quality, ...] = ("GOOD", "BAD", "UNCERTAIN")
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class TagError(Exception):
+    """One tag can't become a value."""
+
+    def __init__(self, reason: str, detail: object) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = cut(detail if isinstance(detail, str) else repr(detail))
+
+
+def check_address(address: str) -> None:
+    """Raises: TagError: no column can hold this address."""
+    if not address:
+        raise TagError("the address is empty", address)
+    if len(address) > MAX_ADDRESS:
+        raise TagError(f"the address is longer than {MAX_ADDRESS} characters", address)
+    if without_surrogates(address) != address:
+        raise TagError("the address is no text", address)
+
+
+def quality_of(found: object) -> Quality:
+    """Return the quality that a text begins with; GOOD for none, UNCERTAIN for what says nothing."""
+    text = "GOOD" if found is None or found == "" else str(found).upper()
+    return next((quality for quality in _QUALITIES if text.startswith(quality)), "UNCERTAIN")
+
+
+def clean_text(text: str) -> str:
+    """Return a text without what is no character. Raises: TagError: it is too long for any column."""
+    if len(text) > MAX_VALUE_TEXT:
+        raise TagError(f"the text is longer than {MAX_VALUE_TEXT} characters: no column can hold it", text)
+    return without_surrogates(text)
+
+
+def without_surrogates(text: str) -> str:
+    """Return a text with U+FFFD in the place of what is no character."""
+    if text.isascii():
+        return text
+    return "".join(_REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
+
+
+def time_of_tag(text: object) -> datetime | None:
+    """Return a tag's own time; None where it has none.
+
+    Raises: TagError: it has one that can't be read.
+    """
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise TagError("the time is no text", text)
+    try:
+        return stored_timestamp(text)
+    except OverflowError:
+        return None  # how many libraries write that they know no time
+    except ValueError:
+        leap = leap_second(text)
+        if leap is None:
+            raise TagError("the time can't be read", text) from None
+        return leap
+
+
+def leap_second(text: str) -> datetime | None:
+    """Return the time that a text with second 60 names; None when it is something else."""
+    found = _SECOND_60.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return stored_timestamp(f"{found[1]}:59{found[2]}") + timedelta(seconds=1)
+    except (ValueError, OverflowError):
+        return None
