@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from oracle_stand_in.engine.init_script import run_script
-from oracle_stand_in.engine.journal import Journal
+from oracle_stand_in.engine.storage.journal import Journal
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import FLAVOURS
 from oracle_stand_in.server.commands import Commands

@@ -1,1 +1,4 @@
-"""The database itself, in memory: tables, transactions, statements, dictionary, log on disk. Knows no network."""
+"""The database itself, in memory: storage, dictionary, queries, changes, and engine.py that runs statements by them.
+
+Knows no network.
+"""

@@ -4,8 +4,8 @@ import asyncio
 from typing import Protocol
 
 from oracle_stand_in.data.nls import Nls
-from oracle_stand_in.engine.transactions import Transaction
-from oracle_stand_in.sql.context import Context
+from oracle_stand_in.engine.storage.transactions import Transaction
+from oracle_stand_in.sql.evaluation.context import Context
 
 
 class Client(Protocol):

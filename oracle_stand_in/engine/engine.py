@@ -7,31 +7,29 @@ from functools import lru_cache
 from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import Row
-from oracle_stand_in.engine.catalog import Catalog
-from oracle_stand_in.engine.change import Changer
+from oracle_stand_in.engine.changes.change import Changer
+from oracle_stand_in.engine.changes.insert import Inserter, InsertPlan, Outcome, bind_types_as_columns, normalise_binds
 from oracle_stand_in.engine.client import Client
-from oracle_stand_in.engine.dictionary import Dictionary
-from oracle_stand_in.engine.insert import Inserter, InsertPlan, Outcome, bind_types_as_columns, normalise_binds
-from oracle_stand_in.engine.journal import DDL_TYPES, Journal
-from oracle_stand_in.engine.query import Query, Result
+from oracle_stand_in.engine.dictionary.dictionary import Dictionary
+from oracle_stand_in.engine.queries.query import Query, Result
 from oracle_stand_in.engine.settings import altered
+from oracle_stand_in.engine.storage.catalog import Catalog
+from oracle_stand_in.engine.storage.journal import DDL_TYPES, Journal
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import Flavour
-from oracle_stand_in.sql.evaluate import Value
-from oracle_stand_in.sql.parse_statement import parse_statement
-from oracle_stand_in.sql.syntax import (
+from oracle_stand_in.sql.evaluation.evaluate import Value
+from oracle_stand_in.sql.parser.statement import parse_statement
+from oracle_stand_in.sql.statements import (
     AlterSession,
     Commit,
-    Compound,
     Delete,
     Insert,
     InsertSelect,
     Rollback,
-    Select,
     Statement,
-    TableRef,
     Update,
 )
+from oracle_stand_in.sql.syntax import Compound, Select, TableRef
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.nls import DEFAULT_NLS, Nls
 from oracle_stand_in.engine.engine import NO_BINDS, Engine
-from oracle_stand_in.engine.transactions import Transaction
+from oracle_stand_in.engine.storage.transactions import Transaction
 from oracle_stand_in.errors import OracleError
-from oracle_stand_in.sql.context import Context
+from oracle_stand_in.sql.evaluation.context import Context
 
 #: statements for the DBA's side of a real database; here there is one user who may do all, so they are skipped
 SKIPPED = (

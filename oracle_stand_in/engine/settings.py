@@ -5,7 +5,7 @@ from dataclasses import replace
 from oracle_stand_in.data.datetimes import elements
 from oracle_stand_in.data.nls import Nls, zone_name
 from oracle_stand_in.errors import OracleError, unsupported
-from oracle_stand_in.sql.syntax import AlterSession
+from oracle_stand_in.sql.statements import AlterSession
 
 #: settings with an effect, by the field of Nls
 EFFECTIVE = {

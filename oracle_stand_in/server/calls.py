@@ -1,13 +1,13 @@
 """The calls of a logged-on session: execute, fetch, commit and the rest, and the faults that strike in them."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import Row
+from oracle_stand_in.engine.changes.insert import Outcome
+from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.engine import Binds, Engine, Prepared
-from oracle_stand_in.engine.insert import Outcome
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.faults.state import Cut, CutFault, fires
 from oracle_stand_in.protocol import answers
@@ -24,11 +24,10 @@ from oracle_stand_in.protocol.requests import (
     read_version,
 )
 from oracle_stand_in.server.connection import EndSession
-from oracle_stand_in.sql.lexer import returning_binds
-from oracle_stand_in.sql.syntax import Commit, Insert, InsertSelect, Rollback
-
-if TYPE_CHECKING:
-    from oracle_stand_in.server.session import Session
+from oracle_stand_in.server.dialogue import Dialogue
+from oracle_stand_in.server.instance import Instance
+from oracle_stand_in.sql.parser.lexer import returning_binds
+from oracle_stand_in.sql.statements import Commit, Insert, InsertSelect, Rollback
 
 #: a session cannot have more; ids are 16 bits wide
 MAX_CURSOR_ID = 65_535
@@ -50,10 +49,13 @@ class Cursor:
 class Calls:
     """Runs a session's calls; every method returns the answer's items."""
 
-    def __init__(self, session: "Session") -> None:
-        self.session = session
-        self.instance = session.instance
-        self.engine: Engine = session.instance.engine
+    def __init__(self, instance: Instance, dialogue: Dialogue, client: Client) -> None:
+        self.instance = instance
+        self.engine: Engine = instance.engine
+        self.dialogue = dialogue
+        self.client = client
+        #: as V$SESSTAT counts them
+        self.parses = 0
         self.half_answer = False
         self._cursors: dict[int, Cursor] = {}
         self._last_cursor = 0
@@ -73,17 +75,15 @@ class Calls:
         if function in (Function.REEXECUTE, Function.REEXECUTE_AND_FETCH):
             return await self._reexecute(is_query=function == Function.REEXECUTE_AND_FETCH)
         if function == Function.FETCH:
-            cursor_id, count = await self.session.parse(read_fetch)
+            cursor_id, count = await self.dialogue.parse(read_fetch)
             await self._hang()
             return self._rows(self._cursor(cursor_id), count)
         if function == Function.VERSION:
-            version = self.session.negotiated.field_version
-            await self.session.parse(lambda reader: read_version(reader, version))
-            return answers.version(self.instance.flavour) + answers.status(
-                self.session.txn.is_open, self.session.sequence
-            )
+            version = self.dialogue.negotiated.field_version
+            await self.dialogue.parse(lambda reader: read_version(reader, version))
+            return answers.version(self.instance.flavour) + self.dialogue.status()
         if function == Function.RELEASE:
-            await self.session.parse(read_release)
+            await self.dialogue.parse(read_release)
             return b""
         simple = {
             Function.COMMIT: self._commit,
@@ -95,27 +95,27 @@ class Calls:
             raise UnknownFunctionError(function)
         await self._hang()
         simple[Function(function)]()
-        return answers.status(self.session.txn.is_open, self.session.sequence)
+        return self.dialogue.status()
 
     def _ping(self) -> None:
         self.instance.counters.pings += 1
 
     def _log_off(self) -> None:
-        self.engine.rollback(self.session)
+        self.engine.rollback(self.client)
 
     def _commit(self) -> None:
-        self.engine.commit(self.session)
+        self.engine.commit(self.client)
         self.instance.counters.commits += 1
         self._cut(self.instance.faults.after_commit)
 
     def _rollback(self) -> None:
-        self.engine.rollback(self.session)
+        self.engine.rollback(self.client)
         self.instance.counters.rollbacks += 1
 
     async def _hang(self) -> None:
         gate = self.instance.faults.calls.hold("before")
         if gate is not None:
-            await self.session.connection.wait(gate)
+            await self.dialogue.connection.wait(gate)
 
     def _cut(self, fault: CutFault | None) -> None:
         """Cut the connection if the fault strikes now. Raises: EndSession."""
@@ -123,7 +123,7 @@ class Calls:
             self._end(fault.how)
 
     def _end(self, how: Cut) -> None:
-        self.session.connection.cut(how)
+        self.dialogue.connection.cut(how)
         raise EndSession
 
     def _cursor(self, cursor_id: int) -> Cursor:
@@ -133,7 +133,7 @@ class Calls:
         return cursor
 
     def _new_cursor(self, sql: str) -> Cursor:
-        self.session.counters.parses += 1
+        self.parses += 1
         prepared = self.engine.prepare(sql)
         while True:
             self._last_cursor = self._last_cursor % MAX_CURSOR_ID + 1
@@ -141,8 +141,8 @@ class Calls:
                 return Cursor(self._last_cursor, prepared)
 
     async def _execute(self) -> bytes:
-        version = self.session.negotiated.field_version
-        request = await self.session.parse(lambda reader: read_execute(reader, version))
+        version = self.dialogue.negotiated.field_version
+        request = await self.dialogue.parse(lambda reader: read_execute(reader, version))
         sent = request.bind_types
         if refusal := next((bind.refusal for bind in sent if bind.refusal), None):
             raise UnreadableError(refusal)
@@ -171,12 +171,12 @@ class Calls:
         return await self._dml(cursor, rows, request)
 
     async def _bind_rows(self, bind_types: tuple[BindType, ...], count: int) -> list[Row]:
-        rows = await self.session.read_rows(len(bind_types), count)
+        rows = await self.dialogue.read_rows(len(bind_types), count)
         reorder = in_bind_order(bind_types)
         return rows if reorder is None else list(map(reorder, rows))
 
     async def _reexecute(self, *, is_query: bool) -> bytes:
-        request = await self.session.parse(read_reexecute)
+        request = await self.dialogue.parse(read_reexecute)
         cursor = self._cursors.get(request.cursor_id)
         if cursor is None:
             # without the cursor nobody knows how wide its rows are, nor where the request ends
@@ -203,7 +203,7 @@ class Calls:
     async def _parse_only(self, cursor: Cursor) -> bytes:
         parts = []
         if cursor.prepared.is_query:
-            columns = await self.engine.describe(cursor.prepared, self.session)
+            columns = await self.engine.describe(cursor.prepared, self.client)
             cursor.described = columns
             parts.append(self._describe(columns))
         self._cursors[cursor.id] = cursor
@@ -211,8 +211,8 @@ class Calls:
 
     async def _query(self, cursor: Cursor, rows: list[Row], wanted: int | None, *, commit: bool) -> bytes:
         self._before(cursor)
-        result = await self.engine.query(cursor.prepared, self.session, Binds(cursor.bind_types, rows))
-        if commit and self.session.txn.is_open:
+        result = await self.engine.query(cursor.prepared, self.client, Binds(cursor.bind_types, rows))
+        if commit and self.client.txn.is_open:
             self._commit()
         self._cursors[cursor.id] = cursor
         cursor.rows, cursor.sent = result.rows, 0
@@ -225,7 +225,7 @@ class Calls:
         return b"".join(parts)
 
     def _describe(self, columns: list[Column]) -> bytes:
-        negotiated = self.session.negotiated
+        negotiated = self.dialogue.negotiated
         return answers.describe(columns, negotiated.field_version, universal_scale=negotiated.universal_scale)
 
     def _rows(self, cursor: Cursor, wanted: int) -> bytes:
@@ -235,22 +235,14 @@ class Calls:
         if len(rows) == wanted:
             return header + answers.data_rows(rows) + self._end_item(cursor, row_count=cursor.sent)
         cursor.rows, cursor.sent, total = [], 0, cursor.sent
-        nothing_more = OracleError(answers.NO_DATA_FOUND)
-        end = answers.End(
-            self.session.txn.is_open,
-            self.session.sequence,
-            nothing_more.code,
-            nothing_more.text,
-            cursor_id=cursor.id,
-            row_count=total,
-        )
-        return header + answers.data_rows(rows) + answers.error(end, self.session.negotiated.field_version)
+        end = self.dialogue.end(OracleError(answers.NO_DATA_FOUND), cursor_id=cursor.id, row_count=total)
+        return header + answers.data_rows(rows) + end
 
     async def _dml(self, cursor: Cursor, rows: list[Row], request: Execute) -> bytes:
         self._before(cursor)
         collect = bool(request.options & Option.BATCH_ERRORS)
         binds = Binds(cursor.bind_types, rows)
-        outcome = await self.engine.run(cursor.prepared, self.session, binds, collect_errors=collect)
+        outcome = await self.engine.run(cursor.prepared, self.client, binds, collect_errors=collect)
         self._cursors[cursor.id] = cursor
         statement = cursor.prepared.statement
         if isinstance(statement, Insert | InsertSelect):
@@ -265,7 +257,7 @@ class Calls:
             self.instance.counters.rollbacks += 1
         item = answers.dml_parameters(outcome.row_counts if request.wants_row_counts else None)
         if outcome.failure is not None:
-            return item + self.session.error(outcome.failure, cursor.id, outcome.row_count)
+            return item + self.dialogue.error(outcome.failure, cursor.id, outcome.row_count)
         return item + self._end_item(cursor, outcome)
 
     def _before(self, cursor: Cursor) -> None:
@@ -285,17 +277,8 @@ class Calls:
         """Build the ERROR item of a call that succeeded, batch errors included."""
         errors = outcome.errors if outcome else []
         count = outcome.row_count if outcome else row_count
-        code = answers.ARRAY_DML_ERRORS if errors else 0
-        end = answers.End(
-            self.session.txn.is_open,
-            self.session.sequence,
-            code,
-            OracleError(code).text if code else "",
-            cursor_id=cursor.id,
-            row_count=count,
-            row_errors=errors,
-        )
-        return answers.error(end, self.session.negotiated.field_version)
+        error = OracleError(answers.ARRAY_DML_ERRORS) if errors else None
+        return self.dialogue.end(error, cursor_id=cursor.id, row_count=count, row_errors=errors)
 
 
 class UnreadableError(Exception):

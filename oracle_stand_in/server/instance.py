@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 
 from oracle_stand_in.engine.engine import Engine
-from oracle_stand_in.engine.journal import Journal
+from oracle_stand_in.engine.storage.journal import Journal
 from oracle_stand_in.faults.state import Faults
 from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.protocol.auth import Verifier

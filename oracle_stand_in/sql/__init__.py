@@ -1,1 +1,1 @@
-"""SQL text into small frozen dataclasses, and expressions into functions of a row. Knows no table."""
+"""SQL text into small frozen dataclasses (parser/), and these into functions of a row (evaluation/). Knows no table."""

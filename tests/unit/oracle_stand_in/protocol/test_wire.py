@@ -14,7 +14,7 @@ from oracle_stand_in.protocol.answers import describe
 from oracle_stand_in.protocol.handshake import parse_connect, read_data_types_message
 from oracle_stand_in.protocol.packets import HEADER, PacketSplitter, ProtocolError, data_packets
 from oracle_stand_in.protocol.requests import in_bind_order
-from oracle_stand_in.sql.lexer import returning_binds
+from oracle_stand_in.sql.parser.lexer import returning_binds
 
 ROWS = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=20), st.binary(max_size=5)), max_size=8)
 

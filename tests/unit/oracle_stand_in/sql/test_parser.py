@@ -8,10 +8,11 @@ from oracle_stand_in.data.datetimes import parse, write
 from oracle_stand_in.data.values import decode_timestamp, encode_timestamp
 from oracle_stand_in.engine.init_script import SKIP, split_script
 from oracle_stand_in.errors import OracleError
-from oracle_stand_in.sql.conditions import like_pattern
-from oracle_stand_in.sql.lexer import tokenize
-from oracle_stand_in.sql.parse_statement import parse_statement
-from oracle_stand_in.sql.syntax import All, Any, Bind, Comparison, CreateTable, Delete, Insert, Name, Select
+from oracle_stand_in.sql.evaluation.conditions import like_pattern
+from oracle_stand_in.sql.parser.lexer import tokenize
+from oracle_stand_in.sql.parser.statement import parse_statement
+from oracle_stand_in.sql.statements import CreateTable, Delete, Insert
+from oracle_stand_in.sql.syntax import All, Any, Bind, Comparison, Name, Select
 
 NOW = datetime(2026, 5, 17, 12, 0)
 

@@ -1,0 +1,92 @@
+"""The data dictionary: views worked out from the catalog whenever they are asked for."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from oracle_stand_in.data.column_types import NUMBER_TYPE, Column, ColumnType, varchar
+from oracle_stand_in.data.rows import Row
+from oracle_stand_in.data.values import encode_number
+from oracle_stand_in.engine.storage.catalog import Catalog
+from oracle_stand_in.flavour import Flavour
+from oracle_stand_in.sql.evaluation.context import Context
+
+NAME, FLAG, TEXT = varchar(128), varchar(16), varchar(4000)
+
+#: what a view's column can hold before it is encoded
+Cell = str | int | None
+#: one row of a view: columns that it does not name are NULL
+Cells = Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """What V$SESSION and its like tell of a session."""
+
+    session_id: int
+    user: str
+    program: str
+    machine: str
+    round_trips: int
+    parses: int
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """What the views are worked out from."""
+
+    catalog: Catalog
+    flavour: Flavour
+    #: the sessions that are logged on
+    sessions: list[Callable[[], SessionFacts]] = field(default_factory=list)
+
+
+#: rows of a view, for whoever asks
+Rows = Callable[[Dictionary, Context], Iterator[Cells]]
+
+
+@dataclass(frozen=True)
+class View:
+    """A dictionary view: its columns, and the function that works out its rows."""
+
+    columns: list[Column]
+    rows: Rows
+
+    def raw_rows(self, dictionary: Dictionary, context: Context) -> list[Row]:
+        """Return the rows as raw bytes."""
+        names = [column.name for column in self.columns]
+        return [tuple(_raw(row.get(name)) for name in names) for row in self.rows(dictionary, context)]
+
+
+def _raw(cell: Cell) -> bytes:
+    if cell is None:
+        return b""
+    return encode_number(Decimal(cell)) if isinstance(cell, int) else cell.encode()
+
+
+VIEWS: dict[str, View] = {}
+
+
+def view(names: str, columns: str, rows: Rows) -> None:
+    """Add a view under all of its names.
+
+    `columns`: their names in order; behind a colon `n` for a number, `t` for a long text, `f` for a short word, `1`
+    for a letter, otherwise a name.
+    """
+    kinds: dict[str, ColumnType] = {"n": NUMBER_TYPE, "t": TEXT, "": NAME, "f": FLAG, "1": varchar(1)}
+    listed = [column.partition(":")[::2] for column in columns.split()]
+    described = [Column(name, kinds[kind]) for name, kind in listed]
+    for name in names.split():
+        VIEWS[name] = View(described, rows)
+
+
+def owned(suffixes: str, columns: str, rows: Rows) -> None:
+    """Add a view in its USER_ form, and in those that have the owner in front: ALL_ and DBA_."""
+    for suffix in suffixes.split():
+        view(f"USER_{suffix}", columns, rows)
+        view(f"ALL_{suffix} DBA_{suffix}", f"OWNER {columns}", rows)
+
+
+def none(_dictionary: Dictionary, _context: Context) -> Iterator[Cells]:
+    """Return no rows: of what there can't be any here."""
+    return iter(())

@@ -1,0 +1,1 @@
+"""SELECT: what a query's sources, conditions, groups and select list make of rows. Changes none."""

@@ -1,0 +1,175 @@
+"""The database: its tables by name, and the statements that make and change them."""
+
+from collections.abc import Iterator
+
+from oracle_stand_in.data.column_types import Kind
+from oracle_stand_in.engine.storage.table import Check, Index, Table, TableColumn, UniqueKey
+from oracle_stand_in.engine.storage.transactions import Transaction, TransactionLog
+from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.sql.statements import (
+    CreateIndex,
+    CreateTable,
+    Ddl,
+    DropIndex,
+    DropTable,
+    KeyDef,
+    RenameColumn,
+    RenameTable,
+    TruncateTable,
+)
+from oracle_stand_in.sql.syntax import Bind, Comparison, Name, TableRef
+from oracle_stand_in.sql.walk import walk
+
+#: where the numbers of constraints begin that have no name of their own (SYS_C...)
+FIRST_CONSTRAINT = 8001
+
+
+class Catalog:
+    """One schema and what is in it."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+        self.tables: dict[str, Table] = {}
+        self.log = TransactionLog()
+        #: what the dictionary calls it; texts are stored in UTF-8 all the same
+        self.character_set = "AL32UTF8"
+        #: goes up with every DDL statement, so that plans know when they are out of date
+        self.version = 0
+        self._next_constraint = FIRST_CONSTRAINT
+
+    def table(self, ref: TableRef) -> Table:
+        """Return a table. Raises: OracleError: 942, there is none of this name in this schema."""
+        table = self.tables.get(ref.name)
+        if table is None or ref.schema not in (None, self.schema):
+            raise OracleError(942, position=ref.position)
+        return table
+
+    def run(self, statement: Ddl, txn: Transaction) -> None:
+        """Run a DDL statement; the caller has committed `txn`. Raises: OracleError: nothing is changed then."""
+        if isinstance(statement, CreateTable):
+            self._create_table(statement)
+        elif isinstance(statement, CreateIndex):
+            self._create_index(statement, txn)
+        elif isinstance(statement, DropIndex):
+            self._drop_index(statement)
+        elif not (isinstance(statement, DropTable) and statement.if_exists and statement.table.name not in self.tables):
+            table = self.table(statement.table)
+            self.log.check_unused(table, txn)
+            self._change_table(statement, table)
+        self.version += 1
+
+    def _change_table(self, statement: DropTable | TruncateTable | RenameTable | RenameColumn, table: Table) -> None:
+        if isinstance(statement, DropTable):
+            del self.tables[table.name]
+        elif isinstance(statement, TruncateTable):
+            table.clear()
+        elif isinstance(statement, RenameTable):
+            self._check_new_name(statement.name)
+            del self.tables[table.name]
+            table.name = statement.name
+            self.tables[table.name] = table
+        else:
+            index = table.column_index(statement.column)
+            if any(column.name == statement.name for column in table.columns):
+                raise OracleError(957)
+            if table.checks:
+                raise unsupported("RENAME COLUMN in a table with CHECK constraints")
+            old = table.columns[index]
+            table.columns[index] = TableColumn(statement.name, old.type, old.nullable, old.default)
+
+    def _names(self) -> Iterator[str]:
+        for table in self.tables.values():
+            yield table.name
+            yield from (index.name for index in table.indexes)
+
+    def _constraint_names(self) -> Iterator[str]:
+        for table in self.tables.values():
+            yield table.primary_name
+            yield from (unique.name for unique in table.unique_keys)
+            yield from (check.name for check in table.checks if check.name)
+
+    def _check_new_name(self, name: str) -> None:
+        if name in self._names():
+            raise OracleError(955)
+
+    def _constraint_name(self, name: str | None) -> str:
+        if name is None:
+            name = f"SYS_C{self._next_constraint:06}"
+            self._next_constraint += 1
+        elif name in self._constraint_names():
+            raise OracleError(2264)
+        return name
+
+    def _create_table(self, statement: CreateTable) -> None:
+        if statement.table.schema not in (None, self.schema):
+            raise OracleError(1031, position=statement.table.position)
+        self._check_new_name(statement.table.name)
+        names = [column.name for column in statement.columns]
+        if len(set(names)) < len(names):
+            raise OracleError(957)
+        if any(isinstance(node, Bind) for column in statement.columns for node in walk(column)):
+            raise OracleError(1027, text="bind variables not allowed for data definition operations")
+        primary = [key for key in statement.keys if key.primary]
+        if len(primary) > 1:
+            raise OracleError(2260)
+        in_key = set(primary[0].columns) if primary else set()
+        columns = [
+            TableColumn(c.name, c.type, not (c.not_null or c.name in in_key), c.default) for c in statement.columns
+        ]
+        table = Table(self.schema, statement.table.name, columns)
+        for key in statement.keys:
+            self._add_key(table, key)
+        for check in statement.checks:
+            table.checks.append(Check(self._constraint_name(check.name), check.condition, check.text))
+        if statement.partition is not None and statement.partition.end is not None:
+            column = table.columns[table.column_index(statement.partition.column)].name
+            inside = Comparison("<", Name(column), statement.partition.end)
+            table.checks.append(Check("", inside, "", code=14400))
+        self.tables[table.name] = table
+
+    def _add_key(self, table: Table, key: KeyDef) -> None:
+        columns = tuple(table.column_index(name) for name in key.columns)
+        if any(table.columns[column].type.kind is Kind.ZONED for column in columns):
+            raise OracleError(2329, "TIME/TIMESTAMP WITH TIME ZONE")
+        name = self._constraint_name(key.name)
+        if key.primary and not key.deferrable:
+            table.primary, table.primary_name = columns, name
+        else:
+            unique = UniqueKey(
+                name, columns, is_constraint=True, is_primary=key.primary, deferrable=key.deferrable,
+                deferred=key.deferred,
+            )  # fmt: skip
+            table.unique_keys.append(unique)
+        # until a constraint is checked its index holds what is there twice
+        table.indexes.append(Index(name, columns, unique=not key.deferrable))
+
+    def _create_index(self, statement: CreateIndex, txn: Transaction) -> None:
+        table = self.table(statement.table)
+        self._check_new_name(statement.name)
+        columns = tuple(table.column_index(name) for name in statement.columns)
+        if any(index.columns == columns for index in table.indexes):
+            raise OracleError(1408)
+        zoned = frozenset(column for column in columns if table.columns[column].type.kind is Kind.ZONED)
+        if statement.unique:
+            self.log.check_unused(table, txn)
+            unique = UniqueKey(statement.name, columns, is_constraint=False, zoned=zoned)
+            for key, stored in table.rows.items():
+                value = unique.of(table.unpack(stored))
+                if value and unique.owners.setdefault(value, key) != key:
+                    raise OracleError(1452)
+            table.unique_keys.append(unique)
+        table.indexes.append(Index(statement.name, columns, statement.unique, is_functional=bool(zoned)))
+
+    def _drop_index(self, statement: DropIndex) -> None:
+        for table in self.tables.values():
+            for index in table.indexes:
+                if index.name != statement.name:
+                    continue
+                if index.name == table.primary_name or any(
+                    unique.name == index.name and unique.is_constraint for unique in table.unique_keys
+                ):
+                    raise OracleError(2429, text="cannot drop index used for enforcement of unique/primary key")
+                table.indexes.remove(index)
+                table.unique_keys = [unique for unique in table.unique_keys if unique.name != index.name]
+                return
+        raise OracleError(1418)

@@ -1,0 +1,132 @@
+"""From CONNECT to a user who is known: what is agreed on, the exchange of proofs, and the faults that strike in it."""
+
+from dataclasses import dataclass
+
+from oracle_stand_in.errors import OracleError
+from oracle_stand_in.faults.state import fires
+from oracle_stand_in.protocol import auth, handshake
+from oracle_stand_in.protocol.packets import PacketType, ProtocolError
+from oracle_stand_in.protocol.requests import Function
+from oracle_stand_in.server.connection import EndSession
+from oracle_stand_in.server.dialogue import Dialogue
+from oracle_stand_in.server.instance import Instance
+
+
+@dataclass(frozen=True)
+class LoggedOn:
+    """Who has logged on, and what the client said of itself."""
+
+    user: str
+    program: str
+    machine: str
+    #: what the client wants the session to be set to: its time zone
+    alter_session: str
+    #: that the server knows the password, too
+    proof: str
+
+
+class Logon:
+    """Lets one client in, or not."""
+
+    def __init__(self, instance: Instance, dialogue: Dialogue) -> None:
+        self._instance = instance
+        self._dialogue = dialogue
+        self._connection = dialogue.connection
+
+    async def run(self) -> LoggedOn:
+        """Return who logged on. Raises: EndSession: nobody, and the client was told; ProtocolError."""
+        await self._connect()
+        await self._negotiate()
+        await self._expect(Function.AUTH_ONE)
+        first = await self._dialogue.parse(auth.read_auth_message)
+        try:
+            alter_session, proof = await self._authenticate(first.user)
+        except OracleError as error:
+            self._dialogue.answer(self._dialogue.error(error))
+            self._connection.cut("fin")
+            raise EndSession from None
+        program, machine = first.values.get("AUTH_PROGRAM_NM", ""), first.values.get("AUTH_MACHINE", "")
+        return LoggedOn(self._instance.account.user, program, machine, alter_session, proof)
+
+    def welcome(self, session_id: int, proof: str) -> None:
+        """Tell the client that it is logged on."""
+        pairs = auth.session_pairs(self._instance.flavour, self._instance.service, session_id, proof)
+        self._dialogue.answer(auth.parameters(pairs) + self._dialogue.end())
+
+    async def _connect(self) -> None:
+        faults = self._instance.faults
+        gate = faults.new_connections.hold()
+        if gate is not None:
+            await self._connection.wait(gate)
+        with self._dialogue.soon():
+            packet = await self._connection.packet()
+        if packet.type != PacketType.CONNECT:
+            raise ProtocolError("the first packet is not CONNECT")
+        request = handshake.parse_connect(packet.body)
+        text = request.connect_string
+        if not request.is_complete:
+            with self._dialogue.soon():
+                text = (await self._connection.packet()).body[2:]
+        if faults.refuse is not None and faults.refuse.code is not None and fires(faults.refuse):
+            self._refuse(faults.refuse.code)
+        service, is_sid = handshake.service_or_sid(text.decode("utf-8", "replace"))
+        if is_sid or service.upper() != self._instance.service.upper():
+            self._refuse(handshake.UNKNOWN_SID if is_sid else handshake.UNKNOWN_SERVICE)
+        self._dialogue.negotiated.sdu = handshake.negotiate_sdu(request.sdu)
+        self._connection.use_wide_lengths()
+        self._connection.send(handshake.accept_packet(request, self._instance.flavour))
+
+    def _refuse(self, code: int) -> None:
+        self._connection.send(handshake.refuse_packet(code))
+        self._connection.cut("fin")
+        raise EndSession
+
+    async def _negotiate(self) -> None:
+        flavour, dialogue = self._instance.flavour, self._dialogue
+        await dialogue.parse(handshake.read_protocol_message)
+        dialogue.send(handshake.protocol_answer(flavour))
+        client = await dialogue.parse(handshake.read_data_types_message)
+        dialogue.send(client.answer)
+        # only from here on do answers carry the end-of-response mark
+        dialogue.negotiated.field_version = min(flavour.field_version, client.field_version)
+        dialogue.negotiated.universal_scale = client.universal_scale
+        dialogue.negotiated.end_of_response = flavour.end_of_response and client.end_of_response
+
+    async def _authenticate(self, user: str) -> tuple[str, str]:
+        """Exchange the logon messages and return what the session is to be set to, and the server's proof.
+
+        Raises: OracleError: the logon is refused.
+        """
+        faults, account, dialogue = self._instance.faults, self._instance.account, self._dialogue
+        self._check_logon()
+        # an unknown user goes through the same exchange, so that nobody can tell which of the two was wrong
+        challenge = auth.Challenge(
+            account.verifier if user == account.user else auth.Verifier.of(""),
+            auth.VERIFIER_10G if faults.has_old_verifier else auth.VERIFIER_12C,
+        )
+        dialogue.answer(auth.parameters(challenge.pairs()) + dialogue.end())
+        await self._expect(Function.AUTH_TWO)
+        message = await dialogue.parse(auth.read_auth_message)
+        if faults.is_locked:
+            raise OracleError(28000)
+        proof = challenge.proof(message.values, account.password) if user == account.user else None
+        if proof is None:
+            raise OracleError(1017)
+        self._check_limit()
+        return message.values.get("AUTH_ALTER_SESSION", "").strip(), proof
+
+    def _check_logon(self) -> None:
+        fault = self._instance.faults.logon_failure
+        if fault is not None and fires(fault):
+            raise fault.error()
+        self._check_limit()
+
+    def _check_limit(self) -> None:
+        limit = self._instance.faults.session_limit
+        if limit is not None and len(self._instance.sessions) >= limit:
+            raise OracleError(18)
+
+    async def _expect(self, function: Function) -> None:
+        header = await self._dialogue.header()
+        if header.function != function:
+            raise ProtocolError(f"function {header.function} before the logon")

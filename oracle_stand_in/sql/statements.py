@@ -1,0 +1,167 @@
+"""What parsed statements are made of, beside the query: changes of rows, of tables, and of the session."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from oracle_stand_in.data.column_types import ColumnType
+from oracle_stand_in.sql.syntax import Condition, Expression, Name, Query, TableRef
+
+
+@dataclass(frozen=True)
+class Insert:
+    """INSERT INTO table [(columns)] VALUES (values); None as columns stands for all, None as a value for DEFAULT."""
+
+    table: TableRef
+    columns: tuple[Name, ...] | None
+    values: tuple[Expression | None, ...]
+
+
+@dataclass(frozen=True)
+class InsertSelect:
+    """INSERT INTO table [(columns)] SELECT ..."""
+
+    table: TableRef
+    columns: tuple[Name, ...] | None
+    query: Query
+
+
+@dataclass(frozen=True)
+class Delete:
+    """DELETE FROM table [WHERE ...]."""
+
+    table: TableRef
+    where: Condition | None
+
+
+@dataclass(frozen=True)
+class Update:
+    """UPDATE table SET ... [WHERE ...]."""
+
+    table: TableRef
+    changes: tuple[tuple[Name, Expression], ...]
+    where: Condition | None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """COMMIT."""
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """ROLLBACK."""
+
+
+@dataclass(frozen=True)
+class AlterSession:
+    """ALTER SESSION SET: names and values."""
+
+    settings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ColumnDef:
+    """A column of CREATE TABLE."""
+
+    name: str
+    type: ColumnType
+    default: Expression | None = None
+    not_null: bool = False
+
+
+@dataclass(frozen=True)
+class KeyDef:
+    """A primary key or unique constraint."""
+
+    columns: tuple[str, ...]
+    primary: bool
+    name: str | None = None
+    deferrable: bool = False
+    #: checked at the commit
+    deferred: bool = False
+
+
+@dataclass(frozen=True)
+class CheckDef:
+    """A check constraint; `text` is the condition as it was written."""
+
+    condition: Condition
+    text: str
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class RangePartition:
+    """PARTITION BY RANGE: the column, and where the last partition ends; None where others are made by themselves."""
+
+    column: str
+    end: Expression | None
+
+
+@dataclass(frozen=True)
+class CreateTable:
+    """CREATE TABLE."""
+
+    table: TableRef
+    columns: tuple[ColumnDef, ...]
+    keys: tuple[KeyDef, ...]
+    checks: tuple[CheckDef, ...]
+    partition: RangePartition | None = None
+
+
+@dataclass(frozen=True)
+class DropTable:
+    """DROP TABLE [IF EXISTS]."""
+
+    table: TableRef
+    if_exists: bool = False
+
+
+@dataclass(frozen=True)
+class TruncateTable:
+    """TRUNCATE TABLE."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
+class RenameTable:
+    """ALTER TABLE ... RENAME TO."""
+
+    table: TableRef
+    name: str
+
+
+@dataclass(frozen=True)
+class RenameColumn:
+    """ALTER TABLE ... RENAME COLUMN ... TO."""
+
+    table: TableRef
+    column: str
+    name: str
+
+
+@dataclass(frozen=True)
+class CreateIndex:
+    """CREATE [UNIQUE] INDEX."""
+
+    name: str
+    table: TableRef
+    columns: tuple[str, ...]
+    unique: bool
+
+
+@dataclass(frozen=True)
+class DropIndex:
+    """DROP INDEX."""
+
+    name: str
+
+
+Dml: TypeAlias = Insert | InsertSelect | Delete | Update
+
+
+Ddl: TypeAlias = CreateTable | DropTable | TruncateTable | RenameTable | RenameColumn | CreateIndex | DropIndex
+
+
+Statement: TypeAlias = Query | Dml | Ddl | Commit | Rollback | AlterSession
