@@ -7,7 +7,7 @@ from shared.logs import get_logger
 from shared.records.events import Event, EventRecord
 from shared.records.reading import Record, as_json, to_hash, trimmed
 from shared.redis.link import RedisLink
-from shared.texts import cut
+from shared.texts import cut, tamed
 
 #: Events kept; older ones go. 10,000 are under 3 MB.
 MAX_EVENTS = 10_000
@@ -40,7 +40,7 @@ class EventLog:
             kind=kind,
             role=self._role,
             instance=self.instance,
-            message=cut(message, MAX_MESSAGE),
+            message=tamed(cut(message, MAX_MESSAGE)),
             details=_short(details) if details else None,
         )
         # A lone surrogate, from a file's name or a message, has no UTF-8.

@@ -14,6 +14,7 @@ from shared.errors import FatalError, SettingsError
 from shared.logs import configure_logs, flush_logs, get_logger
 from shared.logs.stream import secure_standard_streams
 from shared.settings import ServiceSettings, load_settings
+from shared.texts import tamed
 
 #: Exit status for wrong settings or arguments, and for everything else that a person must look at.
 EXIT_SETTINGS, EXIT_FATAL = 2, 1
@@ -119,7 +120,7 @@ def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> Non
         settings = load_settings(settings_class)
     except SettingsError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)  # noqa: T201 - logging is not set up without settings
+            print(f"error: {tamed(problem)}", file=sys.stderr)  # noqa: T201 - logging is not set up without settings
         raise SystemExit(EXIT_SETTINGS) from None
     configure_logs(settings.log_level, settings.log_format)
     try:

@@ -1,7 +1,13 @@
-"""Texts from outside: how long they may be where they go on into logs, events, reasons and status."""
+"""Texts from outside: how long they may be in logs, events, reasons and status, and what they show there."""
+
+import unicodedata
 
 #: Characters that are kept of a text from outside: enough to know it by, whatever somebody sent.
 TEXT_LIMIT = 300
+
+#: Unicode's categories of what is not seen but does something: controls, formats (direction, joining), lone surrogates,
+#: separators of lines and paragraphs.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def cut(text: object, limit: int = TEXT_LIMIT) -> str:
@@ -16,3 +22,17 @@ def cut(text: object, limit: int = TEXT_LIMIT) -> str:
         whole = f"a {type(text).__name__} without a text of its own ({type(error).__name__})"
     shown = whole if len(whole) <= limit else f"{whole[:limit]}... ({len(whole)} characters)"
     return shown if shown.isascii() else shown.encode(errors="backslashreplace").decode()
+
+
+def tamed(text: str) -> str:
+    r"""Return a text from outside as a person may see it: one line, which gives a terminal no order and turns nothing.
+
+    >>> print(tamed("PLC\x1b[2J\n\u2028\u202eD100 온도"))
+    PLC\x1b[2J\n\u2028\u202eD100 온도
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _UNSEEN else letter
+        for letter in text
+    )

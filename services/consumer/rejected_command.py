@@ -16,7 +16,7 @@ from shared.queues.data_queue import DEFAULT_MAX_MESSAGES, drop_rejected
 from shared.records.reading import from_json
 from shared.records.rejected import RejectedEntry
 from shared.redis.link import RedisLink
-from shared.texts import cut
+from shared.texts import cut, tamed
 
 #: Entries read, and put back, in one step: each may have some hundred kB.
 ENTRIES_AT_ONCE = 20
@@ -140,4 +140,4 @@ def _told(entry: bytes) -> tuple[str, str]:
     what = next((text for text in (known.message, known.head, known.message_base64) if text is not UNSET), "")
     about = f"{known.tags} tags, {known.tag!r}: {known.detail!r}: " if known.tag is not UNSET else ""
     size = f" ({known.size_bytes} bytes)" if known.size_bytes is not UNSET else ""
-    return cut(known.reason), f"{cut(known.at)} {cut(about)}{cut(repr(what), 80)}{size}"
+    return tamed(cut(known.reason)), tamed(f"{cut(known.at)} {cut(about)}{cut(repr(what), 80)}{size}")

@@ -24,6 +24,7 @@ from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, 
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
 from shared.settings import ServiceSettings, load_settings
+from shared.texts import tamed
 
 _HELP = """
 Read tags in polling groups and put the readings on the DataQueue.
@@ -160,17 +161,17 @@ def browse(
         found = asyncio.run(list_variables(model, Path.cwd()))
     except SourceError as error:
         _fail(str(error))
-    typer.echo(as_csv(found) if as_file else "\n".join(as_tree(found)), nl=not as_file)
+    typer.echo(as_csv(found) if as_file else "\n".join(map(tamed, as_tree(found))), nl=not as_file)
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {tamed(message)}", err=True)
     raise SystemExit(EXIT_FATAL)
 
 
 def _complain(problems: list[str]) -> NoReturn:
     for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
+        typer.echo(f"error: {tamed(problem)}", err=True)
     raise SystemExit(EXIT_SETTINGS)
 
 

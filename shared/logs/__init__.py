@@ -14,13 +14,12 @@ import structlog
 
 from shared.logs.limit import LineLimit
 from shared.logs.stream import flush_standard_streams, secure_standard_streams
+from shared.texts import tamed
 
 #: Characters of a line and of a traceback that are logged: texts from outside have no bound of their own.
 MAX_EVENT, MAX_TRACEBACK = 4_000, 20_000
 
-
-#: Control characters as they are shown; a line break goes on indented, so that nobody takes it for a new line.
-_TAMED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+#: A line break goes on indented, so that nobody takes what follows for a new line.
 _CONTINUED = "\n    "
 
 
@@ -73,12 +72,15 @@ _limit = LineLimit(_say)
 def _cut(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     text = str(event.get("event", ""))
     more = f"... ({len(text) - MAX_EVENT} characters more)" if len(text) > MAX_EVENT else ""
-    # A name or an error text from outside must not forge a line of ours, nor reach the terminal's own language.
-    event["event"] = text[:MAX_EVENT].translate(_TAMED).replace("\n", _CONTINUED) + more
+    event["event"] = text[:MAX_EVENT] + more
     trace = event.get("exception")
     if isinstance(trace, str) and len(trace) > MAX_TRACEBACK:
         # The end of a traceback says what it was.
         event["exception"] = f"({len(trace) - MAX_TRACEBACK} characters left out)...{trace[-MAX_TRACEBACK:]}"
+    # A name or an error text from outside must not forge a line of ours, nor reach the terminal's own language.
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = _CONTINUED.join(map(tamed, value.split("\n")))
     return event
 
 

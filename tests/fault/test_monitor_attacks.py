@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,17 @@ def start(redis_server: EmbeddedRedis, namespace: str) -> Iterator[Callable[...,
             return monitor
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def garbled(redis_server: EmbeddedRedis) -> Iterator[MonitorProcess]:
+    """A monitor that gets what makes no sense; of all of it no traceback may be in its log."""
+    monitor = start_process(redis_server.url, "garbled")
+    wait_until(lambda: monitor.get("/readyz").status_code == 200, what="the first reading")
+    yield monitor
+    log = monitor.end()
+    assert "Traceback" not in log
+    assert log.count("\n") < 30
 
 
 def connect(monitor: MonitorProcess, address: str = STRANGER) -> socket.socket:
@@ -163,6 +175,37 @@ def test_only_a_proxy_that_is_named_says_for_whom_it_asks(start: Callable[..., M
         answer = httpx.post(f"{monitor.url}/monitoring/login", data={"token": TOKEN}, headers=over_tls)
         assert ("Secure" in answer.headers["set-cookie"]) is is_secure
         monitor.end()
+
+
+_LOGIN = b"POST /monitoring/login HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        _LOGIN + b"Content-Length: 20\r\n\r\ntoken=",
+        _LOGIN + b"Transfer-Encoding: chunked\r\n\r\nzzz\r\n",
+        _LOGIN + b"Content-Length: 20\r\nExpect: 100-continue\r\n\r\n",
+        _LOGIN + b"Origin: http://[::1\r\nContent-Length: 0\r\n\r\n",
+        _LOGIN + b"Content-Type: \xff\r\nCookie: \xff=\xff\r\nContent-Length: 7\r\n\r\ntoken=\xff",
+        b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+        b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /%ff%fe%00%0a%1b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /api/events?kind=%ff%1b%0a&limit=" + b"9" * 5000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /api/ledger HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /monitoring/static/%2e%2e%2f%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_what_strangers_send_is_never_a_fault_of_ours(garbled: MonitorProcess, request_bytes: bytes) -> None:
+    """Kind: a request that breaks off or makes no sense was a 500, and a traceback in the log for whoever sent it."""
+    for reset in (False, True):
+        with connect(garbled) as connection, suppress(OSError):
+            if reset:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(request_bytes)
+            connection.settimeout(0.2)
+            assert not connection.recv(1000).startswith(b"HTTP/1.1 500")
 
 
 def test_garbage_is_refused_and_is_no_flood_of_log_lines(start: Callable[..., MonitorProcess]) -> None:

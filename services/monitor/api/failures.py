@@ -9,6 +9,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from services.monitor.api.schemas import Error
 from services.monitor.api.state import Blame, Failure, NotFreshError
@@ -38,6 +39,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotFreshError, _not_fresh)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -65,6 +67,11 @@ async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
     ]
     message = "; ".join(f"{fault['parameter']}: {fault['problem']}" for fault in faults)
     return failure_response(422, Error(error="INVALID_PARAMETER", message=message, details=jsonable_encoder(faults)))
+
+
+async def _gone(_request: Request, _error: Exception) -> JSONResponse:
+    # Nobody reads this; a traceback in the log would be what strangers write into it.
+    return failure_response(400, Error(error="BAD_REQUEST", message="The request ended before it was whole"))
 
 
 async def _bug(_request: Request, _error: Exception) -> JSONResponse:

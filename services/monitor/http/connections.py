@@ -77,6 +77,9 @@ class BoundedProtocol(H11Protocol):
         self._end_unread()
         super().resume_writing()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: uvicorn's advice to install something is not for who reads the log, and anybody may cause it."""
+
     def give_up(self) -> None:
         """Close it now, whatever was not sent yet."""
         self.is_given_up = True

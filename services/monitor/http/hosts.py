@@ -31,7 +31,10 @@ class AllowedHosts:
 
 def is_same_origin(origin: str | None, host: str) -> bool:
     """Tell whether what a browser says it comes from is the host that it asks; who says nothing is no browser."""
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    try:
+        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
 
 
 def _name_of(host: str) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.logs import get_logger
+from shared.texts import tamed
 
 #: Where files go that are through, beside where they were.
 RECOVERED_DIRECTORY = "recovered"
@@ -30,8 +31,7 @@ class NotAFileError(OSError):
 
 def shown(path: Path) -> str:
     """Return a path for people: file names may hold what no encoding has, or line breaks."""
-    text = os.fsencode(path).decode(errors="backslashreplace")
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    return tamed(os.fsencode(path).decode(errors="backslashreplace"))
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from services.writer.backup.files import shown
 from services.writer.recover.file_recovery import Tally
+from shared.texts import tamed
 
 #: Exit status: all done; a file is left that a person must see to; stopped by a signal.
 DONE, LEFT, INTERRUPTED = 0, 1, 130
@@ -40,11 +41,11 @@ class RecoverConsole:
 
     def say(self, text: str) -> None:
         """Say one line."""
-        self._out.print(text, markup=False)
+        self._out.print(tamed(text), markup=False)
 
     def error(self, text: str) -> None:
         """Say one line about what went wrong."""
-        self._errors.print(f"error: {text}")
+        self._errors.print(f"error: {tamed(text)}")
 
     def begins(self, path: Path, size_bytes: int) -> None:
         """Show that a file is begun with."""

@@ -230,3 +230,23 @@ def test_a_message_of_more_values_than_the_buffer_holds_overflows_nothing(pipeli
     assert len(rows) == ledger[Counter.INSERTED] == 3002
     assert (rows["P.D7"], rows["P.D8"], rows["P.dead"]) == (("7", "BAD"), ("8", "UNCERTAIN"), ("NULL", "BAD"))
     assert {entry.get("tag") for entry in entries(pipeline)} == {"late", None}
+
+
+def test_what_is_listed_gives_the_terminal_no_order(pipeline: Pipeline) -> None:
+    """Kind: a text that anybody may put into Redis, printed where a person works."""
+    forged = "\x1b]0;owned\x07\x9b2J\u202eevil\n0 entries"
+    entry = {
+        "reason": forged,
+        "at": forged,
+        "consumer": "c",
+        "tags": 1,
+        "tag": forged,
+        "detail": forged,
+        "head": forged,
+    }
+    pipeline.link.command("RPUSH", pipeline.keys.rejected_messages, json.dumps(entry))
+    listed = command(pipeline)
+    assert listed.returncode == 0
+    assert "owned" in listed.stdout
+    assert len(listed.stdout.splitlines()) == 3
+    assert all(line.isprintable() for line in listed.stdout.splitlines())

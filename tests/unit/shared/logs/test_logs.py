@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -269,17 +270,38 @@ def test_however_many_kinds_repeat_one_thread_says_so() -> None:
     assert len(said.counts) == 200
 
 
-def test_a_text_from_outside_forges_no_line_and_no_colour() -> None:
-    """Kind: log injection. A group's name with a line break wrote lines that looked like ours."""
-    program = r"""
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_text_from_outside_forges_no_line_and_no_colour(log_format: str) -> None:
+    """Kind: log injection. A group's name with a line break wrote lines that looked like ours.
+
+    Terminals, editors and log viewers know more line breaks than \\n, and characters that turn a line round; a fault's
+    text stands in its traceback, too, and a field is no safer than the text.
+    """
+    forged = "a\n2026-01-01 [critical ] all is lost\x1b[2J\r\x85\u2028\u2029\u202e\u2066\u200f\ufeff\x9b1m"
+    program = f"""
         from shared.logs import configure_logs, get_logger
-        configure_logs("INFO", "console")
-        get_logger().error("group 'a\n2026-01-01T00:00:00Z [critical ] all is lost\x1b[2J\r': no such tag")
+        configure_logs("INFO", "{log_format}")
+        forged = {forged!a}
+        get_logger().error(f"group '{{forged}}': 온도\u00a0\u3000", tag=forged)
+        try:
+            raise ValueError(forged)
+        except ValueError:
+            get_logger().exception("unforeseen")
     """
     reader, writer = os.pipe()
     process = start(program, writer)
     os.close(writer)
-    with os.fdopen(reader, newline="\n") as pipe:
+    with os.fdopen(reader, newline="\n", encoding="utf-8") as pipe:
         said = pipe.read()
     assert process.wait(20) == 0
-    assert said.endswith("group 'a\n    2026-01-01T00:00:00Z [critical ] all is lost\\x1b[2J\\x0d': no such tag\n")
+    assert not any(unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"} for letter in said.replace("\n", ""))
+    shown = "all is lost\\x1b[2J\\r\\x85\\u2028\\u2029\\u202e\\u2066\\u200f\\ufeff\\x9b1m"
+    if log_format == "json":
+        lines = [json.loads(line) for line in said.splitlines()]
+        assert shown in lines[0]["event"]
+        assert shown in lines[0]["tag"]
+        assert shown in lines[1]["exception"]
+    else:
+        assert said.count("\n    2026-01-01 [critical ] " + shown) == 2
+        assert not any(line.startswith("2026-01-01") for line in said.splitlines())
+    assert "온도\u00a0\u3000" in said
