@@ -194,7 +194,7 @@ def compose(settings: WriterSettings) -> WriterService:
                 batches=batches, breaker=breaker, settings=settings, clock=clock,
                 faults=Faults(events, clock, f"worker-{number}"), number=number,
             )
-            for number in range(1, settings.writer_concurrency + 1)
+            for number in range(1, settings.workers + 1)
         ],
         spill=Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")),
         housekeeping=Housekeeping(

@@ -72,8 +72,8 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
     buffer_write_interval_sec: float = Field(
         0.5, gt=0, le=60, description="Seconds after its first value at which a batch goes though it is not full"
     )
-    writer_concurrency: int = Field(
-        4, ge=1, le=100, description="Batches in hand at once; two more than ORACLE_POOL_MAX where Oracle is far away"
+    writer_concurrency: int | None = Field(
+        None, ge=1, le=100, description="Batches in hand at once; by default two more than ORACLE_POOL_MAX"
     )
     backup_dir: Path = Field(Path("./backup"), description="Directory of backup_*.csv and rejected_*.csv")
     backup_rotate_bytes: int = Field(
@@ -145,6 +145,11 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
         if self.oracle_dsn:
             return " ".join(self.oracle_dsn.split())
         return f"{self.oracle_host}:{self.oracle_port}/{self.oracle_service_name}"
+
+    @property
+    def workers(self) -> int:
+        """How many batches are in hand at once: while one is inserted over each connection, the next are fetched."""
+        return self.writer_concurrency or self.oracle_pool_max + 2
 
     def current_password(self) -> str:
         """Return the password as its file holds it now; while that can't be read, as it was at the start."""

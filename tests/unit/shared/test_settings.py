@@ -44,6 +44,17 @@ def test_defaults_are_those_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.buffer_alert_depth == 8000
 
 
+@pytest.mark.parametrize(
+    ("chosen", "workers"), [({}, 7), ({"ORACLE_POOL_MAX": "9"}, 11), ({"WRITER_CONCURRENCY": "3"}, 3)]
+)
+def test_batches_in_hand_follow_the_connections_unless_they_are_set(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], workers: int
+) -> None:
+    settings = load(monkeypatch, GOOD | chosen)
+    assert isinstance(settings, WriterSettings)
+    assert settings.workers == workers
+
+
 @pytest.mark.req("FR-020")
 @pytest.mark.parametrize(
     ("variables", "said"),
