@@ -43,6 +43,11 @@ class DemoConsole:
         #: Values written at moments of the run, the oldest first: for the rate.
         self._moments: deque[tuple[float, int]] = deque([(0.0, 0)])
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody may sit there."""
+        return self._out.is_terminal
+
     def say(self, text: str) -> None:
         """Say one line."""
         self._out.print(text, markup=False, soft_wrap=True)

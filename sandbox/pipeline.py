@@ -26,6 +26,9 @@ from shared.redis.link import RedisLink
 #: Where the dashboard is if that port is free: the one that the documentation names.
 USUAL_MONITOR_PORT = 8000
 
+#: Where the file is that is made of a recorded one of another form, below the demo's directory.
+RECORDING_DIRECTORY = "recording"
+
 #: A stop takes 5 s at most. Seconds that poller and consumer may take of it and the emptying of the DataQueue between
 #: them, seconds after which the services are gone, and what Oracle and Redis may take then.
 POLLER_S, QUEUE_S, CONSUMER_S, SERVICES_S, EDGES_S = 0.8, 0.6, 0.5, 3.8, 0.4
@@ -209,7 +212,8 @@ class Pipeline:
 
 def clear(directory: Path) -> None:
     """Remove what an earlier run left, but not its backup files: those may hold what is nowhere else."""
-    shutil.rmtree(directory / "redis", ignore_errors=True)
+    for name in ("redis", RECORDING_DIRECTORY):
+        shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("opcua", "oracle", "monitor", "writer", "consumer", "poller"):
         (directory / f"{name}.log").unlink(missing_ok=True)
     for path in (directory / "poller.toml", *directory.glob("*.alive")):

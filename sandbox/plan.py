@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
+from shared.foreign_csv.dialect import DialectError, Said
+
 DEFAULT_RATE = "3491/1s"
 
 #: The simulator's most tags.
@@ -17,6 +19,18 @@ MIN_INTERVAL_MS = 100
 
 #: What DEMO_SOURCE may be.
 SOURCES = ("simulator", "opcua")
+
+#: Seconds for which a replay stays up after its verdict, where nobody sits at a terminal to end it.
+STAY_S = 30.0
+
+#: What may be said of a recorded file (DEMO_CSV_FORM), each with an example.
+FORM_OPTIONS = {
+    "encoding": "cp949",
+    "delimiter": "semicolon",
+    "decimal": "comma",
+    "time_format": "%d/%m/%Y %H:%M:%S",
+    "time_zone": "Asia/Seoul",
+}
 
 _RATE = re.compile(r"(?P<tags>\d[\d_]*)\s*/\s*(?P<interval>\d+(\.\d+)?)\s*(?P<unit>ms|s)")
 
@@ -46,6 +60,9 @@ class Plan:
     seconds: float = 0.0
     csv: Path | None = None
     opcua: bool = False  #: the tags are those of a node-opcua server, not the poller's simulator
+    form: Said = field(default_factory=Said)  #: what was said of the recorded file
+    plc: str = "PLC01"
+    stay_s: float | None = None  #: seconds that a replay stays up after its verdict; None: not said
     speed: float | None = None  #: times the recorded speed; None: as fast as it is taken
     directory: Path = Path(".demo")
     ports: Mapping[str, int] = field(default_factory=dict)  #: of monitor, redis and oracle, where given
@@ -72,10 +89,16 @@ def make_plan(given: Mapping[str, str]) -> Plan:
         raise PlanError("DEMO_SOURCE and DEMO_CSV: give one of them")
     if "DEMO_SPEED" in given and not csv:
         raise PlanError("DEMO_SPEED needs DEMO_CSV, the recorded file to replay")
+    for name in ("DEMO_CSV_FORM", "DEMO_STAY"):
+        if name in given and not csv:
+            raise PlanError(f"{name} needs DEMO_CSV, the recorded file to replay")
     return Plan(
         rate=parse_rate(given.get("DEMO_RATE", DEFAULT_RATE)),
         seconds=_number("DEMO_SECONDS", given.get("DEMO_SECONDS", "0"), "0 (until Ctrl+C) or more seconds"),
         csv=_file(csv) if csv else None,
+        plc=plc_code(Path(csv)) if csv else "PLC01",
+        form=_form(given.get("DEMO_CSV_FORM", "")),
+        stay_s=_number("DEMO_STAY", given["DEMO_STAY"], "seconds, 0 or more") if "DEMO_STAY" in given else None,
         opcua=source == "opcua",
         speed=_speed(given.get("DEMO_SPEED", "max")),
         directory=Path(given.get("DEMO_DIRECTORY", ".demo")).absolute(),
@@ -127,13 +150,13 @@ def poller_toml(plan: Plan, opcua_url: str = "") -> str:
             "speed": "max" if plan.speed is None else plan.speed,
             "loop": False,
         }
-        return _group_toml({"name": "replay", "plc_code": plc_code(plan.csv)}, source)
+        return _group_toml({"name": "replay", "plc_code": plan.plc}, source)
     if plan.opcua:
         tags = [f"ns=1;s=D{number}" for number in range(plan.rate.tags)]
         source = {"type": "opcua", "url": opcua_url, "tags": tags}
     else:
         source = {"type": "simulator", "tags": plan.rate.tags, "seed": 1}
-    return _group_toml({"name": "line 1", "plc_code": "PLC01", "interval_ms": plan.rate.interval_ms}, source)
+    return _group_toml({"name": "line 1", "plc_code": plan.plc, "interval_ms": plan.rate.interval_ms}, source)
 
 
 def _group_toml(group: Mapping[str, object], source: Mapping[str, object]) -> str:
@@ -162,6 +185,20 @@ def _speed(text: str) -> float | None:
     if speed == 0:
         raise PlanError(f"DEMO_SPEED={text}: give it {wanted}")
     return speed
+
+
+def _form(text: str) -> Said:
+    given: dict[str, str | None] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        name, _, value = part.partition("=")
+        if name not in FORM_OPTIONS or not value:
+            some = "; ".join(f"{option}={example}" for option, example in FORM_OPTIONS.items())
+            raise PlanError(f"DEMO_CSV_FORM={text}: write what applies of {some}")
+        given[name] = value
+    try:
+        return Said.of(given)
+    except DialectError as error:
+        raise PlanError(f"DEMO_CSV_FORM={text}: {error}") from None
 
 
 def _port(variable: str, text: str) -> int:

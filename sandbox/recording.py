@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 
 from sandbox.harness.oracle import Cells, Row
-from sandbox.plan import PlanError, plc_code
+from sandbox.plan import PlanError
 from shared.models import stored_timestamp
 
 #: What stands for "no value" in a column that is NOT NULL.
@@ -56,8 +56,8 @@ class Comparison:
     examples: list[str] = field(default_factory=list)
 
 
-def read_recording(path: Path) -> Recording:
-    """Return what the table must hold once this file was replayed.
+def read_recording(path: Path, plc: str) -> Recording:
+    """Return what the table must hold once this file was replayed for this PLC.
 
     Raises: PlanError: there is nothing to replay; the text says why.
     """
@@ -69,7 +69,7 @@ def read_recording(path: Path) -> Recording:
     names = [name.strip() for name in next(csv.reader([header]), [])]
     if len(names) < 2 or names[0].lower() != "timestamp":
         raise PlanError(f"{path}: its first line must be the header: timestamp, then the tags' names")
-    recording = _read_lines(plc_code(path), names[1:], lines)
+    recording = _read_lines(plc, names[1:], lines)
     if not recording.rows:
         raise PlanError(f"{path}: there is no line to replay below the header {'; '.join(recording.left_out[:1])}")
     return recording
@@ -115,13 +115,13 @@ def stored_cell(cell: str) -> tuple[str, str]:
     (('13359720.0', 'GOOD'), ('NULL', 'BAD'))
     """
     text = cell.strip()
-    if not text or text.lower().lstrip("+-") == "nan":
+    if not text or text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
         return NO_VALUE_TEXT, "BAD"
     if _INTEGER.fullmatch(text):
         # More than 20 characters never fit, and int() refuses thousands of them.
         return (str(int(text)) if len(text) <= 20 and int(text) in _INT64 else cell), "GOOD"
-    if _DECIMAL.fullmatch(text) and isfinite(float(text)):
-        return repr(float(text)), "GOOD"
+    if _DECIMAL.fullmatch(text):
+        return (repr(float(text)), "GOOD") if isfinite(float(text)) else (NO_VALUE_TEXT, "BAD")
     return cell, "GOOD"
 
 

@@ -4,7 +4,10 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -13,12 +16,16 @@ from sandbox.console import DemoConsole
 from sandbox.demo import INTERRUPTED, OK, WRONG, Demo
 from sandbox.harness.supervisor import ChildDiedError
 from sandbox.node_opcua import NodeUnavailableError, install
-from sandbox.pipeline import Pipeline, StoppedEarly, clear
-from sandbox.plan import Plan, PlanError, make_plan
+from sandbox.pipeline import RECORDING_DIRECTORY, Pipeline, StoppedEarly, clear
+from sandbox.plan import STAY_S, Plan, PlanError, make_plan
+from sandbox.recorded_form import playable
 from sandbox.recording import Recording, read_recording
 from shared.counters import Counter
-from shared.lifecycle import EXIT_SETTINGS, stop_on_signals
+from shared.lifecycle import EXIT_SETTINGS, StopFlag, stop_on_signals
 from shared.queues.snapshot import Snapshot
+
+#: Seconds between two looks at whether everything lives, while it stays up.
+STAY_TICK_S = 0.5
 
 _HELP = """
 Run the whole pipeline on this machine: Redis (Valkey) from its wheel, the Oracle stand-in, and the four services.
@@ -30,7 +37,8 @@ It says where the dashboard is, then shows the figures. Ctrl+C stops everything 
     make demo DEMO_SECONDS=30                         ends by itself, with a verdict
     make demo DEMO_RATE=5000/500ms DEMO_SECONDS=30    5,000 tags every 500 ms
     make demo DEMO_SOURCE=opcua                       reads them from an OPC UA server (needs npm)
-    DEMO_CSV=file.csv make demo                       replays a recorded file and compares the table with it
+    DEMO_CSV=file.csv make demo                       replays a recorded file and compares the table with it; then
+                                                      all stays up until Ctrl+C (DEMO_STAY=0: ends at once)
 
 Every option is also an environment variable. Settings of the services (BUFFER_MAX_SIZE, ORACLE_POOL_MAX, LOG_LEVEL
 and others: docs/settings.md) are passed on to them.
@@ -52,6 +60,20 @@ def run(
         str, typer.Option(envvar="DEMO_RATE", help="Tags and interval of the simulator; default 3491/1s.")
     ] = "",
     csv: Annotated[str, typer.Option(envvar="DEMO_CSV", help="A recorded file to replay: timestamp,<tag>,...")] = "",
+    csv_form: Annotated[
+        str,
+        typer.Option(
+            envvar="DEMO_CSV_FORM",
+            help="What can't be found out of that file, for example 'encoding=cp949; time_format=%d/%m/%Y %H:%M:%S'.",
+        ),
+    ] = "",
+    stay: Annotated[
+        str,
+        typer.Option(
+            envvar="DEMO_STAY",
+            help="Seconds that all stays up after a replay; default: until Ctrl+C at a terminal, elsewhere 30.",
+        ),
+    ] = "",
     source: Annotated[
         str,
         typer.Option(
@@ -83,6 +105,8 @@ def run(
                 "DEMO_SECONDS": seconds,
                 "DEMO_RATE": rate,
                 "DEMO_CSV": csv,
+                "DEMO_CSV_FORM": csv_form,
+                "DEMO_STAY": stay,
                 "DEMO_SOURCE": source,
                 "DEMO_SPEED": speed,
                 "DEMO_DIRECTORY": directory,
@@ -91,16 +115,29 @@ def run(
                 "DEMO_ORACLE_PORT": oracle_port,
             }
         )
-        recording = read_recording(plan.csv) if plan.csv else None
         if plan.opcua:
             console.say("making sure of node-opcua (npm installs it once)")
         node_opcua = install() if plan.opcua else None
         with _own_directory(plan.directory):
+            plan, recording = _with_recording(plan, console)
             status = _run(plan, recording, console, node_opcua)
     except (PlanError, NodeUnavailableError) as error:
         console.error(str(error))
         status = EXIT_SETTINGS
     raise SystemExit(status)
+
+
+def _with_recording(plan: Plan, console: DemoConsole) -> tuple[Plan, Recording | None]:
+    """Return the plan with what is to be replayed, and what the table must hold then.
+
+    Raises: PlanError.
+    """
+    if plan.csv is None:
+        return plan, None
+    played = playable(plan.csv, plan.form, plan.directory / RECORDING_DIRECTORY)
+    for note in played.notes:
+        console.say(note)
+    return replace(plan, csv=played.path, plc=played.plc), read_recording(played.path, played.plc)
 
 
 def _run(plan: Plan, recording: Recording | None, console: DemoConsole, node_opcua: Path | None) -> int:
@@ -112,6 +149,7 @@ def _run(plan: Plan, recording: Recording | None, console: DemoConsole, node_opc
             console.table("tagpipe demo", pipeline.addresses())
             console.say(_what_comes(plan, recording))
             status = Demo(plan, recording, pipeline, console, stop).run()
+            _stay(plan, pipeline, console, stop)
         except StoppedEarly:
             status = INTERRUPTED if plan.ends_by_itself else OK
         except ChildDiedError as error:
@@ -123,6 +161,23 @@ def _run(plan: Plan, recording: Recording | None, console: DemoConsole, node_opc
         ledger = pipeline.stop()
         _say_end(console, ledger)
         return WRONG if status == OK and ledger is not None and not ledger.balances else status
+
+
+def _stay(plan: Plan, pipeline: Pipeline, console: DemoConsole, stop: StopFlag) -> None:
+    """Leave all up after a replay, so that it can be looked at.
+
+    Raises: ChildDiedError.
+    """
+    if plan.csv is None or plan.seconds or stop.is_set():
+        return
+    stay_s = plan.stay_s if plan.stay_s is not None else inf if console.is_terminal else STAY_S
+    if stay_s == 0:
+        return
+    until = "Ctrl+C" if stay_s == inf else f"{stay_s:g} s are over (DEMO_STAY), or Ctrl+C"
+    console.say(f"all stays up until {until}: {pipeline.monitor_url}/")
+    end = monotonic() + stay_s
+    while monotonic() < end and not stop.wait(STAY_TICK_S):
+        pipeline.check()
 
 
 def _what_comes(plan: Plan, recording: Recording | None) -> str:

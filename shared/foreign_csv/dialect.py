@@ -6,7 +6,7 @@ What a person says goes before what is found. Where two readings are possible th
 import codecs
 import csv
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, TypeAlias
@@ -22,8 +22,8 @@ HEAD_BYTES, HEAD_LINES = 256 * 1024, 500
 #: What may stand between cells.
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
-#: Share of the first lines that must have as many cells as the header.
-_ALIKE = 0.9
+#: Share of the first lines that must have more than so many cells as the header: at first, and where none has.
+_ALIKE = (0.9, 0.5)
 
 #: Share of the first lines that may be no UTF-8 in a file of UTF-8: those are damaged, and their own fault.
 _DAMAGED = 0.01
@@ -54,7 +54,8 @@ class DialectError(RejectedError):
 class Said:
     """What a person says of a file; None: it is found out.
 
-    `time_zone`: of times that name none; else they are stored as they are.
+    `time_zone`: of times that name none; else they are stored as they are. `time_format`: as strptime takes it, or
+    `unix`, `unix_ms`.
     """
 
     encoding: str | None = None
@@ -62,6 +63,31 @@ class Said:
     decimal: Decimal | None = None
     time_format: str | None = None
     time_zone: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, str | None]) -> "Said":
+        """Return what was said, by its names; a delimiter may be told by its own: comma, semicolon, tab, bar.
+
+        Raises: DialectError: it can't be.
+        """
+        delimiter, decimal_name = given.get("delimiter"), given.get("decimal")
+        if delimiter is not None and len(delimiter) > 1:
+            named = [sign for sign, names in DELIMITERS.items() if delimiter in (names, names.removesuffix("s"))]
+            if not named:
+                raise DialectError(f"there is no delimiter {delimiter!r}", "delimiter")
+            delimiter = named[0]
+        decimal: Decimal | None = None
+        if decimal_name is not None:
+            decimal = "comma" if decimal_name == "comma" else "point"
+            if decimal != decimal_name:
+                raise DialectError(f"there is no decimal sign {decimal_name!r}", "decimal")
+        return cls(
+            encoding=given.get("encoding"),
+            delimiter=delimiter,
+            decimal=decimal,
+            time_format=given.get("time_format"),
+            time_zone=given.get("time_zone"),
+        )
 
 
 @dataclass(frozen=True)
@@ -181,18 +207,25 @@ def _damaged(lines: Sequence[bytes]) -> int:
 
 
 def _delimiter(lines: Sequence[str], fits: Fits) -> str:
-    found = []
-    for delimiter in DELIMITERS:
-        header, rows = _sample(lines, delimiter)
-        alike = sum(len(row) == len(header) for row in rows)
-        if len(header) > 1 and alike >= _ALIKE * len(rows) and fits(header, rows):
-            found.append(delimiter)
-    if len(found) == 1:
-        return found[0]
+    alike = {delimiter: _alike(lines, delimiter, fits) for delimiter in DELIMITERS}
+    for share in _ALIKE:
+        found = [delimiter for delimiter in DELIMITERS if alike[delimiter] > share]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            break
     if found:
         names = " or ".join(DELIMITERS[delimiter] for delimiter in found)
         raise DialectError(f"its columns may be apart by {names}", "delimiter")
     raise DialectError(f"line 1 is no header whose columns the lines after it have: {lines[0][:80]!r}", "delimiter")
+
+
+def _alike(lines: Sequence[str], delimiter: str, fits: Fits) -> float:
+    """Return the share of lines that have as many cells as the header; 0 where that is none."""
+    header, rows = _sample(lines, delimiter)
+    if not header[1:] or not fits(header, rows):
+        return 0.0
+    return sum(len(row) == len(header) for row in rows) / len(rows) if rows else 1.0
 
 
 def _sample(lines: Sequence[str], delimiter: str) -> tuple[list[str], list[list[str]]]:

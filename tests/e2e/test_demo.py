@@ -1,5 +1,6 @@
 """The real `python -m sandbox.run`: its exit status, what it says, and that it leaves nothing behind."""
 
+import json
 import os
 import re
 import secrets
@@ -7,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -123,11 +125,30 @@ def test_recorded_file_arrives_value_by_value(start: Start, tmp_path: Path) -> N
     ]
     csv.write_bytes("\r\n".join(["timestamp,P-PDG,T-TPT,valve", *rows]).encode())
     # If: this file is replayed to its end
-    run = start(DEMO_CSV=str(csv))
+    run = start(DEMO_CSV=str(csv), DEMO_STAY="0")
     # Expect: the run ends by itself and finds each of the cells in the table
     assert run.status() == 0, run.text()
     assert "300 rows x 3 tags; 900 values equal in the table" in run.text()
     assert "every value is accounted for" in run.text()
+    assert run.pids() == []
+
+
+def test_a_recording_of_another_country_is_replayed_as_it_was_meant_and_can_be_looked_at(
+    start: Start, tmp_path: Path
+) -> None:
+    """Kind: a replay that is over before anybody can look; a file of Excel read as something else."""
+    csv = tmp_path / "PLC07_기록.csv"
+    rows = [f"2026-01-02 03:04:{n:02};{n},5;{'열림' if n % 2 else ''}" for n in range(60)]
+    csv.write_bytes("\r\n".join(["시각;온도;밸브", *rows]).encode("cp949"))
+    run = start(DEMO_CSV=str(csv))
+    run.wait_for("all stays up until 30 s are over (DEMO_STAY), or Ctrl+C: http://127.0.0.1:")
+    assert "PLC07_기록.csv is read as CP949, semicolons, decimal commas" in run.text()
+    assert "its first column, '시각', is taken for the time" in run.text()
+    assert "60 rows x 2 tags; 120 values equal in the table" in run.text()
+    with urlopen(f"http://127.0.0.1:{run.port('dashboard')}/api/ledger", timeout=30) as answer:
+        assert json.load(answer)["written"] == 120
+    run.process.send_signal(signal.SIGINT)
+    assert run.status() == 0, run.text()
     assert run.pids() == []
 
 
