@@ -201,9 +201,16 @@ def test_an_overlay_builds_into_what_kubernetes_understands_and_what_starts(
         # A generated ConfigMap has its contents' hash in its name: who refers to it must have been given the new one.
         assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "tagpipe"
     maps = {each["metadata"]["name"]: each["data"] for each in found if each["kind"] == "ConfigMap"}
+    claims = {each["metadata"]["name"] for each in found if each["kind"] == "PersistentVolumeClaim"}
     started = []
     for manifest in found:
         pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
+        claimed = {
+            each["persistentVolumeClaim"]["claimName"]
+            for each in pod.get("volumes", ())
+            if "persistentVolumeClaim" in each
+        }
+        assert claimed <= claims
         for container in pod.get("containers", ()):
             if container["image"].startswith("tagpipe"):
                 environ = start_with(pod, container, maps, tmp_path, monkeypatch)
