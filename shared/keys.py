@@ -182,6 +182,14 @@ class Keys:
         return f"{self._ns}:logon_turn"
 
     @property
+    def last_values(self) -> str:
+        """Hash: tag name -> its last value, as `buffer` has it; 50,000 tags, an entry of 1,300 bytes at most.
+
+        Written by consumers every 5 to 20 s (TAG_SNAPSHOT), read by the monitor; others may read it, too.
+        """
+        return f"{self._ns}:last_values"
+
+    @property
     def polling(self) -> str:
         """Hash: `polling_field` -> JSON of a polling group's state, `plc_code` and `group_name` in it; 20,000 groups.
 

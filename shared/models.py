@@ -85,6 +85,15 @@ def stored_timestamp(text: str) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
+def stored_second(seconds: float) -> str:
+    """Return seconds since 1970 as a stored timestamp that is UTC would show them, to the second.
+
+    >>> stored_second(1_762_093_852.9)
+    '2025-11-02T14:30:52'
+    """
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
 def encode_value(value: TagValue) -> bytes:
     """Return the buffer's form of one value."""
     return _encoder.encode(value)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
@@ -19,6 +20,7 @@ from shared.errors import SettingsError
 from shared.partitions import MAX_PARTITIONS, namespace_of, url_of
 from shared.redis_url import problem_with
 from shared.texts import cut
+from shared.zones import zone_of
 
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -167,13 +169,31 @@ TagNameSeparator = Annotated[
 
 
 class BufferSettings(ServiceSettings):
-    """What consumer, writer and monitor must agree on about the buffer."""
+    """What consumer, writer and monitor must agree on about the buffer and its values."""
 
     buffer_max_size: int = Field(10_000, ge=1, description="Values; at this cap the oldest are discarded and counted")
     buffer_alert_threshold: float = Field(
         80.0, gt=0, le=100, description="Percent of BUFFER_MAX_SIZE from which utilization alerts and is relieved"
     )
     buffer_batch_threshold: int = Field(500, ge=1, description="Values that make a batch go at once")
+
+    source_time_zone: str = Field(
+        "UTC",
+        description="Zone in which the times of values are where the source names none, as `Asia/Seoul`: for ages, lag "
+        "and display. What is stored stays as it came; a time that names its zone is stored in UTC: where both kinds "
+        "come, let all sources name it",
+    )
+
+    @field_validator("source_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        zone_of(value)
+        return value
+
+    @property
+    def source_zone(self) -> ZoneInfo:
+        """The zone of SOURCE_TIME_ZONE."""
+        return zone_of(self.source_time_zone)
 
     @property
     def buffer_alert_depth(self) -> int:

@@ -6,6 +6,7 @@ Nothing here moves a value, and all of it is said at most once a second, however
 from collections.abc import Sequence
 
 from services.consumer.groups import PollingGroups
+from services.consumer.last_values import LastValues
 from services.consumer.names import NameWatch
 from services.consumer.overflow import Episode, OverflowWatch, UtilizationAlert
 from services.consumer.redis_memory import RedisMemory
@@ -56,6 +57,8 @@ class Report:
         self._alert = UtilizationAlert(settings.buffer_alert_threshold)
         self._groups = PollingGroups(link, keys)
         self._names = NameWatch(settings.tag_name_separator)
+        #: What was last seen of each tag.
+        self.last_values = LastValues(link, keys, settings.tag_name_separator, clock, is_on=settings.tag_snapshot)
         self._clashes = 0
         self._first_clash = ""
         self._rejected = self._tags_rejected = 0
@@ -109,10 +112,13 @@ class Report:
             name_clash=self._first_clash or None,
             name_clashes=self._clashes or None,
             groups_left_out=self._groups.left_out or None,
+            tags_left_out=self.last_values.left_out or None,
         )
 
-    def tick(self, depth: int) -> None:
+    def tick(self, depth: int, *, is_short: bool = False) -> None:
         """Say what is new since the last tick; call it about once a second with the buffer's depth.
+
+        `is_short`: Redis needs its memory for data.
 
         Raises: RedisUnavailableError: what could not be said is said by a later tick.
         """
@@ -121,6 +127,7 @@ class Report:
         self._say_rejected()
         self._say_overflow()
         self._groups.save()
+        self.last_values.save(is_short=is_short)
 
     def _watch_utilization(self) -> None:
         size, cap = self._depth, self._settings.buffer_max_size

@@ -21,3 +21,7 @@ class ConsumerSettings(OnePartitionSettings, BufferSettings):
         ge=1_000,
         description="Bytes of one message; a larger one is set aside unread, with its first kB",
     )
+    tag_snapshot: bool = Field(
+        default=True,
+        description="Keep the last value of each tag in Redis (50,000 tags), for `/api/tags` and the dashboard",
+    )

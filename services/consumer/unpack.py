@@ -67,6 +67,7 @@ class Unpacker:
                 tags_rejected += len(faults)
             unsupported += len(expansion.unsupported)
             polls.append((data, len(values), expansion.bad))
+            self._report.last_values.see(data, expansion.values, values, len(raw))
         for poll in polls:
             self._report.message(*poll)
         unpacked.counts = {

@@ -206,7 +206,7 @@ class Consumer:
             self._memory.tick()
             self._queued = self._queue.depth()
             with suppress(RedisFullError):  # what could not be said is said later; values go on
-                self._report.tick(self._buffer.depth())
+                self._report.tick(self._buffer.depth(), is_short=self._memory.is_short)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S
             self._claims.sweep(self._turn)

@@ -33,6 +33,7 @@ class ConsumerStatus(ServiceStatus, frozen=True):
     name_clash: Text | None = None  #: the first two tags of one name
     name_clashes: Count | None = None
     groups_left_out: Count | None = None  #: polling groups whose state is not kept: there are too many
+    tags_left_out: Count | None = None  #: tags whose last value is not kept: too many, or names too long
 
 
 class BreakerState(StrEnum):

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from services.monitor.api import listings, schemas
+from services.monitor.api import listings, schemas, tags
 from services.monitor.api.history import History
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
@@ -34,6 +34,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/api/buffer/health": schemas.BufferHealth,
     "/api/ledger": schemas.Ledger,
     "/api/polling/status": listings.PollingStatus,
+    "/api/tags": tags.LastValues,
+    "/api/plcs": tags.Plcs,
     "/api/services": listings.Services,
     "/api/partitions": listings.Partitions,
     "/api/backups": listings.Backups,

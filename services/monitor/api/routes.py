@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
-from services.monitor.api import answers, listings, prometheus, schemas
+from services.monitor.api import answers, listings, prometheus, schemas, tags
 from services.monitor.api.history import MINUTES_KEPT, History
 from services.monitor.api.history import history as make_history
 from services.monitor.api.roles import AnyVisitor, Role
@@ -140,8 +140,31 @@ async def polling_status(overview: FreshOverview) -> Response:
     return await asyncio.to_thread(_encoded, answers.polling_status, overview)
 
 
-def _encoded(make: Callable[[Overview], schemas.Answer], overview: Overview) -> Response:
-    return Response(make(overview).model_dump_json(), media_type="application/json")
+def _encoded(make: Callable[..., schemas.Answer], *made_of: Any) -> Response:
+    return Response(make(*made_of).model_dump_json(), media_type="application/json")
+
+
+ListLimit = Annotated[int, Query(ge=1, le=tags.MAX_LISTED, description="How many at most", examples=[50])]
+
+
+@router.get("/api/tags", tags=["polling"], response_model=tags.LastValues, responses=_AWAY)
+async def last_values(
+    overview: FreshOverview,
+    settings: Settings,
+    search: Annotated[
+        str, Query(max_length=200, description="Words that the name must have, in any case", examples=["plc01 d100"])
+    ] = "",
+    plc: Annotated[str | None, Query(max_length=300, description="Only this PLC", examples=["PLC01"])] = None,
+    limit: ListLimit = tags.USUALLY_LISTED,
+) -> Response:
+    """The last value of each tag that was seen, by name; some seconds old."""
+    return await asyncio.to_thread(_encoded, tags.last_values, overview, settings.source_zone, search, plc, limit)
+
+
+@router.get("/api/plcs", tags=["polling"], response_model=tags.Plcs, responses=_AWAY)
+async def plcs(overview: FreshOverview, settings: Settings, limit: ListLimit = tags.MAX_LISTED) -> Response:
+    """Each PLC in short: how many tags, how many of them BAD, how old its newest value is."""
+    return await asyncio.to_thread(_encoded, tags.plcs, overview, settings.source_zone, limit)
 
 
 @router.get("/api/services", tags=["process"], responses=_AWAY)

@@ -33,6 +33,7 @@ class BoundedScan:
     max_entries: int = 1_000
     max_value_bytes: int = 16 * 1024
     max_bytes: int = 16 * 1024 * 1024  #: of all entries together
+    rest_s: float = 0.0  #: seconds between two readings, at least
     entries: dict[bytes, bytes] = field(default_factory=dict)  #: by name; of a set the values are empty
     left_out: int = 0  #: entries that are there and were not read
     _found: dict[bytes, bytes] = field(default_factory=dict)
@@ -46,7 +47,7 @@ class BoundedScan:
     @property
     def is_due(self) -> bool:
         """Whether it is time to read it again."""
-        return monotonic() >= self._read_at + REST * self._took_s
+        return monotonic() >= self._read_at + max(self.rest_s, REST * self._took_s) or not self._read_at
 
     def begin(self) -> None:
         """Forget what an earlier reading that was cut short had found."""

@@ -12,6 +12,7 @@ from msgspec import structs
 from services.monitor.read.buckets import Bucket
 from services.monitor.read.groups import together
 from services.monitor.read.overview import EVENTS_READ, Overview
+from services.monitor.read.tags import Tags
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
 from shared.records.losses import Loss, WentBackTotal
@@ -43,6 +44,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
             max_bytes=_sum_of_known(part.redis.max_bytes for part in parts),
         ),
         left_out=_sum(part.left_out for part in parts),
+        tags=Tags.together([part.tags for part in parts]),
         partitions=partitions,
     )
 

@@ -9,6 +9,7 @@ import msgspec
 
 from services.monitor.read.buckets import Bucket, total
 from services.monitor.read.groups import Group, Identity
+from services.monitor.read.tags import Tags
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
 from shared.queues.snapshot import Snapshot
 from shared.records.events import EventRecord, OverflowEpisode
@@ -91,6 +92,7 @@ class Overview:
     went_back: WentBackTotal = field(default_factory=WentBackTotal)
     redis: RedisState = field(default_factory=RedisState)
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
+    tags: Tags = field(default_factory=Tags)  #: the last value of each, some seconds old
     #: What it is the sum of, by number; empty where there is one partition, or this is one.
     partitions: "Mapping[int, Overview]" = field(default_factory=dict)
 

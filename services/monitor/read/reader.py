@@ -7,6 +7,7 @@ from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
 from services.monitor.read.groups import GroupsMemo
 from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, Overview, Service, living, service_of
+from services.monitor.read.tags import Tags
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
@@ -21,8 +22,14 @@ from shared.redis.link import Call, RedisLink
 from shared.redis.state import RedisStateReader
 from shared.texts import cut
 
-#: Polling groups and services shown at most.
-MAX_GROUPS, MAX_SERVICES = 25_000, 500
+#: Polling groups, services and tags shown at most.
+MAX_GROUPS, MAX_SERVICES, MAX_TAGS = 25_000, 500, 50_000
+
+#: Seconds between two readings of the last values, at least: consumers save them as rarely.
+_TAGS_REST_S = 5.0
+
+#: Bytes of all last values together.
+_TAGS_BYTES = 64 * 1024 * 1024
 
 #: Fields of an event that are read, and bytes of all events that are looked at.
 _EVENT_FIELDS, _EVENTS_BYTES = 16, 8 * 1024 * 1024
@@ -63,6 +70,10 @@ class RedisReader:
         self._files = BoundedScan(keys.backup_files, max_entries=5_000)
         self._overflows = BoundedScan(keys.overflow_episodes)
         self._polling = BoundedScan(keys.polling, max_entries=MAX_GROUPS)
+        self._last_values = BoundedScan(
+            keys.last_values, max_entries=MAX_TAGS, max_bytes=_TAGS_BYTES, rest_s=_TAGS_REST_S
+        )
+        self._tags = Tags()
         self._file_records = _Records(self._files, BackupFile)
         self._overflow_records = _Records(self._overflows, OverflowEpisode)
         self._polling_records = _Records(self._polling, SeenGroup)
@@ -82,7 +93,9 @@ class RedisReader:
         if ledger.spoiled:
             raise FatalError(f"{keys.counters} in Redis holds something that is no count: {', '.join(ledger.spoiled)}")
         numbers = self._log.to_read(ledger.taken_at)
-        scans = (self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed)
+        scans = (
+            self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed, self._last_values,
+        )  # fmt: skip
         state = self._state.read()
         events, counts, *windows = read_scans(
             self._link,
@@ -120,7 +133,14 @@ class RedisReader:
             went_back=from_hash(WentBackTotal, _pairs(counts[2])) or WentBackTotal(),
             redis=state,
             left_out=left_out,
+            tags=self._known_tags(),
         )
+
+    def _known_tags(self) -> Tags:
+        """Return the same object until they were read again: what it is decoded to stays."""
+        if self._tags.entries is not self._last_values.entries:
+            self._tags = Tags(self._last_values.entries)
+        return self._tags
 
     def _services(
         self, taken_at: float, on_piece: Callable[[], None]

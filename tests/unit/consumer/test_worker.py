@@ -129,8 +129,8 @@ class QuietReport(Report):
 
     fails = 0
 
-    def tick(self, depth: int) -> None:
-        del depth
+    def tick(self, depth: int, *, is_short: bool = False) -> None:
+        del depth, is_short
         if self.fails:
             self.fails -= 1
             raise ValueError("a strange overflow record")

@@ -7,6 +7,7 @@ from typing import Any
 from services.monitor.read.buckets import HISTORY_S, Bucket
 from services.monitor.read.groups import known_groups
 from services.monitor.read.overview import Overview, Service, living, service_of
+from services.monitor.read.tags import Tags
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.queues.snapshot import Snapshot
 from shared.records.events import EventRecord, OverflowEpisode
@@ -41,13 +42,14 @@ def make_overview(
     acknowledged: Loss | None = None,
     redis: RedisState | None = None,
     went_back: WentBackTotal | None = None,
+    tags: Mapping[str, bytes] | None = None,
     queued: int = 3,
     claimed: int = 1,
     taken_at: float = NOW,
 ) -> Overview:
     """Return an overview; `window` holds counts by the bucket's age: 0 fills now, 1 is the one before.
 
-    Backup files, overflows and polling groups are given as they stand in Redis.
+    Backup files, overflows, polling groups and last values are given as they stand in Redis.
     """
     first = int(taken_at // WINDOW_BUCKET_S) - _BUCKETS + 1
     counts = window or {}
@@ -79,6 +81,7 @@ def make_overview(
         acknowledged=acknowledged or Loss(),
         redis=redis or RedisState(),
         went_back=went_back or WentBackTotal(),
+        tags=Tags({name.encode(): raw for name, raw in (tags or {}).items()}),
     )
 
 
@@ -143,6 +146,10 @@ def healthy_overview() -> Overview:
             }
         },
         polling=HEALTHY_POLLING,
+        tags={
+            "PLC01.D100": b'[1,"2026-01-01T00:00:04.5","PLC01","D100","12.5","GOOD"]',
+            "PLC01.D101": b'[1,"2026-01-01T00:00:04.5","PLC01","D101",null,"BAD"]',
+        },
     )
 
 

@@ -1,0 +1,89 @@
+"""The last value of each tag, as consumers save it: decoded when somebody asks. No I/O, no clock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Self
+
+from shared.models import TagValue, decode_values
+from shared.texts import cut
+
+
+@dataclass(frozen=True)
+class LastValue:
+    """What was last seen of a tag. `value.timestamp` is naive, as the table shows it."""
+
+    tag_name: str
+    value: TagValue
+
+
+@dataclass(frozen=True)
+class Plc:
+    """The tags of one PLC in short."""
+
+    plc_code: str
+    newest: LastValue
+    tags: int
+    bad: int  #: tags whose last value is BAD
+    uncertain: int
+
+
+@dataclass(frozen=True)
+class Tags:
+    """All last values that are known, by name."""
+
+    entries: Mapping[bytes, bytes] = field(default_factory=dict)  #: as they stand in Redis
+    parts: Sequence[Self] = ()  #: what it is the sum of, where there are several partitions
+
+    @classmethod
+    def together(cls, parts: Sequence[Self]) -> Self:
+        """Return the tags of several partitions; each keeps what was decoded of it."""
+        return cls(parts=parts)
+
+    @cached_property
+    def all(self) -> Sequence[LastValue]:
+        """All of them by name; what is no value is left out."""
+        return sorted(self._found(), key=lambda last: last.tag_name)
+
+    def _found(self) -> Iterable[LastValue]:
+        for part in self.parts:
+            yield from part.all
+        for name, raw in self.entries.items():
+            # One by one: a spoiled one must not hide the others.
+            for value in decode_values([raw]).values:
+                yield LastValue(cut(name.decode(errors="replace")), value)
+
+    def search(self, words: str, plc_code: str | None = None) -> Iterable[LastValue]:
+        """Return those whose name has all words in it, in any case; those of one PLC if it is named."""
+        wanted = words.casefold().split()
+        for last in self.all:
+            if plc_code is None or last.value.plc_code == plc_code:
+                name = last.tag_name.casefold()
+                if all(word in name for word in wanted):
+                    yield last
+
+    @cached_property
+    def plcs(self) -> Sequence[Plc]:
+        """Each PLC in short, by its code."""
+        by_plc: dict[str, list[LastValue]] = {}
+        for last in self.all:
+            by_plc.setdefault(last.value.plc_code, []).append(last)
+        return [_in_short(plc_code, tags) for plc_code, tags in sorted(by_plc.items())]
+
+
+def _in_short(plc_code: str, tags: Sequence[LastValue]) -> Plc:
+    qualities = [last.value.quality for last in tags]
+    return Plc(
+        plc_code=plc_code,
+        newest=max(tags, key=lambda last: last.value.timestamp),
+        tags=len(tags),
+        bad=qualities.count("BAD"),
+        uncertain=qualities.count("UNCERTAIN"),
+    )
+
+
+def at_most(limit: int, found: Iterable[LastValue]) -> tuple[list[LastValue], bool]:
+    """Return the first ones, and whether there are more."""
+    some = list(islice(found, limit + 1))
+    return some[:limit], len(some) > limit

@@ -1,0 +1,44 @@
+"""Last values: found by name and PLC, decoded once, a spoiled one hides no other."""
+
+from services.monitor.read.tags import Tags, at_most
+
+
+def tags(**plcs: int) -> Tags:
+    return Tags(
+        {
+            b"%s.D%d" % (plc.encode(), n): b'[1,"2026-01-01T00:00:0%d","%s","D%d","%d","GOOD"]'
+            % (n, plc.encode(), n, n)
+            for plc, count in plcs.items()
+            for n in range(count)
+        }
+    )
+
+
+def names(tags: Tags, words: str = "", plc_code: str | None = None) -> list[str]:
+    return [last.tag_name for last in tags.search(words, plc_code)]
+
+
+def test_all_words_are_in_the_name_whatever_their_case() -> None:
+    assert names(tags(P=3, Q=2), "d1 p") == ["P.D1"]
+    assert names(tags(P=1, Q=2), plc_code="Q") == ["Q.D0", "Q.D1"]
+    assert names(tags(P=1), "x") == []
+
+
+def test_the_tags_of_partitions_are_one_list_by_name() -> None:
+    parts = [tags(Q=1), tags(P=2)]
+    assert names(Tags.together(parts)) == ["P.D0", "P.D1", "Q.D0"]
+    assert [(plc.plc_code, plc.tags, plc.newest.value.tag_value) for plc in Tags.together(parts).plcs] == [
+        ("P", 2, "1"), ("Q", 1, "0"),
+    ]  # fmt: skip
+
+
+def test_a_spoiled_one_hides_no_other() -> None:
+    """Kind: one record that can't be read hides the others."""
+    spoiled = Tags({**tags(P=2).entries, b"P.x": b"[2]", b"\xff": b"\xff", b"P.y": b"{}"})
+    assert names(spoiled) == ["P.D0", "P.D1"]
+
+
+def test_more_than_the_limit_is_said() -> None:
+    found, truncated = at_most(2, tags(P=3).search(""))
+    assert (len(found), truncated) == (2, True)
+    assert at_most(3, tags(P=3).search(""))[1] is False
