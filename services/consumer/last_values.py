@@ -85,7 +85,10 @@ class LastValues:
             # Nearly always, and half the cost: one value for each of the tags, in their order.
             plc.update(zip(poll.tag_values, encoded, strict=False))
         else:
-            plc.update((value.tag_address, raw) for value, raw in zip(values, encoded, strict=False))
+            pairs: Iterable[tuple[TagValue, bytes]] = zip(values, encoded, strict=False)
+            if poll.rows:
+                pairs = sorted(pairs, key=lambda pair: pair[0].timestamp)
+            plc.update((value.tag_address, raw) for value, raw in pairs)
         self._tags += len(plc) - before
         self._bytes += size
 

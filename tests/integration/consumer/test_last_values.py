@@ -11,7 +11,7 @@ from services.consumer.expand import expand
 from services.consumer.last_values import LEAST_INTERVAL_S, LONGEST_INTERVAL_S, MAX_ENTRY_BYTES, REST, LastValues
 from shared.counters import Counter
 from shared.keys import Keys
-from shared.models import PollingData, decode_values, encode_values
+from shared.models import PollingData, Row, decode_values, encode_values
 from shared.redis.link import RedisLink
 from tests.fakes import EPOCH, FakeClock
 from tests.integration.monitor.monitors import monitor_in_a_thread
@@ -58,6 +58,13 @@ def test_the_last_of_each_tag_is_kept_as_it_is_stored(stage: Stage) -> None:
     assert stage.held() == {
         "P.a": ("2", "GOOD"), "P.b": (None, "BAD"), "P.c": ("on", "GOOD"), "Q.a": ("1", "UNCERTAIN"),
     }  # fmt: skip
+
+
+def test_of_several_times_of_one_tag_the_newest_is_the_last_in_whatever_order(stage: Stage) -> None:
+    times = [NOW + timedelta(seconds=second) for second in (2, 3, 1)]
+    stage.see(tag_values={"b": 0}, rows=[Row("a", at, number) for number, at in enumerate(times)])
+    stage.save()
+    assert stage.held() == {"P.a": ("1", "GOOD"), "P.b": ("0", "GOOD")}
 
 
 def test_what_came_late_does_not_push_out_a_newer_one_unless_that_lies_in_the_future(stage: Stage) -> None:
