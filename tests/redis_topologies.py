@@ -39,11 +39,18 @@ class SentinelTrio:
 
     service = "plant"
 
-    def __init__(self, directory: Path, replicas: int = 1, options: Sequence[str] = (), password: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        replicas: int = 1,
+        options: Sequence[str] = (),
+        password: str = "",
+        program: str | None = None,
+    ) -> None:
         ports = [free_port() for _ in range(1 + replicas)]
         self.servers = [
             EmbeddedRedis(
-                port, directory / f"server-{port}",
+                port, directory / f"server-{port}", program,
                 options=[*(["--replicaof", f"127.0.0.1 {ports[0]}"] if number else []), "--repl-diskless-sync-delay",
                          "0", *options],
             )
@@ -51,6 +58,7 @@ class SentinelTrio:
         ]  # fmt: skip
         self.sentinel_ports = [free_port() for _ in range(3)]
         self._password = password
+        self._program = program or wheel_server()
         self._directory = directory
         self._stack = ExitStack()
 
@@ -114,7 +122,7 @@ class SentinelTrio:
                 + (f"requirepass {self._password}\nsentinel sentinel-pass {self._password}\n" if self._password else "")
             )
             with (self._directory / f"sentinel-{port}.log").open("ab") as log:
-                sentinel = Process([wheel_server(), str(file), "--sentinel"], log, os.environ)
+                sentinel = Process([self._program, str(file), "--sentinel"], log, os.environ)
             self._stack.enter_context(sentinel)
         self.wait_for_replicas()
         return self

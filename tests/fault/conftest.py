@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from tests.fault.power_cut import compiled
+from tests.redis_servers import REDIS_SERVERS
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,12 @@ def redis_server() -> Iterator[EmbeddedRedis]:
     """The wheel's server; tests share it and keep apart by their namespaces."""
     with EmbeddedRedis() as server:
         yield server
+
+
+@pytest.fixture(scope="session", params=[name for name, path in REDIS_SERVERS.items() if path])
+def redis_program(request: pytest.FixtureRequest) -> str:
+    """Each kind of server that is here, for what depends on how a server itself fails."""
+    return str(REDIS_SERVERS[request.param])
 
 
 @pytest.fixture(scope="session")

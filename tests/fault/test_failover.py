@@ -85,10 +85,10 @@ def said(pipeline: Pipeline) -> dict[str, str]:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("way", ["kill -9", "SENTINEL FAILOVER"])
 def test_failovers_of_the_sentinels_lose_nothing_that_replicas_confirmed(
-    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, way: str
+    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, redis_program: str, way: str
 ) -> None:
     with (
-        trio() as sentinels,
+        trio(program=redis_program) as sentinels,
         at_work(sentinels.url, oracle, table, namespace, tmp_path, replicas=1) as pipeline,
     ):
         with Load(pipeline.queue, RATE) as load:
@@ -205,10 +205,10 @@ def test_a_proxy_that_leads_elsewhere_after_a_demotion_is_followed(
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", ["owner killed", "slot moved", "slot uncovered"])
 def test_a_cluster_that_changes_under_load_ends_nobody_and_loses_nothing(
-    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, fault: str
+    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, redis_program: str, fault: str
 ) -> None:
     with (
-        cluster(owners=3, replicas=1) as nodes,
+        cluster(owners=3, replicas=1, program=redis_program) as nodes,
         at_work(nodes.url, oracle, table, namespace, tmp_path, replicas=1) as pipeline,
     ):
         dead: list[EmbeddedRedis] = []

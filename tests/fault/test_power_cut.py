@@ -25,17 +25,17 @@ RATE = 3491
 class PoweredRedis(EmbeddedRedis):
     """A server whose machine may lose its power; `appendfsync` is the default that everything here has."""
 
-    def __init__(self, library: Path, directory: Path, appendfsync: str = "always") -> None:
+    def __init__(self, program: str, library: Path, directory: Path, appendfsync: str = "always") -> None:
         self._power_cut = PowerCut(library, directory)
         options = ["--appendfsync", appendfsync]
-        super().__init__(directory=directory, options=options, environ=self._power_cut.environment)
+        super().__init__(0, directory, program, options, self._power_cut.environment)
 
     @contextmanager
     def after_a_power_cut(self, directory: Path) -> Iterator[None]:
         """Cut the power; lend a server that has this one's address and of its files what was flushed."""
         self.kill()
         self._power_cut.leave(directory)
-        with EmbeddedRedis(self.port, directory):
+        with EmbeddedRedis(self.port, directory, self._program):
             yield
 
     def rewrites(self) -> int:
@@ -59,10 +59,16 @@ def at_work(
 @pytest.mark.req("FR-001", "FR-005")
 @pytest.mark.parametrize("rewriting", [False, True], ids=["appending", "rewriting"])
 def test_a_power_cut_loses_nothing_that_redis_acknowledged(
-    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, power_cut_library: Path, rewriting: bool
+    oracle: OracleTarget,
+    table: str,
+    namespace: str,
+    tmp_path: Path,
+    redis_program: str,
+    power_cut_library: Path,
+    rewriting: bool,
 ) -> None:
     with (
-        PoweredRedis(power_cut_library, tmp_path / "redis") as redis,
+        PoweredRedis(redis_program, power_cut_library, tmp_path / "redis") as redis,
         at_work(redis, oracle, table, namespace, tmp_path) as (pipeline, load),
     ):
         if rewriting:
@@ -81,11 +87,11 @@ def test_a_power_cut_loses_nothing_that_redis_acknowledged(
 
 @pytest.mark.timeout(120)
 def test_what_was_never_flushed_is_named(
-    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, power_cut_library: Path
+    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, redis_program: str, power_cut_library: Path
 ) -> None:
     """The test above can fail: a server that does not flush has nothing left, and that is told."""
     with (
-        PoweredRedis(power_cut_library, tmp_path / "redis", appendfsync="no") as redis,
+        PoweredRedis(redis_program, power_cut_library, tmp_path / "redis", appendfsync="no") as redis,
         at_work(redis, oracle, table, namespace, tmp_path) as (pipeline, load),
         redis.after_a_power_cut(tmp_path / "after"),
     ):
