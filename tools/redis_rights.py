@@ -1,26 +1,37 @@
 """What the user of REDIS_URL must be allowed, by service, worked out from the source: `make rights`.
 
-From a service's own code on, every function of `shared` whose name is called is followed; what these ask of Redis, and
-the scripts that they run, is what the service needs. Written into docs/redis.md and into what `check` tries.
+From a service's own code on, every function of `shared` whose name is called is followed; what these ask of Redis, the
+scripts that they run, and the keys that they name are what the service needs. Written into deploy/redis/*.acl and into
+what `check` tries.
 """
 
 import ast
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
-from textwrap import fill
+from typing import NamedTuple
 
 from sandbox.harness.redis import EmbeddedRedis
-from shared.redis.link import RedisLink
+from shared.keys import Keys
+from shared.redis.link import RedisLink, is_read_only
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "redis.md"
+FILES = ROOT / "deploy" / "redis"
 CHECKED = ROOT / "services" / "writer" / "check" / "redis_rights.py"
 
-BEGIN, END = "<!-- make rights: begin -->", "<!-- make rights: end -->"
-
 SERVICES = ("poller", "consumer", "writer", "monitor")
+
+#: A polling engine of somebody else: what it calls of `DataQueue`, or does by itself in another language.
+PRODUCER = "producer"
+_PRODUCER_CALLS = "DataQueue.connect.put.put_many.put_encoded.depth"
+
+#: What it does not call, though others of these names are: it takes nothing, and what it tells is only logged.
+_NOT_ITS_CALLS = ("wait", "add")
+
+#: Who has a user of its own.
+USERS = (*SERVICES, PRODUCER)
 
 #: What the client library sends by itself: the log-on, its name, the database.
 _HANDSHAKE = {"HELLO", "AUTH", "CLIENT|SETNAME", "CLIENT|SETINFO", "SELECT", "PING"}
@@ -37,65 +48,131 @@ OPTIONAL = ("config|get", "info", "role")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def rights(service: str) -> list[str]:
-    """Return what a service needs, as ACL names: `lrange`, `client|setname`."""
+class _Reached(NamedTuple):
+    """A function that a service comes to, and whose it is: keys are written by who writes anything."""
+
+    unit: str
+    tree: ast.AST
+
+
+def rights(user: str) -> list[str]:
+    """Return what a user needs, as ACL names: `lrange`, `client|setname`."""
     asked = set(_HANDSHAKE)
-    for function in _reached(service):
-        asked |= set(_commands(function))
+    for _, tree in _reached(user):
+        asked |= _commands(tree)
     return sorted(command.lower() for command in asked - _ELSEWHERE)
+
+
+def written_keys(user: str, namespace: str = "tagpipe") -> list[str]:
+    """Return patterns of the keys that a user changes: those named by a class or function that changes any."""
+    units: dict[str, list[ast.AST]] = {}
+    for unit, tree in _reached(user):
+        units.setdefault(unit, []).append(tree)
+    patterns = set()
+    for unit, trees in units.items():
+        # A service names keys of its own for others to change; the monitor does not.
+        if (user != "monitor" and unit.startswith(user)) or any(
+            _writing_commands() & _commands(tree) for tree in trees
+        ):
+            patterns |= {_pattern(name, user, namespace) for tree in trees for name in _keys_named(tree)}
+    return sorted(pattern for pattern in patterns if not any(_covers(other, pattern) for other in patterns))
+
+
+def _pattern(key: str, user: str, namespace: str) -> str:
+    """Return the pattern of a key of `Keys`; a process changes the heartbeats of its own service alone."""
+    keys = Keys(namespace)
+    found = getattr(keys, key)
+    if callable(found):
+        found = found(*(user if name == "role" else "*" for name in inspect.signature(found).parameters))
+    return f"{found}*" if key.endswith("_prefix") else str(found)
+
+
+def _covers(wider: str, pattern: str) -> bool:
+    return wider != pattern and wider.endswith("*") and pattern.startswith(wider[:-1])
+
+
+def _keys_named(tree: ast.AST) -> Iterator[str]:
+    """Return the keys of `Keys` that are named, but for those that are only read by who names them."""
+    if isinstance(tree, ast.Call) and _only_reads(tree):
+        return
+    for part in ast.iter_child_nodes(tree):
+        yield from _keys_named(part)
+    if isinstance(tree, ast.Attribute) and hasattr(Keys, tree.attr) and tree.attr != "namespace":
+        owner = tree.value.attr if isinstance(tree.value, ast.Attribute) else getattr(tree.value, "id", "")
+        if owner.endswith("keys"):
+            yield tree.attr
 
 
 class _Shared:
     """The functions of `shared`: those of a class count once somebody makes one of it."""
 
-    def __init__(self) -> None:
-        self.functions: dict[str, list[ast.AST]] = {}
+    def __init__(self, never: Collection[str]) -> None:
+        self.never = never
+        self.functions: dict[str, list[_Reached]] = {}
         self.classes: dict[str, ast.ClassDef] = {}
         for path in sorted((ROOT / "shared").rglob("*.py")):
-            for node in ast.parse(path.read_text("utf-8")).body:
+            for node in _parsed(path).body:
                 if isinstance(node, _FUNCTIONS):
-                    self.functions.setdefault(node.name, []).append(node)
+                    self.functions.setdefault(node.name, []).append(_Reached(node.name, node))
                 elif isinstance(node, ast.ClassDef):
                     self.classes[node.name] = node
 
-    def called(self, name: str) -> list[ast.AST]:
+    def called(self, name: str) -> list[_Reached]:
         """Return what is reached by a name that has just been met, and can't be met again."""
+        if name in self.never:
+            return []
         found = self.functions.pop(name, [])
         made = self.classes.pop(name, None)
         for node in made.body if made else []:
             if isinstance(node, _FUNCTIONS):
-                self.functions.setdefault(node.name, []).append(node)
+                self.functions.setdefault(node.name, []).append(_Reached(name, node))
         return found + (self.functions.pop("__init__", []) if made else [])
 
 
-def _reached(service: str) -> list[ast.AST]:
-    """Return a service's modules, and the functions of `shared` that are called from there on."""
-    reached: list[ast.AST] = [
-        ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "services" / service).rglob("*.py"))
-    ]
-    shared = _Shared()
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def _reached(user: str) -> list[_Reached]:
+    """Return what a service's modules hold, and the functions of `shared` that are called from there on."""
+    reached = list(_own(user))
+    shared = _Shared(never=_NOT_ITS_CALLS if user == PRODUCER else ())
     size = -1
     while size != len(reached):
         size = len(reached)
-        for name in {name for tree in reached for name in _names(tree)}:
+        for name in {name for _, tree in reached for name in _names(tree)}:
             reached += shared.called(name)
     return reached
 
 
-def _names(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.Name):
-            yield node.id
+def _own(user: str) -> Iterator[_Reached]:
+    if user == PRODUCER:
+        yield _Reached(user, ast.parse(_PRODUCER_CALLS))
+        return
+    for path in sorted((ROOT / "services" / user).rglob("*.py")):
+        for node in _parsed(path).body:
+            yield _Reached(f"{user}:{path}:{getattr(node, 'name', '')}", node)
 
 
-def _commands(tree: ast.AST) -> Iterator[str]:
+@cache
+def _names(tree: ast.AST) -> frozenset[str]:
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return frozenset(attributes | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
+
+
+@cache
+def _commands(tree: ast.AST) -> frozenset[str]:
+    return frozenset(_commands_in(tree))
+
+
+def _commands_in(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         words: list[ast.expr] = []
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in {"run", "Call", "Put"}:
+            if name in {"run", "Call", "Put", "_plain"}:
                 yield from _of_script(_word(node.args[0]) if node.args else "")
             if name == "pipeline":
                 yield from ("MULTI", "EXEC")
@@ -107,14 +184,33 @@ def _commands(tree: ast.AST) -> Iterator[str]:
             yield f"{command}|{_word(words[1])}" if command in _CONTAINERS else command
 
 
-@cache
 def _known_commands() -> frozenset[str]:
-    """Return every command of a server of today."""
+    return _server_commands()[0]
+
+
+def _writing_commands() -> frozenset[str]:
+    return _server_commands()[1]
+
+
+@cache
+def _server_commands() -> tuple[frozenset[str], frozenset[str]]:
+    """Return every command of a server of today, and those that change something."""
     with EmbeddedRedis() as server:
         link = RedisLink(server.url)
-        names = link.command("COMMAND LIST")
+        known, writing = link.command("COMMAND LIST"), link.command("COMMAND LIST", "FILTERBY", "ACLCAT", "write")
         link.close()
-    return frozenset(name.decode().partition("|")[0].upper() for name in names)
+    return (
+        frozenset(name.decode().partition("|")[0].upper() for name in known),
+        frozenset(name.decode().upper() for name in writing) | {"EVAL", "EVALSHA"},
+    )
+
+
+def _only_reads(call: ast.Call) -> bool:
+    name, word = getattr(call.func, "attr", getattr(call.func, "id", "")), _word(call.args[0]) if call.args else ""
+    script = ROOT / "shared" / "lua" / f"{word}.lua"
+    if script.is_file():
+        return is_read_only(script.read_text("utf-8"))
+    return name == "hash" or (word in _known_commands() and word not in _writing_commands())
 
 
 def _word(node: ast.expr) -> str:
@@ -128,17 +224,19 @@ def _of_script(name: str) -> Iterator[str]:
         yield from re.findall(r"call\('([A-Z]+)'", code)
         # scan.lua is told which one to call.
         yield from (word for pair in re.findall(r"([A-Z]+) = '([A-Z]+)'", code) for word in pair)
-        yield from ("EVAL", "EVALSHA")
+        yield from ("EVAL_RO", "EVALSHA_RO") if is_read_only(code) else ("EVAL", "EVALSHA")
 
 
-def table() -> str:
-    """Return the part of docs/redis.md."""
-    rows = []
-    for service in SERVICES:
-        needed = " ".join(f"+{right}" for right in rights(service) if right not in OPTIONAL)
-        rule = f"ACL SETUSER tagpipe-{service} on >password ~{{tagpipe}}:* resetchannels -@all {needed}"
-        rows.append(f"**{service}**\n\n```\n{fill(rule, 110, break_on_hyphens=False)}\n```")
-    return "\n\n".join(rows)
+def rules(user: str, namespace: str = "tagpipe") -> list[str]:
+    """Return the rules of a user: reads the namespace (a producer does not), changes its keys, asks what it needs."""
+    reads = [] if user == PRODUCER else [f"%R~{{{namespace}}}:*"]
+    changes = [f"~{pattern}" for pattern in written_keys(user, namespace)]
+    return ["resetchannels", *reads, *changes, "-@all", *(f"+{right}" for right in rights(user))]
+
+
+def acl(user: str) -> str:
+    """Return the line of an ACL file; who uses it adds a password: `>password`, or `#` and its SHA-256."""
+    return f"user tagpipe-{user} on {' '.join(rules(user))}\n"
 
 
 def checked() -> str:
@@ -153,10 +251,10 @@ def checked() -> str:
 
 
 def main() -> None:
-    """Write both."""
-    page = PAGE.read_text("utf-8")
-    before, after = page.split(BEGIN)[0], page.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}")
+    """Write all of it."""
+    FILES.mkdir(exist_ok=True)
+    for user in USERS:
+        (FILES / f"{user}.acl").write_text(acl(user))
     CHECKED.write_text(checked())
 
 

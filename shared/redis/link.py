@@ -45,7 +45,15 @@ class _Script:
 
     def __init__(self, name: str) -> None:
         self.text = (_SCRIPTS / f"{name}.lua").read_text("utf-8")
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        writing = [("EVALSHA", sha), ("EVAL", self.text)]
+        #: How to ask for it, the first way that works. Rights that were given for an older version know no ..._RO.
+        self.ways = [("EVALSHA_RO", sha), ("EVAL_RO", self.text), *writing] if is_read_only(self.text) else writing
+
+
+def is_read_only(script: str) -> bool:
+    """Tell whether a script changes nothing, by its first line: then who asks for it need only be allowed to read."""
+    return "no-writes" in script.partition("\n")[0]
 
 
 class Call(NamedTuple):
@@ -181,11 +189,13 @@ class RedisLink:
     def _evaluate(self, scripts: Sequence[_Script], calls: Sequence[Call]) -> list[Any]:
         arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
         answers = self._connections.exchange(
-            [("EVALSHA", script.sha, *rest) for script, rest in zip(scripts, arguments, strict=True)]
+            [(*script.ways[0], *rest) for script, rest in zip(scripts, arguments, strict=True)]
         )
-        for place, answer in enumerate(answers):
-            if isinstance(answer, redis.exceptions.NoScriptError):
-                answers[place] = self._connections.exchange([("EVAL", scripts[place].text, *arguments[place])])[0]
+        for place, script in enumerate(scripts):
+            for way in script.ways[1:]:
+                if not isinstance(answers[place], redis.exceptions.NoScriptError | redis.exceptions.NoPermissionError):
+                    break
+                (answers[place],) = self._connections.exchange([(*way, *arguments[place])])
         return _without_errors(answers)
 
     def command(self, *args: Argument) -> Any:

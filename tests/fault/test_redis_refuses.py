@@ -8,11 +8,14 @@ import pytest
 from sandbox.harness.feed import Load
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
+from shared.errors import RedisUnavailableError
+from shared.keys import Keys
+from shared.queues.data_queue import DataQueue
 from shared.redis.link import RedisLink
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
-from tools.redis_rights import OPTIONAL, rights
+from tools.redis_rights import OPTIONAL, PRODUCER, rules
 
 GROUPS = """
 [[group]]
@@ -82,7 +85,7 @@ def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: s
 def test_every_service_works(
     redis_server: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, way: str
 ) -> None:
-    """The rights of each service are those that docs/redis.md gives it, and no others."""
+    """The rights of each service are those that deploy/redis gives it, and no others."""
     (tmp_path / "groups.toml").write_text(GROUPS)
     settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
     services = ("poller", "consumer", "writer", "monitor")
@@ -91,8 +94,8 @@ def test_every_service_works(
         admin = RedisLink(redis_server.url)
         for service in services:
             name = f"{namespace}-{service}"
-            needed = [f"+{right}" for right in rights(service) if right not in OPTIONAL]
-            admin.command("ACL", "SETUSER", name, "on", ">p@/#", f"~{{{namespace}}}:*", "resetchannels", *needed)
+            needed = [rule for rule in rules(service, namespace) if rule.removeprefix("+") not in OPTIONAL]
+            admin.command("ACL", "SETUSER", name, "on", ">p@/#", *needed)
             urls[service] = f"redis://{name}:p%40%2F%23@127.0.0.1:{redis_server.port}/0"
         admin.close()
     with Pipeline(redis_server.url, oracle, table, namespace, tmp_path) as pipeline:
@@ -148,3 +151,28 @@ def test_a_redis_that_takes_no_more_clients_is_waited_for(
         for service in ("consumer", "writer"):
             assert pipeline.log(service).count("max number of clients") == 1
             assert "Traceback" not in pipeline.log(service)
+
+
+def test_a_producers_user_puts_and_can_do_nothing_else(redis_server: EmbeddedRedis, namespace: str) -> None:
+    """Kind: one password for all: who gets hold of a polling engine's could empty the buffer or forge the ledger."""
+    admin, keys = RedisLink(redis_server.url), Keys(namespace)
+    admin.command("ACL", "SETUSER", f"{namespace}-p", "on", ">secret", *rules(PRODUCER, namespace))
+    url = f"redis://{namespace}-p:secret@127.0.0.1:{redis_server.port}/0"
+    queue = DataQueue.connect(url, namespace)
+    link = RedisLink(url)
+    assert queue.put({"timestamp": "2026-01-02T03:04:05", "plc_code": "P", "tag_values": {"D1": 1}}) == 1
+    assert queue.put_encoded([b"one", b"two"]) == 2
+    assert int(link.command("RPUSH", keys.data_queue, "three")) == queue.depth() == 4
+    for attempt in (
+        ["LPOP", keys.data_queue], ["LRANGE", keys.data_queue, 0, -1], ["DEL", keys.data_queue],
+        ["RPUSH", keys.buffer, "forged"], ["HSET", keys.counters, "written", 1], ["XADD", keys.events, "*", "a", "b"],
+        ["RPUSH", "{other}:data_queue", "x"], ["EVAL", "return redis.call('HSET', KEYS[1], 'a', 1)", 1, keys.counters],
+        ["CONFIG", "SET", "dir", "."], ["FLUSHALL"], ["ACL", "LIST"], ["KEYS", "*"], ["SCRIPT", "FLUSH"],
+        ["FUNCTION", "LIST"], ["REPLICAOF", "127.0.0.1", 1], ["MODULE", "LIST"],
+    ):  # fmt: skip
+        with pytest.raises(RedisUnavailableError, match="NOPERM"):
+            link.command(*attempt)
+    assert admin.command("EXISTS", keys.buffer, keys.counters, keys.events) == 0
+    queue.close()
+    for each in (link, admin):
+        each.close()
