@@ -153,6 +153,9 @@ class FakeLink(RedisLink):
         if self.is_away:
             raise RedisUnavailableError("away")
 
+    def look_for_primary(self) -> None:
+        self.ping()
+
     def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
         del cause
         self.waits += 1

@@ -118,7 +118,7 @@ class Lane:
         handshake = Handshake(
             requests=edges.requests,
             fleet=fleet,
-            heartbeat=edges.heartbeat,
+            process=edges.heartbeat,
             link=edges.link,
             clock=self._clock,
             stop=stop,

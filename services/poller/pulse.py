@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from time import time
 
 from services.poller.groups.group import PollingGroup
 from services.poller.handshake.requests import PollRequests
@@ -121,7 +120,7 @@ class Pulse:
         news = self._outbox.pop_overflow()
         if not news.messages:
             return False
-        self._overflowed_at = time()
+        self._overflowed_at = self._clock.now().timestamp()
         self._episode.add(news)
         _log.warning(
             f"Poller overflow: discarded {news.messages} oldest messages with {news.values} values (FIFO). "

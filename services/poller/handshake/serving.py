@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from services.poller.faults import outlive
 from services.poller.groups.fleet import Fleet
 from services.poller.groups.triggers import OnRequest
-from services.poller.handshake.requests import MAX_AGE_S, ClaimedRequest, PollRequests, decode_request
+from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest, decode_request
 from services.poller.outbox.sender import Link
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError, RejectedError
-from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.polling import PollOutcome
@@ -31,15 +30,41 @@ T = TypeVar("T")
 _log = get_logger()
 
 
+class Requests(Protocol):
+    """The requests of one namespace, as who serves them sees them. Everything raises RedisUnavailableError."""
+
+    def claim(self, poller: str, *, forwarded: bool, wait_s: float) -> Claim:
+        """Wait for requests and move them to this poller's list."""
+
+    def claimed(self, poller: str) -> list[bytes]:
+        """Return what stands on that list: also what an earlier process, or a lost reply, left there."""
+
+    def settle(self, poller: str, claimed: ClaimedRequest, outcome: PollOutcome) -> None:
+        """Write the outcome and take the request off the list."""
+
+    def drop(self, poller: str, raws: Sequence[bytes]) -> None:
+        """Take off the list what is no request."""
+
+    def hand_on(self, poller: str, claimed: ClaimedRequest) -> str | None:
+        """Give a request to the poller whose group it is; return why not, None when it was."""
+
+
+class Named(Protocol):
+    """Who serves: the heartbeat knows."""
+
+    #: Its name.
+    instance: str
+
+
 class Handshake:
     """Serves the requests for one poller's groups."""
 
     def __init__(
-        self, *, requests: PollRequests, fleet: Fleet, heartbeat: Heartbeat, link: Link, clock: Clock, stop: StopFlag
+        self, *, requests: Requests, fleet: Fleet, process: Named, link: Link, clock: Clock, stop: StopFlag
     ) -> None:
         self._requests = requests
         self._fleet = fleet
-        self._heartbeat = heartbeat
+        self._process = process
         self._link = link
         self._clock = clock
         self._stop = stop
@@ -56,7 +81,7 @@ class Handshake:
     async def _serve(self, tasks: asyncio.TaskGroup, *, forwarded: bool) -> None:
         left_behind = not forwarded
         while not self._stop.is_set():
-            name = self._heartbeat.instance
+            name = self._process.instance
             try:
                 if left_behind:
                     await self._begin(name, await asyncio.to_thread(self._requests.claimed, name), tasks)
