@@ -143,6 +143,22 @@ class Keys:
         return f"{self._ns}:rejected_rows:bytes"
 
     @property
+    def actions(self) -> str:
+        """Hash: what tells an action from others -> JSON of the action; those that are open, 100 at most.
+
+        A monitor puts them there; whoever carries one out says there how far it is, and takes it away at its end.
+        """
+        return f"{self._ns}:actions"
+
+    @property
+    def actions_audit(self) -> str:
+        """Stream of the steps of all actions, who asked and what came of it, about 5,000 entries.
+
+        Written by the scripts that change `actions`, read by monitors.
+        """
+        return f"{self._ns}:actions:audit"
+
+    @property
     def loss_acknowledged(self) -> str:
         """Hash: the totals of losses when a person acknowledged them, and when (`at`). Written and read by monitors."""
         return f"{self._ns}:loss_acknowledged"

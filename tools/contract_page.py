@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.keys import Keys
-from shared.records import events, files, heartbeats, logons, losses, polling, reading, rejected
+from shared.records import actions, events, files, heartbeats, logons, losses, polling, reading, rejected
 from shared.records.reading import Record
 
 PAGE = Path(__file__).parent.parent / "docs" / "contract.md"
@@ -29,6 +29,8 @@ RECORDS: dict[type[Record], str] = {
     events.EventRecord: "`events`, stream: fields of an entry",
     rejected.RejectedEntry: "`data_queue:rejected`, list: JSON",
     logons.RefusedSecret: "`refused_logons:<digest of the secret>`, hash",
+    actions.Action: "`actions`, hash: JSON by what tells an action from others",
+    actions.AuditEntry: "`actions:audit`, stream: fields of an entry",
     losses.Loss: "`loss_acknowledged`, hash",
     losses.WentBackTotal: "`went_back`, hash",
 }
@@ -42,6 +44,7 @@ _WORDS = {
     reading.Span: "number",
     float: "number",
     int: "integer",
+    bool: "true or false",
     str: "text",
     Any: "anything",
 }

@@ -1,6 +1,7 @@
 """`python -m services.monitor`: the REST API and the dashboard over what is in Redis."""
 
 import os
+import threading
 
 import typer
 
@@ -13,10 +14,13 @@ from services.monitor.http.server import listen, serve
 from services.monitor.loop import Loop, join_all
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
+from shared.acting.actor import Actor
+from shared.acting.board import Board
 from shared.clock import Clock, SystemClock
 from shared.errors import FatalError, RedisUnavailableError
 from shared.events import EventLog
 from shared.keys import Keys
+from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import run_service, stop_on_signals
 from shared.logs import get_logger
@@ -78,12 +82,14 @@ def _main(settings: MonitorSettings) -> None:
     listener = listen(settings)
     clock = SystemClock()
     partitions = [Newest(clock) for _ in range(settings.partitions)]
-    loops = [_loop(settings.in_partition(number), newest, clock) for number, newest in enumerate(partitions)]
+    pieces = [_partition(settings.in_partition(number), newest, clock) for number, newest in enumerate(partitions)]
+    loops = [loop for loop, *_ in pieces]
     _warn_if_open(settings)
     with stop_on_signals() as stop:
-        for loop in loops:
+        for loop, _, actor in pieces:
             loop.start(stop)
-        serve(create_app(Whole(partitions), settings), listener, stop)
+            threading.Thread(target=actor.run, args=[stop], name="actions", daemon=True).start()
+        serve(create_app(Whole(partitions), settings, [board for _, board, _ in pieces]), listener, stop)
         join_all(loops)
     for loop in loops:
         if loop.crash is not None:
@@ -91,8 +97,8 @@ def _main(settings: MonitorSettings) -> None:
     _log.info("Shutdown complete")
 
 
-def _loop(settings: MonitorSettings, newest: Newest, clock: Clock) -> Loop:
-    """Return what reads one partition, with a heartbeat of its own there."""
+def _partition(settings: MonitorSettings, newest: Newest, clock: Clock) -> tuple[Loop, Board, Actor]:
+    """Return what reads one partition, with a heartbeat of its own there; where people ask, and what ends it there."""
     keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-monitor")
     events = EventLog(link, keys, "monitor")
@@ -100,7 +106,7 @@ def _loop(settings: MonitorSettings, newest: Newest, clock: Clock) -> Loop:
     link.when_back(
         lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
     )
-    return Loop(
+    loop = Loop(
         link=link,
         reader=RedisReader(link, keys),
         assessor=Assessor(settings),
@@ -109,6 +115,9 @@ def _loop(settings: MonitorSettings, newest: Newest, clock: Clock) -> Loop:
         events=events,
         clock=clock,
     )
+    board = Board(link, keys, events)
+    faults = Faults(events, clock, "the monitor's actions", ends_the_process=False)
+    return loop, board, Actor(board, heartbeat, "monitor", [], clock=clock, faults=faults, gives_up=True)
 
 
 def _warn_if_open(settings: MonitorSettings) -> None:

@@ -26,9 +26,12 @@ from services.writer.recover.auto import AutoRecover
 from services.writer.recover.command import recover as run_recover
 from services.writer.recover.file_recovery import Recovery
 from services.writer.recover.progress import RecoveryProgress
+from services.writer.recover.requested import RequestedRecovery
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
 from shared import __version__
+from shared.acting.actor import Actor
+from shared.acting.board import Board
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.events import EventLog
@@ -185,10 +188,19 @@ def compose(settings: WriterSettings) -> WriterService:
     progress = RecoveryProgress(link, keys, events, manifest, clock)
     # No retries: it pauses and comes back, and asks first whether there is time.
     recovery = Recovery(sink, rejects, progress, clock, retry_delays_s=[])
+    # With retries, as the command: who asked is told when they are used up.
+    asked = Recovery(
+        sink, rejects, RecoveryProgress(link, keys, events, manifest, clock), clock, settings.retry_delays_s
+    )
+    duties = [RequestedRecovery(asked, manifest, settings).duty]
     auto_recover = AutoRecover(recovery, breaker, buffer, settings) if settings.backup_auto_recover else None
     return WriterService(
         link=link, keys=keys, events=events, heartbeat=heartbeat, claims=claims, sink=sink, breaker=breaker,
         backup=backup, rejects=rejects, report=report, work=work, clock=clock, auto_recover=auto_recover,
+        actor=Actor(
+            Board(link, keys, events), heartbeat, "writer", duties, clock=clock,
+            faults=Faults(events, clock, "actions", ends_the_process=False),
+        ),
         workers=[
             Worker(
                 batches=batches, breaker=breaker, settings=settings, clock=clock,

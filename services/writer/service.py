@@ -13,6 +13,7 @@ from services.writer.deliver.spill import Spill
 from services.writer.deliver.worker import Worker
 from services.writer.recover.auto import AutoRecover
 from services.writer.sink import Sink, SinkError
+from shared.acting.actor import Actor
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import FatalError, RedisUnavailableError
@@ -59,6 +60,7 @@ class WriterService:
     spill: Spill
     housekeeping: Housekeeping
     clock: Clock
+    actor: Actor
     auto_recover: AutoRecover | None = None
 
     def run(self, stop: StopFlag) -> None:
@@ -94,6 +96,7 @@ class WriterService:
                 *((f"worker-{number}", worker.run) for number, worker in enumerate(self.workers, 1)),
                 ("spill", self.spill.run),
                 ("prober", outliving(self.probe_when_due, self._faults("the prober"))),
+                ("actions", self.actor.run),
                 *([("auto-recover", self._recover_by_itself)] if self.auto_recover else []),
             ]
         ]

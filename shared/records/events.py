@@ -46,6 +46,7 @@ class Event(StrEnum):
     REPLICAS_BACK = "replicas_back"
     REDIS_WENT_BACK = "redis_went_back"  #: its counters fell: a failover, a restored copy, a lost file, FLUSHALL
     GROUPS_REFUSED = "groups_refused"  #: the changed file holds a mistake: nothing was changed
+    ACTION = "action"  #: a person asked for something, or what came of it
 
 
 class Pending(Record, frozen=True):
@@ -163,6 +164,15 @@ class Conflicts(Record, frozen=True, kw_only=True):
     timestamp: Text
 
 
+class ActionStep(Record, frozen=True):
+    """Which action, how far it is, and who asked for it."""
+
+    action: Text  #: its id
+    action_kind: Text
+    state: Text
+    asked_by: Text
+
+
 class LoopNamed(Record, frozen=True):
     """Which loop met it."""
 
@@ -193,6 +203,7 @@ DETAILS: Mapping[str, type[Record]] = {
     Event.CONFLICTS: Conflicts,
     Event.RECOVERED: RowsRecovered,
     Event.FAULT: LoopNamed,
+    Event.ACTION: ActionStep,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 from msgspec.structs import asdict
 from pydantic import AwareDatetime, Field
 
+from services.monitor.api.actions import ActionEntry
 from services.monitor.api.schemas import (
     Answer,
     BufferHealth,
@@ -246,3 +247,4 @@ class StreamSnapshot(Answer):
     polling_groups: Count = Field(description="How many polling groups there are", examples=[1])
     events: list[EventEntry] = Field(description="The last ten, newest first")
     partitions: list[PartitionState] = Field(description="By number; one where PARTITIONS is 1")
+    actions: list[ActionEntry] = Field(default_factory=list, description="The first 20 of `/api/actions`")

@@ -26,7 +26,7 @@ _ASKED: _Responses = {
     404: {"model": schemas.Error, "description": "There is no such partition"},
     422: {"model": schemas.Error, "description": "A parameter is out of its range"},
 }
-_AWAY: _Responses = {**_ASKED, 503: {"model": schemas.Error, "description": "Redis can't be read"}}
+AWAY: _Responses = {**_ASKED, 503: {"model": schemas.Error, "description": "Redis can't be read"}}
 _UNHEALTHY: _Responses = {
     **_ASKED,
     503: {"model": schemas.BufferHealth | schemas.Error, "description": "Unhealthy, or Redis can't be read"},
@@ -85,7 +85,7 @@ async def livez() -> schemas.Alive:
     return schemas.Alive()
 
 
-@router.get("/readyz", tags=["process"], responses=_AWAY)
+@router.get("/readyz", tags=["process"], responses=AWAY)
 async def readyz(newest: Annotated[Whole, Depends(_newest)], _fresh: Fresh) -> schemas.Ready:
     """Tell that Redis answers; 503 while it does not."""
     return schemas.Ready(age_seconds=newest.age_s)
@@ -99,25 +99,25 @@ async def session(asker: AnyVisitor, settings: Settings) -> schemas.Session:
     )
 
 
-@router.get("/api/buffer/status", tags=["buffer"], responses=_AWAY)
+@router.get("/api/buffer/status", tags=["buffer"], responses=AWAY)
 async def buffer_status(overview: FreshOverview, settings: Settings) -> schemas.BufferStatus:
     """Size, capacity and totals of the buffer."""
     return answers.buffer_status(overview, settings)
 
 
-@router.get("/api/ledger", tags=["buffer"], responses=_AWAY)
+@router.get("/api/ledger", tags=["buffer"], responses=AWAY)
 async def ledger(overview: FreshOverview) -> schemas.Ledger:
     """Where every value that was ever pushed is, and whether that balances."""
     return answers.ledger(overview)
 
 
-@router.get("/api/buffer/writer/metrics", tags=["writer"], responses=_AWAY)
+@router.get("/api/buffer/writer/metrics", tags=["writer"], responses=AWAY)
 async def writer_metrics(overview: FreshOverview) -> schemas.WriterMetrics:
     """What the writers did: totals, and averages and percentiles over the last 5 minutes."""
     return answers.writer_metrics(overview)
 
 
-@router.get("/api/buffer/metrics", tags=["buffer"], responses=_AWAY)
+@router.get("/api/buffer/metrics", tags=["buffer"], responses=AWAY)
 async def buffer_metrics(overview: FreshOverview, settings: Settings) -> schemas.BufferMetrics:
     """Buffer, writers and backup in one answer."""
     return answers.buffer_metrics(overview, settings)
@@ -132,7 +132,7 @@ async def buffer_health(assessment: Fresh, response: Response) -> schemas.Buffer
     return health
 
 
-@router.get("/api/polling/status", tags=["polling"], response_model=listings.PollingStatus, responses=_AWAY)
+@router.get("/api/polling/status", tags=["polling"], response_model=listings.PollingStatus, responses=AWAY)
 async def polling_status(overview: FreshOverview) -> Response:
     """Every polling group of every PLC: mode, interval, last poll, values, errors."""
     # Encoded here, and elsewhere than where all requests wait: there may be thousands, and to validate them again
@@ -167,13 +167,13 @@ async def plcs(overview: FreshOverview, settings: Settings, limit: ListLimit = t
     return await asyncio.to_thread(_encoded, tags.plcs, overview, settings.source_zone, limit)
 
 
-@router.get("/api/services", tags=["process"], responses=_AWAY)
+@router.get("/api/services", tags=["process"], responses=AWAY)
 async def services(overview: FreshOverview) -> listings.Services:
     """Every process that lives, and those lost in the last 24 hours."""
     return answers.services(overview)
 
 
-@router.get("/api/backups", tags=["writer"], response_model=listings.Backups, responses=_AWAY)
+@router.get("/api/backups", tags=["writer"], response_model=listings.Backups, responses=AWAY)
 async def backups(overview: FreshOverview) -> Response:
     """The CSV files that writers wrote, and how many wait for `recover`."""
     return await asyncio.to_thread(_encoded, answers.backups, overview)
@@ -185,7 +185,7 @@ async def partitions(state: AnyState) -> listings.Partitions:
     return listings.Partitions(partitions=answers.partitions(state))
 
 
-@router.get("/api/events", tags=["process"], responses=_AWAY)
+@router.get("/api/events", tags=["process"], responses=AWAY)
 async def events(
     overview: FreshOverview,
     limit: Limit = 50,
@@ -195,7 +195,7 @@ async def events(
     return answers.events(overview, limit, kind)
 
 
-@router.get("/api/overflows", tags=["buffer"], responses=_AWAY)
+@router.get("/api/overflows", tags=["buffer"], responses=AWAY)
 async def overflows(overview: FreshOverview, limit: Limit = 50) -> listings.Overflows:
     """The overflow episodes: when, how many values, of which tags and times."""
     return answers.overflows(overview, limit)
@@ -208,7 +208,7 @@ async def alerts(state: AnyState) -> listings.Alerts:
     return listings.Alerts(stale=state.failure is not None, alerts=found)
 
 
-@router.get("/api/history", tags=["buffer"], response_model=History, responses=_AWAY)
+@router.get("/api/history", tags=["buffer"], response_model=History, responses=AWAY)
 async def history(
     overview: FreshOverview,
     minutes: Annotated[int, Query(ge=1, le=MINUTES_KEPT, description="How far back", examples=[60])] = 60,

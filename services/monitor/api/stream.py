@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from fastapi.sse import ServerSentEvent
 
 from services.monitor.api import answers
+from services.monitor.api.actions import ActionEntry
 from services.monitor.api.failures import not_fresh
 from services.monitor.api.listings import AlertEntry, StreamSnapshot
 from services.monitor.api.schemas import moment
@@ -21,6 +22,9 @@ STREAM_INTERVAL_S = 1.0
 
 #: Events in each snapshot.
 EVENTS_SHOWN = 10
+
+#: Actions in each snapshot.
+ACTIONS_SHOWN = 20
 
 #: Polling groups and files in each snapshot: it goes to every client every second; their own paths answer all.
 GROUPS_SHOWN = FILES_SHOWN = 200
@@ -77,4 +81,5 @@ def make_snapshot(state: State, settings: BufferSettings) -> StreamSnapshot:
         polling_groups=len(overview.groups) if overview else 0,
         events=answers.events(overview, EVENTS_SHOWN).events if overview else [],
         partitions=answers.partitions(state),
+        actions=[ActionEntry.of(known) for known in overview.actions[:ACTIONS_SHOWN]] if overview else [],
     )

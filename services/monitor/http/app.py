@@ -1,11 +1,12 @@
 """The web application, made of its edges."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 
-from services.monitor.api import failures, routes
+from services.monitor.api import acting, failures, routes
 from services.monitor.api.schemas import Error
 from services.monitor.api.stream import Stream
 from services.monitor.api.whole import Whole
@@ -19,6 +20,7 @@ from services.monitor.http.head import AnswerHead
 from services.monitor.http.hosts import AllowedHosts
 from services.monitor.settings import MonitorSettings
 from shared import __version__
+from shared.acting.board import Board
 
 _DESCRIPTION = """
 State of the pipeline that brings PLC tag values into Oracle. Everything is read from Redis, once every half second
@@ -31,8 +33,11 @@ MONITOR_OPERATOR_TOKEN in its place.
 _UNAUTHORIZED: dict[int | str, dict[str, Any]] = {401: {"model": Error, "description": "The token is missing or wrong"}}
 
 
-def create_app(newest: Whole, settings: MonitorSettings) -> FastAPI:
-    """Return the application; whoever runs it publishes states and sets `app.state.closing` at the end."""
+def create_app(newest: Whole, settings: MonitorSettings, boards: Sequence[Board] = ()) -> FastAPI:
+    """Return the application; whoever runs it publishes states and sets `app.state.closing` at the end.
+
+    boards: where people's actions are asked for, one for each partition.
+    """
     # Without the interactive pages: they load their scripts from elsewhere, and a plant's network has no elsewhere.
     app = FastAPI(
         title="tagpipe monitor",
@@ -45,6 +50,7 @@ def create_app(newest: Whole, settings: MonitorSettings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.newest = newest
+    app.state.boards = boards
     app.state.settings = settings
     #: Set when the server stops: open streams would hold it up.
     closing = app.state.closing = asyncio.Event()
@@ -53,6 +59,7 @@ def create_app(newest: Whole, settings: MonitorSettings) -> FastAPI:
     app.state.gate = Gate(settings.current_api_token, settings.current_operator_token)
     failures.install(app)
     app.include_router(routes.router)
+    app.include_router(acting.router)
     app.include_router(pages.router)
     app.include_router(login.router)
     # The last one added is the first to be asked.

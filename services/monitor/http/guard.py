@@ -27,6 +27,9 @@ WATCHED_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 #: a machine.
 MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS = 300, 100, 50
 
+#: Bytes of what is posted.
+MAX_BODY = 16_384
+
 _STRICT = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -97,6 +100,8 @@ class Guard:
             return _other_host
         if scope["method"] == "POST" and not is_same_origin(headers.get("origin"), host):
             return _other_origin
+        if scope["method"] == "POST" and not _is_short(headers):
+            return _too_large
         return (
             self._app if path.startswith(STATIC) else await self._admit(path, headers, address, is_stranger=is_stranger)
         )
@@ -130,6 +135,13 @@ class Guard:
         return wait_s is not None
 
 
+def _is_short(headers: Headers) -> bool:
+    """Tell whether what follows the headers is said to be short: it is read before anybody looks at it."""
+    length = headers.get("content-length", "0")
+    is_number = length.isdecimal() and len(length) < 10  # noqa: PLR2004 - letters that int() may be given
+    return "transfer-encoding" not in headers and is_number and int(length) <= MAX_BODY
+
+
 def _is_page(path: str) -> bool:
     return path == "/" or path.startswith(PAGES)
 
@@ -159,6 +171,11 @@ async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
 async def _slower(scope: Scope, receive: Receive, send: Send) -> None:
     error = Error(error="TOO_MANY_TRIES", message="Too many wrong tokens come from there; try again in a moment")
     await failure_response(429, error, {"Retry-After": "2"})(scope, receive, send)
+
+
+async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    error = Error(error="TOO_LARGE", message=f"Give Content-Length, {MAX_BODY} bytes at most")
+    await failure_response(413, error, {"Connection": "close"})(scope, receive, send)
 
 
 async def _other_host(scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.monitor.read.buckets import Bucket
 from services.monitor.read.groups import together
-from services.monitor.read.overview import EVENTS_READ, Overview
+from services.monitor.read.overview import EVENTS_READ, KnownAction, Overview
 from services.monitor.read.tags import Tags
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
@@ -43,6 +43,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
             used_bytes=_sum_of_known(part.redis.used_bytes for part in parts),
             max_bytes=_sum_of_known(part.redis.max_bytes for part in parts),
         ),
+        actions=_newest_actions(partitions),
         left_out=_sum(part.left_out for part in parts),
         tags=Tags.together([part.tags for part in parts]),
         partitions=partitions,
@@ -86,6 +87,11 @@ def _history(parts: Sequence[Overview]) -> tuple[Bucket, ...]:
 def _newest_events(parts: Sequence[Overview]) -> Any:
     in_order = merge_sorted(*(part.events for part in parts), key=lambda event: -event.at)
     return tuple(islice(in_order, EVENTS_READ))
+
+
+def _newest_actions(partitions: Mapping[int, Overview]) -> tuple[KnownAction, ...]:
+    known = [replace(each, partition=number) for number, part in partitions.items() for each in part.actions]
+    return tuple(sorted(known, key=lambda each: -each.action.asked_at))
 
 
 def _together(partitions: Mapping[int, Overview], what: Callable[[Overview], Mapping[str, V]]) -> dict[str, V]:

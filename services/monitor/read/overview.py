@@ -12,6 +12,7 @@ from services.monitor.read.groups import Group, Identity
 from services.monitor.read.tags import Tags
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
 from shared.queues.snapshot import Snapshot
+from shared.records.actions import Action
 from shared.records.events import EventRecord, OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import STATUS, Process, ServiceStatus
@@ -76,6 +77,14 @@ def _says(service: Service[Any], kind: type[S]) -> TypeGuard[Service[S]]:
 
 
 @dataclass(frozen=True)
+class KnownAction:
+    """Something that a person asked for."""
+
+    action: Action
+    partition: int | None = None  #: where there are several
+
+
+@dataclass(frozen=True)
 class Overview:
     """The pipeline at one moment of Redis' clock. Every client of one tick is answered from the same one."""
 
@@ -91,6 +100,7 @@ class Overview:
     acknowledged: Loss = field(default_factory=Loss)  #: what a person said is known
     went_back: WentBackTotal = field(default_factory=WentBackTotal)
     redis: RedisState = field(default_factory=RedisState)
+    actions: tuple[KnownAction, ...] = ()  #: those that are open and those that ended last, newest first
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
     tags: Tags = field(default_factory=Tags)  #: the last value of each, some seconds old
     #: What it is the sum of, by number; empty where there is one partition, or this is one.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
+from services.monitor.read.actions import ActionsReader
 from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
 from services.monitor.read.groups import GroupsMemo
@@ -79,6 +80,7 @@ class RedisReader:
         self._polling_records = _Records(self._polling, SeenGroup)
         self._groups = GroupsMemo()
         self._heartbeats: dict[str, BoundedScan] = {}
+        self._actions = ActionsReader(keys)
         self._inflight = BoundedScan(keys.inflight, "SSCAN")
         self._claimed = BoundedScan(keys.claimed, "SSCAN")
 
@@ -95,13 +97,15 @@ class RedisReader:
         numbers = self._log.to_read(ledger.taken_at)
         scans = (
             self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed, self._last_values,
+            self._actions.open,
         )  # fmt: skip
         state = self._state.read()
-        events, counts, *windows = read_scans(
+        events, steps, counts, *windows = read_scans(
             self._link,
             scans,
             [
                 Call("newest_events", [keys.events], [EVENTS_READ, _EVENT_FIELDS, _MAX_JSON, _EVENTS_BYTES]),
+                self._actions.newest_steps(),
                 Call("counts", [keys.counters, keys.loss_acknowledged, keys.went_back], _NAMES),
                 *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
             ],
@@ -132,6 +136,7 @@ class RedisReader:
             acknowledged=from_hash(Loss, _pairs(counts[1])) or Loss(),
             went_back=from_hash(WentBackTotal, _pairs(counts[2])) or WentBackTotal(),
             redis=state,
+            actions=self._actions.all(steps),
             left_out=left_out,
             tags=self._known_tags(),
         )

@@ -75,6 +75,11 @@ class Manifest:
                 kind=path.name.split("_", 1)[0],
             )
 
+    def is_here(self, place: str) -> bool:
+        """Tell whether a place, as the list names it, is this directory."""
+        here = self._here or _where(self._directory)
+        return place in (here.place, here.nameless)
+
     def forget(self, path: Path) -> None:
         """Take note that a file's rows are in another one now; what is left of it is listed by the next rebuild."""
         with self._lock:

@@ -24,6 +24,7 @@ NEEDED = (
     "hincrby",
     "hlen",
     "hmget",
+    "hscan",
     "hset",
     "hsetnx",
     "incrby",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -18,6 +18,28 @@ DONE, LEFT, INTERRUPTED = 0, 1, 130
 
 #: Seconds between two lines where there is no terminal.
 LINE_EVERY_S = 5.0
+
+
+class Listener(Protocol):
+    """Who is told how far it is: the person at the terminal, or one far away."""
+
+    def say(self, text: str) -> None:
+        """Hear one line."""
+
+    def error(self, text: str) -> None:
+        """Hear one line about what went wrong."""
+
+    def begins(self, path: Path, size_bytes: int) -> None:
+        """Hear that a file is begun with."""
+
+    def progresses(self, path: Path, position: int, size_bytes: int, rows: int) -> None:
+        """Hear how far a file is."""
+
+    def ends(self, text: str) -> None:
+        """Hear what became of the file begun last."""
+
+    def summary(self, tallies: Iterable[Tally], seconds: float) -> None:
+        """Hear what became of all files together."""
 
 
 class RecoverConsole:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.writer.backup.files import shown
-from services.writer.recover.console import DONE, INTERRUPTED, LEFT, RecoverConsole
+from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
 from services.writer.recover.file_recovery import Tally
 from services.writer.recover.open_file import FileInUseError, OpenFile, UnusableFileError
 from services.writer.sink import Sink, SinkError
@@ -19,7 +19,7 @@ ROWS_LOOKED_UP = 200
 class DryRun:
     """One run over files; reads `batch_rows` at a time."""
 
-    def __init__(self, sink: Sink, console: RecoverConsole, stop: StopFlag, batch_rows: int) -> None:
+    def __init__(self, sink: Sink, console: Listener, stop: StopFlag, batch_rows: int) -> None:
         self._sink = sink
         self._console = console
         self._stop = stop

@@ -10,6 +10,8 @@ from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.service import WriterService
 from services.writer.sink import SinkError, Verdict
+from shared.acting.actor import Actor
+from shared.acting.board import Board
 from shared.errors import FatalError
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
@@ -23,6 +25,13 @@ LOST = SinkError("LOST", "the other side closed the connection", Verdict.CONNECT
 NO_TABLE = SinkError("TABLE", "there is no such table", Verdict.CONFIGURATION)
 
 
+class Idle(Actor):
+    """Nobody asks for anything."""
+
+    def run_once(self) -> None:
+        pass
+
+
 class Stage(LoopStage):
     """A whole writer over fakes; its threads are real."""
 
@@ -34,6 +43,10 @@ class Stage(LoopStage):
             link=self.link, keys=KEYS, events=self.events, heartbeat=self.heartbeat, claims=self.claims,
             sink=self.sink, breaker=self.breaker, backup=self.backup, rejects=self.rejects, report=self.report,
             work=self.work, workers=[self.worker], spill=self.spill, clock=self.clock,
+            actor=Idle(
+                Board(self.link, KEYS, self.events), self.heartbeat, "writer", [], clock=self.clock,
+                faults=Faults(self.events, self.clock, "actions", ends_the_process=False),
+            ),
             housekeeping=Housekeeping(
                 backup=self.backup, rejects=self.rejects, waiting=WaitingRows(self.link, KEYS, self.rejects),
                 manifest=manifest, breaker=self.breaker, report=self.report, clock=self.clock,

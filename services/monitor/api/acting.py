@@ -1,0 +1,123 @@
+"""The paths by which people act: what is asked for goes on the board, and the owner of the thing does it."""
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from secrets import token_hex
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Response
+from fastapi import Request as HttpRequest
+
+from services.monitor.api import asking, schemas
+from services.monitor.api.actions import ActionEntry, Actions, Asked, RecoverRequest
+from services.monitor.api.asking import RefusedRequestError, Wanted
+from services.monitor.api.roles import Operator
+from services.monitor.api.routes import AWAY, FreshOverview
+from services.monitor.api.state import Blame, Failure, NotFreshError
+from services.monitor.api.whole import Whole
+from services.monitor.read.overview import KnownAction, Overview
+from shared.acting.board import Board, TooManyActionsError
+from shared.errors import RedisUnavailableError
+from shared.records.actions import Action
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Asked, "description": "The same is open already: that one"},
+    403: {"model": schemas.Error, "description": "Who asks may not act"},
+    409: {"model": schemas.Error, "description": "There is nothing to do, or it may not be done"},
+    422: {"model": schemas.Error, "description": "The request can't be understood"},
+    503: {"model": schemas.Error, "description": "Redis can't be reached, or too many actions are open"},
+}
+
+router = APIRouter(tags=["actions"])
+
+
+async def _boards(request: HttpRequest) -> Sequence[Board]:
+    boards: Sequence[Board] = request.app.state.boards
+    return boards
+
+
+async def _everything(request: HttpRequest) -> Overview:
+    newest: Whole = request.app.state.newest
+    return (await newest.settled()).fresh().overview
+
+
+#: Of all partitions: which one is meant stands in the body.
+Everything = Annotated[Overview, Depends(_everything)]
+Boards = Annotated[Sequence[Board], Depends(_boards)]
+
+
+@router.get("/api/actions", responses=AWAY)
+async def actions(
+    overview: FreshOverview,
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most", examples=[50])] = 50,
+) -> Actions:
+    """The actions that are open, and those that ended last, newest first."""
+    return Actions(items=[ActionEntry.of(known) for known in overview.actions[:limit]])
+
+
+@router.post("/api/actions/recover", status_code=202, responses=_REFUSED)
+async def recover(
+    body: Annotated[RecoverRequest, Body(default_factory=RecoverRequest)],
+    overview: Everything,
+    asker: Operator,
+    boards: Boards,
+    response: Response,
+) -> Asked:
+    """Put backup files into the table: all that wait, or one."""
+    return await ask(boards, _wanted(asking.recover, body, overview), str(asker), response)
+
+
+@router.post("/api/actions/{id}/stop", status_code=202, responses=_REFUSED)
+async def stop(
+    id_: Annotated[str, Path(alias="id", max_length=100, description="Its `id`")], asker: Operator, boards: Boards
+) -> ActionEntry:
+    """Let an open action stop; what it has done stays done."""
+    for number, board in enumerate(boards):
+        action = await _in_redis(board.stop, id_, str(asker))
+        if action is not None:
+            return ActionEntry.of(KnownAction(action, number if len(boards) > 1 else None))
+    raise HTTPException(HTTPStatus.CONFLICT, "No open action has this id; /api/actions lists those that ended")
+
+
+def _wanted(make: Any, body: Any, overview: Overview) -> list[Wanted]:
+    try:
+        wanted: list[Wanted] = make(body, overview)
+    except RefusedRequestError as error:
+        raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
+    return wanted
+
+
+async def ask(boards: Sequence[Board], wanted: Sequence[Wanted], asker: str, response: Response) -> Asked:
+    """Ask for actions, at least one; status 200 in place of 202 where all of them are open already."""
+    first, *others = [await _in_redis(_ask, boards[each.partition], each, asker) for each in wanted]
+    if not any(is_new for _, is_new in (first, *others)):
+        response.status_code = HTTPStatus.OK
+    numbers = [each.partition if len(boards) > 1 else None for each in wanted]
+    entries = [
+        ActionEntry.of(KnownAction(action, number))
+        for (action, _), number in zip((first, *others), numbers, strict=True)
+    ]
+    return Asked(**entries[0].model_dump(), others=entries[1:])
+
+
+def _ask(board: Board, wanted: Wanted, asker: str) -> tuple[Action, bool]:
+    action = Action(
+        id=token_hex(8),
+        kind=wanted.kind,
+        target=wanted.target,
+        place=wanted.place,
+        options=dict(wanted.options),
+        asked_by=asker,
+        asked_at=board.now(),
+    )
+    return board.ask(action)
+
+
+async def _in_redis(call: Any, *args: Any) -> Any:
+    try:
+        return await asyncio.to_thread(call, *args)
+    except RedisUnavailableError as error:
+        raise NotFreshError(Failure(Blame.REDIS, str(error))) from error
+    except TooManyActionsError as error:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error

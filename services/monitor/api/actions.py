@@ -1,0 +1,113 @@
+"""Actions as the API answers them, and what a person may ask for."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.monitor.api.schemas import Answer, Count, moment
+from services.monitor.read.overview import KnownAction
+
+
+class ActionEntry(Answer):
+    """Something that a person asked for, and what becomes of it."""
+
+    id: str = Field(description="Its name in paths", examples=["6f3a90c2d1e47b58"])
+    kind: str = Field(description="What is to be done", examples=["recover"])
+    target: str | None = Field(
+        description="What it is about: a file, `role:name`, a polling group; null for all", examples=[None]
+    )
+    options: dict[str, bool | int | float | str] = Field(description="As asked for", examples=[{"rate": 2000.0}])
+    state: str = Field(description="requested, running, done, failed, stopped or expired", examples=["running"])
+    asked_by: str = Field(description="Who asked, and from where", examples=["operator at 10.0.0.7"])
+    asked_at: AwareDatetime = Field(description="When, UTC", examples=["2025-11-02T14:30:52.123000Z"])
+    started_at: datetime | None = Field(description="When it was begun with", examples=["2025-11-02T14:30:53Z"])
+    ended_at: datetime | None = Field(description="When it ended", examples=[None])
+    owner: str | None = Field(description="Who carries it out, `role:name`", examples=["writer:plant-1"])
+    done: Count | None = Field(description="How far it is, in `unit`, of `total`", examples=[12_500])
+    total: Count | None = Field(description="How much there is to do; null where nobody knows", examples=[50_000])
+    unit: str | None = Field(description="What is counted", examples=["rows"])
+    outcome: str | None = Field(description="What came of it, one sentence", examples=[None])
+    stop_asked_by: str | None = Field(description="Who wants it to stop", examples=[None])
+    place: str | None = Field(description="Of files: the name of their directory", examples=["90c2d1e47b586f3a"])
+    partition: int | None = Field(description="Which one it is about, where there are several", examples=[None])
+
+    @classmethod
+    def of(cls, known: KnownAction) -> Self:
+        """Return an action as it is answered."""
+        action = known.action
+        return cls(
+            id=action.id,
+            kind=action.kind,
+            target=action.target,
+            options=action.options,
+            state=action.state,
+            asked_by=action.asked_by,
+            asked_at=moment(action.asked_at),
+            started_at=_moment(action.started_at),
+            ended_at=_moment(action.ended_at),
+            owner=action.owner,
+            done=action.done,
+            total=action.total,
+            unit=action.unit,
+            outcome=action.outcome,
+            stop_asked_by=action.stop_asked_by,
+            place=action.place,
+            partition=known.partition,
+        )
+
+
+class Asked(ActionEntry):
+    """The action that was asked for; where it takes several, because files lie in several places, the others too."""
+
+    others: list[ActionEntry] = Field(
+        default_factory=list, description="Further ones of the same request", examples=[[]]
+    )
+
+
+class Actions(Answer):
+    """The actions that are open, and those that ended last."""
+
+    items: list[ActionEntry] = Field(description="Newest first", examples=[[]])
+
+
+class Request(BaseModel):
+    """What every request for an action may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    partition: int | None = Field(
+        default=None, ge=0, description="Only this one, where there are several", examples=[None]
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return what it says beyond the target and the partition, without what is as always."""
+        return self.model_dump(exclude={"partition", "target"}, exclude_defaults=True, exclude_none=True)
+
+
+class RecoverRequest(Request):
+    """Put backup files into the table."""
+
+    target: str | None = Field(
+        default=None,
+        max_length=400,
+        description="One file, by its name in `/api/backups`; else all that wait",
+        examples=["backup_20251102_143052.csv"],
+    )
+    rate: float | None = Field(
+        default=None,
+        ge=0.1,
+        le=1e9,
+        description="Rows a second at most, so that live values do not wait",
+        examples=[2000.0],
+    )
+    dry_run: bool = Field(default=False, description="Read, count and look up; write nothing", examples=[False])
+    anyway: bool = Field(
+        default=False,
+        description="Files too that were meant for another table, or changed since then",
+        examples=[False],
+    )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)

@@ -1,0 +1,127 @@
+"""Files put into the table because a person wants it, at the terminal or through the monitor: one after the other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+from services.writer.backup.directory import backup_files
+from services.writer.backup.files import shown
+from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
+from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
+from services.writer.recover.loop import Ended, Failure, recover_file
+from services.writer.recover.open_file import FileInUseError, OpenFile
+from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError
+from shared.lifecycle import StopFlag
+
+
+def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
+    """Return the files to recover: those named, where they are or in `directory`; else all backups, oldest first."""
+    if not names:
+        return [path for path in backup_files(directory) if path.name.startswith("backup_")]
+    return [name if name.exists() or name.is_absolute() else directory / name for name in names]
+
+
+class Run:
+    """One run over files, for a person; it is who requests each file."""
+
+    def __init__(
+        self,
+        settings: WriterSettings,
+        recovery: Recovery,
+        console: Listener,
+        stop: StopFlag,
+        *,
+        max_rows_per_s: float | None,
+        anyway: bool,
+    ) -> None:
+        self._anyway = anyway
+        self._settings = settings
+        self._recovery = recovery
+        self._console = console
+        self._stop = stop
+        self._rate = max_rows_per_s
+        self._batch_rows = settings.buffer_batch_size_max
+        if max_rows_per_s is not None:
+            # A slow pace in small steps: live values shall not wait for a large batch either.
+            self._batch_rows = max(1, min(self._batch_rows, round(max_rows_per_s)))
+        self._tallies: list[Tally] = []
+        self._status = DONE
+        self._began_at = 0.0
+
+    def recover(self, files: Sequence[Path]) -> int:
+        """Put files into the table one after the other; return the exit status."""
+        if not files:
+            self._console.say(f"Nothing to recover: no backup_*.csv in {self._settings.backup_dir}")
+        elif not self._reaches_database():
+            return self._status
+        began_at = monotonic()
+        for path in files:
+            ended = recover_file(path, self._recovery, self, self._stop, max_rows=self._batch_rows, anyway=self._anyway)
+            if not self._goes_on_with_next(ended):
+                break
+        self._console.summary(self._tallies, monotonic() - began_at)
+        return self._status
+
+    def _reaches_database(self) -> bool:
+        """Ask the database its name: files know whose they are. False when a person must act first."""
+        try:
+            self._recovery.sink.probe()
+        except SinkError as error:
+            if error.needs_a_person:
+                self._fail(f"Oracle: {error}. All files stay where they are; `check` finds the cause")
+                return False
+            # It may be back when the first file is through with its retries.
+        return True
+
+    def begins(self, file: OpenFile) -> None:
+        """Say what is begun with, and how far it can be trusted."""
+        if file.warning is not None:
+            self._console.say(f"recovered anyway: {file.warning}")
+        if not file.has_label:
+            self._console.say(f"{file.name}: has no label, its lines are taken as a writer's by their form")
+        self._console.begins(file.path, file.size_bytes)
+        self._began_at = monotonic()
+
+    def wait_for_turn(self, recovery: FileRecovery, stop: StopFlag) -> None:
+        """Keep to the rate."""
+        if self._rate is not None:
+            stop.wait(self._began_at + recovery.tally.read / self._rate - monotonic())
+
+    def went_well(self, file: OpenFile, recovery: FileRecovery) -> None:
+        """Show how far it is."""
+        self._console.progresses(file.path, recovery.position, file.size_bytes, recovery.tally.read)
+
+    def goes_on_after(self, _failure: Failure, _stop: StopFlag) -> bool:
+        """End with the file: its retries are used up, and a person waits."""
+        return False
+
+    def _goes_on_with_next(self, ended: Ended) -> bool:
+        """Say how it ended with a file; return whether to go on with the next."""
+        name, error, tally = shown(ended.path), ended.error, ended.tally
+        if tally is None:
+            if isinstance(error, FileInUseError):
+                self._console.say(str(error))
+            else:
+                self._fail(str(error))
+            return True
+        self._tallies.append(tally)
+        if ended.moved_to is not None:
+            self._console.ends(f"{name}: {tally}; now {shown(ended.moved_to)}")
+            return True
+        if error is None:
+            self._console.ends(f"{name}: interrupted after {tally}. Run it again: what is there is skipped")
+            self._status = INTERRUPTED
+            return False
+        self._console.ends(f"{name}: left where it is after {tally}")
+        if not isinstance(error, SinkError):
+            self._fail(str(error))
+        elif self._stop.is_set():
+            self._status = INTERRUPTED
+        else:
+            self._fail(f"Oracle: {error}. When it is available, run `recover` again; `check` finds the cause")
+        return False
+
+    def _fail(self, text: str) -> None:
+        self._console.error(text)
+        self._status = LEFT
