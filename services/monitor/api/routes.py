@@ -147,7 +147,7 @@ def _encoded(make: Callable[..., schemas.Answer], *made_of: Any) -> Response:
 ListLimit = Annotated[int, Query(ge=1, le=tags.MAX_LISTED, description="How many at most", examples=[50])]
 
 
-@router.get("/api/tags", tags=["polling"], response_model=tags.LastValues, responses=_AWAY)
+@router.get("/api/tags", tags=["polling"], response_model=tags.LastValues, responses=AWAY)
 async def last_values(
     overview: FreshOverview,
     settings: Settings,
@@ -161,7 +161,7 @@ async def last_values(
     return await asyncio.to_thread(_encoded, tags.last_values, overview, settings.source_zone, search, plc, limit)
 
 
-@router.get("/api/plcs", tags=["polling"], response_model=tags.Plcs, responses=_AWAY)
+@router.get("/api/plcs", tags=["polling"], response_model=tags.Plcs, responses=AWAY)
 async def plcs(overview: FreshOverview, settings: Settings, limit: ListLimit = tags.MAX_LISTED) -> Response:
     """Each PLC in short: how many tags, how many of them BAD, how old its newest value is."""
     return await asyncio.to_thread(_encoded, tags.plcs, overview, settings.source_zone, limit)
