@@ -22,7 +22,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down logs ps scale restart check recover acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
+.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,7 +103,10 @@ demo: $(READY)  ## run the whole pipeline on this machine; says where the dashbo
 #: The Compose stack: full by default; STACK=lite with the Oracle stand-in, STACK=staging with an Oracle and a Redis outside.
 COMPOSE = docker compose $(if $(STACK),-f docker-compose.yml -f docker-compose.$(STACK).yml)
 
-up:  ## with Docker: build and start the stack, wait until it is healthy (STACK=lite: no Oracle image needed)
+secrets:  ## with Docker: make the passwords of the full stack in ./secrets, those that are not there yet
+	@sh deploy/compose/secrets.sh
+
+up: $(if $(STACK),,secrets)  ## with Docker: build and start the stack, wait until it is healthy (STACK=lite: no Oracle image needed)
 	$(COMPOSE) up --build --detach --wait
 
 down:  ## with Docker: stop the stack; what is in Redis, Oracle and the backup files stays for the next `make up`

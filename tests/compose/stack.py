@@ -44,13 +44,12 @@ class Stack:
             "SECRETS_DIR": str(secrets_dir),
             "TAGPIPE_IMAGE": "tagpipe:test",
             "ORACLE_STAND_IN_IMAGE": "tagpipe-oracle-stand-in:test",
-            "REDIS_PASSWORD": _PASSWORD,
             "ORACLE_PASSWORD": _PASSWORD,
             "TEST_REDIS_PORT": str(redis_port),
             "TEST_ORACLE_PORT": str(oracle_port),
             "MONITOR_PORT": str(monitor_port),
         }
-        self.link = RedisLink(f"redis://:{_PASSWORD}@127.0.0.1:{redis_port}/0")
+        self.link = RedisLink(f"redis://tagpipe-admin:tagpipe@127.0.0.1:{redis_port}/0")
         self.keys = Keys("tagpipe")
         self.queue = DataQueue(self.link, self.keys)
         self.oracle = OracleTarget(f"127.0.0.1:{oracle_port}/FREEPDB1", "tagpipe_writer", _PASSWORD, None)
@@ -67,7 +66,10 @@ class Stack:
     def staging(self, *arguments: str) -> str:
         """Run a `docker compose` command on the staging stack beside this one; return what it printed."""
         secrets_dir = Path(self._environment["SECRETS_DIR"])
-        for name, secret in (("redis_url", f"redis://:{_PASSWORD}@redis:6379/0"), ("oracle_password", _PASSWORD)):
+        for name, secret in (
+            ("redis_url", "redis://tagpipe-admin:tagpipe@redis:6379/0"),
+            ("oracle_password", _PASSWORD),
+        ):
             (secrets_dir / name).write_text(secret)
             (secrets_dir / name).chmod(0o444)
         files = ("docker-compose.yml", "docker-compose.staging.yml", "tests/compose/staging_network.yml")
@@ -78,7 +80,6 @@ class Stack:
             "ORACLE_DSN": "oracle:1521/FREEPDB1",
             "ORACLE_USER": "tagpipe_writer",
             # Given as files: these must not matter.
-            "REDIS_PASSWORD": "wrong",
             "ORACLE_PASSWORD": "wrong",
             "MONITOR_PORT": str(_free_ports(1)[0]),
         }

@@ -37,7 +37,7 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
     # By the image, or by the published port; an Oracle elsewhere: docker-compose.staging.yml.
     elsewhere = {
         "MONITOR_API_TOKEN_FILE",
-        "MONITOR_OPERATOR_TOKEN_FILE",
+        "MONITOR_OPERATOR_TOKEN",
         "INSTANCE_NAME",
         "RUN_DIR",
         "BACKUP_DIR",
@@ -46,9 +46,9 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
         "ORACLE_PORT",
         "ORACLE_DSN",
     }
-    elsewhere |= {"ORACLE_PASSWORD_FILE", "ORACLE_CONFIG_DIR", "ORACLE_WALLET_LOCATION", "ORACLE_WALLET_PASSWORD"}
+    elsewhere |= {"ORACLE_PASSWORD", "ORACLE_CONFIG_DIR", "ORACLE_WALLET_LOCATION", "ORACLE_WALLET_PASSWORD"}
     # The bundled Redis stands alone; another one: docker-compose.staging.yml.
-    elsewhere |= {"REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE"}
+    elsewhere |= {"REDIS_URL", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE"}
     # One machine, one partition.
     elsewhere |= {"PARTITIONS", "PARTITION"}
     assert given == known - elsewhere
@@ -64,8 +64,9 @@ def test_the_example_names_every_variable_with_its_default() -> None:
     }
     settings = {name.upper() for each in SERVICES.values() for name in each.model_fields} - _FIXED
     assert set(used) | settings <= set(example)
-    assert set(example) <= set(used) | settings | {"COMPOSE_FILE", "COMPOSE_PROFILES"}
-    for name in ("REDIS_PASSWORD", "ORACLE_PASSWORD", "MONITOR_PORT", "POLLER_DIR", "REDIS_MAXMEMORY", "WRITERS"):
+    by_secrets = {"ORACLE_SYS_PASSWORD", "GRAFANA_PASSWORD", "REDIS_PASSWORD"}
+    assert set(example) <= set(used) | settings | by_secrets | {"COMPOSE_FILE", "COMPOSE_PROFILES"}
+    for name in ("ORACLE_PASSWORD", "MONITOR_PORT", "POLLER_DIR", "REDIS_MAXMEMORY", "WRITERS"):
         assert example[name] == used[name]
     for each in SERVICES.values():
         for name, field in each.model_fields.items():
@@ -87,6 +88,24 @@ def test_a_service_is_confined(service: str) -> None:
     assert settings["restart"] == "unless-stopped"
     assert settings["mem_limit"]
     assert settings["healthcheck"]["test"]
+
+
+def test_who_shows_and_who_brings_reach_no_more_than_they_need() -> None:
+    """Kind: one network for all: a page's server could be made to reach the database."""
+    networks = {name: set(each.get("networks", ["default"])) for name, each in stack()["services"].items()}
+    values = {name for name, joined in networks.items() if "default" in joined}
+    assert values == {"redis", "oracle", "consumer", "writer", "monitor"}
+    assert {name for name, joined in networks.items() if "producers" in joined} == {"redis", "poller"}
+    assert {"redis", "oracle", "consumer", "writer", "poller"}.isdisjoint(
+        name for name, joined in networks.items() if "web" in joined
+    )
+
+
+def test_the_full_stack_has_no_password_that_is_known() -> None:
+    assert ":-tagpipe}" not in (_ROOT / "docker-compose.yml").read_text().replace("REDIS_NAMESPACE:-tagpipe}", "")
+    assert {each["source"] for name in SERVICES for each in stack()["services"][name]["secrets"][:1]} == {
+        f"redis_{name}" for name in SERVICES
+    }
 
 
 def test_only_the_monitor_is_published_and_to_this_machine_alone() -> None:
