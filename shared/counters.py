@@ -4,9 +4,12 @@ Totals live in one Redis hash and only ever grow; the scripts that move values c
 The ledger: inserted = overflowed + in buffer + in flight + written + duplicates + rejected + backed_up.
 """
 
+import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import TypeAlias
 
 #: Seconds that one window bucket covers. 10 s: fine enough for rates, 30 hashes for five minutes.
 WINDOW_BUCKET_S = 10
@@ -43,6 +46,31 @@ class Counter(StrEnum):
     UNSUPPORTED = "unsupported"  #: readings of a type that no column can hold; stored as BAD without a value
 
 
+#: A code as one stands in the name of a count: `ORA-12899`, `CONFLICT`, `NO_TIME`.
+_CODE = re.compile(r"[A-Z][A-Z0-9_-]{1,19}")
+
+#: What stands for a code that is none of those.
+OTHER_CODES = "OTHER"
+
+
+def by_code(counter: Counter, codes: Iterable[str]) -> dict[str, int]:
+    """Return what is counted beside a total: how many of them have each code.
+
+    >>> by_code(Counter.REJECTED, ["ORA-12899", "ORA-12899", "what?"])
+    {'rejected:ORA-12899': 2, 'rejected:OTHER': 1}
+    """
+    return dict(Tally(f"{counter}:{known_code(code)}" for code in codes))
+
+
+def known_code(code: str) -> str:
+    """Return a code by which something is counted: itself, or OTHER_CODES where it is none."""
+    return code if _CODE.fullmatch(code) else OTHER_CODES
+
+
+#: How many, by name.
+Counts: TypeAlias = Mapping[str, int] | Mapping[Counter, int]
+
+
 class Window(StrEnum):
     """What a window bucket holds beside the counters of the same name.
 
@@ -77,6 +105,6 @@ def histogram_field(prefix: str, milliseconds: float) -> str:
     return f"{prefix}:{HISTOGRAM_BOUNDS_MS[place] if place < len(HISTOGRAM_BOUNDS_MS) else HISTOGRAM_ABOVE}"
 
 
-def flatten(counts: Mapping[Counter, int] | Mapping[str, int]) -> list[str | int]:
+def flatten(counts: Counts) -> list[str | int]:
     """Return name, count, name, count...: what the scripts take; zeros are left out."""
     return [item for name, count in counts.items() if count for item in (name, count)]

@@ -49,7 +49,11 @@ class QueueFullError(TransientError):
 
 
 class RejectedError(PipelineError):
-    """This message or file can't be used; repeating can't mend it. The text says why."""
+    """This message or file can't be used; repeating can't mend it. The text says why; `code`: what kind of fault."""
+
+    def __init__(self, message: str, code: str = "OTHER") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class LedgerError(PipelineError):

@@ -159,6 +159,19 @@ class Keys:
         return f"{self._ns}:actions:audit"
 
     @property
+    def rejected_codes(self) -> str:
+        """Hash: `<row, message or tag>:<code>` -> JSON of when it was rejected first and last; 64 codes.
+
+        How often stands in `counters`, as `rejected:<code>`, `messages_rejected:<code>`, `tags_rejected:<code>`.
+        Written by consumers, writers and `recover`, read by monitors.
+        """
+        return f"{self._ns}:rejected_codes"
+
+    def rejected_examples(self, what: str, code: str) -> str:
+        """List of the newest examples of a code (JSON): 200, 256 kB. Written and read as `rejected_codes`."""
+        return f"{self._ns}:rejected_examples:{what}:{code}"
+
+    @property
     def loss_acknowledged(self) -> str:
         """Hash: the totals of losses when a person acknowledged them, and when (`at`). Written and read by monitors."""
         return f"{self._ns}:loss_acknowledged"

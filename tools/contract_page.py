@@ -28,6 +28,8 @@ RECORDS: dict[type[Record], str] = {
     events.OverflowEpisode: "`overflows`, hash: JSON by episode; also the details of the event",
     events.EventRecord: "`events`, stream: fields of an entry",
     rejected.RejectedEntry: "`data_queue:rejected`, list: JSON",
+    rejected.RejectedCode: "`rejected_codes`, hash: JSON by what and code",
+    rejected.RejectedExample: "`rejected_examples:<what>:<code>`, list: JSON",
     logons.RefusedSecret: "`refused_logons:<digest of the secret>`, hash",
     actions.Action: "`actions`, hash: JSON by what tells an action from others",
     actions.AuditEntry: "`actions:audit`, stream: fields of an entry",
@@ -116,6 +118,8 @@ def _word(kind: Any) -> str:
     if kind in _WORDS:
         return _WORDS[kind]
     parts = [part for part in getattr(kind, "__args__", ()) if part not in (type(None), msgspec.UnsetType)]
+    if getattr(kind, "__origin__", None) is tuple:
+        return f"array: {_word(kind.__args__[0])}"
     if getattr(kind, "__origin__", None) is dict:
         return "object: " + " -> ".join(map(_word, parts))
     word = " or ".join(dict.fromkeys(map(_word, parts))) or str(kind)

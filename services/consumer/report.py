@@ -10,6 +10,7 @@ from services.consumer.last_values import LastValues
 from services.consumer.names import NameWatch
 from services.consumer.overflow import Episode, OverflowWatch, UtilizationAlert
 from services.consumer.redis_memory import RedisMemory
+from services.consumer.rejections import example_of
 from services.consumer.settings import ConsumerSettings
 from shared.clock import Clock
 from shared.counters import Counter
@@ -23,6 +24,7 @@ from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNam
 from shared.records.heartbeats import ConsumerStatus
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
+from shared.rejected_examples import RejectedExamples
 from shared.texts import cut
 
 #: Overflow episodes kept for the monitor.
@@ -56,6 +58,7 @@ class Report:
         self._overflow = OverflowWatch()
         self._alert = UtilizationAlert(settings.buffer_alert_threshold)
         self._groups = PollingGroups(link, keys)
+        self._examples = RejectedExamples(link, keys)
         self._names = NameWatch(settings.tag_name_separator)
         #: What was last seen of each tag.
         self.last_values = LastValues(link, keys, settings.tag_name_separator, clock, is_on=settings.tag_snapshot)
@@ -65,9 +68,12 @@ class Report:
         self._reject_reason = self._tag_reason = ""
         self._depth = 0
 
-    def pushed(self, depth: int, dropped: Sequence[bytes]) -> None:
-        """Take note of a push: the buffer's depth after it and what it discarded."""
+    def pushed(self, depth: int, dropped: Sequence[bytes], rejected: Sequence[bytes] = ()) -> None:
+        """Take note of a push: the buffer's depth after it, what it discarded, and what it put on the rejected list."""
         self._depth = depth
+        for entry in rejected:
+            what, code, example = example_of(entry)
+            self._examples.note(what, code, example.at, example)
         if dropped:
             self._overflow.note(decode_values(dropped).values, len(dropped), self._clock.now().timestamp())
         self._watch_utilization()
@@ -125,6 +131,7 @@ class Report:
         self._depth = depth
         self._watch_utilization()
         self._say_rejected()
+        self._examples.flush()
         self._say_overflow()
         self._groups.save()
         self.last_values.save(is_short=is_short)

@@ -7,7 +7,7 @@ from services.consumer.parts import in_parts
 from services.consumer.rejections import Rejections
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
-from shared.counters import Counter
+from shared.counters import Counter, by_code
 from shared.errors import RejectedError
 from shared.messages import read_message
 from shared.models import PollingData, encode_values
@@ -28,7 +28,7 @@ class Unpacked:
 
     values: list[bytes] = field(default_factory=list)
     rejected: list[bytes] = field(default_factory=list)
-    counts: dict[Counter, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     in_parts: list[bytes] = field(default_factory=list)
 
 
@@ -45,7 +45,9 @@ class Unpacker:
         """Return what a batch holds; a message's fault is its own."""
         unpacked = Unpacked()
         polls: list[tuple[PollingData, int, int]] = []
-        refused = tags_rejected = unsupported = 0
+        refused: list[str] = []
+        left_out: list[str] = []
+        unsupported = 0
         is_deadly = batch.is_deadly
         for raw in batch.raws:
             try:
@@ -57,24 +59,27 @@ class Unpacker:
                 expansion = expand(data)
                 values = encode_values(expansion.values)
             except Exception as error:  # noqa: BLE001 - whatever a message brings about, it is that message's
-                unpacked.rejected.append(self._rejections.of_message(raw, self._reason(error)))
-                refused += 1
+                code = error.code if isinstance(error, RejectedError) else "UNFORESEEN"
+                unpacked.rejected.append(self._rejections.of_message(raw, code, self._reason(error)))
+                refused.append(code)
                 continue
             unpacked.values += values
             if faults:
                 self._report.tags_rejected(data.plc_code, faults)
                 unpacked.rejected += self._rejections.of_tags(faults)
-                tags_rejected += len(faults)
+                left_out += [fault.code for fault in faults]
             unsupported += len(expansion.unsupported)
             polls.append((data, len(values), expansion.bad))
             self._report.last_values.see(data, expansion.values, values, len(raw))
         for poll in polls:
             self._report.message(*poll)
         unpacked.counts = {
-            Counter.MESSAGES: len(batch.raws) - refused,
-            Counter.MESSAGES_REJECTED: refused,
-            Counter.TAGS_REJECTED: tags_rejected,
+            Counter.MESSAGES: len(batch.raws) - len(refused),
+            Counter.MESSAGES_REJECTED: len(refused),
+            Counter.TAGS_REJECTED: len(left_out),
             Counter.UNSUPPORTED: unsupported,
+            **by_code(Counter.MESSAGES_REJECTED, refused),
+            **by_code(Counter.TAGS_REJECTED, left_out),
         }
         return unpacked
 
@@ -107,9 +112,9 @@ class Unpacker:
 
     def _refuse_unread(self, raw: bytes, *, is_deadly: bool) -> None:
         if is_deadly:
-            raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message")
+            raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message", "DEADLY")
         if Oversize.of(raw) is not None:
-            raise RejectedError(f"larger than MESSAGE_MAX_BYTES={self._message_max_bytes}")
+            raise RejectedError(f"larger than MESSAGE_MAX_BYTES={self._message_max_bytes}", "TOO_LARGE")
 
 
 def _size(data: PollingData) -> int:

@@ -148,7 +148,7 @@ class Consumer:
         self._claims.close(batch.list_key)
         if done.outcome is PushOutcome.PUSHED:
             self._depth = done.depth
-            self._report.pushed(done.depth, done.dropped)
+            self._report.pushed(done.depth, done.dropped, unpacked.rejected)
         return True
 
     def _may_overflow(self) -> bool:

@@ -44,6 +44,7 @@ from shared.queues.buffer import TagBuffer
 from shared.queues.claims import Claims
 from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
+from shared.rejected_examples import RejectedExamples
 
 _log = get_logger()
 # No pretty exceptions: they show the values of local variables, and one may be a password.
@@ -162,7 +163,7 @@ def compose(settings: WriterSettings) -> WriterService:
     sink = OracleSink(settings, Logons(settings, clock, link))
     breaker = Breaker(settings.oracle_probe_interval)
     manifest = Manifest(link, keys, settings.backup_dir)
-    report = Report(events, breaker, manifest, partial(count, link, keys))
+    report = Report(events, breaker, manifest, RejectedExamples(link, keys), partial(count, link, keys))
     manifest.on_gone = report.file_gone
     backup, rejects = (
         CsvBackup(

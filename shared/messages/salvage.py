@@ -46,6 +46,7 @@ class Fault:
     """
 
     address: str
+    code: str
     reason: str
     detail: str
     alone: Mapping[str, Any]
@@ -68,9 +69,9 @@ def salvage(raw: bytes, cause: Exception) -> Salvage:
     try:
         message = read_json(raw)
     except ValueError:
-        raise RejectedError(cut(str(cause) or type(cause).__name__)) from cause
+        raise RejectedError(cut(str(cause) or type(cause).__name__), "NO_JSON") from cause
     if not isinstance(message, dict):
-        raise RejectedError(f"Expected `object`, got `{_json_type(message)}`")
+        raise RejectedError(f"Expected `object`, got `{_json_type(message)}`", "NO_OBJECT")
     return _Reading(message).read()
 
 
@@ -105,7 +106,7 @@ class _Reading:
         if moment is None:
             own = [*self._out["tag_timestamps"].values(), *(row.timestamp for row in rows if row.timestamp)]
             if not own:
-                raise RejectedError(f"timestamp: {trouble}")
+                raise RejectedError(f"timestamp: {trouble}", "NO_TIME")
             moment = max(own)
         message = self._message
         group_id, took = message.get("group_id"), message.get("poll_time_ms")
@@ -144,15 +145,15 @@ class _Reading:
     def _read_rows(self, moment_of_poll: datetime | None) -> Iterator[Row]:
         found = self._message.get("rows")
         if not isinstance(found, list | None):
-            error = TagError(f"rows: Expected `array`, got `{_json_type(found)}`", found)
-            self._faults.append(Fault("rows", str(error), error.detail, {**self._essentials, "rows": found}))
+            error = TagError("NO_ROW", f"rows: Expected `array`, got `{_json_type(found)}`", found)
+            self._faults.append(self._fault("rows", error, {"rows": found}))
             return
         for number, row in enumerate(found or (), start=1):
             try:
                 yield self._read_row(row, moment_of_poll)
             except TagError as error:
                 name = row[0] if isinstance(row, list) and row and isinstance(row[0], str) else f"row {number}"
-                self._faults.append(Fault(cut(name), str(error), error.detail, {**self._essentials, "rows": [row]}))
+                self._faults.append(self._fault(name, error, {"rows": [row]}))
 
     def _read_row(self, row: object, moment_of_poll: datetime | None) -> Row:
         """Return a row of an array of address, time, value and, where it has one, quality.
@@ -160,10 +161,10 @@ class _Reading:
         Raises: TagError: it can't become a value.
         """
         if not isinstance(row, list) or len(row) < _ROW_MEMBERS:
-            raise TagError("a row is an array of address, time, value and quality", row)
+            raise TagError("NO_ROW", "a row is an array of address, time, value and quality", row)
         address, time, reading, quality = (*row, None)[: _ROW_MEMBERS + 1]
         if not isinstance(address, str):
-            raise TagError("the address is no text", address)
+            raise TagError("NO_ADDRESS", "the address is no text", address)
         check_address(address)
         moment = self._time(time, moment_of_poll)
         reading, quality = _clean(reading, quality_of(quality))
@@ -176,13 +177,16 @@ class _Reading:
         """
         moment = time_of_tag(text)
         if moment is None and moment_of_poll is None:
-            raise TagError("neither the tag nor its poll has a time", self._message.get("timestamp"))
+            raise TagError("NO_TIME", "neither the tag nor its poll has a time", self._message.get("timestamp"))
         return moment
 
     def _leave_out(self, address: str, error: TagError) -> None:
         by_tag = {key: self._message.get(key) for key in _BY_TAG}
         parts = {key: {address: of[address]} for key, of in by_tag.items() if isinstance(of, dict) and address in of}
-        self._faults.append(Fault(cut(address), error.reason, error.detail, {**self._essentials, **parts}))
+        self._faults.append(self._fault(address, error, parts))
+
+    def _fault(self, name: str, error: TagError, parts: Mapping[str, Any]) -> Fault:
+        return Fault(cut(name), error.code, error.reason, error.detail, {**self._essentials, **parts})
 
 
 _BY_TAG = ("tag_values", "error_tags", "tag_qualities", "tag_timestamps")
@@ -212,19 +216,19 @@ def _time_of_message(text: object) -> tuple[datetime | None, str]:
 def _plc_code(message: dict[str, Any]) -> str:
     if "plc_code" not in message:
         missing = "plc_code" if "timestamp" in message else "timestamp"
-        raise RejectedError(f"Object missing required field `{missing}`")
+        raise RejectedError(f"Object missing required field `{missing}`", "NO_PLC_CODE")
     plc_code = message["plc_code"]
     if not isinstance(plc_code, str):
-        raise RejectedError(f"plc_code: Expected `str`, got `{_json_type(plc_code)}`")
+        raise RejectedError(f"plc_code: Expected `str`, got `{_json_type(plc_code)}`", "NO_PLC_CODE")
     if not plc_code or len(plc_code) > MAX_NAME or without_surrogates(plc_code) != plc_code:
-        raise RejectedError(f"plc_code: {cut(repr(plc_code))} is no text of 1 to {MAX_NAME} characters")
+        raise RejectedError(f"plc_code: {cut(repr(plc_code))} is no text of 1 to {MAX_NAME} characters", "NO_PLC_CODE")
     return plc_code
 
 
 def _tag_values(message: dict[str, Any]) -> dict[str, Any]:
     found = message.get("tag_values")
     if found is not None and not isinstance(found, dict):
-        raise RejectedError(f"tag_values: Expected `object`, got `{_json_type(found)}`")
+        raise RejectedError(f"tag_values: Expected `object`, got `{_json_type(found)}`", "NO_TAG_VALUES")
     return found or {}
 
 

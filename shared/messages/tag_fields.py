@@ -21,10 +21,11 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class TagError(Exception):
-    """One tag can't become a value."""
+    """One tag can't become a value; `code` says for what kind of fault."""
 
-    def __init__(self, reason: str, detail: object) -> None:
+    def __init__(self, code: str, reason: str, detail: object) -> None:
         super().__init__(reason)
+        self.code = code
         self.reason = reason
         self.detail = cut(detail if isinstance(detail, str) else repr(detail))
 
@@ -32,11 +33,11 @@ class TagError(Exception):
 def check_address(address: str) -> None:
     """Raises: TagError: no column can hold this address."""
     if not address:
-        raise TagError("the address is empty", address)
+        raise TagError("NO_ADDRESS", "the address is empty", address)
     if len(address) > MAX_ADDRESS:
-        raise TagError(f"the address is longer than {MAX_ADDRESS} characters", address)
+        raise TagError("NO_ADDRESS", f"the address is longer than {MAX_ADDRESS} characters", address)
     if without_surrogates(address) != address:
-        raise TagError("the address is no text", address)
+        raise TagError("NO_ADDRESS", "the address is no text", address)
 
 
 def quality_of(found: object) -> Quality:
@@ -48,7 +49,7 @@ def quality_of(found: object) -> Quality:
 def clean_text(text: str) -> str:
     """Return a text without what is no character. Raises: TagError: it is too long for any column."""
     if len(text) > MAX_VALUE_TEXT:
-        raise TagError(f"the text is longer than {MAX_VALUE_TEXT} characters: no column can hold it", text)
+        raise TagError("TOO_LONG", f"the text is longer than {MAX_VALUE_TEXT} characters: no column can hold it", text)
     return without_surrogates(text)
 
 
@@ -67,7 +68,7 @@ def time_of_tag(text: object) -> datetime | None:
     if text is None or text == "":
         return None
     if not isinstance(text, str):
-        raise TagError("the time is no text", text)
+        raise TagError("NO_TIME", "the time is no text", text)
     try:
         return stored_timestamp(text)
     except OverflowError:
@@ -75,7 +76,7 @@ def time_of_tag(text: object) -> datetime | None:
     except ValueError:
         leap = leap_second(text)
         if leap is None:
-            raise TagError("the time can't be read", text) from None
+            raise TagError("NO_TIME", "the time can't be read", text) from None
         return leap
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, flatten
+from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, Counts, flatten
 from shared.errors import RedisUnavailableError
 from shared.history import History, Reached
 from shared.keys import Keys, list_takeovers
@@ -95,7 +95,7 @@ class TagBuffer:
         messages: MessageBatch,
         values: Sequence[bytes],
         rejected: Sequence[bytes] = (),
-        counts: Mapping[Counter, int] | None = None,
+        counts: Counts | None = None,
         *,
         may_overflow: bool = True,
         may_keep: bool = True,
@@ -189,9 +189,7 @@ class TagBuffer:
             (answer,) = self._link.run_all(self._claim_call(list_key, max_values))
             return self._claimed(claims, list_key, answer)
 
-    def settle(
-        self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int], waiting: Sequence[bytes] = ()
-    ) -> bool:
+    def settle(self, batch: Batch, counts: Counts, window: Mapping[str, int], waiting: Sequence[bytes] = ()) -> bool:
         """Count what became of a batch and let its in-flight list go, in one step.
 
         Args: counts: counters to raise. window: observations. Both are counted in total and in the window.
@@ -203,7 +201,7 @@ class TagBuffer:
         (answer,) = self._link.run_all(self._settle_call(batch, counts, window, waiting))
         return self._settled(reached, answer, counts)
 
-    def _settled(self, reached: Reached, answer: Sequence[Any], counts: Mapping[Counter, int]) -> bool:
+    def _settled(self, reached: Reached, answer: Sequence[Any], counts: Counts) -> bool:
         is_settled, found = answer
         self._compare(reached, found, written=counts.get(Counter.WRITTEN, 0) if is_settled else 0)
         return bool(is_settled)
@@ -211,7 +209,7 @@ class TagBuffer:
     def settle_and_claim(
         self,
         batch: Batch,
-        counts: Mapping[Counter, int],
+        counts: Counts,
         window: Mapping[str, int],
         claims: Claims,
         max_values: int,
@@ -234,7 +232,7 @@ class TagBuffer:
         return self._keys.window(int(self._link.server_time() // WINDOW_BUCKET_S))
 
     def _settle_call(
-        self, batch: Batch, counts: Mapping[Counter, int], window: Mapping[str, int], waiting: Sequence[bytes] = ()
+        self, batch: Batch, counts: Counts, window: Mapping[str, int], waiting: Sequence[bytes] = ()
     ) -> Call:
         return Call(
             "settle",

@@ -6,6 +6,10 @@ from msgspec import UNSET, UnsetType
 
 from shared.records.reading import Count, LongText, Moment, Record, Text
 
+#: The header of a backup file, and of one of rejected rows.
+HEADER = ("timestamp", "plc_code", "tag_address", "tag_name", "tag_value", "quality", "insertion_attempt_time")
+REJECTED_HEADER = (*HEADER, "error_code", "error_message")
+
 
 class FileKind(StrEnum):
     """What a CSV file of a writer holds."""

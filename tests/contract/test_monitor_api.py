@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from services.monitor.api import listings, schemas, tags
+from services.monitor.api import listings, rejections, schemas, tags
 from services.monitor.api.actions import Actions
 from services.monitor.api.history import History
 from services.monitor.api.state import Newest
@@ -45,8 +45,16 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/api/alerts": listings.Alerts,
     "/api/history": History,
     "/api/actions": Actions,
+    "/api/rejections": rejections.Rejections,
 }
-NEED_REDIS = [path for path in ANSWERS if path not in {"/livez", "/api/session", "/api/alerts", "/api/partitions"}]
+#: What is answered as a file, with a line of it.
+DOWNLOADS = {
+    "/api/rejections/rows.csv": '"2026-01-01 00:00:00.000000","PLC01","D100","PLC01.D100","=1+1","GOOD"',
+    "/api/rejections/messages.csv": '"tag","NO_TIME","the time can\'t be read"',
+}
+NEED_REDIS = [
+    path for path in [*ANSWERS, *DOWNLOADS] if path not in {"/livez", "/api/session", "/api/alerts", "/api/partitions"}
+]
 
 #: The names that users and outside checks rely on.
 FIXED_NAMES = {
@@ -118,7 +126,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
 
 def test_every_path_is_tested_here(api: Api) -> None:
     read = {path for path, methods in api.app.openapi()["paths"].items() if "get" in methods}
-    assert read == {*ANSWERS, "/api/stream", "/metrics"}
+    assert read == {*ANSWERS, *DOWNLOADS, "/api/stream", "/metrics"}
 
 
 @pytest.mark.parametrize("path", ANSWERS)
@@ -128,6 +136,15 @@ def test_answer_has_the_documented_shape(api: Api, path: str) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert ANSWERS[path].model_validate(answer.json()).model_dump(mode="json") == answer.json()
+
+
+@pytest.mark.parametrize("path", DOWNLOADS)
+def test_a_download_is_a_file_and_no_page(api: Api, path: str) -> None:
+    answer = api.get(path)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].startswith("attachment; filename=")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert DOWNLOADS[path] in answer.text
 
 
 @pytest.mark.parametrize("path", FIXED_NAMES)

@@ -13,8 +13,8 @@ import pytest
 from sandbox.harness.oracle import Cells
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.writer.backup.format import HEADER
 from shared.counters import Counter
+from shared.records.files import HEADER
 from tests.fault.ledger import events
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv

@@ -10,6 +10,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
 from services.monitor.api import answers, listings, prometheus, schemas, tags
+from services.monitor.api import rejections as rejected_answers
 from services.monitor.api.history import MINUTES_KEPT, History
 from services.monitor.api.history import history as make_history
 from services.monitor.api.roles import AnyVisitor, Role
@@ -77,6 +78,16 @@ Fresh = Annotated[Assessment, Depends(_assessment)]
 FreshOverview = Annotated[Overview, Depends(_overview)]
 Settings = Annotated[MonitorSettings, Depends(_settings)]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most", examples=[50])]
+
+
+class _CsvResponse(Response):
+    media_type = "text/csv"
+
+
+Code = Annotated[str | None, Query(max_length=50, description="Only this code", examples=["ORA-12899"])]
+ForSpreadsheet = Annotated[
+    bool, Query(description="Formulas begin with an apostrophe, so that no spreadsheet runs them; else cells are exact")
+]
 
 
 @router.get("/livez", tags=["process"])
@@ -177,6 +188,33 @@ async def services(overview: FreshOverview) -> listings.Services:
 async def backups(overview: FreshOverview) -> Response:
     """The CSV files that writers wrote, and how many wait for `recover`."""
     return await asyncio.to_thread(_encoded, answers.backups, overview)
+
+
+@router.get("/api/rejections", tags=["rejections"], response_model=rejected_answers.Rejections, responses=AWAY)
+async def rejections(overview: FreshOverview) -> Response:
+    """Rows, messages and tags that were rejected: how many by code, exactly, and the newest of each with its reason."""
+    return await asyncio.to_thread(_encoded, rejected_answers.rejections, overview)
+
+
+@router.get("/api/rejections/rows.csv", tags=["rejections"], response_class=_CsvResponse, responses=AWAY)
+async def rejected_rows(overview: FreshOverview, code: Code = None, spreadsheet: ForSpreadsheet = False) -> Response:
+    """The rejected rows that are kept here, in the form of a rejected_*.csv."""
+    return await asyncio.to_thread(_download, rejected_answers.rows_csv, overview, code, spreadsheet)
+
+
+@router.get("/api/rejections/messages.csv", tags=["rejections"], response_class=_CsvResponse, responses=AWAY)
+async def rejected_messages(
+    overview: FreshOverview, code: Code = None, spreadsheet: ForSpreadsheet = False
+) -> Response:
+    """The rejected messages and tags that are kept here, with their reasons."""
+    return await asyncio.to_thread(_download, rejected_answers.messages_csv, overview, code, spreadsheet)
+
+
+def _download(make: Callable[..., bytes], overview: Overview, code: str | None, spreadsheet: bool) -> Response:
+    kind = "rejected" if make is rejected_answers.rows_csv else "rejected_messages"
+    name = f"{kind}_{schemas.moment(overview.taken_at):%Y%m%d_%H%M%S}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return _CsvResponse(make(overview, code, spreadsheet=spreadsheet), headers=headers)
 
 
 @router.get("/api/partitions", tags=["process"], responses=_ASKED)

@@ -9,14 +9,12 @@ from shared.counters import (
     HISTOGRAM_BOUNDS_MS,
     WINDOW_BUCKET_S,
     Counter,
+    Counts,
     Window,
 )
 
 #: Buckets that "lately" means: the one that fills now and the one before, so 10 to 20 s.
 LATELY_BUCKETS = 2
-
-#: Counts by name, of a window or of all time.
-Counts = Mapping[str, int] | Mapping[Counter, int]
 
 #: What becomes of a value that a batch held; their sum over all batches is the values that batches held.
 BATCH_ENDS = (Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED, Counter.BACKED_UP)

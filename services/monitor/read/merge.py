@@ -12,6 +12,7 @@ from msgspec import structs
 from services.monitor.read.buckets import Bucket
 from services.monitor.read.groups import together
 from services.monitor.read.overview import EVENTS_READ, KnownAction, Overview
+from services.monitor.read.rejected import together as rejected_together
 from services.monitor.read.tags import Tags
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
@@ -46,6 +47,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
         actions=_newest_actions(partitions),
         left_out=_sum(part.left_out for part in parts),
         tags=Tags.together([part.tags for part in parts]),
+        rejected=rejected_together(part.rejected for part in parts),
         partitions=partitions,
     )
 

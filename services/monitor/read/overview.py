@@ -9,6 +9,7 @@ import msgspec
 
 from services.monitor.read.buckets import Bucket, total
 from services.monitor.read.groups import Group, Identity
+from services.monitor.read.rejected import RejectedOfCode
 from services.monitor.read.tags import Tags
 from shared.counters import WINDOW_BUCKET_S, WINDOW_S
 from shared.queues.snapshot import Snapshot
@@ -103,6 +104,7 @@ class Overview:
     actions: tuple[KnownAction, ...] = ()  #: those that are open and those that ended last, newest first
     left_out: Mapping[str, int] = field(default_factory=dict)  #: by key: entries too long, too many or unreadable
     tags: Tags = field(default_factory=Tags)  #: the last value of each, some seconds old
+    rejected: tuple[RejectedOfCode, ...] = ()  #: by code, the most frequent first
     #: What it is the sum of, by number; empty where there is one partition, or this is one.
     partitions: "Mapping[int, Overview]" = field(default_factory=dict)
 

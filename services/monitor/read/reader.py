@@ -8,6 +8,7 @@ from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
 from services.monitor.read.groups import GroupsMemo
 from services.monitor.read.overview import EVENTS_READ, FORGET_AFTER_S, Overview, Service, living, service_of
+from services.monitor.read.rejected import RejectedReader
 from services.monitor.read.tags import Tags
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
@@ -83,6 +84,7 @@ class RedisReader:
         self._actions = ActionsReader(keys)
         self._inflight = BoundedScan(keys.inflight, "SSCAN")
         self._claimed = BoundedScan(keys.claimed, "SSCAN")
+        self._rejected = RejectedReader(keys)
 
     def read(self, on_piece: Callable[[], None] = lambda: None) -> Overview:
         """Read all there is, in three round trips where that is little; the ledger's figures are of one moment.
@@ -98,6 +100,7 @@ class RedisReader:
         scans = (
             self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed, self._last_values,
             self._actions.open,
+            self._rejected.codes,
         )  # fmt: skip
         state = self._state.read()
         events, steps, counts, *windows = read_scans(
@@ -106,7 +109,9 @@ class RedisReader:
             [
                 Call("newest_events", [keys.events], [EVENTS_READ, _EVENT_FIELDS, _MAX_JSON, _EVENTS_BYTES]),
                 self._actions.newest_steps(),
-                Call("counts", [keys.counters, keys.loss_acknowledged, keys.went_back], _NAMES),
+                Call(
+                    "counts", [keys.counters, keys.loss_acknowledged, keys.went_back], [*_NAMES, *self._rejected.names]
+                ),
                 *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
             ],
             on_piece,
@@ -115,6 +120,7 @@ class RedisReader:
         left_out = {scan.key: scan.left_out for scan in scans if scan.left_out}
         if services_left_out:
             left_out[keys.services] = services_left_out
+        observed = _counts(counts[0])
         return Overview(
             ledger=ledger,
             history=self._log.add(numbers, [_counts(flat) for window in windows for flat in window]),
@@ -126,7 +132,8 @@ class RedisReader:
                 self._polling_records.all(left_out),
                 [poller.status.groups for poller in living(services, PollerStatus)],
             ),
-            observed=_counts(counts[0]),
+            observed=observed,
+            rejected=self._rejected.read(self._link, observed),
             owners=frozenset(
                 (role, list_owner(_text(key)))
                 for role, lists in (("writer", self._inflight), ("consumer", self._claimed))

@@ -14,9 +14,7 @@ from typing import Any, Literal
 
 from services.writer.sink import RowError
 from shared.models import TagValue, stored_timestamp
-
-HEADER = ("timestamp", "plc_code", "tag_address", "tag_name", "tag_value", "quality", "insertion_attempt_time")
-REJECTED_HEADER = (*HEADER, "error_code", "error_message")
+from shared.records.files import HEADER, REJECTED_HEADER
 
 #: The first line of each kind of file.
 HEADERS = {"backup": HEADER, "rejected": REJECTED_HEADER}

@@ -12,16 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from services.writer.backup.format import (
-    HEADER,
-    MALFORMED,
-    REJECTED_HEADER,
-    NeverAValueError,
-    cells_of,
-    value_of,
-)
+from services.writer.backup.format import MALFORMED, NeverAValueError, cells_of, value_of
 from shared.errors import RejectedError
 from shared.models import TagValue
+from shared.records.files import HEADER, REJECTED_HEADER
 
 #: Bytes of one record at most: a stray quote must not draw a whole file into memory.
 MAX_RECORD_BYTES = 16 * 1024 * 1024

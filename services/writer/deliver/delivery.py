@@ -15,7 +15,7 @@ from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import Report
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict, WritesValues
 from shared.clock import Clock
-from shared.counters import Counter
+from shared.counters import Counter, by_code
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import Decoded, TagValue
@@ -40,12 +40,12 @@ class Delivered(Insertion):
         self.waiting: list[bytes] = []
 
     @property
-    def counts(self) -> dict[Counter, int]:
+    def counts(self) -> dict[str, int]:
         """The counters to raise.
 
         Raises: RuntimeError: a value has no outcome or two; such a batch must never be settled.
         """
-        ends: dict[Counter, int] = {
+        ends: dict[str, int] = {
             Counter.WRITTEN: self.written,
             Counter.DUPLICATES: len(self.duplicates),
             Counter.REJECTED: len(self.rejected),
@@ -55,6 +55,7 @@ class Delivered(Insertion):
             raise RuntimeError(f"{self.size} values in the batch, outcomes: {ends}")
         return {
             **ends,
+            **by_code(Counter.REJECTED, (error.code for _, error in self.rejected)),
             Counter.CONFLICTS: sum(error.code == CONFLICT for _, error in self.rejected),
             Counter.RETRIES: self.retries,
             Counter.BATCHES_FAILED if self.backed_up else Counter.BATCHES_WRITTEN: 1,
@@ -153,13 +154,15 @@ class Delivery:
         if delivered.rejected:
             attempted_at = self._attempted_at()
             rows = [rejected_row(value, attempted_at, error) for value, error in delivered.rejected]
+            path = None
             try:
-                self._report.wrote(self._rejects.append(rows), len(rows))
+                path = self._rejects.append(rows)
+                self._report.wrote(path, len(rows))
             except BackupFailedError as error:
                 # The dead must not block the living: the batch is settled, these rows wait for a file.
                 self._report.rows_wait(error, len(rows))
                 delivered.waiting = [waiting_row(row) for row in rows]
-            self._report.rejected(delivered.rejected)
+            self._report.rejected(delivered.rejected, rows, path)
         if delivered.duplicates:
             self._report.duplicates(len(delivered.duplicates))
 

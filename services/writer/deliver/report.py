@@ -1,12 +1,15 @@
 """What the writer tells people: log lines and events, most of them at most once a second. Moves nothing."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from services.writer.backup.csv_backup import FileFault
 from services.writer.backup.index import Manifest
+from services.writer.backup.rejected_rows import row_example
 from services.writer.deliver.breaker import Breaker
 from services.writer.sink import CONFLICT, RowError, SinkError
 from shared.counters import Counter as CounterName
@@ -16,6 +19,8 @@ from shared.logs import get_logger
 from shared.models import TagValue
 from shared.records.events import Conflicts, Event, FileNamed, OracleError, OracleWrites, RowsRefused
 from shared.records.heartbeats import BreakerState
+from shared.records.rejected import Rejected
+from shared.rejected_examples import RejectedExamples
 
 _log = get_logger()
 
@@ -24,12 +29,18 @@ class Report:
     """Collects what happened and says it by `tick`; safe to use from several threads."""
 
     def __init__(
-        self, events: EventLog, breaker: Breaker, manifest: Manifest, count: Callable[[CounterName, int], None]
+        self,
+        events: EventLog,
+        breaker: Breaker,
+        manifest: Manifest,
+        examples: RejectedExamples,
+        count: Callable[[CounterName, int], None],
     ) -> None:
         self._events = events
         self._count = count
         self._breaker = breaker
         self._manifest = manifest
+        self._examples = examples
         self._lock = threading.Lock()
         self._in_files: Counter[Path] = Counter()
         self._announced: set[Path] = set()
@@ -117,10 +128,15 @@ class Report:
         with self._lock:
             self._duplicates += count
 
-    def rejected(self, rows: Sequence[tuple[TagValue, RowError]]) -> None:
-        """Take note of rows refused for themselves, conflicts among them."""
+    def rejected(
+        self, refused: Sequence[tuple[TagValue, RowError]], rows: Sequence[Sequence[Any]], path: Path | None
+    ) -> None:
+        """Note values refused for themselves, conflicts among them, as rows of a file (None: they wait for one)."""
+        at, file = time.time(), path.name if path else None
+        for (_, error), row in zip(refused, rows, strict=True):
+            self._examples.note(Rejected.ROW, error.code, at, row_example(row, at, file))
         with self._lock:
-            for value, error in rows:
+            for value, error in refused:
                 if error.code == CONFLICT:
                     self._conflict = self._conflict or (value, error)
                     self._conflicts += 1
@@ -158,6 +174,7 @@ class Report:
         if conflict is not None:
             tell_conflicts(self._events, conflicts, *conflict)
         self._say_changes()
+        self._examples.flush()
         self._manifest.flush()
 
     def _say_faults(self, faults: list[str]) -> None:

@@ -165,6 +165,7 @@ class FileRecovery:
         if not rows:
             return
         aside = self._all.rejects.append(rows)
+        self._all.progress.rejected(rows, aside)
         for line in batch.bad_lines[: max(0, BAD_LINES_NAMED - self.tally.bad_lines)]:
             _log.warning(f"{self._file.name} line {line.line}: {line.reason}; set aside in {aside}")
         if insert.rejected:

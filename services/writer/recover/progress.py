@@ -1,12 +1,14 @@
 """What recovery tells Redis: the counter `recovered`, the files' states, events. Redis away never stops it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from services.writer.backup.count import count
 from services.writer.backup.directory import count_rows, created_at
 from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
+from services.writer.backup.rejected_rows import row_example
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import PipelineError
@@ -15,7 +17,9 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, FileNamed, RowsRecovered
 from shared.records.files import FileStage
+from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
+from shared.rejected_examples import RejectedExamples
 
 #: Seconds between two tries to reach Redis while it is away: a try may take as long as its timeout.
 RETRY_S = 10.0
@@ -39,6 +43,7 @@ class RecoveryProgress:
         self._next_at = 0.0
         self._is_away = False
         self._rows: dict[Path, int] = {}
+        self._examples = RejectedExamples(link, keys)
 
     def wrote(self, rows: int) -> None:
         """Take note of rows that are in the table now."""
@@ -46,6 +51,13 @@ class RecoveryProgress:
         if self._unsaid and self._clock.monotonic() >= self._next_at:
             self._next_at = self._clock.monotonic() + INTERVAL_S
             self._tell(self._count)
+
+    def rejected(self, rows: Sequence[Sequence[Any]], aside: Path) -> None:
+        """Take note of rows of a file that are in another one now, each with its reason."""
+        at = self._clock.now().timestamp()
+        for row in rows:
+            self._examples.note(Rejected.ROW, str(row[-2]), at, row_example(row, at, aside.name), again=1)
+        self._tell(self._examples.flush)
 
     def begins(self, path: Path, size_bytes: int) -> None:
         """Take note that a file is being read."""
@@ -61,6 +73,8 @@ class RecoveryProgress:
 
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, message: str) -> None:
         """Take note that a file is through."""
+        if path.name.startswith("rejected_"):
+            self._tell(lambda: self._examples.forget_file(path.name))
         self._file(path, moved_to, FileStage.RECOVERED, rows, size_bytes)
         self._tell(
             lambda: self.events.add(Event.RECOVERED, message, RowsRecovered(file=shown(Path(path.name)), rows=rows))

@@ -42,7 +42,7 @@ def stage() -> Stage:
 def test_many_messages_that_nobody_understands_are_one_event_with_the_last_reason(stage: Stage) -> None:
     for number in range(500):
         stage.report.rejected(f"reason {number}")
-    stage.report.tags_rejected("P", [Fault("D1", "no value", "[1]", {})] * 3)
+    stage.report.tags_rejected("P", [Fault("D1", "NO_TIME", "no value", "[1]", {})] * 3)
     stage.report.tick(0)
     assert stage.events.kinds == [Event.MESSAGE_REJECTED, Event.TAGS_REJECTED]
     assert stage.events.messages[0].startswith("500 messages")

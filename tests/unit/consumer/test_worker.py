@@ -1,6 +1,6 @@
 """The consumer's loop: what it pushes, when it waits for room and for whom, and what it gives back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,7 +10,7 @@ from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import ASK_INTERVAL_S, FIRST_ASK_S, HOLD_AFTER_DRAIN_S, MAX_HOLD_FACTOR, Consumer
-from shared.counters import Counter
+from shared.counters import Counts
 from shared.errors import FatalError, RedisUnavailableError
 from shared.keys import Keys, list_takeovers
 from shared.life.beating import Turn
@@ -95,7 +95,7 @@ class FakeBuffer(TagBuffer):
         messages: MessageBatch,
         values: Sequence[bytes],
         rejected: Sequence[bytes] = (),
-        counts: Mapping[Counter, int] | None = None,
+        counts: Counts | None = None,
         *,
         may_overflow: bool = True,
         may_keep: bool = True,
@@ -135,7 +135,7 @@ class QuietReport(Report):
             self.fails -= 1
             raise ValueError("a strange overflow record")
 
-    def pushed(self, depth: int, dropped: Sequence[bytes]) -> None:
+    def pushed(self, depth: int, dropped: Sequence[bytes], rejected: Sequence[bytes] = ()) -> None:
         """The buffer's depth is the test's own affair."""
 
 

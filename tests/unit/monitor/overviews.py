@@ -7,6 +7,7 @@ from typing import Any
 from services.monitor.read.buckets import HISTORY_S, Bucket
 from services.monitor.read.groups import known_groups
 from services.monitor.read.overview import Overview, Service, living, service_of
+from services.monitor.read.rejected import RejectedOfCode
 from services.monitor.read.tags import Tags
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.queues.snapshot import Snapshot
@@ -16,6 +17,7 @@ from shared.records.heartbeats import PollerStatus, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.polling import SeenGroup
 from shared.records.reading import R, from_json
+from shared.records.rejected import Rejected, RejectedExample
 from shared.redis.state import RedisState
 
 #: 2026-01-01T00:00:05Z: in the middle of a bucket.
@@ -43,6 +45,7 @@ def make_overview(
     redis: RedisState | None = None,
     went_back: WentBackTotal | None = None,
     tags: Mapping[str, bytes] | None = None,
+    rejected: Sequence[RejectedOfCode] = (),
     queued: int = 3,
     claimed: int = 1,
     taken_at: float = NOW,
@@ -82,6 +85,7 @@ def make_overview(
         redis=redis or RedisState(),
         went_back=went_back or WentBackTotal(),
         tags=Tags({name.encode(): raw for name, raw in (tags or {}).items()}),
+        rejected=tuple(rejected),
     )
 
 
@@ -150,7 +154,27 @@ def healthy_overview() -> Overview:
             "PLC01.D100": b'[1,"2026-01-01T00:00:04.5","PLC01","D100","12.5","GOOD"]',
             "PLC01.D101": b'[1,"2026-01-01T00:00:04.5","PLC01","D101",null,"BAD"]',
         },
+        rejected=[
+            RejectedOfCode(Rejected.ROW, "ORA-12899", 8, 0, NOW - 60, NOW - 5, (REJECTED_ROW,)),
+            RejectedOfCode(Rejected.TAG, "NO_TIME", 1, 0, NOW - 5, NOW - 5, (REJECTED_TAG,)),
+        ],
     )
+
+
+#: Examples of what is rejected in `healthy_overview`.
+REJECTED_ROW = RejectedExample(
+    id="9f86d081884c7d65",
+    at=NOW - 5,
+    reason="ORA-12899: value too large for column",
+    file="rejected_20260101_000000.csv",
+    cells=(
+        "2026-01-01 00:00:00.000000", "PLC01", "D100", "PLC01.D100", "=1+1", "GOOD", "2026-01-01T00:00:00.100+00:00",
+        "ORA-12899", "ORA-12899: value too large for column",
+    ),
+)  # fmt: skip
+REJECTED_TAG = RejectedExample(
+    id="60303ae22b998861", at=NOW - 5, reason="the time can't be read", consumer="plant-1", tag="D100", tags=1
+)
 
 
 #: What a consumer saw of the polling group of `healthy_overview`.

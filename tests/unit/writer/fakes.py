@@ -7,7 +7,7 @@ from typing import Any
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.sink import RowError, SinkError, Verdict
-from shared.counters import Counter as CounterName
+from shared.counters import Counts
 from shared.errors import RedisUnavailableError
 from shared.models import Decoded, TagValue
 from shared.queues.buffer import Batch, Pressure, TagBuffer, WakeUp
@@ -70,7 +70,7 @@ class FakeBuffer(TagBuffer):
         self.values = list(values)
         self.in_flight: dict[str, list[TagValue]] = {}
         #: What was settled: counters, and rejected rows that wait for a file.
-        self.counts: Counter[CounterName] = Counter()
+        self.counts: Counter[str] = Counter()
         self.windows: list[dict[str, int]] = []
         self.waiting: list[bytes] = []
         #: Calls, by name.
@@ -130,13 +130,11 @@ class FakeBuffer(TagBuffer):
             return None
         return Batch(list_key, Decoded(self.in_flight[list_key]), len(self.values))
 
-    def settle(
-        self, batch: Batch, counts: Mapping[CounterName, int], window: Mapping[str, int], waiting: Sequence[bytes] = ()
-    ) -> bool:
+    def settle(self, batch: Batch, counts: Counts, window: Mapping[str, int], waiting: Sequence[bytes] = ()) -> bool:
         self._call("settle")
         if self.in_flight.pop(batch.list_key, None) is None:
             return False
-        self.counts.update(counts)
+        self.counts.update({str(name): count for name, count in counts.items()})
         self.windows.append(dict(window))
         self.waiting += waiting
         self._call("settle lost")
@@ -145,7 +143,7 @@ class FakeBuffer(TagBuffer):
     def settle_and_claim(
         self,
         batch: Batch,
-        counts: Mapping[CounterName, int],
+        counts: Counts,
         window: Mapping[str, int],
         claims: Claims,
         max_values: int,

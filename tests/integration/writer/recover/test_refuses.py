@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.format import HEADER, backup_row
+from services.writer.backup.format import backup_row
 from services.writer.backup.label import label_path
 from services.writer.sink import Target
 from shared.clock import SystemClock
 from shared.keys import Keys
+from shared.records.files import HEADER
 from shared.redis.link import RedisLink
 from tests.integration.writer.recover.place import Place, expected, numbered
 

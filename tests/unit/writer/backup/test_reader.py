@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.format import HEADER, REJECTED_HEADER, backup_row
+from services.writer.backup.format import backup_row
 from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
 from shared.clock import SystemClock
 from shared.models import TagValue
+from shared.records.files import HEADER, REJECTED_HEADER
 
 NOON = datetime(2025, 11, 2, 12, 0, 0, 123456)
 HEAD = (",".join(HEADER) + "\n").encode()

@@ -17,6 +17,7 @@ from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
 from shared.models import TagValue
 from shared.queues.claims import Claims
+from shared.rejected_examples import RejectedExamples
 from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, Step
 from tests.unit.writer.fakes import FakeBuffer, FakeFile
 
@@ -52,7 +53,13 @@ class LoopStage:
             list_key=KEYS.inflight_list,
         )  # fmt: skip
         self.work = WorkInHand()
-        self.report = Report(self.events, self.breaker, Manifest(self.link, KEYS, Path("none")), nobody_counts)
+        self.report = Report(
+            self.events,
+            self.breaker,
+            Manifest(self.link, KEYS, Path("none")),
+            RejectedExamples(self.link, KEYS),
+            nobody_counts,
+        )
         batches = Batches(
             link=self.link, buffer=self.buffer, claims=self.claims, work=self.work, max_values=10,
             delivery=Delivery(

@@ -133,7 +133,10 @@ def test_rejected_rows_that_no_file_takes_travel_with_a_settling_of_their_own() 
     stage.buffer.heard = [WakeUp.FULL]
     stage.rejects.failures = 1
     assert stage.worker.run_once(WAIT_S, stage.stop)
-    assert (stage.counts(), len(stage.buffer.waiting)) == ({"written": 9, "rejected": 1, "batches_written": 1}, 1)
+    assert (stage.counts(), len(stage.buffer.waiting)) == (
+        {"written": 9, "rejected": 1, "rejected:TOO_LONG": 1, "batches_written": 1},
+        1,
+    )
     assert "settle_and_claim" not in stage.buffer.calls
 
 

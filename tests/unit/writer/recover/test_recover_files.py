@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from services.writer.backup.files import move_to_recovered
-from services.writer.backup.format import HEADER
 from services.writer.recover.file_recovery import Tally
 from services.writer.recover.open_file import OpenFile, UnusableFileError
 from services.writer.recover.run import find_files
+from shared.records.files import HEADER
 
 
 def test_all_backups_are_taken_oldest_first_and_rejected_files_are_not(tmp_path: Path) -> None:
