@@ -7,6 +7,7 @@ from time import monotonic
 
 from services.monitor.api.state import Blame, Newest
 from services.monitor.assess.assessment import Assessor
+from services.monitor.assess.said import Said
 from services.monitor.read.reader import RedisReader
 from shared import __version__
 from shared.clock import Clock
@@ -83,7 +84,9 @@ class Loop:
                     self._newest.fail(str(error), refused=isinstance(error, RedisRefusedError))
                     self._link.wait_until_there(stop, error)
                 except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
-                    self._newest.fail(f"a reading could not be worked out: {error!r}", Blame.MONITOR)
+                    self._newest.fail(
+                        Said("a reading could not be worked out: {error}", error=repr(error)), Blame.MONITOR
+                    )
                     self._faults.met(error, stop)
         self._say_goodbye()
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -47,6 +48,19 @@ class MonitorSettings(BufferSettings):
         description="Addresses or networks, with commas, of proxies whose X-Forwarded-For and -Proto are believed",
     )
 
+    monitor_time_zone: str = Field(
+        "",
+        description="Zone of the times that the dashboard shows, with UTC beside them, such as `Asia/Seoul`; empty: "
+        "that of each browser",
+    )
+
+    @field_validator("monitor_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value:
+            _zone(value)
+        return value
+
     @field_validator("monitor_api_token", "monitor_operator_token")
     @classmethod
     def _usable_token(cls, value: SecretStr | None) -> SecretStr | None:
@@ -74,6 +88,11 @@ class MonitorSettings(BufferSettings):
                 "MONITOR_OPERATOR_TOKEN is that of MONITOR_API_TOKEN: whoever reads could act. Use another"
             )
         return self
+
+    @property
+    def time_zone(self) -> ZoneInfo | None:
+        """The zone of MONITOR_TIME_ZONE; None where each browser shows its own."""
+        return _zone(self.monitor_time_zone) if self.monitor_time_zone else None
 
     @property
     def allowed_hosts(self) -> list[str]:
@@ -112,6 +131,15 @@ def _problem_with(token: str) -> str:
     if len(token) < _LEAST_TOKEN:
         return f"it has {len(token)} letters and can be guessed; use {_LEAST_TOKEN} or more: openssl rand -hex 16"
     return ""
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            f"there is no time zone {name!r} here: use a name of the IANA database, such as Asia/Seoul"
+        ) from error
 
 
 def _parts(text: str) -> list[str]:

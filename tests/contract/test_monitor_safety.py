@@ -396,7 +396,7 @@ def test_a_flood_waits_its_turn_and_is_refused_beyond_that_but_not_livez_nor_a_p
         inner.release.set()
         guard = Guard(inner, Gate(), rate=RateLimiter(per_s=1000, burst=10, max_wait_s=0.02))
         answers = await asyncio.gather(*(call(guard) for _ in range(60)))
-        free = [await call(guard, path) for path in ("/livez", static("dashboard.js"))]
+        free = [await call(guard, path) for path in ("/livez", static("main.js"))]
         return inner, [answer[0]["status"] for answer in answers], [answer[0]["status"] for answer in free]
 
     inner, statuses, free = asyncio.run(flood())
@@ -421,7 +421,7 @@ def test_pages_run_and_style_nothing_that_stands_in_them(path: str, token: str |
     assert "<style" not in answer.text
 
 
-@pytest.mark.parametrize("name", ["dashboard.css", "dashboard.js", "icon.svg"])
+@pytest.mark.parametrize("name", ["dashboard.css", "main.js", "icon.svg"])
 def test_style_and_script_need_no_token_and_may_be_kept(app: FastAPI, name: str) -> None:
     answer = ask(app, "GET", static(name))
     assert answer.status_code == 200
@@ -430,7 +430,7 @@ def test_style_and_script_need_no_token_and_may_be_kept(app: FastAPI, name: str)
 
 
 @pytest.mark.parametrize(
-    "path", ["static/x/dashboard.js", "static/dashboard.js", "static/../pages.py", "static/%2e%2e/pages.py", "other"]
+    "path", ["static/x/main.js", "static/main.js", "static/../pages.py", "static/%2e%2e/pages.py", "other"]
 )
 def test_other_paths_below_the_pages_are_a_404_and_keep_nothing(path: str) -> None:
     """Kind: a flood of 404s below /monitoring kept 471 MB: each made a page."""

@@ -16,9 +16,18 @@ def duration(seconds: float) -> str:
     >>> duration(9.4), duration(200), duration(7_500), duration(200_000)
     ('9 s', '3 min 20 s', '2 h 5 min', '2 d 7 h')
     """
+    return " ".join(f"{count} {unit}" for count, unit in duration_parts(seconds))
+
+
+def duration_parts(seconds: float) -> list[tuple[int, str]]:
+    """Return the same as one or two counts, each with its unit: s, min, h or d.
+
+    >>> duration_parts(200), duration_parts(120)
+    ([(3, 'min'), (20, 's')], [(2, 'min')])
+    """
     whole = max(0, round(seconds))
     if whole < _MINUTE_S:
-        return f"{whole} s"
+        return [(whole, "s")]
     for unit, part, size, part_size in (
         ("min", "s", _MINUTE_S, 1),
         ("h", "min", _HOUR_S, _MINUTE_S),
@@ -26,7 +35,7 @@ def duration(seconds: float) -> str:
     ):
         if whole < size * (24 if unit == "h" else _MINUTE_S) or unit == "d":
             rest = whole % size // part_size
-            return f"{whole // size} {unit} {rest} {part}" if rest else f"{whole // size} {unit}"
+            return [(whole // size, unit), *([(rest, part)] if rest else [])]
     raise AssertionError
 
 

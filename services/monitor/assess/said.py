@@ -7,7 +7,8 @@ list that is cut), or one of Python's own formats. No I/O, no clock.
 """
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 from services.monitor.assess.humanize import count_of, day_and_time, duration, number, size
@@ -18,7 +19,8 @@ NAMED = 5
 #: What a part may count, with its plural.
 NOUNS = {
     "value": "values", "message": "messages", "row": "rows", "file": "files", "tag": "tags", "time": "times",
-    "fault": "faults", "rejected_row": "rejected rows", "rejected_entry": "rejected entries",
+    "fault": "faults", "plc": "PLCs", "group": "groups",
+    "rejected_row": "rejected rows", "rejected_entry": "rejected entries",
 }  # fmt: skip
 
 
@@ -37,19 +39,22 @@ class Said(str):
         return said
 
 
-class Speech(string.Formatter):
+class Speech:
     """How figures stand in sentences: the English of it. Another language overrides what it says otherwise."""
 
     def fill(self, template: str, parts: Mapping[str, Any]) -> str:
         """Return a template with its parts in their places."""
-        return self.vformat(template, (), parts)
+        return "".join(
+            literal if name is None else literal + self.part(parts[name], kind or "")
+            for literal, name, kind in pieces(template)
+        )
 
-    def format_field(self, value: Any, format_spec: str) -> str:
-        """Return one part."""
-        say = getattr(self, f"say_{format_spec}", None)
+    def part(self, value: Any, kind: str) -> str:
+        """Return one part as its kind is said."""
+        say: Callable[[Any], str] | None = getattr(self, f"say_{kind}", None)
         if say is not None:
-            return str(say(value))
-        return self.count(value, format_spec) if format_spec in NOUNS else str(super().format_field(value, format_spec))
+            return say(value)
+        return self.count(value, kind) if kind in NOUNS else format(value, kind)
 
     def count(self, figure: int, noun: str) -> str:
         """Return how many there are of something."""
@@ -74,12 +79,18 @@ class Speech(string.Formatter):
     def say_some(self, named: tuple[Sequence[Any], int]) -> str:
         """Return the first of many, given with how many there are, and how many more."""
         names, count = named
-        shown, more = ", ".join(self.format_field(name, "") for name in names[:NAMED]), count - NAMED
+        shown, more = ", ".join(self.part(name, "") for name in names[:NAMED]), count - NAMED
         return self.and_more(shown, more) if more > 0 else shown
 
     def and_more(self, shown: str, more: int) -> str:
         """Return what is shown and how many more there are."""
         return f"{shown} and {number(more)} more"
+
+
+@lru_cache(maxsize=2_000)
+def pieces(template: str) -> tuple[tuple[str, str | None, str | None], ...]:
+    """Return a template taken apart: text, and behind it a part's name and kind, None where it ends with text."""
+    return tuple((literal, name, kind) for literal, name, kind, _ in string.Formatter().parse(template))
 
 
 ENGLISH = Speech()

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from services.monitor.api import answers
+from services.monitor.api.listings import PartitionState
 from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
 from services.monitor.assess.health import last_write_at
-from services.monitor.assess.humanize import clock_time, count_of, duration, milliseconds, number
+from services.monitor.assess.humanize import number
 from services.monitor.assess.stats import (
     batches_ended,
     mean_lag_ms,
@@ -17,6 +20,7 @@ from services.monitor.assess.stats import (
     percentile_ms,
     success_pct,
 )
+from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview
 from shared.counters import Counter, Window
@@ -40,74 +44,75 @@ class Figure:
 
 @dataclass(frozen=True)
 class Place:
-    """Where values are, in the ledger's picture."""
+    """Where values are, in the ledger's picture; the key names it in the catalogue."""
 
-    name: str
+    key: str
     count: int
     note: str
     kind: str = ""
 
 
-def state(state: State) -> str:
+def state(t: Language, state: State) -> str:
     """Return the state at a glance: a word, a colour, a mark and one sentence."""
     known = state.assessment
     if state.failure is None and known is not None:
-        health = known.health
-        return render("state.html", kind=_KIND[health.status], word=health.status.value, why=_sentence(known))
-    below = f" The figures below are those of {clock_time(known.overview.taken_at)} UTC." if known else ""
-    why = state.alerts[0].message if state.alerts else "Redis was not read yet"
-    return render("state.html", kind="idle", word="unknown", why=f"{why}.{below}")
+        status = known.health.status
+        return render("state.html", t, kind=_KIND[status], word=t.word("health", status), why=_sentence(t, known))
+    why = t.say(state.alerts[0].message) if state.alerts else t("state.not_read")
+    said = t("state.below", why=why, at=known.overview.taken_at) if known else t("state.without", why=why)
+    return render("state.html", t, kind="idle", word=t("health.unknown"), why=said)
 
 
-def spoken_state(state: State) -> str:
+def spoken_state(t: Language, state: State) -> str:
     """Return what a screen reader says when it changes: without figures, which change all the time."""
     if state.failure is not None or state.assessment is None:
-        return render("text.html", text="unknown: what is shown is old")
-    raised = ", ".join(alert.code.replace("_", " ") for alert in state.alerts)
-    return render("text.html", text=f"{state.assessment.health.status.value}{': ' + raised if raised else ''}")
+        return t("state.old")
+    status = t.word("health", state.assessment.health.status)
+    raised = Markup(", ").join(t.word("alert", alert.code) for alert in state.alerts)
+    return t("state.spoken", status=status, alerts=raised) if raised else status
 
 
-def _sentence(known: Assessment) -> str:
+def _sentence(t: Language, known: Assessment) -> Markup:
     health, rates = known.health, known.rates
     if health.status is not Status.HEALTHY:
-        return f"{health.reasons[0].removesuffix('.')}."
+        return t("state.without", why=t.say(health.reasons[0]).removesuffix("."))
     if rates.inserted <= 0:
-        return "All services run. No values come in just now."
+        return t("state.idle")
+    figures = {"inserted": round(rates.inserted), "written": round(rates.written)}
     lag_ms = percentile_ms(known.overview.window, Window.LAG, 50)
-    within = f", half of them within {milliseconds(lag_ms)} of their reading" if lag_ms is not None else ""
-    return (
-        f"{number(round(rates.inserted))} values a second come in, {number(round(rates.written))} reach Oracle{within}."
-    )
+    return t("state.moves", **figures) if lag_ms is None else t("state.moves_within", **figures, lag=lag_ms)
 
 
-def alerts(state: State) -> str:
+def alerts(t: Language, state: State) -> str:
     """Return what is wrong, with the remedy."""
     taken_at = state.assessment.overview.taken_at if state.assessment else None
     critical = sum(alert.severity is Severity.CRITICAL for alert in state.alerts)
     return render(
         "alerts.html",
-        note=f"{critical} critical, {len(state.alerts) - critical} warning" if state.alerts else "",
-        alerts=[(alert, _lasts(alert, taken_at)) for alert in state.alerts],
+        t,
+        note=t("alerts.counts", critical=critical, warning=len(state.alerts) - critical) if state.alerts else "",
+        alerts=[(alert, _since(t, alert, taken_at)) for alert in state.alerts],
         kinds={Severity.CRITICAL: "bad", Severity.WARNING: "warn"},
     )
 
 
-def _lasts(alert: Alert, taken_at: float | None) -> str:
+def _since(t: Language, alert: Alert, taken_at: float | None) -> Markup:
     # Coarse: what changes each second is sent to every page each second.
     if taken_at is None or taken_at - alert.since < 60:  # noqa: PLR2004 - seconds of a minute
-        return ""
-    return f", for {duration(60 * ((taken_at - alert.since) // 60))}"
+        return t("alerts.since", at=alert.since)
+    return t("alerts.since_lasts", at=alert.since, span=60 * ((taken_at - alert.since) // 60))
 
 
-def gauge(known: Assessment, settings: BufferSettings) -> str:
+def gauge(t: Language, known: Assessment, settings: BufferSettings) -> str:
     """Return the buffer's gauge with its threshold."""
     overview, is_high = known.overview, "buffer_high" in known.raised
     buffer, threshold = answers.buffer_status(overview, settings), settings.buffer_alert_threshold
     filled = min(100.0, buffer.utilization_pct)
     return render(
         "gauge.html",
+        t,
         kind="bad" if is_high else "ok",
-        word="above the threshold" if is_high else "below the threshold",
+        word=t("gauge.above") if is_high else t("gauge.below"),
         held=buffer.current_size,
         cap=buffer.max_size,
         in_flight=overview.ledger.in_flight,
@@ -118,59 +123,58 @@ def gauge(known: Assessment, settings: BufferSettings) -> str:
     )
 
 
-def partitions(state: State) -> str:
+def partitions(t: Language, state: State) -> str:
     """Return one cell for each partition: its health, and how full its buffer is."""
     parts = answers.partitions(state)
-    return render("partitions.html", cells=[(part, "bad" if part.away else _kind_of(part.health)) for part in parts])
+    cells = [(part, _word_of(t, part), "bad" if part.away else _kind_of(part.health)) for part in parts]
+    return render("partitions.html", t, cells=cells)
+
+
+def _word_of(t: Language, part: PartitionState) -> Markup:
+    if part.away:
+        return t("partitions.away")
+    return t.word("health", part.health) if part.health else t("partitions.not_read")
 
 
 def _kind_of(health: Status | None) -> str:
     return _KIND[health] if health else "idle"
 
 
-def flow(known: Assessment) -> str:
+def flow(t: Language, known: Assessment) -> str:
     """Return what moves a second."""
     rates, ledger = known.rates, known.overview.ledger
-    lost = ledger[Counter.OVERFLOWED]
 
-    def total(counter: Counter) -> str:
-        return f"{number(ledger[counter])} in all"
+    def figure(key: str, rate: float, counter: Counter, kind: str = "") -> Figure:
+        shown = t("flow.total", count=ledger[counter])
+        if counter is Counter.OVERFLOWED:
+            shown = t("flow.total_lost", count=ledger[counter], pct=percent(ledger[counter], ledger[Counter.INSERTED]))
+        return Figure(t(key), number(round(rate)), shown, kind if rate > 0 else "")
 
     figures = [
-        Figure("Come in", number(round(rates.inserted)), total(Counter.INSERTED)),
-        Figure("Reach Oracle", number(round(rates.written)), total(Counter.WRITTEN)),
-        Figure(
-            "Go to the backup",
-            number(round(rates.backed_up)),
-            total(Counter.BACKED_UP),
-            "warn" if rates.backed_up > 0 else "",
-        ),
-        Figure(
-            "Overflow: lost",
-            number(round(rates.overflowed)),
-            f"{total(Counter.OVERFLOWED)} ({percent(lost, ledger[Counter.INSERTED]):.3f} %)",
-            "bad" if rates.overflowed > 0 else "",
-        ),
+        figure("flow.in", rates.inserted, Counter.INSERTED),
+        figure("flow.oracle", rates.written, Counter.WRITTEN),
+        figure("flow.backup", rates.backed_up, Counter.BACKED_UP, "warn"),
+        figure("flow.lost", rates.overflowed, Counter.OVERFLOWED, "bad"),
     ]
-    return render("figures.html", key="flow", title="Values a second", note="last 10 s", figures=figures)
+    return render("figures.html", t, key="flow", figures=figures)
 
 
-def writing(known: Assessment) -> str:
+def writing(t: Language, known: Assessment) -> str:
     """Return how well values are written."""
     overview = known.overview
     window, ledger = overview.window, overview.ledger
     figures = [
-        Figure("Write latency, 95 % within", *_times(mean_latency_ms(window), window, Window.LATENCY)),
-        Figure("Reading to Oracle, 95 % within", *_times(mean_lag_ms(window), window, Window.LAG)),
+        Figure(t("writing.latency"), *_times(t, mean_latency_ms(window), window, Window.LATENCY)),
+        Figure(t("writing.lag"), *_times(t, mean_lag_ms(window), window, Window.LAG)),
         Figure(
-            "Batches taken",
+            t("writing.taken"),
             _percent(success_pct(window)),
-            f"{_percent(success_pct(ledger.counters))} of {number(batches_ended(ledger.counters))} ever",
+            t("writing.taken_ever", pct=_percent(success_pct(ledger.counters)), count=batches_ended(ledger.counters)),
             "warn" if "success_rate_low" in known.raised else "",
         ),
-        Figure("Last write", *_last_write(overview)),
+        Figure(t("writing.last"), *_last_write(t, overview)),
     ]
-    return render("figures.html", key="writing", title="Writing", note="last 5 minutes, all writers", figures=figures)
+    return render("figures.html", t, key="writing", figures=figures)
 
 
 def _percent(part: float) -> str:
@@ -178,55 +182,56 @@ def _percent(part: float) -> str:
     return "100 %" if part >= 100 else f"{min(part, 99.99):.2f} %"  # noqa: PLR2004 - percent
 
 
-def _times(mean_ms: float | None, window: Mapping[str, int], prefix: Window) -> tuple[str, str]:
-    most, nearly_all = (milliseconds(percentile_ms(window, prefix, part)) for part in (95, 99))
-    return most, f"mean {milliseconds(mean_ms)}, 99 % {nearly_all}"
+def _times(t: Language, mean_ms: float | None, window: Mapping[str, int], prefix: Window) -> tuple[str, str]:
+    most, nearly_all = (percentile_ms(window, prefix, part) for part in (95, 99))
+    return t.say_time_span(most), t("writing.times", mean=mean_ms, most=nearly_all)
 
 
-def _last_write(overview: Overview) -> tuple[str, str]:
+def _last_write(t: Language, overview: Overview) -> tuple[str, str]:
     at = last_write_at(overview)
     if at is None:
-        return "-", "none is known"
+        return t("units.none"), t("writing.last_unknown")
     age_s = max(0.0, overview.taken_at - at)
-    return ("now" if age_s < 2 else f"{duration(age_s)} ago"), f"{clock_time(at)} UTC"  # noqa: PLR2004 - two beats
+    return (t("units.now") if age_s < 2 else t.say_ago(age_s)), t.say_clock(at)  # noqa: PLR2004 - two beats
 
 
-def ledger(overview: Overview) -> str:
+def ledger(t: Language, overview: Overview) -> str:
     """Return where every value is, as a picture: from the left to the right as values go."""
     figures = overview.ledger
     inserted = figures[Counter.INSERTED]
 
-    def place(name: str, count: int, kind: str = "", note: str | None = None) -> Place:
-        share = f"{percent(count, inserted):.2f} %" if inserted else ""
-        return Place(name, count, share if note is None else note, kind if count else "none")
+    def place(key: str, count: int, kind: str = "", note: str | None = None) -> Place:
+        share = t("ledger.share", pct=percent(count, inserted)) if inserted else ""
+        return Place(key, count, share if note is None else note, kind if count else "none")
 
-    queue = count_of(figures.queued_messages + figures.claimed_messages, "message")
-    recovered = f"{number(figures[Counter.RECOVERED])} recovered"
+    queued = t("ledger.queued", count=figures.queued_messages + figures.claimed_messages)
+    recovered = t("ledger.recovered", count=figures[Counter.RECOVERED])
     columns = [
-        ("Came in", [place("inserted", inserted, "", f"{queue} queued")]),
-        ("On the way", [place("in buffer", figures.in_buffer), place("in flight", figures.in_flight)]),
+        ("came_in", [place("inserted", inserted, "", queued)]),
+        ("on_the_way", [place("in_buffer", figures.in_buffer), place("in_flight", figures.in_flight)]),
         (
-            "In the table",
+            "in_table",
             [place("written", figures[Counter.WRITTEN], "ok"), place("duplicates", figures[Counter.DUPLICATES])],
         ),
         (
-            "In files",
+            "in_files",
             [
-                place("backed up", figures[Counter.BACKED_UP], "warn", recovered),
+                place("backed_up", figures[Counter.BACKED_UP], "warn", recovered),
                 place("rejected", figures[Counter.REJECTED], "warn"),
             ],
         ),
-        ("Lost", [place("overflowed", figures[Counter.OVERFLOWED], "bad")]),
+        ("lost", [place("overflowed", figures[Counter.OVERFLOWED], "bad")]),
     ]
     places = [place for _, places in columns[1:] for place in places]
     # In the order of the account: what is lost first.
     ordered = (places[-1], *places[:-1])
-    terms = [f"{number(each.count)} {each.name}" for each in ordered if each.count or each.name == "written"]
     difference = figures.difference
     return render(
         "ledger.html",
+        t,
         columns=columns,
         kind="bad" if difference else "ok",
-        verdict=f"does not balance: {number(difference)} in no place" if difference else "balances",
-        account=f"{number(inserted)} inserted = {' + '.join(terms)}",
+        verdict=t("ledger.unbalanced", count=difference) if difference else t("ledger.balances"),
+        inserted=inserted,
+        terms=[each for each in ordered if each.count or each.key == "written"],
     )

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from services.monitor.assess.assessment import Assessment
-from services.monitor.assess.humanize import clock_time, milliseconds, number
+from services.monitor.assess.humanize import number
 from services.monitor.assess.stats import percentile_of_ms
 from services.monitor.assess.trend import RATE_S, Sample, rates_of
+from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import Cell
 from services.monitor.read.buckets import Bucket
@@ -36,7 +37,7 @@ class Range:
     tick_s: int  #: between two labels of the time axis
 
 
-RANGES = (Range("5 min", 300, 2, _MINUTE_S), Range("1 h", 3600, 10, 10 * _MINUTE_S))
+RANGES = (Range("5min", 300, 2, _MINUTE_S), Range("1h", 3600, 10, 10 * _MINUTE_S))
 
 #: Rows of the tables behind the charts: minutes of the last range.
 _ROWS = 12
@@ -47,33 +48,34 @@ _MAX_GRID = 5
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: its name, unit and lines (name, and the class by which the style sheet knows colour and dashes)."""
+    """One chart and its lines: name, and the class by which the style sheet knows colour and dashes.
+
+    All names are keys of the catalogue.
+    """
 
     key: str
-    title: str
-    note: str
     lines: tuple[tuple[str, str], ...]
-    columns: tuple[str, ...]  #: of the table behind it
+    columns: tuple[str, ...]  #: of the table behind it, after the time
     is_logarithmic: bool = False
     is_filled: bool = False  #: below the first line, which goes in steps: a depth holds until it changes
 
 
 CHARTS = (
     Chart(
-        "flow-chart", "Values in and out", "a second",
-        (("in", "in"), ("to Oracle", "oracle dashed"), ("to backup", "backup dotted"), ("lost", "lost")),
-        ("UTC", "In/s", "To Oracle/s", "To backup/s", "Lost/s"),
+        "flow-chart",
+        (("in", "in"), ("oracle", "oracle dashed"), ("backup", "backup dotted"), ("lost", "lost")),
+        ("in", "oracle", "backup", "lost"),
     ),
     Chart(
-        "depth-chart", "Buffer depth", "values; over 1 h the highest of each 10 s",
+        "depth-chart",
         (("depth", "in"), ("threshold", "backup dashed")),
-        ("UTC", "Last", "Highest"),
+        ("last", "highest"),
         is_filled=True,
     ),
     Chart(
-        "latency-chart", "Write latency and lag", "ms; lag is from reading to Oracle",
-        (("write 50 %", "oracle"), ("write 95 %", "oracle dotted"), ("lag 50 %", "in"), ("lag 95 %", "in dotted")),
-        ("UTC", "Write 50 %", "Write 95 %", "Lag 50 %", "Lag 95 %"),
+        "latency-chart",
+        (("write_50", "oracle"), ("write_95", "oracle dotted"), ("lag_50", "in"), ("lag_95", "in dotted")),
+        ("write_50", "write_95", "lag_50", "lag_95"),
         is_logarithmic=True,
     ),
 )  # fmt: skip
@@ -128,7 +130,7 @@ def _depths(buckets: Sequence[Bucket], field: Window) -> Line:
     return points
 
 
-def draw(chart: Chart, lines: Sequence[Line], chosen: Range, until: float) -> str:
+def draw(t: Language, chart: Chart, lines: Sequence[Line], chosen: Range, until: float) -> str:
     """Return a chart over a range that ends at this second since 1970."""
     since = until - chosen.seconds
     lines = [[point for point in line if point[0] >= since] for line in lines]
@@ -137,14 +139,15 @@ def draw(chart: Chart, lines: Sequence[Line], chosen: Range, until: float) -> st
     times = [first + index * chosen.tick_s for index in range(chosen.seconds // chosen.tick_s + 1)]
     return render(
         "chart.html",
+        t,
         chart=chart,
         range=chosen,
         since=round(since, 3),
         top=_short(scale.top),
         grid=[(_short(scale.top - height), _percent(1 - height / scale.top), label) for height, label in scale.marks],
-        times=[(_percent((at - since) / chosen.seconds), clock_time(at)[:5]) for at in times if at <= until],
+        times=[(_percent((at - since) / chosen.seconds), at, t.time_text(at, "minute")) for at in times if at <= until],
         lines=[
-            (name, kind, _path(_steps(line) if chart.is_filled else line, since, scale), _newest(line))
+            (t(f"line.{name}"), kind, _path(_steps(line) if chart.is_filled else line, since, scale), _newest(line))
             for (name, kind), line in zip(chart.lines, lines, strict=True)
         ],
     )
@@ -214,19 +217,22 @@ def _percent(part: float) -> str:
     return f"{100 * part:.2f}%"
 
 
-def table(chart: Chart, known: Assessment) -> str:
+def table(t: Language, chart: Chart, known: Assessment) -> str:
     """Return the table behind a chart: the last two minutes, newest first."""
     buckets = [*known.overview.history[-1 - _ROWS : -1]][::-1]
-    rows = [[Cell(clock_time(bucket.began_at)), *map(Cell, _figures(chart, bucket))] for bucket in buckets]
-    return render("chart_table.html", title=f"{chart.title}, 10 seconds a row", columns=chart.columns, rows=rows)
+    rows = [[Cell(t.say_brief(bucket.began_at)), *map(Cell, _figures(t, chart, bucket))] for bucket in buckets]
+    columns = [t("chart.time"), *(t(f"column.{column}") for column in chart.columns)]
+    return render(
+        "chart_table.html", t, title=t("chart.rows", title=t(f"chart.{chart.key}")), columns=columns, rows=rows
+    )
 
 
-def _figures(chart: Chart, bucket: Bucket) -> list[str]:
+def _figures(t: Language, chart: Chart, bucket: Bucket) -> list[str]:
     if chart.key == "flow-chart":
         return [number(_rate(bucket, counter)) for counter in _MOVED]
     if chart.key == "depth-chart":
         return [_known(bucket, field) for field in (Window.DEPTH, Window.DEPTH_MAX)]
-    return [milliseconds(percentile_of_ms(bucket, *each)) for each in _TIMES]
+    return [t.say_time_span(percentile_of_ms(bucket, *each)) for each in _TIMES]
 
 
 def _rate(bucket: Bucket, counter: Counter) -> float:

@@ -4,18 +4,26 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.datastructures import Headers
 
 from services.monitor.api.whole import Whole
-from services.monitor.dashboard import charts
+from services.monitor.dashboard import charts, plcs
+from services.monitor.dashboard.language import languages
+from services.monitor.dashboard.last_values import found_tags
 from services.monitor.dashboard.picture import Painter
 from services.monitor.dashboard.rendering import render
+from services.monitor.dashboard.tables import PLC_PATH
+from services.monitor.dashboard.wishes import COOKIE, COOKIE_AGE_S, Wishes
+from services.monitor.settings import MonitorSettings
 from shared import __version__
 from shared.logs import get_logger
-from shared.settings import BufferSettings
+from shared.texts import TEXT_LIMIT
 
 #: Everything for people is below this.
 PAGES = "/monitoring"
@@ -27,8 +35,9 @@ STATIC = f"{PAGES}/static/"
 #: Seconds between two looks for a new picture: with the reading's own interval well below a second in all.
 _NEWS_S = 0.2
 
-_FILES = {path.name: path for path in Path(__file__).with_name("static").iterdir()}
-_FINGERPRINTS = {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in _FILES.items()}
+_FILES = {path.name: path for path in sorted(Path(__file__).with_name("static").iterdir())}
+#: One for all: a script loads others by the names that stand in it.
+_FINGERPRINT = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES.values())).hexdigest()[:16]
 
 #: Cards in the order in which they are read, before and after the charts.
 _BEFORE, _AFTER = ("gauge", "flow", "writing"), ("ledger", "services", "polling", "backups", "events")
@@ -39,38 +48,99 @@ router = APIRouter(include_in_schema=False)
 
 
 def static(name: str) -> str:
-    """Return the address of a style or script; another one when it changes."""
-    return f"{STATIC}{_FINGERPRINTS[name]}/{name}"
+    """Return the address of a style or script; another one when any of them changes.
+
+    Raises: KeyError: there is none of that name.
+    """
+    return f"{STATIC}{_FINGERPRINT}/{_FILES[name].name}"
+
+
+_TAGS_PATH = f"{PAGES}/tags"
+
+#: A code as somebody's address names it.
+PlcCode = Annotated[str, Query(max_length=TEXT_LIMIT)]
+
+
+def _path(path: str, **query: object) -> str:
+    return f"{path}?{urlencode(query)}"
 
 
 class Dashboard:
-    """One picture for all pages that are open."""
+    """One picture a language for all pages that are open; what nobody reads is not drawn."""
 
-    def __init__(self, newest: Whole, settings: BufferSettings, closing: asyncio.Event) -> None:
-        self._painter = Painter(newest, settings)
+    def __init__(self, newest: Whole, settings: MonitorSettings, closing: asyncio.Event) -> None:
+        self._languages = languages(settings.time_zone)
+        self._painters = {code: Painter(newest, settings, language) for code, language in self._languages.items()}
+        self._newest = newest
+        self._source_zone = settings.source_zone
         self._closing = closing
         self._has_partitions = settings.partitions > 1
 
-    def page(self) -> str:
+    def wishes(self, query: str, headers: Headers) -> Wishes:
+        """Return how who sends these wants to see the dashboard."""
+        return Wishes.of(query, headers, set(self._languages))
+
+    def page(self, wishes: Wishes) -> str:
         """Return the page as it is now; it needs no script to be read."""
-        return render(
+        return self._page(
             "page.html",
-            picture=self._painter.picture(),
+            wishes,
             has_partitions=self._has_partitions,
             before=_BEFORE,
             after=_AFTER,
             charts=charts.CHARTS,
             ranges=charts.RANGES,
-            version=__version__,
-            static=static,
+            plc_code="",
         )
 
-    async def news(self) -> AsyncIterator[ServerSentEvent]:
+    def _page(self, template: str, wishes: Wishes, **parts: object) -> str:
+        return render(
+            template,
+            self._languages[wishes.language],
+            picture=self._painters[wishes.language].picture(),
+            wishes=wishes,
+            others=[language for code, language in self._languages.items() if code != wishes.language],
+            version=__version__,
+            static=static,
+            tags_path=_path(_TAGS_PATH, plc=parts.get("plc_code", "")),
+            **parts,
+        )
+
+    def plc_page(self, wishes: Wishes, code: str) -> str:
+        """Return the page of one PLC, or of all of them where none is named."""
+        card, path = self.plc_card(wishes, code), _path(f"{PLC_PATH}/card", code=code)
+        return self._page("plc_page.html", wishes, plc_code=code, card=card, card_path=path)
+
+    def plc_card(self, wishes: Wishes, code: str) -> str:
+        """Return what is known of a PLC, or of all of them, as it was when Redis was last read."""
+        t, known = self._languages[wishes.language], self._newest.state.assessment
+        if known is None:
+            return t("page.no_data_yet")
+        return plcs.one_plc(t, known.overview, code) if code else plcs.all_plcs(t, known.overview)
+
+    def tags(self, wishes: Wishes, search: str, plc_code: str) -> str:
+        """Return the tags that somebody looks for."""
+        t, known = self._languages[wishes.language], self._newest.state.assessment
+        if known is None:
+            return t("page.no_data_yet")
+        return found_tags(t, known.overview, self._source_zone, search, plc_code)
+
+    def title(self, wishes: Wishes) -> str:
+        """Return the page's title as it is now."""
+        return self._painters[wishes.language].picture().title
+
+    def login_page(self, wishes: Wishes, path: str, refusal: str = "") -> str:
+        """Return the form that asks for the token; `refusal` is the key of why the last one was not taken."""
+        t = self._languages[wishes.language]
+        why = t(f"login.{refusal}") if refusal else ""
+        return render("login.html", t, path=wishes.address(path), refusal=why, static=static)
+
+    async def news(self, language: str) -> AsyncIterator[ServerSentEvent]:
         """Yield the whole picture, then what changes, at least once a second, until the server stops."""
-        seen = -1
+        painter, seen = self._painters[language], -1
         while not self._closing.is_set():
             try:
-                picture = self._painter.picture()
+                picture = painter.picture()
                 if picture.number != seen:
                     text = picture.changes if picture.number == seen + 1 else picture.whole
                     seen = picture.number
@@ -84,24 +154,70 @@ class Dashboard:
                 continue
 
 
+def wishes_of(request: Request) -> Wishes:
+    """Return how who asks wants to see the dashboard."""
+    dashboard: Dashboard = request.app.state.dashboard
+    return dashboard.wishes(request.url.query, request.headers)
+
+
 @router.get(DASHBOARD_PATH)
 async def page(request: Request) -> HTMLResponse:
     """Show the dashboard."""
     dashboard: Dashboard = request.app.state.dashboard
-    return HTMLResponse(dashboard.page())
+    wishes = wishes_of(request)
+    return remembering(wishes, HTMLResponse(dashboard.page(wishes)))
+
+
+@router.get(PLC_PATH)
+async def plc_page(request: Request, code: PlcCode = "") -> HTMLResponse:
+    """Show one PLC, or all of them."""
+    dashboard: Dashboard = request.app.state.dashboard
+    wishes = wishes_of(request)
+    return remembering(wishes, HTMLResponse(dashboard.plc_page(wishes, code)))
+
+
+@router.get(f"{PLC_PATH}/card")
+async def plc_card(request: Request, code: PlcCode = "") -> HTMLResponse:
+    """Return the same as it is now, for a page that is open."""
+    dashboard: Dashboard = request.app.state.dashboard
+    return HTMLResponse(dashboard.plc_card(wishes_of(request), code))
+
+
+@router.get(_TAGS_PATH)
+async def tags(request: Request, search: Annotated[str, Query(max_length=200)] = "", plc: PlcCode = "") -> HTMLResponse:
+    """Return the tags that somebody looks for; elsewhere than where all requests wait, for there may be thousands."""
+    dashboard: Dashboard = request.app.state.dashboard
+    return HTMLResponse(await asyncio.to_thread(dashboard.tags, wishes_of(request), search, plc))
+
+
+R = TypeVar("R", bound=Response)
+
+
+def remembering(wishes: Wishes, answer: R) -> R:
+    """Return an answer that lets the browser keep a language that was chosen in the address."""
+    if "lang" in wishes.said:
+        answer.set_cookie(COOKIE, wishes.language, max_age=COOKIE_AGE_S, path="/", httponly=True, samesite="lax")
+    return answer
 
 
 @router.get(f"{PAGES}/news", response_class=EventSourceResponse)
 async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
     """Send what changes on the page."""
     dashboard: Dashboard = request.app.state.dashboard
-    async for event in dashboard.news():
+    async for event in dashboard.news(wishes_of(request).language):
         yield event
+
+
+@router.get(f"{PAGES}/title", response_class=PlainTextResponse)
+async def title(request: Request) -> PlainTextResponse:
+    """Return the page's title as it is now: for a tab that nobody sees."""
+    dashboard: Dashboard = request.app.state.dashboard
+    return PlainTextResponse(dashboard.title(wishes_of(request)))
 
 
 @router.get(STATIC + "{fingerprint}/{name}")
 async def file(fingerprint: str, name: str) -> FileResponse:
     """Return a style or a script."""
-    if _FINGERPRINTS.get(name) != fingerprint:
+    if fingerprint != _FINGERPRINT or name not in _FILES:
         raise HTTPException(404)
     return FileResponse(_FILES[name], headers={"Cache-Control": "public, max-age=31536000, immutable"})

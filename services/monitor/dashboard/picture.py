@@ -1,4 +1,4 @@
-"""What every page shows at one moment: drawn once, sent to all. No I/O, no clock."""
+"""What every page shows at one moment: drawn once for all who read one language, and sent to them. No I/O, no clock."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,8 +8,8 @@ from functools import partial
 from services.monitor.api.state import State
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessment
-from services.monitor.assess.humanize import clock_time, duration
 from services.monitor.dashboard import cards, charts, tables
+from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
 from shared import __version__
 from shared.logs import get_logger
@@ -24,8 +24,9 @@ class Picture:
 
     number: int = 0
     title: str = "tagpipe"
-    freshness: str = "no data"
-    moment: str = "no data yet"
+    freshness: str = ""
+    is_live: bool = False
+    taken_at: float | None = None  #: seconds since 1970, when what the cards show was read
     cards: Mapping[str, str] = field(default_factory=dict)  #: HTML by name
     changes: str = ""
 
@@ -36,19 +37,27 @@ class Picture:
 
     def with_cards(self, chosen: Mapping[str, str]) -> str:
         """Return the picture with some of its cards."""
-        top = {"version": __version__, "title": self.title, "freshness": self.freshness, "moment": self.moment}
+        top = {
+            "version": __version__,
+            "title": self.title,
+            "freshness": self.freshness,
+            "live": self.is_live,
+            "taken_at": self.taken_at,
+        }
         return json.dumps({**top, "cards": chosen}, separators=(",", ":"))
 
 
 class Painter:
-    """Draws the newest picture, and of it only what may have changed since the last one."""
+    """Draws the newest picture in one language, and of it only what may have changed since the last one."""
 
-    def __init__(self, newest: Whole, settings: BufferSettings) -> None:
+    def __init__(self, newest: Whole, settings: BufferSettings, language: Language) -> None:
         self._newest = newest
         self._settings = settings
+        self._t = language
         self._drawn_of: object = None
+        self._shown: Assessment | None = None
         self._charts_at: dict[str, int] = {}
-        self._picture = Picture()
+        self._picture = Picture(freshness=language.plain("page.no_data"))
 
     def picture(self) -> Picture:
         """Return the picture of the newest state; the same object as before when nothing changed."""
@@ -61,66 +70,69 @@ class Painter:
         return self._picture
 
     def _draw(self, state: State) -> Picture:
-        known, before = state.assessment, self._picture
-        drawn = {name: _drawn(name, card) for name, card in self._cards(state).items()}
-        taken_at = known.overview.taken_at if known is not None else None
-        if known is not None and state.failure is None:
-            title, freshness = f"{known.health.status.value}, tagpipe", "live"
+        t, known, before = self._t, state.assessment, self._picture
+        drawn = {name: self._drawn(name, card) for name, card in self._cards(state).items()}
+        is_live = known is not None and state.failure is None
+        if known is None:
+            freshness = t.plain("page.no_data")
         else:
-            old = f"stale for {duration(self._newest.age_s)}" if taken_at is not None else "no data"
-            title, freshness = "? unknown, tagpipe", old
+            freshness = t.plain("page.live") if is_live else t.plain("page.stale", span=self._newest.age_s)
         picture = Picture(
             number=before.number + 1,
-            title=title,
+            title=t.plain("page.title", status=t.word("health", known.health.status))
+            if known is not None and is_live
+            else t.plain("page.title_unknown"),
             freshness=freshness,
-            moment=f"{clock_time(taken_at)} UTC" if taken_at is not None else "no data yet",
+            is_live=is_live,
+            taken_at=known.overview.taken_at if known is not None else None,
             cards={**before.cards, **drawn},
         )
         changed = {name: html for name, html in drawn.items() if before.cards.get(name) != html}
         return replace(picture, changes=picture.with_cards(changed))
 
     def _cards(self, state: State) -> dict[str, Callable[[], str]]:
-        """Return how to draw each card that may have changed; what is stale keeps all but the first."""
-        known = state.assessment
+        """Return how to draw each card that may have changed."""
+        t, known = self._t, state.assessment
         top = {
-            "state": lambda: cards.state(state),
-            "spoken": lambda: cards.spoken_state(state),
-            "alerts": lambda: cards.alerts(state),
+            "state": lambda: cards.state(t, state),
+            "spoken": lambda: cards.spoken_state(t, state),
+            "alerts": lambda: cards.alerts(t, state),
         }
         if state.partitions:
-            top["partitions"] = lambda: cards.partitions(state)
-        if known is None or state.failure is not None:
+            top["partitions"] = lambda: cards.partitions(t, state)
+        # What was last read stays shown when nothing fresh comes, whether or not a page was open then.
+        if known is None or known is self._shown:
             return top
+        self._shown = known
         overview = known.overview
         return {
             **top,
-            "gauge": lambda: cards.gauge(known, self._settings),
-            "flow": lambda: cards.flow(known),
-            "writing": lambda: cards.writing(known),
-            "ledger": lambda: cards.ledger(overview),
-            "services": lambda: tables.services(overview),
-            "polling": lambda: tables.polling(overview),
-            "backups": lambda: tables.backups(overview),
-            "events": lambda: tables.events(overview),
+            "gauge": lambda: cards.gauge(t, known, self._settings),
+            "flow": lambda: cards.flow(t, known),
+            "writing": lambda: cards.writing(t, known),
+            "ledger": lambda: cards.ledger(t, overview),
+            "services": lambda: tables.services(t, overview),
+            "polling": lambda: tables.polling(t, overview),
+            "backups": lambda: tables.backups(t, overview),
+            "events": lambda: tables.events(t, overview),
             **self._charts(known),
         }
 
     def _charts(self, known: Assessment) -> dict[str, Callable[[], str]]:
-        until = known.overview.taken_at
+        t, until = self._t, known.overview.taken_at
         due = [each for each in charts.RANGES if int(until) // each.every_s != self._charts_at.get(each.key)]
         self._charts_at.update({each.key: int(until) // each.every_s for each in due})
         draw: dict[str, Callable[[], str]] = {}
         for each in due:
             lines = charts.data(known, self._settings, each.seconds)
             for chart in charts.CHARTS:
-                draw[f"{chart.key}/{each.key}"] = partial(charts.draw, chart, lines[chart.key], each, until)
-        return draw | {f"{chart.key}/table": partial(charts.table, chart, known) for chart in charts.CHARTS}
+                draw[f"{chart.key}/{each.key}"] = partial(charts.draw, t, chart, lines[chart.key], each, until)
+        return draw | {f"{chart.key}/table": partial(charts.table, t, chart, known) for chart in charts.CHARTS}
 
-
-def _drawn(name: str, draw: Callable[[], str]) -> str:
-    """Return a card; one that can't be drawn must not hold up the others."""
-    try:
-        return draw()
-    except Exception:  # noqa: BLE001 - logged
-        _log.exception(f"the card {name} can't be drawn")
-        return render("broken.html", key=name)
+    def _drawn(self, name: str, draw: Callable[[], str]) -> str:
+        """Return a card; one that can't be drawn must not hold up the others."""
+        try:
+            return draw()
+        except Exception:  # noqa: BLE001 - logged
+            _log.exception(f"the card {name} can't be drawn")
+            return render("broken.html", self._t, key=name)

@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.monitor.assess import humanize
+from services.monitor.dashboard.language import Language
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -14,16 +15,12 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(
-    clock_time=humanize.clock_time,
-    number=humanize.number,
-    words=lambda code: code.replace("_", " "),
-)
+_TEMPLATES.filters.update(number=humanize.number)
 
 
-def render(template: str, **parts: object) -> str:
-    """Return a template filled with these parts.
+def render(template: str, t: Language, **parts: object) -> str:
+    """Return a template filled with these parts; `t` says its texts.
 
     Raises: jinja2.UndefinedError: the template wants a part that is not given.
     """
-    return _TEMPLATES.get_template(template).render(parts)
+    return _TEMPLATES.get_template(template).render(parts, t=t)

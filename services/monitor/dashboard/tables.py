@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from services.monitor.api import answers
-from services.monitor.api.listings import BackupFile, EventEntry, PollingGroup
-from services.monitor.assess.humanize import count_of, duration, milliseconds, number, size
+from services.monitor.api.listings import BackupFile, EventEntry
+from services.monitor.assess.humanize import number
+from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview, Service
 from shared.records.events import Event
@@ -24,12 +26,22 @@ _ALERTING = {
 _GOOD = {Event.ORACLE_BACK, Event.BACKUP_WORKS, Event.RECOVERED, Event.BUFFER_NORMAL, Event.REDIS_BACK}
 
 
+#: Where one PLC, or all of them, are shown.
+PLC_PATH = "/monitoring/plc"
+
+
+def plc_path(code: str) -> str:
+    """Return where a PLC is shown."""
+    return f"{PLC_PATH}?{urlencode({'code': code})}"
+
+
 @dataclass(frozen=True)
 class Cell:
     """What one cell of a table shows, one after the other; empty parts are left out."""
 
     text: str = ""
     strong: str = ""  #: before the text
+    link: str = ""  #: where that leads
     lead: str = ""  #: before that
     code: str = ""
     chip: str = ""
@@ -40,141 +52,137 @@ class Cell:
 class Table:
     """A card that lists things; on a narrow screen each cell shows its column's name."""
 
-    key: str
-    title: str
+    key: str  #: its section in the catalogue, with `title` and `empty`
     note: str
-    columns: tuple[str, ...]
+    columns: tuple[str, ...]  #: by their keys there
     rows: Sequence[Sequence[Cell]]
-    empty: str
     more: int = 0  #: how many are not shown
     path: str = ""  #: where all of them are
 
-    def html(self) -> str:
+    def html(self, t: Language) -> str:
         """Return the card."""
-        return render("table.html", table=self)
+        columns = [t(f"{self.key}.{column}") for column in self.columns]
+        return render("table.html", t, table=self, columns=columns)
 
 
-def services(overview: Overview) -> str:
+def services(t: Language, overview: Overview) -> str:
     """Return every process: what it does and when it last said so."""
     found = answers.services(overview).services
     rows = [
         [
             Cell(lead=service.role, strong=service.instance),
-            Cell(chip=service.state if service.alive else "lost", kind="ok" if service.alive else "bad"),
-            Cell(_doing(read)),
-            Cell(_ago(service.last_beat_age_seconds)),
-            Cell(service.version or "-"),
+            Cell(
+                chip=t.word("word", service.state) if service.alive else t("services.lost"),
+                kind="ok" if service.alive else "bad",
+            ),
+            Cell(_doing(t, read)),
+            Cell(ago(t, service.last_beat_age_seconds)),
+            Cell(service.version or t("units.none")),
         ]
         for service, read in zip(found[:SERVICES_SHOWN], overview.services, strict=False)
     ]
     return Table(
         key="services",
-        title="Services",
-        note=f"{sum(service.alive for service in found)} alive",
-        columns=("Service", "State", "Says", "Last beat", "Version"),
+        note=t("services.note", count=sum(service.alive for service in found)),
+        columns=("service", "state", "says", "beat", "version"),
         rows=rows,
-        empty="No service has ever beaten in this namespace.",
         more=len(found) - len(rows),
         path="/api/services",
-    ).html()
+    ).html(t)
 
 
-def _doing(service: Service[ServiceStatus]) -> str:
+def _doing(t: Language, service: Service[ServiceStatus]) -> str:
     match service.status:
         case _ if service.process is None:
             return ""
         case WriterStatus(oracle=oracle, breaker=breaker, backup=backup):
-            return f"Oracle {oracle or '?'}, breaker {breaker or '?'}, backup {backup or '?'}"
+            words = {"oracle": oracle, "breaker": breaker, "backup": backup}
+            return t("services.writer", **{name: t.word("word", said) for name, said in words.items()})
         case PollerStatus(ring=ring) if ring:
-            return f"{ring} messages wait for Redis"
+            return t("services.ring", count=ring)
         case PollerStatus(groups_elsewhere=elsewhere) if elsewhere:
-            return f"stands by: {elsewhere} groups are polled by another poller"
+            return t("services.stands_by", count=elsewhere)
         case _:
-            return f"on {service.process.host}" if service.process.host else ""
+            return t("services.host", host=service.process.host) if service.process.host else ""
 
 
-def polling(overview: Overview) -> str:
+def polling(t: Language, overview: Overview) -> str:
     """Return PLCs and their polling groups."""
     rows = [
         [
-            Cell(group.group_name, strong=group.plc_code),
-            Cell(_mode(group)),
-            Cell(_ago(group.age_seconds)),
+            Cell(group.group_name, strong=group.plc_code, link=plc_path(group.plc_code)),
+            Cell(mode(t, group.mode, group.interval_ms)),
+            Cell(ago(t, group.age_seconds)),
             Cell(
-                "-" if group.values is None else number(group.values),
-                chip=f"{number(group.errors)} failed" if group.values is not None and group.errors else "",
+                t("units.none") if group.values is None else number(group.values),
+                chip=t("polling.failed", count=group.errors) if group.values is not None and group.errors else "",
                 kind="warn",
             ),
-            Cell(milliseconds(group.poll_time_ms)),
+            Cell(t.say_time_span(group.poll_time_ms)),
         ]
         for group in answers.polling_groups(overview, GROUPS_SHOWN)
     ]
     return Table(
         key="polling",
-        title="PLCs and polling groups",
-        note=count_of(len({plc for plc, _ in overview.groups}), "PLC"),
-        columns=("PLC and group", "Mode", "Last value", "Tags", "Poll took"),
+        note=t.count(len({plc for plc, _ in overview.groups}), "plc"),
+        columns=("group", "mode", "last", "tags", "took"),
         rows=rows,
-        empty="No polling group was ever seen.",
         more=len(overview.groups) - len(rows),
-        path="/api/polling/status",
-    ).html()
+        path=PLC_PATH,
+    ).html(t)
 
 
-def _mode(group: PollingGroup) -> str:
-    # The interval between two polls that were measured jitters: to a tenth of a second is what a person wants.
-    every = f", every {interval(group.interval_ms)}" if group.interval_ms and group.mode == "FIXED" else ""
-    return f"{group.mode or '-'}{every}"
+def mode(t: Language, name: str | None, interval_ms: float | None) -> str:
+    """Return how a group is polled: its mode, and how often."""
+    if not interval_ms or name != "FIXED":
+        return name or t("units.none")
+    return t("polling.every", mode=name, interval=interval(t, interval_ms))
 
 
-def interval(ms: float) -> str:
-    """Return an interval as a person would configure it.
-
-    >>> interval(998.7), interval(500), interval(60_000)
-    ('1 s', '500 ms', '60 s')
-    """
+def interval(t: Language, ms: float) -> str:
+    """Return an interval as a person would configure it: what was measured between two polls jitters."""
     if ms < 950:  # noqa: PLR2004 - what rounds to a second at least
-        return f"{round(ms, -1) if ms > 100 else ms:.0f} ms"  # noqa: PLR2004 - shorter ones to the millisecond
-    return f"{ms / 1000:.0f} s"
+        return t("units.ms", n=f"{round(ms, -1) if ms > 100 else ms:.0f}")  # noqa: PLR2004 - shorter ones exactly
+    return t("units.s", n=f"{ms / 1000:.0f}")
 
 
-def backups(overview: Overview) -> str:
+def backups(t: Language, overview: Overview) -> str:
     """Return the files that writers wrote."""
     listed = answers.backups(overview)
     rows = [
         [
             Cell(code=file.name),
             Cell(number(file.rows)),
-            Cell(size(file.bytes)),
-            Cell(_age(file, overview)),
-            Cell(chip=file.state, kind={"recovered": "ok", "recovering": "idle"}.get(file.state, "warn")),
+            Cell(t.say_size(file.bytes)),
+            Cell(_age(t, file, overview)),
+            Cell(
+                chip=t.word("word", file.state), kind={"recovered": "ok", "recovering": "idle"}.get(file.state, "warn")
+            ),
         ]
         for file in listed.files[:FILES_SHOWN]
     ]
     return Table(
         key="backups",
-        title="Backup files",
-        note=f"{count_of(listed.file_count, 'file')} to recover, {number(listed.total_rows)} rows" if rows else "",
-        columns=("File", "Rows", "Size", "Age", "State"),
+        note=t("backups.note", files=listed.file_count, rows=listed.total_rows) if rows else "",
+        columns=("file", "rows", "size", "age", "state"),
         rows=rows,
-        empty="None: everything went straight to Oracle.",
         more=len(listed.files) - len(rows),
         path="/api/backups",
-    ).html()
+    ).html(t)
 
 
-def _age(file: BackupFile, overview: Overview) -> str:
+def _age(t: Language, file: BackupFile, overview: Overview) -> str:
     age_s = overview.taken_at - file.created.timestamp()
     # Coarse: what changes each second is sent to every page each second.
-    return duration(60 * (age_s // 60)) if age_s >= 60 else "under 1 min"  # noqa: PLR2004 - seconds of a minute
+    return t.say_duration(60 * (age_s // 60)) if age_s >= 60 else t("backups.young")  # noqa: PLR2004 - seconds of a minute
 
 
-def events(overview: Overview) -> str:
+def events(t: Language, overview: Overview) -> str:
     """Return what happened last."""
     rows = [
         [
-            Cell(f"{event.at:%H:%M:%S}"),
-            Cell(chip=event.kind.replace("_", " "), kind=_kind(event)),
+            Cell(t.say_brief(event.at.timestamp())),
+            Cell(chip=t.word("event", event.kind), kind=_kind(event)),
             Cell(event.role if event.role == event.instance else f"{event.role} {event.instance}"),
             Cell(event.message),
         ]
@@ -182,19 +190,18 @@ def events(overview: Overview) -> str:
     ]
     return Table(
         key="events",
-        title="Recent events",
         note="",
-        columns=("UTC", "What", "Who", "Message"),
+        columns=("time", "what", "who", "message"),
         rows=rows,
-        empty="Nothing happened yet.",
-    ).html()
+    ).html(t)
 
 
 def _kind(event: EventEntry) -> str:
     return "bad" if event.kind in _ALERTING else "ok" if event.kind in _GOOD else "idle"
 
 
-def _ago(age_s: float | None) -> str:
+def ago(t: Language, age_s: float | None) -> str:
+    """Return how long ago something was."""
     if age_s is None:
-        return "-"
-    return "now" if age_s < _NOW_S else f"{duration(age_s)} ago"
+        return t("units.none")
+    return t("units.now") if age_s < _NOW_S else t.say_ago(age_s)

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.monitor.api.failures import failure_response
@@ -121,7 +122,7 @@ class Guard:
                 return _slower
             async with self._gate.holding_back(address):
                 return _unauthorized
-        return login_page(401) if _is_page(path) else _unauthorized
+        return _ask_to_log_in if _is_page(path) else _unauthorized
 
     async def _has_its_turn(self, address: str, *, is_stranger: bool) -> bool:
         """Wait for the request's turn; False when there is no room for it, or that would take too long."""
@@ -156,6 +157,10 @@ def _with_headers(path: str, send: Send) -> Send:
         await send(message)
 
     return send_with_headers
+
+
+async def _ask_to_log_in(scope: Scope, receive: Receive, send: Send) -> None:
+    await login_page(Request(scope), 401)(scope, receive, send)
 
 
 async def _unauthorized(scope: Scope, receive: Receive, send: Send) -> None:

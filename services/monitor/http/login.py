@@ -6,8 +6,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, static
-from services.monitor.dashboard.rendering import render
+from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, Dashboard, remembering, wishes_of
 from services.monitor.http.gate import COOKIE, Gate
 
 LOGIN_PATH, LOGOUT_PATH = f"{PAGES}/login", f"{PAGES}/logout"
@@ -24,19 +23,19 @@ async def login(request: Request) -> Response:
     gate: Gate = request.app.state.gate
     address = request.client.host if request.client else ""
     if gate.is_beset(address):
-        return login_page(429, "Too many wrong tokens come from there; try again in a moment.")
+        return login_page(request, 429, "many_tries")
     try:
         async with asyncio.timeout(_FORM_ARRIVES_S):
             token = await _token_in(request)
     except TimeoutError:
-        return login_page(408, "The token took too long to arrive.")
+        return login_page(request, 408, "slow")
     if token is None:
-        return login_page(413, "That is too long for a token.")
+        return login_page(request, 413, "long")
     session = gate.begin_session(token)
     if session is None:
         async with gate.holding_back(address):
-            return login_page(401, "That is not the token.")
-    answer = RedirectResponse(DASHBOARD_PATH, 303)
+            return login_page(request, 401, "wrong")
+    answer = RedirectResponse(wishes_of(request).address(DASHBOARD_PATH), 303)
     # Without an age: it is gone with the browser, and a session ends by itself before that.
     answer.set_cookie(COOKIE, session, path="/", secure=request.url.scheme == "https", httponly=True, samesite="strict")
     return answer
@@ -53,20 +52,22 @@ async def logout(request: Request) -> Response:
 
 
 @router.get(LOGIN_PATH)
-async def ask_to_log_in() -> Response:
+async def ask_to_log_in(request: Request) -> Response:
     """Show the form."""
-    return login_page(200)
+    return login_page(request, 200)
 
 
 @router.get("/")
-async def root() -> Response:
-    """Lead to the dashboard."""
-    return RedirectResponse(DASHBOARD_PATH, 307)
+async def root(request: Request) -> Response:
+    """Lead to the dashboard, with what the address says of how it should look."""
+    return RedirectResponse(wishes_of(request).address(DASHBOARD_PATH), 307)
 
 
-def login_page(status: int, refusal: str = "") -> HTMLResponse:
-    """Return the form that asks for the token."""
-    return HTMLResponse(render("login.html", path=LOGIN_PATH, refusal=refusal, static=static), status)
+def login_page(request: Request, status: int, refusal: str = "") -> HTMLResponse:
+    """Return the form that asks for the token, and why the last one was not taken: a key of the catalogue."""
+    dashboard: Dashboard = request.app.state.dashboard
+    wishes = wishes_of(request)
+    return remembering(wishes, HTMLResponse(dashboard.login_page(wishes, LOGIN_PATH, refusal), status))
 
 
 async def _token_in(request: Request) -> str | None:

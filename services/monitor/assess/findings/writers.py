@@ -11,8 +11,11 @@ from services.monitor.assess.trend import Rates
 from services.monitor.assess.writers import is_stuck, writes
 from services.monitor.read.overview import Overview, Service
 from shared.records.events import Event
-from shared.records.heartbeats import BackupState, OracleState, WriterStatus
+from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
 from shared.settings import BufferSettings
+
+#: States of a circuit breaker that are known here; a newer writer may know more.
+_BREAKERS = {*BreakerState, "unknown"}
 
 
 def find_writer_trouble(overview: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
@@ -79,7 +82,8 @@ def _is_away(writers: Sequence[Service[WriterStatus]]) -> Said:
 
 
 def _breakers(writers: Sequence[Service[WriterStatus]]) -> str:
-    return some(sorted({writer.status.breaker or "unknown" for writer in writers}))
+    found = sorted({writer.status.breaker or "unknown" for writer in writers})
+    return some([Said(state) if state in _BREAKERS else state for state in found])
 
 
 def _backup(overview: Overview) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from services.monitor.api.whole import Whole
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.assessment import Assessor
 from services.monitor.dashboard.pages import Dashboard
+from services.monitor.dashboard.wishes import Wishes
 from services.monitor.read.merge import merged
 from services.monitor.read.overview import Overview, service_of
 from services.monitor.settings import MonitorSettings
@@ -146,11 +147,13 @@ def test_a_service_that_was_told_another_number_is_an_alert() -> None:
 
 def test_the_page_has_a_cell_for_each_partition() -> None:
     full = overview(in_buffer=9_900, counters={Counter.INSERTED: 9_900})
-    page = Dashboard(whole_of(full, None), SETTINGS, asyncio.Event()).page()
+    page = Dashboard(whole_of(full, None), SETTINGS, asyncio.Event()).page(Wishes("en", {}))
     strip = re.search(r'data-testid="partitions".*?</section>', page, re.DOTALL)
     assert strip is not None
     cells = re.findall(r'<li class="(\w+)"><b>(\d)</b> ([\w ]+)', strip[0])
     assert cells == [("warn", "0", "degraded "), ("bad", "1", "away")]
     assert "99.0 % full" in strip[0]
     alone = MonitorSettings.model_validate({})
-    assert 'data-testid="partitions"' not in Dashboard(whole_of(healthy_overview()), alone, asyncio.Event()).page()
+    assert 'data-testid="partitions"' not in Dashboard(whole_of(healthy_overview()), alone, asyncio.Event()).page(
+        Wishes("en", {})
+    )

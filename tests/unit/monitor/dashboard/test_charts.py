@@ -1,15 +1,19 @@
 """Charts as SVG: what their paths hold is what was measured."""
 
 import re
+from functools import partial
 
 import pytest
 
 from services.monitor.assess.assessment import Assessor
-from services.monitor.dashboard.charts import CHARTS, RANGES, Line, data, draw
+from services.monitor.dashboard.charts import CHARTS, RANGES, Line, data
+from services.monitor.dashboard.charts import draw as draw_in
+from services.monitor.dashboard.language import languages
 from services.monitor.settings import MonitorSettings
 from tests.unit.monitor.overviews import make_overview
 
 SETTINGS = MonitorSettings.model_validate({})
+draw = partial(draw_in, languages()["en"])
 FLOW, DEPTH, LATENCY = CHARTS
 FIVE_MINUTES, HOUR = RANGES
 
@@ -72,7 +76,7 @@ def test_depth_goes_in_steps_over_a_surface() -> None:
 def test_axis_has_round_figures_and_room_for_the_highest(most: float, top: float, labels: list[str]) -> None:
     html = draw(FLOW, [[(1_100.0, most)], [], [], []], FIVE_MINUTES, 1_300.0)
     assert box(html)[1] == top
-    assert re.findall(r'dy="4">([^<]*)<', html)[: len(labels)] == labels
+    assert re.findall(r'dy=".35em">([^<]*)<', html)[: len(labels)] == labels
 
 
 @pytest.mark.parametrize(("most", "top"), [(0.0, 1), (1.0, 1), (10.0, 1), (11.0, 2), (60_000.0, 5)])
@@ -85,6 +89,6 @@ def test_times_stand_on_a_logarithmic_axis(most: float, top: int) -> None:
 def test_time_axis_has_whole_minutes_within_the_range() -> None:
     html = draw(FLOW, [[], [], [], []], FIVE_MINUTES, 1_000.0)
     axis = html.split('class="time-axis"')[1]
-    assert re.findall(r'x="([\d.]+%)" y="12">([\d:]+)<', axis) == [
+    assert re.findall(r'x="([\d.]+%)" y="1em" data-at="\d+">([\d:]+)<', axis) == [
         ("6.67%", "00:12"), ("26.67%", "00:13"), ("46.67%", "00:14"), ("66.67%", "00:15"), ("86.67%", "00:16"),
     ]  # fmt: skip

@@ -1,0 +1,141 @@
+"""PLCs: all of them in short, and one with its polling groups and the last values of its tags. No I/O, no clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.monitor.assess.humanize import number
+from services.monitor.dashboard.cards import Figure
+from services.monitor.dashboard.language import Language
+from services.monitor.dashboard.rendering import render
+from services.monitor.dashboard.tables import Cell, ago, mode, plc_path
+from services.monitor.read.groups import Group
+from services.monitor.read.overview import Overview
+
+#: Rows shown of PLCs and of the groups of one; the API lists all.
+PLCS_SHOWN, GROUPS_SHOWN = 500, 200
+
+
+#: Where all groups are.
+GROUPS_PATH = "/api/polling/status"
+
+
+@dataclass(frozen=True)
+class Plc:
+    """The polling groups of one PLC."""
+
+    code: str
+    groups: Sequence[Group]
+
+    @property
+    def values(self) -> int:
+        """Tags with a value in the last polls."""
+        return sum(group.seen.values or 0 for group in self.groups)
+
+    @property
+    def failed(self) -> int:
+        """Tags that failed in the last polls."""
+        return sum(group.seen.errors or 0 for group in self.groups)
+
+    @property
+    def per_second(self) -> float | None:
+        """Values a second, of the groups whose interval is known; None where none is."""
+        known = [rate for group in self.groups if (rate := per_second(group)) is not None]
+        return sum(known) if known else None
+
+    @property
+    def last_seen_at(self) -> float | None:
+        """When something of it came through last, in seconds since 1970."""
+        return max((at for group in self.groups if (at := group.seen.last_seen_at) is not None), default=None)
+
+
+def per_second(group: Group) -> float | None:
+    """Return the values a second of a group that is polled by a clock; None where that is not known."""
+    if group.mode != "FIXED" or not group.interval_ms or group.seen.values is None:
+        return None
+    return group.seen.values / (group.interval_ms / 1000)
+
+
+def plcs_of(overview: Overview) -> list[Plc]:
+    """Return every PLC of which a group was seen, by its code."""
+    groups: dict[str, list[Group]] = {}
+    for (code, _), group in overview.groups.items():
+        groups.setdefault(code, []).append(group)
+    return [Plc(code, found) for code, found in groups.items()]
+
+
+def all_plcs(t: Language, overview: Overview) -> str:
+    """Return every PLC in short."""
+    found = plcs_of(overview)
+    rows = [
+        [
+            Cell(strong=plc.code, link=plc_path(plc.code)),
+            Cell(number(len(plc.groups))),
+            Cell(number(plc.values), chip=t("polling.failed", count=plc.failed) if plc.failed else "", kind="warn"),
+            Cell(_rate(t, plc.per_second)),
+            Cell(_last(t, overview, plc.last_seen_at)),
+        ]
+        for plc in found[:PLCS_SHOWN]
+    ]
+    columns = [t(f"plc.{name}") for name in ("plc", "groups", "tags", "per_second", "last")]
+    return render(
+        "plcs.html",
+        t,
+        rows=rows,
+        columns=columns,
+        left_out=len(found) - len(rows),
+        path=GROUPS_PATH,
+        note=t.count(len(found), "plc"),
+    )
+
+
+def one_plc(t: Language, overview: Overview, code: str) -> str:
+    """Return all that is known of one PLC."""
+    plc = next((plc for plc in plcs_of(overview) if plc.code == code), Plc(code, ()))
+    figures = [
+        Figure(t("plc.per_second"), _rate(t, plc.per_second), t("plc.per_second_note")),
+        Figure(t("plc.tags"), number(plc.values), t.count(len(plc.groups), "group")),
+        Figure(t("plc.failed"), number(plc.failed), t("plc.failed_note"), "warn" if plc.failed else ""),
+        Figure(t("plc.last"), _last(t, overview, plc.last_seen_at), t("plc.last_note")),
+    ]
+    shown = plc.groups[:GROUPS_SHOWN]
+    return render(
+        "plc.html",
+        t,
+        code=code,
+        is_known=bool(plc.groups),
+        figures=figures,
+        columns=[t(f"plc.{name}") for name in ("group", "mode", "last_poll", "last", "tags", "took", "state")],
+        rows=[_group(t, overview, group) for group in shown],
+        left_out=len(plc.groups) - len(shown),
+        path=GROUPS_PATH,
+    )
+
+
+def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
+    seen, own = group.seen, group.own
+    is_well = own is None or (own.trouble is None and own.state in {"running", "starting", "finished"})
+    return [
+        Cell(strong=seen.group_name),
+        Cell(mode(t, group.mode, group.interval_ms)),
+        Cell(seen.last_poll or t("units.none")),
+        Cell(_last(t, overview, seen.last_seen_at)),
+        Cell(
+            t("units.none") if seen.values is None else number(seen.values),
+            chip=t("polling.failed", count=seen.errors) if seen.errors else "",
+            kind="warn",
+        ),
+        Cell(t.say_time_span(seen.poll_time_ms)),
+        Cell(
+            own.trouble or "" if own else t("plc.elsewhere"),
+            chip=t.word("word", own.state) if own else "",
+            kind="ok" if is_well else "bad",
+        ),
+    ]
+
+
+def _rate(t: Language, rate: float | None) -> str:
+    return t("units.none") if rate is None else number(round(rate, 1))
+
+
+def _last(t: Language, overview: Overview, at: float | None) -> str:
+    return ago(t, None if at is None else max(0.0, overview.taken_at - at))

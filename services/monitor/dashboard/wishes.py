@@ -1,0 +1,53 @@
+"""How somebody wants to see the dashboard: language, theme, range and size, by the address, a cookie or the browser.
+
+Only what is known is kept of an address, so that nothing of a stranger's goes on into another one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+
+from services.monitor.dashboard.charts import RANGES
+from services.monitor.dashboard.language import preferred
+
+#: Holds the language that was chosen by hand.
+COOKIE = "tagpipe_language"
+
+#: Seconds that it is kept: a year.
+COOKIE_AGE_S = 31_536_000
+
+#: Names that an address may hold, with their values; a language's are those that there are.
+_KNOWN = {"theme": {"auto", "dark", "light"}, "range": {each.key for each in RANGES}, "wall": {"1"}}
+
+#: Parts of an address that are looked at.
+_MAX_PARTS = 20
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is wanted; `said` are the parts of the address that are known."""
+
+    language: str
+    said: Mapping[str, str]
+
+    @classmethod
+    def of(cls, query: str, headers: Headers, languages: set[str]) -> "Wishes":
+        """Return what the parts of an address and a browser's headers say."""
+        known = {**_KNOWN, "lang": languages}
+        try:
+            parts = parse_qsl(query, max_num_fields=_MAX_PARTS)
+        except ValueError:
+            parts = []
+        # Older addresses wrote a range as `5 min`.
+        said = {name: plain for name, value in parts if (plain := value.replace(" ", "")) in known.get(name, ())}
+        chosen = said.get("lang") or cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        language = chosen if chosen in languages else preferred(headers.get("accept-language", ""), languages)
+        return cls(language, said)
+
+    def address(self, path: str, **others: str) -> str:
+        """Return a path with what was said, and with others in its place."""
+        query = urlencode({**self.said, **others})
+        return f"{path}?{query}" if query else path
