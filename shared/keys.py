@@ -184,6 +184,17 @@ class Keys:
         """
         return f"{self._ns}:went_back"
 
+    def notices(self, receiver: str) -> str:
+        """Hash: alert -> JSON of what a receiver of notices was told of it, and when. Written and read by monitors.
+
+        An alert that ended goes within the hour; the hash expires two weeks after the last monitor that had the turn.
+        """
+        return f"{self._ns}:notices:{receiver}"
+
+    def notices_turn(self, receiver: str) -> str:
+        """String: the monitor that sends notices to a receiver now. Written by monitors; expires after 60 s."""
+        return f"{self._ns}:notices:{receiver}:turn"
+
     @property
     def backup_files(self) -> str:
         """Hash: backup file name -> JSON of rows, bytes, created, state.

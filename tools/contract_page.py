@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.keys import Keys
-from shared.records import actions, events, files, heartbeats, logons, losses, polling, reading, rejected
+from shared.records import actions, events, files, heartbeats, logons, losses, notices, polling, reading, rejected
 from shared.records.reading import Record
 
 PAGE = Path(__file__).parent.parent / "docs" / "contract.md"
@@ -20,6 +20,7 @@ RECORDS: dict[type[Record], str] = {
     heartbeats.ConsumerStatus: "the same hash of a consumer, beside those",
     heartbeats.WriterStatus: "the same hash of a writer",
     heartbeats.PollerStatus: "the same hash of a poller",
+    heartbeats.MonitorStatus: "the same hash of a monitor",
     polling.PollerGroup: "an element of the array `groups` of a poller's heartbeat, JSON",
     polling.SeenGroup: "`polling`, hash: JSON by PLC and group",
     polling.PollRequest: "`poll_requests`, list: JSON",
@@ -33,6 +34,7 @@ RECORDS: dict[type[Record], str] = {
     logons.RefusedSecret: "`refused_logons:<digest of the secret>`, hash",
     actions.Action: "`actions`, hash: JSON by what tells an action from others",
     actions.AuditEntry: "`actions:audit`, stream: fields of an entry",
+    notices.Told: "`notices:<receiver>`, hash: JSON by alert, `<partition>:<code>` where there are several partitions",
     losses.Loss: "`loss_acknowledged`, hash",
     losses.WentBackTotal: "`went_back`, hash",
 }

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from typing import Annotated
 
 import typer
 
@@ -12,6 +13,10 @@ from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
 from services.monitor.loop import Loop, join_all
+from services.monitor.notice_settings import NoticeSettings
+from services.monitor.notify.command import NOBODY, try_all
+from services.monitor.notify.messenger import Messenger
+from services.monitor.notify.office import messengers_of, receivers_of, status_of
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.acting.actor import Actor
@@ -75,6 +80,30 @@ def _acknowledge_one(settings: ServiceSettings, where: str) -> str:
         link.close()
 
 
+@app.command("notify")
+def notify(
+    *,
+    test: Annotated[bool, typer.Option("--test", help="Send each of them a test notice, and say who took it")] = False,
+) -> None:
+    """Say who is told of alerts: ALERT_WEBHOOK_URL, ALERT_SMTP_HOST and the others that begin with ALERT_.
+
+    Status 1: nobody is, or, with --test, one of them did not take the notice.
+    """
+    run_service(NoticeSettings, _try if test else _say_who)
+
+
+def _try(settings: NoticeSettings) -> None:
+    for line in try_all(settings, SystemClock()):
+        typer.echo(line)
+
+
+def _say_who(settings: NoticeSettings) -> None:
+    kinds = [receiver.kind for receiver in receivers_of(settings)]
+    if not kinds:
+        raise FatalError(NOBODY)
+    typer.echo(f"Told of alerts from {settings.alert_severity} on: {', '.join(kinds)}; `--test` tries the way")
+
+
 def _main(settings: MonitorSettings) -> None:
     # Who shares a machine with the pipeline lets it go first, however many clients ask.
     os.nice(NICENESS)
@@ -82,22 +111,39 @@ def _main(settings: MonitorSettings) -> None:
     listener = listen(settings)
     clock = SystemClock()
     partitions = [Newest(clock) for _ in range(settings.partitions)]
-    pieces = [_partition(settings.in_partition(number), newest, clock) for number, newest in enumerate(partitions)]
+    whole, messengers = Whole(partitions), list[Messenger]()
+    pieces = [
+        # One says how notices fare: the monitor is one process, with a heartbeat in each partition.
+        _partition(settings.in_partition(number), newest, clock, messengers if number == 0 else [])
+        for number, newest in enumerate(partitions)
+    ]
+    messengers += _messengers(settings, whole, clock)
     loops = [loop for loop, *_ in pieces]
     _warn_if_open(settings)
     with stop_on_signals() as stop:
         for loop, _, actor in pieces:
             loop.start(stop)
             threading.Thread(target=actor.run, args=[stop], name="actions", daemon=True).start()
-        serve(create_app(Whole(partitions), settings, [board for _, board, _ in pieces]), listener, stop)
-        join_all(loops)
+        for messenger in messengers:
+            messenger.start(stop)
+        serve(create_app(whole, settings, [board for _, board, _ in pieces]), listener, stop)
+        join_all([*messengers, *loops])
     for loop in loops:
         if loop.crash is not None:
             raise loop.crash
     _log.info("Shutdown complete")
 
 
-def _partition(settings: MonitorSettings, newest: Newest, clock: Clock) -> tuple[Loop, Board, Actor]:
+def _messengers(settings: MonitorSettings, whole: Whole, clock: Clock) -> list[Messenger]:
+    """Return what tells people of alerts; what was told stands in the first partition, whichever they are about."""
+    first = settings.in_partition(0)
+    keys, link = Keys(first.namespace), RedisLink.of(first, "tagpipe-notices")
+    return messengers_of(settings, link, keys, lambda: whole.state, EventLog(link, keys, "monitor"), clock)
+
+
+def _partition(
+    settings: MonitorSettings, newest: Newest, clock: Clock, messengers: list[Messenger]
+) -> tuple[Loop, Board, Actor]:
     """Return what reads one partition, with a heartbeat of its own there; where people ask, and what ends it there."""
     keys = Keys(settings.namespace)
     link = RedisLink.of(settings, "tagpipe-monitor")
@@ -114,6 +160,7 @@ def _partition(settings: MonitorSettings, newest: Newest, clock: Clock) -> tuple
         heartbeat=heartbeat,
         events=events,
         clock=clock,
+        describe=lambda: status_of(messengers) if messengers else None,
     )
     board = Board(link, keys, events)
     faults = Faults(events, clock, "the monitor's actions", ends_the_process=False)

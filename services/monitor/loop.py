@@ -1,9 +1,10 @@
 """The monitor's loop: Redis is read, judged and published once a tick, for all clients; and a heartbeat."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from time import monotonic
+from typing import Protocol
 
 from services.monitor.api.state import Blame, Newest
 from services.monitor.assess.assessment import Assessor
@@ -19,6 +20,7 @@ from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.events import Event
+from shared.records.heartbeats import ServiceStatus
 from shared.redis.link import RedisLink
 
 #: Seconds between two readings: what an answer is behind at most, in normal times.
@@ -43,6 +45,7 @@ class Loop:
         heartbeat: Heartbeat,
         events: EventLog,
         clock: Clock,
+        describe: Callable[[], ServiceStatus | None] = lambda: None,
     ) -> None:
         self._link = link
         self._reader = reader
@@ -51,7 +54,7 @@ class Loop:
         self._heartbeat = heartbeat
         self._events = events
         self._clock = clock
-        self._beating = Beating(heartbeat, events, clock, on_name=self._say_hello)
+        self._beating = Beating(heartbeat, events, clock, describe, on_name=self._say_hello)
         self._turn = self._beating.watch("the monitor's reader")
         self._faults = Faults(events, clock, "the monitor's reader", ends_the_process=False)
         self._next_tick, self._took_s = clock.monotonic(), 0.0
@@ -143,7 +146,14 @@ class Loop:
             stop.set()
 
 
-def join_all(loops: Iterable[Loop]) -> None:
+class Joinable(Protocol):
+    """A thread that was told to end."""
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until it has ended, not for longer."""
+
+
+def join_all(loops: Iterable[Joinable]) -> None:
     """Wait until all have said goodbye, together not longer than GOODBYE_S."""
     deadline = monotonic() + GOODBYE_S
     for loop in loops:

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from shared.settings import BufferSettings, read_secret
+from services.monitor.notice_settings import NoticeSettings
+from shared.settings import read_secret
 
 #: Letters of a token at least: what is shorter is guessed.
 _LEAST_TOKEN = 16
@@ -14,7 +15,7 @@ _LEAST_TOKEN = 16
 _THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
-class MonitorSettings(BufferSettings):
+class MonitorSettings(NoticeSettings):
     """What the monitor reads from the environment."""
 
     monitor_host: str = Field(

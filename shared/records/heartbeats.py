@@ -22,7 +22,7 @@ class Process(Record, frozen=True):
 
 
 class ServiceStatus(Record, frozen=True):
-    """What a process says of itself beyond that; a monitor has nothing to say."""
+    """What a process says of itself beyond that."""
 
 
 class ConsumerStatus(ServiceStatus, frozen=True):
@@ -103,5 +103,23 @@ class PollerStatus(ServiceStatus, frozen=True):
     requests_rejected: Count = 0  #: what stood among the requests to poll and was none
 
 
+class MonitorStatus(ServiceStatus, frozen=True):
+    """How a monitor's notices fare; null where it tells nobody that way. Totals are since its start."""
+
+    webhook_sent: Count | None = None
+    webhook_failed: Count | None = None  #: tries
+    webhook_failure: Text | None = None  #: why the last try failed; null when it did not
+    webhook_failing_since: Moment | None = None
+    mail_sent: Count | None = None
+    mail_failed: Count | None = None
+    mail_failure: Text | None = None
+    mail_failing_since: Moment | None = None
+
+
 #: What the status of each role is.
-STATUS: dict[str, type[ServiceStatus]] = {"consumer": ConsumerStatus, "writer": WriterStatus, "poller": PollerStatus}
+STATUS: dict[str, type[ServiceStatus]] = {
+    "consumer": ConsumerStatus,
+    "writer": WriterStatus,
+    "poller": PollerStatus,
+    "monitor": MonitorStatus,
+}

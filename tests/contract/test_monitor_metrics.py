@@ -96,6 +96,7 @@ def test_names_have_base_units_and_no_label_without_a_bound() -> None:
         assert not re.search(r"_(ms|milliseconds|pct|percent|kb|mb)(_|$)", family.name)
         labels = {label for sample in family.samples for label in sample.labels}
         assert labels <= {
+            "receiver",
             "outcome", "le", "role", "name", "version", "host", "state", "kind", "plc", "group", "code", "severity",
         }  # fmt: skip
 

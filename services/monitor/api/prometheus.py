@@ -16,7 +16,7 @@ from services.monitor.read.overview import Overview, Service
 from shared import __version__
 from shared.counters import HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.records.files import FileKind, FileStage
-from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
+from shared.records.heartbeats import BackupState, BreakerState, MonitorStatus, OracleState, WriterStatus
 from shared.settings import BufferSettings
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -172,7 +172,7 @@ def _services(overview: Overview) -> Iterator[Metric]:
         beat.add_metric(name, service.beat_at)
         if service.process is not None:
             info.add_metric([*name, service.process.version or "", service.process.host or ""], 1)
-    yield from (up, beat, info, *_writers(overview.living(WriterStatus)))
+    yield from (up, beat, info, *_writers(overview.living(WriterStatus)), *_notices(overview.living(MonitorStatus)))
 
 
 def _writers(writers: list[Service[WriterStatus]]) -> Iterator[Metric]:
@@ -189,6 +189,24 @@ def _writers(writers: list[Service[WriterStatus]]) -> Iterator[Metric]:
         for state in BreakerState:
             breaker.add_metric([*name, state], float(status.breaker == state))
     yield from (oracle, backup, free, breaker)
+
+
+def _notices(monitors: list[Service[MonitorStatus]]) -> Iterator[Metric]:
+    notices = CounterMetricFamily(
+        "tagpipe_notices", "Notices of alerts, and tries that failed", labels=["name", "receiver", "outcome"]
+    )
+    failing = GaugeMetricFamily("tagpipe_notices_failing", "1 while none is taken", labels=["name", "receiver"])
+    for monitor in monitors:
+        name, status = monitor.instance, monitor.status
+        for receiver, sent, failed, failure in (
+            ("webhook", status.webhook_sent, status.webhook_failed, status.webhook_failure),
+            ("mail", status.mail_sent, status.mail_failed, status.mail_failure),
+        ):
+            if sent is not None:
+                notices.add_metric([name, receiver, "sent"], sent)
+                notices.add_metric([name, receiver, "failed"], failed or 0)
+                failing.add_metric([name, receiver], float(bool(failure)))
+    yield from (notices, failing)
 
 
 def _backups(overview: Overview) -> Iterator[Metric]:

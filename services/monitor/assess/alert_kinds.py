@@ -310,6 +310,13 @@ KINDS = _kinds(
         status=Status.HEALTHY,
     ),
     Kind(
+        "notices_failing", _WARNING,
+        "Notices of alerts are not taken by their webhook or mail server: people may not know what is raised.",
+        "The alert says why. Mend ALERT_WEBHOOK_URL or ALERT_SMTP_... of the monitor, or the way there; "
+        "`python -m services.monitor notify --test` tries it. What is raised is told once it is taken.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
         "not_all_shown", _WARNING,
         "Entries in Redis are too long, too many or unreadable, and the monitor leaves them out.",
         "Something else than tagpipe wrote them, or a polling engine invents names. Look at the keys that the message "

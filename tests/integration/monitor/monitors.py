@@ -22,7 +22,8 @@ from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve, url_of
-from services.monitor.loop import GOODBYE_S, Loop
+from services.monitor.loop import Loop, join_all
+from services.monitor.notify.office import messengers_of, status_of
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
@@ -77,6 +78,7 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     link, keys, clock, stop = RedisLink(redis_url), Keys(namespace), SystemClock(), StopFlag()
     events = EventLog(link, keys, "monitor")
     newest = Newest(clock)
+    messengers = messengers_of(chosen, link, keys, lambda: newest.state, events, clock)
     loop = Loop(
         link=link,
         reader=RedisReader(link, keys),
@@ -85,18 +87,21 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
         heartbeat=Heartbeat(link, keys, events, "monitor"),
         events=events,
         clock=clock,
+        describe=lambda: status_of(messengers),
     )
     listener = listen(chosen)
     monitor = Monitor(url_of(listener))
     serving = threading.Thread(target=serve, args=[create_app(Whole([newest]), chosen), listener, stop])
     loop.start(stop)
+    for messenger in messengers:
+        messenger.start(stop)
     serving.start()
     try:
         yield monitor
     finally:
         stop.set()
         serving.join()
-        loop.join(GOODBYE_S)
+        join_all([*messengers, loop])
         link.close()
     assert loop.crash is None
 

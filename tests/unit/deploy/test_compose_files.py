@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[3]
 #: INSTANCE_NAME would be one name for all containers of a service.
 _FIXED = {
     "REDIS_URL", "INSTANCE_NAME", "RUN_DIR", "POLLER_CONFIG", "BACKUP_DIR", "POLLER_OUTBOX_DIR", "MONITOR_HOST",
-    "MONITOR_API_TOKEN_FILE",
+    "MONITOR_API_TOKEN_FILE", "ALERT_WEBHOOK_URL_FILE", "ALERT_SMTP_PASSWORD_FILE",
         "MONITOR_OPERATOR_TOKEN_FILE",
     "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
     "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE", "PARTITIONS", "PARTITION",
@@ -38,6 +38,8 @@ def test_a_service_gets_its_own_settings_and_no_others(service: str) -> None:
     elsewhere = {
         "MONITOR_API_TOKEN_FILE",
         "MONITOR_OPERATOR_TOKEN",
+        "ALERT_WEBHOOK_URL_FILE",
+        "ALERT_SMTP_PASSWORD_FILE",
         "INSTANCE_NAME",
         "RUN_DIR",
         "BACKUP_DIR",

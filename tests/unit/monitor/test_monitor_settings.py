@@ -62,3 +62,60 @@ def test_a_token_file_is_read_again_and_what_is_no_token_is_not_taken(tmp_path: 
         assert settings.current_api_token() == known
     file.unlink()
     assert settings.current_api_token() == "sixteen-letters-"
+
+
+WEBHOOK = "https://chat.example/services/T0/B0/secret-token-of-the-tests"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (WEBHOOK.replace("https", "ftp"), "the form is https://host/path"),
+        (WEBHOOK.replace("https://", "https://user:word@"), "user and password in front of the host are not sent"),
+        (WEBHOOK + "\nX: y", "it holds a space, a line break"),
+        (WEBHOOK.replace("example", "example:99999"), "its host or its port is none"),
+        (WEBHOOK.partition("//")[2], "the form is https://host/path"),
+    ],
+)
+def test_webhook_that_is_no_url_is_refused_without_its_token(
+    monkeypatch: pytest.MonkeyPatch, url: str, problem: str
+) -> None:
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", url)
+    with pytest.raises(SettingsError, match=problem) as caught:
+        load_settings(MonitorSettings)
+    assert "secret-token" not in str(caught.value)
+
+
+def test_new_webhook_is_taken_from_its_file_and_a_spoiled_one_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "url"
+    file.write_text(WEBHOOK)
+    monkeypatch.setenv("ALERT_WEBHOOK_URL_FILE", str(file))
+    settings = load_settings(MonitorSettings)
+    file.write_text("https://chat.example/new")
+    assert settings.current_webhook_url() == "https://chat.example/new"
+    for spoiled in ("", "half a u", "ftp://x"):
+        file.write_text(spoiled)
+        assert settings.current_webhook_url() == WEBHOOK
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"ALERT_SMTP_FROM": ""}, "ALERT_SMTP_FROM: ALERT_SMTP_HOST is set"),
+        ({"ALERT_SMTP_TO": "the shift"}, "ALERT_SMTP_TO: ALERT_SMTP_HOST is set"),
+        ({"ALERT_SMTP_TLS": "none", "ALERT_SMTP_PASSWORD": "pass"}, "ALERT_SMTP_PASSWORD could be read on its way"),
+        ({"ALERT_SMTP_PORT": "0"}, "ALERT_SMTP_PORT=0"),
+        ({"ALERT_SEVERITY": "info"}, "ALERT_SEVERITY=info"),
+        ({"ALERT_WEBHOKO_URL": "x"}, "did you mean ALERT_WEBHOOK_URL"),
+    ],
+)
+def test_half_of_a_mail_server_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], problem: str
+) -> None:
+    given = {"ALERT_SMTP_HOST": "mail", "ALERT_SMTP_FROM": "a@b.example", "ALERT_SMTP_TO": "c@d.example", **changes}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=problem):
+        load_settings(MonitorSettings)

@@ -16,7 +16,7 @@ from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.overview import Overview
 from shared.counters import WINDOW_S, Counter
 from shared.records.events import Event
-from shared.records.heartbeats import ConsumerStatus, WriterStatus
+from shared.records.heartbeats import ConsumerStatus, MonitorStatus, WriterStatus
 from shared.settings import BufferSettings
 
 #: Percent of batches that Oracle must take while it is there.
@@ -36,6 +36,7 @@ def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Se
         *_orphans(overview),
         *find_polling_trouble(overview),
         *_faults(overview),
+        *_notices(overview),
         *_left_out(overview),
         *_partitions(overview, settings),
     ]
@@ -112,6 +113,24 @@ def _faults(overview: Overview) -> Iterator[Finding]:
             ),
             faults[-1].at,
         )
+
+
+def _notices(overview: Overview) -> Iterator[Finding]:
+    for monitor in overview.living(MonitorStatus):
+        status = monitor.status
+        for kind, why, since in (
+            ("webhook", status.webhook_failure, status.webhook_failing_since),
+            ("mail", status.mail_failure, status.mail_failing_since),
+        ):
+            if why:
+                said = Said(
+                    "Notices by {kind} of monitor {name} are not taken: {why}",
+                    kind=kind,
+                    name=monitor.instance,
+                    why=why,
+                )
+                yield Finding("notices_failing", said, since)
+                return
 
 
 def _left_out(overview: Overview) -> Iterator[Finding]:

@@ -42,6 +42,10 @@ def poller(**fields: str) -> Service[ServiceStatus]:
     return service_of("poller", "poller-1", NOW, {"state": "running", **fields})
 
 
+def monitor(**fields: str) -> Service[ServiceStatus]:
+    return service_of("monitor", "monitor-1", NOW, {"state": "running", **fields})
+
+
 def found(now: Overview, rates: Rates = STANDING) -> dict[str, Any]:
     return {finding.code: finding for finding in find(now, rates, SETTINGS)}
 
@@ -90,6 +94,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         "backup_failed",
         {"services": [consumer(), writer(backup="failing", backup_failure="disk full")]},
         "writer plant-1 can't write the backup: disk full",
+    ),
+    (
+        "notices_failing",
+        {"services": [consumer(), writer(), monitor(mail_failure="nothing listens at mail.plant:587")]},
+        "Notices by mail of monitor monitor-1 are not taken: nothing listens at mail.plant:587",
     ),
     ("backup_lost", {"counters": {Counter.BACKUP_LOST: 7}}, "7 rows gone from backup files"),
     ("rejected_rows_dropped", {"counters": {Counter.ROWS_DROPPED: 9}}, "9 rejected rows lost"),

@@ -1,0 +1,139 @@
+"""The receiver that hands mail to an SMTP server. Where TLS is wanted, nothing goes without it."""
+
+import hashlib
+import smtplib
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+
+from services.monitor.notify.limit import shut_after
+from services.monitor.notify.notice import Notice
+from services.monitor.notify.receiver import STEP_S, TROUBLE, TRY_S, NotTakenError, why, without
+
+
+@dataclass(frozen=True)
+class MailPlace:
+    """Where mail is handed over, and for whom."""
+
+    host: str
+    port: int
+    tls: str  #: starttls, tls or none
+    user: str
+    current_password: Callable[[], str]
+    sender: str
+    recipients: Sequence[str]
+
+
+class _Smtp(smtplib.SMTP):
+    """A server that is not connected to yet: only then can its socket be shut from the first letter on."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(timeout=STEP_S)
+        # Whose certificate it must be: `connect` leaves it empty.
+        self._host = host
+
+
+class _SmtpOverTls(smtplib.SMTP_SSL):
+    """The same, with TLS from the first letter on."""
+
+    def __init__(self, host: str, context: ssl.SSLContext | None) -> None:
+        super().__init__(timeout=STEP_S, context=context)
+        self._host = host
+
+
+class Mail:
+    """Sends each notice as one mail to all recipients."""
+
+    kind = "mail"
+
+    def __init__(self, place: MailPlace) -> None:
+        self._place = place
+
+    @property
+    def identity(self) -> str:
+        """A digest of server and recipients."""
+        whom = ",".join([self._place.host, *self._place.recipients])
+        return f"mail-{hashlib.sha256(whom.encode()).hexdigest()[:12]}"
+
+    def send(self, notice: Notice) -> str:
+        """Hand over one notice; return which recipients were refused, where others have it.
+
+        Raises: NotTakenError.
+        """
+        place, password = self._place, self._place.current_password()
+        where = f"{place.host}:{place.port}"
+        context = ssl.create_default_context() if place.tls != "none" else None
+        server = _SmtpOverTls(place.host, context) if place.tls == "tls" else _Smtp(place.host)
+        with shut_after(TRY_S, lambda: server.sock) as passed:
+            try:
+                refused = self._hand_over(server, context, password, mail_of(notice, place))
+            except TROUBLE as error:
+                late = f"{where} gives no whole answer within {TRY_S:g} s"
+                raise NotTakenError(late if passed.is_set() else _why(error, where, [password])) from None
+            finally:
+                server.close()
+        return f"{where} refuses {', '.join(sorted(refused))}; the others have it" if refused else ""
+
+    def _hand_over(
+        self, server: smtplib.SMTP, context: ssl.SSLContext | None, password: str, mail: EmailMessage
+    ) -> dict[str, tuple[int, bytes]]:
+        place = self._place
+        code, words = server.connect(place.host, place.port)
+        if code != 220:  # noqa: PLR2004 - RFC 5321, 3.1
+            raise smtplib.SMTPConnectError(code, words)
+        if place.tls == "starttls":
+            server.starttls(context=context)
+        if place.user:
+            server.login(place.user, password)
+        refused = server.send_message(mail)
+        # It has the mail: what becomes of the goodbye is no matter.
+        with suppress(*TROUBLE):
+            server.quit()
+        return refused
+
+
+def mail_of(notice: Notice, place: MailPlace) -> EmailMessage:
+    """Return a notice as a mail."""
+    mail = EmailMessage()
+    mail["Subject"] = notice.subject
+    mail["From"] = place.sender
+    mail["To"] = ", ".join(place.recipients)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(notice.sent_at, UTC))
+    mail["Message-ID"] = make_msgid("tagpipe", domain=place.sender.rpartition("@")[2].strip("> ") or "tagpipe")
+    # No answer of somebody's holiday.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(notice.text, cte="base64" if not notice.text.isascii() else None)
+    return mail
+
+
+def _why(error: BaseException, where: str, secrets: Sequence[str]) -> str:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        whom = [f"{name} ({code}: {_said(words, secrets)})" for name, (code, words) in error.recipients.items()]
+        return f"{where} refuses every recipient of ALERT_SMTP_TO: {', '.join(whom)}"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return f"{where} offers no TLS, or no log-on: ALERT_SMTP_TLS and ALERT_SMTP_USER do not fit it"
+    if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, OSError):
+        # smtplib says so of an answer that did not come in time, too.
+        return why(error.__context__, where)
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return f"{where} closed the connection, or does not speak SMTP: does ALERT_SMTP_TLS fit the port?"
+    if isinstance(error, smtplib.SMTPResponseException):
+        what = _REFUSED.get(type(error), "the mail")
+        return f"{where} refuses {what} ({error.smtp_code}: {_said(error.smtp_error, secrets)})"
+    return why(error, where)
+
+
+#: What a server refuses, by the error that smtplib makes of it.
+_REFUSED: dict[type[BaseException], str] = {
+    smtplib.SMTPAuthenticationError: "ALERT_SMTP_USER or its password",
+    smtplib.SMTPSenderRefused: "ALERT_SMTP_FROM",
+    smtplib.SMTPConnectError: "the connection",
+}
+
+
+def _said(words: bytes | str, secrets: Sequence[str]) -> str:
+    return without(secrets, words.decode(errors="replace") if isinstance(words, bytes) else str(words))

@@ -1,0 +1,152 @@
+"""The thread of one receiver: looks what is due, sends it when it is its turn, remembers what was told."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.monitor.api.state import State
+from services.monitor.notify.memory import Memory, Turn
+from services.monitor.notify.notice import News, Notice
+from services.monitor.notify.receiver import NotTakenError, Receiver
+from services.monitor.notify.schedule import Schedule
+from shared.backoff import doubled_s
+from shared.clock import Clock
+from shared.errors import RedisUnavailableError
+from shared.life.faults import Faults
+from shared.lifecycle import StopFlag
+from shared.logs import get_logger
+
+#: Seconds between two looks.
+TURN_S = 2.0
+
+#: Seconds after a failed try, doubled with each one, and at most.
+_FIRST_RETRY_S, _LAST_RETRY_S = 5.0, 300.0
+
+_log = get_logger()
+
+
+@dataclass(frozen=True)
+class Fares:
+    """How the notices to a receiver fare; nothing where there is none."""
+
+    sent: int | None = None  #: since the start
+    failed: int | None = None  #: tries since the start
+    failure: str | None = None  #: why the last try failed; None when it did not
+    failing_since: float | None = None
+
+
+class Messenger:
+    """Tells one receiver what is due, as long as it takes."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        schedule: Schedule,
+        memory: Memory,
+        state: Callable[[], State],
+        clock: Clock,
+        faults: Faults,
+        *,
+        pipeline: str,
+        dashboard: str = "",
+    ) -> None:
+        self.kind = receiver.kind
+        self._receiver = receiver
+        self._schedule = schedule
+        self._memory = memory
+        self._state = state
+        self._clock = clock
+        self._faults = faults
+        self._pipeline = pipeline
+        self._dashboard = dashboard
+        self._who = secrets.token_hex(8)
+        self._thread: threading.Thread | None = None
+        self._failures_in_a_row, self._next_try = 0, 0.0
+        self._sent, self._failed = 0, 0
+        self._failure: str | None = None
+        self._failing_since: float | None = None
+
+    @property
+    def fares(self) -> Fares:
+        """How its notices fare."""
+        return Fares(self._sent, self._failed, self._failure, self._failing_since)
+
+    def start(self, stop: StopFlag) -> None:
+        """Run in a thread of its own until `stop` is set. A daemon: a try may take longer than we may take to stop."""
+        self._thread = threading.Thread(target=self._run, args=[stop], name=f"notices-{self.kind}", daemon=True)
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until the turn is given back, not for longer."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self, stop: StopFlag) -> None:
+        while not stop.wait(TURN_S):
+            try:
+                self.turn()
+            except Exception as error:  # noqa: BLE001 - who tells of trouble must outlive it
+                self._faults.met(error, stop)
+        try:
+            self._memory.give_back(self._who)
+        except RedisUnavailableError as error:
+            _log.debug(f"the turn to send notices ends by itself: {error}")
+
+    def turn(self) -> None:
+        """Look once, and send what is due."""
+        state, now = self._state(), self._clock.now().timestamp()
+        whose = self._memory.take_turn(self._who)
+        self._schedule.told = dict(self._memory.told)
+        self._schedule.see(state.alerts, _stale(state), now)
+        if whose is not Turn.OURS:
+            self._schedule.stand_by()
+            self._goes_well()
+            return
+        news = self._schedule.due(now)
+        if news and self._clock.monotonic() >= self._next_try:
+            self._try(news, now)
+        self._remember()
+
+    def _try(self, news: list[News], now: float) -> None:
+        try:
+            complaint = self._receiver.send(Notice(self._pipeline, now, news, self._dashboard))
+        except NotTakenError as error:
+            self._goes_wrong(str(error), now)
+            return
+        self._sent += 1
+        self._schedule.tell(news, now)
+        if complaint:
+            self._say(complaint, now)
+        else:
+            self._goes_well()
+
+    def _remember(self) -> None:
+        try:
+            self._memory.remember(self._schedule.told)
+        except RedisUnavailableError as error:
+            _log.debug(f"what was told is written down later: {error}")
+
+    def _goes_wrong(self, why: str, now: float) -> None:
+        self._say(why, now)
+        self._failed += 1
+        self._failures_in_a_row += 1
+        self._next_try = self._clock.monotonic() + doubled_s(_FIRST_RETRY_S, self._failures_in_a_row, _LAST_RETRY_S)
+
+    def _say(self, why: str, now: float) -> None:
+        if why != self._failure:
+            _log.warning(f"A notice by {self.kind} was not taken: {why}")
+        self._failure, self._failing_since = why, self._failing_since or now
+
+    def _goes_well(self) -> None:
+        if self._failure is not None:
+            _log.info(f"Notices by {self.kind} are taken again, or another monitor sends them")
+        self._failures_in_a_row, self._next_try = 0, 0.0
+        self._failure = self._failing_since = None
+
+
+def _stale(state: State) -> frozenset[int | None]:
+    """Return the partitions of which nothing fresh is known; None stands for the only one."""
+    if not state.partitions:
+        return frozenset([None] if state.failure is not None else [])
+    return frozenset(number for number, part in enumerate(state.partitions) if part.failure is not None)

@@ -1,0 +1,73 @@
+"""All receivers that the settings name, each with its messenger."""
+
+from collections.abc import Callable, Sequence
+
+from services.monitor.api.state import State
+from services.monitor.assess.alert_kinds import Severity
+from services.monitor.notice_settings import NoticeSettings
+from services.monitor.notify.mail import Mail, MailPlace
+from services.monitor.notify.memory import Memory
+from services.monitor.notify.messenger import Fares, Messenger
+from services.monitor.notify.receiver import Receiver
+from services.monitor.notify.schedule import Schedule
+from services.monitor.notify.webhook import Webhook
+from shared.clock import Clock
+from shared.events import EventLog
+from shared.keys import Keys
+from shared.life.faults import Faults
+from shared.records.heartbeats import MonitorStatus
+from shared.redis.link import RedisLink
+
+
+def receivers_of(settings: NoticeSettings) -> list[Receiver]:
+    """Return who is told: none, a webhook, mail, or both."""
+    receivers: list[Receiver] = []
+    if settings.alert_webhook_url is not None:
+        receivers.append(Webhook(settings.current_webhook_url, settings.alert_webhook_format))
+    if settings.alert_smtp_host:
+        place = MailPlace(
+            host=settings.alert_smtp_host,
+            port=settings.alert_smtp_port,
+            tls=settings.alert_smtp_tls,
+            user=settings.alert_smtp_user,
+            current_password=settings.current_smtp_password,
+            sender=settings.alert_smtp_from,
+            recipients=settings.alert_recipients,
+        )
+        receivers.append(Mail(place))
+    return receivers
+
+
+def messengers_of(
+    settings: NoticeSettings, link: RedisLink, keys: Keys, state: Callable[[], State], events: EventLog, clock: Clock
+) -> list[Messenger]:
+    """Return a messenger for each receiver; what they remember stands at `keys`."""
+    return [
+        Messenger(
+            receiver,
+            Schedule(Severity(settings.alert_severity), settings.alert_repeat_minutes * 60),
+            Memory(link, keys, receiver.identity, clock),
+            state,
+            clock,
+            Faults(events, clock, f"notices by {receiver.kind}", ends_the_process=False),
+            pipeline=settings.redis_namespace,
+            dashboard=settings.alert_dashboard_url,
+        )
+        for receiver in receivers_of(settings)
+    ]
+
+
+def status_of(messengers: Sequence[Messenger]) -> MonitorStatus:
+    """Return how they fare, for the heartbeat."""
+    by_kind = {each.kind: each.fares for each in messengers}
+    webhook, mail = by_kind.get("webhook", Fares()), by_kind.get("mail", Fares())
+    return MonitorStatus(
+        webhook_sent=webhook.sent,
+        webhook_failed=webhook.failed,
+        webhook_failure=webhook.failure,
+        webhook_failing_since=webhook.failing_since,
+        mail_sent=mail.sent,
+        mail_failed=mail.failed,
+        mail_failure=mail.failure,
+        mail_failing_since=mail.failing_since,
+    )
