@@ -15,7 +15,8 @@ import typer
 from sandbox.console import DemoConsole
 from sandbox.demo import INTERRUPTED, OK, WRONG, Demo
 from sandbox.harness.supervisor import ChildDiedError
-from sandbox.node_opcua import NodeUnavailableError, install
+from sandbox.node_opcua import install
+from sandbox.npm import NodeUnavailableError
 from sandbox.pipeline import RECORDING_DIRECTORY, Pipeline, StoppedEarly, clear
 from sandbox.plan import STAY_S, Plan, PlanError, make_plan
 from sandbox.recorded_form import playable

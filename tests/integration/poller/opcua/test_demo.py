@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.node_opcua import NodeUnavailableError, install
+from sandbox.node_opcua import install
+from sandbox.npm import NodeUnavailableError
 
 _ROOT = Path(__file__).resolve().parents[4]
 

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sandbox.node_opcua import NodeUnavailableError, install
+from sandbox.node_opcua import install
+from sandbox.npm import NodeUnavailableError
 from services.poller.source import Reading
 from shared.records.events import Event
 from tests.integration.poller.opcua.reading import Told, one, read_until, with_source

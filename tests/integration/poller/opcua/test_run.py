@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.harness.waiting import wait_until
-from sandbox.node_opcua import NodeUnavailableError, install
+from sandbox.node_opcua import install
+from sandbox.npm import NodeUnavailableError
 from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.pipeline import Pipeline
 

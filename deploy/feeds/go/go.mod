@@ -1,0 +1,3 @@
+module tagpipe.example/put
+
+go 1.18

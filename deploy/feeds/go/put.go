@@ -1,0 +1,90 @@
+// REDIS_ADDR=host:6379 REDIS_AUTH="user password" go run put.go < rows.jsonl; needs nothing but Go: it speaks Redis' protocol.
+// Each line is a row: {"plc": "PLC01", "tag": "D100", "time": "2026-01-02T03:04:05.678Z", "value": 12.5, "quality": "GOOD"}
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const mostQueued, mostRows = 10000, 5000
+
+type row struct {
+	PLC, Tag, Time, Quality string
+	Value                   json.RawMessage // as it is written: all digits of a number
+}
+
+// ask sends commands and returns the last one's answer, a number or a status.
+func ask(commands ...[]string) (answer string, err error) {
+	connection, err := net.DialTimeout("tcp", os.Getenv("REDIS_ADDR"), 5*time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer connection.Close()
+	connection.SetDeadline(time.Now().Add(10 * time.Second))
+	reader := bufio.NewReader(connection)
+	for _, command := range commands {
+		fmt.Fprintf(connection, "*%d\r\n", len(command))
+		for _, part := range command {
+			fmt.Fprintf(connection, "$%d\r\n%s\r\n", len(part), part)
+		}
+		if answer, err = reader.ReadString('\n'); err != nil || strings.HasPrefix(answer, "-") {
+			return "", fmt.Errorf("%s %v", strings.TrimSpace(answer), err)
+		}
+	}
+	return strings.TrimSpace(answer[1:]), nil
+}
+
+func put(key string, byPLC map[string][][]any) {
+	push := []string{"RPUSH", key}
+	for plc, rows := range byPLC {
+		message, _ := json.Marshal(map[string]any{"plc_code": plc, "group_name": "go", "rows": rows})
+		push = append(push, string(message))
+	}
+	var login [][]string
+	if secret := strings.Fields(os.Getenv("REDIS_AUTH")); len(secret) > 0 {
+		login = [][]string{append([]string{"AUTH"}, secret...)}
+	}
+	for ; ; time.Sleep(time.Second) { // full or away: the rows wait here
+		queued, err := ask(append(login, []string{"LLEN", key})...)
+		if waiting, _ := strconv.Atoi(queued); err == nil && waiting < mostQueued {
+			// What may have been put already is put again: the table's key tells the copies.
+			if _, err = ask(append(login, push)...); err == nil {
+				return
+			}
+		}
+		if err != nil {
+			log.Print(err)
+		}
+	}
+}
+
+func main() {
+	key := os.Getenv("TAGPIPE_KEY")
+	if key == "" {
+		key = "{tagpipe}:data_queue"
+	}
+	byPLC, count := map[string][][]any{}, 0
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		found := row{Quality: "GOOD"}
+		if err := json.Unmarshal(lines.Bytes(), &found); err != nil {
+			log.Fatal(err)
+		}
+		byPLC[found.PLC] = append(byPLC[found.PLC], []any{found.Tag, found.Time, found.Value, found.Quality})
+		if count++; count%mostRows == 0 {
+			put(key, byPLC)
+			byPLC = map[string][][]any{}
+		}
+	}
+	if len(byPLC) > 0 {
+		put(key, byPLC)
+	}
+}

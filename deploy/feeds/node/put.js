@@ -1,0 +1,34 @@
+// npm install redis; REDIS_URL=redis://user:password@host:6379 node put.js < rows.jsonl
+// Each line is a row: {"plc": "PLC01", "tag": "D100", "time": "2026-01-02T03:04:05.678Z", "value": 12.5, "quality": "GOOD"}
+const { createClient } = require("redis");
+const readline = require("node:readline");
+
+const KEY = process.env.TAGPIPE_KEY || "{tagpipe}:data_queue";
+const MOST_QUEUED = 10000, MOST_ROWS = 5000;
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+
+async function put(redis, byPlc) {
+  const messages = [...byPlc].map(([plc_code, rows]) => JSON.stringify({ plc_code, group_name: "node", rows }));
+  for (;;) {
+    try { // What may have been put already is put again: the table's key tells the copies.
+      if (await redis.lLen(KEY) < MOST_QUEUED) return await redis.rPush(KEY, messages);
+    } catch (error) { console.error(`Redis: ${error.message}`); }
+    await sleep(1000); // full or away: the rows wait here
+  }
+}
+
+async function main() {
+  const redis = createClient({ url: process.env.REDIS_URL });
+  redis.on("error", error => console.error(`Redis: ${error.message}`));
+  await redis.connect();
+  let byPlc = new Map(), count = 0;
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const { plc, tag, time, value, quality } = JSON.parse(line);
+    if (!byPlc.has(plc)) byPlc.set(plc, []);
+    byPlc.get(plc).push([tag, time, value, quality ?? "GOOD"]);
+    if (++count % MOST_ROWS === 0) { await put(redis, byPlc); byPlc = new Map(); }
+  }
+  if (byPlc.size) await put(redis, byPlc);
+  await redis.close();
+}
+main();

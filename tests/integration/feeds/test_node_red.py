@@ -1,0 +1,103 @@
+"""The flow of deploy/feeds/node-red in a real Node-RED without its editor: rows by HTTP and MQTT arrive."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.harness.redis import free_port
+from sandbox.harness.supervisor import Child
+from sandbox.harness.waiting import wait_until
+from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
+from tests.integration.feeds.npm import installed
+from tests.pipeline import Pipeline
+
+_SETTINGS = """module.exports = {uiPort: %d, uiHost: "127.0.0.1", httpAdminRoot: false, flowFile: %s,
+  userDir: %s, logging: {console: {level: "info"}}, telemetry: {enabled: false}};"""
+
+#: What comes by MQTT: topic, payload, and the cells that it must become.
+MQTT = {
+    "D1": ("21.5", ("21.5", "GOOD")), "D2": ('{"time":"2026-01-02T12:00:00Z","value":7}', ("7", "GOOD")),
+    "D3": ("nan", ("NULL", "BAD")), "D4": ("open", ("open", "GOOD")),
+    "D5": ('{"value":1,"quality":"UNCERTAIN"}', ("1", "UNCERTAIN")),
+}  # fmt: skip
+
+
+class NodeRed:
+    """A Node-RED that runs the flow."""
+
+    def __init__(self, child: Child, port: int) -> None:
+        self.child = child
+        self._port = port
+
+    def post(self, body: object) -> tuple[int, Any]:
+        """Return the status and the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request("POST", "/tagpipe/rows", json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.load(answer)
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def node_red(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeRed]:
+    modules = installed() / "node_modules"
+    directory, port, mqtt_port = tmp_path_factory.mktemp("node-red"), free_port(), free_port()
+    flow = directory / "flow.json"
+    flow.write_bytes((FEEDS / "node-red" / "flow.json").read_bytes())
+    settings = directory / "settings.js"
+    settings.write_text(_SETTINGS % (port, json.dumps(str(flow)), json.dumps(str(directory))))
+    published = [{"topic": f"plant/MQTT-1/{tag}", "payload": payload} for tag, (payload, _) in MQTT.items()]
+    broker = pipeline.spawn(
+        "broker", "node", str(Path(__file__).with_name("broker.js")), str(mqtt_port), json.dumps(published),
+        NODE_PATH=modules,
+    )  # fmt: skip
+    wait_until(lambda: "ready" in broker.log_tail(), 30, "the MQTT broker")
+    child = pipeline.spawn(
+        "node-red", "node", str(modules / "node-red" / "red.js"), "--settings", str(settings),
+        TAGPIPE_KEY=pipeline.keys.data_queue, MQTT_HOST="127.0.0.1", MQTT_PORT=mqtt_port,
+    )  # fmt: skip
+    wait_until(lambda: "Started flows" in child.log_tail() or child.status is not None, 60, "Node-RED")
+    assert child.status is None, child.log_tail()
+    yield NodeRed(child, port)
+    pipeline.supervisor.stop(["node-red", "broker"], 5)
+
+
+def test_rows_of_a_request_are_one_message_a_plc_and_arrive(pipeline: Pipeline, node_red: NodeRed) -> None:
+    before = messages_of(pipeline)
+    sent = rows(["NR-1", "NR-2"])
+    sent[::2] = [{**row, "tag": f"{row['plc']}.{row['tag']}", "plc": None} for row in sent[::2]]
+    assert node_red.post(sent) == (202, {"rows": len(sent)})
+    wanted = stored(["NR-1", "NR-2"])
+    assert in_table(pipeline, wanted) == wanted
+    assert messages_of(pipeline) - before <= 2 + 1, "one a PLC, and one that MQTT brought meanwhile"
+
+
+def test_what_mqtt_brings_arrives(pipeline: Pipeline, node_red: NodeRed) -> None:
+    assert node_red.child.status is None
+    wanted = {(f"MQTT-1.{tag}", None): cells for tag, (_, cells) in MQTT.items()}
+    found = in_table(pipeline, wanted)  # type: ignore[arg-type]
+    assert {name: cells for (name, _), cells in found.items()} == {name: cells for (name, _), cells in wanted.items()}
+    assert {str(moment) for (name, moment) in found if name == "MQTT-1.D2"} == {"2026-01-02 12:00:00"}
+
+
+def test_a_row_without_a_plc_is_refused_and_nothing_is_put(node_red: NodeRed) -> None:
+    status, answer = node_red.post([*rows(["NR-3"], 1), {"tag": "D1", "value": 1}])
+    assert (status, answer["error"]) == (400, "row 8 says no PLC: write tag as PLC01.D100, or plc and tag")
+
+
+def test_while_the_queue_is_full_rows_are_refused_or_held(pipeline: Pipeline, node_red: NodeRed) -> None:
+    """Kind: a list that grows without a bound because a foreign engine does not look at it."""
+    pipeline.supervisor.stop(["consumer"], 5)
+    filler = json.dumps({"plc_code": "FULL", "timestamp": "2026-01-02"})
+    pipeline.link.command("RPUSH", pipeline.keys.data_queue, *[filler] * 10_000)
+    assert node_red.post(rows(["NR-4"])) == (503, {"error": "the DataQueue is full: send it again later"})
+    assert pipeline.link.command("LLEN", pipeline.keys.data_queue) == 10_000
+    pipeline.start("consumer")
+    wait_until(lambda: node_red.post(rows(["NR-4"]))[0] == 202, 30, "room in the queue")
+    assert in_table(pipeline, stored(["NR-4"])) == stored(["NR-4"])

@@ -1,0 +1,47 @@
+"""The producers of deploy/feeds as processes, in their own languages, against a pipeline that knows nothing of them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
+from tests.integration.feeds.npm import installed
+from tests.pipeline import Pipeline
+
+
+def feed(pipeline: Pipeline, command: list[str], plcs: list[str], more: dict[str, str]) -> None:
+    """Let a producer put rows; each of its PLCs must need one message."""
+    before = messages_of(pipeline)
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows(plcs))
+    environment = {**pipeline.environment, "TAGPIPE_KEY": pipeline.keys.data_queue, **more}
+    done = subprocess.run(
+        command, input=lines, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert in_table(pipeline, stored(plcs)) == stored(plcs)
+    assert messages_of(pipeline) - before == len(plcs)
+
+
+def test_the_producer_in_python_feeds_the_table(pipeline: Pipeline) -> None:
+    feed(pipeline, [sys.executable, str(FEEDS / "python" / "put.py")], ["PY-1", "PY-2"], {})
+
+
+def test_the_producer_in_node_feeds_the_table(pipeline: Pipeline) -> None:
+    modules = installed() / "node_modules"
+    feed(pipeline, ["node", str(FEEDS / "node" / "put.js")], ["JS-1", "JS-2"], {"NODE_PATH": str(modules)})
+
+
+def test_the_producer_in_go_feeds_the_table(pipeline: Pipeline, tmp_path: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("no Go on PATH")
+    program = tmp_path / "put"
+    cache = Path.home() / ".cache" / "go-build"
+    go = {**pipeline.environment, "GOCACHE": str(cache), "GOPATH": str(tmp_path), "GOFLAGS": "-mod=mod"}
+    for command in (["go", "vet", "."], ["go", "build", "-o", str(program), "."]):
+        subprocess.run(command, cwd=FEEDS / "go", env=go, check=True, timeout=110)
+    address = pipeline.environment["REDIS_URL"].removeprefix("redis://").partition("/")[0]
+    feed(pipeline, [str(program)], ["GO-1", "GO-2"], {"REDIS_ADDR": address})
