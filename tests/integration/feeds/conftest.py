@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +23,24 @@ def pipeline(
         here.start("consumer")
         here.start("writer")
         yield here
+
+
+@dataclass(frozen=True)
+class Producer:
+    """A user of Redis that may put messages and nothing else."""
+
+    name: str
+    password: str
+    url: str
+
+
+@pytest.fixture(scope="module")
+def producer(pipeline: Pipeline) -> Iterator[Producer]:
+    """The user of deploy/redis/producer.acl, for the module's namespace."""
+    rights = Path("deploy/redis/producer.acl").read_text("utf-8").split()[2:]
+    name, password = f"producer-{pipeline.keys.namespace}", secrets.token_hex(8)
+    own = [part.replace("{tagpipe}", f"{{{pipeline.keys.namespace}}}") for part in rights]
+    pipeline.link.command("ACL", "SETUSER", name, *own, f">{password}")
+    url = pipeline.environment["REDIS_URL"].replace("redis://", f"redis://{name}:{password}@")
+    yield Producer(name, password, url)
+    pipeline.link.command("ACL", "DELUSER", name)

@@ -11,6 +11,7 @@ import pytest
 from sandbox.harness.redis import free_port
 from sandbox.harness.supervisor import Child
 from sandbox.harness.waiting import wait_until
+from tests.integration.feeds.conftest import Producer
 from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
 from tests.integration.feeds.npm import installed
 from tests.pipeline import Pipeline
@@ -45,8 +46,10 @@ class NodeRed:
 
 
 @pytest.fixture(scope="module")
-def node_red(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeRed]:
+def node_red(pipeline: Pipeline, producer: Producer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeRed]:
     modules = installed() / "node_modules"
+    # The README says so: the client asks for INFO before it does anything.
+    pipeline.link.command("ACL", "SETUSER", producer.name, "+info")
     directory, port, mqtt_port = tmp_path_factory.mktemp("node-red"), free_port(), free_port()
     flow = directory / "flow.json"
     flow.write_bytes((FEEDS / "node-red" / "flow.json").read_bytes())
@@ -61,6 +64,7 @@ def node_red(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> It
     child = pipeline.spawn(
         "node-red", "node", str(modules / "node-red" / "red.js"), "--settings", str(settings),
         TAGPIPE_KEY=pipeline.keys.data_queue, MQTT_HOST="127.0.0.1", MQTT_PORT=mqtt_port,
+        REDIS_URL=f"{producer.url}?allowUsernameInURI=true",
     )  # fmt: skip
     wait_until(lambda: "Started flows" in child.log_tail() or child.status is not None, 60, "Node-RED")
     assert child.status is None, child.log_tail()
@@ -84,6 +88,14 @@ def test_what_mqtt_brings_arrives(pipeline: Pipeline, node_red: NodeRed) -> None
     found = in_table(pipeline, wanted)  # type: ignore[arg-type]
     assert {name: cells for (name, _), cells in found.items()} == {name: cells for (name, _), cells in wanted.items()}
     assert {str(moment) for (name, moment) in found if name == "MQTT-1.D2"} == {"2026-01-02 12:00:00"}
+
+
+def test_it_needs_no_more_rights_than_a_producer_has(pipeline: Pipeline, producer: Producer, node_red: NodeRed) -> None:
+    """Kind: a client that leaves the user's name out of its URL, and works as the default user, who may do all."""
+    assert node_red.post([]) == (202, {"rows": 0})
+    clients = pipeline.link.command("CLIENT", "LIST")
+    ours = [line for line in clients.decode().splitlines() if f"user={producer.name} " in line]
+    assert ours
 
 
 def test_a_row_without_a_plc_is_refused_and_nothing_is_put(node_red: NodeRed) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.feeds.conftest import Producer
 from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
 from tests.integration.feeds.npm import installed
 from tests.pipeline import Pipeline
 
 
 def feed(pipeline: Pipeline, command: list[str], plcs: list[str], more: dict[str, str]) -> None:
-    """Let a producer put rows; each of its PLCs must need one message."""
+    """Let a producer put rows, with the rights of one; each of its PLCs must need one message."""
     before = messages_of(pipeline)
     lines = "".join(f"{json.dumps(row)}\n" for row in rows(plcs))
     environment = {**pipeline.environment, "TAGPIPE_KEY": pipeline.keys.data_queue, **more}
@@ -26,16 +27,16 @@ def feed(pipeline: Pipeline, command: list[str], plcs: list[str], more: dict[str
     assert messages_of(pipeline) - before == len(plcs)
 
 
-def test_the_producer_in_python_feeds_the_table(pipeline: Pipeline) -> None:
-    feed(pipeline, [sys.executable, str(FEEDS / "python" / "put.py")], ["PY-1", "PY-2"], {})
+def test_the_producer_in_python_feeds_the_table(pipeline: Pipeline, producer: Producer) -> None:
+    feed(pipeline, [sys.executable, str(FEEDS / "python" / "put.py")], ["PY-1", "PY-2"], {"REDIS_URL": producer.url})
 
 
-def test_the_producer_in_node_feeds_the_table(pipeline: Pipeline) -> None:
-    modules = installed() / "node_modules"
-    feed(pipeline, ["node", str(FEEDS / "node" / "put.js")], ["JS-1", "JS-2"], {"NODE_PATH": str(modules)})
+def test_the_producer_in_node_feeds_the_table(pipeline: Pipeline, producer: Producer) -> None:
+    own = {"NODE_PATH": str(installed() / "node_modules"), "REDIS_URL": producer.url}
+    feed(pipeline, ["node", str(FEEDS / "node" / "put.js")], ["JS-1", "JS-2"], own)
 
 
-def test_the_producer_in_go_feeds_the_table(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_the_producer_in_go_feeds_the_table(pipeline: Pipeline, producer: Producer, tmp_path: Path) -> None:
     if shutil.which("go") is None:
         pytest.skip("no Go on PATH")
     program = tmp_path / "put"
@@ -44,4 +45,9 @@ def test_the_producer_in_go_feeds_the_table(pipeline: Pipeline, tmp_path: Path) 
     for command in (["go", "vet", "."], ["go", "build", "-o", str(program), "."]):
         subprocess.run(command, cwd=FEEDS / "go", env=go, check=True, timeout=110)
     address = pipeline.environment["REDIS_URL"].removeprefix("redis://").partition("/")[0]
-    feed(pipeline, [str(program)], ["GO-1", "GO-2"], {"REDIS_ADDR": address})
+    feed(
+        pipeline,
+        [str(program)],
+        ["GO-1", "GO-2"],
+        {"REDIS_ADDR": address, "REDIS_AUTH": f"{producer.name} {producer.password}"},
+    )
