@@ -70,7 +70,7 @@ class Unpacker:
                 left_out += [fault.code for fault in faults]
             unsupported += len(expansion.unsupported)
             polls.append((data, len(values), expansion.bad))
-            self._report.last_values.see(data, expansion.values, values, len(raw))
+            self._report.last_values.see(data, raw)
         for poll in polls:
             self._report.message(*poll)
         unpacked.counts = {
