@@ -79,7 +79,7 @@ class Window(StrEnum):
 
     LATENCY_SUM_MS = "latency_sum_ms"  #: sum of write latencies of batches: claim to settled
     LATENCY = "latency"  #: prefix of the histogram of batch write latency; `latency:<upper bound in ms>`
-    LAG_SUM_MS = "lag_sum_ms"  #: sum of the values' age when committed
+    LAG_SUM_MS = "lag_sum_ms"  #: sum of the values' age when committed, of those that are not late
     LAG = "lag"  #: prefix of the histogram of values' age when committed; `lag:<upper bound in ms>`
     DEPTH = "depth"  #: values in the buffer after the last move of the bucket
     DEPTH_MAX = "depth_max"  #: most values in the buffer after any move of the bucket
@@ -93,6 +93,9 @@ HISTOGRAM_BOUNDS_MS: tuple[int, ...] = (
 
 #: Field suffix for what lies above the last bound.
 HISTOGRAM_ABOVE = "inf"
+
+#: Milliseconds of lag from which a value is replayed, or late: counted above the last bound, and in no mean.
+LATE_MS = HISTOGRAM_BOUNDS_MS[-1]
 
 
 def histogram_field(prefix: str, milliseconds: float) -> str:

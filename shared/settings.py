@@ -8,9 +8,9 @@ import difflib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
-from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
@@ -191,7 +191,7 @@ class BufferSettings(ServiceSettings):
         return value
 
     @property
-    def source_zone(self) -> ZoneInfo:
+    def source_zone(self) -> tzinfo:
         """The zone of SOURCE_TIME_ZONE."""
         return zone_of(self.source_time_zone)
 

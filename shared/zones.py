@@ -1,16 +1,18 @@
 """What moment a stored time is: its digits are naive, SOURCE_TIME_ZONE says where the clock hung. Pure."""
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 @cache
-def zone_of(name: str) -> ZoneInfo:
-    """Return the zone of a name such as `Asia/Seoul`.
+def zone_of(name: str) -> tzinfo:
+    """Return the zone of a name such as `Asia/Seoul`; Python's own UTC for that.
 
     Raises: ValueError: there is none of this name.
     """
+    if name == "UTC":
+        return UTC
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -31,6 +33,13 @@ def moment_of(stored: datetime, zone: tzinfo) -> datetime:
     return stored.replace(tzinfo=zone)
 
 
-def seconds_of(stored: datetime, zone: tzinfo) -> float:
-    """Return the seconds since 1970 of a stored time; also of one before 1970."""
-    return moment_of(stored, zone).timestamp()
+def age_s(stored: datetime, zone: tzinfo, now_s: float) -> float:
+    """Return how old a stored time is at a moment in seconds since 1970; below 0 where it lies in the future.
+
+    Of the hour that comes twice when summer time ends the newest that is not in the future is meant: values come soon.
+    """
+    if zone is UTC:
+        return now_s - stored.replace(tzinfo=UTC).timestamp()
+    moment = moment_of(stored, zone)
+    ages = [now_s - moment.replace(fold=fold).timestamp() for fold in (0, 1)]
+    return min((age for age in ages if age >= 0), default=max(ages))

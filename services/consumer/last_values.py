@@ -1,13 +1,14 @@
 """The last value of each tag, for people who look: messages kept aside as they come by, saved in Redis now and then.
 
 Beside the data's way: of each poll the newest message is kept as it came, and read again when it is time to save it.
-That takes a fiftieth of this thread's CPU time, a piece at a time; to keep the values themselves cost three times as
+That takes a hundredth of this thread's CPU time, a piece at a time; to keep the values themselves cost three times as
 much, because what is held cannot be used again at once. What Redis refuses is forgotten. Bounded in tags and in bytes,
 here and in Redis. Against what Redis holds, the newer value counts.
 """
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
+from itertools import chain
 from time import thread_time
 
 from msgspec.structs import replace
@@ -38,10 +39,10 @@ MAX_KEPT_BYTES = 16 * 1024 * 1024
 MOST_NAMED = 16
 
 #: Seconds between two savings, at least; and at most, where this thread has hardly anything else to do.
-LEAST_INTERVAL_S, LONGEST_INTERVAL_S = 5.0, 30.0
+LEAST_INTERVAL_S, LONGEST_INTERVAL_S = 5.0, 60.0
 
 #: How many times as much CPU time as a saving took goes to other things before the next.
-REST = 50
+REST = 100
 
 #: Tags saved in one step, and seconds after which the rest is left to the next call: data waits meanwhile.
 SAVED_AT_ONCE, MAX_TURN_S = 1_000, 0.01
@@ -159,8 +160,7 @@ class LastValues:
             values = expand(data).values
             if data.rows:
                 values = sorted(values, key=lambda value: value.timestamp)
-            for pair in self._fitting(values):
-                piece += pair
+            piece += self._named(values)
         return piece
 
     def _rest(self) -> None:
@@ -169,17 +169,21 @@ class LastValues:
         self._next_cpu_s = self._cpu_s() + REST * self._took_s
         self.left_out, self._refusal = self._left_out, ""
 
-    def _fitting(self, values: list[TagValue]) -> Iterator[tuple[str, bytes]]:
-        separator = self._separator
-        for value, encoded in zip(values, encode_values(values), strict=True):
-            name = f"{value.plc_code}{separator}{value.tag_address}"
-            entry = encoded if len(encoded) <= MAX_ENTRY_BYTES else _shortened(value)
-            # A letter has four bytes at most.
-            is_long = 4 * len(name) > MAX_NAME_BYTES and len(name.encode(errors="replace")) > MAX_NAME_BYTES
-            if is_long or len(entry) > MAX_ENTRY_BYTES:
+    def _named(self, values: list[TagValue]) -> Iterator[str | bytes]:
+        """Yield name, value, name, value... of what one message holds."""
+        names = [f"{value.plc_code}{self._separator}{value.tag_address}" for value in values]
+        encoded = encode_values(values)
+        # A letter has four bytes at most: this holds nearly always.
+        if values and 4 * max(map(len, names)) <= MAX_NAME_BYTES and max(map(len, encoded)) <= MAX_ENTRY_BYTES:
+            yield from chain.from_iterable(zip(names, encoded, strict=True))
+            return
+        for value, name, entry in zip(values, names, encoded, strict=True):
+            short = entry if len(entry) <= MAX_ENTRY_BYTES else _shortened(value)
+            if len(name.encode(errors="replace")) > MAX_NAME_BYTES or len(short) > MAX_ENTRY_BYTES:
                 self._left_out += 1
             else:
-                yield name, entry
+                yield name
+                yield short
 
     def _bounds(self) -> tuple[int, str, str]:
         now = self._clock.now().timestamp()

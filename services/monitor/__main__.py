@@ -154,7 +154,7 @@ def _partition(
     )
     loop = Loop(
         link=link,
-        reader=RedisReader(link, keys),
+        reader=RedisReader(link, keys, settings.source_zone),
         assessor=Assessor(settings),
         newest=newest,
         heartbeat=heartbeat,

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, tzinfo
 from typing import Any
 
 from shared.counters import Counter
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
+from shared.models import stored_timestamp
 from shared.redis.link import RedisLink
+from shared.zones import age_s
 
 #: Questions for one moment: with ten thousand batches a second one in a few meets none that came between.
 _MOST_QUESTIONS = 100
@@ -38,7 +40,7 @@ class Snapshot:
 
     @property
     def oldest_value_age_s(self) -> float:
-        """Seconds since the value at the buffer's head was collected, a naive time as UTC; 0 where there is none."""
+        """Seconds since the value at the buffer's head was collected; 0 where there is none."""
         return 0.0 if self.oldest_value_at is None else max(0.0, self.taken_at - self.oldest_value_at)
 
     @property
@@ -58,8 +60,8 @@ class Snapshot:
         return self.difference == 0
 
 
-def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
-    """Read all figures at one moment.
+def take_snapshot(link: RedisLink, keys: Keys, zone: tzinfo = UTC) -> Snapshot:
+    """Read all figures at one moment. `zone`: SOURCE_TIME_ZONE, for the time of the value at the buffer's head.
 
     Raises: RedisUnavailableError.
     """
@@ -67,8 +69,9 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
         _all_figures(link, keys)
     )
     counters = {counter: _count(text) for counter, text in zip(Counter, counts, strict=True)}
+    taken_at = int(seconds) + int(microseconds) / 1e6
     return Snapshot(
-        taken_at=int(seconds) + int(microseconds) / 1e6,
+        taken_at=taken_at,
         in_buffer=in_buffer,
         in_flight=in_flight,
         batches_in_flight=batches,
@@ -78,7 +81,7 @@ def take_snapshot(link: RedisLink, keys: Keys) -> Snapshot:
         counters={counter: count or 0 for counter, count in counters.items()},
         spoiled=tuple(counter for counter, count in counters.items() if count is None),
         rejected_rows_waiting=waiting,
-        oldest_value_at=_timestamp(oldest),
+        oldest_value_at=_timestamp(oldest, zone, taken_at),
     )
 
 
@@ -97,13 +100,13 @@ def _all_figures(link: RedisLink, keys: Keys) -> list[Any]:
     raise RedisUnavailableError(f"batches come and go too fast to be counted: {len(lists)} of them were asked for")
 
 
-def _timestamp(begin: bytes) -> float | None:
+def _timestamp(begin: bytes, zone: tzinfo, now: float) -> float | None:
     """Return the time that a value's first bytes name, `[1,"2025-11-02T14:30:51"...`; None where they name none."""
     try:
-        moment = datetime.fromisoformat(begin.split(b'"')[1].decode())
-    except (IndexError, ValueError):
+        moment = stored_timestamp(begin.split(b'"')[1].decode())
+        return now - age_s(moment, zone, now)
+    except (IndexError, ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 def _count(text: bytes | None) -> int | None:

@@ -39,6 +39,7 @@ from services.monitor.assess.findings.losses import unacknowledged, went_back_si
 from services.monitor.assess.health import last_write_at
 from services.monitor.assess.stats import (
     batches_ended,
+    late,
     mean_batch_size,
     mean_lag_ms,
     mean_latency_ms,
@@ -124,6 +125,7 @@ def writer_metrics(overview: Overview) -> WriterMetrics:
         lag_p50_ms=percentile_ms(window, Window.LAG, 50),
         lag_p95_ms=percentile_ms(window, Window.LAG, 95),
         lag_p99_ms=percentile_ms(window, Window.LAG, 99),
+        values_late=late(window),
         writers=[_writer_state(writer) for writer in writers],
     )
 

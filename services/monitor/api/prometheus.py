@@ -11,7 +11,7 @@ from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import KINDS, Severity, Status
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.health import last_write_at
-from services.monitor.assess.stats import histogram
+from services.monitor.assess.stats import histogram, late
 from services.monitor.read.overview import Overview, Service
 from shared import __version__
 from shared.counters import HISTOGRAM_BOUNDS_MS, Counter, Window
@@ -108,6 +108,9 @@ def _values(overview: Overview) -> Iterator[Metric]:
     for outcome, counter in _OUTCOMES.items():
         values.add_metric([outcome], overview.ledger[counter])
     yield values
+    yield CounterMetricFamily(
+        "tagpipe_values_late", "Values older than an hour when committed: replayed, or late", late(overview.observed)
+    )
     batches = CounterMetricFamily("tagpipe_batches", "Batches by what became of them", labels=["outcome"])
     batches.add_metric(["written"], overview.ledger[Counter.BATCHES_WRITTEN])
     batches.add_metric(["failed"], overview.ledger[Counter.BATCHES_FAILED])
@@ -150,11 +153,14 @@ def _gauges(overview: Overview, settings: BufferSettings) -> Iterator[Metric]:
 def _histograms(overview: Overview) -> Iterator[Metric]:
     for name, text, prefix, sum_field in (
         ("tagpipe_write_latency_seconds", "Batches: claim to settled", Window.LATENCY, Window.LATENCY_SUM_MS),
-        ("tagpipe_lag_seconds", "Values: collection to commit", Window.LAG, Window.LAG_SUM_MS),
+        ("tagpipe_lag_seconds", "Values: collection to commit, up to an hour", Window.LAG, Window.LAG_SUM_MS),
     ):
         below, buckets = 0, []
         bounds = [*(f"{bound / 1000:g}" for bound in HISTOGRAM_BOUNDS_MS), "+Inf"]
-        for bound, count in zip(bounds, histogram(overview.observed, prefix), strict=True):
+        found = histogram(overview.observed, prefix)
+        if prefix is Window.LAG:
+            found[-1] = 0
+        for bound, count in zip(bounds, found, strict=True):
             below += count
             buckets.append((bound, below))
         yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=overview.observed.get(sum_field, 0) / 1000)

@@ -167,7 +167,7 @@ class WriterMetrics(Answer):
         description="Claim to settled, in ms; null without a batch in the window", examples=[12.4]
     )
     avg_lag_ms: Milliseconds = Field(
-        description="Collection to commit, in ms; null without a value in the window", examples=[480.2]
+        description="Collection to commit, in ms; null without a value that is not late", examples=[480.2]
     )
     write_latency_p50_ms: Milliseconds = Field(description="Half of the batches took no longer, in ms", examples=[10.0])
     write_latency_p95_ms: Milliseconds = Field(description="95 % took no longer, in ms", examples=[20.0])
@@ -177,6 +177,11 @@ class WriterMetrics(Answer):
     )
     lag_p95_ms: Milliseconds = Field(description="95 % were, in ms", examples=[700.0])
     lag_p99_ms: Milliseconds = Field(description="99 % were, in ms", examples=[1000.0])
+    values_late: Count = Field(
+        default=0,
+        description="Values of the window that were older than an hour: replayed, or late; in none of these",
+        examples=[0],
+    )
     writers: list[WriterState] = Field(description="The writers that live, by name")
 
 

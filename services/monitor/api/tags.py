@@ -9,7 +9,7 @@ from services.monitor.api.schemas import Answer, Count
 from services.monitor.read.overview import Overview
 from services.monitor.read.tags import LastValue, Plc, at_most
 from shared.models import TagValue
-from shared.zones import moment_of, seconds_of
+from shared.zones import age_s, moment_of
 
 #: Tags, or PLCs, of one answer: at most, and where nothing else is asked for.
 MAX_LISTED, USUALLY_LISTED = 1_000, 50
@@ -101,4 +101,4 @@ def _utc(value: TagValue, zone: tzinfo) -> datetime:
 
 
 def _age_s(value: TagValue, zone: tzinfo, now: float) -> float:
-    return round(now - seconds_of(value.timestamp, zone), 3)
+    return round(age_s(value.timestamp, zone, now), 3)

@@ -61,13 +61,18 @@ def mean_latency_ms(window: Mapping[str, int]) -> float | None:
 
 
 def mean_lag_ms(window: Mapping[str, int]) -> float | None:
-    """Return the mean age of values when they were committed, in ms; None without an observation."""
+    """Return the mean age of values when they were committed, late ones apart, in ms; None without an observation."""
     return _mean_ms(window, Window.LAG, Window.LAG_SUM_MS)
 
 
 def _mean_ms(window: Mapping[str, int], prefix: Window, sum_field: Window) -> float | None:
-    observed = sum(histogram(window, prefix))
+    observed = sum(histogram(window, prefix)) - (late(window) if prefix is Window.LAG else 0)
     return window.get(sum_field, 0) / observed if observed else None
+
+
+def late(counts: Mapping[str, int]) -> int:
+    """Return the values that were older than an hour when they were committed: replayed, or late. No lag of ours."""
+    return counts.get(f"{Window.LAG}:{HISTOGRAM_ABOVE}", 0)
 
 
 def histogram(window: Mapping[str, int], prefix: Window) -> list[int]:
@@ -80,7 +85,9 @@ def percentile_ms(window: Mapping[str, int], prefix: Window, percentage: float) 
 
     The bound of the bucket, so at most a half too high and never too low; above the last bound, that bound.
     """
-    sums = list(accumulate(histogram(window, prefix)))
+    found = histogram(window, prefix)
+    # Values that are replayed, or late, say nothing of how quick the pipeline is.
+    sums = list(accumulate(found[:-1] if prefix is Window.LAG else found))
     if not sums[-1]:
         return None
     reached = next(index for index, below in enumerate(sums) if below >= sums[-1] * percentage / 100)

@@ -14,6 +14,7 @@ from services.monitor.assess.health import last_write_at
 from services.monitor.assess.humanize import number
 from services.monitor.assess.stats import (
     batches_ended,
+    late,
     mean_lag_ms,
     mean_latency_ms,
     percent,
@@ -165,7 +166,7 @@ def writing(t: Language, known: Assessment) -> str:
     window, ledger = overview.window, overview.ledger
     figures = [
         Figure(t("writing.latency"), *_times(t, mean_latency_ms(window), window, Window.LATENCY)),
-        Figure(t("writing.lag"), *_times(t, mean_lag_ms(window), window, Window.LAG)),
+        Figure(t("writing.lag"), *_lag(t, window)),
         Figure(
             t("writing.taken"),
             _percent(success_pct(window)),
@@ -185,6 +186,18 @@ def _percent(part: float) -> str:
 def _times(t: Language, mean_ms: float | None, window: Mapping[str, int], prefix: Window) -> tuple[str, str]:
     most, nearly_all = (percentile_ms(window, prefix, part) for part in (95, 99))
     return t.say_time_span(most), t("writing.times", mean=mean_ms, most=nearly_all)
+
+
+def _lag(t: Language, window: Mapping[str, int]) -> tuple[str, str]:
+    mean_ms, count = mean_lag_ms(window), late(window)
+    if not count:
+        return _times(t, mean_ms, window, Window.LAG)
+    # An hour, or a year, is no measure of how quick the pipeline is.
+    replayed = t("writing.late", count=count)
+    if mean_ms is None:
+        return t("writing.all_late"), replayed
+    most, note = _times(t, mean_ms, window, Window.LAG)
+    return most, f"{note}; {replayed}"
 
 
 def _last_write(t: Language, overview: Overview) -> tuple[str, str]:

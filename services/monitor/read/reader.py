@@ -1,6 +1,7 @@
 """Everything that the monitor shows, read from Redis into one immutable record."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Generic, TypeVar
 
 from services.monitor.read.actions import ActionsReader
@@ -63,9 +64,10 @@ class RedisReader:
     counted.
     """
 
-    def __init__(self, link: RedisLink, keys: Keys) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, zone: tzinfo = UTC) -> None:
         self._link = link
         self._keys = keys
+        self._zone = zone
         self._log = BucketLog()
         self._state = RedisStateReader(link)
         self._beats = BoundedScan(keys.services, "ZSCAN", max_entries=5_000)
@@ -93,7 +95,7 @@ class RedisReader:
         Raises: RedisUnavailableError; FatalError: there is something that no service of ours wrote.
         """
         keys = self._keys
-        ledger = take_snapshot(self._link, keys)
+        ledger = take_snapshot(self._link, keys, self._zone)
         if ledger.spoiled:
             raise FatalError(f"{keys.counters} in Redis holds something that is no count: {', '.join(ledger.spoiled)}")
         numbers = self._log.to_read(ledger.taken_at)

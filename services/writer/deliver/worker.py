@@ -132,7 +132,9 @@ class Worker:
                 if delivered.written:
                     self.batches.work.last_write_at = self.clock.now().timestamp()
                 took_s = self.clock.monotonic() - claimed_at
-                window = observations(delivered, batch.values.values, took_s, self.clock.now())
+                window = observations(
+                    delivered, batch.values.values, took_s, self.clock.now(), self.settings.source_zone
+                )
                 # Rows that no file took travel with a plain settling: they are rare.
                 if self._is_more_there() and not stop.is_set() and not delivered.waiting:
                     return self._settle_and_claim(batch, delivered, window, stop)

@@ -75,7 +75,7 @@ def test_what_came_late_does_not_push_out_a_newer_one_unless_that_lies_in_the_fu
     assert stage.held() == {"P.a": ("new", "GOOD"), "P.b": ("right", "GOOD")}
 
 
-def test_saving_takes_a_fiftieth_of_the_cpu_time_however_many_tags_there_are(stage: Stage) -> None:
+def test_saving_takes_a_hundredth_of_the_cpu_time_however_many_tags_there_are(stage: Stage) -> None:
     """Kind: a side path that grows with the data until it slows it."""
     stage.save()
     stage.last_values._cpu_s = iter([0.0, 0.02, 0.02]).__next__  # a saving that costs 20 ms

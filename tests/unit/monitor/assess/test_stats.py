@@ -1,4 +1,12 @@
-from services.monitor.assess.stats import lately, mean_batch_size, mean_latency_ms, per_second, percentile_ms
+from services.monitor.assess.stats import (
+    late,
+    lately,
+    mean_batch_size,
+    mean_lag_ms,
+    mean_latency_ms,
+    per_second,
+    percentile_ms,
+)
 from shared.counters import Counter, Window
 from tests.unit.monitor.overviews import make_overview
 
@@ -41,7 +49,14 @@ def test_percentile_is_the_bound_that_so_many_did_not_exceed() -> None:
 
 
 def test_percentile_above_the_last_bound_is_the_last_bound() -> None:
-    assert percentile_ms({"lag:inf": 1}, Window.LAG, 50) == 3_600_000
+    assert percentile_ms({"latency:inf": 1}, Window.LATENCY, 50) == 3_600_000
+
+
+def test_values_older_than_an_hour_are_counted_and_in_no_lag() -> None:
+    """Kind: a replay of last year is shown as a pipeline that takes 3600 s."""
+    window = {"lag:10": 3, "lag:inf": 997, "lag_sum_ms": 24}
+    assert (percentile_ms(window, Window.LAG, 99), mean_lag_ms(window), late(window)) == (10, 8, 997)
+    assert (percentile_ms({"lag:inf": 5}, Window.LAG, 50), mean_lag_ms({"lag:inf": 5})) == (None, None)
 
 
 def test_percentile_of_nothing_is_none() -> None:

@@ -186,3 +186,13 @@ def test_monitor_that_is_behind_says_so_on_the_page() -> None:
     assert picture.freshness.startswith("stale for")
     assert "What is shown is old: a reading could not be worked out" in said(picture.cards["state"])
     assert "Redis can't be read" not in " ".join(picture.cards.values())
+
+
+def test_a_replay_is_said_to_be_one_and_no_lag_of_an_hour() -> None:
+    """Kind: a replay of last year is shown as a pipeline that takes 3600 s."""
+    window = {"batches_written": 1, "written": 500, "lag:inf": 500}
+    assert "95 % within replayed or late 500 values replayed or late" in said(
+        cards.writing(EN, seen(make_overview(window={1: window})))
+    )
+    some = cards.writing(EN, seen(make_overview(window={1: {**window, "lag:500": 500, "lag_sum_ms": 250_000}})))
+    assert "95 % within 500 ms mean 500 ms, 99 % 500 ms; 500 values replayed or late" in said(some)
