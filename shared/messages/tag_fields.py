@@ -20,7 +20,7 @@ _QUALITIES: tuple[Quality, ...] = ("GOOD", "BAD", "UNCERTAIN")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-class TagError(Exception):
+class TagError(ValueError):
     """One tag can't become a value; `code` says for what kind of fault."""
 
     def __init__(self, code: str, reason: str, detail: object) -> None:

@@ -2,12 +2,12 @@
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
+from tests.integration.feeds.producer import Producer
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 
@@ -23,15 +23,6 @@ def pipeline(
         here.start("consumer")
         here.start("writer")
         yield here
-
-
-@dataclass(frozen=True)
-class Producer:
-    """A user of Redis that may put messages and nothing else."""
-
-    name: str
-    password: str
-    url: str
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 from sandbox.harness.redis import free_port
 from sandbox.harness.supervisor import Child
 from sandbox.harness.waiting import wait_until
-from tests.integration.feeds.conftest import Producer
 from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
 from tests.integration.feeds.npm import installed
+from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline
 
 _SETTINGS = """module.exports = {uiPort: %d, uiHost: "127.0.0.1", httpAdminRoot: false, flowFile: %s,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.feeds.conftest import Producer
 from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
 from tests.integration.feeds.npm import installed
+from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline
 
 

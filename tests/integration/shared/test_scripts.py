@@ -53,10 +53,10 @@ class Watch:
     def _take(self, line: dict[str, Any]) -> None:
         words = line["command"].split(" ")
         if line["client_type"] != "lua":
-            if words[0].upper() in {"EVAL", "EVALSHA"} and len(words[1]) == 40:
+            if words[0].upper().startswith("EVAL") and len(words[1]) == 40:
                 self.scripts.add(words[1])
                 self._declared = set(words[3 : 3 + int(words[2])])
-            elif words[0].upper() == "EVAL":
+            elif words[0].upper().startswith("EVAL"):
                 # The whole text; its keys come after the blanks of the text.
                 self._declared = {word for word in words if word.startswith("{")}
             return

@@ -20,10 +20,13 @@ OTHERS = {
     "services/poller/groups/config.py": "a file of polling groups, and what pydantic says of it",
     "services/poller/sources/": "that file, and recorded files",
     "services/monitor/http/": "headers of HTTP",
+    "services/monitor/dashboard/language.py": "a catalogue of texts",
+    "services/monitor/dashboard/pages.py": "parts of an address",
     "services/monitor/dashboard/picture.py": "names of cards",
     "services/writer/check/": "columns of a table",
     "services/writer/conformance/": "what a server says of itself",
     "sandbox/plan.py": "a plan of the demo",
+    "sandbox/recorded_form.py": "columns of a recorded file",
     "sandbox/harness/stack.py": "names of settings",
     "bench/": "figures of a run",
 }
