@@ -101,13 +101,15 @@ demo: $(READY)  ## run the whole pipeline on this machine; says where the dashbo
 	@$(PY) -m sandbox.run
 
 #: The Compose stack: full by default; STACK=lite with the Oracle stand-in, STACK=staging with an Oracle and a Redis outside.
-COMPOSE = docker compose $(if $(STACK),-f docker-compose.yml -f docker-compose.$(STACK).yml)
+#: Where a stack is named, Compose no longer looks for the override file by itself.
+OVERRIDE = $(firstword $(wildcard compose.override.yml compose.override.yaml docker-compose.override.yml docker-compose.override.yaml))
+COMPOSE = docker compose $(if $(STACK),-f docker-compose.yml -f docker-compose.$(STACK).yml $(OVERRIDE:%=-f %))
 
 secrets:  ## with Docker: make the passwords of the full stack in ./secrets, those that are not there yet
 	@sh deploy/compose/secrets.sh
 
-up: $(if $(STACK),,secrets)  ## with Docker: build and start the stack, wait until it is healthy (STACK=lite: no Oracle image needed)
-	$(COMPOSE) up --build --detach --wait
+up: $(if $(STACK),,secrets)  ## with Docker: build and start the stack, wait until it is healthy (STACK=lite: no Oracle image needed; WITHOUT=poller: not that service)
+	$(COMPOSE) up --build --detach --wait $(WITHOUT:%=--scale %=0)
 
 down:  ## with Docker: stop the stack; what is in Redis, Oracle and the backup files stays for the next `make up`
 	$(COMPOSE) --profile "*" down --remove-orphans

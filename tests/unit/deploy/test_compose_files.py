@@ -1,5 +1,7 @@
 """The Compose files and .env.example keep up with the settings; `docker compose config` itself: make test-compose."""
 
+import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -61,13 +63,17 @@ def test_the_example_names_every_variable_with_its_default() -> None:
     example = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", (_ROOT / ".env.example").read_text(), re.MULTILINE))
     used = {
         name: default
-        for path in _ROOT.glob("docker-compose*.yml")
-        for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::[-?]([^}]*))?\}", path.read_text())
+        for path in [*_ROOT.glob("docker-compose*.yml"), *_ROOT.glob("deploy/compose/*.yml")]
+        for name, default in re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::[-?+]([^}]*))?\}", path.read_text())
     }
     settings = {name.upper() for each in SERVICES.values() for name in each.model_fields} - _FIXED
     assert set(used) | settings <= set(example)
     by_secrets = {"ORACLE_SYS_PASSWORD", "GRAFANA_PASSWORD", "REDIS_PASSWORD"}
-    assert set(example) <= set(used) | settings | by_secrets | {"COMPOSE_FILE", "COMPOSE_PROFILES"}
+    assert set(example) <= set(used) | settings | by_secrets | {
+        "COMPOSE_FILE",
+        "COMPOSE_PROFILES",
+        "COMPOSE_PROJECT_NAME",
+    }
     for name in ("ORACLE_PASSWORD", "MONITOR_PORT", "POLLER_DIR", "REDIS_MAXMEMORY", "WRITERS"):
         assert example[name] == used[name]
     for each in SERVICES.values():
@@ -115,8 +121,86 @@ def test_only_the_monitor_is_published_and_to_this_machine_alone() -> None:
     assert published == {
         "monitor": ["${MONITOR_BIND:-127.0.0.1}:${MONITOR_PORT:-8000}:8000"],
         # With its profile alone.
+        "prometheus": ["${PROMETHEUS_BIND:-127.0.0.1}:${PROMETHEUS_PORT:-9090}:9090"],
+        "alertmanager": ["${ALERTMANAGER_BIND:-127.0.0.1}:${ALERTMANAGER_PORT:-9093}:9093"],
         "grafana": ["${GRAFANA_BIND:-127.0.0.1}:${GRAFANA_PORT:-3000}:3000"],
     }
+
+
+def configured(stack: str = "", **environment: str) -> dict[str, Any]:
+    """Return what Compose itself makes of a stack's files; skip where there is no Compose."""
+    files = [] if not stack else ["-f", "docker-compose.yml", "-f", f"docker-compose.{stack}.yml"]
+    try:
+        done = subprocess.run(
+            ["docker", "compose", "--env-file", os.devnull, *files, "--profile", "*", "config", "--format", "json"],
+            cwd=_ROOT, env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        pytest.skip("docker compose is not installed")
+    if "is not a docker command" in done.stderr or "unknown" in done.stderr:
+        pytest.skip("docker has no compose plugin")
+    assert done.returncode == 0, done.stderr
+    made: dict[str, Any] = json.loads(done.stdout)
+    return made
+
+
+OUTSIDE = {"ORACLE_DSN": "db.plant:1521/PROD", "ORACLE_USER": "tagpipe_writer"}
+
+
+def test_no_two_stacks_share_a_volume_or_a_network() -> None:
+    """Kind: what a trial simulated waits in the backup files, and staging puts it into the plant's Oracle."""
+    stacks = [configured(), configured("lite"), configured("staging", **OUTSIDE)]
+    assert [made["name"] for made in stacks] == ["tagpipe", "tagpipe-lite", "tagpipe-staging"]
+    names = [each["name"] for made in stacks for kind in ("volumes", "networks") for each in made[kind].values()]
+    assert len(names) > 15
+    assert len(set(names)) == len(names)
+
+
+def test_redis_is_published_only_where_redis_bind_says() -> None:
+    for stack in ("", "lite"):
+        assert "ports" not in configured(stack)["services"]["redis"]
+        (port,) = configured(stack, REDIS_BIND="10.1.2.3", REDIS_PORT="7000")["services"]["redis"]["ports"]
+        assert (port["host_ip"], port["published"], port["target"]) == ("10.1.2.3", "7000", 6379)
+        assert "image" in configured(stack, REDIS_BIND="10.1.2.3")["services"]["redis"]
+    assert "redis" not in configured("staging", REDIS_BIND="10.1.2.3", **OUTSIDE)["services"]
+
+
+def test_instances_have_names_that_people_read() -> None:
+    """Kind: `4f1c9a7be0d2` is behind, and nobody knows what that is."""
+    services = configured()["services"]
+    assert {name: services[name]["hostname"] for name in SERVICES} == {name: name for name in SERVICES}
+
+
+def test_poller_can_be_left_out_for_good() -> None:
+    assert configured(POLLERS="0")["services"]["poller"]["scale"] == 0
+
+
+def made(*arguments: str, directory: Path) -> str:
+    """Return what make would run."""
+    return subprocess.run(
+        ["make", "-n", "-f", str(_ROOT / "Makefile"), *arguments],
+        cwd=directory, capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+
+
+def test_override_file_goes_for_every_stack(tmp_path: Path) -> None:
+    """Kind: the plant's limits and ports are silently not there, since the stack was named with -f."""
+    assert "override" not in made("ps", "STACK=lite", directory=tmp_path)
+    (tmp_path / "docker-compose.override.yml").touch()
+    assert made("ps", "STACK=lite", directory=tmp_path).split("docker compose ")[1].split() == [
+        "-f", "docker-compose.yml", "-f", "docker-compose.lite.yml", "-f", "docker-compose.override.yml", "ps", "--all",
+    ]  # fmt: skip
+    # Without a stack's name Compose finds it by itself
+    assert " -f " not in made("ps", directory=tmp_path)
+
+
+def test_services_can_be_left_out_of_what_is_started(tmp_path: Path) -> None:
+    assert (
+        made("up", "STACK=lite", "WITHOUT=poller monitor", directory=tmp_path)
+        .rstrip()
+        .endswith("up --build --detach --wait --scale poller=0 --scale monitor=0")
+    )
 
 
 def test_the_image_is_labelled_with_the_version() -> None:
