@@ -4,26 +4,37 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.monitor.api.prometheus import metrics
 from services.monitor.api.state import Blame, Failure, State
 from services.monitor.assess.alert_kinds import KINDS
 from services.monitor.assess.assessment import Assessor
+from services.monitor.read.overview import Overview, service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
-from tests.unit.monitor.overviews import backup_file, consumer, healthy_overview, make_overview, writer
+from tests.unit.monitor.overviews import NOW, backup_file, consumer, healthy_overview, make_overview, writer
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SETTINGS = MonitorSettings.model_validate({})
 
 
 def exposition(**parts: object) -> str:
-    overview = make_overview(**parts) if parts else healthy_overview()  # type: ignore[arg-type]
+    overview = make_overview(**parts) if parts else _everything()  # type: ignore[arg-type]
     return metrics(State(Assessor(SETTINGS).assess(overview)), SETTINGS).decode()
+
+
+def _everything() -> Overview:
+    """Return a pipeline that says all that it can say."""
+    monitor = service_of("monitor", "plant-1", NOW, {"state": "running", "webhook_sent": "3", "mail_sent": "2"})
+    services = (consumer(), writer(last_write_at=str(NOW), backup_free_bytes="5"), monitor)
+    return replace(healthy_overview(), services=services)
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
@@ -111,13 +122,57 @@ def test_rules_name_metrics_that_there_are() -> None:
     assert used_in(rules) <= names()
 
 
+def dashboard() -> dict[str, Any]:
+    made: dict[str, Any] = json.loads((DEPLOY / "grafana" / "dashboards" / "tagpipe.json").read_text("utf-8"))
+    return made
+
+
 def test_grafana_dashboard_names_metrics_that_there_are() -> None:
-    dashboard = json.loads((DEPLOY / "grafana" / "dashboards" / "tagpipe.json").read_text("utf-8"))
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    assert len(queries) > 10
+    panels = dashboard()["panels"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    assert len(queries) > 20
     assert used_in(" ".join(queries)) <= names()
     source = (DEPLOY / "grafana" / "provisioning" / "datasources" / "tagpipe.yml").read_text("utf-8")
-    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == set(re.findall(r"uid: (\S+)", source))
+    assert {panel["datasource"]["uid"] for panel in panels} == set(re.findall(r"uid: (\S+)", source))
+
+
+def test_every_query_of_rules_and_dashboard_is_one_and_matches_labels_that_there_are() -> None:
+    """Kind: a panel that is empty for ever, since it asks for a label or a value that no series has."""
+    found = [(key.split("_total")[0], labels) for key, labels in labelled(exposition())]
+    given = (DEPLOY / "prometheus" / "tagpipe_alerts.yml").read_text("utf-8")
+    given += " ".join(target["expr"] for panel in dashboard()["panels"] for target in panel["targets"])
+    asked = re.findall(r"\b(tagpipe_[a-z_]+?)(?:_total|_bucket)?\{([^}]*)\}", given)
+    assert len(asked) > 10
+    for name, matchers in asked:
+        for label, value in re.findall(r'(\w+)="([^"]*)"', matchers):
+            values = {labels[label] for known, labels in found if known.startswith(name) and label in labels}
+            assert value in values, f"{name}{{{label}={value}}}: there are {sorted(values)}"
+
+
+def test_every_panel_and_every_rule_leads_to_a_place_that_there_is() -> None:
+    """Kind: at three in the morning the link to what is to be done leads nowhere."""
+    page = (DEPLOY.parent / "docs" / "alerts.md").read_text("utf-8")
+    anchors = {
+        *re.findall(r'<a id="(\w+)">', page),
+        *(h.lower() for h in re.findall(r"^### (\w+)$", page, re.MULTILINE)),
+    }
+    assert set(KINDS) <= anchors
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "tagpipe_alerts.yml").read_text("utf-8"))["groups"][0]["rules"]
+    for rule in rules:
+        page_of_docs, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert page_of_docs == "docs/alerts.md"
+        assert anchor in anchors | {"{{ $labels.code }}"}, rule["alert"]
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["description"]
+    for panel in dashboard()["panels"]:
+        assert panel["description"], panel["title"]
+        assert set(re.findall(r"#(\w+)", panel["description"])) <= anchors, panel["title"]
+
+
+def labelled(text: str) -> list[tuple[str, dict[str, str]]]:
+    return [
+        (sample.name, sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples
+    ]
 
 
 @pytest.mark.parametrize(

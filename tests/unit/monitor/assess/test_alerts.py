@@ -353,11 +353,11 @@ def test_critical_ones_come_first() -> None:
 @pytest.mark.parametrize("code", KINDS)
 def test_every_alert_is_in_the_documentation_as_it_is(code: str) -> None:
     kind = KINDS[code]
-    assert f"| `{code}` | {kind.severity.value} | {kind.cause} | {kind.remedy} |" in DOCS
+    assert f'| <a id="{code}"></a>`{code}` | {kind.severity.value} | {kind.cause} | {kind.remedy} |' in DOCS
 
 
 def test_documentation_has_no_alert_that_is_none() -> None:
-    assert re.findall(r"^\| `(\w+)`", DOCS, re.MULTILINE) == list(KINDS)
+    assert re.findall(r"^\| <a id=.*></a>`(\w+)`", DOCS, re.MULTILINE) == list(KINDS)
 
 
 def test_two_tags_of_one_name_are_no_news_where_the_table_keeps_them_apart() -> None:
