@@ -8,17 +8,21 @@
 #
 #   docker build --secret id=ca_certificate,src=company-ca.pem --build-arg PIP_INDEX_URL=https://mirror/simple .
 ARG PYTHON_IMAGE=python:3.13-slim
+ARG VERSION=0.2.0
 
 # --- The packages, in an environment of their own, without pip -------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS packages
 ARG PIP_INDEX_URL=
-COPY requirements/runtime.txt /tmp/
+ARG VERSION
+COPY requirements/runtime.txt tools/bill_of_materials.py /tmp/
 RUN --mount=type=secret,id=ca_certificate \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca_certificate ]; then export PIP_CERT=/run/secrets/ca_certificate; fi; \
     python -m venv --without-pip /opt/tagpipe \
  && python -m pip --disable-pip-version-check --python /opt/tagpipe/bin/python \
-        install --quiet --root-user-action=ignore --require-hashes --only-binary=:all: -r /tmp/runtime.txt
+        install --quiet --root-user-action=ignore --require-hashes --only-binary=:all: -r /tmp/runtime.txt \
+ && python /tmp/bill_of_materials.py /tmp/runtime.txt /opt/tagpipe/lib/python3.*/site-packages \
+        /opt/tagpipe/share/doc/tagpipe "${VERSION}"
 
 # --- The code, compiled ----------------------------------------------------------------------------------------------
 # Unchecked: nothing changes below a read-only root, so nothing needs to be compared at each start.
@@ -30,7 +34,7 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
 # --- What runs -------------------------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS services
-ARG VERSION=0.2.0
+ARG VERSION
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="tagpipe" \
       org.opencontainers.image.description="Every PLC tag value into Oracle: none lost, none twice" \

@@ -11,8 +11,9 @@ DRIVERS := .drivers/oracledb-3/.ready .drivers/oracledb-4/.ready
 #: What draws the soak's plots.
 PLOTTING := .drivers/plots/.ready
 PIP    := $(PY) -m pip --disable-pip-version-check
-#: What `make lock` compiles with: in a place of its own, so that .venv holds nothing unpinned.
+#: What `make lock` compiles with, and what `make audit` asks: in places of their own, so that .venv holds what we use alone.
 UV     := $(VENV)/lock-tools/bin/uv
+AUDIT  := $(VENV)/audit-tools
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 PYTEST := $(PY) -m pytest
 SOAK_MINUTES ?= 30
@@ -22,7 +23,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
+.PHONY: help setup lock digests sbom audit fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,9 +47,15 @@ $(READY): requirements/dev.txt
 	@$(PIP) install --quiet --upgrade --target $(@D) --no-deps --require-hashes -r $<
 	@touch $@
 
-$(UV): | $(READY)
+$(UV): requirements/uv.txt | $(READY)
 	@$(PY) -m venv $(VENV)/lock-tools
-	@$(VENV)/lock-tools/bin/python -m pip --disable-pip-version-check install --quiet uv
+	@$(VENV)/lock-tools/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
+	@touch $@
+
+$(AUDIT)/.ready: requirements/audit.txt | $(READY)
+	@$(PY) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
+	@touch $@
 
 lock: $(UV)  ## pin what pyproject.toml asks for in requirements/*.txt (UPGRADE=1: the newest versions)
 	$(UV_COMPILE) pyproject.toml -o requirements/runtime.txt
@@ -56,6 +63,20 @@ lock: $(UV)  ## pin what pyproject.toml asks for in requirements/*.txt (UPGRADE=
 	echo 'matplotlib' | $(UV_COMPILE) --constraint requirements/dev.txt --no-annotate - -o requirements/plots.txt
 	echo 'oracledb==3.4.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-3.txt
 	echo 'oracledb==4.0.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-4.txt
+	echo 'uv' | $(UV_COMPILE) --no-annotate - -o requirements/uv.txt
+	printf 'bandit\npip-audit\n' | $(UV_COMPILE) --no-annotate - -o requirements/audit.txt
+
+digests:  $(READY)  ## pin the images of others by what their tags mean now; says so where a registry can't be reached
+	@$(PY) -m tools.image_digests
+
+sbom: $(READY)  ## what the image holds of others, as CycloneDX, and their licences: build/
+	@$(PY) tools/bill_of_materials.py requirements/runtime.txt $(wildcard $(VENV)/lib/python3.*/site-packages) build $$($(PY) -c 'import shared; print(shared.__version__)')
+	@ls build/sbom.cdx.json build/THIRD_PARTY_NOTICES.txt
+
+audit: $(AUDIT)/.ready  ## known weaknesses of what the image holds, and what bandit says of our own code
+	$(AUDIT)/bin/bandit --quiet --recursive --configfile pyproject.toml services shared
+	@$(AUDIT)/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/runtime.txt || { \
+	  echo "error: pip-audit found something, or can't reach its data (https://pypi.org): the lines above say which" >&2; exit 1; }
 
 fmt: $(READY)  ## format the code and repair what ruff can repair
 	$(PY) -m ruff check --fix-only --quiet $(SOURCES)

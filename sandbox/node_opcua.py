@@ -8,9 +8,8 @@ from pathlib import Path
 
 from sandbox.npm import npm_install
 
-#: The version that the server's script was written for.
-VERSION = "2.186.4"
-PACKAGE = f"node-opcua-server@{VERSION}"
+#: What npm installs: the version that the server's script was written for.
+_LOCKED = Path(__file__).resolve().with_name("strangers")
 
 #: The plant that it serves; its head says what the options are.
 SCRIPT = Path(__file__).resolve().with_name("node_opcua.js")
@@ -21,7 +20,7 @@ def install() -> Path:
 
     Raises: NodeUnavailableError.
     """
-    return npm_install(f"node-opcua-{VERSION}", {"package.json": '{"private": true}'}, ["install", PACKAGE])
+    return npm_install("node-opcua", _LOCKED)
 
 
 def command(installed: Path, port: int, pki: Path, *options: str) -> tuple[list[str], Mapping[str, str]]:

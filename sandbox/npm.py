@@ -1,10 +1,10 @@
 """What npm installs for tests and the demo, into a cache outside the repository; nothing of tagpipe needs it."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 #: Seconds that npm may take.
@@ -15,22 +15,24 @@ class NodeUnavailableError(RuntimeError):
     """There is no Node, or npm can't install; the text says why, and what would cure it."""
 
 
-def npm_install(name: str, files: Mapping[str, str], command: Sequence[str]) -> Path:
-    """Return the directory of this name in the cache, after npm installed there where it is not yet.
+def npm_install(name: str, locked: Path) -> Path:
+    """Return a directory of the cache in which npm has installed what a lock file pins, each package by its hash.
 
-    Args: files: what npm finds there, by name. command: what it is told.
+    Args: name: for messages. locked: where package.json and package-lock.json lie.
     Raises: NodeUnavailableError.
     """
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise NodeUnavailableError(f"no {program} on PATH: install Node 20 or newer with npm")
-    directory = _cache() / name
+    files = [locked / file for file in ("package.json", "package-lock.json")]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    directory = _cache() / f"{name}-{digest}"
     if not directory.exists():
         directory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory.parent) as half_done:
-            for file, text in files.items():
-                (Path(half_done) / file).write_text(text, "utf-8")
-            _npm(name, Path(half_done), command)
+            for file in files:
+                shutil.copy(file, half_done)
+            _npm_ci(name, Path(half_done))
             # Whole or not at all; another process may have been quicker.
             if not directory.exists():
                 shutil.move(half_done, directory)
@@ -38,12 +40,12 @@ def npm_install(name: str, files: Mapping[str, str], command: Sequence[str]) -> 
     return directory
 
 
-def _npm(name: str, directory: Path, command: Sequence[str]) -> None:
+def _npm_ci(name: str, directory: Path) -> None:
     npm = shutil.which("npm") or "npm"
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-timeout=30000"]
     try:
         result = subprocess.run(
-            [npm, *command, *options], cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            [npm, "ci", *options], cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             check=False, timeout=_INSTALL_TIMEOUT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

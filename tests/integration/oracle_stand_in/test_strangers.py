@@ -32,7 +32,7 @@ def node_oracledb() -> list[str]:
         pytest.skip("no node on PATH")
     found = subprocess.run([node, "-e", "require('oracledb')"], capture_output=True, check=False, timeout=30)
     if found.returncode:
-        pytest.skip("no node-oracledb: npm install oracledb, and NODE_PATH on its node_modules")
+        pytest.skip("no node-oracledb: npm ci --ignore-scripts in a copy of sandbox/strangers, and NODE_PATH on it")
     return [node]
 
 
