@@ -172,6 +172,11 @@ class Keys:
         return f"{self._ns}:rejected_examples:{what}:{code}"
 
     @property
+    def paused(self) -> str:
+        """Hash: `role:name` -> JSON of who paused that process, and when. Written by the process itself; stays."""
+        return f"{self._ns}:paused"
+
+    @property
     def loss_acknowledged(self) -> str:
         """Hash: the totals of losses when a person acknowledged them, and when (`at`). Written and read by monitors."""
         return f"{self._ns}:loss_acknowledged"

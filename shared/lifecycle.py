@@ -29,12 +29,13 @@ class StopFlag:
     """A flag that is set once and on which any number of threads can wait.
 
     Made of a pipe instead of threading.Event, whose lock a signal handler may find taken by the very thread that it
-    interrupted.
+    interrupted. One that is `within` another is set with it, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, within: "StopFlag | None" = None) -> None:
         self._reader, self._writer = os.pipe()
         self._set = False
+        self._within = within
 
     def set(self) -> None:
         """Set the flag; every wait ends. Safe in a signal handler and to repeat."""
@@ -44,13 +45,13 @@ class StopFlag:
 
     def is_set(self) -> bool:
         """Tell whether the flag is set."""
-        return self._set
+        return self._set or (self._within is not None and self._within.is_set())
 
     def wait(self, wait_s: float) -> bool:
         """Wait until the flag is set, `wait_s` seconds at most; return whether it is."""
-        if not self._set and wait_s > 0:
+        if wait_s > 0 and not self.is_set():
             self._poll(wait_s)
-        return self._set
+        return self.is_set()
 
     def wait_for_ever(self) -> None:
         """Wait until the flag is set."""
@@ -60,6 +61,8 @@ class StopFlag:
         # poll instead of select: that one fails for descriptors from 1,024.
         flag = select.poll()
         flag.register(self._reader, select.POLLIN)
+        if self._within is not None:
+            flag.register(self._within.fileno(), select.POLLIN)
         flag.poll(None if wait_s is None else wait_s * 1000)
 
     def __del__(self) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.writer.sink import CONFLICT, BatchOutcome, RowError, SinkError, Target, Verdict, decide
+from shared.acting.pausing import Pause
 from shared.counters import Counter as CounterName
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
@@ -89,6 +90,16 @@ class FakeEvents(EventLog):
         del details
         self.kinds.append(kind)
         self.messages.append(message)
+
+
+class NeverPaused(Pause):
+    """Nobody pauses anything; time stands still where the tests' own flags do not wait."""
+
+    def within(self, stop: StopFlag) -> StopFlag:
+        return stop
+
+    def recall(self, stop: StopFlag) -> None:
+        pass
 
 
 class FakeLink(RedisLink):

@@ -35,6 +35,7 @@ RECORDS: dict[type[Record], str] = {
     actions.Action: "`actions`, hash: JSON by what tells an action from others",
     actions.AuditEntry: "`actions:audit`, stream: fields of an entry",
     notices.Told: "`notices:<receiver>`, hash: JSON by alert, `<partition>:<code>` where there are several partitions",
+    actions.Paused: "`paused`, hash: JSON by `role:name`",
     losses.Loss: "`loss_acknowledged`, hash",
     losses.WentBackTotal: "`went_back`, hash",
 }

@@ -1,9 +1,11 @@
 """`python -m services.consumer`: from the DataQueue to the buffer."""
 
+import threading
 from typing import Annotated
 
 import typer
 
+from services.consumer.forget import forgets_groups
 from services.consumer.redis_memory import RedisMemory
 from services.consumer.rejected_command import rejected as show_rejected
 from services.consumer.rejections import Rejections
@@ -12,11 +14,15 @@ from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from shared import __version__
+from shared.acting.actor import Actor
+from shared.acting.board import Board
+from shared.acting.pausing import Pause
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.life.beating import Beating
+from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
@@ -25,6 +31,9 @@ from shared.queues.claims import Claims
 from shared.queues.data_queue import DataQueue
 from shared.records.events import Away, Event, Pending
 from shared.redis.link import RedisLink
+
+#: Seconds that the end waits for actions that are under way.
+_ACTIONS_END_S = 2.5
 
 _log = get_logger()
 # No pretty exceptions: they show the values of local variables, and one may be a password.
@@ -81,18 +90,28 @@ def _main(settings: ConsumerSettings) -> None:
     unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
     buffer = TagBuffer(link, keys, settings, heartbeat.history)
-    beating = Beating(heartbeat, events, clock, lambda: report.status(memory))
+    pause = Pause(link, keys, heartbeat, "consumer")
+    beating = Beating(heartbeat, events, clock, lambda: report.status(memory, pause.said), state=lambda: pause.state)
     turn = beating.watch("the consumer")
     consumer = Consumer(
         link=link, queue=queue, buffer=buffer, claims=claims, heartbeat=heartbeat, report=report, unpacker=unpacker,
-        memory=memory, settings=settings, clock=clock, events=events, turn=turn,
+        memory=memory, settings=settings, clock=clock, events=events, turn=turn, pause=pause,
+    )  # fmt: skip
+    duties = [*pause.duties(lambda: consumer.has_work), forgets_groups(link, keys)]
+    actor = Actor(
+        Board(link, keys, events), heartbeat, "consumer", duties, clock=clock,
+        faults=Faults(events, clock, "actions", ends_the_process=False),
     )  # fmt: skip
     with stop_on_signals(STOP_LIMIT_S) as stop:
         if heartbeat.register_when_there(stop):
             _log.info(f"Consumer {heartbeat.instance} {__version__} takes from {keys.data_queue} at {link.address}")
             events.add(Event.STARTED, f"Consumer {heartbeat.instance} {__version__} started")
+            pause.recall(stop)
+            acting = threading.Thread(target=actor.run, args=[stop], name="actions", daemon=True)
+            acting.start()
             with beating.go_on():
                 consumer.run(stop)
+            acting.join(_ACTIONS_END_S)
         _say_goodbye(heartbeat, queue, events)
 
 

@@ -20,6 +20,7 @@ from shared.logs import get_logger
 from shared.messages.salvage import Fault
 from shared.models import PollingData, decode_values
 from shared.queues.snapshot import take_snapshot
+from shared.records.actions import Paused
 from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNamed
 from shared.records.heartbeats import ConsumerStatus
 from shared.records.reading import to_json
@@ -110,9 +111,11 @@ class Report:
                 _log.error(message)
                 self._events.add(Event.NAME_CLASH, message, TagNamed(tag_name=clash.tag_name))
 
-    def status(self, memory: RedisMemory) -> ConsumerStatus:
+    def status(self, memory: RedisMemory, paused: Paused | None = None) -> ConsumerStatus:
         """Return what the heartbeat says. Called by any thread."""
         return ConsumerStatus(
+            paused_by=paused.by if paused else None,
+            paused_at=paused.at if paused else None,
             push_refused=memory.refused,
             push_refused_since=memory.refused_since,
             name_clash=self._first_clash or None,

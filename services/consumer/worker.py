@@ -7,6 +7,7 @@ from services.consumer.redis_memory import RedisMemory
 from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
+from shared.acting.pausing import Pause
 from shared.clock import Clock
 from shared.errors import RedisFullError, RedisUnavailableError
 from shared.events import EventLog
@@ -32,6 +33,9 @@ _HOLD_TICK_S = 0.01
 
 #: Seconds until the next try of a DataQueue on which Redis does not let us wait.
 _REFUSED_WAIT_S = 0.1
+
+#: Seconds between two looks whether a paused consumer may go on.
+_PAUSE_TICK_S = 0.2
 
 #: Seconds that a push waits before it asks for room, and between two requests: a writer that has just started did not
 #: hear the first.
@@ -63,6 +67,7 @@ class Consumer:
         clock: Clock,
         events: EventLog,
         turn: Turn,
+        pause: Pause,
     ) -> None:
         self._link = link
         self._queue = queue
@@ -77,6 +82,7 @@ class Consumer:
         self._depth = self._queued = 0
         self._hold_until = clock.monotonic() + HOLD_AFTER_DRAIN_S
         self._turn = turn
+        self._pause = pause
         self._faults = Faults(events, clock, "the consumer")
         self._side_faults = Faults(events, clock, "the consumer's chores", ends_the_process=False)
         self._next_tick = self._next_sweep = 0.0
@@ -87,8 +93,10 @@ class Consumer:
         while not stop.is_set():
             try:
                 self._chores()
+                if self._is_resting(stop):
+                    continue
                 self._pending = self._pending or self.claim(stop, wait_s=BEAT_INTERVAL_S)
-                if self._pending is not None and self.push(self._pending, stop):
+                if self._pending is not None and self.push(self._pending, self._pause.within(stop)):
                     self._pending = None
             except RedisUnavailableError as error:
                 self._link.wait_until_there(stop, error)
@@ -98,6 +106,29 @@ class Consumer:
                 self._pending = None
                 self._faults.met(error, stop)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether messages are in hand."""
+        return self._claims.active_count > 0
+
+    def _is_resting(self, stop: StopFlag) -> bool:
+        """Give back what is in hand and wait a moment, where this consumer is paused; return whether it is.
+
+        A batch that was taken over from the dead is worked first, as long as there is room: its list says how often.
+        """
+        if not self._pause.is_on():
+            return False
+        if self._pending is None and self._claims.has_adopted:
+            return False
+        if self._pending is not None and not self._pending.is_taken_over:
+            batch, self._pending = self._pending, None
+            try:
+                self._queue.give_back(batch)
+            finally:
+                self._claims.close(batch.list_key)
+        stop.wait(_PAUSE_TICK_S)
+        return True
+
     def claim(self, stop: StopFlag, wait_s: float) -> MessageBatch | None:
         """Wait for messages and claim the oldest; None when none came within `wait_s`.
 
@@ -105,7 +136,10 @@ class Consumer:
         """
         if not self._claims.has_adopted:
             began = self._clock.monotonic()
-            if not self._queue.wait(wait_s):
+            is_there = self._queue.wait(wait_s)
+            if self._pause.is_on():
+                return None
+            if not is_there:
                 if self._clock.monotonic() - began >= wait_s / 2:
                     return None
                 # Redis does not let us wait: at its memory limit it lets us claim; a replica says now what it is.
@@ -207,6 +241,7 @@ class Consumer:
             self._queued = self._queue.depth()
             with suppress(RedisFullError):  # what could not be said is said later; values go on
                 self._report.tick(self._buffer.depth(), is_short=self._memory.is_short)
-        if now >= self._next_sweep:
+        # What a paused consumer took over would wait with it.
+        if now >= self._next_sweep and not self._pause.is_on():
             self._next_sweep = now + SWEEP_INTERVAL_S
             self._claims.sweep(self._turn)

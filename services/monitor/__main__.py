@@ -10,6 +10,7 @@ from services.monitor.acknowledge import acknowledge, said
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
+from services.monitor.forget import forgets_services
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
 from services.monitor.loop import Loop, join_all
@@ -162,9 +163,10 @@ def _partition(
         clock=clock,
         describe=lambda: status_of(messengers) if messengers else None,
     )
+    duties = [forgets_services(link, keys)]
     board = Board(link, keys, events)
     faults = Faults(events, clock, "the monitor's actions", ends_the_process=False)
-    return loop, board, Actor(board, heartbeat, "monitor", [], clock=clock, faults=faults, gives_up=True)
+    return loop, board, Actor(board, heartbeat, "monitor", duties, clock=clock, faults=faults, gives_up=True)
 
 
 def _warn_if_open(settings: MonitorSettings) -> None:

@@ -65,13 +65,13 @@ class Pulse:
             self._events.add(Event.STARTED, f"Poller {name} started with {len(self._polled())} polling groups")
             loop.call_soon_threadsafe(self.named.set)
 
-        beating = Beating(self._heartbeat, self._events, self._clock, lambda: self._status, on_name)
+        beating = Beating(self._heartbeat, self._events, self._clock, lambda: self._status, on_name, lambda: self.state)
         turn = beating.watch("the poller's loop")
         self._status = self.status()
         with beating.go_on():
             while True:
                 turn()
-                self._status, beating.state = self.status(), self.state
+                self._status = self.status()
                 quiet = not self._tell_overflow()
                 await asyncio.to_thread(self._tell, ended=quiet)
                 await asyncio.sleep(BEAT_INTERVAL_S)

@@ -32,6 +32,7 @@ from services.writer.settings import WriterSettings
 from shared import __version__
 from shared.acting.actor import Actor
 from shared.acting.board import Board
+from shared.acting.pausing import Pause
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.events import EventLog
@@ -193,8 +194,12 @@ def compose(settings: WriterSettings) -> WriterService:
     asked = Recovery(
         sink, rejects, RecoveryProgress(link, keys, events, manifest, clock), clock, settings.retry_delays_s
     )
-    duties = [RequestedRecovery(asked, manifest, settings).duty]
-    auto_recover = AutoRecover(recovery, breaker, buffer, settings) if settings.backup_auto_recover else None
+    pause = Pause(link, keys, heartbeat, "writer")
+    duties = [
+        RequestedRecovery(asked, manifest, settings).duty,
+        *pause.duties(lambda: bool(work.attempts) or claims.has_adopted),
+    ]
+    auto_recover = AutoRecover(recovery, breaker, buffer, settings, pause) if settings.backup_auto_recover else None
     return WriterService(
         link=link, keys=keys, events=events, heartbeat=heartbeat, claims=claims, sink=sink, breaker=breaker,
         backup=backup, rejects=rejects, report=report, work=work, clock=clock, auto_recover=auto_recover,
@@ -202,10 +207,11 @@ def compose(settings: WriterSettings) -> WriterService:
             Board(link, keys, events), heartbeat, "writer", duties, clock=clock,
             faults=Faults(events, clock, "actions", ends_the_process=False),
         ),
+        pause=pause,
         workers=[
             Worker(
                 batches=batches, breaker=breaker, settings=settings, clock=clock,
-                faults=Faults(events, clock, f"worker-{number}"), number=number,
+                faults=Faults(events, clock, f"worker-{number}"), pause=pause, number=number,
             )
             for number in range(1, settings.workers + 1)
         ],

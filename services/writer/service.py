@@ -14,6 +14,7 @@ from services.writer.deliver.worker import Worker
 from services.writer.recover.auto import AutoRecover
 from services.writer.sink import Sink, SinkError
 from shared.acting.actor import Actor
+from shared.acting.pausing import Pause
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import FatalError, RedisUnavailableError
@@ -61,6 +62,7 @@ class WriterService:
     housekeeping: Housekeeping
     clock: Clock
     actor: Actor
+    pause: Pause
     auto_recover: AutoRecover | None = None
 
     def run(self, stop: StopFlag) -> None:
@@ -68,9 +70,10 @@ class WriterService:
 
         Raises: FatalError: a thread ended that must not; what was in flight is in Redis.
         """
-        beating = Beating(self.heartbeat, self.events, self.clock, self.describe)
+        beating = Beating(self.heartbeat, self.events, self.clock, self.describe, state=lambda: self.pause.state)
         turn = beating.watch("the writer's main loop")
         failures: list[BaseException] = []
+        self.pause.recall(stop)
         with beating.go_on():
             self._sweep_first(turn)
             threads = self._start_all(stop, failures)
@@ -82,7 +85,7 @@ class WriterService:
 
     def _sweep_first(self, turn: Turn) -> None:
         try:
-            self.claims.sweep(turn)
+            self._sweep(turn)
         except RedisUnavailableError:
             _log.warning("Redis went away: looking for unfinished batches when it is back")
         except Exception as error:  # noqa: BLE001 - the main loop sweeps again
@@ -121,7 +124,7 @@ class WriterService:
             try:
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_INTERVAL_S
-                    self.claims.sweep(turn)
+                    self._sweep(turn)
                 self.report.tick()
                 stop.wait(TICK_S)
             except RedisUnavailableError as error:
@@ -129,12 +132,20 @@ class WriterService:
             except Exception as error:  # noqa: BLE001 - what is told must not end what is done
                 faults.met(error, stop)
 
+    def _sweep(self, turn: Turn) -> None:
+        # What a paused writer took over would wait with it.
+        if not self.pause.is_on():
+            self.claims.sweep(turn)
+
     def describe(self) -> WriterStatus:
         """Return what the heartbeat says: how the writer is. Touches no file and no network."""
         now = self.clock.monotonic()
         opened, busy = self.sink.connections
         cause = self.breaker.cause
+        said = self.pause.said
         return WriterStatus(
+            paused_by=said.by if said else None,
+            paused_at=said.at if said else None,
             layout=self.workers[0].settings.oracle_table_layout,
             breaker=self.breaker.state,
             oracle=_oracle_state(self.breaker.state, cause, seen=self.work.last_write_at is not None or opened > 0),

@@ -80,8 +80,9 @@ class Beating:
         clock: Clock,
         describe: Callable[[], ServiceStatus | None] = lambda: None,
         on_name: Callable[[str], None] = lambda _name: None,
+        state: Callable[[], str] = lambda: "running",
     ) -> None:
-        """Take what to say: `describe` is called at each beat and touches no file and no network.
+        """Take what to say: `describe` and `state` are called at each beat and touch no file and no network.
 
         `on_name`: called once with the process's name, if it has none yet.
         """
@@ -93,8 +94,7 @@ class Beating:
         self._stop = StopFlag()
         self._turns: list[Turn] = []
         self._ticked_at = clock.monotonic()
-        #: What the next beat says.
-        self.state = "running"
+        self._state = state
         #: Why Redis refused the last beat although it answers and has room; None when it took it.
         self.refusal: str | None = None
 
@@ -138,8 +138,8 @@ class Beating:
             return
         try:
             if not self._heartbeat.instance:
-                self._on_name(self._heartbeat.register(self.state))
-            self._heartbeat.beat(self.state, self._describe())
+                self._on_name(self._heartbeat.register(self._state()))
+            self._heartbeat.beat(self._state(), self._describe())
             self.refusal = None
             self._heartbeat.sign.is_ready = True
             self._look_around()

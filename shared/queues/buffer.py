@@ -189,6 +189,13 @@ class TagBuffer:
             (answer,) = self._link.run_all(self._claim_call(list_key, max_values))
             return self._claimed(claims, list_key, answer)
 
+    def give_back(self, batch: Batch) -> None:
+        """Put a batch that nobody settles back at the head of the buffer. It counts as removed once more, when claimed.
+
+        Raises: RedisUnavailableError: repeat the same call, or let the next sweep find it.
+        """
+        self._link.run("give_back", [batch.list_key, self._keys.inflight, self._keys.buffer, self._keys.ready_token])
+
     def settle(self, batch: Batch, counts: Counts, window: Mapping[str, int], waiting: Sequence[bytes] = ()) -> bool:
         """Count what became of a batch and let its in-flight list go, in one step.
 

@@ -281,6 +281,13 @@ class DataQueue:
             [len(batch.raws), *messages],
         )
 
+    def give_back(self, batch: MessageBatch) -> None:
+        """Put a batch that was not pushed back at the head of the DataQueue, with what was too large to be read.
+
+        Raises: RedisUnavailableError: repeat the same call, or let the next sweep find it.
+        """
+        self._link.run("give_back", [batch.list_key, self._keys.claimed, self._keys.data_queue])
+
     def close(self) -> None:
         """Stop sending; the link stays open, it may serve others."""
         self._sender.shutdown(wait=False, cancel_futures=True)

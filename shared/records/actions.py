@@ -90,6 +90,13 @@ class Action(Record, frozen=True):
         return replace(self, state=state, outcome=outcome[:1_000], ended_at=round(at, 3))
 
 
+class Paused(Record, frozen=True):
+    """Who paused a process, and when."""
+
+    by: Text
+    at: Moment
+
+
 class AuditEntry(Record, frozen=True):
     """One step of an action: who did what."""
 

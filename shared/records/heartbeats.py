@@ -25,7 +25,14 @@ class ServiceStatus(Record, frozen=True):
     """What a process says of itself beyond that."""
 
 
-class ConsumerStatus(ServiceStatus, frozen=True):
+class PausableStatus(ServiceStatus, frozen=True):
+    """Of one that can be paused; its `state` is `paused` while a person wants it to take nothing up."""
+
+    paused_by: Text | None = None  #: who paused it
+    paused_at: Moment | None = None
+
+
+class ConsumerStatus(PausableStatus, frozen=True):
     """What is wrong with what a consumer reads or pushes; nothing when all is well."""
 
     push_refused: Text | None = None  #: why Redis refuses what is put
@@ -61,7 +68,7 @@ class BackupState(StrEnum):
     FAILING = "failing"
 
 
-class WriterStatus(ServiceStatus, frozen=True):
+class WriterStatus(PausableStatus, frozen=True):
     """How a writer is. States are texts: a newer version may know more of them."""
 
     layout: Text | None = None  #: ORACLE_TABLE_LAYOUT

@@ -10,7 +10,15 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Respon
 from fastapi import Request as HttpRequest
 
 from services.monitor.api import asking, schemas
-from services.monitor.api.actions import ActionEntry, Actions, Asked, RecoverRequest
+from services.monitor.api.actions import (
+    ActionEntry,
+    Actions,
+    Asked,
+    ForgetGroupRequest,
+    ForgetServiceRequest,
+    RecoverRequest,
+    ServiceRequest,
+)
 from services.monitor.api.asking import RefusedRequestError, Wanted
 from services.monitor.api.roles import Operator
 from services.monitor.api.routes import AWAY, FreshOverview
@@ -66,6 +74,38 @@ async def recover(
 ) -> Asked:
     """Put backup files into the table: all that wait, or one."""
     return await ask(boards, _wanted(asking.recover, body, overview), str(asker), response)
+
+
+@router.post("/api/actions/pause", status_code=202, responses=_REFUSED)
+async def pause(
+    body: ServiceRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
+) -> Asked:
+    """Let writers or consumers give back what they hold and take nothing up until they are resumed."""
+    return await ask(boards, _wanted(asking.pause, body, overview), str(asker), response)
+
+
+@router.post("/api/actions/resume", status_code=202, responses=_REFUSED)
+async def resume(
+    body: ServiceRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
+) -> Asked:
+    """Let paused writers or consumers go on."""
+    return await ask(boards, _wanted(asking.resume, body, overview), str(asker), response)
+
+
+@router.post("/api/actions/forget_group", status_code=202, responses=_REFUSED)
+async def forget_group(
+    body: ForgetGroupRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
+) -> Asked:
+    """Forget a polling group that is gone, so that nobody is told of its silence."""
+    return await ask(boards, _wanted(asking.forget_group, body, overview), str(asker), response)
+
+
+@router.post("/api/actions/forget_service", status_code=202, responses=_REFUSED)
+async def forget_service(
+    body: ForgetServiceRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
+) -> Asked:
+    """Forget a process that is dead, so that it is no longer listed as lost."""
+    return await ask(boards, _wanted(asking.forget_service, body, overview), str(asker), response)
 
 
 @router.post("/api/actions/{id}/stop", status_code=202, responses=_REFUSED)

@@ -109,5 +109,29 @@ class RecoverRequest(Request):
     )
 
 
+class ServiceRequest(Request):
+    """Something about processes."""
+
+    target: str = Field(
+        max_length=200,
+        pattern=r"^(writer|consumer)(:.+)?$",
+        description="`role:name` of one process, or the role alone for all that live",
+        examples=["writer:plant-1"],
+    )
+
+
+class ForgetServiceRequest(Request):
+    """A process that is dead."""
+
+    target: str = Field(max_length=200, pattern=r"^[a-z]+:.+$", description="`role:name`", examples=["writer:plant-1"])
+
+
+class ForgetGroupRequest(Request):
+    """A polling group that is gone."""
+
+    plc_code: str = Field(max_length=300, description="Its PLC", examples=["PLC01"])
+    group_name: str = Field(max_length=300, description="Its name", examples=["line 1"])
+
+
 def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else moment(seconds)

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.monitor.api.actions import RecoverRequest
+from services.monitor.api.actions import ForgetGroupRequest, ForgetServiceRequest, RecoverRequest, ServiceRequest
 from services.monitor.read.overview import Overview
+from shared.keys import polling_field
 from shared.records.actions import ActionKind
 from shared.records.files import BackupFile, FileKind, FileStage
+
+#: Seconds for which a polling group must have been silent before it may be forgotten.
+FORGET_AFTER_S = 10.0
 
 
 class RefusedRequestError(Exception):
@@ -46,6 +50,75 @@ def recover(request: RecoverRequest, overview: Overview) -> list[Wanted]:
     return [
         Wanted(number, ActionKind.RECOVER, target, place, request.options()) for number, place in dict.fromkeys(found)
     ]
+
+
+def pause(request: ServiceRequest, overview: Overview) -> list[Wanted]:
+    """Return what it takes to pause processes: an action for each.
+
+    Raises: RefusedRequestError.
+    """
+    return _of_each(ActionKind.PAUSE, request, overview)
+
+
+def resume(request: ServiceRequest, overview: Overview) -> list[Wanted]:
+    """Return what it takes to let processes go on. Raises: RefusedRequestError."""
+    return _of_each(ActionKind.RESUME, request, overview)
+
+
+def _of_each(kind: ActionKind, request: ServiceRequest, overview: Overview) -> list[Wanted]:
+    role, _, instance = request.target.partition(":")
+    wanted = [
+        Wanted(number, kind, f"{role}:{service.instance}")
+        for number, part in parts(overview, request.partition)
+        for service in part.services
+        if service.alive and service.role == role and instance in ("", service.instance)
+    ]
+    if not wanted:
+        raise RefusedRequestError(f"No {request.target} is running; /api/services lists all")
+    return wanted
+
+
+def forget_group(request: ForgetGroupRequest, overview: Overview) -> list[Wanted]:
+    """Return what it takes to forget a polling group, in each partition that knows it.
+
+    Raises: RefusedRequestError: it is alive, or not known.
+    """
+    identity = request.plc_code, request.group_name
+    wanted = []
+    for number, part in parts(overview, request.partition):
+        group = part.groups.get(identity)
+        if group is None:
+            continue
+        if group.own is not None:
+            raise RefusedRequestError("A poller has this group: take it out of its configuration first")
+        if part.taken_at - (group.seen.last_seen_at or 0.0) <= FORGET_AFTER_S:
+            raise RefusedRequestError(f"This group was seen in the last {FORGET_AFTER_S:g} s: it is polled")
+        wanted.append(Wanted(number, ActionKind.FORGET_GROUP, polling_field(*identity)))
+    if not wanted:
+        raise RefusedRequestError("There is no such polling group; /api/polling/status lists all")
+    return wanted
+
+
+def forget_service(request: ForgetServiceRequest, overview: Overview) -> list[Wanted]:
+    """Return what it takes to forget a process that is dead.
+
+    Raises: RefusedRequestError: it lives, still holds something, or is not known.
+    """
+    wanted = []
+    for number, part in parts(overview, request.partition):
+        found = next((each for each in part.services if f"{each.role}:{each.instance}" == request.target), None)
+        if found is None:
+            continue
+        if found.alive:
+            raise RefusedRequestError(f"{request.target} is running")
+        if (found.role, found.instance) in part.owners:
+            raise RefusedRequestError(
+                f"{request.target} still holds what it had claimed: a living {found.role} takes it over within seconds"
+            )
+        wanted.append(Wanted(number, ActionKind.FORGET_SERVICE, request.target))
+    if not wanted:
+        raise RefusedRequestError(f"There is no {request.target}; /api/services lists all")
+    return wanted
 
 
 def parts(overview: Overview, partition: int | None = None) -> Iterator[tuple[int, Overview]]:

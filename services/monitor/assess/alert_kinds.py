@@ -144,6 +144,14 @@ KINDS = _kinds(
         status=Status.DEGRADED,
     ),
     Kind(
+        "service_paused", _WARNING,
+        "A person paused a writer or a consumer: it lives and takes nothing up. Critical when all of them are.",
+        "Resume it: on the dashboard, or by `POST /api/actions/resume`. /api/actions says who asked and when. While no "
+        "writer writes, values wait and then go to the backup as in an outage; while no consumer takes polls, they "
+        "wait in the DataQueue, and pollers keep theirs once it is full.",
+        status=Status.DEGRADED,
+    ),
+    Kind(
         "oracle_configuration", _CRITICAL,
         "Oracle answers and refuses: credentials, table, column, grant, or whatever it refuses every row for (no "
         "partition, a new NOT NULL column, a trigger). No retry can mend that.",

@@ -1,5 +1,7 @@
 """What a writer can do just now, by what it says. No I/O, no clock."""
 
+from typing import Any
+
 from services.monitor.read.overview import Service
 from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
 
@@ -9,6 +11,11 @@ def is_stuck(writer: Service[WriterStatus]) -> bool:
     status = writer.status
     away = status.oracle in {OracleState.AWAY, OracleState.CONFIGURATION}
     return away and status.backup == BackupState.FAILING
+
+
+def is_paused(service: Service[Any]) -> bool:
+    """Tell whether a person wants a process to take nothing up."""
+    return service.process is not None and service.process.state == "paused"
 
 
 def writes(writer: Service[WriterStatus]) -> bool:

@@ -63,6 +63,16 @@ class Batches:
             self.claims.give_back(batch.list_key)
             raise
 
+    def give_back(self, batch: Batch) -> None:
+        """Put a batch that has no outcome back where it was, at the head of the buffer.
+
+        Raises: RedisUnavailableError: it may be there; what is not is found again by the next sweep.
+        """
+        try:
+            self.buffer.give_back(batch)
+        finally:
+            self._forget(batch)
+
     def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
         """Write a batch, or back it up where writers died or met the unforeseen before; None when stopped first."""
         if batch.is_deadly or self.work.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
@@ -95,8 +105,11 @@ class Batches:
         return self._settled(batch, settled), claimed
 
     def _settled(self, batch: Batch, settled: bool) -> bool:
-        self.claims.close(batch.list_key)
-        self.work.given_back.pop(batch.list_key, None)
+        self._forget(batch)
         if not settled:
             _log.info(f"A batch of {len(batch)} was settled before, or taken over while this writer stood still")
         return settled
+
+    def _forget(self, batch: Batch) -> None:
+        self.claims.close(batch.list_key)
+        self.work.given_back.pop(batch.list_key, None)

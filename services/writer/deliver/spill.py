@@ -51,6 +51,8 @@ class Spill:
         while not stop.is_set() and self.batches.buffer.depth() > pressure.target:
             if not (pressure.urgent or self._oracle_is_the_cause()):
                 stop.wait(_PRESSURE_TICK_S)
+                # It may become urgent meanwhile: nobody else of this writer hears that.
+                pressure = self.batches.buffer.wait_for_pressure(0.0) or pressure
                 continue
             batch = self.batches.claim()
             if batch is None:

@@ -8,8 +8,10 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivered
 from services.writer.deliver.observations import observations
 from services.writer.settings import WriterSettings
+from shared.acting.pausing import Pause
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
+from shared.keys import list_takeovers
 from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -18,6 +20,9 @@ from shared.records.heartbeats import BreakerState
 
 #: Seconds that a stopping writer goes on draining the buffer; it must be gone within 5.
 DRAIN_S = 3.0
+
+#: Seconds between two looks whether a paused writer may go on.
+PAUSE_TICK_S = 0.2
 
 #: Seconds that one wait in Redis lasts at most: how long a stop may go unnoticed.
 WAIT_S = 1.0
@@ -34,6 +39,7 @@ class Worker:
     settings: WriterSettings
     clock: Clock
     faults: Faults
+    pause: Pause
     number: int
     _claimed: Batch | None = field(default=None, init=False)
     _left: int = field(default=0, init=False)
@@ -43,6 +49,8 @@ class Worker:
         """Go on until stopped, whatever Oracle and Redis do; then drain."""
         while not stop.is_set():
             try:
+                if self._is_resting(stop):
+                    continue
                 if self.run_once(WAIT_S, stop):
                     self.faults.went_well()
             except RedisUnavailableError as error:
@@ -50,9 +58,17 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the batch was given back; Faults decides whether to go on
                 self.faults.met(error, stop)
         try:
-            self.drain(stop)
+            if not self.pause.is_on():
+                self.drain(stop)
         except Exception as error:  # noqa: BLE001 - what is left stays in Redis
             self.faults.met(error, stop)
+
+    def _is_resting(self, stop: StopFlag) -> bool:
+        """Wait a moment where the writer is paused and nothing is in hand; return whether it is so."""
+        if not self.pause.is_on() or self._claimed is not None or self.batches.claims.has_adopted:
+            return False
+        stop.wait(PAUSE_TICK_S)
+        return True
 
     def run_once(self, wait_s: float, stop: StopFlag) -> bool:
         """Wait for a batch and see it through; return whether there was one.
@@ -92,7 +108,8 @@ class Worker:
         return batch
 
     def _wait_and_claim(self, wait_s: float, stop: StopFlag) -> Batch | None:
-        return self._claim() if self._wait_for_values(wait_s, stop) and not stop.is_set() else None
+        is_there = self._wait_for_values(wait_s, stop)
+        return self._claim() if is_there and (self._goes_on(stop) or self.batches.claims.has_adopted) else None
 
     def _claim(self) -> Batch | None:
         return self._note_claim(self.batches.claim())
@@ -121,13 +138,21 @@ class Worker:
             if self.batches.buffer.wait_for_full(min(left_s, WAIT_S)):
                 return
 
+    def _goes_on(self, stop: StopFlag) -> bool:
+        """Tell whether further batches are wanted: neither stopped nor paused."""
+        return not stop.is_set() and not self.pause.is_on()
+
     def _see_through(self, batch: Batch, stop: StopFlag) -> bool:
         claimed_at = self.clock.monotonic()
         self.batches.work.attempts[self.number] = claimed_at
+        # Who is suspected of killing writers keeps its history: it is seen through.
+        may_wait = not list_takeovers(batch.list_key)
         try:
             with self.batches.giving_back(batch):
-                delivered = self.batches.deliver(batch, stop)
+                delivered = self.batches.deliver(batch, self.pause.within(stop) if may_wait else stop)
                 if delivered is None:
+                    if not stop.is_set():
+                        self.batches.give_back(batch)
                     return False
                 if delivered.written:
                     self.batches.work.last_write_at = self.clock.now().timestamp()
@@ -136,7 +161,7 @@ class Worker:
                     delivered, batch.values.values, took_s, self.clock.now(), self.settings.source_zone
                 )
                 # Rows that no file took travel with a plain settling: they are rare.
-                if self._is_more_there() and not stop.is_set() and not delivered.waiting:
+                if self._is_more_there() and self._goes_on(stop) and not delivered.waiting:
                     return self._settle_and_claim(batch, delivered, window, stop)
                 return self.batches.settle(batch, delivered, window, stop)
         finally:

@@ -12,6 +12,7 @@ from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.loop import Ended, Failure, recover_file
 from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, OpenFile
 from services.writer.settings import WriterSettings
+from shared.acting.pausing import Pause
 from shared.backoff import Backoff
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
@@ -34,11 +35,14 @@ _log = get_logger()
 class AutoRecover:
     """The loop; in a thread of its own."""
 
-    def __init__(self, recovery: Recovery, breaker: Breaker, buffer: TagBuffer, settings: WriterSettings) -> None:
+    def __init__(
+        self, recovery: Recovery, breaker: Breaker, buffer: TagBuffer, settings: WriterSettings, pause: Pause
+    ) -> None:
         self._recovery = recovery
         self._breaker = breaker
         self._buffer = buffer
         self._settings = settings
+        self._pause = pause
         self._calm_depth = CALM_SHARE * settings.buffer_max_size
         #: Files that are not recovered, by when they were changed last: who mends one need not restart the writer.
         self._unusable: dict[Path, int] = {}
@@ -67,7 +71,8 @@ class AutoRecover:
 
     def _has_time(self) -> bool:
         try:
-            return self._breaker.state is BreakerState.CLOSED and self._buffer.depth() < self._calm_depth
+            is_well = self._breaker.state is BreakerState.CLOSED and not self._pause.is_on()
+            return is_well and self._buffer.depth() < self._calm_depth
         except RedisUnavailableError:
             return False
 

@@ -33,6 +33,15 @@ class Desk:
         action: dict[str, Any] = answer.json()
         return action
 
+    def knows(self, name: str) -> None:
+        """Wait until a process is listed as living: `role:name`."""
+
+        def look() -> bool:
+            services = self.get("/api/services")["services"]
+            return any(f"{each['role']}:{each['instance']}" == name and each["alive"] for each in services)
+
+        wait_until(look, what=f"{name} to be listed")
+
     def action(self, id_: str) -> dict[str, Any]:
         """Return an action as it is listed; empty where it is not."""
         return next((each for each in self.get("/api/actions")["items"] if each["id"] == id_), {})

@@ -74,3 +74,66 @@ def traces(pipeline: Pipeline, id_: str) -> list[str]:
     entries = pipeline.link.command("XRANGE", pipeline.keys.actions_audit, "-", "+")
     steps = [{key.decode(): value.decode() for key, value in fields.items()} for _, fields in entries]
     return [step["what"] for step in steps if json.loads(step["action"])["id"] == id_]
+
+
+def test_a_paused_writer_gives_back_what_it_holds_and_values_go_to_the_backup_before_they_overflow(
+    pipeline: Pipeline, faults: OracleControl
+) -> None:
+    """Kind: a pause that loses what comes, or is forgotten: by the writer's restart, or by the people."""
+    desk = start_desk(pipeline, BUFFER_MAX_SIZE=2000)
+    pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE=2000, CONSUMER_HOLD_MESSAGES=5)
+    # Oracle takes nothing, and the next try is an hour away: what is in hand can only be given back.
+    hour = {"ORACLE_RETRY_BASE_DELAY": 60, "ORACLE_RETRY_MAX": 20, "BUFFER_MAX_SIZE": 2000}
+    writer = pipeline.start_and_wait("writer", INSTANCE_NAME="one", **hour)
+    faults.refuse_connections()
+    faults.cut_sessions()
+    expected = pipeline.put(polls=3, tags=500)
+    wait_until(lambda: pipeline.beat("writer:one").get("breaker") == "retrying", what="the writer to retry")
+    desk.knows("writer:one")
+    done = desk.until(desk.ask("pause", target="writer:one")["id"], "done")
+    assert done["owner"] == "writer:one"
+    assert pipeline.snapshot().in_flight == 0
+    assert pipeline.snapshot().in_buffer == 1500
+    wait_until(lambda: pipeline.beat("writer:one")["state"] == "paused", what="the heartbeat to say so")
+
+    pipeline.kill(writer)
+    faults.accept_connections()
+    pipeline.start_and_wait("writer", INSTANCE_NAME="one", BUFFER_MAX_SIZE=2000)
+    wait_until(lambda: pipeline.beat("writer:one").get("state") == "paused", what="the pause to be remembered")
+    expected |= pipeline.put(polls=30, tags=500)
+    wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] > 0, what="values to go to the backup")
+    health, alerts = desk.get("/api/buffer/health"), desk.get("/api/alerts")["alerts"]
+    assert health["status"] != "healthy"
+    (alert,) = [alert for alert in alerts if alert["code"] == "service_paused"]
+    assert alert["severity"] == "critical"
+    assert "writer one paused by operator at 127.0.0.1" in alert["message"]
+    assert (pipeline.table_rows(), pipeline.snapshot()[Counter.OVERFLOWED]) == ({}, 0)
+
+    desk.until(desk.ask("resume", target="writer")["id"], "done")
+    pipeline.wait_until_idle()
+    wait_until(lambda: desk.get("/api/buffer/health")["status"] == "healthy", what="the pipeline to be well again")
+    assert desk.until(desk.ask("recover")["id"], "done")
+    assert pipeline.table_rows() == expected
+
+
+def test_a_paused_consumer_leaves_polls_in_the_queue_and_another_takes_them(pipeline: Pipeline) -> None:
+    """Kind: what a paused process had claimed waits with it."""
+    desk = start_desk(pipeline)
+    # The buffer is full and nobody drains it: what is claimed waits for room.
+    one = {"INSTANCE_NAME": "one", "BUFFER_MAX_SIZE": 1000}
+    pipeline.start_and_wait("consumer", **one)
+    expected = pipeline.put(polls=3, tags=600)
+    wait_until(lambda: pipeline.snapshot().claimed_messages, what="a poll to wait for room")
+    desk.knows("consumer:one")
+    desk.until(desk.ask("pause", target="consumer:one")["id"], "done")
+    assert pipeline.snapshot().claimed_messages == 0
+    assert pipeline.snapshot().queued_messages == 2
+    wait_until(lambda: pipeline.beat("consumer:one").get("state") == "paused", what="the heartbeat to say so")
+    pipeline.start_and_wait("writer")
+    wait_until(lambda: pipeline.snapshot().in_buffer == 0, what="the buffer to be drained")
+    expected |= pipeline.put(polls=2, tags=600)
+    assert pipeline.snapshot().queued_messages == 4
+    pipeline.start_and_wait("consumer", INSTANCE_NAME="two")
+    pipeline.wait_until_idle()
+    assert pipeline.table_rows() == expected
+    assert pipeline.beat("consumer:one")["state"] == "paused"

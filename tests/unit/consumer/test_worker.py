@@ -21,7 +21,7 @@ from shared.queues.buffer import Push, PushOutcome, TagBuffer
 from shared.queues.claims import Claims
 from shared.queues.data_queue import DataQueue, MessageBatch
 from shared.records.events import Event
-from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop
+from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, NeverPaused
 
 KEYS = Keys("unit")
 
@@ -165,7 +165,7 @@ class Stage:
             link=self.link, queue=self.queue, buffer=self.buffer, claims=self.claims, heartbeat=heartbeat,
             report=self.report, unpacker=Unpacker(self.report, Rejections(heartbeat, self.clock), settings),
             memory=EnoughMemory(self.link, KEYS, self.clock), settings=settings, clock=self.clock, events=self.events,
-            turn=Turn("the consumer", 15.0, self.clock),
+            turn=Turn("the consumer", 15.0, self.clock), pause=NeverPaused(self.link, KEYS, heartbeat, "consumer"),
         )  # fmt: skip
 
     def push_one(self, stop: FakeStop | None = None) -> bool:

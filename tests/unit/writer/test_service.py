@@ -47,6 +47,7 @@ class Stage(LoopStage):
                 Board(self.link, KEYS, self.events), self.heartbeat, "writer", [], clock=self.clock,
                 faults=Faults(self.events, self.clock, "actions", ends_the_process=False),
             ),
+            pause=self.pause,
             housekeeping=Housekeeping(
                 backup=self.backup, rejects=self.rejects, waiting=WaitingRows(self.link, KEYS, self.rejects),
                 manifest=manifest, breaker=self.breaker, report=self.report, clock=self.clock,

@@ -6,6 +6,7 @@ from services.monitor.assess.findings.buffer import find_buffer_trouble
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.findings.losses import find_losses
 from services.monitor.assess.findings.movement import find_movement
+from services.monitor.assess.findings.paused import find_paused
 from services.monitor.assess.findings.polling import find_polling_trouble
 from services.monitor.assess.findings.redis import find_redis_trouble
 from services.monitor.assess.findings.since import first_counted
@@ -29,6 +30,7 @@ def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Se
         *find_losses(overview),
         *find_buffer_trouble(overview, rates, settings),
         *_missing(overview),
+        *find_paused(overview),
         *find_writer_trouble(overview, rates, settings),
         *find_movement(overview, samples),
         *find_redis_trouble(overview),

@@ -9,7 +9,7 @@ from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.said import Said
 from services.monitor.assess.trend import Sample
-from services.monitor.assess.writers import writes
+from services.monitor.assess.writers import is_paused, writes
 from services.monitor.read.overview import Overview
 from shared.records.heartbeats import ConsumerStatus, WriterStatus
 
@@ -33,7 +33,8 @@ def find_movement(overview: Overview, samples: Sequence[Sample]) -> Iterator[Fin
 def _nothing_written(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
     recent = _last(samples, STILL_S)
     # Who has no writer, or none that reaches Oracle, is told so already.
-    if not recent or recent[0].in_table != recent[-1].in_table or not any(map(writes, overview.living(WriterStatus))):
+    writing = any(writes(writer) and not is_paused(writer) for writer in overview.living(WriterStatus))
+    if not recent or recent[0].in_table != recent[-1].in_table or not writing:
         return
     first, last = recent[0], recent[-1]
     if last.backed_up > first.backed_up:
@@ -64,7 +65,7 @@ def _stands(samples: Sequence[Sample], template: str, held: int) -> Finding:
 
 def _queue_grows(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
     recent = _last(samples, GROWTH_S)
-    if not recent or not overview.living(ConsumerStatus):
+    if not recent or all(map(is_paused, overview.living(ConsumerStatus))):
         return
     first, last = recent[0], recent[-1]
     half = len(recent) // 2

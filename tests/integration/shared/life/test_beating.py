@@ -24,6 +24,7 @@ from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
 from services.writer.__main__ import compose
 from services.writer.settings import WriterSettings
+from shared.acting.pausing import Pause
 from shared.clock import SystemClock
 from shared.counters import Counter
 from shared.events import EventLog
@@ -252,6 +253,7 @@ def test_the_unforeseen_costs_the_consumer_a_turn(
     consumer = Consumer(
         link=link, queue=queue, buffer=buffer, claims=claims, heartbeat=heartbeat, report=report, unpacker=unpacker,
         memory=memory, settings=settings, clock=clock, events=events, turn=turn,
+        pause=Pause(link, keys, heartbeat, "consumer"),
     )  # fmt: skip
     running = threading.Thread(target=consumer.run, args=[stop])
     running.start()

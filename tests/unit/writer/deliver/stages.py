@@ -18,7 +18,7 @@ from shared.life.heartbeat import Heartbeat
 from shared.models import TagValue
 from shared.queues.claims import Claims
 from shared.rejected_examples import RejectedExamples
-from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, Step
+from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, NeverPaused, ScriptedSink, Step
 from tests.unit.writer.fakes import FakeBuffer, FakeFile
 
 KEYS = Keys("unit")
@@ -67,8 +67,9 @@ class LoopStage:
                 clock=self.clock, retry_delays_s=[1.0, 2.0, 4.0],
             ),
         )  # fmt: skip
+        self.pause = NeverPaused(self.link, KEYS, heartbeat, "writer")
         self.worker = Worker(
-            batches=batches, breaker=self.breaker, settings=SETTINGS, clock=self.clock, number=1,
+            batches=batches, breaker=self.breaker, settings=SETTINGS, clock=self.clock, pause=self.pause, number=1,
             faults=Faults(self.events, self.clock, "worker-1"),
         )  # fmt: skip
         self.spill = Spill(

@@ -47,6 +47,14 @@ def test_what_is_urgent_asks_for_no_cause() -> None:
     assert stage.counts()["backed_up"] == 60
 
 
+def test_pressure_that_becomes_urgent_while_oracle_is_not_the_cause_is_heard() -> None:
+    """Kind: who waits for one thing does not hear the other; the buffer stayed full until values overflowed."""
+    stage = pressed(100, 45)
+    stage.buffer.pressures.append(Pressure(45, urgent=True))
+    stage.spill.run(stage.stop)
+    assert stage.counts()["backed_up"] == 60
+
+
 def test_a_stop_while_no_file_can_be_written_settles_nothing() -> None:
     stage = pressed(100, 45, urgent=True)
     stage.backup.failures = 99

@@ -16,9 +16,10 @@ from services.writer.recover.open_file import UNLOCKED_IDLE_S
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.settings import WriterSettings
 from services.writer.sink import RowError, SinkError, Target, Verdict
+from shared.life.heartbeat import Heartbeat
 from shared.models import TagValue
 from shared.records.events import Event
-from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, tag_values
+from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, NeverPaused, ScriptedSink, tag_values
 from tests.unit.writer.backup.rows import rows
 from tests.unit.writer.deliver.stages import KEYS
 from tests.unit.writer.fakes import FakeBuffer, FakeFile, failing
@@ -45,9 +46,10 @@ class Stage:
                 "buffer_max_size": 100, "buffer_batch_size_max": BATCH, "buffer_batch_threshold": 1,
             }
         )  # fmt: skip
+        pause = NeverPaused(link, KEYS, Heartbeat(link, KEYS, self.events, "writer", "one"), "writer")
         progress = RecoveryProgress(link, KEYS, self.events, Manifest(link, KEYS, directory), self.clock)
         recovery = Recovery(self.sink, self.rejects, progress, self.clock, retry_delays_s=[])
-        self.auto = AutoRecover(recovery, self.breaker, self.buffer, settings)
+        self.auto = AutoRecover(recovery, self.breaker, self.buffer, settings, pause)
 
     def write(self, values: Sequence[TagValue]) -> Path:
         """Write a backup file as the writer does."""
