@@ -27,6 +27,9 @@ S = TypeVar("S", bound="ServiceSettings")
 #: How alike a stray variable must be to one of ours to be taken for a slip of the pen.
 _TYPO_LIKENESS = 0.87
 
+#: What the `.env` of the Compose stack says of its own Oracle: no slip of the pen for a command beside it.
+_COMPOSE_S = {"ORACLE_SYS_PASSWORD"}
+
 #: Bytes of a file that holds a secret.
 _MAX_SECRET_BYTES = 64 * 1024
 
@@ -277,7 +280,7 @@ def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> lis
     # One letter from PARTITIONS, and for some services alone: where all read one .env it is no slip for the others.
     known |= {f"{name}_FILE" for name in known} | {"PARTITION"}
     slips = []
-    for name in sorted(name for name in given if name.upper() not in known):
+    for name in sorted(name for name in given if name.upper() not in known | _COMPOSE_S):
         alike = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_TYPO_LIKENESS)
         if alike:
             slips.append(f"{name} is not a setting; did you mean {alike[0]}?")
