@@ -91,6 +91,11 @@ class MonitorSettings(NoticeSettings):
         return self
 
     @property
+    def has_operators(self) -> bool:
+        """Whether anybody may act."""
+        return self.monitor_operator_token is not None
+
+    @property
     def time_zone(self) -> ZoneInfo | None:
         """The zone of MONITOR_TIME_ZONE; None where each browser shows its own."""
         return _zone(self.monitor_time_zone) if self.monitor_time_zone else None

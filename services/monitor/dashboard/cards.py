@@ -22,6 +22,7 @@ from services.monitor.assess.stats import (
     success_pct,
 )
 from services.monitor.dashboard.language import Language
+from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview
 from shared.counters import Counter, Window
@@ -84,7 +85,7 @@ def _sentence(t: Language, known: Assessment) -> Markup:
     return t("state.moves", **figures) if lag_ms is None else t("state.moves_within", **figures, lag=lag_ms)
 
 
-def alerts(t: Language, state: State) -> str:
+def alerts(t: Language, state: State, offers: Offers) -> str:
     """Return what is wrong, with the remedy."""
     taken_at = state.assessment.overview.taken_at if state.assessment else None
     critical = sum(alert.severity is Severity.CRITICAL for alert in state.alerts)
@@ -92,7 +93,7 @@ def alerts(t: Language, state: State) -> str:
         "alerts.html",
         t,
         note=t("alerts.counts", critical=critical, warning=len(state.alerts) - critical) if state.alerts else "",
-        alerts=[(alert, _since(t, alert, taken_at)) for alert in state.alerts],
+        alerts=[(alert, _since(t, alert, taken_at), offers.for_alert(alert.code)) for alert in state.alerts],
         kinds={Severity.CRITICAL: "bad", Severity.WARNING: "warn"},
     )
 

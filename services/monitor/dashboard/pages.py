@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
@@ -12,11 +13,14 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import Headers
 
+from services.monitor.api.roles import Role, Visitor
 from services.monitor.api.whole import Whole
-from services.monitor.dashboard import charts, plcs
+from services.monitor.dashboard import charts, plcs, rejected
 from services.monitor.dashboard.language import languages
 from services.monitor.dashboard.last_values import found_tags
+from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.picture import Painter
+from services.monitor.dashboard.rejected import REJECTED_PATH
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import PLC_PATH
 from services.monitor.dashboard.wishes import COOKIE, COOKIE_AGE_S, Wishes
@@ -40,7 +44,10 @@ _FILES = {path.name: path for path in sorted(Path(__file__).with_name("static").
 _FINGERPRINT = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES.values())).hexdigest()[:16]
 
 #: Cards in the order in which they are read, before and after the charts.
-_BEFORE, _AFTER = ("gauge", "flow", "writing"), ("ledger", "services", "polling", "backups", "events")
+_BEFORE, _AFTER = (
+    ("gauge", "flow", "writing"),
+    ("ledger", "actions", "services", "polling", "backups", "rejected", "events"),
+)
 
 _log = get_logger()
 
@@ -66,11 +73,15 @@ def _path(path: str, **query: object) -> str:
 
 
 class Dashboard:
-    """One picture a language for all pages that are open; what nobody reads is not drawn."""
+    """One picture for all pages of a language and a role that are open; what nobody looks at is not drawn."""
 
     def __init__(self, newest: Whole, settings: MonitorSettings, closing: asyncio.Event) -> None:
         self._languages = languages(settings.time_zone)
-        self._painters = {code: Painter(newest, settings, language) for code, language in self._languages.items()}
+        self._painters = {
+            (code, may_act): Painter(newest, settings, language, may_act=may_act)
+            for code, language in self._languages.items()
+            for may_act in (False, True)
+        }
         self._newest = newest
         self._source_zone = settings.source_zone
         self._closing = closing
@@ -97,7 +108,7 @@ class Dashboard:
         return render(
             template,
             self._languages[wishes.language],
-            picture=self._painters[wishes.language].picture(),
+            picture=self._painter(wishes).picture(),
             wishes=wishes,
             others=[language for code, language in self._languages.items() if code != wishes.language],
             version=__version__,
@@ -118,6 +129,19 @@ class Dashboard:
             return t("page.no_data_yet")
         return plcs.one_plc(t, known.overview, code) if code else plcs.all_plcs(t, known.overview)
 
+    def rejected_page(self, wishes: Wishes) -> str:
+        """Return the page of what was rejected."""
+        return self._page(
+            "rejected_page.html", wishes, card=self.rejected_card(wishes), card_path=f"{REJECTED_PATH}/card"
+        )
+
+    def rejected_card(self, wishes: Wishes) -> str:
+        """Return what was rejected, as it was when Redis was last read."""
+        t, known = self._languages[wishes.language], self._newest.state.assessment
+        if known is None:
+            return t("page.no_data_yet")
+        return rejected.page(t, known.overview, Offers(t, may_act=wishes.may_act))
+
     def tags(self, wishes: Wishes, search: str, plc_code: str) -> str:
         """Return the tags that somebody looks for."""
         t, known = self._languages[wishes.language], self._newest.state.assessment
@@ -127,7 +151,7 @@ class Dashboard:
 
     def title(self, wishes: Wishes) -> str:
         """Return the page's title as it is now."""
-        return self._painters[wishes.language].picture().title
+        return self._painter(wishes).picture().title
 
     def login_page(self, wishes: Wishes, path: str, refusal: str = "") -> str:
         """Return the form that asks for the token; `refusal` is the key of why the last one was not taken."""
@@ -135,9 +159,12 @@ class Dashboard:
         why = t(f"login.{refusal}") if refusal else ""
         return render("login.html", t, path=wishes.address(path), refusal=why, static=static)
 
-    async def news(self, language: str) -> AsyncIterator[ServerSentEvent]:
+    def _painter(self, wishes: Wishes) -> Painter:
+        return self._painters[wishes.language, wishes.may_act]
+
+    async def news(self, wishes: Wishes) -> AsyncIterator[ServerSentEvent]:
         """Yield the whole picture, then what changes, at least once a second, until the server stops."""
-        painter, seen = self._painters[language], -1
+        painter, seen = self._painter(wishes), -1
         while not self._closing.is_set():
             try:
                 picture = painter.picture()
@@ -155,9 +182,11 @@ class Dashboard:
 
 
 def wishes_of(request: Request) -> Wishes:
-    """Return how who asks wants to see the dashboard."""
+    """Return how who asks wants to see the dashboard, and what they may do there."""
     dashboard: Dashboard = request.app.state.dashboard
-    return dashboard.wishes(request.url.query, request.headers)
+    asker: Visitor = getattr(request.state, "visitor", Visitor())
+    wishes = dashboard.wishes(request.url.query, request.headers)
+    return replace(wishes, may_act=asker.role is Role.OPERATOR, has_session=asker.has_session)
 
 
 @router.get(DASHBOARD_PATH)
@@ -183,6 +212,21 @@ async def plc_card(request: Request, code: PlcCode = "") -> HTMLResponse:
     return HTMLResponse(dashboard.plc_card(wishes_of(request), code))
 
 
+@router.get(REJECTED_PATH)
+async def rejected_page(request: Request) -> HTMLResponse:
+    """Show what was rejected."""
+    dashboard: Dashboard = request.app.state.dashboard
+    wishes = wishes_of(request)
+    return remembering(wishes, HTMLResponse(dashboard.rejected_page(wishes)))
+
+
+@router.get(f"{REJECTED_PATH}/card")
+async def rejected_card(request: Request) -> HTMLResponse:
+    """Return the same as it is now, for a page that is open."""
+    dashboard: Dashboard = request.app.state.dashboard
+    return HTMLResponse(dashboard.rejected_card(wishes_of(request)))
+
+
 @router.get(_TAGS_PATH)
 async def tags(request: Request, search: Annotated[str, Query(max_length=200)] = "", plc: PlcCode = "") -> HTMLResponse:
     """Return the tags that somebody looks for; elsewhere than where all requests wait, for there may be thousands."""
@@ -204,7 +248,7 @@ def remembering(wishes: Wishes, answer: R) -> R:
 async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
     """Send what changes on the page."""
     dashboard: Dashboard = request.app.state.dashboard
-    async for event in dashboard.news(wishes_of(request).language):
+    async for event in dashboard.news(wishes_of(request)):
         yield event
 
 

@@ -8,12 +8,13 @@ from functools import partial
 from services.monitor.api.state import State
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessment
-from services.monitor.dashboard import cards, charts, tables
+from services.monitor.dashboard import acted, cards, charts, rejected, tables
 from services.monitor.dashboard.language import Language
+from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.rendering import render
+from services.monitor.settings import MonitorSettings
 from shared import __version__
 from shared.logs import get_logger
-from shared.settings import BufferSettings
 
 _log = get_logger()
 
@@ -48,12 +49,16 @@ class Picture:
 
 
 class Painter:
-    """Draws the newest picture in one language, and of it only what may have changed since the last one."""
+    """Draws the newest picture for those who read one language and may do the same.
 
-    def __init__(self, newest: Whole, settings: BufferSettings, language: Language) -> None:
+    Of it only what may have changed since the last one is drawn.
+    """
+
+    def __init__(self, newest: Whole, settings: MonitorSettings, language: Language, *, may_act: bool = False) -> None:
         self._newest = newest
         self._settings = settings
         self._t = language
+        self._offers = Offers(language, may_act=may_act)
         self._drawn_of: object = None
         self._shown: Assessment | None = None
         self._charts_at: dict[str, int] = {}
@@ -92,11 +97,11 @@ class Painter:
 
     def _cards(self, state: State) -> dict[str, Callable[[], str]]:
         """Return how to draw each card that may have changed."""
-        t, known = self._t, state.assessment
+        t, known, offers = self._t, state.assessment, self._offers
         top = {
             "state": lambda: cards.state(t, state),
             "spoken": lambda: cards.spoken_state(t, state),
-            "alerts": lambda: cards.alerts(t, state),
+            "alerts": lambda: cards.alerts(t, state, offers),
         }
         if state.partitions:
             top["partitions"] = lambda: cards.partitions(t, state)
@@ -111,9 +116,11 @@ class Painter:
             "flow": lambda: cards.flow(t, known),
             "writing": lambda: cards.writing(t, known),
             "ledger": lambda: cards.ledger(t, overview),
-            "services": lambda: tables.services(t, overview),
-            "polling": lambda: tables.polling(t, overview),
-            "backups": lambda: tables.backups(t, overview),
+            "services": lambda: tables.services(t, overview, offers),
+            "polling": lambda: tables.polling(t, overview, offers),
+            "backups": lambda: tables.backups(t, overview, offers),
+            "actions": lambda: acted.actions(t, overview, offers, is_possible=self._settings.has_operators),
+            "rejected": lambda: rejected.card(t, overview),
             "events": lambda: tables.events(t, overview),
             **self._charts(known),
         }

@@ -7,7 +7,7 @@ from services.monitor.assess.humanize import number
 from services.monitor.dashboard.cards import Figure
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
-from services.monitor.dashboard.tables import Cell, ago, mode, plc_path
+from services.monitor.dashboard.tables import Cell, ago, mode, plc_path, tags_cell
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import Overview
 
@@ -119,11 +119,7 @@ def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
         Cell(mode(t, group.mode, group.interval_ms)),
         Cell(seen.last_poll or t("units.none")),
         Cell(_last(t, overview, seen.last_seen_at)),
-        Cell(
-            t("units.none") if seen.values is None else number(seen.values),
-            chip=t("polling.failed", count=seen.errors) if seen.errors else "",
-            kind="warn",
-        ),
+        tags_cell(t, group),
         Cell(t.say_time_span(seen.poll_time_ms)),
         Cell(
             own.trouble or "" if own else t("plc.elsewhere"),

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlencode
 
 from services.monitor.api import answers
 from services.monitor.api.listings import BackupFile, EventEntry
 from services.monitor.assess.humanize import number
 from services.monitor.dashboard.language import Language
+from services.monitor.dashboard.offers import Offer, Offers
 from services.monitor.dashboard.rendering import render
+from services.monitor.read.groups import Group
 from services.monitor.read.overview import Overview, Service
 from shared.records.events import Event
 from shared.records.heartbeats import PollerStatus, ServiceStatus, WriterStatus
@@ -46,6 +49,7 @@ class Cell:
     code: str = ""
     chip: str = ""
     kind: str = "idle"  #: the chip's: ok, warn, bad or idle
+    offers: Sequence[Offer] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     more: int = 0  #: how many are not shown
     path: str = ""  #: where all of them are
+    offers: Sequence[Offer] = ()  #: for all of them
 
     def html(self, t: Language) -> str:
         """Return the card."""
@@ -65,7 +70,7 @@ class Table:
         return render("table.html", t, table=self, columns=columns)
 
 
-def services(t: Language, overview: Overview) -> str:
+def services(t: Language, overview: Overview, offers: Offers) -> str:
     """Return every process: what it does and when it last said so."""
     found = answers.services(overview).services
     rows = [
@@ -73,7 +78,8 @@ def services(t: Language, overview: Overview) -> str:
             Cell(lead=service.role, strong=service.instance),
             Cell(
                 chip=t.word("word", service.state) if service.alive else t("services.lost"),
-                kind="ok" if service.alive else "bad",
+                kind=_kind_of(service.state) if service.alive else "bad",
+                offers=offers.for_service(read),
             ),
             Cell(_doing(t, read)),
             Cell(ago(t, service.last_beat_age_seconds)),
@@ -91,6 +97,10 @@ def services(t: Language, overview: Overview) -> str:
     ).html(t)
 
 
+def _kind_of(state: str) -> str:
+    return "warn" if state == "paused" else "ok"
+
+
 def _doing(t: Language, service: Service[ServiceStatus]) -> str:
     match service.status:
         case _ if service.process is None:
@@ -106,21 +116,17 @@ def _doing(t: Language, service: Service[ServiceStatus]) -> str:
             return t("services.host", host=service.process.host) if service.process.host else ""
 
 
-def polling(t: Language, overview: Overview) -> str:
+def polling(t: Language, overview: Overview, offers: Offers) -> str:
     """Return PLCs and their polling groups."""
     rows = [
         [
-            Cell(group.group_name, strong=group.plc_code, link=plc_path(group.plc_code)),
+            Cell(group.seen.group_name, strong=group.seen.plc_code, link=plc_path(group.seen.plc_code)),
             Cell(mode(t, group.mode, group.interval_ms)),
-            Cell(ago(t, group.age_seconds)),
-            Cell(
-                t("units.none") if group.values is None else number(group.values),
-                chip=t("polling.failed", count=group.errors) if group.values is not None and group.errors else "",
-                kind="warn",
-            ),
-            Cell(t.say_time_span(group.poll_time_ms)),
+            Cell(ago(t, age_s := _age_of(group, overview)), offers=offers.for_group(group, age_s)),
+            tags_cell(t, group),
+            Cell(t.say_time_span(group.seen.poll_time_ms)),
         ]
-        for group in answers.polling_groups(overview, GROUPS_SHOWN)
+        for group in islice(overview.groups.values(), GROUPS_SHOWN)
     ]
     return Table(
         key="polling",
@@ -130,6 +136,19 @@ def polling(t: Language, overview: Overview) -> str:
         more=len(overview.groups) - len(rows),
         path=PLC_PATH,
     ).html(t)
+
+
+def _age_of(group: Group, overview: Overview) -> float | None:
+    at = group.seen.last_seen_at
+    return None if at is None else max(0.0, overview.taken_at - at)
+
+
+def tags_cell(t: Language, group: Group) -> Cell:
+    """Return how many tags had a value in a group's last poll, and how many failed."""
+    seen = group.seen
+    if seen.values is None:
+        return Cell(t("units.none"))
+    return Cell(number(seen.values), chip=t("polling.failed", count=seen.errors) if seen.errors else "", kind="warn")
 
 
 def mode(t: Language, name: str | None, interval_ms: float | None) -> str:
@@ -146,7 +165,7 @@ def interval(t: Language, ms: float) -> str:
     return t("units.s", n=f"{ms / 1000:.0f}")
 
 
-def backups(t: Language, overview: Overview) -> str:
+def backups(t: Language, overview: Overview, offers: Offers) -> str:
     """Return the files that writers wrote."""
     listed = answers.backups(overview)
     rows = [
@@ -156,7 +175,9 @@ def backups(t: Language, overview: Overview) -> str:
             Cell(t.say_size(file.bytes)),
             Cell(_age(t, file, overview)),
             Cell(
-                chip=t.word("word", file.state), kind={"recovered": "ok", "recovering": "idle"}.get(file.state, "warn")
+                chip=t.word("word", file.state),
+                kind={"recovered": "ok", "recovering": "idle"}.get(file.state, "warn"),
+                offers=offers.for_file(file),
             ),
         ]
         for file in listed.files[:FILES_SHOWN]
@@ -168,6 +189,7 @@ def backups(t: Language, overview: Overview) -> str:
         rows=rows,
         more=len(listed.files) - len(rows),
         path="/api/backups",
+        offers=offers.for_all_files(listed.file_count),
     ).html(t)
 
 

@@ -32,6 +32,8 @@ class Wishes:
 
     language: str
     said: Mapping[str, str]
+    may_act: bool = False  #: whether who wants it is an operator
+    has_session: bool = False  #: whether who wants it has logged in
 
     @classmethod
     def of(cls, query: str, headers: Headers, languages: set[str]) -> "Wishes":

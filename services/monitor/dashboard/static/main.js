@@ -1,6 +1,7 @@
 // The dashboard's script. All figures, words and lines are drawn by the monitor; this puts them in their places as they
 // come, and says when none come.
 
+import "./acting.js";
 import { keepFresh } from "./fragments.js";
 import { place } from "./morph.js";
 import "./search.js";

@@ -15,6 +15,7 @@ from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.assessment import Alert, Assessment, Assessor
 from services.monitor.dashboard import cards, charts, tables
 from services.monitor.dashboard.language import languages
+from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.picture import Painter
 from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview, service_of
@@ -132,7 +133,7 @@ def test_success_is_never_rounded_up_to_all() -> None:
 
 def test_lists_are_cut_and_say_where_the_rest_is() -> None:
     files = {f"backup_{number}.csv": backup_file() for number in range(30)}
-    html = tables.backups(EN, make_overview(backup_files=files))
+    html = tables.backups(EN, make_overview(backup_files=files), Offers(EN))
     assert html.count("<tr>") == 1 + tables.FILES_SHOWN
     assert "and 22 more: /api/backups" in said(html)
 
@@ -146,7 +147,7 @@ def test_unchanged_cards_are_the_same_text() -> None:
 
 
 def test_commands_in_remedies_are_marked_and_escaped() -> None:
-    html = render("alerts.html", EN, note="", alerts=[(ALERT, "")], kinds={Severity.WARNING: "warn"})
+    html = render("alerts.html", EN, note="", alerts=[(ALERT, "", ())], kinds={Severity.WARNING: "warn"})
     assert "Run <code>x &lt;y&gt;</code>, then wait" in html
 
 

@@ -34,7 +34,7 @@ def news(newest: Newest, *changes: Any) -> list[dict[str, Any]]:
 
     async def listen() -> list[dict[str, Any]]:
         heard = []
-        async for event in dashboard.news("en"):
+        async for event in dashboard.news(WISHES):
             heard.append(json.loads(event.raw_data or ""))
             if left:
                 left.pop(0)()
@@ -71,7 +71,7 @@ def test_page_that_missed_a_picture_gets_everything(newest: Newest) -> None:
     dashboard = Dashboard(Whole([newest]), SETTINGS, closing)
 
     async def miss_one() -> dict[str, Any]:
-        listening = dashboard.news("en")
+        listening = dashboard.news(WISHES)
         await anext(listening)
         for at in (0.5, 1.0):
             reads(newest, make_overview(taken_at=NOW + at))()
