@@ -50,7 +50,7 @@ def registry() -> Iterator[str]:
 
 def test_every_image_of_others_is_known() -> None:
     found = {image.name for name in FILES for image in named_in((ROOT / name).read_text())}
-    assert found == {"python", "redis", "gvenzl/oracle-free", "prom/prometheus", "grafana/grafana"}
+    assert found == {"python", "redis", "gvenzl/oracle-free", "prom/prometheus", "grafana/grafana", "prom/alertmanager"}
     # One tag is one image, wherever it is named.
     images = {(image.name, image.tag, image.digest) for name in FILES for image in named_in((ROOT / name).read_text())}
     assert len({image[:2] for image in images}) == len(images)

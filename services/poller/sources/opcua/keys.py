@@ -39,6 +39,7 @@ class OpcuaKeys(SourceModel):
     private_key: str | None = Field(None, min_length=1)
     private_key_password: SecretStr | None = None
     server_certificate: str | None = Field(None, min_length=1)
+    trust: Literal["given", "pinned"] = "given"
     user: str | None = Field(None, min_length=1)
     password: SecretStr | None = None
     password_file: str | None = Field(None, min_length=1)
@@ -86,6 +87,11 @@ class OpcuaKeys(SourceModel):
     def _whole_credentials(self) -> "OpcuaKeys":
         if self.security != "none" and not (self.certificate and self.private_key):
             raise ValueError(f"security = '{self.security}' needs certificate and private_key: paths of two files")
+        if self.trust == "pinned" and (self.security == "none" or not self.server_certificate):
+            raise ValueError(
+                "trust = 'pinned' needs security 'sign' or 'sign_and_encrypt', and server_certificate: the file in "
+                "which the certificate shown at first is kept"
+            )
         if self.password is not None and self.password_file is not None:
             raise ValueError("password and password_file: give one of them")
         if (self.password or self.password_file) and not self.user:
@@ -94,8 +100,12 @@ class OpcuaKeys(SourceModel):
 
     def files(self, directory: Path) -> list[Path]:
         """Return the CSV file of tags, certificates and the password's file."""
-        named = (self.tags.file, self.certificate, self.private_key, self.server_certificate, self.password_file)
-        return [directory / name for name in named if name]
+        named = (self.tags.file, self.certificate, self.private_key, self.password_file)
+        return [*(directory / name for name in named if name), *self.given_certificates(directory)]
+
+    def given_certificates(self, directory: Path) -> list[Path]:
+        """Return the file of the only server that is talked to, where a person has put it there."""
+        return [directory / self.server_certificate] if self.server_certificate and self.trust == "given" else []
 
     def polls_on_request(self) -> bool:
         """A subscription has the server's pace."""

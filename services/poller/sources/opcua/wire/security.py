@@ -25,10 +25,10 @@ def check_files(model: OpcuaKeys, directory: Path) -> list[str]:
         model.secret(directory)
     except SourceError as error:
         problems.append(str(error))
-    for name in (model.certificate, model.server_certificate):
+    own = [directory / model.certificate] if model.certificate else []
+    for path in [*own, *model.given_certificates(directory)]:
         try:
-            if name:
-                load_certificate(directory / name)
+            load_certificate(path)
         except SourceError as error:
             problems.append(str(error))
     try:
@@ -49,7 +49,7 @@ async def secure(client: Client, model: OpcuaKeys, directory: Path) -> None:
         client.set_password(model.secret(directory) or "")
     if model.security == "none" or model.certificate is None or model.private_key is None:
         return
-    certificate = directory / model.certificate
+    certificate, given = directory / model.certificate, model.given_certificates(directory)
     # Servers compare the two: what the certificate says of its application is what the client must say, too.
     client.application_uri = _application_uri(load_certificate(certificate)) or client.application_uri
     await client.set_security(
@@ -57,7 +57,8 @@ async def secure(client: Client, model: OpcuaKeys, directory: Path) -> None:
         certificate,
         directory / model.private_key,
         private_key_password=_key_password(model),
-        server_certificate=str(directory / model.server_certificate) if model.server_certificate else None,
+        # None: the one that it shows.
+        server_certificate=str(given[0]) if given else None,
         mode=_MODES[model.security],
     )
 

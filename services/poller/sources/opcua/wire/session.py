@@ -27,6 +27,7 @@ from services.poller.sources.opcua.wire.limits import (
     ask_for_bounded_answers,
     bound_answers,
 )
+from services.poller.sources.opcua.wire.pinning import pin, refuse_another
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.security import secure
 from services.poller.sources.opcua.wire.subscription import Subscription
@@ -91,7 +92,14 @@ class Session:
         try:
             async with asyncio.timeout(2 * timeout_s):
                 await secure(client, model, directory)
+                pinned = directory / (model.server_certificate or "") if model.trust == "pinned" else None
+                shown = client.security_policy.peer_certificate or b""
+                if pinned is not None:
+                    refuse_another(pinned, shown, model.url)
                 await client.connect()
+                # Now it has proved that the key is its own.
+                if pinned is not None:
+                    pin(pinned, shown, model.url)
                 bound_answers(client)
                 await session._ask_limits()
         except BaseException:
