@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import secrets
 import shutil
 import socket
 import time
@@ -53,6 +54,7 @@ class Pipeline:
         ports = dict(_chosen_ports(plan.ports))
         self._monitor_port = ports["monitor"]
         self.monitor_url = f"http://127.0.0.1:{self._monitor_port}"
+        self._operator_token = secrets.token_urlsafe(12)
         self._node_opcua, self._opcua_port = node_opcua, free_port()
         self._config = plan.directory / "poller.toml"
         self.stack = Stack(
@@ -61,6 +63,7 @@ class Pipeline:
             settings={
                 "MONITOR_HOST": "127.0.0.1",
                 "MONITOR_PORT": self._monitor_port,
+                "MONITOR_OPERATOR_TOKEN": self._operator_token,
                 "POLLER_CONFIG": self._config,
                 "INSTANCE_NAME": "demo",
                 "NO_VALUE_TEXT": NO_VALUE_TEXT,
@@ -86,6 +89,7 @@ class Pipeline:
         oracle, directory = self.stack.oracle, self._plan.directory
         return {
             "dashboard": f"{self.monitor_url}/",
+            "to act there": f"log in with {self._operator_token}",
             "API": f"{self.monitor_url}/api/ledger",
             "Redis": f"127.0.0.1:{self.stack.redis.port}",
             "Oracle": f"{oracle.user}/{oracle.password}@{oracle.dsn} (a stand-in)",

@@ -1,6 +1,5 @@
 """The real `python -m sandbox.run`: its exit status, what it says, and that it leaves nothing behind."""
 
-import json
 import os
 import re
 import secrets
@@ -8,8 +7,8 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
+import httpx
 import pytest
 
 from sandbox.harness.oracle import ROOT
@@ -145,8 +144,12 @@ def test_a_recording_of_another_country_is_replayed_as_it_was_meant_and_can_be_l
     assert "PLC07_기록.csv is read as CP949, semicolons, decimal commas" in run.text()
     assert "its first column, '시각', is taken for the time" in run.text()
     assert "60 rows x 2 tags; 120 values equal in the table" in run.text()
-    with urlopen(f"http://127.0.0.1:{run.port('dashboard')}/api/ledger", timeout=30) as answer:
-        assert json.load(answer)["written"] == 120
+    address = f"http://127.0.0.1:{run.port('dashboard')}"
+    assert httpx.get(f"{address}/api/ledger").json()["written"] == 120
+    token = re.search(r"^  to act there +log in with (\S+)", run.text(), re.MULTILINE)
+    assert token, run.text()
+    session = httpx.get(f"{address}/api/session", headers={"Authorization": f"Bearer {token[1]}"})
+    assert session.json()["may_act"]
     run.process.send_signal(signal.SIGINT)
     assert run.status() == 0, run.text()
     assert run.pids() == []
