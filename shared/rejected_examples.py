@@ -89,10 +89,22 @@ class RejectedExamples:
 
         Raises: RedisUnavailableError: calling it again is safe.
         """
-        for name in self._link.command("HKEYS", self._keys.rejected_codes)[: 2 * MAX_CODES]:
-            what, _, code = name.decode(errors="replace").partition(":")
-            if what == Rejected.ROW:
-                self.forget(Rejected.ROW, code, [f'"{file}"'])
+        for code in self._codes(Rejected.ROW):
+            self.forget(Rejected.ROW, code, [f'"{file}"'])
+
+    def forget_all(self, *kinds: Rejected) -> None:
+        """Let all examples of these kinds go.
+
+        Raises: RedisUnavailableError: calling it again is safe.
+        """
+        for what in kinds:
+            for code in self._codes(what):
+                self.forget(what, code)
+
+    def _codes(self, what: Rejected) -> list[str]:
+        names = self._link.command("HKEYS", self._keys.rejected_codes)[: 2 * MAX_CODES]
+        parted = [name.decode(errors="replace").partition(":") for name in names]
+        return [code for kind, _, code in parted if kind == what]
 
     def forget(self, what: Rejected, code: str, only: Iterable[str] | None = None) -> None:
         """Let examples go that are not rejected any more: all of a code, or those that hold one of these texts.

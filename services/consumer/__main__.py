@@ -10,6 +10,7 @@ from services.consumer.redis_memory import RedisMemory
 from services.consumer.rejected_command import rejected as show_rejected
 from services.consumer.rejections import Rejections
 from services.consumer.report import Report
+from services.consumer.requested import RequestedClearing
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
@@ -97,7 +98,11 @@ def _main(settings: ConsumerSettings) -> None:
         link=link, queue=queue, buffer=buffer, claims=claims, heartbeat=heartbeat, report=report, unpacker=unpacker,
         memory=memory, settings=settings, clock=clock, events=events, turn=turn, pause=pause,
     )  # fmt: skip
-    duties = [*pause.duties(lambda: consumer.has_work), forgets_groups(link, keys)]
+    duties = [
+        *pause.duties(lambda: consumer.has_work),
+        forgets_groups(link, keys),
+        *RequestedClearing(link, keys).duties,
+    ]
     actor = Actor(
         Board(link, keys, events), heartbeat, "consumer", duties, clock=clock,
         faults=Faults(events, clock, "actions", ends_the_process=False),

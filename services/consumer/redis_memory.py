@@ -9,7 +9,9 @@ from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.queues.data_queue import drop_rejected
+from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
+from shared.rejected_examples import RejectedExamples
 
 #: Share of Redis' `maxmemory` from which it is short of memory, and from which it refuses writes or is about to.
 SHORT_SHARE, FULL_SHARE = 0.8, 0.98
@@ -60,6 +62,7 @@ class RedisMemory:
     def _drop_rejected(self) -> None:
         dropped = drop_rejected(self._link, self._keys)
         if dropped:
+            RejectedExamples(self._link, self._keys).forget_all(Rejected.MESSAGE, Rejected.TAG)
             _log.error(f"Redis is short of memory: {dropped} rejected messages were dropped to make room for data")
 
     def _note(self, used: int, limit: int, *, is_full: bool) -> None:

@@ -26,6 +26,7 @@ from services.writer.recover.auto import AutoRecover
 from services.writer.recover.command import recover as run_recover
 from services.writer.recover.file_recovery import Recovery
 from services.writer.recover.progress import RecoveryProgress
+from services.writer.recover.rejected_files import RequestedRejects
 from services.writer.recover.requested import RequestedRecovery
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
@@ -195,8 +196,10 @@ def compose(settings: WriterSettings) -> WriterService:
         sink, rejects, RecoveryProgress(link, keys, events, manifest, clock), clock, settings.retry_delays_s
     )
     pause = Pause(link, keys, heartbeat, "writer")
+    requested = RequestedRecovery(asked, manifest, settings)
     duties = [
-        RequestedRecovery(asked, manifest, settings).duty,
+        requested.duty,
+        *RequestedRejects(requested, asked, manifest, RejectedExamples(link, keys), settings).duties,
         *pause.duties(lambda: bool(work.attempts) or claims.has_adopted),
     ]
     auto_recover = AutoRecover(recovery, breaker, buffer, settings, pause) if settings.backup_auto_recover else None

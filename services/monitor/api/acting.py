@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Annotated, Any
@@ -16,7 +17,10 @@ from services.monitor.api.actions import (
     Asked,
     ForgetGroupRequest,
     ForgetServiceRequest,
+    MessagesRequest,
     RecoverRequest,
+    RejectedFileRequest,
+    RetryRejectedFileRequest,
     ServiceRequest,
 )
 from services.monitor.api.asking import RefusedRequestError, Wanted
@@ -27,7 +31,7 @@ from services.monitor.api.whole import Whole
 from services.monitor.read.overview import KnownAction, Overview
 from shared.acting.board import Board, TooManyActionsError
 from shared.errors import RedisUnavailableError
-from shared.records.actions import Action
+from shared.records.actions import Action, ActionKind
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     200: {"model": Asked, "description": "The same is open already: that one"},
@@ -106,6 +110,50 @@ async def forget_service(
 ) -> Asked:
     """Forget a process that is dead, so that it is no longer listed as lost."""
     return await ask(boards, _wanted(asking.forget_service, body, overview), str(asker), response)
+
+
+@router.post("/api/actions/retry_messages", status_code=202, responses=_REFUSED)
+async def retry_messages(
+    body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)],
+    overview: Everything,
+    asker: Operator,
+    boards: Boards,
+    response: Response,
+) -> Asked:
+    """Put rejected messages and tags back on the DataQueue, the oldest first: all, or those of some codes or ids."""
+    wanted = _wanted(partial(asking.messages, ActionKind.RETRY_MESSAGES), body, overview)
+    return await ask(boards, wanted, str(asker), response)
+
+
+@router.post("/api/actions/drop_messages", status_code=202, responses=_REFUSED)
+async def drop_messages(
+    body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)],
+    overview: Everything,
+    asker: Operator,
+    boards: Boards,
+    response: Response,
+) -> Asked:
+    """Drop rejected messages and tags, counted: all, or those of some codes or ids."""
+    wanted = _wanted(partial(asking.messages, ActionKind.DROP_MESSAGES), body, overview)
+    return await ask(boards, wanted, str(asker), response)
+
+
+@router.post("/api/actions/retry_rejected_file", status_code=202, responses=_REFUSED)
+async def retry_rejected_file(
+    body: RetryRejectedFileRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
+) -> Asked:
+    """Put the rows of a rejected file into the table, all or some; what is refused again is in a new file."""
+    wanted = _wanted(partial(asking.rejected_file, ActionKind.RETRY_REJECTED_FILE), body, overview)
+    return await ask(boards, wanted, str(asker), response)
+
+
+@router.post("/api/actions/set_aside_rejected_file", status_code=202, responses=_REFUSED)
+async def set_aside_rejected_file(
+    body: RejectedFileRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
+) -> Asked:
+    """Put a rejected file, or some of its rows, into BACKUP_DIR/set_aside, where they wait for nobody."""
+    wanted = _wanted(partial(asking.rejected_file, ActionKind.SET_ASIDE_REJECTED_FILE), body, overview)
+    return await ask(boards, wanted, str(asker), response)
 
 
 @router.post("/api/actions/{id}/stop", status_code=202, responses=_REFUSED)

@@ -1,9 +1,9 @@
 """Actions as the API answers them, and what a person may ask for."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.monitor.api.schemas import Answer, Count, moment
 from services.monitor.read.overview import KnownAction
@@ -131,6 +131,59 @@ class ForgetGroupRequest(Request):
 
     plc_code: str = Field(max_length=300, description="Its PLC", examples=["PLC01"])
     group_name: str = Field(max_length=300, description="Its name", examples=["line 1"])
+
+
+#: What stands for one row or message, and for a code.
+_Id = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
+_Code = Annotated[str, StringConstraints(pattern="^[A-Z][A-Z0-9_-]{1,19}$")]
+
+#: Rows or messages that one request names at most.
+MAX_NAMED = 200
+
+
+class _Choice(Request):
+    """Which of those that were rejected are meant; all where none is named."""
+
+    ids: list[_Id] = Field(
+        default_factory=list,
+        max_length=MAX_NAMED,
+        description="Only those with one of these ids in `/api/rejections`",
+        examples=[["9f86d081884c7d65"]],
+    )
+    codes: list[_Code] = Field(
+        default_factory=list, max_length=64, description="Only those with one of these codes", examples=[["ORA-12899"]]
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return it with words in one text in place of lists."""
+        said = super().options()
+        return {
+            name: " ".join(sorted(set(found))) if isinstance(found, list) else found for name, found in said.items()
+        }
+
+
+class MessagesRequest(_Choice):
+    """Put rejected messages and tags back on the DataQueue, or drop them."""
+
+
+class RejectedFileRequest(_Choice):
+    """Retry or set aside the rows of a file of rejected rows."""
+
+    target: str = Field(
+        max_length=400,
+        description="The file, by its name in `/api/backups`",
+        examples=["rejected_20251102_143052.csv"],
+    )
+
+
+class RetryRejectedFileRequest(RejectedFileRequest):
+    """Put the rows of a file of rejected rows into the table."""
+
+    anyway: bool = Field(
+        default=False,
+        description="Though it was meant for another table, or times in it were changed",
+        examples=[False],
+    )
 
 
 def _moment(seconds: float | None) -> datetime | None:

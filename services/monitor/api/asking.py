@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.monitor.api.actions import ForgetGroupRequest, ForgetServiceRequest, RecoverRequest, ServiceRequest
+from services.monitor.api.actions import (
+    ForgetGroupRequest,
+    ForgetServiceRequest,
+    MessagesRequest,
+    RecoverRequest,
+    RejectedFileRequest,
+    ServiceRequest,
+)
 from services.monitor.read.overview import Overview
 from shared.keys import polling_field
 from shared.records.actions import ActionKind
@@ -119,6 +126,33 @@ def forget_service(request: ForgetServiceRequest, overview: Overview) -> list[Wa
     if not wanted:
         raise RefusedRequestError(f"There is no {request.target}; /api/services lists all")
     return wanted
+
+
+def messages(kind: ActionKind, request: MessagesRequest, overview: Overview) -> list[Wanted]:
+    """Return what it takes to put rejected messages back or to drop them: one action for each partition that has some.
+
+    Raises: RefusedRequestError.
+    """
+    wanted = [
+        Wanted(number, kind, options=request.options())
+        for number, part in parts(overview, request.partition)
+        if part.ledger.rejected_messages_kept
+    ]
+    if not wanted:
+        raise RefusedRequestError("Nothing to do: no message or tag is on the rejected list")
+    return wanted
+
+
+def rejected_file(kind: ActionKind, request: RejectedFileRequest, overview: Overview) -> list[Wanted]:
+    """Return what it takes to retry or set aside a file of rejected rows: one action of a writer that has it.
+
+    Raises: RefusedRequestError.
+    """
+    name = request.target.split(" at ", maxsplit=1)[0]
+    if not name.startswith(f"{FileKind.REJECTED}_"):
+        raise RefusedRequestError(f"{request.target} is no file of rejected rows; `recover` takes the others")
+    ((number, place),) = files_named(overview, request.target, request.partition)
+    return [Wanted(number, kind, name, place, request.options())]
 
 
 def parts(overview: Overview, partition: int | None = None) -> Iterator[tuple[int, Overview]]:

@@ -16,6 +16,9 @@ from shared.texts import tamed
 #: Where files go that are through, beside where they were.
 RECOVERED_DIRECTORY = "recovered"
 
+#: Where files of rejected rows go that nobody will retry.
+SET_ASIDE_DIRECTORY = "set_aside"
+
 #: What a mount answers that has no locks, or can't sync a directory: NFS without lockd, FUSE, SMB, some overlays.
 _CANT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -163,11 +166,16 @@ def write_at_once(path: Path, text: bytes) -> None:
 
 
 def move_to_recovered(path: Path) -> Path:
-    """Move a file to `recovered/` beside it, under a name that nobody has there; return where it is.
+    """Move a file to `recovered/` beside it; return where it is. Raises: OSError: it is where it was."""
+    return move_beside(path, RECOVERED_DIRECTORY)
+
+
+def move_beside(path: Path, directory_name: str) -> Path:
+    """Move a file to a directory beside it, under a name that nobody has there; return where it is.
 
     Raises: OSError: it is where it was.
     """
-    directory = path.parent / RECOVERED_DIRECTORY
+    directory = path.parent / directory_name
     directory.mkdir(exist_ok=True)
     number = 1
     while True:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from services.writer.backup.directory import backup_files, count_rows, created_at, recovered_files
-from services.writer.backup.files import RECOVERED_DIRECTORY, is_in_use, open_regular, shown
+from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, is_in_use, open_regular, shown
 from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys
@@ -144,7 +144,10 @@ class Manifest:
     def _is_elsewhere(self, name: str) -> bool:
         """Tell whether a file that is not listed is there all the same: there are more than are listed."""
         file_name = name.split(" at ", maxsplit=1)[0]
-        return any(os.path.lexists(self._directory / part / file_name) for part in ("", RECOVERED_DIRECTORY))
+        return any(
+            os.path.lexists(self._directory / part / file_name)
+            for part in ("", RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY)
+        )
 
     def _tell_further(self, paths: list[Path], here: "_Here") -> None:
         """Put all files that are too many for the list into one entry."""

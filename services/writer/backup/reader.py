@@ -110,9 +110,14 @@ class BackupReader:
                 batch.bad_lines.append(BadLine(number, raw.decode().rstrip("\r\n"), str(error)))
         return batch
 
+    def records(self) -> Iterator[tuple[int, bytes]]:
+        """Yield all records as they stand in the file, whatever they hold, each with its line's number."""
+        while (record := self._next_record()) is not None:
+            yield record
+
     def raw_values(self) -> Iterator[tuple[int, bytes]]:
         """Yield the records that hold values, as they stand in the file, each with its line's number."""
-        while (record := self._next_record()) is not None:
+        for record in self.records():
             if _is_value(record[1], self._width):
                 yield record
 

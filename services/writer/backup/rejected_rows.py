@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from shared.records.files import REJECTED_HEADER
 from shared.records.rejected import RejectedExample
 from shared.texts import cut
 
@@ -19,3 +21,13 @@ def row_example(row: Sequence[Any], at: float, file: str | None) -> RejectedExam
     # As the line has them: what is no text is written as it is printed, nothing as an empty cell.
     cells = tuple("" if cell is None else str(cell) for cell in row)
     return RejectedExample(id=row_id(cells), at=round(at, 3), reason=cut(cells[-1]), cells=cells, file=file)
+
+
+def refused_at(cells: Sequence[str]) -> float | None:
+    """Return when a row was refused, in seconds since 1970; None where its line does not tell."""
+    if len(cells) != len(REJECTED_HEADER):
+        return None
+    try:
+        return datetime.fromisoformat(cells[REJECTED_HEADER.index("insertion_attempt_time")]).timestamp()
+    except ValueError:
+        return None

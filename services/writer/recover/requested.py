@@ -1,6 +1,6 @@
 """Recovering files because somebody asked through the monitor: what the command does, told to the action."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files, count_rows
@@ -46,11 +46,17 @@ class RequestedRecovery:
 
         Raises: WrongRequestError.
         """
+        return self.recover(job, self._files(job.action.target))
+
+    def recover(self, job: Job, files: Sequence[Path]) -> Outcome:
+        """Recover these files as an action's options say; return what came of it.
+
+        Raises: WrongRequestError.
+        """
         options = job.action.options
         rate = options.get("rate")
         if rate is not None and (isinstance(rate, bool | str) or rate <= 0):
             raise WrongRequestError(f"rate {rate!r} is no number of rows a second")
-        files = self._files(job.action.target)
         told = _Told(job)
         job.unit, job.total, job.done = "rows", sum(map(_rows, files)), 0
         if options.get("dry_run") is True:

@@ -9,7 +9,7 @@ import pytest
 from sandbox.harness.feed import START
 from sandbox.harness.oracle import ROOT
 from sandbox.harness.waiting import wait_until
-from services.consumer.rejected_command import RejectedList
+from services.consumer.rejected_list import RejectedList
 from shared.counters import Counter
 from shared.queues.data_queue import MAX_REJECTED_MESSAGES
 from tests.pipeline import Pipeline
@@ -149,13 +149,15 @@ def test_a_retry_that_is_repeated_after_a_lost_answer_doubles_nothing(pipeline: 
     calls: list[object] = []
 
     def run_twice(script: str, keys: list[str], args: list[object]) -> object:
-        calls.append(run(script, keys, args))  # type: ignore[arg-type]
+        answer = run(script, keys, args)  # type: ignore[arg-type]
+        if script == "clear_rejected":
+            calls.append(answer)
         return run(script, keys, args)  # type: ignore[arg-type]
 
     pipeline.link.run = run_twice  # type: ignore[method-assign,assignment]
     kept.retry()
     pipeline.link.run = run  # type: ignore[method-assign]
-    assert calls == [[20], [20], [20]]
+    assert calls == [[20, 0], [20, 0], [20, 0]]
     assert (pipeline.queue.depth(), len(kept)) == (60, 0)
 
 

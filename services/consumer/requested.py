@@ -1,0 +1,58 @@
+"""What people ask of a consumer through the monitor: put rejected messages back on the DataQueue, or drop them."""
+
+from services.consumer.rejected_list import Choice, Cleared, RejectedList
+from shared.acting.actor import Duty, Job, Outcome
+from shared.keys import Keys
+from shared.records.actions import ActionKind, ActionState
+from shared.redis.link import RedisLink
+
+#: Of actions on the list one is carried out at a time.
+_LANE = "rejected list"
+
+
+class RequestedClearing:
+    """Carries out `retry_messages` and `drop_messages`."""
+
+    def __init__(self, link: RedisLink, keys: Keys) -> None:
+        self._list = RejectedList(link, keys)
+
+    @property
+    def duties(self) -> list[Duty]:
+        """What the actor needs to know of it."""
+        return [
+            Duty(ActionKind.RETRY_MESSAGES, self.retry, lane=_LANE),
+            Duty(ActionKind.DROP_MESSAGES, self.drop, lane=_LANE),
+        ]
+
+    def retry(self, job: Job) -> Outcome:
+        """Put back what is asked for. Raises: RedisUnavailableError: asked for again, it goes on."""
+        cleared = self._list.retry(_choice(job), lambda looked_at: _goes_on(job, looked_at))
+        text = f"{cleared.done} entries put back on the DataQueue; what is still not understood comes here again"
+        if cleared.kept:
+            text += f"; {cleared.kept} stay, only the beginning of their message is kept"
+        return _outcome(job, cleared, text)
+
+    def drop(self, job: Job) -> Outcome:
+        """Drop what is asked for, counted. Raises: RedisUnavailableError: asked for again, it goes on."""
+        cleared = self._list.drop(_choice(job), lambda looked_at: _goes_on(job, looked_at))
+        return _outcome(job, cleared, f"{cleared.done} entries dropped")
+
+
+def _choice(job: Job) -> Choice:
+    def words(name: str) -> frozenset[str]:
+        return frozenset(str(job.action.options.get(name, "")).split())
+
+    return Choice(words("ids"), words("codes"))
+
+
+def _goes_on(job: Job, looked_at: int) -> bool:
+    job.unit, job.done = "entries", looked_at
+    return not job.stop.is_set()
+
+
+def _outcome(job: Job, cleared: Cleared, text: str) -> Outcome:
+    if cleared.is_full:
+        return Outcome(ActionState.FAILED, f"{text}; the DataQueue is full: ask again once consumers have caught up")
+    if job.stop.is_set() and cleared.unseen:
+        return Outcome(ActionState.STOPPED, f"{text}; {cleared.unseen} entries were not looked at")
+    return Outcome(ActionState.DONE, text)
