@@ -196,7 +196,7 @@ def compose(settings: WriterSettings) -> WriterService:
         sink, rejects, RecoveryProgress(link, keys, events, manifest, clock), clock, settings.retry_delays_s
     )
     pause = Pause(link, keys, heartbeat, "writer")
-    requested = RequestedRecovery(asked, manifest, settings)
+    requested = RequestedRecovery(asked, backup, manifest, settings)
     duties = [
         requested.duty,
         *RequestedRejects(requested, asked, manifest, RejectedExamples(link, keys), settings).duties,

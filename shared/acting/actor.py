@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from shared.acting.board import Board, Posted
+from shared.backoff import doubled_s
 from shared.clock import Clock
 from shared.errors import PipelineError, RedisRefusedError, RedisUnavailableError
 from shared.life.faults import Faults
@@ -23,8 +24,8 @@ from shared.records.actions import EXPIRES_S, Action, ActionKind, ActionState
 #: Seconds between two looks at the board.
 TICK_S = 0.5
 
-#: Seconds until the next look where the user of REDIS_URL may not look: his rights are of an older version.
-_FORBIDDEN_S = 60.0
+#: Seconds of the first and the last rest where Redis refuses to be asked: the rights may be of an older version.
+_FIRST_REST_S, _LAST_REST_S = 2.0, 60.0
 
 #: Processes that may end while they are at an action; then it is given up, for they may have died of it.
 MAX_ATTEMPTS = 3
@@ -106,6 +107,7 @@ class Actor:
         self._clock = clock
         self._faults = faults
         self._gives_up = gives_up
+        self._refusals = 0
         self._jobs: dict[bytes, Job] = {}
 
     def run(self, stop: StopFlag) -> None:
@@ -115,17 +117,20 @@ class Actor:
                 self.run_once()
             except RedisUnavailableError as error:
                 # Others say that it is away; what is under way goes on.
-                self._wait_if_forbidden(error, stop)
+                self._rest_if_refused(error, stop)
             except Exception as error:  # noqa: BLE001 - a side path never ends the main one
                 self._faults.met(error, stop)
+            else:
+                self._refusals = 0
             stop.wait(TICK_S)
         self._leave()
 
-    def _wait_if_forbidden(self, error: RedisUnavailableError, stop: StopFlag) -> None:
+    def _rest_if_refused(self, error: RedisUnavailableError, stop: StopFlag) -> None:
         """Let nobody else suffer where the user lacks a right: each refusal costs this process its connections."""
-        if isinstance(error, RedisRefusedError) and error.code == "NOPERM":
-            _log.warning(f"What people ask for is not carried out here: {error}", kind="actions forbidden")
-            stop.wait(_FORBIDDEN_S)
+        if isinstance(error, RedisRefusedError):
+            _log.warning(f"Redis does not let this process see what people ask for: {error}", kind="actions refused")
+            self._refusals += 1
+            stop.wait(doubled_s(_FIRST_REST_S, self._refusals, _LAST_REST_S))
 
     def run_once(self) -> None:
         """Look at the board once.

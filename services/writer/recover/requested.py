@@ -1,11 +1,13 @@
 """Recovering files because somebody asked through the monitor: what the command does, told to the action."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.backup.directory import backup_files, count_rows
 from services.writer.backup.index import Manifest
-from services.writer.recover.console import DONE, INTERRUPTED, Listener
+from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
 from services.writer.recover.dry_run import DryRun
 from services.writer.recover.file_recovery import Recovery, Tally
 from services.writer.recover.run import Run, find_files
@@ -27,8 +29,9 @@ class WrongRequestError(RejectedError):
 class RequestedRecovery:
     """Carries out `recover`, one action at a time."""
 
-    def __init__(self, recovery: Recovery, manifest: Manifest, settings: WriterSettings) -> None:
+    def __init__(self, recovery: Recovery, backup: CsvBackup, manifest: Manifest, settings: WriterSettings) -> None:
         self._recovery = recovery
+        self._backup = backup
         self._manifest = manifest
         self._settings = settings
 
@@ -46,6 +49,9 @@ class RequestedRecovery:
 
         Raises: WrongRequestError.
         """
+        # Else its own file would be left out as one that is still written.
+        with suppress(BackupFailedError):
+            self._backup.finish()
         return self.recover(job, self._files(job.action.target))
 
     def recover(self, job: Job, files: Sequence[Path]) -> Outcome:
@@ -67,6 +73,8 @@ class RequestedRecovery:
             run = Run(self._settings, self._recovery, told, job.stop, max_rows_per_s=rate, anyway=anyway)
             status = run.recover(files)
             self._recovery.progress.flush()
+            if status == DONE and files and not told.files:
+                status = LEFT
         return Outcome(_STATES.get(status, ActionState.FAILED), told.outcome)
 
     def _files(self, target: str | None) -> list[Path]:
@@ -85,6 +93,8 @@ class _Told(Listener):
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        #: Files that were begun with.
+        self.files = 0
         self._before = 0  #: rows of the files before
         self._lines: list[str] = []
         self._errors: list[str] = []
@@ -107,6 +117,7 @@ class _Told(Listener):
     def begins(self, path: Path, size_bytes: int) -> None:
         """Count on from what is done."""
         del path, size_bytes
+        self.files += 1
         self._before = self._job.done or 0
 
     def progresses(self, path: Path, position: int, size_bytes: int, rows: int) -> None:

@@ -5,8 +5,10 @@ import json
 import httpx
 
 from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.oracle import Cells
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
+from shared.keys import polling_field
 from tests.integration.pipeline.acting import READERS, start_desk
 from tests.pipeline import Pipeline
 
@@ -137,3 +139,101 @@ def test_a_paused_consumer_leaves_polls_in_the_queue_and_another_takes_them(pipe
     pipeline.wait_until_idle()
     assert pipeline.table_rows() == expected
     assert pipeline.beat("consumer:one")["state"] == "paused"
+
+
+def test_two_writers_with_directories_of_their_own_recover_each_its_own_and_a_killed_one_goes_on(
+    pipeline: Pipeline, faults: OracleControl
+) -> None:
+    """Kind: the request goes to one that has not the files; the owner dies in the middle, and nobody carries on."""
+    desk = start_desk(pipeline)
+    pipeline.start_and_wait("consumer")
+    places = {name: pipeline.directory / name for name in ("one", "two")}
+    writers = {
+        name: pipeline.start_and_wait("writer", INSTANCE_NAME=name, BACKUP_DIR=directory)
+        for name, directory in places.items()
+    }
+    faults.stop_listening(cut="rst")
+    expected = pipeline.put(polls=40, tags=250)
+    pipeline.wait_until_idle()
+    faults.listen()
+    in_files = pipeline.snapshot()[Counter.BACKED_UP]
+    assert all(any(directory.glob("backup_*.csv")) for directory in places.values())
+    wait_until(lambda: desk.get("/api/backups")["total_rows"] == in_files, what="the files to be listed")
+
+    # Junk and a forged path beside it: neither ends anybody.
+    forged = {"id": "forged", "kind": "recover", "target": "../two/recovered/x.csv", "asked_at": 4e9}
+    for name, raw in (("junk", b"\xff{"), ("forged", json.dumps(forged))):
+        pipeline.link.command("HSET", pipeline.keys.actions, name, raw)
+
+    slow = desk.ask("recover", rate=100)
+    assert len(slow["others"]) == 1
+    both = {slow["id"], slow["others"][0]["id"]}
+    running = {desk.until(id_, "running")["owner"] for id_ in both}
+    assert running == {"writer:one", "writer:two"}
+    victim = next(id_ for id_ in both if desk.action(id_)["owner"] == "writer:two")
+    wait_until(lambda: desk.action(victim).get("done"), what="progress")
+    pipeline.kill(writers["two"])
+    pipeline.start_and_wait("writer", INSTANCE_NAME="two", BACKUP_DIR=places["two"])
+    wait_until(lambda: traces(pipeline, victim).count("running") == 2, what="its restart to carry on")
+    for id_ in both:
+        desk.post(f"{id_}/stop")
+        desk.until(id_, "stopped")
+    done = desk.ask("recover")
+    for id_ in (done["id"], done["others"][0]["id"]):
+        desk.until(id_, "done")
+    assert pipeline.table_rows() == expected
+    assert [writers["one"].poll(), pipeline.csv_rows()] == [None, []]
+    assert not any(any(directory.glob("backup_*.csv")) for directory in places.values())
+    assert "no file '../two/recovered/x.csv' waits" in desk.until("forged", "failed")["outcome"]
+
+
+def test_a_pause_under_load_loses_and_doubles_nothing_and_the_other_writer_goes_on(pipeline: Pipeline) -> None:
+    """Kind: values that are claimed by who does not write them."""
+    desk = start_desk(pipeline)
+    pipeline.start_and_wait("consumer")
+    for name in ("one", "two"):
+        pipeline.start_and_wait("writer", INSTANCE_NAME=name)
+        desk.knows(f"writer:{name}")
+    expected: Cells = {}
+    for kind in ("pause", "resume", "pause"):
+        expected |= pipeline.put(polls=20, tags=500)
+        desk.until(desk.ask(kind, target="writer:one")["id"], "done")
+        expected |= pipeline.put(polls=20, tags=500)
+    ledger = pipeline.wait_until_idle()
+    assert pipeline.table_rows() == expected
+    assert (ledger[Counter.WRITTEN], ledger[Counter.DUPLICATES]) == (len(expected), 0)
+    assert ledger[Counter.BACKED_UP] == ledger[Counter.OVERFLOWED] == 0
+    wait_until(lambda: pipeline.beat("writer:one")["state"] == "paused", what="the heartbeat to say so")
+
+
+def test_what_is_dead_or_gone_is_forgotten_and_what_lives_is_not(pipeline: Pipeline) -> None:
+    """Kind: an alert that no one can end, about what will never come back."""
+    desk = start_desk(pipeline)
+    pipeline.start_and_wait("consumer")
+    dead = pipeline.start_and_wait("writer", INSTANCE_NAME="dead")
+    pipeline.put(polls=1, tags=3)
+    desk.knows("writer:dead")
+    assert desk.post("forget_service", target="writer:dead").status_code == 409
+    pipeline.kill(dead)
+    pipeline.link.command("DEL", pipeline.keys.service("writer", "dead"))
+    pipeline.start_and_wait("writer", INSTANCE_NAME="new")
+    pipeline.wait_until_idle()
+    wait_until(
+        lambda: desk.post("forget_service", target="writer:dead").status_code == 202, what="its death to be seen"
+    )
+    wait_until(
+        lambda: "dead" not in {each["instance"] for each in desk.get("/api/services")["services"]}, what="it to go"
+    )
+
+    group = {"plc_code": "PLC01", "group_name": "feed"}
+    (known,) = desk.get("/api/polling/status")["groups"]
+    group = {"plc_code": known["plc_code"], "group_name": known["group_name"]}
+    assert desk.post("forget_group", **group).status_code == 409
+    field = polling_field(known["plc_code"], known["group_name"])
+    raw = json.loads(pipeline.link.command("HGET", pipeline.keys.polling, field))
+    long_ago = json.dumps({**raw, "last_seen_at": raw["last_seen_at"] - 3600})
+    pipeline.link.command("HSET", pipeline.keys.polling, field, long_ago)
+    pipeline.link.command("ZADD", pipeline.keys.polling_seen, raw["last_seen_at"] - 3600, field)
+    wait_until(lambda: desk.post("forget_group", **group).status_code == 202, what="its silence to be seen")
+    wait_until(lambda: desk.get("/api/polling/status")["groups"] == [], what="the group to go")
+    assert pipeline.link.command("HLEN", pipeline.keys.polling) == 0
