@@ -3,8 +3,10 @@
 import http.client
 import os
 import secrets
+import shlex
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.harness.guard import GUARD
+from sandbox.harness.oracle import ROOT
 from sandbox.harness.redis import free_port
 from sandbox.harness.services import READY_S, callers_settings
 from sandbox.harness.stack import Stack
@@ -29,6 +32,9 @@ USUAL_MONITOR_PORT = 8000
 
 #: Where the file is that is made of a recorded one of another form, below the demo's directory.
 RECORDING_DIRECTORY = "recording"
+
+#: The script that runs a command of a service, below the demo's directory.
+COMMAND = "command"
 
 #: A stop takes 5 s at most. Seconds that poller and consumer may take of it and the emptying of the DataQueue between
 #: them, seconds after which the services are gone, and what Oracle and Redis may take then.
@@ -57,6 +63,7 @@ class Pipeline:
         self._operator_token = secrets.token_urlsafe(12)
         self._node_opcua, self._opcua_port = node_opcua, free_port()
         self._config = plan.directory / "poller.toml"
+        self._command = plan.directory / COMMAND
         self.stack = Stack(
             plan.directory,
             base=callers_settings(),
@@ -64,6 +71,8 @@ class Pipeline:
                 "MONITOR_HOST": "127.0.0.1",
                 "MONITOR_PORT": self._monitor_port,
                 "MONITOR_OPERATOR_TOKEN": self._operator_token,
+                "MONITOR_COMMAND": f"{shlex.quote(str(self._command))} {{service}}",
+                "MONITOR_START_COMMAND": f"{shlex.quote(str(self._command))} {{service}}",
                 "POLLER_CONFIG": self._config,
                 "INSTANCE_NAME": "demo",
                 "NO_VALUE_TEXT": NO_VALUE_TEXT,
@@ -105,6 +114,7 @@ class Pipeline:
         Raises: ChildDiedError, StoppedEarly; RuntimeError: one does not get ready.
         """
         self._pause(0)
+        self._write_command()
         self.stack.start_redis()
         if self._node_opcua is not None:
             self._start_opcua(self._node_opcua)
@@ -115,6 +125,16 @@ class Pipeline:
             self.stack.start(name)
         self._until_ready("monitor", self._monitor_answers)
         self._until_ready("writer and consumer", lambda: {"writer:demo", "consumer:demo"} <= set(self._living()))
+
+    def _write_command(self) -> None:
+        """Leave a script that runs a service's command with the settings of this run: remedies name it."""
+        settings = {name: value for name, value in self.stack.environment.items() if value != os.environ.get(name)} | {
+            "PYTHONPATH": str(ROOT)
+        }
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
+        run = f'service=$1; shift; exec {shlex.quote(sys.executable)} -m "services.$service" "$@"'
+        self._command.write_text("\n".join(["#!/bin/sh", *lines, run, ""]), "utf-8")
+        self._command.chmod(0o700)
 
     def start_poller(self) -> None:
         """Let the values come: return when it polls, or has nothing more to poll.
@@ -220,7 +240,7 @@ def clear(directory: Path) -> None:
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("opcua", "oracle", "monitor", "writer", "consumer", "poller"):
         (directory / f"{name}.log").unlink(missing_ok=True)
-    for path in (directory / "poller.toml", *directory.glob("*.alive")):
+    for path in (directory / "poller.toml", directory / COMMAND, *directory.glob("*.alive")):
         path.unlink(missing_ok=True)
 
 

@@ -10,6 +10,7 @@ from services.monitor.acknowledge import acknowledge, said
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
+from services.monitor.assess.commands import Commands
 from services.monitor.forget import forgets_services
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
@@ -156,7 +157,7 @@ def _partition(
     loop = Loop(
         link=link,
         reader=RedisReader(link, keys, settings.source_zone),
-        assessor=Assessor(settings),
+        assessor=Assessor(settings, Commands.of(settings)),
         newest=newest,
         heartbeat=heartbeat,
         events=events,

@@ -12,6 +12,9 @@ from shared.settings import read_secret
 #: Letters of a token at least: what is shorter is guessed.
 _LEAST_TOKEN = 16
 
+#: How remedies name a service's command where nothing else is said.
+USUAL_COMMAND = "python -m services.{service}"
+
 _THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -44,6 +47,11 @@ class MonitorSettings(NoticeSettings):
         description="Names, with commas, by which the monitor may be called; addresses, localhost and the machine's "
         "own name always may. With a token: any, unless names are given",
     )
+    monitor_command: str = Field(
+        USUAL_COMMAND,
+        description="How people here run a command of a service, as remedies name it; `{service}` is its name",
+    )
+    monitor_start_command: str = Field(USUAL_COMMAND, description="How they start one")
     monitor_trusted_proxies: str = Field(
         "",
         description="Addresses or networks, with commas, of proxies whose X-Forwarded-For and -Proto are believed",

@@ -5,6 +5,7 @@ import re
 import secrets
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sandbox.harness.oracle import ROOT
 from sandbox.harness.process import Process
 from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
+from services.monitor.assess.commands import Commands
 
 #: Small enough for a machine that does other things, too.
 _RATE = {"DEMO_RATE": "200/200ms"}
@@ -150,6 +152,10 @@ def test_a_recording_of_another_country_is_replayed_as_it_was_meant_and_can_be_l
     assert token, run.text()
     session = httpx.get(f"{address}/api/session", headers={"Authorization": f"Bearer {token[1]}"})
     assert session.json()["may_act"]
+    # Expect: the command of a remedy works as it is read there, from any directory
+    here = Commands(f"{run.directory}/command {{service}}").said("`python -m services.writer recover --dry-run`")
+    done = subprocess.run(here.strip("`").split(), cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "Dry run: 0 files" in done.stdout + done.stderr) == (0, True), done.stdout + done.stderr
     run.process.send_signal(signal.SIGINT)
     assert run.status() == 0, run.text()
     assert run.pids() == []
@@ -170,7 +176,8 @@ def test_signal_ends_everything_in_order(start: Start, signum: int) -> None:
     assert run.pids() == []
     assert not any(map(_is_open, ports))
     assert sorted(path.name for path in run.directory.iterdir() if path.suffix != ".alive") == [
-        "backup", "consumer.log", "monitor.log", "oracle.log", "poller.log", "poller.toml", "redis", "writer.log",
+        "backup", "command", "consumer.log", "monitor.log", "oracle.log", "poller.log", "poller.toml",
+        "redis", "writer.log",
     ]  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """An overview judged, and what only time tells of it: how fast values move, and since when something is wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from services.monitor.assess.alert_kinds import KINDS, Severity
+from services.monitor.assess.commands import Commands
 from services.monitor.assess.findings.find import find
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health, judge
@@ -14,6 +15,8 @@ from shared.texts import cut
 
 #: Letters of an alert's message at most.
 MAX_MESSAGE = 2_000
+
+_USUAL = Commands()
 
 _ORDER = {code: index for index, code in enumerate(KINDS)}
 
@@ -28,6 +31,7 @@ class Alert:
     message: str  #: a Said where it is a sentence of the monitor's own
     what_to_do: str
     partition: int | None = None  #: where there are several
+    commands: Commands = field(default=_USUAL, repr=False)  #: as they stand in `what_to_do`
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,10 @@ class Assessment:
 class Assessor:
     """Judges one overview after the other, each once; for one thread."""
 
-    def __init__(self, settings: BufferSettings) -> None:
+    def __init__(self, settings: BufferSettings, commands: Commands = _USUAL) -> None:
+        """Judge by these settings; remedies name commands as they are run here."""
         self._settings = settings
+        self._commands = commands
         self._trend = Trend()
         self._first_seen: dict[str, float] = {}
 
@@ -66,7 +72,7 @@ class Assessor:
         # What is found again keeps the time when it was first seen; what is not is forgotten.
         self._first_seen = {finding.code: self._first_seen.get(finding.code, now) for finding in findings}
         alerts = [
-            alert_of(finding, self._first_seen[finding.code])
+            alert_of(finding, self._first_seen[finding.code], self._commands)
             for finding in findings
             if self._lasts(finding, now) >= KINDS[finding.code].hold_s
         ]
@@ -77,14 +83,15 @@ class Assessor:
         return now - min(first_seen, finding.since if finding.since is not None else now)
 
 
-def alert_of(finding: Finding, first_seen: float) -> Alert:
+def alert_of(finding: Finding, first_seen: float, commands: Commands = _USUAL) -> Alert:
     """Return the alert of a finding: since when is what Redis tells, else when it was first seen."""
     return Alert(
         code=finding.code,
         severity=finding.how_bad,
         since=first_seen if finding.since is None else max(0.0, min(finding.since, first_seen)),
         message=_bounded(finding.message),
-        what_to_do=KINDS[finding.code].remedy,
+        what_to_do=commands.said(KINDS[finding.code].remedy),
+        commands=commands,
     )
 
 

@@ -86,9 +86,9 @@ class Language(Speech):
     def remedy(self, alert: Alert) -> Markup:
         """Return what a person does about an alert."""
         kind = KINDS.get(alert.code)
-        is_usual = kind is not None and kind.remedy == alert.what_to_do
+        is_usual = kind is not None and alert.commands.said(kind.remedy) == alert.what_to_do
         known = self._catalogue.get("remedy", {}).get(alert.code) if is_usual else None
-        return escape(known) if known is not None else self.say(alert.what_to_do)
+        return escape(alert.commands.said(known)) if known is not None else self.say(alert.what_to_do)
 
     def _html(self, template: str, parts: Mapping[str, Any]) -> Markup:
         return Markup(self.fill(escape(template), parts))  # noqa: S704 - every part is escaped below

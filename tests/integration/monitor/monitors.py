@@ -20,6 +20,7 @@ from sandbox.harness.waiting import wait_until
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
+from services.monitor.assess.commands import Commands
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve, url_of
 from services.monitor.loop import Loop, join_all
@@ -82,7 +83,7 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     loop = Loop(
         link=link,
         reader=RedisReader(link, keys),
-        assessor=Assessor(chosen),
+        assessor=Assessor(chosen, Commands.of(chosen)),
         newest=newest,
         heartbeat=Heartbeat(link, keys, events, "monitor"),
         events=events,

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from services.monitor.assess.alert_kinds import KINDS
+from services.monitor.assess.commands import Commands
 from shared import __version__
 from tools.settings_table import SERVICES
 
@@ -21,6 +23,7 @@ _FIXED = {
     "REDIS_URL", "INSTANCE_NAME", "RUN_DIR", "POLLER_CONFIG", "BACKUP_DIR", "POLLER_OUTBOX_DIR", "MONITOR_HOST",
     "MONITOR_API_TOKEN_FILE", "ALERT_WEBHOOK_URL_FILE", "ALERT_SMTP_PASSWORD_FILE",
         "MONITOR_OPERATOR_TOKEN_FILE",
+    "MONITOR_COMMAND", "MONITOR_START_COMMAND",
     "ORACLE_HOST", "ORACLE_PORT", "ORACLE_SERVICE_NAME", "ORACLE_PASSWORD_FILE",
     "REDIS_URL_FILE", "REDIS_SENTINEL_PASSWORD", "REDIS_SENTINEL_PASSWORD_FILE", "PARTITIONS", "PARTITION",
 }  # fmt: skip
@@ -193,6 +196,20 @@ def test_override_file_goes_for_every_stack(tmp_path: Path) -> None:
     ]  # fmt: skip
     # Without a stack's name Compose finds it by itself
     assert " -f " not in made("ps", directory=tmp_path)
+
+
+@pytest.mark.parametrize("stack", ["", "lite", "staging"])
+def test_remedies_name_commands_of_the_stack_in_which_they_are_read(stack: str) -> None:
+    """Kind: `python -m services.writer recover` on a host that has Docker and no Python of ours."""
+    environment = configured(stack, **OUTSIDE)["services"]["monitor"]["environment"]
+    files = ["-f", "docker-compose.yml", "-f", f"docker-compose.{stack}.yml"] if stack else []
+    here = Commands(environment["MONITOR_COMMAND"], environment["MONITOR_START_COMMAND"])
+    for kind in KINDS.values():
+        assert "python -m" not in here.said(kind.remedy)
+    recover = here.said("`python -m services.writer recover`").strip("`").split()
+    assert recover == ["docker", "compose", *files, "run", "--rm", "--no-deps", "writer", "recover"]
+    start = here.said("`python -m services.consumer`").strip("`").split()
+    assert start == ["docker", "compose", *files, "up", "--detach", "--no-deps", "consumer"]
 
 
 def test_services_can_be_left_out_of_what_is_started(tmp_path: Path) -> None:
