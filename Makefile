@@ -23,7 +23,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock digests sbom audit fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
+.PHONY: help setup lock digests sbom audit fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover verify acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -152,6 +152,9 @@ check:  ## with Docker: try all that the writer needs of Oracle, Redis and the d
 
 recover:  ## with Docker: put backup files into Oracle (RECOVER="--dry-run", RECOVER="rejected_....csv")
 	@$(COMPOSE) run --rm --no-deps writer recover $(RECOVER)
+
+verify:  ## with Docker: is in the table what should be, and if not, who knows why (VERIFY="--from 8h --plc PLC01")
+	@$(COMPOSE) run --rm --no-deps writer verify $(VERIFY)
 
 acknowledge:  ## with Docker: say that the losses up to now are known (alert values_lost and the like)
 	@$(COMPOSE) run --rm --no-deps monitor acknowledge

@@ -77,6 +77,7 @@ class LastValues:
         self._bytes = self._unlike = self._left_out = 0
         self._to_save: deque[bytes] = deque()
         self._took_s = self._next_cpu_s = self._next_at = self._latest_at = 0.0
+        self._longest_s = LEAST_INTERVAL_S
         self._may_be_there = True
         self._refusal = ""
         #: Tags that the last saving left out: too many, or names too long.
@@ -165,7 +166,9 @@ class LastValues:
 
     def _rest(self) -> None:
         now = self._clock.monotonic()
-        self._next_at, self._latest_at = now + LEAST_INTERVAL_S, now + LONGEST_INTERVAL_S
+        # Soon again at first: not every tag comes in the first seconds.
+        self._longest_s = min(LONGEST_INTERVAL_S, 2 * self._longest_s)
+        self._next_at, self._latest_at = now + LEAST_INTERVAL_S, now + self._longest_s
         self._next_cpu_s = self._cpu_s() + REST * self._took_s
         self.left_out, self._refusal = self._left_out, ""
 

@@ -1,4 +1,4 @@
-"""`python -m services.writer`: from the buffer to Oracle; `check` and `recover` are its commands."""
+"""`python -m services.writer`: from the buffer to Oracle; `check`, `recover` and `verify` are its commands."""
 
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,8 @@ from services.writer.recover.rejected_files import RequestedRejects
 from services.writer.recover.requested import RequestedRecovery
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings
+from services.writer.verify.command import Question
+from services.writer.verify.command import verify as run_verify
 from shared import __version__
 from shared.acting.actor import Actor
 from shared.acting.board import Board
@@ -131,6 +133,38 @@ def recover(
             settings, OracleSink(settings), files or [], dry_run=dry_run, max_rows_per_s=rate, anyway=anyway
         ),
     )
+
+
+@app.command()
+def verify(
+    begin: Annotated[
+        str, typer.Option("--from", help="2026-03-01T08:00, with an offset or as the table shows it; or 2h ago: 2h.")
+    ] = "1h",
+    end: Annotated[
+        str, typer.Option("--to", help="The same; what is not written yet is said to be on its way.")
+    ] = "1m",
+    plc: Annotated[list[str] | None, typer.Option(help="Only this PLC; may be given several times.")] = None,
+    interval: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds between two rows of a tag, where it can't be learned.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to standard error.")] = False,
+) -> None:
+    """Tell whether the table holds what it should between two times, and who knows of what it lacks.
+
+    Learns from the rows how often each tag comes (from its polling group, where that knows better), has Oracle count
+    the rows of each tag and minute, and looks for what is missing in the files of BACKUP_DIR, among what is rejected,
+    overflowed or on its way, and in what pollers said of themselves. Reads only; writers may run meanwhile. Tags that
+    come at no even distance (HANDSHAKE, on change) are counted and not judged.
+
+    Times without an offset are those that the table shows; others are converted to SOURCE_TIME_ZONE.
+
+    Exit status: 0 nothing is missing or all of it is explained, 1 something is not, 2 a setting is wrong, or Oracle
+    can't be asked, 130 interrupted.
+
+    Example: python -m services.writer verify --from 2026-03-01T08:00 --to 2026-03-01T16:00 --plc PLC01
+    """
+    question = Question(begin, end, plc or [], interval, as_json)
+    run_service(WriterSettings, lambda settings: run_verify(settings, question))
 
 
 def _main(settings: WriterSettings) -> None:

@@ -1,0 +1,161 @@
+"""Why rows may be missing, as Redis tells it: what is on its way, overflowed, was rejected, or never polled."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.writer.backup.format import value_of
+from services.writer.verify.cause import EVER, EXACT_S, Cause
+from services.writer.verify.events import EventCauses, of_seconds, time_of
+from services.writer.verify.period import as_table
+from shared.errors import RejectedError
+from shared.keys import Keys
+from shared.messages import read_message
+from shared.models import TagValue, decode_values
+from shared.queues.snapshot import take_snapshot
+from shared.records.events import EventRecord, OverflowEpisode
+from shared.records.files import HEADER, REJECTED_HEADER, BackupFile, FileStage
+from shared.records.polling import SeenGroup
+from shared.records.reading import from_hash, from_json
+from shared.records.rejected import RejectedEntry
+from shared.redis.link import RedisLink
+
+#: Entries of a list or a stream that are read at once, and in-flight lists whose oldest value is looked at.
+_AT_ONCE, _MOST_LISTS = 500, 1_000
+
+
+class RedisCauses:
+    """What the Redis of one partition knows. Every method raises RedisUnavailableError."""
+
+    def __init__(self, link: RedisLink, keys: Keys, zone: tzinfo, begin: datetime, separator: str) -> None:
+        self._link = link
+        self._keys = keys
+        self._zone = zone
+        self._begin = begin
+        self._separator = separator
+        #: Sentences about losses whose times nobody knows.
+        self.notes: list[str] = []
+
+    def all(self) -> Iterator[Cause]:
+        """Yield the causes, those that know most first."""
+        yield from self._overflows()
+        yield from self._rejected()
+        yield from self._on_the_way()
+        events = EventCauses(self._zone, self._begin)
+        yield from events.all(self._event_records())
+        self.notes += events.notes
+
+    def waiting_rows(self) -> Iterator[TagValue]:
+        """Yield the rejected rows that wait here for a file."""
+        for raw in self._listed(self._keys.rejected_rows):
+            cells = _cells(raw)
+            try:
+                yield value_of(cells, len(REJECTED_HEADER) if len(cells) > len(HEADER) else len(HEADER))
+            except (ValueError, OverflowError):
+                continue
+
+    def intervals(self) -> Iterator[tuple[str, float | None]]:
+        """Yield the PLC of each polling group with the seconds between its polls; None where it has no interval."""
+        for raw in self._link.hash(self._keys.polling).values():
+            group = from_json(SeenGroup, raw)
+            if group is not None:
+                is_fixed = group.mode == "FIXED" and group.interval_ms
+                yield group.plc_code, (group.interval_ms or 0) / 1000 if is_fixed else None
+
+    def files_elsewhere(self, directory: Path) -> Iterator[str]:
+        """Yield a sentence for each directory of another host, or of this one, whose files wait and were not read."""
+        waiting: dict[tuple[str, str], int] = {}
+        for raw in self._link.hash(self._keys.backup_files).values():
+            file = from_json(BackupFile, raw)
+            if file is not None and file.state != FileStage.RECOVERED and file.directory != str(directory.resolve()):
+                place = file.host or "another host", file.directory or "its BACKUP_DIR"
+                waiting[place] = waiting.get(place, 0) + file.rows
+        for (host, where), rows in sorted(waiting.items()):
+            yield f"{rows:,} rows wait in files of {where} on {host}: `verify` there knows which"
+
+    def _overflows(self) -> Iterator[Cause]:
+        for raw in self._link.hash(self._keys.overflow_episodes).values():
+            episode = from_json(OverflowEpisode, raw)
+            if episode is None:
+                continue
+            begin, end = time_of(episode.oldest_timestamp), time_of(episode.newest_timestamp)
+            if begin is None or end is None:
+                continue
+            known = frozenset(episode.tags) if (episode.tags_hit or 0) <= len(episode.tags) else None
+            when = as_table(datetime.fromtimestamp(episode.began_at, UTC), self._zone)
+            what = f"overflow of the buffer at {when:%m-%d %H:%M:%S}: lost; /api/overflows tells of it"
+            yield Cause(what, begin, end, EXACT_S, tags=known, left=episode.values)
+
+    def _rejected(self) -> Iterator[Cause]:
+        what = "on the rejected list: `python -m services.consumer rejected` shows why, --retry puts it back"
+        for raw in self._listed(self._keys.rejected_messages):
+            entry = from_json(RejectedEntry, raw)
+            message = entry.message if entry is not None else None
+            if not isinstance(message, str):
+                continue
+            try:
+                poll, faults = read_message(message.encode())
+            except (RejectedError, UnicodeError):
+                continue
+            addresses = {*poll.tag_values, *poll.error_tags, *(fault.address for fault in faults)}
+            tags = frozenset(f"{poll.plc_code}{self._separator}{address}" for address in addresses)
+            yield Cause(what, poll.timestamp, poll.timestamp, EXACT_S, tags=tags, left=len(tags))
+
+    def _on_the_way(self) -> Iterator[Cause]:
+        ledger = take_snapshot(self._link, self._keys, self._zone)
+        if not ledger.balances:
+            self.notes.append(f"the ledger does not balance: {ledger.difference:,} values are in no place, or in two")
+        count = ledger.in_buffer + ledger.in_flight
+        messages = ledger.queued_messages + ledger.claimed_messages
+        oldest = [] if ledger.oldest_value_at is None else [of_seconds(ledger.oldest_value_at, self._zone)]
+        for key in islice(self._link.command("SMEMBERS", self._keys.inflight), _MOST_LISTS):
+            oldest += [value.timestamp for value in decode_values(self._heads(key)).values]
+        for raw in self._heads(self._keys.data_queue):
+            try:
+                oldest.append(read_message(raw)[0].timestamp)
+            except RejectedError:
+                continue
+        if oldest:
+            what = f"on its way: {count:,} values in buffer and in flight, {messages:,} messages queued"
+            yield Cause(what, min(oldest), EVER, EXACT_S)
+
+    def _heads(self, key: str | bytes) -> list[bytes]:
+        found: list[bytes] = self._link.command("LRANGE", key, 0, 0)
+        return found
+
+    def _event_records(self) -> Iterator[EventRecord]:
+        next_id = "-"
+        while True:
+            some: Sequence[Any] = self._link.command("XRANGE", self._keys.events, next_id, "+", "COUNT", _AT_ONCE)
+            for id_, fields in some:
+                record = from_hash(EventRecord, {**_texts(fields), "id": _text(id_)})
+                if record is not None:
+                    yield record
+            if len(some) < _AT_ONCE:
+                return
+            next_id = f"({_text(some[-1][0])}"
+
+    def _listed(self, key: str) -> Iterator[bytes]:
+        start = 0
+        while some := self._link.command("LRANGE", key, start, start + 19):
+            yield from some
+            start += len(some)
+
+
+def _cells(raw: bytes) -> list[str]:
+    try:
+        return [cell or "" for cell in msgspec.json.decode(raw, type=list[str | None])]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return []
+
+
+def _text(raw: str | bytes) -> str:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else raw
+
+
+def _texts(fields: Any) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in fields.items()}

@@ -1,0 +1,184 @@
+"""Where rows are missing: how often each tag comes, and the stretches in which it did not. Pure.
+
+A minute's count, first and last time tell how many rows it lacks, to the row, where a tag comes at even distances; so
+does the distance to the minute before. What comes when it likes (HANDSHAKE, on change) can't be judged and is counted.
+"""
+
+import statistics
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Protocol
+
+from shared.zones import moment_of
+
+#: Distances of a tag that are learned from, and the least number of them.
+MOST_LEARNED, LEAST_LEARNED = 200, 3
+
+#: How far a distance may be from the usual one, as a share, and how many must be no farther, for a tag to be regular.
+NEAR, REGULAR = 0.2, 0.6
+
+#: Share of an interval by which a row may be late before the one after it counts as missing.
+LATE = 0.6
+
+#: Stretches that are kept one by one; what is missing beyond them is counted.
+MAX_GAPS = 100_000
+
+
+class MinuteOf(Protocol):
+    """The rows of one tag in one minute."""
+
+    @property
+    def tag(self) -> str:
+        """Its name."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+
+    @property
+    def first(self) -> datetime:
+        """The time of the first."""
+
+    @property
+    def last(self) -> datetime:
+        """The time of the last."""
+
+
+@dataclass
+class Gap:
+    """Rows of one tag that are missing between two times, as the table shows them."""
+
+    tag: str
+    begin: datetime
+    end: datetime
+    missing: int
+    interval_s: float
+    is_open: bool = False  #: nothing came after it
+    causes: dict[str, int] = field(default_factory=dict)  #: rows by what explains them
+
+    @property
+    def unexplained(self) -> int:
+        """Rows for which nothing was found."""
+        return max(0, self.missing - sum(self.causes.values()))
+
+    def explain(self, cause: str, rows: int) -> int:
+        """Let a cause explain so many rows, at most what is left; return how many it took."""
+        taken = min(rows, self.unexplained)
+        if taken:
+            self.causes[cause] = self.causes.get(cause, 0) + taken
+        return taken
+
+
+class Rhythm:
+    """Learns how often each tag comes."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._distances: dict[str, list[float]] = {}
+        self._last: dict[str, datetime] = {}
+
+    def see(self, minutes: Iterable[MinuteOf]) -> None:
+        """Take note of minutes, those of a tag in order."""
+        for minute in minutes:
+            distances = self._distances.setdefault(minute.tag, [])
+            if len(distances) < MOST_LEARNED:
+                last = self._last.get(minute.tag)
+                if last is not None:
+                    distances.append(elapsed_s(last, minute.first, self._zone))
+                if minute.count > 1:
+                    distances.append((minute.last - minute.first).total_seconds() / (minute.count - 1))
+            self._last[minute.tag] = minute.last
+
+    def interrupt(self) -> None:
+        """Say that what is seen next does not follow what was seen last."""
+        self._last.clear()
+
+    def intervals(self) -> dict[str, float | None]:
+        """Return the seconds between two rows of each tag; None where they are not even, or too few."""
+        return {tag: _interval(distances) for tag, distances in self._distances.items()}
+
+
+def _interval(distances: list[float]) -> float | None:
+    distances = [distance for distance in distances if distance > 0]
+    if len(distances) < LEAST_LEARNED:
+        return None
+    usual = statistics.median(distances)
+    near = sum(abs(distance - usual) <= NEAR * usual for distance in distances)
+    return usual if near >= REGULAR * len(distances) else None
+
+
+def elapsed_s(begin: datetime, end: datetime, zone: tzinfo) -> float:
+    """Return the seconds that passed between two times of the table: its clock may have been put forward between."""
+    passed = moment_of(end, zone).timestamp() - moment_of(begin, zone).timestamp()
+    return min(passed, (end - begin).total_seconds()) if passed > 0 else (end - begin).total_seconds()
+
+
+class Judge:
+    """Finds what is missing between two times, from minutes that begin some time before."""
+
+    def __init__(self, intervals: Mapping[str, float | None], begin: datetime, end: datetime, zone: tzinfo) -> None:
+        self._intervals = intervals
+        self._begin, self._end = begin, end
+        self._zone = zone
+        self._last: dict[str, datetime] = {}
+        self.gaps: list[Gap] = []
+        self.rows = 0  #: in the table, between the two times
+        self.missing_beyond = 0  #: rows of gaps that were too many to be kept
+
+    @property
+    def seen(self) -> Collection[str]:
+        """The tags of which there is a row."""
+        return self._last.keys()
+
+    @property
+    def tags(self) -> int:
+        """How many these are."""
+        return len(self._last)
+
+    def see(self, minutes: Iterable[MinuteOf]) -> None:
+        """Judge minutes, those of a tag in order and none twice."""
+        for minute in minutes:
+            if minute.first >= self._begin:
+                self.rows += minute.count
+            interval_s = self._intervals.get(minute.tag)
+            last = self._last.get(minute.tag)
+            self._last[minute.tag] = minute.last
+            if interval_s is None:
+                continue
+            if last is not None:
+                passed_s = elapsed_s(last, minute.first, self._zone)
+                self._note(minute.tag, last, minute.first, _rows_in(passed_s, interval_s) - 1, interval_s)
+            span_s = (minute.last - minute.first).total_seconds()
+            lacking = _rows_in(span_s, interval_s) + 1 - minute.count
+            self._note(minute.tag, minute.first, minute.last, lacking, interval_s)
+
+    def finish(self) -> None:
+        """Judge what is missing at the end."""
+        for tag, last in self._last.items():
+            interval_s = self._intervals.get(tag)
+            if interval_s is not None and last < self._end:
+                due = elapsed_s(last, self._end, self._zone) / interval_s
+                # The one that is due just now may be late.
+                self._note(tag, last, self._end, int(due) if due >= 1 + LATE else 0, interval_s, is_open=True)
+
+    def _note(
+        self, tag: str, begin: datetime, end: datetime, missing: int, interval_s: float, *, is_open: bool = False
+    ) -> None:
+        if missing <= 0 or end <= self._begin:
+            return
+        if begin < self._begin:
+            # Only what is missing from the beginning on.
+            missing = min(missing, _rows_in(elapsed_s(self._begin, end, self._zone), interval_s))
+            begin = self._begin
+        if missing <= 0:
+            return
+        if len(self.gaps) < MAX_GAPS:
+            self.gaps.append(Gap(tag, begin, end, missing, interval_s, is_open))
+        else:
+            self.missing_beyond += missing
+
+
+def _rows_in(span_s: float, interval_s: float) -> int:
+    """Return how many intervals a span is."""
+    return int(span_s / interval_s + (1 - LATE))

@@ -1,0 +1,190 @@
+"""`verify`: what is missing is told, and who knows why; each fault is made to happen."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from oracle_stand_in.faults.control import OracleControl
+from sandbox.harness.waiting import wait_until
+from shared.counters import Counter
+from shared.models import PollingData
+from tests.oracle_target import OracleTarget
+from tests.pipeline import Pipeline
+
+BEGIN = datetime(2026, 3, 1, 8)
+PERIOD = ("--from", "2026-03-01T08:00", "--to", "2026-03-01T08:10")
+TAGS = 3
+
+
+def put(pipeline: Pipeline, seconds: Iterable[int], plc_code: str = "PLC01", **readings: object) -> int:
+    """Put a poll of each of these seconds after the beginning; return how many values these are."""
+    values = {f"D{tag}": tag for tag in range(TAGS)} | readings
+    count = 0
+    for second in seconds:
+        pipeline.queue.put(
+            PollingData(
+                timestamp=BEGIN + timedelta(seconds=second + 0.5), group_id=1, group_name="G", plc_code=plc_code,
+                tag_values=values,
+            ),
+            timeout=10,
+        )  # fmt: skip
+        count += len(values)
+    return count
+
+
+def verify(pipeline: Pipeline, *arguments: str, **settings: object) -> tuple[int, dict[str, Any]]:
+    status, output = pipeline.run("writer", "verify", *(arguments or PERIOD), "--json", **settings)
+    assert "Traceback" not in output
+    return status, json.loads(output[output.index("{\n") : output.rindex("}") + 1])
+
+
+def figures(found: dict[str, Any]) -> tuple[int, int, int]:
+    return found["missing"], found["explained"], found["unexplained"]
+
+
+def why(found: dict[str, Any]) -> dict[str, int]:
+    """Return the rows that each explanation has, by its first words."""
+    rows: dict[str, int] = {}
+    for stretch in found["stretches"]:
+        for cause in stretch["explanations"]:
+            words = cause["what"].split(":")[0]
+            rows[words] = rows.get(words, 0) + cause["rows"]
+    return rows
+
+
+@pytest.mark.parametrize("layout", ["tag_data", "tag_values"])
+def test_rows_that_somebody_deleted_are_missing_and_nobody_explains_them(
+    pipeline: Pipeline, oracle: OracleTarget, layout: str
+) -> None:
+    with oracle.table(layout) as table:
+        settings = {"ORACLE_TABLE": table, "ORACLE_TABLE_LAYOUT": layout}
+        pipeline.start_and_wait("consumer")
+        pipeline.start_and_wait("writer", **settings)
+        count = put(pipeline, range(600)) + put(pipeline, range(600), "PLC02")
+        pipeline.wait_until_idle()
+
+        status, found = verify(pipeline, **settings)
+        assert (status, figures(found), found["rows"], found["tags"]) == (0, (0, 0, 0), count, 6)
+
+        one = "tag_name = 'PLC01.D1'" if layout == "tag_data" else "plc_code = 'PLC01' AND tag_address = 'D1'"
+        oracle.execute(
+            f"DELETE FROM {table} WHERE timestamp BETWEEN TIMESTAMP '2026-03-01 08:03:10' "
+            "AND TIMESTAMP '2026-03-01 08:03:30'",
+            f"DELETE FROM {table} WHERE {one} AND timestamp BETWEEN TIMESTAMP '2026-03-01 08:05:10' "
+            "AND TIMESTAMP '2026-03-01 08:05:11'",
+        )
+        status, found = verify(pipeline, **settings)
+        assert (status, figures(found)) == (1, (20 * 6 + 1, 0, 20 * 6 + 1))
+        if layout == "tag_data":
+            return
+        # Then: one PLC alone, and for people
+        status, found = verify(pipeline, *PERIOD, "--plc", "PLC02", **settings)
+        assert (status, found["tags"], figures(found)) == (1, 3, (60, 0, 60))
+        status, said = pipeline.run("writer", "verify", *PERIOD, **settings)
+        assert status == 1
+        assert "6 tags, 3,479 rows in the table; 121 missing: 0 explained, 121 unexplained" in said
+        assert "unexplained: nothing tells of them (PLC01.D0, PLC01.D1, PLC01.D2...)" in said
+
+
+def test_an_outage_is_explained_by_its_backup_files_and_a_refused_row_by_its_own(
+    pipeline: Pipeline, faults: OracleControl
+) -> None:
+    pipeline.start_and_wait("consumer")
+    writer = pipeline.start_and_wait("writer")
+    put(pipeline, range(200))
+    pipeline.wait_until_idle()
+    # Given: an outage of a minute of data, and one value that the column can't hold
+    faults.stop_listening(cut="rst")
+    lost = put(pipeline, range(200, 260))
+    wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] == lost, what="the backup", timeout_s=30)
+    faults.listen()
+    wait_until(lambda: "half-open" in pipeline.log("writer"), what="Oracle to be back", timeout_s=30)
+    put(pipeline, [260])
+    wait_until(lambda: "half-open -> closed" in pipeline.log("writer"), what="a batch to be written", timeout_s=30)
+    put(pipeline, [*range(261, 400), *range(401, 600)])
+    put(pipeline, [400], D1="x" * 300)
+    saved = pipeline.wait_until_idle()[Counter.BACKED_UP]
+    pipeline.stop(writer)
+
+    status, found = verify(pipeline)
+    assert (status, figures(found)) == (0, (saved + 1, saved + 1, 0))
+    assert saved >= lost
+    (backup, rejected) = sorted(why(found))
+    assert (backup.startswith("in backup_"), why(found)[backup]) == (True, saved)
+    assert (rejected.startswith("in rejected_"), why(found)[rejected]) == (True, 1)
+
+    # Then: once they are recovered nothing is missing but the row at fault
+    assert pipeline.run("writer", "recover")[0] == 0
+    status, found = verify(pipeline)
+    assert (status, figures(found)) == (0, (1, 1, 0))
+
+
+def test_what_overflowed_is_lost_and_explained_and_what_waits_is_on_its_way(pipeline: Pipeline) -> None:
+    settings = {"BUFFER_MAX_SIZE": 300, "BUFFER_BATCH_THRESHOLD": 100, "CONSUMER_HOLD_MESSAGES": 0}
+    writer = pipeline.start_and_wait("writer", **settings)
+    consumer = pipeline.start_and_wait("consumer", **settings)
+    put(pipeline, range(200))
+    pipeline.wait_until_idle()
+    pipeline.kill(writer)
+    put(pipeline, range(200, 500))
+    wait_until(lambda: pipeline.snapshot()[Counter.OVERFLOWED] == 600, what="the overflow")
+    wait_until(lambda: pipeline.link.hash(pipeline.keys.overflow_episodes), what="the record of it")
+
+    status, found = verify(pipeline, "--from", "2026-03-01T08:00", "--to", "2026-03-01T08:08:20", **settings)
+    assert (status, figures(found)) == (0, (900, 900, 0))
+    assert {words.split(" at ")[0]: rows for words, rows in why(found).items()} == {
+        "overflow of the buffer": 600, "on its way": 300,
+    }  # fmt: skip
+
+    # Then: written, but for what is lost; what somebody deletes beside it is not let off by it
+    pipeline.start_and_wait("writer", **settings)
+    pipeline.wait_until_idle()
+    pipeline.stop(consumer)
+    pipeline.oracle.execute(
+        f"DELETE FROM {pipeline.table} WHERE tag_name = 'PLC01.D2' AND timestamp < TIMESTAMP '2026-03-01 08:01:40'"
+        " AND timestamp > TIMESTAMP '2026-03-01 08:01:30'"
+    )
+    status, found = verify(pipeline, "--from", "2026-03-01T08:00", "--to", "2026-03-01T08:08:20", **settings)
+    assert (status, found["unexplained"]) == (1, 10)
+
+
+def test_what_was_not_polled_is_explained_by_the_poller_that_was_stopped(pipeline: Pipeline) -> None:
+    config = pipeline.directory / "groups.toml"
+    config.write_text(
+        '[[group]]\nname = "g"\nplc_code = "PLC01"\ninterval_ms = 100\n[group.source]\ntype = "simulator"\ntags = 2\n'
+        "bad_ratio = 0\n"
+    )
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer")
+    for until in (50, 100):
+        poller = pipeline.start_and_wait("poller", POLLER_CONFIG=config)
+        wait_until(lambda least=until: pipeline.snapshot()[Counter.WRITTEN] >= least, what="values")  # type: ignore[misc]
+        pipeline.stop(poller)
+    pipeline.wait_until_idle()
+    status, found = verify(pipeline, "--from", "10m", "--to", "0s")
+    assert (status, found["unexplained"]) == (0, 0)
+    assert found["missing"] > 0
+    assert set(why(found)) == {"not polled"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--from", "yesterday"), "'yesterday' is no time: write 2026-03-01T08:00, with an offset or without, or 2h"),
+        (("--from", "1m", "--to", "1h"), "is not before --to"),
+    ],
+)
+def test_a_time_that_is_none_is_refused_with_how_to_write_it(
+    pipeline: Pipeline, arguments: tuple[str, ...], said: str
+) -> None:
+    status, output = pipeline.run("writer", "verify", *arguments)
+    assert (status, said in output) == (2, True)
+
+
+def test_an_oracle_that_is_away_is_no_verdict(pipeline: Pipeline, faults: OracleControl) -> None:
+    faults.stop_listening()
+    status, output = pipeline.run("writer", "verify")
+    assert (status, "`python -m services.writer check` finds the cause" in output) == (2, True)
