@@ -43,7 +43,7 @@ _CONTAINERS = {"CLIENT", "CLUSTER", "CONFIG"}
 _ELSEWHERE = {"SENTINEL", "CLUSTER|SLOTS"}
 
 #: What a service does without, where it must: managed services often forbid it.
-OPTIONAL = ("config|get", "info", "role")
+OPTIONAL = ("config|get", "info", "role", "xrange")
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -214,7 +214,8 @@ class Checks:
         elif refused:
             yield Finding(
                 "Redis rights", Status.WARNING,
-                f"the user of REDIS_URL may not: {', '.join(refused)}; what Redis may lose, and its room, is not told",
+                f"the user of REDIS_URL may not: {', '.join(refused)}; what Redis may lose, its room, or what "
+                "`verify` asks of events, is not told",
                 f"ACL SETUSER ... {' '.join(f'+{name}' for name in refused)}",
             )  # fmt: skip
         for risk in state.risks():

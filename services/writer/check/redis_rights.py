@@ -60,4 +60,5 @@ OPTIONAL = (
     "config|get",
     "info",
     "role",
+    "xrange",
 )

@@ -1,6 +1,6 @@
 """Why rows may be missing, as Redis tells it: what is on its way, overflowed, was rejected, or never polled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
@@ -51,7 +51,7 @@ class RedisCauses:
 
     def waiting_rows(self) -> Iterator[TagValue]:
         """Yield the rejected rows that wait here for a file."""
-        for raw in self._listed(self._keys.rejected_rows):
+        for raw in _listed(lambda at: self._link.command("LRANGE", self._keys.rejected_rows, at, at + 19)):
             cells = _cells(raw)
             try:
                 yield value_of(cells, len(REJECTED_HEADER) if len(cells) > len(HEADER) else len(HEADER))
@@ -92,7 +92,7 @@ class RedisCauses:
 
     def _rejected(self) -> Iterator[Cause]:
         what = "on the rejected list: `python -m services.consumer rejected` shows why, --retry puts it back"
-        for raw in self._listed(self._keys.rejected_messages):
+        for raw in _listed(lambda at: self._link.command("LRANGE", self._keys.rejected_messages, at, at + 19)):
             entry = from_json(RejectedEntry, raw)
             message = entry.message if entry is not None else None
             if not isinstance(message, str):
@@ -113,8 +113,8 @@ class RedisCauses:
         messages = ledger.queued_messages + ledger.claimed_messages
         oldest = [] if ledger.oldest_value_at is None else [of_seconds(ledger.oldest_value_at, self._zone)]
         for key in islice(self._link.command("SMEMBERS", self._keys.inflight), _MOST_LISTS):
-            oldest += [value.timestamp for value in decode_values(self._heads(key)).values]
-        for raw in self._heads(self._keys.data_queue):
+            oldest += [value.timestamp for value in decode_values(self._link.command("LRANGE", key, 0, 0)).values]
+        for raw in self._link.command("LRANGE", self._keys.data_queue, 0, 0):
             try:
                 oldest.append(read_message(raw)[0].timestamp)
             except RejectedError:
@@ -122,10 +122,6 @@ class RedisCauses:
         if oldest:
             what = f"on its way: {count:,} values in buffer and in flight, {messages:,} messages queued"
             yield Cause(what, min(oldest), EVER, EXACT_S)
-
-    def _heads(self, key: str | bytes) -> list[bytes]:
-        found: list[bytes] = self._link.command("LRANGE", key, 0, 0)
-        return found
 
     def _event_records(self) -> Iterator[EventRecord]:
         next_id = "-"
@@ -139,11 +135,13 @@ class RedisCauses:
                 return
             next_id = f"({_text(some[-1][0])}"
 
-    def _listed(self, key: str) -> Iterator[bytes]:
-        start = 0
-        while some := self._link.command("LRANGE", key, start, start + 19):
-            yield from some
-            start += len(some)
+
+def _listed(read: Callable[[int], Sequence[bytes]]) -> Iterator[bytes]:
+    """Yield the elements of a list, read in pieces from a place on: each may have some hundred kB."""
+    at = 0
+    while some := read(at):
+        yield from some
+        at += len(some)
 
 
 def _cells(raw: bytes) -> list[str]:
