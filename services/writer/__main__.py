@@ -9,6 +9,7 @@ import typer
 from services.writer.backup.count import count
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.index import Manifest
+from services.writer.backup.view import Page, list_files, view_file
 from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
 from services.writer.conformance.command import conformance as run_conformance
@@ -29,7 +30,7 @@ from services.writer.recover.progress import RecoveryProgress
 from services.writer.recover.rejected_files import RequestedRejects
 from services.writer.recover.requested import RequestedRecovery
 from services.writer.service import WriterService
-from services.writer.settings import WriterSettings
+from services.writer.settings import FilesSettings, WriterSettings
 from services.writer.verify.command import Question
 from services.writer.verify.command import verify as run_verify
 from shared import __version__
@@ -165,6 +166,39 @@ def verify(
     """
     question = Question(begin, end, plc or [], interval, as_json)
     run_service(WriterSettings, lambda settings: run_verify(settings, question))
+
+
+@app.command()
+def rejected(
+    file: Annotated[
+        Path | None, typer.Argument(help="The file, here or in BACKUP_DIR; without one: which files wait there.")
+    ] = None,
+    view: Annotated[bool, typer.Option("--view", help="Show its rows; else how many there are of each code.")] = False,
+    code: Annotated[str | None, typer.Option(help="With --view: only rows with this code, such as ORA-12899.")] = None,
+    first: Annotated[int, typer.Option("--from", min=1, help="With --view: the first row shown.")] = 1,
+    rows: Annotated[int, typer.Option(min=1, max=100_000, help="With --view: how many rows are shown.")] = 20,
+    whole: Annotated[bool, typer.Option("--whole", help="With --view: long cells whole, not their beginning.")] = False,
+) -> None:
+    r"""Show a file of rejected rows, a page at a time: what was refused, and why. Changes nothing.
+
+    Whatever stands in a cell does nothing to the terminal: control characters, characters that turn the direction of
+    text, and line separators are shown escaped (`\x1b`, `\u202e`, `\u2028`). Needs neither Oracle nor Redis.
+
+    To mend rows: edit the file with a text editor (UTF-8), not a spreadsheet, which runs formulas and cuts
+    microseconds. Leave the header and all times as they are, keep the quotes, delete lines that you give up. Then
+    `python -m services.writer recover FILE`: what is refused again comes into a new file.
+
+    Exit status: 0 shown, 1 the file can't be read, 2 a setting or an option is wrong.
+
+    Example: python -m services.writer rejected rejected_20251102_143052.csv --view --code ORA-12899
+    """
+    page = Page(first, rows, code, whole) if view else None
+    run_service(
+        FilesSettings,
+        lambda settings: (
+            view_file(file, settings.backup_dir, page) if file is not None else list_files(settings.backup_dir)
+        ),
+    )
 
 
 def _main(settings: WriterSettings) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from shared.backoff import doubled_s
-from shared.settings import BufferSettings, OnePartitionSettings, TagNameSeparator, read_secret
+from shared.settings import BufferSettings, OnePartitionSettings, ServiceSettings, TagNameSeparator, read_secret
 
 #: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
 TableName = Annotated[
@@ -18,6 +18,12 @@ TableName = Annotated[
 
 #: `user/password@host`, also behind `tcps://`; or a password in a connect descriptor.
 _CREDENTIALS = re.compile(r"^[^(?]*@|\(\s*(USER|PASSWORD|PASSWD)\s*=", re.IGNORECASE)
+
+
+class FilesSettings(ServiceSettings):
+    """What a command reads from the environment that looks at files alone."""
+
+    backup_dir: Path = Field(Path("./backup"), description="Directory of backup_*.csv and rejected_*.csv")
 
 
 class WriterSettings(OnePartitionSettings, BufferSettings):
