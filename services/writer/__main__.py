@@ -1,55 +1,25 @@
 """`python -m services.writer`: from the buffer to Oracle; `check`, `recover` and `verify` are its commands."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.writer.backup.count import count
-from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.index import Manifest
 from services.writer.backup.view import Page, list_files, view_file
-from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.check.command import check as run_check
+from services.writer.composition import compose
 from services.writer.conformance.command import conformance as run_conformance
-from services.writer.deliver.batches import Batches, WorkInHand
-from services.writer.deliver.breaker import Breaker
-from services.writer.deliver.delivery import Delivery
-from services.writer.deliver.housekeeping import Housekeeping
-from services.writer.deliver.report import Report
-from services.writer.deliver.spill import Spill
-from services.writer.deliver.worker import Worker
 from services.writer.leave import close_and_leave
-from services.writer.logons import Logons
 from services.writer.oracle.oracle_sink import OracleSink
-from services.writer.recover.auto import AutoRecover
 from services.writer.recover.command import recover as run_recover
-from services.writer.recover.file_recovery import Recovery
-from services.writer.recover.progress import RecoveryProgress
-from services.writer.recover.rejected_files import RequestedRejects
-from services.writer.recover.requested import RequestedRecovery
-from services.writer.service import WriterService
 from services.writer.settings import FilesSettings, WriterSettings
 from services.writer.verify.command import Question
 from services.writer.verify.command import verify as run_verify
 from shared import __version__
-from shared.acting.actor import Actor
-from shared.acting.board import Board
-from shared.acting.pausing import Pause
-from shared.clock import SystemClock
 from shared.errors import FatalError
-from shared.events import EventLog
-from shared.keys import Keys
-from shared.life.faults import Faults
-from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import EXIT_FATAL, STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
-from shared.queues.buffer import TagBuffer
-from shared.queues.claims import Claims
-from shared.records.events import Away, Event
-from shared.redis.link import RedisLink
-from shared.rejected_examples import RejectedExamples
+from shared.records.events import Event
 
 _log = get_logger()
 # No pretty exceptions: they show the values of local variables, and one may be a password.
@@ -216,83 +186,6 @@ def _main(settings: WriterSettings) -> None:
                 status = EXIT_FATAL
     close_and_leave(service.sink, status)
     raise SystemExit(status)
-
-
-def compose(settings: WriterSettings) -> WriterService:
-    """Put the writer together from its settings; opens no connection."""
-    clock = SystemClock()
-    keys = Keys(settings.namespace)
-    link = RedisLink.of(settings, "tagpipe-writer")
-    events = EventLog(link, keys, "writer")
-    link.when_back(
-        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
-    )
-    heartbeat = Heartbeat.of(settings, link, keys, events, "writer")
-    claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
-    buffer = TagBuffer(link, keys, settings, heartbeat.history)
-    sink = OracleSink(settings, Logons(settings, clock, link))
-    breaker = Breaker(settings.oracle_probe_interval)
-    manifest = Manifest(link, keys, settings.backup_dir)
-    report = Report(events, breaker, manifest, RejectedExamples(link, keys), partial(count, link, keys))
-    manifest.on_gone = report.file_gone
-    backup, rejects = (
-        CsvBackup(
-            settings.backup_dir,
-            kind,
-            clock,
-            rotate_bytes=settings.backup_rotate_bytes,
-            min_free_bytes=settings.backup_min_free_bytes,
-            on_change=manifest.note,
-            on_fault=report.file_fault,
-            target=lambda: sink.target,
-        )
-        for kind in ("backup", "rejected")
-    )
-    work = WorkInHand()
-    batches = Batches(
-        link=link, buffer=buffer, claims=claims, work=work, max_values=settings.buffer_batch_size_max,
-        delivery=Delivery(
-            sink=sink, breaker=breaker, backup=backup, rejects=rejects, report=report, clock=clock,
-            retry_delays_s=settings.retry_delays_s,
-        ),
-    )  # fmt: skip
-    progress = RecoveryProgress(link, keys, events, manifest, clock)
-    # No retries: it pauses and comes back, and asks first whether there is time.
-    recovery = Recovery(sink, rejects, progress, clock, retry_delays_s=[])
-    # With retries, as the command: who asked is told when they are used up.
-    asked = Recovery(
-        sink, rejects, RecoveryProgress(link, keys, events, manifest, clock), clock, settings.retry_delays_s
-    )
-    pause = Pause(link, keys, heartbeat, "writer")
-    requested = RequestedRecovery(asked, backup, manifest, settings)
-    duties = [
-        requested.duty,
-        *RequestedRejects(requested, asked, manifest, RejectedExamples(link, keys), settings).duties,
-        *pause.duties(lambda: bool(work.attempts) or claims.has_adopted),
-    ]
-    auto_recover = AutoRecover(recovery, breaker, buffer, settings, pause) if settings.backup_auto_recover else None
-    return WriterService(
-        link=link, keys=keys, events=events, heartbeat=heartbeat, claims=claims, sink=sink, breaker=breaker,
-        backup=backup, rejects=rejects, report=report, work=work, clock=clock, auto_recover=auto_recover,
-        actor=Actor(
-            Board(link, keys, events), heartbeat, "writer", duties, clock=clock,
-            faults=Faults(events, clock, "actions", ends_the_process=False),
-        ),
-        pause=pause,
-        workers=[
-            Worker(
-                batches=batches, breaker=breaker, settings=settings, clock=clock,
-                faults=Faults(events, clock, f"worker-{number}"), pause=pause, number=number,
-            )
-            for number in range(1, settings.workers + 1)
-        ],
-        spill=Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")),
-        housekeeping=Housekeeping(
-            backup=backup, rejects=rejects, waiting=WaitingRows(link, keys, rejects), manifest=manifest,
-            breaker=breaker, report=report, clock=clock,
-            faults=Faults(events, clock, "housekeeping", ends_the_process=False),
-        ),
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

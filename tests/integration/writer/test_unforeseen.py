@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.writer.__main__ import compose
+from services.writer.composition import compose
 from services.writer.oracle.errors import oracle_error
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings

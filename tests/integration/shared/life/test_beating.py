@@ -22,7 +22,7 @@ from services.consumer.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer
-from services.writer.__main__ import compose
+from services.writer.composition import compose
 from services.writer.settings import WriterSettings
 from shared.acting.pausing import Pause
 from shared.clock import SystemClock

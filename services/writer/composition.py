@@ -1,0 +1,168 @@
+"""The writer put together: every edge is made here and handed on by name; no connection is opened."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple, Self
+
+from services.writer.backup.count import count
+from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.index import Manifest
+from services.writer.backup.waiting_rows import WaitingRows
+from services.writer.deliver.batches import Batches, WorkInHand
+from services.writer.deliver.breaker import Breaker
+from services.writer.deliver.delivery import Delivery
+from services.writer.deliver.housekeeping import Housekeeping
+from services.writer.deliver.report import Report
+from services.writer.deliver.spill import Spill
+from services.writer.deliver.worker import Worker
+from services.writer.logons import Logons
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.recover.auto import AutoRecover
+from services.writer.recover.file_recovery import Recovery
+from services.writer.recover.progress import RecoveryProgress
+from services.writer.recover.rejected_files import RequestedRejects
+from services.writer.recover.requested import RequestedRecovery
+from services.writer.service import WriterService
+from services.writer.settings import WriterSettings
+from shared.acting.actor import Actor
+from shared.acting.board import Board
+from shared.acting.pausing import Pause
+from shared.clock import Clock, SystemClock
+from shared.events import EventLog
+from shared.keys import Keys
+from shared.life.faults import Faults
+from shared.life.heartbeat import Heartbeat
+from shared.queues.buffer import TagBuffer
+from shared.queues.claims import Claims
+from shared.records.events import Away, Event
+from shared.redis.link import RedisLink
+from shared.rejected_examples import RejectedExamples
+
+
+class Redis(NamedTuple):
+    """The writer's Redis, and what is done there."""
+
+    link: RedisLink
+    keys: Keys
+    events: EventLog
+    heartbeat: Heartbeat
+    claims: Claims
+    buffer: TagBuffer
+
+    @classmethod
+    def of(cls, settings: WriterSettings) -> Self:
+        """Return what these settings ask for."""
+        keys = Keys(settings.namespace)
+        link = RedisLink.of(settings, "tagpipe-writer")
+        events = EventLog(link, keys, "writer")
+        link.when_back(
+            lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
+        )
+        heartbeat = Heartbeat.of(settings, link, keys, events, "writer")
+        claims = Claims(
+            link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list
+        )
+        return cls(link, keys, events, heartbeat, claims, TagBuffer(link, keys, settings, heartbeat.history))
+
+
+class Files(NamedTuple):
+    """Where rows go that the sink did not take, and what is told of that."""
+
+    manifest: Manifest
+    report: Report
+    backup: CsvBackup
+    rejects: CsvBackup
+
+    @classmethod
+    def of(cls, settings: WriterSettings, redis: Redis, sink: OracleSink, breaker: Breaker, clock: Clock) -> Self:
+        """Return what these settings ask for; every file says which table it was meant for."""
+        link, keys = redis.link, redis.keys
+        manifest = Manifest(link, keys, settings.backup_dir)
+        report = Report(redis.events, breaker, manifest, RejectedExamples(link, keys), partial(count, link, keys))
+        manifest.on_gone = report.file_gone
+        backup, rejects = (
+            CsvBackup(
+                settings.backup_dir,
+                kind,
+                clock,
+                rotate_bytes=settings.backup_rotate_bytes,
+                min_free_bytes=settings.backup_min_free_bytes,
+                on_change=manifest.note,
+                on_fault=report.file_fault,
+                target=lambda: sink.target,
+            )
+            for kind in ("backup", "rejected")
+        )
+        return cls(manifest, report, backup, rejects)
+
+
+def compose(settings: WriterSettings) -> WriterService:
+    """Put the writer together from its settings; opens no connection."""
+    clock = SystemClock()
+    redis = Redis.of(settings)
+    link, keys, events, heartbeat, claims, buffer = redis
+    sink = OracleSink(settings, Logons(settings, clock, link))
+    breaker = Breaker(settings.oracle_probe_interval)
+    files = Files.of(settings, redis, sink, breaker, clock)
+    manifest, report, backup, rejects = files
+    work = WorkInHand()
+    batches = Batches(
+        link=link, buffer=buffer, claims=claims, work=work, max_values=settings.buffer_batch_size_max,
+        delivery=Delivery(
+            sink=sink, breaker=breaker, backup=backup, rejects=rejects, report=report, clock=clock,
+            retry_delays_s=settings.retry_delays_s,
+        ),
+    )  # fmt: skip
+    pause = Pause(link, keys, heartbeat, "writer")
+    auto_recover = None
+    if settings.backup_auto_recover:
+        # No retries: it pauses and comes back, and asks first whether there is time.
+        by_itself = _recovery(redis, files, sink, clock, [])
+        auto_recover = AutoRecover(by_itself, breaker, buffer, settings, pause)
+    return WriterService(
+        link=link, keys=keys, events=events, heartbeat=heartbeat, claims=claims, sink=sink, breaker=breaker,
+        backup=backup, rejects=rejects, report=report, work=work, clock=clock, auto_recover=auto_recover,
+        actor=_actor(settings, redis, files, sink, work, pause, clock),
+        pause=pause,
+        workers=[
+            Worker(
+                batches=batches, breaker=breaker, settings=settings, clock=clock,
+                faults=Faults(events, clock, f"worker-{number}"), pause=pause, number=number,
+            )
+            for number in range(1, settings.workers + 1)
+        ],
+        spill=Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")),
+        housekeeping=Housekeeping(
+            backup=backup, rejects=rejects, waiting=WaitingRows(link, keys, rejects), manifest=manifest,
+            breaker=breaker, report=report, clock=clock,
+            faults=Faults(events, clock, "housekeeping", ends_the_process=False),
+        ),
+    )  # fmt: skip
+
+
+def _recovery(redis: Redis, files: Files, sink: OracleSink, clock: Clock, retry_delays_s: Sequence[float]) -> Recovery:
+    progress = RecoveryProgress(redis.link, redis.keys, redis.events, files.manifest, clock)
+    return Recovery(sink, files.rejects, progress, clock, retry_delays_s)
+
+
+def _actor(
+    settings: WriterSettings,
+    redis: Redis,
+    files: Files,
+    sink: OracleSink,
+    work: WorkInHand,
+    pause: Pause,
+    clock: Clock,
+) -> Actor:
+    """Return who carries out what people ask of writers."""
+    link, keys, events = redis.link, redis.keys, redis.events
+    # With retries, as the command: who asked is told when they are used up.
+    asked = _recovery(redis, files, sink, clock, settings.retry_delays_s)
+    requested = RequestedRecovery(asked, files.backup, files.manifest, settings)
+    duties = [
+        requested.duty,
+        *RequestedRejects(requested, asked, files.manifest, RejectedExamples(link, keys), settings).duties,
+        *pause.duties(lambda: bool(work.attempts) or redis.claims.has_adopted),
+    ]
+    faults = Faults(events, clock, "actions", ends_the_process=False)
+    return Actor(Board(link, keys, events), redis.heartbeat, "writer", duties, clock=clock, faults=faults)
