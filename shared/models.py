@@ -73,6 +73,9 @@ _encoder = msgspec.json.Encoder()
 _value_decoder = msgspec.json.Decoder(TagValue)
 _values_decoder = msgspec.json.Decoder(list[TagValue])
 
+#: What it means when an element is none of ours: a stranger's may be nested without end.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 
 def stored_timestamp(text: str) -> datetime:
     """Return the time that an ISO 8601 text names, as the naive datetime that is stored.
@@ -123,7 +126,7 @@ def decode_array(array: bytes, count: int) -> Decoded | None:
     """
     try:
         values = _values_decoder.decode(array)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
     # An element such as `[1,...],[1,...]` would decode as two.
     return Decoded(values) if len(values) == count else None
@@ -139,6 +142,6 @@ def _decode_one_by_one(raws: Sequence[bytes]) -> Decoded:
     for raw in raws:
         try:
             decoded.values.append(_value_decoder.decode(raw))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             decoded.unreadable.append((raw, str(error)))
     return decoded

@@ -71,6 +71,10 @@ class WakeUp(Enum):
     FULL = "full"  #: a whole batch is there
 
 
+#: Digits of a depth at most.
+_DIGITS = 18
+
+
 @dataclass(frozen=True)
 class Pressure:
     """The buffer should fall to `target` values; `urgent` when values are lost otherwise, however well Oracle works."""
@@ -160,8 +164,9 @@ class TagBuffer:
         heard = self._link.blocking_pop([self._keys.pressure_token], wait_s)
         if heard is None:
             return None
-        token = heard[1]
-        return Pressure(target=int(token.rstrip(b"!")), urgent=token.endswith(b"!"))
+        target, mark = heard[1].removesuffix(b"!"), heard[1][-1:]
+        # What is no token of ours was left by a stranger, and says nothing.
+        return Pressure(int(target), mark == b"!") if target.isdigit() and len(target) <= _DIGITS else None
 
     def forget_pressure(self) -> None:
         """Take the pressure token away: for a writer that begins, whom one left for another would mislead.

@@ -241,13 +241,14 @@ def test_settle_and_claim_do_both_in_one_trip(one: Side) -> None:
 
 def test_an_element_that_is_no_value_does_not_touch_the_others_of_its_batch(one: Side) -> None:
     good = raws("1", "2")
-    one.link.command("RPUSH", one.keys.buffer, good[0], "[2]", b"\xff", good[1])
-    one.link.command("HSET", one.keys.counters, "inserted", 4)
+    deep = b"[" * 100_000
+    one.link.command("RPUSH", one.keys.buffer, good[0], "[2]", b"\xff", deep, good[1])
+    one.link.command("HSET", one.keys.counters, "inserted", 5)
     batch = one.claim()
     assert held(batch) == ["1", "2"]
-    assert [raw for raw, _ in batch.values.unreadable] == [b"[2]", b"\xff"]
-    assert one.buffer.settle(batch, {Counter.WRITTEN: 2, Counter.REJECTED: 2}, {})
-    assert one.snapshot()[Counter.REJECTED] == 2
+    assert [raw for raw, _ in batch.values.unreadable] == [b"[2]", b"\xff", deep]
+    assert one.buffer.settle(batch, {Counter.WRITTEN: 2, Counter.REJECTED: 3}, {})
+    assert one.snapshot()[Counter.REJECTED] == 3
 
 
 def test_rejected_rows_that_wait_are_bounded_in_rows_and_bytes_and_what_is_dropped_is_counted(
@@ -454,6 +455,14 @@ def test_pressure_rings_at_the_alert_depth_and_says_how_far_to_fall(one: Side) -
     asked = one.buffer.wait_for_pressure(0.05)
     assert asked is not None
     assert (asked.target, asked.urgent) == (70, True)
+
+
+@pytest.mark.parametrize("token", [b"", b"!", b"-1!", b"\xff", b"1e3", b"9" * 5000, "\u0663"])
+def test_a_pressure_that_a_stranger_left_is_none(one: Side, token: bytes | str) -> None:
+    """Kind: what is read from a place that others may write is taken for what we wrote there."""
+    one.link.command("RPUSH", one.keys.pressure_token, token)
+    assert one.buffer.wait_for_pressure(0.05) is None
+    assert one.buffer.wait_for_pressure(0.01) is None
 
 
 @pytest.mark.req("FR-003")
