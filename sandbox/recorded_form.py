@@ -47,7 +47,7 @@ class Played:
 def playable(path: Path, said: Said, directory: Path) -> Played:
     """Return what to replay for a recorded file: the file itself, or one made of it in `directory`.
 
-    Raises: PlanError: it can't be read for certain; the text says why, and the cure.
+    Raises: PlanError: it can't be read for certain; the text says why, and the remedy.
     """
     try:
         with path.open("rb") as file:
@@ -57,8 +57,8 @@ def playable(path: Path, said: Said, directory: Path) -> Played:
             records.detach()
         return _played(path, dialect, found, directory)
     except DialectError as error:
-        cure = f"Say which: DEMO_CSV_FORM='{error.option}={FORM_OPTIONS[error.option]}'" if error.option else ""
-        raise PlanError(f"{path}: {error}. {cure}".rstrip(" .")) from None
+        remedy = f"Say which: DEMO_CSV_FORM='{error.option}={FORM_OPTIONS[error.option]}'" if error.option else ""
+        raise PlanError(f"{path}: {error}. {remedy}".rstrip(" .")) from None
     except OSError as error:
         raise PlanError(f"{path}: can't be read ({error.strerror})") from None
 

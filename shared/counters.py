@@ -35,6 +35,8 @@ class Counter(StrEnum):
     BACKED_UP = "backed_up"  #: written to a CSV backup file
     BACKUP_LOST = "backup_lost"  #: of those in files, lost: a file was cut short by somebody while it was written
     RECOVERED = "recovered"  #: rows of backup files put into the table later
+    IMPORTED = "imported"  #: rows of files of other programs put into the table by `import`; in no place of the ledger
+    IMPORT_REJECTED = "import_rejected"  #: rows of such files that are in a rejected_*.csv
     BATCHES_WRITTEN = "batches_written"  #: batches that ended with Oracle's answer
     BATCHES_FAILED = "batches_failed"  #: batches that Oracle did not take; they went to the backup
     RETRIES = "retries"  #: attempts after the first

@@ -9,6 +9,7 @@ from services.writer.backup.view import Page, list_files, view_file
 from services.writer.check.command import check as run_check
 from services.writer.composition import compose
 from services.writer.conformance.command import conformance as run_conformance
+from services.writer.importing.command import import_files, parse_form
 from services.writer.leave import close_and_leave
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.recover.command import recover as run_recover
@@ -167,6 +168,51 @@ def rejected(
         FilesSettings,
         lambda settings: (
             view_file(file, settings.backup_dir, page) if file is not None else list_files(settings.backup_dir)
+        ),
+    )
+
+
+@app.command(name="import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="CSV files, one value a line.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, count and look up; write nothing.")] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Rows a second at most, so that live values do not wait.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="What a column is called in the file: timestamp=NAME. May be repeated.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="cp949, cp1252...; found out: UTF-8, UTF-16, CP949.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="comma, semicolon, tab or bar; found out.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="point or comma; found out.")] = None,
+    time_format: Annotated[
+        str | None, typer.Option(help="As strptime takes it, or unix, unix_ms; ISO 8601 and its like are found out.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Of times that name none: Asia/Seoul. Else they are stored as they are.")
+    ] = None,
+) -> None:
+    """Put CSV files of other programs into Oracle: timestamp, tag_name, tag_value, quality.
+
+    Columns plc_code and tag_address may stand in the place of tag_name, in any order, others beside them.
+    By the way that `recover` goes, with its rate and its progress: safe to interrupt (Ctrl+C) and to run again, since
+    what is in the table already is skipped. Files stay where they are. A file that can be read in two ways is refused
+    and says which option settles it; rows that can't be read, or that the table can't hold, go to a rejected_*.csv in
+    BACKUP_DIR with their reason. Counted as `imported`, in no place of the ledger.
+
+    Exit status: 0 done, 1 a file could not be imported, 2 an option or a setting is wrong, 130 interrupted.
+
+    Example: python -m services.writer import history.csv --rate 5000 --time-zone Asia/Seoul
+    """
+    options = {
+        "encoding": encoding, "delimiter": delimiter, "decimal": decimal,
+        "time_format": time_format, "time_zone": time_zone,
+    }  # fmt: skip
+    form = parse_form(column or [], options)
+    run_service(
+        WriterSettings,
+        lambda settings: import_files(
+            settings, OracleSink(settings), files, form, dry_run=dry_run, max_rows_per_s=rate
         ),
     )
 

@@ -245,10 +245,18 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _decimal(cells: Sequence[str]) -> Decimal:
+    """Return the sign that nearly all numbers have which have one: the others are their rows' faults."""
     grouped = [cell for cell in cells if _GROUPS_OF_COMMAS.fullmatch(cell)]
-    commas = [cell for cell in cells if _COMMA_NUMBER.fullmatch(cell)]
-    if any(cell not in grouped for cell in commas):
+    points = sum(_POINT_NUMBER.fullmatch(cell) is not None for cell in cells)
+    commas = [cell for cell in cells if _COMMA_NUMBER.fullmatch(cell) and not _GROUPS_OF_COMMAS.fullmatch(cell)]
+    if points and commas and not (_few(points, len(commas)) or _few(len(commas), points)):
+        raise DialectError(f"its numbers have points and commas ({commas[0]!r})", "decimal")
+    if len(commas) > points:
         return "comma"
-    if grouped:
+    if grouped and not _few(len(grouped), points):
         raise DialectError(f"{grouped[0]!r} may be a thousand or a fraction", "decimal")
     return "point"
+
+
+def _few(some: int, others: int) -> bool:
+    return some <= (1 - _ALIKE[0]) * (some + others)

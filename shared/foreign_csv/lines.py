@@ -24,7 +24,10 @@ class Record:
 
 
 class Records:
-    """Reads the records after the header; `position` is how many bytes were taken from the file."""
+    """Reads the records after the header, which it passes over at once.
+
+    Raises: OSError, by everything.
+    """
 
     def __init__(self, file: BinaryIO, dialect: Dialect) -> None:
         self._file = file
@@ -33,6 +36,7 @@ class Records:
         self._text = io.TextIOWrapper(file, dialect.encoding, "replace", newline="\n")
         self._lines: deque[str] = deque()  #: read, but not used yet
         self._number = 0
+        self._next_record()
 
     @property
     def position(self) -> int:
@@ -40,8 +44,7 @@ class Records:
         return self._file.tell()
 
     def __iter__(self) -> Iterator[Record]:
-        """Yield the records. Raises: OSError."""
-        self._next_record()
+        """Yield the records that are left."""
         while (record := self._next_record()) is not None:
             if record.text.strip():
                 yield record

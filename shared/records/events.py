@@ -36,6 +36,7 @@ class Event(StrEnum):
     ROWS_REJECTED = "rows_rejected"
     CONFLICTS = "conflicts"  #: same key, other value
     RECOVERED = "recovered"
+    IMPORTED = "imported"
     SOURCE_LOST = "source_lost"  #: a poller's source can't be read: which group, why
     SOURCE_BACK = "source_back"  #: with the seconds that it was away
     GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
@@ -202,6 +203,7 @@ DETAILS: Mapping[str, type[Record]] = {
     Event.ROWS_REJECTED: RowsRefused,
     Event.CONFLICTS: Conflicts,
     Event.RECOVERED: RowsRecovered,
+    Event.IMPORTED: RowsRecovered,
     Event.FAULT: LoopNamed,
     Event.ACTION: ActionStep,
 }

@@ -77,7 +77,7 @@ def ledger(overview: Overview) -> Ledger:
     same_name = (
         Counter.INSERTED, Counter.OVERFLOWED, Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED,
         Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED, Counter.TAGS_REJECTED,
-        Counter.ROWS_DROPPED, Counter.BACKUP_LOST,
+        Counter.ROWS_DROPPED, Counter.BACKUP_LOST, Counter.IMPORTED,
     )  # fmt: skip
     return Ledger(
         **{counter.value: snapshot[counter] for counter in same_name},

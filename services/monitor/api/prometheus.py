@@ -35,6 +35,7 @@ _TOTALS = {
     "tagpipe_conflicting_values": (Counter.CONFLICTS, "Values whose key the table held with another value"),
     "tagpipe_unsupported_values": (Counter.UNSUPPORTED, "Readings of a type that no column can hold"),
     "tagpipe_rejected_tags": (Counter.TAGS_REJECTED, "Tags of messages that can't be values"),
+    "tagpipe_imported_rows": (Counter.IMPORTED, "Rows of files of other programs put into the table by import"),
     "tagpipe_rejected_rows_dropped": (Counter.ROWS_DROPPED, "Rejected rows lost: too many waited for a file"),
     "tagpipe_backup_lost_rows": (Counter.BACKUP_LOST, "Rows lost because somebody cut a backup file short"),
     "tagpipe_retries": (Counter.RETRIES, "Attempts to write a batch after the first"),

@@ -104,6 +104,7 @@ class Ledger(Answer):
     rejected: Count = Field(description="Refused by Oracle for their own fault; in a rejected_*.csv", examples=[10])
     backed_up: Count = Field(description="Saved to a CSV backup file", examples=[500])
     recovered: Count = Field(description="Rows of backup files put into the table later", examples=[500])
+    imported: Count = Field(description="Rows of files of other programs put into the table by import", examples=[0])
     conflicts: Count = Field(description="Of the rejected: the table holds another value or quality", examples=[0])
     rejected_rows_waiting: Count = Field(
         default=0, description="Of the rejected, those that wait in Redis for a file that can be written", examples=[0]

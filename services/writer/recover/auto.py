@@ -10,7 +10,7 @@ from services.writer.backup.label import label_path
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.loop import Ended, Failure, recover_file
-from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, OpenFile
+from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, RowsFile
 from services.writer.settings import WriterSettings
 from shared.acting.pausing import Pause
 from shared.backoff import Backoff
@@ -76,7 +76,7 @@ class AutoRecover:
         except RedisUnavailableError:
             return False
 
-    def begins(self, file: OpenFile) -> None:
+    def begins(self, file: RowsFile) -> None:
         """Say that a file is begun with."""
         _log.info(f"Recovering {file.name} ({file.size_bytes} bytes)")
 
@@ -85,7 +85,7 @@ class AutoRecover:
         while not self._has_time() and not stop.wait(TIME_TICK_S):
             pass
 
-    def went_well(self, _file: OpenFile, _recovery: FileRecovery) -> None:
+    def went_well(self, _file: RowsFile, _recovery: FileRecovery) -> None:
         """Forget the failures before."""
         self._backoff.reset()
 

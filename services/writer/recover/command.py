@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.backup.index import Manifest
 from services.writer.leave import close_and_leave
 from services.writer.recover.console import LEFT, RecoverConsole
 from services.writer.recover.dry_run import DryRun
-from services.writer.recover.file_recovery import Recovery
+from services.writer.recover.file_recovery import Opens, Recovery
+from services.writer.recover.open_file import OpenFile
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.recover.run import Run, find_files
 from services.writer.settings import WriterSettings
@@ -29,14 +31,38 @@ def recover(
     max_rows_per_s: float | None,
     anyway: bool = False,
 ) -> int:
-    """Put files into the table, `max_rows_per_s` at most; return the exit status.
+    """Put backup files into the table, `max_rows_per_s` at most; return the exit status.
 
     anyway: those too that were meant for another table, or were changed since they were written.
     """
-    link, clock = RedisLink.of(settings, "tagpipe-recover"), SystemClock()
+    files = find_files(names, settings.backup_dir)
+    way = Way("recover", RecoveryProgress, OpenFile)
+    return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s, anyway=anyway)
+
+
+class Way(NamedTuple):
+    """What differs between commands: the name, what is told of the rows, how a file is opened."""
+
+    command: str
+    progress: type[RecoveryProgress]
+    opens: Opens
+
+
+def put_into_table(
+    settings: WriterSettings,
+    sink: Sink,
+    way: Way,
+    files: Sequence[Path],
+    *,
+    dry_run: bool,
+    max_rows_per_s: float | None,
+    anyway: bool = False,
+) -> int:
+    """Put files into the table; return the exit status."""
+    link, clock = RedisLink.of(settings, f"tagpipe-{way.command}"), SystemClock()
     keys = Keys(settings.namespace)
-    events = EventLog(link, keys, "recover")
-    events.instance = "recover"
+    events = EventLog(link, keys, way.command)
+    events.instance = way.command
     manifest = Manifest(link, keys, settings.backup_dir)
     rejects = CsvBackup(
         settings.backup_dir,
@@ -47,14 +73,16 @@ def recover(
         on_change=manifest.note,
         target=lambda: sink.target,
     )
-    progress = RecoveryProgress(link, keys, events, manifest, clock)
-    recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s)
+    progress = way.progress(link, keys, events, manifest, clock)
+    recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s, way.opens)
     with stop_on_signals() as stop, RecoverConsole() as console:
-        files = find_files(names, settings.backup_dir)
         if dry_run:
-            status = DryRun(sink, console, stop, settings.buffer_batch_size_max).run(files)
+            status = DryRun(sink, console, stop, settings.buffer_batch_size_max, way.opens).run(files)
         else:
-            status = Run(settings, recovery, console, stop, max_rows_per_s=max_rows_per_s, anyway=anyway).recover(files)
+            run = Run(
+                settings, recovery, console, stop, max_rows_per_s=max_rows_per_s, anyway=anyway, command=way.command
+            )
+            status = run.recover(files)
         try:
             rejects.finish()
         except BackupFailedError as error:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from services.writer.backup.files import shown
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
-from services.writer.recover.file_recovery import Tally
-from services.writer.recover.open_file import FileInUseError, OpenFile, UnusableFileError
+from services.writer.recover.file_recovery import BAD_LINES_NAMED, Opens, Tally
+from services.writer.recover.open_file import FileInUseError, OpenFile, RowsFile, UnusableFileError
 from services.writer.sink import Sink, SinkError
 from shared.lifecycle import StopFlag
 from shared.models import TagValue
@@ -19,7 +19,8 @@ ROWS_LOOKED_UP = 200
 class DryRun:
     """One run over files; reads `batch_rows` at a time."""
 
-    def __init__(self, sink: Sink, console: Listener, stop: StopFlag, batch_rows: int) -> None:
+    def __init__(self, sink: Sink, console: Listener, stop: StopFlag, batch_rows: int, opens: Opens = OpenFile) -> None:
+        self._opens = opens
         self._sink = sink
         self._console = console
         self._stop = stop
@@ -31,7 +32,7 @@ class DryRun:
         for path in files:
             try:
                 # What would be refused is read all the same: it is what somebody wants to know who asks.
-                with OpenFile(path, self._sink.target, anyway=True) as file:
+                with self._opens(path, self._sink.target, anyway=True) as file:
                     if file.warning is not None:
                         self._console.error(f"would be refused without --anyway: {file.warning}")
                         status = LEFT
@@ -54,14 +55,14 @@ class DryRun:
         self._console.say(f"Dry run: {len(read)} files, {rows:,} rows; nothing was written or moved")
         return status
 
-    def _read_through(self, file: OpenFile) -> tuple[Tally, list[TagValue]]:
+    def _read_through(self, file: RowsFile) -> tuple[Tally, list[TagValue]]:
         """Return what is in a file, and rows of it chosen evenly at random."""
         tally, sample = Tally(), list[TagValue]()
         chooser = random.Random(0)
         while not self._stop.is_set() and (batch := file.reader.read(self._batch_rows)).rows:
-            tally.bad_lines += len(batch.bad_lines)
-            for line in batch.bad_lines:
+            for line in batch.bad_lines[: max(0, BAD_LINES_NAMED - tally.bad_lines)]:
                 self._console.say(f"{file.name} line {line.line}: {line.reason}")
+            tally.bad_lines += len(batch.bad_lines)
             for seen, value in enumerate(batch.values, tally.read - tally.bad_lines):
                 place = len(sample) if len(sample) < ROWS_LOOKED_UP else chooser.randrange(seen + 1)
                 if place < ROWS_LOOKED_UP:

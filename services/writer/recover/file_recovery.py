@@ -6,17 +6,17 @@ Idempotent: the table's key tells which rows are there already, so it may be int
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Protocol
 
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.files import RECOVERED_DIRECTORY, move_to_recovered, shown
+from services.writer.backup.files import shown
 from services.writer.backup.format import rejected_row
-from services.writer.backup.label import move_label
 from services.writer.backup.reader import ReadBatch
 from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import tell_conflicts
-from services.writer.recover.open_file import FileInUseError, OpenFile
+from services.writer.recover.open_file import OpenFile, RowsFile
 from services.writer.recover.progress import RecoveryProgress
-from services.writer.sink import CONFLICT, RowError, Sink
+from services.writer.sink import CONFLICT, RowError, Sink, Target
 from shared.clock import Clock
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -54,6 +54,13 @@ class Tally:
         return ", ".join(parts)
 
 
+class Opens(Protocol):
+    """Opens a file for one table. Raises: FileInUseError, UnusableFileError."""
+
+    def __call__(self, path: Path, here: Target | None, *, anyway: bool) -> RowsFile:
+        """Return the file."""
+
+
 class Recovery:
     """Recovers files, one batch at a time."""
 
@@ -64,14 +71,16 @@ class Recovery:
         progress: RecoveryProgress,
         clock: Clock,
         retry_delays_s: Sequence[float],
+        opens: Opens = OpenFile,
     ) -> None:
         self.sink = sink
         self.rejects = rejects
         self.progress = progress
         self.clock = clock
         self.retry_delays_s = list(retry_delays_s)
+        self.opens = opens
 
-    def begin(self, file: OpenFile) -> "FileRecovery":
+    def begin(self, file: RowsFile) -> "FileRecovery":
         """Begin with a file."""
         self.progress.begins(file.path, file.size_bytes)
         return FileRecovery(self, file)
@@ -80,7 +89,7 @@ class Recovery:
 class FileRecovery:
     """One file on its way into the table."""
 
-    def __init__(self, recovery: Recovery, file: OpenFile) -> None:
+    def __init__(self, recovery: Recovery, file: RowsFile) -> None:
         self._all = recovery
         self._file = file
         self._batch: ReadBatch | None = None
@@ -118,7 +127,7 @@ class FileRecovery:
         return True
 
     def finish(self) -> Path:
-        """Move the file, which is through, to `recovered/`; return where it is now.
+        """Put the file, which is through, away; return where it is now.
 
         Raises: OSError: it stays; recovered again, all its rows are duplicates. FileInUseError: a writer wrote to it
             meanwhile, on a mount that has no locks; it stays, too.
@@ -130,22 +139,11 @@ class FileRecovery:
                 "killed while writing it had settled none of that batch"
             )
         path = self._file.path
-        moved_to = self._move()
+        moved_to = self._file.put_away()
         if self._first_conflict is not None:
             tell_conflicts(self._all.progress.events, self.tally.conflicts, *self._first_conflict)
-        message = f"Recovered {shown(Path(path.name))}: {self.tally}"
-        self._all.progress.finished(path, moved_to, self.tally.read, self._file.size_bytes, message)
-        return moved_to
-
-    def _move(self) -> Path:
-        path = self._file.path
-        if path.parent.name == RECOVERED_DIRECTORY:
-            return path
-        moved_to = move_to_recovered(path)
-        if self._file.has_grown:
-            moved_to.replace(path)
-            raise FileInUseError(f"{self._file.name}: left where it is, a writer still writes to it")
-        move_label(path, moved_to)
+        told = f"{shown(Path(path.name))}: {self.tally}"
+        self._all.progress.finished(path, moved_to, self.tally.read, self._file.size_bytes, told)
         return moved_to
 
     def leave(self) -> None:

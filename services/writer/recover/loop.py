@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
-from services.writer.recover.open_file import FileInUseError, OpenFile, RefusedFileError, UnusableFileError
+from services.writer.recover.open_file import FileInUseError, RefusedFileError, RowsFile, UnusableFileError
 from services.writer.sink import SinkError
 from shared.lifecycle import StopFlag
 
@@ -20,13 +20,13 @@ Failure: TypeAlias = SinkError | BackupFailedError
 class Requester(Protocol):
     """Who wants a file recovered."""
 
-    def begins(self, file: OpenFile) -> None:
+    def begins(self, file: RowsFile) -> None:
         """Hear that a file is begun with."""
 
     def wait_for_turn(self, recovery: FileRecovery, stop: StopFlag) -> None:
         """Wait until the next batch may go, or until stopped."""
 
-    def went_well(self, file: OpenFile, recovery: FileRecovery) -> None:
+    def went_well(self, file: RowsFile, recovery: FileRecovery) -> None:
         """Hear that a batch is dealt with."""
 
     def goes_on_after(self, failure: Failure, stop: StopFlag) -> bool:
@@ -52,7 +52,7 @@ def recover_file(
     anyway: also one that was meant for another table, or was changed since it was written.
     """
     try:
-        with OpenFile(path, recovery.sink.target, anyway=anyway) as file:
+        with recovery.opens(path, recovery.sink.target, anyway=anyway) as file:
             return _recover(file, recovery.begin(file), requester, stop, max_rows)
     except (FileInUseError, UnusableFileError) as error:
         if isinstance(error, RefusedFileError):
@@ -60,7 +60,7 @@ def recover_file(
         return Ended(path, error=error)
 
 
-def _recover(file: OpenFile, recovery: FileRecovery, requester: Requester, stop: StopFlag, max_rows: int) -> Ended:
+def _recover(file: RowsFile, recovery: FileRecovery, requester: Requester, stop: StopFlag, max_rows: int) -> Ended:
     requester.begins(file)
     try:
         while not stop.is_set():

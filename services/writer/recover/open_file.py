@@ -2,14 +2,15 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
-from services.writer.backup.files import RECOVERED_DIRECTORY, lock, open_to_read, shown
-from services.writer.backup.label import Label, conflict, describe, read_label
+from services.writer.backup.files import RECOVERED_DIRECTORY, lock, move_to_recovered, open_to_read, shown
+from services.writer.backup.label import Label, conflict, describe, move_label, read_label
 from services.writer.backup.proof import differences
-from services.writer.backup.reader import BackupReader, WrongHeaderError
+from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
 from services.writer.sink import Target
 from shared.errors import RejectedError, TransientError
 
@@ -27,6 +28,47 @@ class UnusableFileError(RejectedError):
 
 class RefusedFileError(UnusableFileError):
     """The file could be read, but was meant for another table, or was changed since; `--anyway` recovers it."""
+
+
+class RowsReader(Protocol):
+    """Reads rows of a file, batch by batch."""
+
+    @property
+    def torn_line(self) -> int | None:
+        """Number of the line at which a torn end begins."""
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that are read."""
+
+    def read(self, max_rows: int) -> ReadBatch:
+        """Return the next rows; an empty batch at the end of the file."""
+
+
+class RowsFile(Protocol):
+    """A file that is open, whose rows go into the table."""
+
+    path: Path
+    name: str
+    size_bytes: int
+    warning: str | None
+
+    @property
+    def reader(self) -> RowsReader:
+        """What reads it."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know before it is begun with."""
+
+    def put_away(self) -> Path:
+        """Hear that all of its rows are dealt with; return where the file is now."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class OpenFile:
@@ -70,6 +112,29 @@ class OpenFile:
         except (FileInUseError, UnusableFileError):
             self._file.close()
             raise
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of it: how far it can be trusted."""
+        notes = [] if self.warning is None else [f"recovered anyway: {self.warning}"]
+        if not self.has_label:
+            notes.append(f"{self.name}: has no label, its lines are taken as a writer's by their form")
+        return notes
+
+    def put_away(self) -> Path:
+        """Move it to `recovered/`, its label with it.
+
+        Raises: OSError: it stays. FileInUseError: a writer wrote to it meanwhile, on a mount that has no locks; it
+            stays, too.
+        """
+        if self.path.parent.name == RECOVERED_DIRECTORY:
+            return self.path
+        moved_to = move_to_recovered(self.path)
+        if self.has_grown:
+            moved_to.replace(self.path)
+            raise FileInUseError(f"{self.name}: left where it is, a writer still writes to it")
+        move_label(self.path, moved_to)
+        return moved_to
 
     @property
     def has_grown(self) -> bool:

@@ -33,6 +33,9 @@ _log = get_logger()
 class RecoveryProgress:
     """Used by one thread."""
 
+    #: What counts the rows that are in the table now, and the event that tells of a file that is through.
+    counter, through = Counter.RECOVERED, Event.RECOVERED
+
     def __init__(self, link: RedisLink, keys: Keys, events: EventLog, manifest: Manifest, clock: Clock) -> None:
         self._link = link
         self._keys = keys
@@ -71,14 +74,13 @@ class RecoveryProgress:
         """Take note that a file is not recovered, and why."""
         self._tell(lambda: self.events.add(Event.RECOVERY_REFUSED, message, FileNamed(file=shown(Path(path.name)))))
 
-    def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, message: str) -> None:
-        """Take note that a file is through."""
+    def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, told: str) -> None:
+        """Take note that a file is through; `told` is its name and what became of it."""
         if path.name.startswith("rejected_"):
             self._tell(lambda: self._examples.forget_file(path.name))
         self._file(path, moved_to, FileStage.RECOVERED, rows, size_bytes)
-        self._tell(
-            lambda: self.events.add(Event.RECOVERED, message, RowsRecovered(file=shown(Path(path.name)), rows=rows))
-        )
+        message, details = f"{self.through.capitalize()} {told}", RowsRecovered(file=shown(Path(path.name)), rows=rows)
+        self._tell(lambda: self.events.add(self.through, message, details))
 
     def flush(self) -> None:
         """Say what is unsaid; what can't be said then stays unsaid."""
@@ -86,7 +88,9 @@ class RecoveryProgress:
         if self._unsaid:
             self._tell(self._count)
         if self._unsaid:
-            _log.warning(f"Redis is away: the counter `recovered` is {self._unsaid} rows too low; nothing else is lost")
+            _log.warning(
+                f"Redis is away: the counter `{self.counter}` is {self._unsaid} rows too low; nothing else is lost"
+            )
 
     def _file(self, path: Path, present: Path, stage: FileStage, rows: int, size_bytes: int) -> None:
         self._manifest.set(path, stage, rows=rows, size_bytes=size_bytes, created=created_at(present).timestamp())
@@ -102,7 +106,7 @@ class RecoveryProgress:
         return self._rows[path]
 
     def _count(self) -> None:
-        count(self._link, self._keys, Counter.RECOVERED, self._unsaid)
+        count(self._link, self._keys, self.counter, self._unsaid)
         self._unsaid = 0
 
     def _tell(self, say: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from services.writer.backup.files import shown
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
 from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
 from services.writer.recover.loop import Ended, Failure, recover_file
-from services.writer.recover.open_file import FileInUseError, OpenFile
+from services.writer.recover.open_file import FileInUseError, RowsFile
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.lifecycle import StopFlag
@@ -33,9 +33,12 @@ class Run:
         stop: StopFlag,
         *,
         max_rows_per_s: float | None,
-        anyway: bool,
+        anyway: bool = False,
+        command: str = "recover",
     ) -> None:
+        """Take the name of the command that a person repeats after a failure."""
         self._anyway = anyway
+        self._command = command
         self._settings = settings
         self._recovery = recovery
         self._console = console
@@ -74,12 +77,10 @@ class Run:
             # It may be back when the first file is through with its retries.
         return True
 
-    def begins(self, file: OpenFile) -> None:
+    def begins(self, file: RowsFile) -> None:
         """Say what is begun with, and how far it can be trusted."""
-        if file.warning is not None:
-            self._console.say(f"recovered anyway: {file.warning}")
-        if not file.has_label:
-            self._console.say(f"{file.name}: has no label, its lines are taken as a writer's by their form")
+        for note in file.notes:
+            self._console.say(note)
         self._console.begins(file.path, file.size_bytes)
         self._began_at = monotonic()
 
@@ -88,7 +89,7 @@ class Run:
         if self._rate is not None:
             stop.wait(self._began_at + recovery.tally.read / self._rate - monotonic())
 
-    def went_well(self, file: OpenFile, recovery: FileRecovery) -> None:
+    def went_well(self, file: RowsFile, recovery: FileRecovery) -> None:
         """Show how far it is."""
         self._console.progresses(file.path, recovery.position, file.size_bytes, recovery.tally.read)
 
@@ -107,7 +108,8 @@ class Run:
             return True
         self._tallies.append(tally)
         if ended.moved_to is not None:
-            self._console.ends(f"{name}: {tally}; now {shown(ended.moved_to)}")
+            place = "" if ended.moved_to == ended.path else f"; now {shown(ended.moved_to)}"
+            self._console.ends(f"{name}: {tally}{place}")
             return True
         if error is None:
             self._console.ends(f"{name}: interrupted after {tally}. Run it again: what is there is skipped")
@@ -119,7 +121,7 @@ class Run:
         elif self._stop.is_set():
             self._status = INTERRUPTED
         else:
-            self._fail(f"Oracle: {error}. When it is available, run `recover` again; `check` finds the cause")
+            self._fail(f"Oracle: {error}. When it is available, run `{self._command}` again; `check` finds the cause")
         return False
 
     def _fail(self, text: str) -> None:

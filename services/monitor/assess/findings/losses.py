@@ -29,7 +29,10 @@ def total_loss(ledger: Snapshot) -> Loss:
         rows_dropped=ledger[Counter.ROWS_DROPPED],
         backup_lost=ledger[Counter.BACKUP_LOST],
         difference=ledger.difference,
-        excess=ledger[Counter.RECOVERED] - ledger[Counter.BACKED_UP] - ledger[Counter.REJECTED],
+        excess=ledger[Counter.RECOVERED]
+        - ledger[Counter.BACKED_UP]
+        - ledger[Counter.REJECTED]
+        - ledger[Counter.IMPORT_REJECTED],
     )
 
 

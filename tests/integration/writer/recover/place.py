@@ -36,9 +36,9 @@ class Place:
         assert "Traceback" not in output
         return process.returncode, output
 
-    def start(self, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, command: str = "recover", **settings: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "services.writer", "recover", *arguments],
+            [sys.executable, "-m", "services.writer", command, *arguments],
             env={**self.environment, **settings}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

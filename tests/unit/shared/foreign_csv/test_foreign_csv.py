@@ -85,7 +85,7 @@ def test_delimiter_and_decimal_sign_are_found(lines: list[str], delimiter: str, 
     ("lines", "option"),
     [
         (["t;a", "x;1,234"], "decimal"), (["t;a,b", "x;1,5"], "delimiter"), (["t a", "x 1"], "delimiter"),
-        (["t;a", "x;1,234.5"], "decimal"), ([""], None),
+        (["t;a", "x;1,234.5"], "decimal"), (["t;a", "x;1,5", "x;1.5"], "decimal"), ([""], None),
     ],
 )  # fmt: skip
 def test_what_may_be_read_in_two_ways_is_refused_with_what_must_be_said(lines: list[str], option: str | None) -> None:

@@ -1,0 +1,50 @@
+"""The command `import`: files of other programs into Oracle, while writers go on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import typer
+
+from services.writer.importing.columns import NAMES, Columns
+from services.writer.importing.foreign_file import Opener
+from services.writer.importing.progress import ImportProgress
+from services.writer.recover.command import Way, put_into_table
+from services.writer.settings import WriterSettings
+from services.writer.sink import Sink
+from shared.foreign_csv.dialect import DialectError, Said
+
+
+def parse_form(columns: Sequence[str], options: Mapping[str, str | None]) -> tuple[dict[str, str], Said]:
+    """Return what was said of the files: names of columns (`timestamp=NAME`), and the dialect.
+
+    Raises: typer.BadParameter.
+    """
+    named: dict[str, str] = {}
+    for part in columns:
+        ours, _, theirs = part.partition("=")
+        named[ours] = theirs
+        if ours not in NAMES or not theirs:
+            raise typer.BadParameter(
+                f"--column {ours}={theirs}: write one of {', '.join(NAMES)}, =, the file's name for it"
+            )
+    try:
+        return named, Said.of(options)
+    except DialectError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def import_files(
+    settings: WriterSettings,
+    sink: Sink,
+    files: Sequence[Path],
+    form: tuple[Mapping[str, str], Said],
+    *,
+    dry_run: bool,
+    max_rows_per_s: float | None,
+) -> int:
+    """Put the rows of files into the table, `max_rows_per_s` at most; return the exit status."""
+    named, said = form
+    is_ambiguous = settings.oracle_table_layout == "tag_values"
+    columns = Columns(named, settings.tag_name_separator, is_ambiguous)
+    way = Way("import", ImportProgress, Opener(said, columns))
+    return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s)

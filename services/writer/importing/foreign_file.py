@@ -1,0 +1,164 @@
+"""A file of another program that is to be imported: opened, its dialect known, its first rows looked at."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.writer.backup.files import open_regular, shown
+from services.writer.backup.reader import MAX_BATCH_BYTES, BadLine, ReadBatch
+from services.writer.importing.columns import NEEDED, Columns, RowReader
+from services.writer.recover.open_file import UnusableFileError
+from services.writer.sink import Target
+from shared.foreign_csv.dialect import DialectError, Said, find_dialect
+from shared.foreign_csv.lines import Records
+
+#: Rows at the beginning that are looked at before anything is written.
+LOOKED_AT = 2_000
+
+
+@dataclass(frozen=True)
+class ForeignReader:
+    """The rows of one file."""
+
+    records: Records
+    rows: RowReader
+    torn_line: int | None = None  #: never: who wrote it is not known to die in the middle of a line
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that are read, in steps of a buffer."""
+        return self.records.position
+
+    def read(self, max_rows: int) -> ReadBatch:
+        """Return the next rows; an empty batch at the end of the file."""
+        batch, begin = ReadBatch(), self.position
+        for record in islice(self.records, max_rows):
+            if record.trouble is not None:
+                batch.bad_lines.append(BadLine(record.line, record.text, record.trouble))
+            else:
+                try:
+                    batch.values.append(self.rows.value(record.cells))
+                except (ValueError, OverflowError) as error:
+                    batch.bad_lines.append(BadLine(record.line, record.text, str(error)))
+            if self.position - begin > MAX_BATCH_BYTES:
+                break
+        return batch
+
+
+class ForeignFile:
+    """A file that somebody else wrote, as a context manager; it is only read.
+
+    Raises: UnusableFileError: it can't be read, or not for certain; the text says what to do.
+    """
+
+    def __init__(self, path: Path, said: Said, columns: Columns) -> None:
+        self.path, self.name = path, shown(path)
+        self.warning: str | None = None
+        try:
+            self._file = open(open_regular(path), "rb")  # noqa: PTH123, SIM115 - of a descriptor; closed by __exit__
+        except OSError as error:
+            raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
+        try:
+            self.size_bytes = os.fstat(self._file.fileno()).st_size
+            self._dialect = find_dialect(self._file, said, columns.are_in, columns.of_values)
+            self._rows = columns.reader(self._dialect)
+            self._naive = self._look()
+            self._file.seek(0)
+            self.reader = ForeignReader(Records(self._file, self._dialect), self._rows)
+        except (DialectError, OSError) as error:
+            self._file.close()
+            raise UnusableFileError(f"{self.name}: {_with_remedy(error)}") from error
+        except UnusableFileError:
+            self._file.close()
+            raise
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How it is read: what a person who knows the file should see."""
+        zone, times = self._dialect.times.zone, "times become UTC"
+        if self._naive and zone is None:
+            times = "times without a zone are stored as they are (--time-zone says which it is)"
+        elif self._naive:
+            times = f"times without a zone are those of {zone}, stored in UTC"
+        parts = [str(self._dialect), times]
+        parts += [] if self._rows.has_quality else ["no column quality: GOOD where there is a value"]
+        return [f"{self.name}: {'; '.join(parts)}"]
+
+    def put_away(self) -> Path:
+        """Leave it where it is.
+
+        Raises: UnusableFileError: it has grown since it was opened.
+        """
+        if os.fstat(self._file.fileno()).st_size != self.size_bytes:
+            raise UnusableFileError(f"{self.name}: has grown meanwhile: import it again, what is there is skipped")
+        return self.path
+
+    def _look(self) -> bool:
+        """Look at the first rows; return whether times name no zone.
+
+        Raises: UnusableFileError: they would not be what they are.
+        """
+        records, naive, read = Records(self._file, self._dialect), False, 0
+        seen: dict[tuple[str, str, datetime], tuple[str | None, int]] = {}
+        trouble = None
+        for record in islice(records, LOOKED_AT):
+            try:
+                value = self._rows.value(record.cells) if record.trouble is None else None
+            except (ValueError, OverflowError) as error:
+                trouble = trouble or f"line {record.line}: {error}"
+                continue
+            if value is None:
+                continue
+            read += 1
+            time = self._rows.time_text(record.cells)
+            naive = naive or self._dialect.times.names_no_zone(time)
+            key = value.plc_code, value.tag_address, value.timestamp
+            before, line = seen.setdefault(key, (value.tag_value, record.line))
+            if before != value.tag_value and self._dialect.times.is_to_the_minute(time):
+                raise UnusableFileError(
+                    f"{self.name}: lines {line} and {record.line} have two values of {value.tag_name} at one time, "
+                    f"{time!r}, without seconds: save it with them (in Excel: cell format yyyy-mm-dd hh:mm:ss)"
+                )
+        records.detach()
+        if trouble is not None and not read:
+            raise UnusableFileError(f"{self.name}: none of its first rows can be read; {trouble}. {_OPTIONS}")
+        return naive
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+_OPTIONS = "--time-format, --time-zone, --decimal, --delimiter, --encoding and --column say what can't be found out"
+
+
+def _with_remedy(error: DialectError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"can't be read ({error.strerror})"
+    if error.option is None:
+        return str(error)
+    if error.option == "delimiter":
+        return f"{error}. Its columns must be {NEEDED}: --column timestamp=NAME says what one is called, or --delimiter"
+    return f"{error}: say --{error.option.replace('_', '-')}"
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Opens files of one form, whatever table they go to."""
+
+    said: Said
+    columns: Columns
+
+    def __call__(self, path: Path, here: Target | None, *, anyway: bool) -> ForeignFile:
+        """Return the file. Raises: UnusableFileError."""
+        del here, anyway
+        return ForeignFile(path, self.said, self.columns)
