@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
-<<<<<<< HEAD
 from tests.integration.feeds.producer import Producer
-=======
-from tests.integration.feeds.feeds import Producer
->>>>>>> a1d5375 (import: CSV files of other programs into the table, by the way of recover)
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 

@@ -1,6 +1,5 @@
 """What the tests of feeds share: rows as a plant has them, and what the table must hold of them."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,6 @@ VALUES: list[tuple[Any, str, str]] = [
     (12.5, "12.5", "GOOD"), (True, "1", "GOOD"), (None, "NULL", "BAD"), ("열림", "열림", "GOOD"), (7, "7", "GOOD"),
     (-3e-9, "-3e-09", "GOOD"), (9007199254740991, "9007199254740991", "GOOD"),
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Producer:
-    """A user of Redis that may put messages and nothing else."""
-
-    name: str
-    password: str
-    url: str
 
 
 def rows(plcs: list[str], count: int = 3) -> list[dict[str, Any]]:

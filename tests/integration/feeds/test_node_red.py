@@ -11,11 +11,7 @@ import pytest
 from sandbox.harness.redis import free_port
 from sandbox.harness.supervisor import Child
 from sandbox.harness.waiting import wait_until
-<<<<<<< HEAD
 from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
-=======
-from tests.integration.feeds.feeds import FEEDS, Producer, in_table, messages_of, rows, stored
->>>>>>> a1d5375 (import: CSV files of other programs into the table, by the way of recover)
 from tests.integration.feeds.npm import installed
 from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-<<<<<<< HEAD
 from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
-=======
-from tests.integration.feeds.feeds import FEEDS, Producer, in_table, messages_of, rows, stored
->>>>>>> a1d5375 (import: CSV files of other programs into the table, by the way of recover)
 from tests.integration.feeds.npm import installed
 from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline
