@@ -121,11 +121,9 @@ class Consumer:
         if self._pending is None and self._claims.has_adopted:
             return False
         if self._pending is not None and not self._pending.is_taken_over:
-            batch, self._pending = self._pending, None
-            try:
-                self._queue.give_back(batch)
-            finally:
-                self._claims.close(batch.list_key)
+            self._queue.give_back(self._pending)
+            self._claims.close(self._pending.list_key)
+            self._pending = None
         stop.wait(_PAUSE_TICK_S)
         return True
 
@@ -241,7 +239,7 @@ class Consumer:
             self._queued = self._queue.depth()
             with suppress(RedisFullError):  # what could not be said is said later; values go on
                 self._report.tick(self._buffer.depth(), is_short=self._memory.is_short)
-        # What a paused consumer took over would wait with it.
-        if now >= self._next_sweep and not self._pause.is_on():
+        if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S
-            self._claims.sweep(self._turn)
+            # What a paused consumer took over would wait with it.
+            self._claims.sweep(self._turn, only_own=self._pause.is_on())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.monitor.acknowledge import acknowledge, said
+from services.monitor.acknowledge import acknowledge, acknowledges, said
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
@@ -164,7 +164,7 @@ def _partition(
         clock=clock,
         describe=lambda: status_of(messengers) if messengers else None,
     )
-    duties = [forgets_services(link, keys)]
+    duties = [forgets_services(link, keys), acknowledges(link, keys)]
     board = Board(link, keys, events)
     faults = Faults(events, clock, "the monitor's actions", ends_the_process=False)
     return loop, board, Actor(board, heartbeat, "monitor", duties, clock=clock, faults=faults, gives_up=True)

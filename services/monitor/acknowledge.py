@@ -4,8 +4,10 @@ from msgspec.structs import replace
 
 from services.monitor.assess.findings.losses import total_loss
 from services.monitor.assess.humanize import count_of
+from shared.acting.actor import Duty, Outcome
 from shared.keys import Keys
 from shared.queues.snapshot import take_snapshot
+from shared.records.actions import ActionKind, ActionState
 from shared.records.losses import Loss
 from shared.records.reading import from_hash, to_hash
 from shared.redis.link import RedisLink
@@ -23,6 +25,15 @@ def acknowledge(link: RedisLink, keys: Keys) -> Loss:
     acknowledged = replace(total, at=int(ledger.taken_at) + 1)
     link.command("HSET", keys.loss_acknowledged, *(part for field in to_hash(acknowledged).items() for part in field))
     return total.beyond(known)
+
+
+def acknowledges(link: RedisLink, keys: Keys) -> Duty:
+    """Return the duty to do it because a person asked through the API."""
+    return Duty(
+        ActionKind.ACKNOWLEDGE,
+        lambda _job: Outcome(ActionState.DONE, said(acknowledge(link, keys))),
+        lane="acknowledge",
+    )
 
 
 def said(loss: Loss) -> str:

@@ -134,8 +134,7 @@ class WriterService:
 
     def _sweep(self, turn: Turn) -> None:
         # What a paused writer took over would wait with it.
-        if not self.pause.is_on():
-            self.claims.sweep(turn)
+        self.claims.sweep(turn, only_own=self.pause.is_on())
 
     def describe(self) -> WriterStatus:
         """Return what the heartbeat says: how the writer is. Touches no file and no network."""

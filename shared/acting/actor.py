@@ -27,6 +27,9 @@ TICK_S = 0.5
 #: Seconds of the first and the last rest where Redis refuses to be asked: the rights may be of an older version.
 _FIRST_REST_S, _LAST_REST_S = 2.0, 60.0
 
+#: Seconds after which an owner says again that it is at an action which gets on without news.
+_SAY_S = 2.0
+
 #: Processes that may end while they are at an action; then it is given up, for they may have died of it.
 MAX_ATTEMPTS = 3
 
@@ -196,15 +199,26 @@ class Actor:
                 del self._jobs[posted.field]
         elif job.thread is None:
             self._begin_when_free(job, now)
+        elif job.done != action.done or job.total != action.total:
+            self._say(job, _so_far(job), now)
         else:
-            self._board.move(posted, replace(_so_far(job), alive_at=now))
+            self._say_now_and_then(job, now)
+
+    def _say_now_and_then(self, job: Job, now: float) -> None:
+        """Say that this process is at it, where that was not said lately."""
+        if now - (job.action.alive_at or 0.0) >= _SAY_S:
+            self._say(job, job.action, now)
+
+    def _say(self, job: Job, action: Action, now: float) -> None:
+        if (posted := self._board.move(job.posted, said := replace(action, alive_at=now))) is not None:
+            job.posted, job.action = posted, said
 
     def _begin_when_free(self, job: Job, now: float) -> None:
         duty = self._duties[job.action.kind]
         busy = {self._duties[other.action.kind].lane for other in self._jobs.values() if other.is_under_way}
         begun = replace(job.action, alive_at=now)
         if duty.lane in busy:
-            self._board.move(job.posted, begun)
+            self._say_now_and_then(job, now)
             return
         begun = replace(
             begun, state=ActionState.RUNNING, started_at=now, attempts=begun.attempts + 1, done=None, total=None

@@ -106,10 +106,10 @@ class Claims:
         """The number of lists that this process works on, adopted ones included."""
         return len(self._active)
 
-    def sweep(self, at_each: Callable[[], None] = lambda: None) -> int:
+    def sweep(self, at_each: Callable[[], None] = lambda: None, *, only_own: bool = False) -> int:
         """Take over the lists of dead processes and forgotten ones of this process; return how many elements.
 
-        `at_each` is called before each list: there may be many, and each is a round trip.
+        `only_own`: only the latter. `at_each` is called before each list: there may be many, and each is a round trip.
         Raises: RedisUnavailableError: some may be taken over; the next sweep goes on.
         """
         taken = 0
@@ -118,7 +118,8 @@ class Claims:
             at_each()
             key = raw.decode(errors="replace")
             if key.startswith(f"{prefix}:") and key.count(":") > prefix.count(":") + 1:
-                taken += self._take_over(key)
+                if not only_own or list_owner(key) == self._heartbeat.instance:
+                    taken += self._take_over(key)
             elif key not in self._strangers and len(self._strangers) < _MAX_STRANGERS:
                 # Whoever wrote that, it must not end us.
                 self._strangers.add(key)

@@ -20,6 +20,7 @@ from services.monitor.api.actions import (
     MessagesRequest,
     RecoverRequest,
     RejectedFileRequest,
+    Request,
     RetryRejectedFileRequest,
     ServiceRequest,
 )
@@ -154,6 +155,18 @@ async def set_aside_rejected_file(
     """Put a rejected file, or some of its rows, into BACKUP_DIR/set_aside, where they wait for nobody."""
     wanted = _wanted(partial(asking.rejected_file, ActionKind.SET_ASIDE_REJECTED_FILE), body, overview)
     return await ask(boards, wanted, str(asker), response)
+
+
+@router.post("/api/actions/acknowledge", status_code=202, responses=_REFUSED)
+async def acknowledge(
+    body: Annotated[Request, Body(default_factory=Request)],
+    overview: Everything,
+    asker: Operator,
+    boards: Boards,
+    response: Response,
+) -> Asked:
+    """Say that what was lost up to now is known: health and alerts tell only of what is lost from now on."""
+    return await ask(boards, _wanted(asking.acknowledge, body, overview), str(asker), response)
 
 
 @router.post("/api/actions/{id}/stop", status_code=202, responses=_REFUSED)

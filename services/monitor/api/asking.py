@@ -9,6 +9,7 @@ from services.monitor.api.actions import (
     MessagesRequest,
     RecoverRequest,
     RejectedFileRequest,
+    Request,
     ServiceRequest,
 )
 from services.monitor.read.overview import Overview
@@ -153,6 +154,14 @@ def rejected_file(kind: ActionKind, request: RejectedFileRequest, overview: Over
         raise RefusedRequestError(f"{request.target} is no file of rejected rows; `recover` takes the others")
     ((number, place),) = files_named(overview, request.target, request.partition)
     return [Wanted(number, kind, name, place, request.options())]
+
+
+def acknowledge(request: Request, overview: Overview) -> list[Wanted]:
+    """Return what it takes to acknowledge the losses up to now: an action for each partition.
+
+    Raises: RefusedRequestError.
+    """
+    return [Wanted(number, ActionKind.ACKNOWLEDGE) for number, _ in parts(overview, request.partition)]
 
 
 def parts(overview: Overview, partition: int | None = None) -> Iterator[tuple[int, Overview]]:

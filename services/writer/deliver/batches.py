@@ -63,15 +63,20 @@ class Batches:
             self.claims.give_back(batch.list_key)
             raise
 
-    def give_back(self, batch: Batch) -> None:
-        """Put a batch that has no outcome back where it was, at the head of the buffer.
+    def give_back(self, batch: Batch, stop: StopFlag) -> None:
+        """Put a batch that has no outcome back where it was, at the head of the buffer, however long Redis is away.
 
-        Raises: RedisUnavailableError: it may be there; what is not is found again by the next sweep.
+        Raises: RedisUnavailableError: stopped before that; who takes it over writes it.
         """
-        try:
-            self.buffer.give_back(batch)
-        finally:
+        while True:
+            try:
+                self.buffer.give_back(batch)
+            except RedisUnavailableError as error:
+                if not self.link.wait_until_there(stop, error):
+                    raise
+                continue
             self._forget(batch)
+            return
 
     def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
         """Write a batch, or back it up where writers died or met the unforeseen before; None when stopped first."""

@@ -152,7 +152,7 @@ class Worker:
                 delivered = self.batches.deliver(batch, self.pause.within(stop) if may_wait else stop)
                 if delivered is None:
                     if not stop.is_set():
-                        self.batches.give_back(batch)
+                        self.batches.give_back(batch, stop)
                     return False
                 if delivered.written:
                     self.batches.work.last_write_at = self.clock.now().timestamp()

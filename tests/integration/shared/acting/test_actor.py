@@ -190,7 +190,7 @@ def test_what_a_stopping_process_had_in_hand_is_begun_anew_by_the_next(scene: Sc
     before, after = Worker(), Worker()
     scene.ask()
     with running(scene.process("one", "writer", recovers(before))):
-        wait_until(lambda: before.begun, what="the beginning")
+        wait_until(lambda: (known := scene.open()) and known.done, what="progress")
     left = scene.open()
     assert left is not None
     assert (left.state, left.owner, left.attempts) == ("requested", None, 0)

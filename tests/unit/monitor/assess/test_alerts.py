@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.monitor.assess.alert_kinds import KINDS, Severity
+from services.monitor.assess.alert_kinds import KINDS, Severity, Status
 from services.monitor.assess.assessment import Alert, Assessor
 from services.monitor.assess.findings.buffer import time_to_overflow
 from services.monitor.assess.findings.find import find
@@ -73,6 +73,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         "the last one was seen 1 min ago",
     ),
     ("no_consumer", {"services": [writer()]}, "3 messages wait"),
+    (
+        "service_paused",
+        {"services": [consumer(), writer("a"), writer("b", state="paused", paused_by="operator at 10.0.0.7")]},
+        "writer b paused by operator at 10.0.0.7",
+    ),
     ("partitions_differ", {"services": [consumer(), writer(partitions="4")]}, "1 for this monitor; writer plant-1 was"),
     (
         "oracle_configuration",
@@ -363,3 +368,22 @@ def test_documentation_has_no_alert_that_is_none() -> None:
 def test_two_tags_of_one_name_are_no_news_where_the_table_keeps_them_apart() -> None:
     services = [consumer(name_clash="PLC A tag B.C and PLC A.B tag C are both A.B.C"), writer(layout="tag_values")]
     assert set(found(overview(services=services))) == set()
+
+
+@pytest.mark.parametrize(
+    ("services", "severity", "words"),
+    [
+        ([writer("a", state="paused", paused_by="Kim"), writer("b"), consumer()], Severity.WARNING, "writer a paused"),
+        ([writer("a", state="paused", paused_by="Kim"), consumer()], Severity.CRITICAL, "go to the backup"),
+        ([writer(), consumer("a", state="paused", paused_by="Kim")], Severity.CRITICAL, "wait in the DataQueue"),
+    ],
+)
+def test_who_is_paused_is_told_and_worse_where_nobody_does_its_work(
+    services: list[Any], severity: Severity, words: str
+) -> None:
+    """Kind: what a person switched off is forgotten, and looks healthy."""
+    raised = found(overview(services=services))
+    assert set(raised) == {"service_paused"}
+    assert (raised["service_paused"].how_bad, raised["service_paused"].health) == (severity, Status.DEGRADED)
+    assert words in raised["service_paused"].message
+    assert "Kim" in raised["service_paused"].message
