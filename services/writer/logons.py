@@ -84,7 +84,7 @@ class Logons:
     def _error(self, refusal: RefusedSecret) -> SinkError:
         """Return what whoever wants a connection gets."""
         what_next = "tried again later" if refusal.count < self._most else (
-            "not tried again until the password changes or `python -m services.writer check` gets in"
+            "not tried again until the password changes or the command `check` gets in"
         )  # fmt: skip
         said = f"{refusal.message} (refused {refusal.count} of {self._most} times, {what_next})"
         return SinkError(refusal.code, said, Verdict.CREDENTIALS)

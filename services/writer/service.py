@@ -153,7 +153,7 @@ class WriterService:
             backup_free_bytes=self.backup.free_bytes,
             last_write_at=self.work.last_write_at,
             # The breaker's cause is newer: each probe may fail for another reason.
-            last_error=str(cause) if cause is not None else self.report.last_error,
+            last_error=cause.plain if cause is not None else self.report.last_error,
             batches_in_hand=len(self.work.attempts),
             oldest_batch_s=round(self.work.oldest_attempt_s(now), 3),
             connections_open=opened,

@@ -30,12 +30,21 @@ class Verdict(Enum):
 
 
 class SinkError(PipelineError):
-    """A whole call failed; `code` is the sink's own code, `verdict` what to do about it."""
+    """A whole call failed; `code` is the sink's own code, `verdict` what to do about it.
 
-    def __init__(self, code: str, message: str, verdict: Verdict) -> None:
+    `hint` says in plain words what is wrong and where to look; empty where nobody knows more than the sink's own text.
+    """
+
+    def __init__(self, code: str, message: str, verdict: Verdict, hint: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.verdict = verdict
+        self.hint = hint
+
+    @property
+    def plain(self) -> str:
+        """The error for people: what it means first, then the sink's own words."""
+        return f"{self.hint} ({self})" if self.hint else str(self)
 
     @property
     def needs_a_person(self) -> bool:

@@ -58,7 +58,28 @@ def translated(error: redis.exceptions.RedisError | OSError | ValueError) -> Exc
     if isinstance(error, ValueError):
         # A redirection in a form that the library does not know, or no Redis at all.
         return RedisRefusedError(f"Redis answered what the client library can't read: {error}")
-    return RedisUnavailableError(str(error) or type(error).__name__)
+    return RedisUnavailableError(_in_plain_words(str(error) or type(error).__name__))
+
+
+#: What the client library says of a connection that did not come about, and what it means.
+_PLAIN = (
+    (r"Name or service not known|nodename nor servname|name resolution|No address associated",
+     "nobody knows a host of this name: REDIS_URL; a container that was stopped has no name any more"),
+    (r"Connection refused", "nothing listens there: does Redis run, is it the right port?"),
+    (r"No route to host|Network is unreachable|Host is down", "no way leads there: the network, a firewall?"),
+    (r"Timeout connecting|timed out", "no answer in time: the host, a firewall, or a Redis that hangs"),
+    (r"WRONG_VERSION_NUMBER|RECORD_LAYER", "no TLS is spoken there: rediss:// is for TLS, redis:// without"),
+    (r"CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: ssl_ca_certs in REDIS_URL, docs/redis.md"),
+    (r"Connection reset by peer|Connection closed by server",
+     "the connection was cut: it restarts, or speaks TLS alone (rediss://)"),
+)  # fmt: skip
+
+
+def _in_plain_words(text: str) -> str:
+    for pattern, words in _PLAIN:
+        if re.search(pattern, text):
+            return f"{words} ({text})"
+    return text
 
 
 def _of_an_answer(error: redis.exceptions.ResponseError) -> Exception:

@@ -201,7 +201,9 @@ class Checks:
             refused = [name.decode() for name in link.run("may", [trial], [*NEEDED, *OPTIONAL])]
             state = RedisStateReader(link).read()
         except PipelineError as error:
-            yield Finding("Redis", Status.FAILED, f"{link.address}: {error}", "REDIS_URL; the writer waits for it")
+            yield Finding(
+                "Redis", Status.FAILED, f"{link.address}: {error}", "start it, or mend REDIS_URL: the writer waits"
+            )
             return
         finally:
             link.close()

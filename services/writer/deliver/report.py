@@ -61,7 +61,7 @@ class Report:
         """Take note that a batch waits for its next try."""
         with self._lock:
             self._retrying = (error, failures)
-            self.last_error = str(error)
+            self.last_error = error.plain
 
     def wrote(self, path: Path, rows: int) -> None:
         """Take note of rows written to a file."""
@@ -197,7 +197,7 @@ class Report:
                 self._events.add(Event.ORACLE_BACK, text, OracleWrites(after_s=round(change.lasted_s, 1)))
             elif change.after is BreakerState.OPEN:
                 cause = self._breaker.cause
-                self.last_error = str(cause or change.reason)
+                self.last_error = cause.plain if cause else change.reason
                 if cause is not None and cause.needs_a_person:
                     _log.critical(f"{text}: a person must act; values go to the CSV backup meanwhile")
                     self._events.add(Event.ORACLE_CONFIGURATION, text, OracleError(code=cause.code))

@@ -178,7 +178,8 @@ RAISED_WHILE_BINDING = frozenset({"DPY-3002", "DPY-3013", "DPY-4003", "DPY-4004"
 #: of OpenSSL, the most telling first.
 _WHY_NOT_CONNECTED: tuple[tuple[str, Verdict, str, str], ...] = (
     (r"Name or service not known|nodename nor servname|name resolution|gaierror", _TRANSIENT,
-     "nobody knows a host of this name", "ORACLE_HOST (or ORACLE_DSN); is it a name that this machine can resolve?"),
+     "nobody knows a host of this name",
+     "ORACLE_HOST (or ORACLE_DSN); can this machine resolve it? A container that was stopped has no name any more"),
     (r"certificate has expired", _CONFIGURATION,
      "the certificate has expired", "DBA: renew the listener's certificate; is this machine's clock right?"),
     (r"Hostname mismatch|IP address mismatch|DPY-6002|DPY-6006", _CONFIGURATION,
@@ -224,6 +225,21 @@ def verdict_of(code: str) -> Verdict:
 
 def meaning_of(error: SinkError) -> Meaning:
     """Return what an error means; for one that nobody foresaw, Oracle's own words and where they are explained."""
+    known = _known_meaning(error) or _BY_VERDICT.get(error.verdict)
+    if known is not None:
+        return known
+    if _CODE.fullmatch(error.code):
+        return Meaning(error.verdict, "see the text", f"https://docs.oracle.com/error-help/db/{error.code.lower()}/")
+    return Meaning(error.verdict, "see the text", "send it to who maintains tagpipe")
+
+
+def hint_of(error: SinkError) -> str:
+    """Return in a line what an error means and what to do; empty where only its own text is known."""
+    known = _known_meaning(error)
+    return f"{known.cause}: {known.remedy}" if known is not None else ""
+
+
+def _known_meaning(error: SinkError) -> Meaning | None:
     if error.code in _CANNOT_CONNECT:
         for pattern, verdict, cause, remedy in _WHY_NOT_CONNECTED:
             if re.search(pattern, str(error)):
@@ -231,8 +247,4 @@ def meaning_of(error: SinkError) -> Meaning:
     # "Cannot connect" says in its text why not.
     inner = [code for code in _CODE.findall(str(error)) if code in CODES and code != "DPY-6005"]
     code = inner[-1] if error.code == "DPY-6005" and inner else error.code
-    return (
-        CODES.get(code)
-        or _BY_VERDICT.get(error.verdict)
-        or Meaning(error.verdict, "see the text", f"https://docs.oracle.com/error-help/db/{error.code.lower()}/")
-    )
+    return CODES.get(code)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import oracledb
 
-from services.writer.oracle.codes import meaning_of, verdict_of
+from services.writer.oracle.codes import hint_of, meaning_of, verdict_of
 from services.writer.sink import RowError, SinkError, Verdict
 
 _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
@@ -36,7 +36,8 @@ def from_driver(error: BaseException, *, connecting: bool = False) -> SinkError:
         found = oracle_error(code, one_line(str(getattr(detail, "message", error))))
     else:
         found = oracle_error("UNKNOWN", one_line(f"{type(error).__name__}: {error}"))
-    return _while_connecting(found) if connecting else found
+    found = _while_connecting(found) if connecting else found
+    return SinkError(found.code, str(found), found.verdict, hint_of(found))
 
 
 @contextmanager

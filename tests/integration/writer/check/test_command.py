@@ -96,7 +96,12 @@ def test_sound_table_passes_and_is_left_as_it_was(
         ("ORACLE_TABLE", "nowhere", ["no such table", "ORA-00942", "GRANT SELECT"]),
         ("ORACLE_DSN", "127.0.0.1:1/FREEPDB1", ["nothing accepts connections", "DPY-6005", "ORACLE_PORT"]),
         ("ORACLE_DSN", "no-such-host.invalid/FREEPDB1", ["nobody knows a host of this name", "ORACLE_HOST"]),
-        ("REDIS_URL", "redis://127.0.0.1:1/0", ["Redis", "FAILED", "Connection refused", "REDIS_URL"]),
+        ("REDIS_URL", "redis://no-such-host.invalid:6379/0", ["nobody knows a host of this name", "REDIS_URL"]),
+        (
+            "REDIS_URL",
+            "redis://127.0.0.1:1/0",
+            ["Redis", "FAILED", "nothing listens there", "Connection refused", "REDIS_URL"],
+        ),
     ],
 )
 @pytest.mark.req("OPS-5", "EC-8")
@@ -113,6 +118,7 @@ def test_unknown_service_fails_with_its_remedy(oracle: OracleStandIn, environmen
     status, output = check(environment, ORACLE_DSN=oracle.dsn.replace("FREEPDB1", "ELSEWHERE"))
 
     assert status == 1
+    assert "the listener knows no such service" in output
     assert "ORACLE_SERVICE_NAME" in output
 
 

@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from services.writer.check.findings import (
@@ -11,7 +13,7 @@ from services.writer.check.findings import (
 from services.writer.oracle.codes import meaning_of
 from services.writer.oracle.columns import FoundColumn
 from services.writer.oracle.dictionary import UniqueKey
-from services.writer.oracle.errors import oracle_error
+from services.writer.oracle.errors import from_driver, oracle_error
 from services.writer.oracle.layout import LAYOUTS
 
 TAG_DATA = LAYOUTS["tag_data"]
@@ -139,7 +141,25 @@ def test_missing_index_is_a_warning() -> None:
         ("ORA-00942", "ORA-00942: no table", "GRANT SELECT, INSERT"),
         ("ORA-01552", "ORA-01552: who knows", "https://docs.oracle.com/error-help/db/ora-01552/"),
         ("ORA-03114", "ORA-03114: not connected", "firewall"),
+        ("UNKNOWN", "ValueError: whatever it was", "send it to who maintains tagpipe"),
     ],
 )
 def test_errors_have_a_cure(code: str, text: str, word: str) -> None:
     assert word in meaning_of(oracle_error(code, text)).remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("gaierror: [Errno -2] Name or service not known", "nobody knows a host of this name: ORACLE_HOST"),
+        ("ConnectionRefusedError: [Errno 111] Connection refused", "nothing accepts connections there: ORACLE_HOST"),
+        ("RuntimeError: who knows", "RuntimeError: who knows"),
+    ],
+)
+def test_what_an_alert_says_begins_with_plain_words(text: str, words: str) -> None:
+    """Kind: the alert shows an error number, and only `check` knows what it means."""
+    kind, _, message = text.partition(": ")
+    raised = {"gaierror": socket.gaierror, "RuntimeError": RuntimeError}.get(kind, ConnectionRefusedError)
+    said = from_driver(raised(message), connecting=True).plain
+    assert said.startswith(words)
+    assert message in said
