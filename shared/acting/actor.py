@@ -172,6 +172,10 @@ class Actor:
         return duty is not None and is_free and not action.has_ended and duty.is_mine(action)
 
     def _take(self, posted: Posted, action: Action, now: float) -> None:
+        if action.stop_asked_by:
+            text = f"stopped: {action.owner} is gone, and nobody carried on"
+            self._board.end(posted, action, ActionState.STOPPED, text, self._me)
+            return
         if action.attempts >= MAX_ATTEMPTS:
             text = f"given up: {action.attempts} processes ended while they were at it, {action.owner} the last"
             self._board.end(posted, action, ActionState.FAILED, text, self._me)

@@ -74,6 +74,8 @@ class Pause:
         def pause(job: Job) -> Outcome:
             self._begin(job.action)
             while is_busy():
+                if not self.is_on():
+                    return Outcome(ActionState.STOPPED, "resumed before everything was given back")
                 if job.stop.wait(TICK_S):
                     return Outcome(ActionState.STOPPED, "paused; what is in hand was not waited for")
             return Outcome(ActionState.DONE, "paused; nothing is in hand, and nothing is taken up until it is resumed")

@@ -185,6 +185,20 @@ def test_a_stop_ends_it_in_the_middle_or_before_it_begins(scene: Scene) -> None:
     assert scene.board.stop(second.id, "operator") is None
 
 
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_a_stop_is_not_forgotten_with_the_owner_who_died(scene: Scene, is_followed: bool) -> None:
+    """Kind: who is to stop it is gone: it is stopping for ever, or the next one begins with it anew."""
+    worker = Worker()
+    action = scene.ask(owner="writer:gone", alive_at=scene.board.now(), started_at=scene.board.now(), attempts=1)
+    assert scene.board.stop(action.id, "operator") is not None
+    scene.age(action, EXPIRES_S + 1)
+    if is_followed:
+        scene.process("one", "writer", recovers(worker)).run_once()
+    else:
+        scene.process("m", "monitor", gives_up=True).run_once()
+    assert (scene.last().state, scene.open(), worker.begun) == ("stopped", None, [])
+
+
 def test_what_a_stopping_process_had_in_hand_is_begun_anew_by_the_next(scene: Scene) -> None:
     """Kind: an upgrade in the middle of a recovery ends it without a word."""
     before, after = Worker(), Worker()
