@@ -1,4 +1,7 @@
-"""Partitions: what each costs by itself, and what a value costs: cores = a x values/s + b x partitions."""
+"""Partitions: what each costs by itself, and what a value costs: cores = a x values/s + b x partitions.
+
+Redis' share is c x values/s, whichever partition they belong to.
+"""
 
 import subprocess
 import time
@@ -46,44 +49,51 @@ def run(*, quick: bool) -> Section:
         "scale",
         "11. Partitions",
         f"N partitions with a consumer, a writer and a poller each, for {seconds:.0f} s at each rate; they share one "
-        "Redis, one Oracle stand-in and the machine. Cores are those of all consumers and writers together. Where the "
-        "machine has no more to give, less is written than comes; such runs are left out of the model.",
+        "Redis, one Oracle stand-in and the machine. Cores are those of all consumers and writers together, and those "
+        "of Redis. Where the machine has no more to give, less is written than comes: no point of the model.",
     )
     points: list[tuple[float, int, float]] = []
+    of_redis: list[tuple[float, float]] = []
     for count in PARTITIONS[:2] if quick else PARTITIONS:
         with Stage() as stage, ExitStack() as ends:
             parts = [ends.enter_context(Partition(stage, number)) for number in range(count)]
             workers = [part.start_and_wait(role) for part in parts for role in _WORKERS]
             for rate in RATES[:2] if quick else RATES:
-                written, cores = _measure(parts, workers, rate, seconds)
+                written, cores, redis_cores = _measure(stage, parts, workers, rate, seconds)
                 section.add(f"N = {count}, {rate:,}/s: written", [written], "values/s", 0)
                 section.add(f"N = {count}, {rate:,}/s: consumers and writers", [cores], "cores")
+                section.add(f"N = {count}, {rate:,}/s: Redis", [redis_cores], "cores")
                 if written > 0.97 * rate:
                     points.append((written, count, cores))
+                    of_redis.append((written, redis_cores))
             section.add(f"N = {count}: memory of a consumer and a writer", [_memory_mb(workers) / count], "MB", 0)
             for part in parts:
                 part.stop(*workers[2 * part.number : 2 * part.number + 2])
+    if len({count for _, count, _ in points}) < 2 or len(points) < 3:
+        return section  # The machine is too slow, or busy: there is nothing to make a model of.
     a, b = fit(points)
     section.add("a: CPU seconds of consumer and writer for a million values", [a * 1e6], "s")
     section.add("b: cores of a partition without values", [b], "cores", 3)
+    c = sum(rate * cores for rate, cores in of_redis) / sum(rate * rate for rate, _ in of_redis)
+    section.add("c: CPU seconds of Redis for a million values", [c * 1e6], "s")
     return section
 
 
 def _measure(
-    parts: Sequence[Partition], workers: Sequence[subprocess.Popen[bytes]], rate: int, seconds: float
-) -> tuple[float, float]:
-    """Return the values written a second and the cores of the workers at a rate of all partitions together."""
+    stage: Stage, parts: Sequence[Partition], workers: Sequence[subprocess.Popen[bytes]], rate: int, seconds: float
+) -> tuple[float, float, float]:
+    """Return the values written a second, and the cores of the workers and of Redis, at a rate of all partitions."""
     pollers = [part.poll(rate * _INTERVAL_MS // 1000 // len(parts)) for part in parts]
     time.sleep(2.0)  # until what came while the pollers started is worked off
-    written, used, began = _written(parts), _cpu_s(workers), time.perf_counter()
+    written, used, began = _written(parts), (_cpu_s(workers), _redis_s(stage)), time.perf_counter()
     time.sleep(seconds)
     took_s = time.perf_counter() - began
-    figures = (_written(parts) - written) / took_s, (_cpu_s(workers) - used) / took_s
+    amounts = _written(parts) - written, _cpu_s(workers) - used[0], _redis_s(stage) - used[1]
     for part, poller in zip(parts, pollers, strict=True):
         part.stop(poller)
     for part in parts:
         part.wait_until_idle(120.0)
-    return figures
+    return amounts[0] / took_s, amounts[1] / took_s, amounts[2] / took_s
 
 
 def _written(parts: Iterable[Partition]) -> int:
@@ -92,6 +102,11 @@ def _written(parts: Iterable[Partition]) -> int:
 
 def _cpu_s(processes: Iterable[subprocess.Popen[bytes]]) -> float:
     return sum(cpu_s(process.pid) for process in processes)
+
+
+def _redis_s(stage: Stage) -> float:
+    process = stage.redis.process
+    return cpu_s(process.pid) if process else 0.0
 
 
 def _memory_mb(processes: Iterable[subprocess.Popen[bytes]]) -> float:
