@@ -108,6 +108,34 @@ class TestLogin:
         ]
         assert statuses == [401, 200]
 
+    def test_a_stream_ends_with_its_session(self, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Kind: who was admitted once hears everything for ever."""
+        monkeypatch.setattr("services.monitor.api.stream.STREAM_INTERVAL_S", 0.01)
+        cookie = f"{COOKIE}={log_in(app, TOKEN).cookies[COOKIE]}"
+
+        async def listen_and_log_out() -> None:
+            began, never = asyncio.Event(), asyncio.Event()
+
+            async def send(message: Message) -> None:
+                if message["type"] == "http.response.body":
+                    began.set()
+
+            async def receive() -> Message:
+                await never.wait()
+                raise AssertionError
+
+            headers = [(b"host", b"localhost"), (b"cookie", cookie.encode())]
+            scope = {"type": "http", "method": "GET", "path": "/api/stream", "query_string": b"", "headers": headers}
+            stream = asyncio.create_task(app(scope, receive, send))
+            await asyncio.wait_for(began.wait(), 10)
+            assert not stream.done()
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                await client.post(LOGOUT_PATH, headers={"Cookie": cookie})
+            await asyncio.wait_for(stream, 10)
+
+        asyncio.run(listen_and_log_out())
+
     @pytest.mark.parametrize("path", [LOGIN_PATH, LOGOUT_PATH])
     def test_another_sites_page_can_not_log_in_or_out(self, app: FastAPI, path: str) -> None:
         answer = ask(app, "POST", path, headers={"Origin": "https://evil.example"}, content=urlencode({"token": TOKEN}))

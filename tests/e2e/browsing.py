@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from sandbox.harness.waiting import wait_until
 
@@ -57,11 +57,22 @@ class Tab:
     """One open dashboard, and all that it asked for and complained of."""
 
     def __init__(
-        self, browser: Browser, url: str, *, theme: str = "light", width: int = 1600, height: int = 1150
+        self,
+        browser: Browser | BrowserContext,
+        url: str,
+        *,
+        theme: str = "light",
+        width: int = 1600,
+        height: int = 1150,
     ) -> None:
-        self.page: Page = browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
-        )
+        if isinstance(browser, Browser):
+            browser = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if theme == "dark" else "light",
+                locale="en-US",
+                timezone_id="UTC",
+            )
+        self.page: Page = browser.new_page()
         self.complaints: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
@@ -106,4 +117,4 @@ class Tab:
 
     def close(self) -> None:
         """Close the tab."""
-        self.page.close()
+        self.page.context.close()

@@ -2,120 +2,19 @@
 
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from oracle_stand_in.process import OracleStandIn
-from sandbox.harness.redis import EmbeddedRedis, free_port
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
-from tests.e2e.browsing import Tab, chromium
-from tests.oracle_target import OracleTarget
-from tests.pipeline import Pipeline
+from tests.e2e.browsing import Tab
+from tests.e2e.scene import Scene
 from tests.relay import Relay
 
-#: 5,000 values a second from two PLCs.
-_GROUPS = """
-[[group]]
-name = "line 1"
-plc_code = "PLC01"
-interval_ms = 200
-[group.source]
-type = "simulator"
-tags = 900
-bad_ratio = 0.0
-[[group]]
-name = "line 2"
-plc_code = "PLC02"
-interval_ms = 200
-[group.source]
-type = "simulator"
-tags = 100
-bad_ratio = 0.0
-"""
-
 TOKEN = "s3cret-token-of-the-tests"
-
-
-class Scene:
-    """The pipeline under a dashboard, and ways to make its life hard."""
-
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self.redis = stack.enter_context(EmbeddedRedis())
-        self.oracle = stack.enter_context(OracleStandIn())
-        target = OracleTarget(self.oracle.dsn, self.oracle.user, self.oracle.password, self.oracle)
-        table = stack.enter_context(target.table())
-        self.pipeline = stack.enter_context(Pipeline(self.redis.url, target, table, "dashboard", directory))
-        self.pipeline.environment["INSTANCE_NAME"] = "plant-1"
-        # As operators give it, and not where this test happens to run: events name it.
-        self.pipeline.environment["BACKUP_DIR"] = "backup"
-        config = directory / "groups.toml"
-        config.write_text(_GROUPS)
-        self.pipeline.environment["POLLER_CONFIG"] = str(config)
-        # Values overflow when five messages wait: what fills first is the DataQueue.
-        self.pipeline.environment["CONSUMER_HOLD_MESSAGES"] = "1"
-        self.url = self.monitor()
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def monitor(self, port: int = 0, **settings: str) -> str:
-        """Start a monitor; return its address once it answers."""
-        port = port or free_port()
-        self.last_monitor = self.pipeline.start("monitor", MONITOR_PORT=str(port), **settings)
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(f"{url}/livez"), what="the monitor")
-        return url
-
-    def make_well(self) -> None:
-        """Start whatever does not run and end every fault."""
-        self.oracle.control.reset()
-        for service in ("consumer", "writer", "poller"):
-            if service not in self._running:
-                self._running[service] = self.pipeline.start_and_wait(service)
-
-    def stop(self, service: str) -> None:
-        """End a service in order."""
-        self.pipeline.stop(self._running.pop(service))
-
-    def recover(self) -> None:
-        """Put the backup files into the table."""
-        self.run("services.writer", "recover")
-
-    def run(self, *command: str) -> None:
-        """Run one of the services' commands."""
-        subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=self.pipeline.directory,
-            env=self.pipeline.environment,
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def scene(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it may skip
-    with ExitStack() as stack:
-        yield Scene(tmp_path_factory.mktemp("scene"), stack)
 
 
 @pytest.fixture
@@ -154,6 +53,8 @@ def test_page_needs_nothing_from_elsewhere_and_breaks_no_rule_of_its_own(tab: Ta
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert httpx.get(f"{scene.url}/").headers["location"] == "/monitoring/buffer"
+    kept = httpx.get(f"{scene.url}/?theme=dark&wall=1&next=//evil").headers["location"]
+    assert kept == "/monitoring/buffer?theme=dark&wall=1"
 
 
 def test_figures_agree_with_the_ledger_and_the_table(tab: Tab, scene: Scene) -> None:
@@ -220,7 +121,7 @@ def test_outage_backup_and_recovery_are_shown(tab: Tab, scene: Scene, browser: B
     tab.shows("backups", "waiting")
     assert "Backup waiting" in tab.text("alerts")
     scene.recover()
-    assert "0 files to recover" in tab.shows("backups", "recovered")
+    tab.shows("backups", "0 files to recover .* recovered", 60)
     tab.shows("ledger", r"[1-9][\d,]* recovered")
     assert "Backup waiting" not in tab.shows("alerts", r"^((?!Backup waiting).)*$")
     tab.picture("recovery-light")
@@ -236,6 +137,123 @@ def test_redis_away_is_shown_as_stale_and_ends_by_itself(tab: Tab, scene: Scene)
     scene.redis.resume()
     tab.shows("freshness", "live")
     tab.shows("state", "healthy|degraded|unhealthy")
+
+
+def test_page_that_is_opened_while_redis_is_away_shows_what_was_last_read(
+    tab: Tab, scene: Scene, browser: Browser
+) -> None:
+    """Kind: the figures of the last time that somebody looked, shown as the last that are known."""
+    scene.stop("poller")
+    inserted = scene.pipeline.wait_until_idle()[Counter.INSERTED]
+    tab.shows("ledger", f"balances {inserted:,} inserted")
+    tab.page.goto("about:blank")
+    # Given that things went on while nobody looked, before Redis went away
+    scene.make_well()
+    wait_until(lambda: httpx.get(f"{scene.url}/api/ledger").json()["inserted"] > inserted, what="more to come in")
+    wait_until(lambda: httpx.get(f"{scene.url}/api/ledger").json()["written"] > inserted, what="it to be written")
+    scene.redis.pause()
+    wait_until(lambda: httpx.get(f"{scene.url}/readyz").status_code == 503, what="the monitor to know of it")
+    late = Tab(browser, scene.url)
+    said = re.search(r"([\d,]+) inserted", late.shows("ledger", "inserted"))
+    scene.redis.resume()
+    assert said
+    assert int(said[1].replace(",", "")) > inserted
+    assert re.search(r"those of \d\d:\d\d:\d\d UTC", late.text("state")) or "live" in late.text("freshness")
+    late.shows("freshness", "live")
+    late.close()
+
+
+def test_page_speaks_korean_in_the_zone_of_the_browser_and_remembers_another_choice(
+    scene: Scene, browser: Browser
+) -> None:
+    scene.make_well()
+    context = browser.new_context(locale="ko-KR", timezone_id="Asia/Seoul", viewport={"width": 1600, "height": 1150})
+    tab = Tab(context, scene.url)
+    tab.shows("state", r"정상 초당 [\d,]+개의 값이 들어오고")
+    page = tab.page
+    assert page.get_attribute("html", "lang") == "ko"
+    # Korea is nine hours ahead of UTC, which stands beside it
+    here, utc = re.findall(r"(\d\d):(?=\d\d:\d\d)", page.inner_text("#moment"))
+    assert (int(here) - int(utc)) % 24 == 9
+    assert re.fullmatch(r"\d\d:\d\d:\d\d UTC", page.locator(".c-events time").first.get_attribute("data-utc") or "")
+    assert page.title() == "정상, tagpipe"
+    assert tab.poor_contrast() == []
+    page.get_by_role("button", name="테마: 자동").click()
+    tab.picture("korean-dark")
+    # Theme, range and language survive a reload, and another visit
+    page.get_by_role("button", name="차트: 5분").click()
+    page.get_by_role("link", name="English").click()
+    page.get_by_role("button", name="Theme: dark").wait_for()
+    page.reload()
+    for address in ("/monitoring/buffer", "/"):
+        page.get_by_role("button", name="Theme: dark").wait_for()
+        page.get_by_role("button", name="Charts: 1 h").wait_for()
+        assert page.get_attribute("html", "data-theme") == "dark"
+        page.goto(f"{scene.url}{address}")
+    assert tab.complaints == []
+    context.close()
+
+
+def test_every_time_of_a_page_is_in_one_zone(scene: Scene, browser: Browser) -> None:
+    """Kind: the axis of a chart, what is pointed at and the list beside it, each in another zone."""
+    scene.make_well()
+    context = browser.new_context(timezone_id="Asia/Kathmandu", viewport={"width": 1600, "height": 1150})
+    tab = Tab(context, scene.url)
+    tab.shows("flow", r"Come in [1-9]")
+    page = tab.page
+    now = minutes(page.inner_text("#moment"))
+    axis = [minutes(text) for text in page.locator(".c-flow-chart .time-axis text").all_inner_texts()[-5:]]
+    page.locator("section.c-flow-chart .lines").first.hover(position={"x": 300, "y": 60})
+    pointed = minutes(tab.shows("flow-chart", r"\d\d:\d\d:\d\d · \d\d:\d\d:\d\d UTC: in ").split("· ")[0].split()[-1])
+    written = minutes(page.locator(".c-writing time").inner_text())
+    assert page.locator(".c-writing time").get_attribute("title", timeout=5_000)
+    assert [at for at in (*axis, pointed, written) if (now - at) % 1440 > 6] == []
+    # Nepal is 5 h 45 min ahead of UTC
+    assert (now - minutes(page.inner_text("#moment").split("· ")[1])) % 1440 == 345
+    context.close()
+
+
+def minutes(text: str) -> int:
+    """Return the minute of the day of the first time in a text."""
+    found = re.search(r"(\d\d):(\d\d)", text)
+    assert found, text
+    return 60 * int(found[1]) + int(found[2])
+
+
+def test_zone_of_the_monitor_comes_before_that_of_the_browser(scene: Scene, browser: Browser) -> None:
+    url = scene.monitor(MONITOR_TIME_ZONE="Asia/Kolkata")
+    assert "IST" in httpx.get(f"{url}/monitoring/buffer").text, "without scripts too"
+    tab = Tab(browser, url)
+    here, utc = re.findall(r"\d\d:(\d\d):\d\d", tab.page.inner_text("#moment"))
+    assert (int(here) - int(utc)) % 60 == 30
+    tab.close()
+    scene.last_monitor.terminate()
+    assert scene.last_monitor.wait(timeout=10) == 0
+
+
+def test_wall_shows_all_that_matters_in_one_screen_of_4k(scene: Scene, browser: Browser) -> None:
+    scene.make_well()
+    tab = Tab(browser, f"{scene.url}", width=3840, height=2160)
+    page = tab.page
+    sizes = """() => ["h1", ".word", ".figure dd", ".plot text", ".chip"].map((each) =>
+        parseFloat(getComputedStyle(document.querySelector(each)).fontSize))"""
+    usual = page.evaluate(sizes)
+    page.get_by_role("button", name="Wall").click()
+    tab.shows("flow", r"Come in [1-9]")
+    assert all(on_wall > 1.3 * before for on_wall, before in zip(page.evaluate(sizes), usual, strict=True))
+    assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+        3840,
+        2160,
+    ]
+    for card in ("state", "alerts", "gauge", "flow", "writing", "flow-chart", "ledger"):
+        box = page.get_by_test_id(card).bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 2160, card
+    tab.picture("wall-4k")
+    page.reload()
+    page.get_by_role("button", name="End wall mode").click()
+    page.get_by_role("button", name="Wall", exact=True).wait_for()
+    tab.close()
 
 
 def test_pause_holds_the_figures_until_it_is_ended(tab: Tab) -> None:
@@ -401,15 +419,18 @@ def test_keyboard_and_screen_reader_find_their_way(tab: Tab) -> None:
 def test_token_is_asked_for_once_and_an_open_page_does_not_hold_up_the_end(scene: Scene, browser: Browser) -> None:
     url = scene.monitor(MONITOR_API_TOKEN=TOKEN)
     page = browser.new_page()
-    page.goto(url)
+    page.goto(f"{url}/?theme=dark&lang=ko")
+    page.get_by_role("button", name="로그인").wait_for()
+    page.goto(f"{url}/?theme=dark&lang=en")
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("alert").wait_for()
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_selector("[data-testid=state] .word")
-    assert page.url == f"{url}/monitoring/buffer"
-    (cookie,) = page.context.cookies()
+    assert page.url == f"{url}/monitoring/buffer?theme=dark&lang=en"
+    assert page.get_attribute("html", "data-theme") == "dark"
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "tagpipe_monitor"]
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert TOKEN not in cookie["value"]
     assert page.evaluate("document.cookie") == ""

@@ -1,5 +1,6 @@
 """Who asks, and who may act: readers see all that there is, operators may have something done as well."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -39,6 +40,12 @@ async def visitor(request: Request) -> Visitor:
     """Return who sends a request, as the guard found out."""
     found: Visitor = getattr(request.state, "visitor", Visitor())
     return found
+
+
+def is_still_admitted(request: Request) -> bool:
+    """Tell whether who sent a request that goes on may still see what it is answered with, and no less."""
+    look: Callable[[], bool] = getattr(request.state, "is_still_admitted", lambda: True)
+    return look()
 
 
 async def may_act(request: Request, asker: Annotated[Visitor, Depends(visitor)]) -> Visitor:

@@ -13,7 +13,7 @@ from services.monitor.api import answers, listings, prometheus, schemas, tags
 from services.monitor.api import rejections as rejected_answers
 from services.monitor.api.history import MINUTES_KEPT, History
 from services.monitor.api.history import history as make_history
-from services.monitor.api.roles import AnyVisitor, Role
+from services.monitor.api.roles import AnyVisitor, Role, is_still_admitted
 from services.monitor.api.state import State
 from services.monitor.api.stream import Stream
 from services.monitor.api.whole import Whole
@@ -267,5 +267,7 @@ async def stream(request: Request) -> AsyncIterator[listings.StreamSnapshot]:
     """Everything above once a second, as server-sent events; while Redis is away the last known, marked as stale."""
     source: Stream = request.app.state.stream
     async for event in source.events():
+        if not is_still_admitted(request):
+            return
         # Encoded once for all clients; the annotation is what the documentation is made of.
         yield event  # type: ignore[misc]

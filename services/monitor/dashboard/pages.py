@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.datastructures import Headers
 
-from services.monitor.api.roles import Role, Visitor
+from services.monitor.api.roles import Role, Visitor, is_still_admitted
 from services.monitor.api.whole import Whole
 from services.monitor.dashboard import charts, plcs, rejected
 from services.monitor.dashboard.language import languages
@@ -249,6 +249,8 @@ async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
     """Send what changes on the page."""
     dashboard: Dashboard = request.app.state.dashboard
     async for event in dashboard.news(wishes_of(request)):
+        if not is_still_admitted(request):
+            return
         yield event
 
 

@@ -60,6 +60,10 @@ class Gate:
         is_guess = bool(token and self._tokens[Role.OPERATOR])
         return Visitor(Role.OPEN, address) if self.is_open and not is_guess else None
 
+    def still_admits(self, visitor: Visitor | None, headers: Headers, address: str) -> bool:
+        """Tell whether a request that goes on is still that of the same visitor: a stream ends with its session."""
+        return self.is_beset(address) or self.visitor(headers, address) == visitor
+
     def is_beset(self, address: str) -> bool:
         """Tell whether so many wrong tokens come from an address that none is read now."""
         return self._wrong[address] >= MAX_WRONG_OF_ONE_ADDRESS

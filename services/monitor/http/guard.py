@@ -80,7 +80,9 @@ class Guard:
         headers, address = Headers(scope=scope), (scope.get("client") or ("",))[0]
         visitor = self._gate.visitor(headers, address)
         is_stranger = visitor is None
-        scope.setdefault("state", {})["visitor"] = visitor or Visitor()
+        state = scope.setdefault("state", {})
+        state["visitor"] = visitor or Visitor()
+        state["is_still_admitted"] = lambda: self._gate.still_admits(visitor, headers, address)
         self._open[address] += 1
         self._strangers += is_stranger
         try:

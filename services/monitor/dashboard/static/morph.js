@@ -15,7 +15,9 @@ function morph(old, drawn) {
   wanted.forEach((next, index) => {
     const at = old.childNodes[index];
     // What has a key is the same thing wherever it stands now.
-    const same = next.dataset?.key ? keyed.get(next.dataset.key) : at?.dataset?.key ? undefined : at;
+    const key = next.dataset?.key;
+    const same = key ? keyed.get(key) : at?.dataset?.key ? undefined : at;
+    keyed.delete(key);
     if (!same || same.nodeName !== next.nodeName) {
       old.insertBefore(next, at ?? null);
       return;

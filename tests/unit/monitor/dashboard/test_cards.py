@@ -134,7 +134,7 @@ def test_success_is_never_rounded_up_to_all() -> None:
 def test_lists_are_cut_and_say_where_the_rest_is() -> None:
     files = {f"backup_{number}.csv": backup_file() for number in range(30)}
     html = tables.backups(EN, make_overview(backup_files=files), Offers(EN))
-    assert html.count("<tr>") == 1 + tables.FILES_SHOWN
+    assert html.count("<tr") == 1 + tables.FILES_SHOWN
     assert "and 22 more: /api/backups" in said(html)
 
 

@@ -1,0 +1,22 @@
+"""One browser and one pipeline for all tests of pages: to start them takes longer than most tests."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.browsing import chromium
+from tests.e2e.scene import Scene
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def scene(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it may skip
+    with ExitStack() as stack:
+        yield Scene(tmp_path_factory.mktemp("scene"), stack)
