@@ -6,7 +6,8 @@ CREATE TABLE tag_values (
   tag_value   VARCHAR2(255) NOT NULL,
   quality     VARCHAR2(20)  NOT NULL,
   inserted_at TIMESTAMP(6)  DEFAULT SYSTIMESTAMP,
-  CONSTRAINT tag_values_pk PRIMARY KEY (plc_code, tag_address, timestamp)
-);
+  CONSTRAINT tag_values_pk PRIMARY KEY (plc_code, tag_address, timestamp) USING INDEX COMPRESS 2
+)
+PCTFREE 0;
 
 CREATE INDEX tag_values_timestamp_ix ON tag_values (timestamp);

@@ -6,8 +6,9 @@ CREATE TABLE tag_values (
   tag_value   VARCHAR2(255) NOT NULL,
   quality     VARCHAR2(20)  NOT NULL,
   inserted_at TIMESTAMP(6)  DEFAULT SYSTIMESTAMP,
-  CONSTRAINT tag_values_pk PRIMARY KEY (plc_code, tag_address, timestamp) USING INDEX LOCAL
+  CONSTRAINT tag_values_pk PRIMARY KEY (plc_code, tag_address, timestamp) USING INDEX LOCAL COMPRESS 2
 )
+PCTFREE 0
 PARTITION BY RANGE (timestamp) INTERVAL (NUMTODSINTERVAL(1, 'DAY'))
 (PARTITION tag_values_before_2025 VALUES LESS THAN (TIMESTAMP '2025-01-01 00:00:00'));
 

@@ -20,6 +20,10 @@ SKIPPED = (
     r"ALTER\s+USER\b",
     r"COMMENT\s+ON\b",
     r"CREATE\s+(OR\s+REPLACE\s+)?(PUBLIC\s+)?SYNONYM\b",
+    # PL/SQL
+    r"BEGIN\b",
+    r"DECLARE\b",
+    r"CREATE\s+(OR\s+REPLACE\s+)?(PROCEDURE|FUNCTION|PACKAGE|TRIGGER)\b",
     # SQL*Plus commands
     r"WHENEVER\b",
     r"SET\s+\w+",
@@ -30,6 +34,10 @@ SKIPPED = (
     r"SPOOL\b",
 )
 SKIP = re.compile("|".join(f"(?:{each})" for each in SKIPPED), re.IGNORECASE)
+#: what ends with a slash alone
+PLSQL = re.compile(
+    r"\s*(BEGIN|DECLARE|CREATE\s+(OR\s+REPLACE\s+)?(PROCEDURE|FUNCTION|PACKAGE|TRIGGER))\b", re.IGNORECASE
+)
 #: SQL*Plus commands end with their line
 LINE_COMMAND = re.compile(r"\s*(WHENEVER|SET|PROMPT|CONN(ECT)?|SHOW|EXIT|SPOOL)\b", re.IGNORECASE)
 #: objects of a script that has run before, over kept data
@@ -61,13 +69,13 @@ PIECE = re.compile(
 
 
 def split_script(text: str) -> Iterator[str]:
-    """Yield a script's statements; they end with a semicolon, or with a slash on a line of its own."""
+    """Yield a script's statements; they end with a semicolon, or, as PL/SQL must, with a slash on a line of its own."""
     lines = text.splitlines(keepends=True)
     # SQL*Plus commands end with their line, so that nothing of theirs is taken for the next statement
     closed = [f"{line.strip().rstrip(';')};\n" if LINE_COMMAND.match(line) else line for line in lines]
     statement = ""
     for piece in PIECE.finditer("".join(closed)):
-        if piece.lastgroup == "end":
+        if piece.lastgroup == "end" and not (piece[0] == ";" and PLSQL.match(statement)):
             yield from _finished(statement)
             statement = ""
         elif piece.lastgroup != "comment":

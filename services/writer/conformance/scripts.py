@@ -13,7 +13,11 @@ _SCRIPTS = {
     "03_tag_values.sql": "tag_values",
     "04_tag_data_partitioned.sql": "tag_data",
     "05_tag_values_partitioned.sql": "tag_values",
+    "11_tag_data_iot.sql": "tag_data",
 }
+
+#: The optional column that the writer leaves alone; tag_values has it already.
+_INSERTED_AT = ("CONSTRAINT", "inserted_at TIMESTAMP(6) DEFAULT SYSTIMESTAMP, CONSTRAINT")
 
 _DIRECTORY = Path("deploy/oracle")
 
@@ -21,12 +25,14 @@ _DIRECTORY = Path("deploy/oracle")
 def _tables(place: Place) -> str:
     if not _DIRECTORY.is_dir():
         raise NotTriedError(f"{_DIRECTORY} is not here: run it in a checkout")
-    return "; ".join(f"{script}: {_written(place, script, layout)}" for script, layout in _SCRIPTS.items())
+    told = [f"{script}: {_written(place, script, layout)}" for script, layout in _SCRIPTS.items()]
+    told.append(f"with inserted_at: {_written(place, '02_tag_data.sql', 'tag_data', _INSERTED_AT)}")
+    return "; ".join(told)
 
 
-def _written(place: Place, script: str, layout: str) -> str:
+def _written(place: Place, script: str, layout: str, change: tuple[str, str] = ("", "")) -> str:
     name = place.new_name()
-    text = re.sub(r"--.*", "", (_DIRECTORY / script).read_text(encoding="utf-8"))
+    text = re.sub(r"--.*", "", (_DIRECTORY / script).read_text(encoding="utf-8")).replace(*change, 1)
     place.make(*filter(None, map(str.strip, re.sub(rf"\b{layout}(?=_|\b)", name, text).split(";"))))
     settings = place.settings.model_copy(update={"oracle_table": name, "oracle_table_layout": layout})
     sink = OracleSink(settings)

@@ -108,6 +108,15 @@ def test_like_means_what_it_says(pattern: str, matching: str, other: str) -> Non
     assert not expression.fullmatch(other)
 
 
+def test_plsql_of_a_script_ends_with_its_slash_and_is_passed_over() -> None:
+    """Kind: a block that is cut at its first semicolon, whose rest is taken for statements."""
+    blocks = "BEGIN\n  x := 'a;b'; y;\nEND;\n/\nCREATE OR REPLACE PROCEDURE p AS BEGIN z; END;\n/\n"
+    statements = list(split_script(f"SELECT 1 FROM dual;\n{blocks}COMMIT;"))
+    assert [bool(SKIP.match(statement)) for statement in statements] == [False, True, True, False]
+    assert [statements[0], statements[3]] == ["SELECT 1 FROM dual", "COMMIT"]
+    assert (statements[1][:5], statements[1][-4:]) == ("BEGIN", "END;")
+
+
 def test_script_is_split_outside_of_strings_and_comments() -> None:
     script = (
         "SET ECHO ON\nINSERT INTO t VALUES (';', ':x'); /* ; */ DELETE FROM t\n/\n-- ;\nCREATE TABLE \"a;b\" (x NUMBER)"
