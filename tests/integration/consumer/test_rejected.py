@@ -2,12 +2,11 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
+from sandbox.harness.command import run_command
 from sandbox.harness.feed import START
-from sandbox.harness.oracle import ROOT
 from sandbox.harness.waiting import wait_until
 from services.consumer.rejected_list import RejectedList
 from shared.counters import Counter
@@ -27,11 +26,8 @@ def entries(pipeline: Pipeline) -> list[dict[str, object]]:
 
 
 def command(pipeline: Pipeline, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "services.consumer", "rejected", *arguments],
-        env={**pipeline.environment, "PYTHONPATH": str(ROOT)}, cwd=pipeline.directory,
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+    environ, directory = pipeline.environment, pipeline.directory
+    return run_command("services.consumer", "rejected", *arguments, environ=environ, directory=directory)
 
 
 def test_a_tag_that_cant_be_a_value_costs_that_tag_and_is_told_kept_and_counted(pipeline: Pipeline) -> None:

@@ -1,7 +1,5 @@
 """A healthy verdict is a claim: losses, a Redis that may lose or refuses and a slow monitor are told as they are."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.harness.command import run_command
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.monitor.assess.assessment import Assessment, Assessor
@@ -34,9 +33,7 @@ def alerts(monitor: Monitor) -> dict[str, dict[str, str]]:
 
 def acknowledge(redis_url: str, namespace: str) -> str:
     """Run the command; return what it says."""
-    command = [sys.executable, "-m", "services.monitor", "acknowledge"]
-    env = environment(redis_url, namespace)
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = run_command("services.monitor", "acknowledge", environ=environment(redis_url, namespace))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -94,9 +91,8 @@ def test_loss_is_told_until_a_person_acknowledges_it(
 
 
 def test_acknowledging_without_redis_is_one_line_and_status_1(namespace: str) -> None:
-    command = [sys.executable, "-m", "services.monitor", "acknowledge"]
     env = environment("redis://127.0.0.1:1/0", namespace)
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = run_command("services.monitor", "acknowledge", environ=env)
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert "nothing was acknowledged" in line

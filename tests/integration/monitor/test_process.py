@@ -1,13 +1,12 @@
 """The monitor as a process: real Redis, real HTTP, real signals."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
+from sandbox.harness.command import run_command
 from sandbox.harness.redis import EmbeddedRedis, free_port
 from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
@@ -111,14 +110,7 @@ def test_port_that_is_taken_is_one_clear_line_and_status_1(
     monitor: MonitorProcess, redis_server: EmbeddedRedis, namespace: str
 ) -> None:
     port = monitor.url.rsplit(":", 1)[1]
-    second = subprocess.run(
-        [sys.executable, "-m", "services.monitor"],
-        env=environment(redis_server.url, namespace, MONITOR_PORT=port),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    second = run_command("services.monitor", environ=environment(redis_server.url, namespace, MONITOR_PORT=port))
     assert second.returncode == 1
     (line,) = second.stderr.splitlines()
     assert f"127.0.0.1:{port}" in line

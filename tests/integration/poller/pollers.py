@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from sandbox.harness.command import run_command
 from sandbox.harness.oracle import ROOT
 from sandbox.harness.process import Process
 from sandbox.harness.supervisor import python
@@ -79,7 +79,4 @@ def events(link: RedisLink, keys: Keys, kind: str) -> list[dict[bytes, bytes]]:
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.poller", *arguments],
-        env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    return run_command("services.poller", *arguments, environ={**os.environ, **environment})

@@ -3,26 +3,22 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from sandbox.harness.command import Command
 from sandbox.harness.waiting import wait_until
 
 
-def drill(*arguments: str, **settings: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "sandbox.drills", *arguments],
-        env={**os.environ, **settings}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
+def drill(*arguments: str, **settings: str) -> Command:
+    return Command("sandbox.drills", *arguments, environ={**os.environ, **settings})
 
 
 @pytest.mark.req("OPS-5", "FR-004", "FR-005")
 def test_overflow_drill_discards_exactly_the_oldest() -> None:
     process = drill("overflow", "--buffer", "300", "--overflow", "120")
-    output = process.communicate(timeout=60)[0]
+    output = process.output(60)
 
     assert process.returncode == 0, output
     assert "the buffer holds 300 values, 120 were discarded" in output
@@ -36,7 +32,7 @@ def test_outage_drill_brings_every_value_into_the_table() -> None:
     process = drill(
         "outage", "--seconds", "3", "--rate", "600", ORACLE_RETRY_BASE_DELAY="0.2", ORACLE_PROBE_INTERVAL="0.5"
     )
-    output = process.communicate(timeout=90)[0]
+    output = process.output(90)
 
     assert process.returncode == 0, output
     assert "the backup files hold " in output
@@ -47,7 +43,7 @@ def test_outage_drill_brings_every_value_into_the_table() -> None:
 def test_drill_is_failed_when_a_value_is_lost() -> None:
     # A small buffer whose consumer may not wait overflows, Oracle or not: the outage drill must say so.
     process = drill("outage", "--seconds", "0.1", "--rate", "5000", BUFFER_MAX_SIZE="100", CONSUMER_HOLD_MESSAGES="0")
-    output = process.communicate(timeout=90)[0]
+    output = process.output(90)
 
     assert process.returncode == 1, output
     assert "error: values overflowed: " in output
@@ -56,10 +52,10 @@ def test_drill_is_failed_when_a_value_is_lost() -> None:
 def test_interrupted_drill_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     process = drill("outage", TMPDIR=str(tmp_path))
     assert process.stdout is not None
-    first = process.stdout.readline()
+    first = process.stdout.readline().decode()
     assert _processes_that_know(tmp_path) >= 5
     process.send_signal(signal.SIGINT)
-    output = first + process.communicate(timeout=30)[0]
+    output = first + process.output(30)
 
     assert process.returncode == 130, output
     assert "stopped before a verdict" in output
@@ -76,5 +72,5 @@ def _processes_that_know(directory: Path) -> int:
 def test_wrong_parameter_is_refused() -> None:
     process = drill("overflow", "--buffer", "0")
 
-    assert "--buffer" in process.communicate(timeout=30)[0]
+    assert "--buffer" in process.output(30)
     assert process.returncode == 2

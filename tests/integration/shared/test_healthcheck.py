@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.harness.command import run_command
 from sandbox.harness.oracle import ROOT
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
@@ -29,14 +30,7 @@ tags = 10
 
 
 def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "shared.healthcheck", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    return run_command("shared.healthcheck", *arguments, environ=environment)
 
 
 @pytest.mark.parametrize("service", ["consumer", "writer", "poller", "monitor"])

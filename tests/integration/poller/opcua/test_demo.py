@@ -3,11 +3,11 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from sandbox.harness.command import run_command
 from sandbox.node_opcua import install
 from sandbox.npm import NodeUnavailableError
 
@@ -17,10 +17,7 @@ _ROOT = Path(__file__).resolve().parents[4]
 def run(directory: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     own = {name: value for name, value in os.environ.items() if not name.startswith("DEMO_")}
     settings = {"DEMO_DIRECTORY": str(directory / "demo"), "DEMO_SOURCE": "opcua", **environment}
-    return subprocess.run(
-        [sys.executable, "-m", "sandbox.run"],
-        cwd=_ROOT, env={**own, **settings}, capture_output=True, text=True, check=False, timeout=110,
-    )  # fmt: skip
+    return run_command("sandbox.run", environ={**own, **settings}, directory=_ROOT, timeout_s=110)
 
 
 def test_the_demo_reads_an_opcua_server(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """`python -m services.writer check` as a process, against the real driver and tables of all kinds."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +9,7 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.command import run_command
 from sandbox.harness.redis import EmbeddedRedis
 from services.writer.check.redis_rights import NEEDED, OPTIONAL
 from shared.errors import RedisRefusedError
@@ -46,10 +45,7 @@ def environment(oracle: OracleStandIn, redis_server: EmbeddedRedis, namespace: s
 
 
 def check(environment: dict[str, str], *arguments: str, **settings: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "services.writer", "check", *arguments],
-        env={**environment, **settings}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = run_command("services.writer", "check", *arguments, environ={**environment, **settings})
     assert "Traceback" not in done.stdout + done.stderr
     return done.returncode, done.stdout
 
@@ -283,10 +279,7 @@ def test_an_address_that_makes_no_sense_is_one_line_and_status_2(
     environment: dict[str, str], command: list[str], dsn: str, words: str
 ) -> None:
     """Kind: the driver's own words, as a traceback, for a slip of the pen."""
-    done = subprocess.run(
-        [sys.executable, "-m", "services.writer", *command],
-        env={**environment, "ORACLE_DSN": dsn}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = run_command("services.writer", *command, environ={**environment, "ORACLE_DSN": dsn})
     assert done.returncode == 2
     assert words in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -4,8 +4,6 @@ import importlib
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.command import Command, run_command
 from services.writer.conformance.command import CLAIMS
 
 #: What the stand-in can't be asked: it has no PL/SQL, no foreign keys and no DBA.
@@ -34,13 +33,11 @@ def environment(stand_in: OracleStandIn) -> dict[str, str]:
 
 
 def command(report: Path) -> list[str]:
-    return [sys.executable, "-m", "services.writer", "conformance", "--report", str(report), "--rows", "5000"]
+    return ["services.writer", "conformance", "--report", str(report), "--rows", "5000"]
 
 
 def run(stand_in: OracleStandIn, report: Path) -> tuple[int, str, dict[str, Any]]:
-    done = subprocess.run(
-        command(report), env=environment(stand_in), capture_output=True, text=True, timeout=110, check=False
-    )
+    done = run_command(*command(report), environ=environment(stand_in), timeout_s=110)
     assert "Traceback" not in done.stdout + done.stderr
     found: dict[str, Any] = json.loads(report.with_suffix(".json").read_text())
     return done.returncode, done.stdout, found
@@ -79,16 +76,13 @@ def test_what_differs_is_said_with_what_was_seen(stand_in: OracleStandIn, tmp_pa
 
 
 def test_a_signal_ends_it_and_its_tables_are_dropped_all_the_same(stand_in: OracleStandIn, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        command(tmp_path / "conformance"), env=environment(stand_in), stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout as lines:
-        next(line for line in lines if "commit-travels" in line)
+    with Command(*command(tmp_path / "conformance"), environ=environment(stand_in)) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if b"commit-travels" in line)
         assert stand_in.control.status().tables
         process.send_signal(signal.SIGTERM)
-        rest = lines.read()
-    assert process.wait(60) == 0
+        rest = process.output()
+    assert process.returncode == 0
     assert "stopped by a signal" in rest
     assert stand_in.control.status().tables == {}
 

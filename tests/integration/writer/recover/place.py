@@ -1,7 +1,5 @@
 """What the tests of `recover` share: a directory, a table, the command as a process, and values."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any
 import oracledb
 
 from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.command import Command
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.format import backup_row
 from shared.clock import SystemClock
@@ -31,16 +30,16 @@ class Place:
     directory: Path
 
     def recover(self, *arguments: str, **settings: str) -> tuple[int, str]:
-        process = self.start(*arguments, **settings)
-        output = process.communicate(timeout=60)[0]
+        with self.start(*arguments, **settings) as process:
+            output = process.output()
         assert "Traceback" not in output
         return process.returncode, output
 
-    def start(self, *arguments: str, command: str = "recover", **settings: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "services.writer", command, *arguments],
-            env={**self.environment, **settings}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    def start(self, *arguments: str, command: str = "recover", **settings: str) -> Command:
+        return Command("services.writer", command, *arguments, environ={**self.environment, **settings})
+
+    def start_writer(self, **settings: str) -> Command:
+        return Command("services.writer", environ={**self.environment, **settings})
 
     def write(self, values: Sequence[TagValue]) -> Path:
         """Write a file as the writer does."""

@@ -4,8 +4,6 @@ import fcntl
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -299,7 +297,7 @@ def test_signal_ends_it_after_the_batch_and_the_next_run_goes_on(place: Place, s
     process = place.start("--rate", "1000")
     wait_until(lambda: place.count() > 0, what="the first rows")
     process.send_signal(signum)
-    output = process.communicate(timeout=10)[0]
+    output = process.output(10)
 
     written = place.count()
     assert process.returncode == 130, output
@@ -319,7 +317,7 @@ def test_kill_in_the_middle_loses_and_doubles_nothing(place: Place) -> None:
         process = place.start()
         wait_until(lambda least=wanted: place.count() >= least, what="rows")  # type: ignore[misc]
         process.kill()
-        process.communicate(timeout=10)
+        process.output(10)
 
     status, output = place.recover()
 
@@ -333,7 +331,7 @@ def test_two_at_once_share_the_files(place: Place) -> None:
     for first in range(0, 8_000, 2_000):
         place.write(numbered(2_000, first))
     processes = [place.start() for _ in range(2)]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.output(60) for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert place.stored() == expected(numbered(8_000))
@@ -357,25 +355,18 @@ def test_file_named_that_is_not_there_fails(place: Place) -> None:
     assert "there is no such file" in output
 
 
-def writer(place: Place, **settings: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "services.writer"],
-        env={**place.environment, **settings}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
 @pytest.mark.req("OPS-2")
 def test_writer_puts_files_back_by_itself_where_it_is_told_to(place: Place, link: RedisLink, keys: Keys) -> None:
     bad = place.directory / "backup_20250101_000000.csv"
     bad.write_text("not a backup\n")
     os.utime(bad, (0, 0))  # nobody copies it here any more
     place.write(numbered(3_000))
-    process = writer(place, BACKUP_AUTO_RECOVER="true")
+    process = place.start_writer(BACKUP_AUTO_RECOVER="true")
     try:
         wait_until(lambda: place.files("recovered/*.csv"), what="the file in recovered/")
     finally:
         process.terminate()
-        output = process.communicate(timeout=10)[0]
+        output = process.output(10)
 
     assert process.returncode == 0, output
     assert place.stored() == expected(numbered(3_000))
@@ -391,7 +382,7 @@ def test_writer_puts_files_back_by_the_same_rule_as_it_writes(place: Place, link
     path = place.write([TagValue(NOON, "PLC01", "D0", "999", "GOOD"), *numbered(3, first=1)])
     place.oracle.control.refuse_rows(1400, table="tag_data")
     rollbacks_before = place.oracle.control.status().rollbacks
-    process = writer(place, BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
+    process = place.start_writer(BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
     try:
         # Given: rows of the file that are new are refused for the table's fault, which is found out once at least
         wait_until(lambda: place.oracle.control.status().rollbacks > rollbacks_before, what="a sample")
@@ -399,15 +390,15 @@ def test_writer_puts_files_back_by_the_same_rule_as_it_writes(place: Place, link
         assert place.files("rejected_*.csv") == []
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.output(10)
     assert link.hash(keys.counters).get("recovered", "0") == "3"
     place.oracle.control.reset()
-    process = writer(place, BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
+    process = place.start_writer(BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
     try:
         wait_until(lambda: not path.exists(), what="the file in recovered/")
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.output(10)
     (aside,) = place.files("rejected_*.csv")
     assert "CONFLICT" in (place.directory / aside).read_text()
     assert place.count() == 4
@@ -419,8 +410,8 @@ def test_writer_leaves_files_alone_while_the_buffer_fills(place: Place, link: Re
     raws = [f'[1,"2026-01-01T00:00:00.{n:06}","PLC09","D1","1","GOOD"]' for n in range(50)]
     link.command("RPUSH", keys.buffer, *raws)
     place.oracle.control.hang_calls("before")
-    process = writer(
-        place, BACKUP_AUTO_RECOVER="true", BUFFER_MAX_SIZE="100", BUFFER_BATCH_SIZE_MAX="1", BUFFER_BATCH_THRESHOLD="1",
+    process = place.start_writer(
+        BACKUP_AUTO_RECOVER="true", BUFFER_MAX_SIZE="100", BUFFER_BATCH_SIZE_MAX="1", BUFFER_BATCH_THRESHOLD="1",
         WRITER_CONCURRENCY="1",
     )  # fmt: skip
     try:
@@ -432,7 +423,7 @@ def test_writer_leaves_files_alone_while_the_buffer_fills(place: Place, link: Re
         wait_until(lambda: place.files("recovered/*.csv"), what="the file in recovered/")
     finally:
         process.terminate()
-        output = process.communicate(timeout=10)[0]
+        output = process.output(10)
     assert "Recovering" in output
     assert place.count() == 60
 

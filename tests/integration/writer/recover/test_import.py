@@ -24,7 +24,7 @@ HISTORIAN = """시각;태그;값;품질
 
 def imports(place: Place, *arguments: str, **settings: str) -> tuple[int, str]:
     process = place.start(*arguments, command="import", **settings)
-    output = process.communicate(timeout=60)[0]
+    output = process.output(60)
     assert "Traceback" not in output
     return process.returncode, output
 
@@ -97,7 +97,7 @@ def test_an_import_that_is_interrupted_and_repeated_writes_nothing_twice(
     process = place.start(str(path), "--rate", "1000", command="import")
     wait_until(lambda: place.count() > 0, what="rows in the table")
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=30)[0]
+    output = process.output(30)
     assert process.returncode == 130, output
     assert 0 < place.count() < rows
     assert "Run it again: what is there is skipped" in output

@@ -4,8 +4,6 @@ import json
 import os
 import resource
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
@@ -234,12 +232,9 @@ def test_file_of_any_size_takes_bounded_memory(place: Place, kind: str) -> None:
         else:
             file.truncate(2_000_000_000)
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.writer", "recover"],
-        env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    process = place.start()
     resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    output = process.communicate(timeout=120)[0]
+    output = process.output(120)
 
     assert "Traceback" not in output, output[-3000:]
     assert "MemoryError" not in output
