@@ -1,0 +1,131 @@
+"""Who may write to Redis can lose and forge values; he can't end a service, nor have anything of his run."""
+
+import inspect
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
+from shared.keys import Keys
+from shared.redis.link import RedisLink
+from tests.oracle_target import OracleTarget
+from tests.pipeline import Pipeline
+
+#: Seconds for which a spoiled key stays: every loop of every service turns in that time.
+EXPOSED_S = 0.2
+
+GROUPS = """
+[[group]]
+name = "line 1"
+plc_code = "PLC01"
+mode = "FIXED"
+interval_ms = 200
+[group.source]
+type = "simulator"
+tags = 10
+
+[[group]]
+name = "line 2"
+plc_code = "PLC02"
+mode = "HANDSHAKE"
+[group.source]
+type = "simulator"
+tags = 10
+"""
+
+HUGE = "9" * 4_000_000
+DEEP = "[" * 100_000
+#: What a shell, a template or an interpreter would take for an order to make the file `owned` where they run.
+CODE = "$(touch owned); `touch owned`; {{7*7}}; __import__('os').system('touch owned') %s %n \x1b[2J\u2028"
+TEXTS = (b"\xff\xfe\x00garbage", HUGE, DEEP, CODE, '{"v": 1e999}', "-1", "NaN", json.dumps([1] * 50_000), "")
+
+Command = Sequence[str | bytes]
+
+
+def names(namespace: str) -> list[str]:
+    """Return a key of every kind that there is; of those with parts, one that a service looks at."""
+    keys, found = Keys(namespace), []
+    for name, member in inspect.getmembers(Keys):
+        if name.startswith("_") or name in {"namespace", "window_prefix"}:
+            continue
+        if isinstance(member, property):
+            found.append(str(getattr(keys, name)))
+        elif callable(member):
+            parts = ["writer" if part == "role" else "w" for part in [*inspect.signature(member).parameters][1:]]
+            parts = [int(time.time() // 10) if name == "window" else part for part in parts]
+            found.append(str(member(keys, *parts)))
+    return found
+
+
+def spoils(key: str) -> Iterator[list[Command]]:
+    """Yield commands that put something into a key that nobody expects there."""
+    for text in TEXTS:
+        yield [["SET", key, text]]
+    yield [["RPUSH", key, *TEXTS]]
+    yield [["SADD", key, *TEXTS, f"{key}:w:1", "{other}:list"]]
+    yield [["ZADD", key, "-inf", "a", "1e300", CODE, "inf", f"writer:{CODE}", "5", HUGE]]
+    yield [["HSET", key, *(part for text in TEXTS for part in (text[:5000], text))]]
+    yield [["HSET", key, "written", HUGE, "inserted", "-5", "began_at_us", "x", "at", "1e300", "beat_at", "1e300"]]
+    yield [["HSET", key, '["P","G"]', DEEP, "incarnation", CODE, "pid", "1" * 400, "state", HUGE[:70_000]]]
+    yield [
+        ["XADD", key, "*", *(part for text in TEXTS for part in (text[:3000], text))],
+        ["XADD", key, "*", "kind", CODE],
+    ]
+    yield [["XADD", key, f"{2**63}-1", "kind", "started", "message", "a year that no calendar has"]]
+
+
+def look(address: str, stop: threading.Event) -> None:
+    """Keep the monitor reading and drawing."""
+    with httpx.Client(timeout=10) as client:
+        while not stop.wait(0.1):
+            for path in ("/api/services", "/api/events", "/metrics", "/monitoring/buffer"):
+                try:
+                    client.get(f"{address}{path}")
+                except httpx.HTTPError:
+                    continue
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_that_is_written_into_a_key_ends_a_service_or_is_run(
+    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path
+) -> None:
+    """Kind: what is read from a place that others may write is taken for what we wrote there."""
+    (tmp_path / "groups.toml").write_text(GROUPS)
+    with EmbeddedRedis() as redis, Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline:
+        settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
+        services = ("consumer", "writer", "monitor", "poller")
+        processes = {name: pipeline.start_and_wait(name, **settings) for name in services}
+        wait_until(lambda: "Monitor at http" in pipeline.log("monitor"), what="the monitor")
+        address = pipeline.log("monitor").split("Monitor at ", 1)[1].split()[0]
+        attacker, stop = RedisLink(redis.url), threading.Event()
+        looks = threading.Thread(target=look, args=(address, stop), daemon=True)
+        looks.start()
+        for key in names(namespace):
+            for commands in spoils(key):
+                attacker.commands(("DEL", key), *commands)
+                # Nothing tells that everybody has looked; who does not come through is found at the end as well.
+                time.sleep(EXPOSED_S)
+                ended = [name for name, process in processes.items() if process.poll() is not None]
+                assert ended == [], f"{key}: {str(commands)[:300]}"
+            attacker.command("DEL", key)
+        stop.set()
+        looks.join()
+        # Then all goes on: whatever was lost with the keys, what comes from now on comes through.
+        attacker.command("FLUSHALL")
+        expected = pipeline.put(polls=3, tags=50, plc_code="AFTERWARDS")
+        wait_until(lambda: expected.items() <= pipeline.table_rows().items(), 60, "rows once the keys are sound again")
+        wait_until(lambda: httpx.get(f"{address}/api/ledger", timeout=10).status_code == 200, 60, "the monitor")
+        attacker.close()
+        for name, process in processes.items():
+            assert process.poll() is None
+            assert len(pipeline.log(name)) < 5_000_000
+            # What gives a terminal an order is in no log.
+            assert "\x1b[2J" not in pipeline.log(name)
+        assert not list(tmp_path.rglob("owned"))
