@@ -57,9 +57,8 @@ def names(namespace: str) -> list[str]:
         if isinstance(member, property):
             found.append(str(getattr(keys, name)))
         elif callable(member):
-            parts = ["writer" if part == "role" else "w" for part in [*inspect.signature(member).parameters][1:]]
-            parts = [int(time.time() // 10) if name == "window" else part for part in parts]
-            found.append(str(member(keys, *parts)))
+            now, asked = int(time.time() // 10), [*inspect.signature(member).parameters][1:]
+            found.append(str(member(keys, *({"role": "writer", "bucket": now}.get(part, "w") for part in asked))))
     return found
 
 
