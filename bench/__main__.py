@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from bench import api, baselines, consumer, end_to_end, growth, intervals, latency, outage, scale, server_delay, writer
+from bench.benchmarks import (
+    api,
+    baselines,
+    consumer,
+    end_to_end,
+    growth,
+    intervals,
+    latency,
+    outage,
+    scale,
+    server_delay,
+    writer,
+)
 from bench.figures import Section
 from bench.report import as_json, as_lines, as_markdown, machine, replace_between, summary, write_json
 

@@ -74,7 +74,7 @@ def written_keys(user: str, namespace: str = "tagpipe") -> list[str]:
         if (user != "monitor" and unit.startswith(user)) or any(
             _writing_commands() & _commands(tree) for tree in trees
         ):
-            patterns |= {_pattern(name, user, namespace) for tree in trees for name in _keys_named(tree)}
+            patterns |= {_pattern(name, user, namespace) for tree in trees for name in _keys(tree)}
     return sorted(pattern for pattern in patterns if not any(_covers(other, pattern) for other in patterns))
 
 
@@ -89,6 +89,11 @@ def _pattern(key: str, user: str, namespace: str) -> str:
 
 def _covers(wider: str, pattern: str) -> bool:
     return wider != pattern and wider.endswith("*") and pattern.startswith(wider[:-1])
+
+
+@cache
+def _keys(tree: ast.AST) -> frozenset[str]:
+    return frozenset(_keys_named(tree))
 
 
 def _keys_named(tree: ast.AST) -> Iterator[str]:
@@ -158,8 +163,11 @@ def _own(user: str) -> Iterator[_Reached]:
 
 @cache
 def _names(tree: ast.AST) -> frozenset[str]:
-    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return frozenset(attributes | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
+    return frozenset(
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Name)
+    )
 
 
 @cache

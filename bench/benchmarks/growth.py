@@ -1,10 +1,10 @@
 """What grows with what: memory, bytes in Redis, rate and latency against tags and writers."""
 
+from bench.benchmarks.latency import measure
+from bench.benchmarks.writer import drain
 from bench.figures import Goal, Section
-from bench.latency import measure
 from bench.measure import percentile
 from bench.stage import Stage, rows, values_of
-from bench.writer import drain
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
 

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bench.benchmarks.latency import measure
+from bench.benchmarks.writer import drain
 from bench.figures import Goal, Section
-from bench.latency import measure
 from bench.measure import percentile
 from bench.stage import Stage, rows, values_of
-from bench.writer import drain
 from sandbox.harness.supervisor import python
 from shared.counters import Counter
 
