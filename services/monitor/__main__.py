@@ -1,12 +1,14 @@
 """`python -m services.monitor`: the REST API and the dashboard over what is in Redis."""
 
+import getpass
 import os
+import socket
 import threading
 from typing import Annotated
 
 import typer
 
-from services.monitor.acknowledge import acknowledge, acknowledges, said
+from services.monitor.acknowledge import acknowledge, acknowledges_losses
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
@@ -34,6 +36,7 @@ from shared.logs import get_logger
 from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
 from shared.settings import ServiceSettings
+from shared.texts import tamed
 
 #: How far the monitor stands back for the services on a machine that they share: it gets a third of their share.
 NICENESS = 5
@@ -75,7 +78,8 @@ def _acknowledge(settings: ServiceSettings) -> None:
 def _acknowledge_one(settings: ServiceSettings, where: str) -> str:
     link = RedisLink.of(settings, "tagpipe-acknowledge")
     try:
-        return where + said(acknowledge(link, Keys(settings.namespace)))
+        keys = Keys(settings.namespace)
+        return where + acknowledge(link, keys, EventLog(link, keys, "acknowledge"), _who())
     except RedisUnavailableError as error:
         raise FatalError(f"{where}Redis can't be reached, nothing was acknowledged: {error}") from error
     finally:
@@ -104,6 +108,15 @@ def _say_who(settings: NoticeSettings) -> None:
     if not kinds:
         raise FatalError(NOBODY)
     typer.echo(f"Told of alerts from {settings.alert_severity} on: {', '.join(kinds)}; `--test` tries the way")
+
+
+def _who() -> str:
+    """Return who sits at the terminal."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        name = f"user {os.getuid()}"
+    return tamed(f"{name} on {socket.gethostname()}")
 
 
 def _main(settings: MonitorSettings) -> None:
@@ -164,7 +177,7 @@ def _partition(
         clock=clock,
         describe=lambda: status_of(messengers) if messengers else None,
     )
-    duties = [forgets_services(link, keys), acknowledges(link, keys)]
+    duties = [forgets_services(link, keys), acknowledges_losses(link, keys, events)]
     board = Board(link, keys, events)
     faults = Faults(events, clock, "the monitor's actions", ends_the_process=False)
     return loop, board, Actor(board, heartbeat, "monitor", duties, clock=clock, faults=faults, gives_up=True)

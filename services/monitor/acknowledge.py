@@ -1,51 +1,49 @@
-"""`python -m services.monitor acknowledge`: a person says that the losses up to now are known."""
+"""A person says that the losses up to now are known: at the terminal, or through the page.
+
+What is acknowledged is what was told: what was lost since then is told again. Who said so, and when, stands with
+the totals, and is an event.
+"""
 
 from msgspec.structs import replace
 
-from services.monitor.assess.findings.losses import total_loss
-from services.monitor.assess.humanize import count_of
-from shared.acting.actor import Duty, Outcome
+from services.monitor.assess.findings.losses import sentences, total_loss
+from shared.acting.actor import Duty, Job, Outcome
+from shared.counters import Counter
+from shared.events import EventLog
 from shared.keys import Keys
 from shared.queues.snapshot import take_snapshot
 from shared.records.actions import ActionKind, ActionState
+from shared.records.events import Event
 from shared.records.losses import Loss
 from shared.records.reading import from_hash, to_hash
 from shared.redis.link import RedisLink
 
 
-def acknowledge(link: RedisLink, keys: Keys) -> Loss:
-    """Write the totals of all losses up to now to Redis; return what was not acknowledged before.
+def acknowledge(link: RedisLink, keys: Keys, events: EventLog, by: str, told: Loss | None = None) -> str:
+    """Write totals of losses to Redis as known; return what was not acknowledged before, in the words of the alerts.
 
+    told: the totals that the person was told; None for those of this moment.
     Raises: RedisUnavailableError: it may have been written; doing it again does no harm.
     """
     ledger = take_snapshot(link, keys)
-    total = total_loss(ledger)
-    known = from_hash(Loss, link.hash(keys.loss_acknowledged)) or Loss()
     # In whole seconds, and not before what was just lost.
-    acknowledged = replace(total, at=int(ledger.taken_at) + 1)
-    link.command("HSET", keys.loss_acknowledged, *(part for field in to_hash(acknowledged).items() for part in field))
-    return total.beyond(known)
+    total = told or replace(total_loss(ledger), at=int(ledger.taken_at) + 1)
+    known = from_hash(Loss, link.hash(keys.loss_acknowledged)) or Loss()
+    if (known.at or 0) > (total.at or 0):
+        return f"{known.by or 'somebody'} has acknowledged it, and what came later, already"
+    fields = to_hash(replace(total, by=by)).items()
+    link.command("HSET", keys.loss_acknowledged, *(part for field in fields for part in field))
+    said = "; ".join(text for _, text in sentences(total.beyond(known), ledger[Counter.INSERTED]))
+    said = f"Acknowledged: {said or 'nothing that the counters know of'}"
+    events.add(Event.ACKNOWLEDGED, f"{said}, by {by}")
+    return said
 
 
-def acknowledges(link: RedisLink, keys: Keys) -> Duty:
-    """Return the duty to do it because a person asked through the API."""
-    return Duty(
-        ActionKind.ACKNOWLEDGE,
-        lambda _job: Outcome(ActionState.DONE, said(acknowledge(link, keys))),
-        lane="acknowledge",
-    )
+def acknowledges_losses(link: RedisLink, keys: Keys, events: EventLog) -> Duty:
+    """Return the duty to note what a person acknowledges through the page."""
 
+    def carry_out(job: Job) -> Outcome:
+        told = from_hash(Loss, {name: str(figure) for name, figure in job.action.options.items()}) or Loss()
+        return Outcome(ActionState.DONE, acknowledge(link, keys, events, job.action.asked_by, told))
 
-def said(loss: Loss) -> str:
-    """Return a line that says what was acknowledged."""
-    parts = [
-        count_of(loss.overflowed, "value") + " overflowed" if loss.overflowed else "",
-        count_of(loss.rejected_dropped, "rejected entry", "rejected entries") + " dropped"
-        if loss.rejected_dropped
-        else "",
-        count_of(loss.rows_dropped, "rejected row") + " lost" if loss.rows_dropped else "",
-        count_of(loss.backup_lost, "row") + " gone from backup files" if loss.backup_lost else "",
-        f"{count_of(abs(loss.difference), 'value')} by which the ledger does not balance" if loss.difference else "",
-        f"{count_of(loss.excess, 'row')} recovered beyond what went to files" if loss.excess else "",
-    ]
-    return "Acknowledged: " + (", ".join(part for part in parts if part) or "nothing that the counters know of")
+    return Duty(ActionKind.ACKNOWLEDGE, carry_out, lane="acknowledge")

@@ -37,6 +37,7 @@ class Event(StrEnum):
     CONFLICTS = "conflicts"  #: same key, other value
     RECOVERED = "recovered"
     IMPORTED = "imported"
+    ACKNOWLEDGED = "acknowledged"  #: a person said that losses are known: who, and which
     SOURCE_LOST = "source_lost"  #: a poller's source can't be read: which group, why
     SOURCE_BACK = "source_back"  #: with the seconds that it was away
     GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups

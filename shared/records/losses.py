@@ -1,6 +1,6 @@
 """What was lost, in totals: what a person acknowledged of it stands in Redis."""
 
-from shared.records.reading import Count, Record
+from shared.records.reading import Count, Record, Text
 
 
 class Loss(Record, frozen=True):
@@ -13,6 +13,7 @@ class Loss(Record, frozen=True):
     difference: int = 0  #: values in no place, or in two (then negative)
     excess: int = 0  #: rows recovered beyond all that went to files
     at: Count | None = None  #: when it was acknowledged, in seconds since 1970
+    by: Text | None = None  #: and who said so
 
     def beyond(self, known: "Loss") -> "Loss":
         """Return what is lost beyond a loss that is known."""
@@ -24,6 +25,7 @@ class Loss(Record, frozen=True):
             difference=self.difference - known.difference,
             excess=max(0, self.excess - known.excess),
             at=known.at,
+            by=known.by,
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from services.monitor.api import listings, rejections, schemas, tags
+from services.monitor.api import listings, losses, rejections, schemas, tags
 from services.monitor.api.actions import Actions
 from services.monitor.api.history import History
 from services.monitor.api.state import Newest
@@ -46,6 +46,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "/api/history": History,
     "/api/actions": Actions,
     "/api/rejections": rejections.Rejections,
+    "/api/losses": losses.Losses,
 }
 #: What is answered as a file, with a line of it.
 DOWNLOADS = {

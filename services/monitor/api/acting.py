@@ -165,7 +165,7 @@ async def acknowledge(
     boards: Boards,
     response: Response,
 ) -> Asked:
-    """Say that what was lost up to now is known: health and alerts tell only of what is lost from now on."""
+    """Say that the losses that `/api/losses` tells now are known; what is lost from now on is told again."""
     return await ask(boards, _wanted(asking.acknowledge, body, overview), str(asker), response)
 
 

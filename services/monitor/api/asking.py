@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from services.monitor.api.actions import (
     ForgetGroupRequest,
     ForgetServiceRequest,
@@ -12,6 +14,7 @@ from services.monitor.api.actions import (
     Request,
     ServiceRequest,
 )
+from services.monitor.assess.findings.losses import find_losses, total_loss
 from services.monitor.read.overview import Overview
 from shared.keys import polling_field
 from shared.records.actions import ActionKind
@@ -144,6 +147,27 @@ def messages(kind: ActionKind, request: MessagesRequest, overview: Overview) -> 
     return wanted
 
 
+def acknowledge(request: Request, overview: Overview) -> list[Wanted]:
+    """Return what it takes to acknowledge the losses that are told: an action for each partition that has some.
+
+    It holds the totals that are told now: what is lost until it is carried out is not known to who asks.
+    Raises: RefusedRequestError.
+    """
+    wanted = [
+        Wanted(number, ActionKind.ACKNOWLEDGE, options=_totals(part))
+        for number, part in parts(overview, request.partition)
+        if any(find_losses(part))
+    ]
+    if not wanted:
+        raise RefusedRequestError("Nothing was lost that nobody has acknowledged")
+    return wanted
+
+
+def _totals(overview: Overview) -> Mapping[str, int]:
+    total = structs.replace(total_loss(overview.ledger), at=int(overview.taken_at) + 1)
+    return {name: figure for name, figure in structs.asdict(total).items() if figure and isinstance(figure, int)}
+
+
 def rejected_file(kind: ActionKind, request: RejectedFileRequest, overview: Overview) -> list[Wanted]:
     """Return what it takes to retry or set aside a file of rejected rows: one action of a writer that has it.
 
@@ -154,14 +178,6 @@ def rejected_file(kind: ActionKind, request: RejectedFileRequest, overview: Over
         raise RefusedRequestError(f"{request.target} is no file of rejected rows; `recover` takes the others")
     ((number, place),) = files_named(overview, request.target, request.partition)
     return [Wanted(number, kind, name, place, request.options())]
-
-
-def acknowledge(request: Request, overview: Overview) -> list[Wanted]:
-    """Return what it takes to acknowledge the losses up to now: an action for each partition.
-
-    Raises: RefusedRequestError.
-    """
-    return [Wanted(number, ActionKind.ACKNOWLEDGE) for number, _ in parts(overview, request.partition)]
 
 
 def parts(overview: Overview, partition: int | None = None) -> Iterator[tuple[int, Overview]]:

@@ -10,6 +10,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
 from services.monitor.api import answers, listings, prometheus, schemas, tags
+from services.monitor.api import losses as losses_answer
 from services.monitor.api import rejections as rejected_answers
 from services.monitor.api.history import MINUTES_KEPT, History
 from services.monitor.api.history import history as make_history
@@ -188,6 +189,12 @@ async def services(overview: FreshOverview) -> listings.Services:
 async def backups(overview: FreshOverview) -> Response:
     """The CSV files that writers wrote, and how many wait for `recover`."""
     return await asyncio.to_thread(_encoded, answers.backups, overview)
+
+
+@router.get("/api/losses", tags=["buffer"], responses=AWAY)
+async def losses(overview: FreshOverview) -> losses_answer.Losses:
+    """What was lost and nobody has acknowledged, with the times and tags; and who acknowledged last."""
+    return losses_answer.losses(overview)
 
 
 @router.get("/api/rejections", tags=["rejections"], response_model=rejected_answers.Rejections, responses=AWAY)

@@ -53,11 +53,11 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
 
 
 def _totals(records: Sequence[R]) -> R:
-    """Return one record of several: totals added up, `at` as of the last."""
+    """Return one record of several: totals added up, who and when as of the last."""
     first = records[0]
-    last = max((record.at for record in records if record.at), default=first.at)
-    totals = {name: sum(getattr(record, name) or 0 for record in records) for name in first.__struct_fields__}
-    return structs.replace(first, **{**totals, "at": last})
+    last = max(records, key=lambda record: record.at or 0)
+    names = [name for name in first.__struct_fields__ if name not in {"at", "by"}]
+    return structs.replace(last, **{name: sum(getattr(record, name) for record in records) for name in names})
 
 
 def _ledger(ledgers: Sequence[Snapshot]) -> Snapshot:

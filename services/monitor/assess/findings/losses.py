@@ -1,18 +1,19 @@
 """What was lost and nobody has acknowledged yet. No I/O, no clock.
 
-A loss is told until a person says that it is known (`python -m services.monitor acknowledge`): the totals of that
-moment stand in Redis then, and only what is lost beyond them is told.
+A loss is told until a person says that it is known (at the page, or by `python -m services.monitor acknowledge`): what
+he was told stands in Redis then, in totals, and only what is lost beyond them is told.
 """
 
-from collections.abc import Iterator
+from collections import Counter as Tally
+from collections.abc import Iterator, Sequence
 
 from services.monitor.assess.findings.finding import Finding
-from services.monitor.assess.said import Said, some
+from services.monitor.assess.said import NAMED, Said, some
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
-from shared.records.events import Event, Overflow
+from shared.records.events import Event, Overflow, OverflowEpisode
 from shared.records.losses import Loss, WentBackTotal
 
 
@@ -41,27 +42,52 @@ def unacknowledged(overview: Overview) -> Loss:
     return total_loss(overview.ledger).beyond(overview.acknowledged)
 
 
+def sentences(loss: Loss, inserted: int, *, since: str = "", where: str = "") -> Iterator[tuple[str, Said]]:
+    """Yield what the counters know of a loss, by the alert's code: told, and told again when it is acknowledged.
+
+    `inserted`: all values ever; `where`: which values overflowed, as far as that is known.
+    """
+    if loss.difference:
+        few = "{count:value} of those inserted are in no place{since}"
+        many = "{count:value} more are accounted for than were inserted{since}"
+        yield "ledger_unbalanced", Said(few if loss.difference > 0 else many, count=abs(loss.difference), since=since)
+    if loss.overflowed:
+        yield (
+            "values_lost",
+            Said(
+                "{count:value} overflowed and are lost{since} ({of_all:.3f} % of all){where}",
+                count=loss.overflowed,
+                since=since,
+                of_all=percent(loss.overflowed, inserted),
+                where=where,
+            ),
+        )
+    exceeds = (
+        "{count:row} more were recovered than ever went to files here{since}: they are another pipeline's, or "
+        "of a time before this Redis"
+    )
+    for code, count, template in (
+        (
+            "rejected_dropped",
+            loss.rejected_dropped,
+            "{count:rejected_entry} were dropped to make room and can't be retried{since}",
+        ),
+        ("rejected_rows_dropped", loss.rows_dropped, "{count:rejected_row} lost: too many waited for a file{since}"),
+        ("backup_lost", loss.backup_lost, "{count:row} gone from backup files{since}"),
+        ("recovered_exceeds", loss.excess, exceeds),
+    ):
+        if count:
+            yield code, Said(template, count=count, since=since)
+
+
 def find_losses(overview: Overview) -> Iterator[Finding]:
     """Yield every loss that nobody has acknowledged."""
     loss = unacknowledged(overview)
     since = "" if loss.at is None else Said(" since the acknowledgement of {at:moment}", at=loss.at)
-    if loss.difference:
-        few = "{count:value} of those inserted are in no place{since}"
-        many = "{count:value} more are accounted for than were inserted{since}"
-        said = Said(few if loss.difference > 0 else many, count=abs(loss.difference), since=since)
-        yield Finding("ledger_unbalanced", said)
-    if loss.overflowed:
-        of_all = percent(loss.overflowed, overview.ledger[Counter.INSERTED])
-        yield Finding(
-            "values_lost",
-            Said(
-                "{count:value} overflowed and are lost{since} ({of_all:.3f} % of all)",
-                count=loss.overflowed,
-                since=since,
-                of_all=of_all,
-            ),
-            _first_overflow(overview, loss),
-        )
+    episodes = unacknowledged_overflows(overview)
+    began_at = {"values_lost": min((episode.began_at for episode in episodes), default=None)}
+    told = sentences(loss, overview.ledger[Counter.INSERTED], since=since, where=_where(episodes))
+    yield from (Finding(code, said, began_at.get(code)) for code, said in told)
     if went_back := went_back_since(overview, loss.at):
         yield Finding(
             "redis_went_back",
@@ -78,30 +104,32 @@ def find_losses(overview: Overview) -> Iterator[Finding]:
             went_back.at,
         )
     yield from _lost_by_pollers(overview, loss)
-    if loss.rejected_dropped:
-        dropped = "{count:rejected_entry} were dropped to make room and can't be retried{since}"
-        yield Finding("rejected_dropped", Said(dropped, count=loss.rejected_dropped, since=since))
-    if loss.rows_dropped:
-        dropped = "{count:rejected_row} lost: too many waited for a file{since}"
-        yield Finding("rejected_rows_dropped", Said(dropped, count=loss.rows_dropped, since=since))
-    if loss.backup_lost:
-        gone = "{count:row} gone from backup files{since}"
-        yield Finding("backup_lost", Said(gone, count=loss.backup_lost, since=since))
-    if loss.excess:
-        yield Finding(
-            "recovered_exceeds",
-            Said(
-                "{count:row} more were recovered than ever went to files here{since}: they are another pipeline's, or "
-                "of a time before this Redis",
-                count=loss.excess,
-                since=since,
-            ),
-        )
 
 
-def _first_overflow(overview: Overview, loss: Loss) -> float | None:
-    began = (episode.began_at for episode in overview.overflows.values())
-    return min((at for at in began if at >= (loss.at or 0.0)), default=None)
+def unacknowledged_overflows(overview: Overview) -> list[OverflowEpisode]:
+    """Return the overflow episodes of which nobody has said that they are known, the newest first."""
+    known_at = overview.acknowledged.at or 0.0
+    # One that goes on, or went on, after the acknowledgement has lost more since.
+    found = [
+        episode
+        for episode in overview.overflows.values()
+        if episode.began_at >= known_at or episode.ended_at is None or episode.ended_at >= known_at
+    ]
+    return sorted(found, key=lambda episode: -episode.began_at)
+
+
+def _where(episodes: Sequence[OverflowEpisode]) -> str:
+    """Return of which times and tags the values are that overflowed, as far as the episodes tell."""
+    first = min((episode.oldest_timestamp for episode in episodes if episode.oldest_timestamp), default=None)
+    last = max((episode.newest_timestamp for episode in episodes if episode.newest_timestamp), default=None)
+    hit: Tally[str] = Tally()
+    for episode in episodes:
+        hit.update(episode.tags)
+    if first is None or last is None or not hit:
+        return ""
+    count = max(len(hit), *(episode.tags_hit or 0 for episode in episodes))
+    tags = some([tag for tag, _ in hit.most_common(NAMED)], count)
+    return Said("; collected from {first} to {last}, of {tags}", first=first, last=last, tags=tags)
 
 
 def _lost_by_pollers(overview: Overview, loss: Loss) -> Iterator[Finding]:
