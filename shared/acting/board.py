@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from shared.errors import TransientError
+from shared.errors import RejectedError, TransientError
 from shared.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -19,7 +19,10 @@ from shared.records.reading import as_json, from_json, to_hash, to_json
 from shared.redis.link import RedisLink
 
 #: Actions that may be open at once, and bytes of one of them.
-MAX_OPEN, MAX_BYTES = 100, 8_192
+MAX_OPEN, MAX_BYTES = 100, 16_384
+
+#: Bytes of an action that are kept free for what comes of it: its outcome is in letters, which may have four bytes.
+_ROOM = 5_000
 
 #: Steps that the audit keeps, about.
 MAX_AUDIT = 5_000
@@ -32,6 +35,10 @@ _log = get_logger()
 
 class TooManyActionsError(TransientError):
     """So many actions are open that no other is taken."""
+
+
+class ActionTooLargeError(RejectedError):
+    """The request says more than an action may hold; nobody would read it."""
 
 
 class Posted(NamedTuple):
@@ -57,19 +64,22 @@ class Board:
     def ask(self, wanted: Action) -> tuple[Action, bool]:
         """Ask for an action; return it, or the same one that is open, and whether it is new.
 
-        Raises: TooManyActionsError; RedisUnavailableError: it may be asked for; asking again does no harm.
+        Raises: TooManyActionsError, ActionTooLargeError; RedisUnavailableError: it may be asked for; asking again does
+            no harm.
         """
-        field = _signature(wanted)
+        field, raw = _signature(wanted), _json(wanted)
+        if len(raw) > MAX_BYTES - _ROOM:
+            raise ActionTooLargeError(f"the request has {len(raw)} bytes, {MAX_BYTES - _ROOM} at most: ask for less")
         answer = self._link.run(
             "ask_action",
             self._places,
-            [field, _json(wanted), MAX_OPEN, MAX_AUDIT, *_audit(wanted, wanted.state, wanted.asked_by)],
+            [field, raw, MAX_OPEN, MAX_AUDIT, *_audit(wanted, wanted.state, wanted.asked_by)],
         )
         if len(answer) == 1:
             raise TooManyActionsError(f"{MAX_OPEN} actions are open: stop one, or wait until one has ended")
-        is_new, raw = answer
-        known = from_json(Action, raw)
-        if known is None and self.drop(Posted(field.encode(), raw, None)):
+        is_new, there = answer
+        known = from_json(Action, there)
+        if known is None and self.drop(Posted(field.encode(), there, None)):
             return self.ask(wanted)
         if is_new:
             self._tell(wanted, f"asked for by {wanted.asked_by}")

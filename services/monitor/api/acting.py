@@ -30,7 +30,7 @@ from services.monitor.api.routes import AWAY, FreshOverview
 from services.monitor.api.state import Blame, Failure, NotFreshError
 from services.monitor.api.whole import Whole
 from services.monitor.read.overview import KnownAction, Overview
-from shared.acting.board import Board, TooManyActionsError
+from shared.acting.board import ActionTooLargeError, Board, TooManyActionsError
 from shared.errors import RedisUnavailableError
 from shared.records.actions import Action, ActionKind
 
@@ -220,5 +220,7 @@ async def _in_redis(call: Any, *args: Any) -> Any:
         return await asyncio.to_thread(call, *args)
     except RedisUnavailableError as error:
         raise NotFreshError(Failure(Blame.REDIS, str(error))) from error
+    except ActionTooLargeError as error:
+        raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
     except TooManyActionsError as error:
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error

@@ -11,7 +11,7 @@ from shared.records.reading import from_hash, from_json
 from shared.redis.link import Call
 
 #: Steps that are read, and actions that are shown at most: an action has three or four steps.
-STEPS_READ, ACTIONS_SHOWN = 200, 100
+STEPS_READ, ACTIONS_SHOWN = 120, 100
 
 #: Fields of a step, and bytes of all steps that are looked at.
 _FIELDS, _BYTES = 8, 1024 * 1024

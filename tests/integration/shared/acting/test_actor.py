@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.acting.actor import MAX_ATTEMPTS, Actor, Duty, Job, Outcome
-from shared.acting.board import MAX_BYTES, MAX_OPEN, Board, TooManyActionsError
+from shared.acting.board import MAX_BYTES, MAX_OPEN, ActionTooLargeError, Board, TooManyActionsError
 from shared.clock import SystemClock
 from shared.events import EventLog
 from shared.keys import Keys
@@ -303,6 +303,8 @@ def test_there_is_an_end_to_what_may_be_asked_for(scene: Scene) -> None:
     with pytest.raises(TooManyActionsError):
         scene.ask(target="one more")
     assert scene.ask(target="7").id == "recover-7"
+    with pytest.raises(ActionTooLargeError):
+        scene.ask(options={"ids": "x" * MAX_BYTES})
 
 
 @pytest.mark.parametrize("lacks", ["hscan", "eval_ro"])
