@@ -182,6 +182,9 @@ def import_(
     column: Annotated[
         list[str] | None, typer.Option(help="What a column is called in the file: timestamp=NAME. May be repeated.")
     ] = None,
+    plc: Annotated[
+        str | None, typer.Option(help="The PLC of all rows, where the file names none: tag names are addresses then.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="cp949, cp1252...; found out: UTF-8, UTF-16, CP949.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="comma, semicolon, tab or bar; found out.")] = None,
     decimal: Annotated[str | None, typer.Option(help="point or comma; found out.")] = None,
@@ -212,7 +215,7 @@ def import_(
     run_service(
         WriterSettings,
         lambda settings: import_files(
-            settings, OracleSink(settings), files, form, dry_run=dry_run, max_rows_per_s=rate
+            settings, OracleSink(settings), files, form, plc_code=plc, dry_run=dry_run, max_rows_per_s=rate
         ),
     )
 

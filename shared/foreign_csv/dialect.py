@@ -22,6 +22,9 @@ HEAD_BYTES, HEAD_LINES = 256 * 1024, 500
 #: What may stand between cells.
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
+#: A first line by which Excel, and what writes for it, tells the delimiter: sep=;
+_TOLD_DELIMITER = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+
 #: Share of the first lines that must have more than so many cells as the header: at first, and where none has.
 _ALIKE = (0.9, 0.5)
 
@@ -100,6 +103,7 @@ class Dialect:
     times: Times
     header: tuple[str, ...]
     is_said: bool  #: whether a person said which decimal sign it has
+    lines_before: int = 0  #: of the header: one that tells the delimiter
 
     def __str__(self) -> str:
         decimals = ", decimal commas" if self.decimal == "comma" else ""
@@ -149,7 +153,9 @@ def find_dialect(
     lines = [line for line in lines[:HEAD_LINES] if line.strip()]
     if not lines:
         raise DialectError("the file is empty" if not head else "its first line is longer than any header")
-    delimiter = said.delimiter or _delimiter(lines, fits)
+    told = _TOLD_DELIMITER.fullmatch(lines[0])
+    lines = lines[1:] if told and lines[1:] else lines
+    delimiter = said.delimiter or (told[1] if told else _delimiter(lines, fits))
     header, rows = _sample(lines, delimiter)
     if not fits(header, rows):
         raise DialectError(f"line 1 is no header: {lines[0][:80]!r}")
@@ -160,7 +166,7 @@ def find_dialect(
         times = Times.of(said.time_format, said.time_zone)
     except ValueError as error:
         raise DialectError(str(error), "time_zone") from None
-    return Dialect(encoding, delimiter, decimal, times, tuple(header), said.decimal is not None)
+    return Dialect(encoding, delimiter, decimal, times, tuple(header), said.decimal is not None, int(told is not None))
 
 
 def _encoding(head: bytes, said: str | None) -> str:

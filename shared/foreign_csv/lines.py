@@ -36,7 +36,8 @@ class Records:
         self._text = io.TextIOWrapper(file, dialect.encoding, "replace", newline="\n")
         self._lines: deque[str] = deque()  #: read, but not used yet
         self._number = 0
-        self._next_record()
+        for _ in range(1 + dialect.lines_before):
+            self._next_record()
 
     @property
     def position(self) -> int:

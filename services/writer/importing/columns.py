@@ -25,17 +25,20 @@ class Columns:
     """Where the parts of a value stand.
 
     named: our name -> the name that the file has for it, where it has another. separator: what stands between PLC code
-    and address of a tag name. is_ambiguous: whether it matters where the name is parted.
+    and address of a tag name. is_ambiguous: whether it matters where the name is parted. plc_code: that of all rows,
+    whose tag name, or address, is the address alone then.
     """
 
     named: Mapping[str, str]
     separator: str
     is_ambiguous: bool
+    plc_code: str | None = None
 
     def are_in(self, header: Sequence[str], _rows: Sequence[Sequence[str]] = ()) -> bool:
         """Tell whether a header has what is needed."""
         found = self._places(header)
         tag = TAG_NAME in found or {PLC_CODE, TAG_ADDRESS} <= found.keys()
+        tag = tag or (self.plc_code is not None and TAG_ADDRESS in found)
         return {TIMESTAMP, TAG_VALUE} <= found.keys() and tag
 
     def of_values(self, header: Sequence[str]) -> Iterator[int]:
@@ -88,6 +91,8 @@ class RowReader:
 
     def _tag(self, of: Mapping[str, str]) -> tuple[str, str]:
         separator, name = self._columns.separator, of.get(TAG_NAME, "").strip()
+        if self._columns.plc_code is not None:
+            return self._columns.plc_code, of.get(TAG_ADDRESS, name).strip()
         if PLC_CODE in of and TAG_ADDRESS in of:
             plc_code, tag_address = of[PLC_CODE].strip(), of[TAG_ADDRESS].strip()
             if name and name not in (f"{plc_code}{separator}{tag_address}", f"{plc_code}.{tag_address}"):
@@ -95,7 +100,7 @@ class RowReader:
         else:
             plc_code, found, tag_address = name.partition(separator)
             if not found:
-                raise ValueError(f"tag_name {name!r} has no {separator!r} between PLC code and address")
+                raise ValueError(f"tag_name {name!r} has no {separator!r} between PLC code and address (or say --plc)")
             if self._columns.is_ambiguous and separator in tag_address:
                 raise ValueError(f"tag_name {name!r} can be parted in several ways: give plc_code and tag_address")
         if not plc_code:

@@ -39,12 +39,16 @@ def import_files(
     files: Sequence[Path],
     form: tuple[Mapping[str, str], Said],
     *,
+    plc_code: str | None,
     dry_run: bool,
     max_rows_per_s: float | None,
 ) -> int:
-    """Put the rows of files into the table, `max_rows_per_s` at most; return the exit status."""
+    """Put the rows of files into the table, `max_rows_per_s` at most; return the exit status.
+
+    plc_code: that of all rows of files that name none.
+    """
     named, said = form
     is_ambiguous = settings.oracle_table_layout == "tag_values"
-    columns = Columns(named, settings.tag_name_separator, is_ambiguous)
+    columns = Columns(named, settings.tag_name_separator, is_ambiguous, plc_code)
     way = Way("import", ImportProgress, Opener(said, columns))
     return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s)

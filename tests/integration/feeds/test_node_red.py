@@ -98,6 +98,15 @@ def test_it_needs_no_more_rights_than_a_producer_has(pipeline: Pipeline, produce
     assert ours
 
 
+def test_what_redis_refuses_is_the_senders_again(pipeline: Pipeline, producer: Producer, node_red: NodeRed) -> None:
+    """Kind: an answer that says yes before it is true: messages that a client's queue held, and lost."""
+    pipeline.link.command("ACL", "SETUSER", producer.name, "-rpush")
+    assert node_red.post(rows(["NR-5"])) == (503, {"error": "Redis does not take it: send it again"})
+    pipeline.link.command("ACL", "SETUSER", producer.name, "+rpush")
+    assert node_red.post(rows(["NR-5"]))[0] == 202
+    assert in_table(pipeline, stored(["NR-5"])) == stored(["NR-5"])
+
+
 def test_a_row_without_a_plc_is_refused_and_nothing_is_put(node_red: NodeRed) -> None:
     status, answer = node_red.post([*rows(["NR-3"], 1), {"tag": "D1", "value": 1}])
     assert (status, answer["error"]) == (400, "row 8 says no PLC: write tag as PLC01.D100, or plc and tag")

@@ -57,6 +57,22 @@ def test_a_history_of_another_program_arrives_as_it_was_meant(
     assert event[b"message"].startswith(b"Imported history.csv: 5 rows read, 5 written")
 
 
+def test_an_export_of_a_panel_that_names_no_plc_arrives(place: Place) -> None:
+    """Kind: a line for one reader that another takes for data. Excel's first line, quotes, a day before its month."""
+    path = place.directory / "log0.csv"
+    path.write_text(
+        'sep=;\n"VarName";"TimeString";"VarValue";"Validity"\n"Druck.Ist";"02.01.2026 03:04:05";1234,5;1\n'
+        '"Druck.Ist";"02.01.2026 03:04:06";0,25;1\n'
+    )
+    names = ("tag_name=VarName", "timestamp=TimeString", "tag_value=VarValue")
+    status, output = imports(place, str(path), "--plc", "LINE-7", *(f"--column={name}" for name in names))
+    assert status == 0, output
+    assert place.stored() == {
+        ("LINE-7.Druck.Ist", T1): ("1234.5", "GOOD"),
+        ("LINE-7.Druck.Ist", T1 + timedelta(seconds=1)): ("0.25", "GOOD"),
+    }
+
+
 def test_bad_rows_go_to_a_rejected_file_and_the_others_to_the_table(place: Place, link: RedisLink, keys: Keys) -> None:
     """Kind: a row that vanishes without a word; a recovery of what was never backed up that is told as a loss."""
     path = place.directory / "history.csv"

@@ -94,6 +94,16 @@ def test_what_may_be_read_in_two_ways_is_refused_with_what_must_be_said(lines: l
     assert refused.value.option == option
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_first_line_that_tells_the_delimiter_is_no_header(first: str) -> None:
+    """Kind: a line for one reader that another takes for data."""
+    raw = f"{first}\r\nt;a,b\r\nx;1,5\r\ny;2\r\n".encode()
+    dialect = dialect_of(raw)
+    assert (dialect.delimiter, dialect.header, dialect.decimal) == (";", ("t", "a,b"), "comma")
+    assert [(record.line, record.cells) for record in records(raw)] == [(3, ("x", "1,5")), (4, ("y", "2"))]
+    assert dialect_of(b"sep=a,t\nx,1\n").header == ("sep=a", "t")
+
+
 def test_a_number_of_the_other_kind_is_no_value() -> None:
     """Kind: a number that becomes another, a thousand times as large, further down in the file."""
     comma = dialect_of(b"t;a\nx;1,5\n")
