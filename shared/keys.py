@@ -230,7 +230,7 @@ class Keys:
     def last_values(self) -> str:
         """Hash: tag name -> its last value, as `buffer` has it; 50,000 tags, an entry of 1,300 bytes at most.
 
-        Written by consumers every 5 to 60 s (TAG_SNAPSHOT), read by the monitor; others may read it, too.
+        Written by consumers every 5 to 75 s (TAG_SNAPSHOT), read by the monitor; others may read it, too.
         """
         return f"{self._ns}:last_values"
 

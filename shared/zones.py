@@ -33,6 +33,11 @@ def moment_of(stored: datetime, zone: tzinfo) -> datetime:
     return stored.replace(tzinfo=zone)
 
 
+def as_stored(seconds: float, zone: tzinfo) -> datetime:
+    """Return seconds since 1970 as a stored time of this zone shows them."""
+    return datetime.fromtimestamp(seconds, zone).replace(tzinfo=None)
+
+
 def age_s(stored: datetime, zone: tzinfo, now_s: float) -> float:
     """Return how old a stored time is at a moment in seconds since 1970; below 0 where it lies in the future.
 

@@ -1,6 +1,6 @@
 """The last values of tags, and PLCs in short: models and answers. No I/O, no clock."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
 from pydantic import Field
@@ -9,10 +9,13 @@ from services.monitor.api.schemas import Answer, Count
 from services.monitor.read.overview import Overview
 from services.monitor.read.tags import LastValue, Plc, at_most
 from shared.models import TagValue
-from shared.zones import age_s, moment_of
+from shared.zones import age_s, as_stored, moment_of
 
 #: Tags, or PLCs, of one answer: at most, and where nothing else is asked for.
 MAX_LISTED, USUALLY_LISTED = 1_000, 50
+
+#: How far a clock may be ahead and count as right.
+CLOCKS_DISAGREE = timedelta(minutes=5)
 
 _AGE = "Seconds since then; below 0: the source's clock, or SOURCE_TIME_ZONE, is wrong"
 
@@ -87,7 +90,8 @@ def last_values(overview: Overview, zone: tzinfo, search: str, plc_code: str | N
 
 def plcs(overview: Overview, zone: tzinfo, limit: int) -> Plcs:
     """Return each PLC of which a value is known."""
-    known = overview.tags.plcs
+    # Minutes by which clocks disagree are none that is wrong.
+    known = overview.tags.plcs(as_stored(overview.taken_at, zone) + CLOCKS_DISAGREE)
     items = [PlcEntry.of(plc, zone, overview.taken_at) for plc in known[:limit]]
     return Plcs(items=items, truncated=len(known) > limit)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from typing import Self
@@ -63,24 +64,28 @@ class Tags:
                 if all(word in name for word in wanted):
                     yield last
 
-    @cached_property
-    def plcs(self) -> Sequence[Plc]:
-        """Each PLC in short, by its code."""
+    def plcs(self, not_after: datetime) -> Sequence[Plc]:
+        """Return each PLC in short, by its code; what lies after `not_after` is a wrong clock's, and not newest."""
         by_plc: dict[str, list[LastValue]] = {}
         for last in self.all:
             by_plc.setdefault(last.value.plc_code, []).append(last)
-        return [_in_short(plc_code, tags) for plc_code, tags in sorted(by_plc.items())]
+        return [_in_short(plc_code, tags, not_after) for plc_code, tags in sorted(by_plc.items())]
 
 
-def _in_short(plc_code: str, tags: Sequence[LastValue]) -> Plc:
+def _in_short(plc_code: str, tags: Sequence[LastValue], not_after: datetime) -> Plc:
     qualities = [last.value.quality for last in tags]
+    past = [last for last in tags if last.value.timestamp <= not_after]
     return Plc(
         plc_code=plc_code,
-        newest=max(tags, key=lambda last: last.value.timestamp),
+        newest=max(past, key=_time) if past else min(tags, key=_time),
         tags=len(tags),
         bad=qualities.count("BAD"),
         uncertain=qualities.count("UNCERTAIN"),
     )
+
+
+def _time(last: LastValue) -> datetime:
+    return last.value.timestamp
 
 
 def at_most(limit: int, found: Iterable[LastValue]) -> tuple[list[LastValue], bool]:

@@ -1,7 +1,7 @@
 """Why rows may be missing, as Redis tells it: what is on its way, overflowed, was rejected, or never polled."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ import msgspec
 
 from services.writer.backup.format import value_of
 from services.writer.verify.cause import EVER, EXACT_S, Cause
-from services.writer.verify.events import EventCauses, of_seconds, time_of
-from services.writer.verify.period import as_table
+from services.writer.verify.events import EventCauses, time_of
 from shared.errors import RejectedError
 from shared.keys import Keys
 from shared.messages import read_message
@@ -23,6 +22,7 @@ from shared.records.polling import SeenGroup
 from shared.records.reading import from_hash, from_json
 from shared.records.rejected import RejectedEntry
 from shared.redis.link import RedisLink
+from shared.zones import as_stored
 
 #: Entries of a list or a stream that are read at once, and in-flight lists whose oldest value is looked at.
 _AT_ONCE, _MOST_LISTS = 500, 1_000
@@ -86,7 +86,7 @@ class RedisCauses:
             if begin is None or end is None:
                 continue
             known = frozenset(episode.tags) if (episode.tags_hit or 0) <= len(episode.tags) else None
-            when = as_table(datetime.fromtimestamp(episode.began_at, UTC), self._zone)
+            when = as_stored(episode.began_at, self._zone)
             what = f"overflow of the buffer at {when:%m-%d %H:%M:%S}: lost; /api/overflows tells of it"
             yield Cause(what, begin, end, EXACT_S, tags=known, left=episode.values)
 
@@ -111,7 +111,7 @@ class RedisCauses:
             self.notes.append(f"the ledger does not balance: {ledger.difference:,} values are in no place, or in two")
         count = ledger.in_buffer + ledger.in_flight
         messages = ledger.queued_messages + ledger.claimed_messages
-        oldest = [] if ledger.oldest_value_at is None else [of_seconds(ledger.oldest_value_at, self._zone)]
+        oldest = [] if ledger.oldest_value_at is None else [as_stored(ledger.oldest_value_at, self._zone)]
         for key in islice(self._link.command("SMEMBERS", self._keys.inflight), _MOST_LISTS):
             oldest += [value.timestamp for value in decode_values(self._link.command("LRANGE", key, 0, 0)).values]
         for raw in self._link.command("LRANGE", self._keys.data_queue, 0, 0):

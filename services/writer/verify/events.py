@@ -1,12 +1,12 @@
 """Why nothing came, as pollers said of themselves in events. Pure."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
 from services.writer.verify.cause import EVER, Cause
-from services.writer.verify.period import as_table
 from shared.models import stored_timestamp
 from shared.records.events import Event, EventRecord, RingOverflow
+from shared.zones import as_stored
 
 #: Events that tell of losses, and not of which times: they let nobody off, and are told beside.
 _NOTED = (Event.BACKUP_LOST, Event.REDIS_WENT_BACK, Event.OUTBOX_SET_ASIDE)
@@ -26,7 +26,7 @@ class EventCauses:
     def all(self, events: Iterable[EventRecord]) -> Iterator[Cause]:
         """Yield the causes that events tell of, the oldest first."""
         for event in events:
-            at = of_seconds(event.at, self._zone)
+            at = as_stored(event.at, self._zone)
             cause = self._of_poller(event, at) if event.role == "poller" else None
             if cause is not None:
                 yield cause
@@ -71,8 +71,3 @@ def time_of(text: str | None) -> datetime | None:
         return stored_timestamp(text or "")
     except (ValueError, OverflowError):
         return None
-
-
-def of_seconds(seconds: float, zone: tzinfo) -> datetime:
-    """Return seconds since 1970 as the table shows them."""
-    return as_table(datetime.fromtimestamp(seconds, UTC), zone)

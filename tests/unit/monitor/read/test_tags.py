@@ -1,6 +1,10 @@
 """Last values: found by name and PLC, decoded once, a spoiled one hides no other."""
 
+from datetime import datetime
+
 from services.monitor.read.tags import Tags, at_most
+
+NOW = datetime(2026, 1, 1, 1)
 
 
 def tags(**plcs: int) -> Tags:
@@ -27,7 +31,7 @@ def test_all_words_are_in_the_name_whatever_their_case() -> None:
 def test_the_tags_of_partitions_are_one_list_by_name() -> None:
     parts = [tags(Q=1), tags(P=2)]
     assert names(Tags.together(parts)) == ["P.D0", "P.D1", "Q.D0"]
-    assert [(plc.plc_code, plc.tags, plc.newest.value.tag_value) for plc in Tags.together(parts).plcs] == [
+    assert [(plc.plc_code, plc.tags, plc.newest.value.tag_value) for plc in Tags.together(parts).plcs(NOW)] == [
         ("P", 2, "1"), ("Q", 1, "0"),
     ]  # fmt: skip
 
@@ -42,3 +46,12 @@ def test_more_than_the_limit_is_said() -> None:
     found, truncated = at_most(2, tags(P=3).search(""))
     assert (len(found), truncated) == (2, True)
     assert at_most(3, tags(P=3).search(""))[1] is False
+
+
+def test_one_clock_that_is_wrong_makes_no_plc_look_alive_for_years() -> None:
+    """Kind: one outlier in the future stands for all that is around it."""
+    wrong = b'[1,"2099-01-01T00:00:00","P","D9","9","GOOD"]'
+    (plc,) = Tags({**tags(P=3).entries, b"P.D9": wrong}).plcs(NOW)
+    assert (plc.tags, plc.newest.tag_name) == (4, "P.D2")
+    (alone,) = Tags({b"P.D9": wrong}).plcs(NOW)
+    assert alone.newest.tag_name == "P.D9"
