@@ -257,6 +257,14 @@ class Keys:
         return f"{self._ns}:polling:leases"
 
     @property
+    def polling_configured(self) -> str:
+        """Hash: which poller has a polling group in its file, by the field of `polling`: `<name> <ms>`.
+
+        `! <ms>`: it was taken out of the file then. Written by pollers, read by monitors; an entry goes after a day.
+        """
+        return f"{self._ns}:polling:configured"
+
+    @property
     def poll_requests(self) -> str:
         """List of requests (JSON) to poll a HANDSHAKE group once. Written by whoever wants one, taken by pollers.
 

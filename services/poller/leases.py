@@ -39,6 +39,9 @@ RUN_OUT_S, SEEN_WITHIN_S = 2.0, 2.5
 #: Seconds that the start waits to hear who polls.
 FIRST_ANSWER_S = 2.0
 
+#: Seconds after which the groups of the file are said again, and for which Redis keeps it: while a silent one is shown.
+SAY_S, SAID_KEPT_S = 60.0, 86_400
+
 _log = get_logger()
 
 
@@ -73,6 +76,9 @@ class Leases:
         """
         self._link = link
         self._key = keys.polling_leases
+        self._configured_key = keys.polling_configured
+        self._said: tuple[str, ...] = ()
+        self._said_at_s = -SAY_S
         self._process = process
         self._clock = clock
         self._tell = tell
@@ -151,10 +157,20 @@ class Leases:
             [self._key],
             [self._process.incarnation, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups],
         )
+        self._say_configured(groups, now_s)
         return int(now), [
             (group, state, holder.decode(errors="replace"), int(since))
             for group, (state, holder, since) in zip(groups, found, strict=True)
         ]
+
+    def _say_configured(self, groups: Sequence[str], now_s: float) -> None:
+        """Say which groups the file has, when they change and now and then: one that was taken out is not silent."""
+        name, said = self._process.instance, tuple(groups)
+        if name and (said != self._said or now_s - self._said_at_s >= SAY_S):
+            # The lease goes before: whatever is wrong here, it is said again with the next renewal.
+            with suppress(RedisUnavailableError):
+                self._link.run("have_groups", [self._configured_key], [name, SAID_KEPT_S * 1000, *groups])
+                self._said, self._said_at_s = said, now_s
 
     def _note(self, answer: "tuple[int, list[tuple[str, int, str, int]]]") -> None:
         now_ms, found = answer

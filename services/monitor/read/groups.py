@@ -5,6 +5,7 @@ field of Redis' hash is called does not matter, so entries of older and newer co
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -55,10 +56,17 @@ class Group(msgspec.Struct, frozen=True):
         }
 
 
-def known_groups(polling: Mapping[str, SeenGroup], pollers: Sequence[str]) -> dict[Identity, Group]:
-    """Return every group by PLC and name, in their order.
+#: Seconds for which messages of a group that was taken out of its poller's file may still come: they waited.
+LATE_S = 3600.0
+
+
+def known_groups(
+    polling: Mapping[str, SeenGroup], pollers: Sequence[str], taken_out: Mapping[Identity, float] | None = None
+) -> dict[Identity, Group]:
+    """Return every group by PLC and name, in their order, without those that were taken out of their poller's file.
 
     Args: polling: what consumers saw, by field. pollers: what each living poller of ours says of its groups, as JSON.
+    taken_out: when, in seconds since 1970.
     """
     groups: dict[Identity, Group] = {}
     for seen in polling.values():
@@ -66,6 +74,9 @@ def known_groups(polling: Mapping[str, SeenGroup], pollers: Sequence[str]) -> di
         known = groups.get(identity)
         if known is None or (known.seen.last_seen_at or 0.0) < (seen.last_seen_at or 0.0):
             groups[identity] = Group(seen)
+    for identity, at in (taken_out or {}).items():
+        if identity in groups and (groups[identity].seen.last_seen_at or 0.0) <= at + LATE_S:
+            del groups[identity]
     for text in pollers:
         for said in json_array(text):
             own = from_json(PollerGroup, bytes(said))
@@ -87,16 +98,32 @@ def together(parts: Iterable[Mapping[Identity, Group]]) -> dict[Identity, Group]
     return dict(sorted(groups.items()))
 
 
+def taken_out_of(configured: Mapping[bytes, bytes]) -> dict[Identity, float]:
+    """Return the groups that no poller's file has any more, and since when; what is no entry is none."""
+    taken_out: dict[Identity, float] = {}
+    for field, value in configured.items():
+        mark, _, at_ms = value.partition(b" ")
+        names = json_array(field.decode(errors="replace")) if mark == b"!" and at_ms.isdigit() else []
+        if len(names) == 2:  # noqa: PLR2004 - PLC and name
+            with suppress(msgspec.MsgspecError):
+                plc, name = (msgspec.json.decode(raw, type=str) for raw in names)
+                taken_out[plc, name] = int(at_ms[:15]) / 1000
+    return taken_out
+
+
 class GroupsMemo:
     """`known_groups`, worked out anew only when there is something new: there may be thousands. For one thread."""
 
     def __init__(self) -> None:
-        self._made_of: tuple[object, Sequence[str]] = (None, ())
+        self._made_of: tuple[object, object, Sequence[str]] = (None, None, ())
         self._made: dict[Identity, Group] = {}
 
-    def __call__(self, polling: Mapping[str, SeenGroup], pollers: Sequence[str]) -> Mapping[Identity, Group]:
-        """Return every group by PLC and name; `polling` is new when it is another object."""
-        if self._made_of[0] is not polling or self._made_of[1] != pollers:
-            self._made = known_groups(polling, pollers)
-            self._made_of = polling, pollers
+    def __call__(
+        self, polling: Mapping[str, SeenGroup], pollers: Sequence[str], configured: Mapping[bytes, bytes]
+    ) -> Mapping[Identity, Group]:
+        """Return every group by PLC and name; `polling` and `configured` are new when they are other objects."""
+        before = self._made_of
+        if before[0] is not polling or before[1] is not configured or before[2] != pollers:
+            self._made = known_groups(polling, pollers, taken_out_of(configured))
+            self._made_of = polling, configured, pollers
         return self._made

@@ -25,6 +25,9 @@ from shared.redis.link import Call, RedisLink
 from shared.redis.state import RedisStateReader
 from shared.texts import cut
 
+#: Seconds between two looks at which groups pollers have in their files.
+CONFIGURED_REST_S = 5.0
+
 #: Polling groups, services and tags shown at most.
 MAX_GROUPS, MAX_SERVICES, MAX_TAGS = 25_000, 500, 50_000
 
@@ -78,6 +81,7 @@ class RedisReader:
             keys.last_values, max_entries=MAX_TAGS, max_bytes=_TAGS_BYTES, rest_s=_TAGS_REST_S
         )
         self._tags = Tags()
+        self._configured = BoundedScan(keys.polling_configured, max_entries=MAX_GROUPS, rest_s=CONFIGURED_REST_S)
         self._file_records = _Records(self._files, BackupFile)
         self._overflow_records = _Records(self._overflows, OverflowEpisode)
         self._polling_records = _Records(self._polling, SeenGroup)
@@ -103,6 +107,7 @@ class RedisReader:
             self._beats, self._files, self._overflows, self._polling, self._inflight, self._claimed, self._last_values,
             self._actions.open,
             self._rejected.codes,
+            self._configured,
         )  # fmt: skip
         state = self._state.read()
         events, steps, counts, *windows = read_scans(
@@ -133,6 +138,7 @@ class RedisReader:
             groups=self._groups(
                 self._polling_records.all(left_out),
                 [poller.status.groups for poller in living(services, PollerStatus)],
+                self._configured.entries,
             ),
             observed=observed,
             rejected=self._rejected.read(self._link, observed),

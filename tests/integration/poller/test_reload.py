@@ -10,10 +10,12 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
+from services.monitor.read.reader import RedisReader
 from shared.keys import Keys
 from shared.redis.link import RedisLink
 from tests.integration.poller.groups import group
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
+from tests.pipeline import Pipeline
 
 
 @pytest.fixture
@@ -98,3 +100,32 @@ def test_a_source_s_changed_file_restarts_its_group_alone(
     tags.write_text("address,name\nb,b\n")
     poller.wait_for_log("tags.csv: line 2: 'b' is not a node id")
     assert addresses() == {"a", "b"}
+
+
+def test_group_that_is_taken_out_of_the_file_is_silent_for_nobody(
+    pollers: list[PollerProcess], pipeline: Pipeline, redis_server: EmbeddedRedis, link: RedisLink, keys: Keys,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Kind: an alert on a group that a person took away stands for a day; by a change of the file, and by a restart."""
+    pipeline.start_and_wait("consumer")
+    poller = start(pollers, group("same") + group("going") + group("gone"), redis_server.url, keys.namespace, tmp_path)
+    monkeypatch.setattr("services.monitor.read.reader.CONFIGURED_REST_S", 0.2)
+    reader = RedisReader(link, keys)
+
+    def known() -> set[str]:
+        return {name for _, name in reader.read().groups}
+
+    wait_until(lambda: known() == {"same", "going", "gone"}, what="all groups")
+    (tmp_path / "groups.toml").write_text(group("same") + group("gone"))
+    poller.wait_for_log("stopped: 'going'")
+    wait_until(lambda: known() == {"same", "gone"}, what="the group to be forgotten")
+    # If it is stopped, all its groups are silent: that is news
+    poller.stop()
+    assert known() == {"same", "gone"}
+    # If it comes again with fewer of them
+    poller.config = group("same")
+    poller.start()
+    wait_until(lambda: known() == {"same"}, what="the other group to be forgotten")
+    # Expect one that is put back to be there again
+    (tmp_path / "groups.toml").write_text(group("same") + group("going"))
+    wait_until(lambda: known() == {"same", "going"}, what="the group again")

@@ -31,11 +31,16 @@ class ScriptedRedis:
     def __init__(self, *answers: Exception | tuple[int, str]) -> None:
         self.answers = list(answers)
         self.calls: list[tuple[str, list[Any]]] = []
+        #: The groups that were said to be in the file; nobody hears of it.
+        self.had: list[list[Any]] = []
         self.is_silent = False
         self.speaks = threading.Event()
 
     def run(self, script: str, keys: Sequence[str], args: Iterable[str | bytes | float] = ()) -> Any:
         del keys
+        if script == "have_groups":
+            self.had.append([*args][2:])
+            raise RedisUnavailableError("WRONGTYPE")
         self.calls.append((script, [*args]))
         if script == "free_groups":
             return 0
@@ -99,6 +104,18 @@ def test_who_has_never_heard_from_redis_polls_and_stands_by_once_it_hears_that_a
             await found.lease.until(is_held=False)
             assert (found.lease.holder, found.leases.elsewhere) == ("other", 1)
             assert found.told == [(Event.STANDS_BY, "Stands by: 1 polling groups are polled by poller other")]
+
+    asyncio.run(run())
+
+
+def test_what_the_file_has_is_said_until_it_is_heard_and_costs_no_lease() -> None:
+    """Kind: a side path in the middle of the renewal ends it."""
+
+    async def run() -> None:
+        async with seeking(ScriptedRedis((1, "poller-1"))) as found:
+            await found.renewed(3)
+            assert found.lease.is_held
+            assert found.redis.had[:3] == [[LINE]] * 3
 
     asyncio.run(run())
 

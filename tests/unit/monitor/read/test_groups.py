@@ -1,4 +1,4 @@
-from services.monitor.read.groups import Group, together
+from services.monitor.read.groups import LATE_S, Group, known_groups, taken_out_of, together
 from shared.records.polling import PollerGroup, SeenGroup
 
 
@@ -23,3 +23,20 @@ def test_groups_come_by_plc_and_name() -> None:
         {("A", "z"): Group(seen("z", 1.0)), ("P", "a"): Group(seen("a", 1.0))},
     ]
     assert list(together(parts)) == [("A", "z"), ("P", "a"), ("P", "b")]
+
+
+def test_group_that_was_taken_out_of_its_pollers_file_is_gone_and_others_of_its_name_are_not() -> None:
+    """Kind: a group is silent for ever because nobody wants it any more."""
+    groups = {name: seen(name, 1_000.0) for name in ("a", "b", "c", "d")}
+    taken_out = taken_out_of(
+        {
+            b'["P","a"]': b"! 990000",
+            b'["P","b"]': b"poller-1 990000",
+            b'["P","c"]': b"! 990000",
+            # Polled again by who is no poller of ours, long after
+            b'["P","d"]': f"! {1_000_000 - int(LATE_S * 1000) - 1}".encode(),
+            b'["P"]': b"! 1", b"\xff": b"! 1", b'["P",1]': b"! 1", b'["P","x"]': b"! " + b"9" * 400, b"": b"",
+        }
+    )  # fmt: skip
+    polled = '[{"plc_code": "P", "name": "c", "mode": "FIXED"}]'
+    assert [name for _, name in known_groups(groups, [polled], taken_out)] == ["b", "c", "d"]
