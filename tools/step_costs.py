@@ -22,12 +22,15 @@ from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.feed import START, poll
 from sandbox.harness.redis import EmbeddedRedis
 from services.consumer.expand import expand
+from services.consumer.last_values import LastValues
 from services.writer.composition import compose
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.worker import Worker
 from services.writer.oracle.layout import RowBinder
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
+from shared.clock import SystemClock
+from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.messages import decode_polling_data, encode_polling_data
 from shared.models import TagValue, encode_values
@@ -94,11 +97,29 @@ def consumer_steps() -> list[tuple[str, float]]:
     raw = encode_polling_data(poll(0, TAGS))
     data = decode_polling_data(raw)
     values = expand(data).values
-    return [
-        ("decode the message", _cpu_us(lambda: decode_polling_data(raw))),
-        ("expand to values", _cpu_us(lambda: expand(data))),
-        ("encode the values", _cpu_us(lambda: encode_values(values))),
-    ]
+    with EmbeddedRedis() as redis:
+        link = RedisLink(redis.url)
+        last_values = _last_values(link)
+
+        def save() -> None:
+            # A new one saves at once.
+            fresh = _last_values(link)
+            fresh.see(data, raw)
+            fresh.save()
+
+        steps = [
+            ("decode the message", _cpu_us(lambda: decode_polling_data(raw))),
+            ("expand to values", _cpu_us(lambda: expand(data))),
+            ("encode the values", _cpu_us(lambda: encode_values(values))),
+            ("keep it for the last values", _cpu_us(lambda: last_values.see(data, raw))),
+            ("save these, every 5 to 75 s", _cpu_us(save)),
+        ]
+        link.close()
+    return steps
+
+
+def _last_values(link: RedisLink) -> LastValues:
+    return LastValues(link, Keys("profile"), ".", SystemClock(), is_on=True)
 
 
 def _fill(link: RedisLink, buffer: str, token: str) -> None:

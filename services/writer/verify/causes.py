@@ -101,9 +101,15 @@ class RedisCauses:
                 poll, faults = read_message(message.encode())
             except (RejectedError, UnicodeError):
                 continue
-            addresses = {*poll.tag_values, *poll.error_tags, *(fault.address for fault in faults)}
+            own = {row.tag_address for row in poll.rows}
+            addresses = {*poll.tag_values, *poll.error_tags, *own, *(fault.address for fault in faults)}
+            times = [
+                poll.timestamp,
+                *poll.tag_timestamps.values(),
+                *(row.timestamp for row in poll.rows if row.timestamp),
+            ]
             tags = frozenset(f"{poll.plc_code}{self._separator}{address}" for address in addresses)
-            yield Cause(what, poll.timestamp, poll.timestamp, EXACT_S, tags=tags, left=len(tags))
+            yield Cause(what, min(times), max(times), EXACT_S, tags=tags, left=max(len(tags), len(poll.rows)))
 
     def _on_the_way(self) -> Iterator[Cause]:
         ledger = take_snapshot(self._link, self._keys, self._zone)

@@ -140,16 +140,16 @@ class Verification:
 
     def _intervals(self, causes: Iterable[RedisCauses]) -> Mapping[str, float | None]:
         length = self._end - self._begin
-        rhythm = Rhythm(self._zone)
         if length <= 3 * SAMPLE:
             spans = [(self._begin - LEAD, self._end)]
         else:
             begins = (self._begin - LEAD, self._begin + (length - SAMPLE) / 2, self._end - SAMPLE)
             spans = [(begin, begin + SAMPLE) for begin in begins]
+        rhythm = Rhythm(self._zone, len(spans))
         for begin, end in spans:
-            rhythm.interrupt()
             for minutes in self._minutes(begin, end):
                 rhythm.see(minutes)
+            rhythm.next_sample()
         learned = rhythm.intervals()
         if self._question.interval_s is not None:
             return dict.fromkeys(learned, self._question.interval_s)

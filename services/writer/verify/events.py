@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from services.writer.verify.cause import EVER, Cause
 from shared.models import stored_timestamp
 from shared.records.events import Event, EventRecord, RingOverflow
+from shared.records.reading import from_json
 from shared.zones import as_stored
 
 #: Events that tell of losses, and not of which times: they let nobody off, and are told beside.
@@ -49,10 +50,8 @@ class EventCauses:
             return Cause(f"not read: {event.message}", self._lost.pop(source, at), at)
         elif event.kind == Event.GROUPS_CHANGED:
             return Cause(f"polling groups were changed: {event.message}", at, EVER, is_departure=True)
-        elif event.kind == Event.OVERFLOW and isinstance(event.figures, RingOverflow):
-            begin, end = time_of(event.figures.first), time_of(event.figures.last)
-            if begin is not None and end is not None:
-                return Cause(f"discarded by poller {poller}: {event.message}", begin, end, left=event.figures.values)
+        elif event.kind == Event.OVERFLOW:
+            return _discarded(event)
         return None
 
     def _came_back(self, poller: str, at: datetime) -> Cause | None:
@@ -63,6 +62,14 @@ class EventCauses:
         return Cause(
             f"not polled: poller {poller} was stopped at {begin:%m-%d %H:%M:%S}, started at {at:%H:%M:%S}", begin, at
         )
+
+
+def _discarded(event: EventRecord) -> Cause | None:
+    told = from_json(RingOverflow, event.details)
+    begin, end = (time_of(told.first), time_of(told.last)) if told is not None else (None, None)
+    if told is None or begin is None or end is None:
+        return None
+    return Cause(f"discarded by poller {event.instance}: {event.message}", begin, end, left=told.values)
 
 
 def time_of(text: str | None) -> datetime | None:

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from shared.zones import moment_of
 
-#: Distances of a tag that are learned from, and the least number of them.
-MOST_LEARNED, LEAST_LEARNED = 200, 3
+#: Distances of a tag that are learned from, of all samples together, and the least number of them.
+MOST_LEARNED, LEAST_LEARNED = 60, 3
 
 #: How far a distance may be from the usual one, as a share, and how many must be no farther, for a tag to be regular.
 NEAR, REGULAR = 0.2, 0.6
@@ -71,10 +71,11 @@ class Gap:
 
 
 class Rhythm:
-    """Learns how often each tag comes."""
+    """Learns how often each tag comes, from so many samples."""
 
-    def __init__(self, zone: tzinfo) -> None:
+    def __init__(self, zone: tzinfo, samples: int = 1) -> None:
         self._zone = zone
+        self._share = self._most = MOST_LEARNED // samples
         self._distances: dict[str, list[float]] = {}
         self._last: dict[str, datetime] = {}
 
@@ -82,7 +83,7 @@ class Rhythm:
         """Take note of minutes, those of a tag in order."""
         for minute in minutes:
             distances = self._distances.setdefault(minute.tag, [])
-            if len(distances) < MOST_LEARNED:
+            if len(distances) < self._most:
                 last = self._last.get(minute.tag)
                 if last is not None:
                     distances.append(elapsed_s(last, minute.first, self._zone))
@@ -90,9 +91,10 @@ class Rhythm:
                     distances.append((minute.last - minute.first).total_seconds() / (minute.count - 1))
             self._last[minute.tag] = minute.last
 
-    def interrupt(self) -> None:
+    def next_sample(self) -> None:
         """Say that what is seen next does not follow what was seen last."""
         self._last.clear()
+        self._most += self._share
 
     def intervals(self) -> dict[str, float | None]:
         """Return the seconds between two rows of each tag; None where they are not even, or too few."""
