@@ -233,21 +233,23 @@ KINDS = _kinds(
     Kind(
         "rows_rejected", _WARNING,
         "Oracle refused values for their own fault in the last 5 minutes: too long, wrong type, a constraint.",
-        "See rejected_*.csv in BACKUP_DIR: each row has its reason. Mend the table or the source, then `recover` it.",
+        "See rejected_*.csv in BACKUP_DIR: each row has its reason. Mend the table or the source, then "
+        "`python -m services.writer recover rejected_....csv`.",
         status=Status.HEALTHY,
     ),
     Kind(
         "messages_rejected", _WARNING,
         "Messages on the DataQueue could not be understood in the last 5 minutes.",
-        "`python -m services.consumer rejected` lists them by reason. Mend the polling engine, then put them back with "
-        "`--retry`.",
+        "`python -m services.consumer rejected` lists them by reason. Mend the polling engine, then put them back: "
+        "`python -m services.consumer rejected --retry`.",
         status=Status.HEALTHY,
     ),
     Kind(
         "tags_rejected", _WARNING,
         "Tags of messages can't be values: a time that is none, an address or a text that no column holds; the other "
         "tags of the same messages went on. In the last 5 minutes.",
-        "`python -m services.consumer rejected` names them with the reason. Mend the polling engine, then `--retry`.",
+        "`python -m services.consumer rejected` names them with the reason. Mend the polling engine, then put them "
+        "back: `python -m services.consumer rejected --retry`.",
         status=Status.HEALTHY,
     ),
     Kind(
