@@ -23,7 +23,7 @@ class Desk:
         return httpx.post(f"{self.url}/api/actions/{path}", headers=headers, json=body, timeout=10)
 
     def get(self, path: str) -> Any:
-        answer = httpx.get(self.url + path, headers={"Authorization": f"Bearer {READERS}"}, timeout=10)
+        answer = httpx.get(self.url + path, headers={"Authorization": f"Bearer {OPERATORS}"}, timeout=10)
         return answer.json()
 
     def ask(self, kind: str, **body: object) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from shared.counters import Counter
 from shared.partitions import partition_of
 from shared.queues.data_queue import DataQueue
 from tests.integration.monitor.monitors import start_process
+from tests.integration.pipeline.acting import OPERATORS, Desk
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 
@@ -90,6 +91,20 @@ def test_a_partition_whose_redis_is_gone_holds_up_no_other(
     assert partitions[0].table_rows() == expected_rows(data) | expected_rows(late)
 
 
+def pause_the_writers_of(number: int, partitions: list[Pipeline], desk: Desk) -> None:
+    """Ask for a pause in one partition; what is asked for goes to its Redis, and those of others go on."""
+    asked = desk.ask("pause", target="writer", partition=number)
+    assert (asked["partition"], asked["others"]) == (number, [])
+    assert desk.until(asked["id"], "done")["partition"] == number
+    paused = [partition.link.command("HLEN", partition.keys.paused) for partition in partitions]
+    assert paused == [int(part == number) for part in range(len(partitions))]
+    everywhere = desk.ask("resume", target="writer")
+    assert {each["partition"] for each in (everywhere, *everywhere["others"])} == {0, 1}
+    for each in (everywhere, *everywhere["others"]):
+        desk.until(each["id"], "done")
+    assert [partition.link.command("HLEN", partition.keys.paused) for partition in partitions] == [0, 0]
+
+
 def test_the_monitor_tells_of_all_and_of_those_that_are_left(
     two_servers: list[EmbeddedRedis], partitions: list[Pipeline]
 ) -> None:
@@ -98,7 +113,7 @@ def test_the_monitor_tells_of_all_and_of_those_that_are_left(
         to[partition_of(plc_code, 2)].put(poll(1, 50, plc_code), timeout=10)
     parts = [partition.wait_until_idle()[Counter.WRITTEN] for partition in partitions]
     urls = ",".join(server.url for server in two_servers)
-    monitor = start_process(urls, "plant", PARTITIONS="2")
+    monitor = start_process(urls, "plant", PARTITIONS="2", MONITOR_OPERATOR_TOKEN=OPERATORS)
     try:
         monitor.shows("/api/ledger", {"written": sum(parts), "balances": True})
         for number, written in enumerate(parts):
@@ -106,6 +121,8 @@ def test_the_monitor_tells_of_all_and_of_those_that_are_left(
         assert monitor.get("/api/ledger?partition=2").status_code == 404
         roles = [(each["role"], each["partition"]) for each in monitor.get("/api/services").json()["services"]]
         assert sorted(roles) == [(role, number) for role in ("consumer", "monitor", "writer") for number in (0, 1)]
+
+        pause_the_writers_of(1, partitions, Desk(monitor.url))
 
         # If: one server is gone, the other is told of all the same.
         two_servers[1].kill()
