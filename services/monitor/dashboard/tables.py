@@ -26,7 +26,7 @@ _ALERTING = {
     Event.ORACLE_LOST, Event.ORACLE_CONFIGURATION, Event.BACKUP_FAILED, Event.ROWS_REJECTED, Event.OVERFLOW,
     Event.MESSAGE_REJECTED,
 }  # fmt: skip
-_GOOD = {Event.ORACLE_BACK, Event.BACKUP_WORKS, Event.RECOVERED, Event.BUFFER_NORMAL, Event.REDIS_BACK}
+_GOOD = {Event.ORACLE_BACK, Event.BACKUP_WORKS, Event.RECOVERED, Event.IMPORTED, Event.BUFFER_NORMAL, Event.REDIS_BACK}
 
 
 #: Where one PLC, or all of them, are shown.

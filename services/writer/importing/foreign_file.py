@@ -12,7 +12,7 @@ from typing import Self
 from services.writer.backup.files import open_regular, shown
 from services.writer.backup.reader import MAX_BATCH_BYTES, BadLine, ReadBatch
 from services.writer.importing.columns import NEEDED, Columns, RowReader
-from services.writer.recover.open_file import UnusableFileError
+from services.writer.recover.open_file import FileInUseError, UnusableFileError
 from services.writer.sink import Target
 from shared.foreign_csv.dialect import DialectError, Said, find_dialect
 from shared.foreign_csv.lines import Records
@@ -92,10 +92,10 @@ class ForeignFile:
     def put_away(self) -> Path:
         """Leave it where it is.
 
-        Raises: UnusableFileError: it has grown since it was opened.
+        Raises: FileInUseError: it has grown since it was opened.
         """
         if os.fstat(self._file.fileno()).st_size != self.size_bytes:
-            raise UnusableFileError(f"{self.name}: has grown meanwhile: import it again, what is there is skipped")
+            raise FileInUseError(f"{self.name}: has grown meanwhile: import it again, what is there is skipped")
         return self.path
 
     def _look(self) -> bool:
