@@ -5,14 +5,12 @@
 # volume: ORACLE_PASSWORD and ORACLE_SYS_PASSWORD, of the shell or .env, go before random ones.
 # The files are for all to read, since the containers' users are others; the directory is for its owner alone.
 set -eu
-directory=${SECRETS_DIR:-./secrets}
-
 random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # of_env NAME: what the shell or .env gives it.
 of_env() {
     value=$(printenv "$1" || true)
-    [ -n "$value" ] || [ ! -f .env ] || value=$(sed -n "s/^$1=//p" .env | tail -n 1)
+    [ -n "$value" ] || [ ! -f .env ] || value=$(sed -n "s/^$1=//p" .env | tail -n 1 | sed "s/^\([\"']\)\(.*\)\1$/\2/")
     printf %s "$value"
 }
 
@@ -25,6 +23,8 @@ keep() {
     echo "made $directory/$1"
 }
 
+directory=$(of_env SECRETS_DIR)
+directory=${directory:-./secrets}
 mkdir -p "$directory"
 chmod 700 "$directory"
 for user in admin poller consumer writer monitor producer; do

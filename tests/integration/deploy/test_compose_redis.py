@@ -31,7 +31,7 @@ def secrets(directory: Path, **environ: str) -> dict[str, str]:
 
 
 def test_secrets_are_made_once_each_of_them_other_and_fit_what_was_given(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("ORACLE_PASSWORD=of-the-volume\n")
+    (tmp_path / ".env").write_text('ORACLE_PASSWORD="of-the-volume"\n')
     made = secrets(tmp_path / "secrets", GRAFANA_PASSWORD="of-the-shell")
     assert made["oracle_password"] == "of-the-volume"
     assert made["grafana_password"] == "of-the-shell"

@@ -73,3 +73,21 @@ def test_who_waits_for_redis_goes_when_the_link_is_closed() -> None:
     link.close()
     waiting.join(20)
     assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("rights", ["+evalsha_ro +eval_ro", "+evalsha +eval"], ids=["of today", "of an older version"])
+def test_a_script_that_only_reads_wants_no_right_to_change(redis_server: EmbeddedRedis, rights: str) -> None:
+    """Kind: a right that is wider than what is done; and a program that comes before the rights that it asks for."""
+    keys = "%R~{read-only}:*" if "_ro" in rights else "~{read-only}:*"
+    admin = RedisLink(redis_server.url)
+    admin.command("SCRIPT", "FLUSH")
+    rules = [keys, "-@all", "+hello", "+auth", "+client", "+select", "+hlen", "+hgetall", *rights.split()]
+    admin.command("ACL", "SETUSER", "reader", "reset", "on", ">p", *rules)
+    admin.command("HSET", "{read-only}:counters", "written", 7)
+    reader = RedisLink(redis_server.url.replace("redis://", "redis://reader:p@"))
+    for _ in range(2):  # once with the text of the script, once by its digest
+        assert reader.run("counts", ["{read-only}:counters"], ["written"]) == [[b"written", b"7"]]
+    with pytest.raises(RedisUnavailableError, match="NOPERM"):
+        reader.command("HSET", "{read-only}:counters", "written", 8)
+    for link in (reader, admin):
+        link.close()
