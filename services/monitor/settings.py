@@ -74,12 +74,12 @@ class MonitorSettings(NoticeSettings):
     @classmethod
     def _usable_token(cls, value: SecretStr | None) -> SecretStr | None:
         # `MONITOR_API_TOKEN=` is what a compose file makes of a variable that is not set.
-        if value is None or not value.get_secret_value():
-            return None
-        problem = _problem_with(value.get_secret_value())
+        # What a secret of Kubernetes was made of may end in a line break.
+        token = value.get_secret_value().strip() if value is not None else ""
+        problem = _problem_with(token) if token else ""
         if problem:
             raise ValueError(problem)
-        return value
+        return SecretStr(token) if token else None
 
     @model_validator(mode="after")
     def _says_who_may_read(self) -> Self:

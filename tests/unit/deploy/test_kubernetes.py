@@ -25,6 +25,8 @@ _SECRETS = {
     "redis_url": "redis://:secret@tagpipe-redis:6379/0",
     "password": "secret",
     "token": "a-token-that-is-long-enough",
+    # As `kubectl create secret --from-file` takes it over from a file of one line.
+    "operator_token": "a-token-of-those-who-may-act\n",
     "dsn": "db.plant:1521/PROD",
 }
 
