@@ -27,6 +27,17 @@ QUICK = {
 }
 
 
+#: A polling group that a poller has, and nobody asks to be polled.
+QUIET_GROUP = """
+[[group]]
+name = "line 1"
+plc_code = "PLC01"
+mode = "HANDSHAKE"
+[group.source]
+type = "simulator"
+tags = 10
+"""
+
 #: Seconds that services get to end once a test has seen all it wants; those whose lines are counted have to tell them.
 _GRACE_S = 5.0 if "COVERAGE_PROCESS_CONFIG" in os.environ else 0.0
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from oracle_stand_in.faults.control import OracleControl
 from sandbox.harness.redis import EmbeddedRedis
 from tests.fault.power_cut import compiled
+from tests.pipeline import Pipeline
 from tests.redis_servers import REDIS_SERVERS
 
 
@@ -30,3 +32,15 @@ def power_cut_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if library is None:
         pytest.skip("no C compiler here to build what cuts the power")
     return library
+
+
+@pytest.fixture
+def running(pipeline: Pipeline, faults: OracleControl) -> Pipeline:
+    """Consumer and writer at work, and a row that the table took."""
+    del faults
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer")
+    pipeline.put(polls=1, tags=1, plc_code="WARM")
+    pipeline.wait_until_idle()
+    pipeline.oracle.execute(f"TRUNCATE TABLE {pipeline.table}")
+    return pipeline

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.records.files import HEADER
+from tests.fault.disks import mounted, take_away
 from tests.fault.ledger import events
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
@@ -180,17 +180,11 @@ def test_rows_of_a_file_that_was_cut_are_counted_as_lost(pipeline: Pipeline, ora
         assert (label["rows"], label["moved_to"]) == (300, new.name)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
 def test_no_row_is_lost_with_a_mount_that_goes(pipeline: Pipeline, oracle: OracleTarget) -> None:
     """Kind: the mount is gone, and its mount point takes what comes without a word."""
-    pipeline.backup_dir.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(pipeline.backup_dir)]
-    mounted = subprocess.run(mount, check=False, capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    with outage(pipeline, oracle):
+    with mounted(pipeline.backup_dir, "10m"), outage(pipeline, oracle):
         expected = backed_up(pipeline, 2)
-        subprocess.run(["umount", "-l", str(pipeline.backup_dir)], check=True)
+        take_away(pipeline.backup_dir)
         expected |= backed_up(pipeline, 2)
         assert in_csv(pipeline.csv_rows()) == expected
         wait_until(lambda: said(pipeline), what="the event")

@@ -1,6 +1,5 @@
 """What the operator, the kernel and Redis can do to the services. Nothing is lost and nothing is stored twice."""
 
-import os
 import random
 import resource
 import signal
@@ -15,6 +14,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from shared.keys import Keys
+from tests.fault.disks import mounted
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
@@ -299,17 +299,10 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file(pipeline: Pipeline, oracle
 
 
 @pytest.mark.req("EC-5")
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
 def test_a_disk_that_is_full(pipeline: Pipeline, oracle: OracleTarget) -> None:
     if oracle.stand_in is None:
         pytest.skip("a real Oracle has no switch for faults")
-    pipeline.backup_dir.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(pipeline.backup_dir)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
+    with mounted(pipeline.backup_dir, "64k"):
         pipeline.start_and_wait("consumer")
         pipeline.start_and_wait("writer")
         oracle.control.stop_listening(cut="rst")
@@ -320,8 +313,6 @@ def test_a_disk_that_is_full(pipeline: Pipeline, oracle: OracleTarget) -> None:
         drain(pipeline)
         oracle.control.listen()
         assert_nothing_lost_nothing_twice(pipeline, expected)
-    finally:
-        subprocess.run(["umount", "-l", str(pipeline.backup_dir)], check=True)
 
 
 @pytest.mark.req("EC-5")

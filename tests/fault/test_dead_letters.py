@@ -1,38 +1,17 @@
 """Rows that nobody can store, and a disk that can't keep them either: the others go on."""
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
+from tests.fault.disks import mounted
 from tests.fault.ledger import events
 from tests.pipeline import Pipeline
 
 
-@contextmanager
-def small_disk(directory: Path, size: str) -> Iterator[None]:
-    """Mount a disk of a few kB on a directory."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk takes root")
-    directory.mkdir(exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
-    mounted = subprocess.run(mount, check=False, capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(directory)], check=False)
-
-
 def test_a_tag_too_long_and_a_full_disk_stop_nobody_else(pipeline: Pipeline) -> None:
     """Kind: a dead letter blocks the living. (24,800 values overflowed in 45 s while Oracle was well.)"""
-    with small_disk(pipeline.backup_dir, "64k"):
+    with mounted(pipeline.backup_dir, "64k"):
         # Given: no room for a single file
         filler = pipeline.backup_dir / "filler"
         with filler.open("wb") as file, pytest.raises(OSError, match="No space"):

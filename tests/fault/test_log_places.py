@@ -4,13 +4,13 @@ Kind: a log line that fails or blocks its caller (ENOSPC, EPIPE, a reader that s
 """
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox.harness.waiting import wait_until
+from tests.fault.disks import mounted
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
@@ -20,18 +20,12 @@ from tests.pipeline import Pipeline
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
     """A descriptor that takes no log line."""
     if request.param == "full disk":
-        if os.geteuid() != 0:
-            pytest.skip("mounting a small disk takes root")
         disk = tmp_path / "disk"
-        disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(disk)]
-        if subprocess.run(mount, check=False, capture_output=True).returncode:
-            pytest.skip("no tmpfs can be mounted here")
-        (disk / "filler").write_bytes(b"x" * 4096)
-        descriptor = os.open(disk / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        yield descriptor
-        os.close(descriptor)
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+        with mounted(disk, "4k"):
+            (disk / "filler").write_bytes(b"x" * 4096)
+            descriptor = os.open(disk / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            yield descriptor
+            os.close(descriptor)
         return
     reader, writer = os.pipe()
     if request.param == "reader gone":

@@ -5,8 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from sandbox.harness.waiting import wait_until
 from services.writer.backup.files import open_to_read
 from shared.counters import Counter
+from tests.fault.disks import mounted
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline, in_csv
 
@@ -125,19 +124,6 @@ def test_a_stale_handle_costs_its_file_and_no_backup_that_follows(
     wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] == 400, what="the rows in a file")
     wait_until(lambda: pipeline.snapshot()[Counter.BACKUP_LOST] == 200, what="the loss to be counted")
     assert in_csv(pipeline.csv_rows()) == later
-
-
-@contextmanager
-def mounted(directory: Path) -> Iterator[None]:
-    if os.geteuid() != 0:
-        pytest.skip("mounting takes root")
-    done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(directory)], check=False, capture_output=True)
-    if done.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True)
 
 
 def test_recovered_on_another_mount_takes_a_copy(pipeline: Pipeline, oracle: OracleTarget) -> None:

@@ -39,18 +39,6 @@ def written_again(pipeline: Pipeline) -> Cells:
     return rows
 
 
-@pytest.fixture
-def running(pipeline: Pipeline, faults: OracleControl) -> Pipeline:
-    """Consumer and writer at work."""
-    del faults
-    pipeline.start_and_wait("consumer")
-    pipeline.start_and_wait("writer")
-    pipeline.put(polls=1, tags=1, plc_code="WARM")
-    pipeline.wait_until_idle()
-    pipeline.oracle.execute(f"TRUNCATE TABLE {pipeline.table}")
-    return pipeline
-
-
 @pytest.mark.req("SC-004", "FR-011", "FR-012", "SC-003", "FR-023")
 @pytest.mark.parametrize(
     ("rate", "seconds"),

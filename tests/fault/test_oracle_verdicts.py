@@ -13,18 +13,6 @@ from tests.oracle_target import SECOND_UNIQUE, OracleTarget
 from tests.pipeline import Pipeline, in_csv
 
 
-@pytest.fixture
-def running(pipeline: Pipeline, faults: OracleControl) -> Pipeline:
-    """Consumer and writer at work, and a row that the table took."""
-    del faults
-    pipeline.start_and_wait("consumer")
-    pipeline.start_and_wait("writer")
-    pipeline.put(polls=1, tags=1, plc_code="WARM")
-    pipeline.wait_until_idle()
-    pipeline.oracle.execute(f"TRUNCATE TABLE {pipeline.table}")
-    return pipeline
-
-
 def test_an_hour_that_comes_twice(running: Pipeline) -> None:
     """Kind: conflicts are values. 2,400 with other contents were thrown away as duplicates, 250 of them counted."""
     # Given: an hour of readings in the table

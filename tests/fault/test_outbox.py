@@ -1,13 +1,10 @@
 """The durable outbox with the whole pipeline behind it, at the plant's rate, when Redis and the poller both fail."""
 
 import itertools
-import os
 import signal
 import sqlite3
-import subprocess
 from collections import Counter as Tally
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from services.poller.outbox.spool import file_name
 from shared.counters import Counter
 from shared.messages import decode_polling_data
 from shared.models import stored_timestamp
+from tests.fault.disks import mounted
 from tests.fault.power_cut import PowerCut
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
@@ -136,22 +134,6 @@ def test_a_power_cut_costs_no_reading_that_was_written(
         assert pipeline.stop(poller) == 0
 
 
-@contextmanager
-def small_disk(directory: Path, size: str) -> Iterator[None]:
-    """A disk of so many bytes, mounted there."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting takes root")
-    directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
-    done = subprocess.run(mount, check=False, capture_output=True)
-    if done.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True)
-
-
 def test_a_disk_that_fills_while_redis_is_away_costs_no_reading(
     own_redis: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path
 ) -> None:
@@ -162,7 +144,7 @@ def test_a_disk_that_fills_while_redis_is_away_costs_no_reading(
         "POLLER_CONFIG": str(tmp_path / "groups.toml"), "POLLER_OUTBOX_DIR": str(outbox), "INSTANCE_NAME": "poller-1",
     }  # fmt: skip
     own_redis.kill()
-    with small_disk(outbox, "1m"), Pipeline(own_redis.url, oracle, table, namespace, tmp_path) as pipeline:
+    with mounted(outbox, "1m"), Pipeline(own_redis.url, oracle, table, namespace, tmp_path) as pipeline:
         poller = pipeline.start("poller", **settings)
         wait_until(lambda: "can't be written: database or disk is full" in pipeline.log("poller"), 60, "the full disk")
         own_redis.start()

@@ -14,18 +14,8 @@ from shared.queues.data_queue import DataQueue
 from shared.redis.link import RedisLink
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain
 from tests.oracle_target import OracleTarget
-from tests.pipeline import Pipeline
+from tests.pipeline import QUIET_GROUP, Pipeline
 from tools.redis_rights import OPTIONAL, PRODUCER, rules
-
-GROUPS = """
-[[group]]
-name = "line 1"
-plc_code = "PLC01"
-mode = "HANDSHAKE"
-[group.source]
-type = "simulator"
-tags = 10
-"""
 
 
 def set_(link: RedisLink, name: str, value: object) -> None:
@@ -35,7 +25,7 @@ def set_(link: RedisLink, name: str, value: object) -> None:
 @pytest.mark.timeout(180)
 def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: str, tmp_path: Path) -> None:
     """Kind: answers whose code the client library strips ended services, or held them to a demoted server."""
-    (tmp_path / "groups.toml").write_text(GROUPS)
+    (tmp_path / "groups.toml").write_text(QUIET_GROUP)
     settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
     with EmbeddedRedis() as redis, Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline:
         services = ("consumer", "writer", "monitor", "poller")
@@ -86,7 +76,7 @@ def test_every_service_works(
     redis_server: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, way: str
 ) -> None:
     """The rights of each service are those that deploy/redis gives it, and no others."""
-    (tmp_path / "groups.toml").write_text(GROUPS)
+    (tmp_path / "groups.toml").write_text(QUIET_GROUP)
     settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
     services = ("poller", "consumer", "writer", "monitor")
     urls = dict.fromkeys(services, f"{redis_server.url}?protocol={way[-1]}")

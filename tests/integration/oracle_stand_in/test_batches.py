@@ -8,6 +8,7 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
+from tests.integration.oracle_stand_in.connecting import connect
 
 TABLE = """CREATE TABLE tag_data (
   tag_name VARCHAR2(100) NOT NULL, tag_value VARCHAR2(4000), timestamp TIMESTAMP(6) NOT NULL,
@@ -15,16 +16,6 @@ TABLE = """CREATE TABLE tag_data (
 INSERT = "INSERT INTO tag_data (tag_name, tag_value, timestamp, quality, num) VALUES (:1, :2, :3, :4, :5)"
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_456)
 Row = tuple[str, str | None, datetime, str | None, Any]
-
-
-@pytest.fixture(scope="module", params=["19c", "23ai"])
-def stand_in(request: pytest.FixtureRequest) -> Iterator[OracleStandIn]:
-    with OracleStandIn(field_version=request.param) as stand_in:
-        yield stand_in
-
-
-def connect(stand_in: OracleStandIn) -> oracledb.Connection:
-    return oracledb.connect(user=stand_in.user, password=stand_in.password, dsn=stand_in.dsn)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,12 +66,6 @@ except oracledb.DatabaseError as error:
     assert error.args[0].full_code == "ORA-01017"
 print("conforms")
 """
-
-
-@pytest.fixture(scope="module", params=["19c", "23ai"])
-def stand_in(request: pytest.FixtureRequest) -> Iterator[OracleStandIn]:
-    with OracleStandIn(field_version=request.param) as stand_in:
-        yield stand_in
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

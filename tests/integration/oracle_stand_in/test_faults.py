@@ -13,6 +13,7 @@ import pytest
 from oracle_stand_in.faults.control import ControlError, OracleControl
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
+from tests.integration.oracle_stand_in.connecting import connect
 
 INSERT = "INSERT INTO k (id) VALUES (:1)"
 #: the driver leaves a socket that was reset to the garbage collector
@@ -44,10 +45,6 @@ def connection(stand_in: OracleStandIn, control: OracleControl) -> Iterator[orac
     connection.autocommit = True
     yield connection
     connection.close()
-
-
-def connect(stand_in: OracleStandIn, password: str | None = None) -> oracledb.Connection:
-    return oracledb.connect(user=stand_in.user, password=password or stand_in.password, dsn=stand_in.dsn)
 
 
 def insert(connection: oracledb.Connection, *ids: int) -> None:
@@ -359,7 +356,7 @@ def test_changed_password_matters_at_the_next_logon(
     control.change_password("new")
     connection.ping()
     assert failure(lambda: connect(stand_in)) == ("DatabaseError", "ORA-01017", False, False)
-    connect(stand_in, "new").close()
+    connect(stand_in, password="new").close()
     control.change_password(stand_in.password)
     connect(stand_in).close()
 

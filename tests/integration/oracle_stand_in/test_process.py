@@ -13,13 +13,10 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import PROJECT, OracleStandIn, StartError
+from tests.integration.oracle_stand_in.connecting import connect
 
 #: All but the partitioned variants, which are beyond the stand-in.
 DEPLOYED = [path for path in sorted((PROJECT / "deploy" / "oracle").glob("*.sql")) if "partitioned" not in path.name]
-
-
-def connect(stand_in: OracleStandIn) -> oracledb.Connection:
-    return oracledb.connect(user=stand_in.user, password=stand_in.password, dsn=stand_in.dsn)
 
 
 def count(stand_in: OracleStandIn, table: str) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
+from tests.integration.oracle_stand_in.connecting import connect
 
 INSERT = "INSERT INTO k (id, note) VALUES (:1, :2)"
 
@@ -17,10 +18,6 @@ INSERT = "INSERT INTO k (id, note) VALUES (:1, :2)"
 def stand_in(request: pytest.FixtureRequest) -> Iterator[OracleStandIn]:
     with OracleStandIn(user="app", password="geheim-ä", service="plant", field_version=request.param) as stand_in:
         yield stand_in
-
-
-def connect(stand_in: OracleStandIn, **changes: str) -> oracledb.Connection:
-    return oracledb.connect(**{"user": stand_in.user, "password": stand_in.password, "dsn": stand_in.dsn, **changes})
 
 
 @pytest.fixture

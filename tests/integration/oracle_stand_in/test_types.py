@@ -10,6 +10,7 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
+from tests.integration.oracle_stand_in.connecting import connect
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000)
 EMOJI = "온도🌡"
@@ -39,16 +40,6 @@ LISTED = {
     "TIMESTAMP(3) WITH TIME ZONE": ("TIMESTAMP(3) WITH TIME ZONE", 13, 0, None),
     "TIMESTAMP WITH LOCAL TIME ZONE": ("TIMESTAMP(6) WITH LOCAL TIME ZONE", 11, 0, None),
 }
-
-
-@pytest.fixture(scope="module", params=["19c", "23ai"])
-def stand_in(request: pytest.FixtureRequest) -> Iterator[OracleStandIn]:
-    with OracleStandIn(field_version=request.param) as stand_in:
-        yield stand_in
-
-
-def connect(stand_in: OracleStandIn) -> oracledb.Connection:
-    return oracledb.connect(user=stand_in.user, password=stand_in.password, dsn=stand_in.dsn)
 
 
 @pytest.fixture

@@ -16,17 +16,7 @@ from sandbox.harness.waiting import wait_until
 from shared.healthcheck import problem_of
 from shared.life.sign import FRESH_S, LifeSign, life_sign_path
 from tests.oracle_target import OracleTarget
-from tests.pipeline import Pipeline
-
-GROUPS = """
-[[group]]
-name = "line 1"
-plc_code = "PLC01"
-mode = "HANDSHAKE"
-[group.source]
-type = "simulator"
-tags = 10
-"""
+from tests.pipeline import QUIET_GROUP, Pipeline
 
 
 def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -38,7 +28,7 @@ def test_a_service_is_alive_before_redis_is_there_and_ready_once_it_is(
     oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, service: str
 ) -> None:
     """Kind: a check that hangs on Redis. A failover of some seconds would have restarted every pod."""
-    (tmp_path / "groups.toml").write_text(GROUPS)
+    (tmp_path / "groups.toml").write_text(QUIET_GROUP)
     settings = {"RUN_DIR": str(tmp_path), "MONITOR_PORT": "0", "POLLER_CONFIG": str(tmp_path / "groups.toml")}
 
     def is_(word: str, *arguments: str) -> bool:

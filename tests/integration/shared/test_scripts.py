@@ -18,17 +18,7 @@ from shared.queues.data_queue import drop_rejected
 from shared.queues.snapshot import take_snapshot
 from shared.redis.link import RedisLink
 from tests.oracle_target import OracleTarget
-from tests.pipeline import Pipeline
-
-GROUPS = """
-[[group]]
-name = "line 1"
-plc_code = "PLC01"
-mode = "HANDSHAKE"
-[group.source]
-type = "simulator"
-tags = 10
-"""
+from tests.pipeline import QUIET_GROUP, Pipeline
 
 
 class Watch:
@@ -82,7 +72,7 @@ def server() -> Iterator[EmbeddedRedis]:
 def test_scripts_touch_no_key_that_they_were_not_given(
     server: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "groups.toml").write_text(GROUPS)
+    (tmp_path / "groups.toml").write_text(QUIET_GROUP)
     settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
     watch = Watch(server.port)
     with Pipeline(server.url, oracle, table, namespace, tmp_path) as pipeline:
