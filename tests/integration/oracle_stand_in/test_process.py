@@ -15,8 +15,8 @@ import pytest
 from oracle_stand_in.process import PROJECT, OracleStandIn, StartError
 from tests.integration.oracle_stand_in.connecting import connect
 
-#: All but the partitioned variants, which are beyond the stand-in.
-DEPLOYED = [path for path in sorted((PROJECT / "deploy" / "oracle").glob("*.sql")) if "partitioned" not in path.name]
+#: What makes the tables and keeps them, but for partitions; from 10 on they are for analysts and need a whole Oracle.
+DEPLOYED = [path for path in sorted((PROJECT / "deploy" / "oracle").glob("0*.sql")) if "partitioned" not in path.name]
 
 
 def count(stand_in: OracleStandIn, table: str) -> int:
