@@ -164,6 +164,13 @@ def test_rejected_rows_and_messages_are_seen_retried_and_dropped(operator: Tab, 
     operator.shows("actions", "done Drop messages", 40)
     assert operator.poor_contrast() == []
     assert operator.complaints == []
+    page.get_by_role("link", name="All of it").click()
+    # A loss, until somebody says that it is known
+    operator.shows("alerts", "Rejected dropped")
+    page.get_by_role("button", name="Acknowledge…").first.click()
+    page.get_by_role("dialog").get_by_label("Yes, I know what this does.").check()
+    confirm(page, "Acknowledge")
+    operator.shows("alerts", r"^((?!Rejected dropped).)*$", 40)
 
 
 def test_group_and_process_that_are_gone_are_forgotten(operator: Tab, scene: Scene) -> None:

@@ -22,7 +22,7 @@ def tab(scene: Scene, browser: Browser) -> Iterator[Tab]:
     """A dashboard over a pipeline that is well."""
     scene.make_well()
     tab = Tab(browser, scene.url)
-    while "lost" in tab.shows("state", "healthy|are lost"):
+    while re.search("lost|dropped", tab.shows("state", "healthy|are lost|were dropped")):
         # The test before made the scene lose values, and may do so for a while; somebody knows of it.
         scene.run("services.monitor", "acknowledge")
         tab.shows("state", "healthy|since the acknowledgement")

@@ -5,7 +5,9 @@ import re
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 
+from services.monitor.api import acting
 from services.monitor.api.listings import BackupFile
 from services.monitor.dashboard import acted, rejected
 from services.monitor.dashboard.language import languages
@@ -148,3 +150,18 @@ def test_names_and_reasons_from_outside_are_text(t: Any) -> None:
     ):
         assert "<script" not in html
         assert "alert('" not in html
+
+
+def test_everything_that_is_offered_is_taken_by_the_api() -> None:
+    """Kind: a button that asks for what nobody takes."""
+    taken = {route.path for route in acting.router.routes if isinstance(route, APIRoute) and "POST" in route.methods}
+    (group,) = make_overview(polling=HEALTHY_POLLING).groups.values()
+    offers = [
+        *OPERATOR.for_all_files(1), *OPERATOR.for_file(file()), *OPERATOR.for_rejected_file("f.csv"),
+        *OPERATOR.for_service(writer()), *OPERATOR.for_service(writer(state="paused")),
+        *OPERATOR.for_service(service_of("poller", "p", NOW, {})), *OPERATOR.for_group(group, 60.0),
+        *OPERATOR.for_alert("values_lost"), *OPERATOR.for_messages("NO_TIME"),
+        *OPERATOR.for_selected_messages("NO_TIME"),
+        *OPERATOR.for_selected_rows("ORA-1"), *OPERATOR.for_action(busy().actions[0].action),
+    ]  # fmt: skip
+    assert {offer.path.replace("/1/", "/{id}/") for offer in offers} == taken
