@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from sandbox.harness.waiting import wait_until
+from sandbox.harness.waiting import StuckError, wait_until
 
 #: Where pictures of the states go, if anywhere: `DASHBOARD_PICTURES=docs/images pytest tests/e2e/test_dashboard.py`.
 PICTURES = os.environ.get("DASHBOARD_PICTURES")
@@ -97,7 +97,7 @@ class Tab:
 
         try:
             return wait_until(said, timeout_s, f"{card} to say {pattern!r}")
-        except AssertionError as error:
+        except StuckError as error:
             raise AssertionError(f"{error}; it says: {self.text(card)}") from None
 
     def state(self) -> str:

@@ -61,12 +61,12 @@ def test_figures_agree_with_the_ledger_and_the_table(tab: Tab, scene: Scene) -> 
     # Given a pipeline that has come to rest
     scene.stop("poller")
     ledger = scene.pipeline.wait_until_idle()
-    inserted, written = ledger[Counter.INSERTED], ledger[Counter.WRITTEN]
+    inserted, written, recovered = (ledger[each] for each in (Counter.INSERTED, Counter.WRITTEN, Counter.RECOVERED))
     # Expect page, API and table to say the same
     said = tab.shows("ledger", rf"{inserted:,} inserted = .*\b{written:,} written")
     assert f"balances {inserted:,} inserted = " in said
     assert f"{written:,} written" in said
-    assert scene.pipeline.oracle.query(f"SELECT COUNT(*) FROM {scene.pipeline.table}") == [(written,)]
+    assert scene.pipeline.oracle.query(f"SELECT COUNT(*) FROM {scene.pipeline.table}") == [(written + recovered,)]
     assert httpx.get(f"{scene.url}/api/ledger").json()["written"] == written
 
 
@@ -163,10 +163,10 @@ def test_page_that_is_opened_while_redis_is_away_shows_what_was_last_read(
     late.close()
 
 
+@pytest.mark.usefixtures("tab")  # for nothing is lost then
 def test_page_speaks_korean_in_the_zone_of_the_browser_and_remembers_another_choice(
     scene: Scene, browser: Browser
 ) -> None:
-    scene.make_well()
     context = browser.new_context(locale="ko-KR", timezone_id="Asia/Seoul", viewport={"width": 1600, "height": 1150})
     tab = Tab(context, scene.url)
     tab.shows("state", r"정상 초당 [\d,]+개의 값이 들어오고")
@@ -202,7 +202,7 @@ def test_every_time_of_a_page_is_in_one_zone(scene: Scene, browser: Browser) -> 
     tab.shows("flow", r"Come in [1-9]")
     page = tab.page
     now = minutes(page.inner_text("#moment"))
-    axis = [minutes(text) for text in page.locator(".c-flow-chart .time-axis text").all_inner_texts()[-5:]]
+    axis = [minutes(text) for text in page.locator(".c-flow-chart .time-axis text").all_text_contents()[-5:]]
     page.locator("section.c-flow-chart .lines").first.hover(position={"x": 300, "y": 60})
     pointed = minutes(tab.shows("flow-chart", r"\d\d:\d\d:\d\d · \d\d:\d\d:\d\d UTC: in ").split("· ")[0].split()[-1])
     written = minutes(page.locator(".c-writing time").inner_text())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from services.monitor.assess.humanize import number
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offer, Offers
 from services.monitor.dashboard.rendering import render
@@ -59,7 +60,9 @@ def actions(t: Language, overview: Overview, offers: Offers, *, is_possible: boo
 
 def _options(t: Language, action: Action) -> Markup:
     parts = [
-        t(f"option.{name}", value=value) if name in t.section("option") else Markup.escape(f"{name}={value}")
+        t(f"option.{name}", value=number(value) if isinstance(value, float) else value)
+        if name in t.section("option")
+        else Markup.escape(f"{name}={value}")
         for name, value in action.options.items()
         if value is not False
     ]

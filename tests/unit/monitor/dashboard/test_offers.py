@@ -125,7 +125,7 @@ def test_actions_say_who_asked_how_far_they_are_and_what_came_of_them() -> None:
     html = acted.actions(EN, busy(), OPERATOR, is_possible=True)
     assert '<progress max="2000" value="500"' in html
     text = said(html)
-    assert "running Recover at most 10.0 rows a second, dry run" in text
+    assert "running Recover at most 10 rows a second, dry run" in text
     assert "500 of 2,000 rows" in text
     assert asked(OPERATOR.for_action(busy().actions[0].action)) == [("1/stop", {})]
     assert html.count("<button") == 1, "what has ended can't be stopped"
