@@ -154,7 +154,9 @@ def test_names_and_reasons_from_outside_are_text(t: Any) -> None:
 
 def test_everything_that_is_offered_is_taken_by_the_api() -> None:
     """Kind: a button that asks for what nobody takes."""
-    taken = {route.path for route in acting.router.routes if isinstance(route, APIRoute) and "POST" in route.methods}
+    taken = {
+        route.path for route in acting.router.routes if isinstance(route, APIRoute) and "POST" in (route.methods or ())
+    }
     (group,) = make_overview(polling=HEALTHY_POLLING).groups.values()
     offers = [
         *OPERATOR.for_all_files(1), *OPERATOR.for_file(file()), *OPERATOR.for_rejected_file("f.csv"),
