@@ -83,6 +83,8 @@ class Window(StrEnum):
     LATENCY = "latency"  #: prefix of the histogram of batch write latency; `latency:<upper bound in ms>`
     LAG_SUM_MS = "lag_sum_ms"  #: sum of the values' age when committed, of those that are not late
     LAG = "lag"  #: prefix of the histogram of values' age when committed; `lag:<upper bound in ms>`
+    AHEAD = "ahead"  #: values whose time lay in the future when they were committed, by more than AHEAD_S
+    AHEAD_SUM_S = "ahead_sum_s"  #: sum of the seconds by which it did
     DEPTH = "depth"  #: values in the buffer after the last move of the bucket
     DEPTH_MAX = "depth_max"  #: most values in the buffer after any move of the bucket
 
@@ -95,6 +97,9 @@ HISTOGRAM_BOUNDS_MS: tuple[int, ...] = (
 
 #: Field suffix for what lies above the last bound.
 HISTOGRAM_ABOVE = "inf"
+
+#: Seconds by which a value's time may lie in the future: so far clocks disagree.
+AHEAD_S = 60
 
 #: Milliseconds of lag from which a value is replayed, or late: counted above the last bound, and in no mean.
 LATE_MS = HISTOGRAM_BOUNDS_MS[-1]

@@ -260,6 +260,13 @@ KINDS = _kinds(
         status=Status.DEGRADED,
     ),
     Kind(
+        "times_ahead", _WARNING,
+        "Values were written in the last 5 minutes whose times lie in the future.",
+        "Where sources write local time without a zone, set SOURCE_TIME_ZONE (Asia/Seoul, say) for consumers, writers "
+        "and monitor: what is stored stays as it is. Else mend the source's clock.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
         "conflicts", _WARNING,
         "The table held another value or quality under the keys of values that came in the last 5 minutes.",
         "Two sources write one tag, or a source repeats its time stamps (an hour that comes twice, naive local time). "

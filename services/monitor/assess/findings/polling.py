@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from services.monitor.assess.findings.finding import Finding
-from services.monitor.assess.findings.since import first_event
+from services.monitor.assess.findings.since import first_counted, first_event
 from services.monitor.assess.said import NAMED, Said, some
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import FORGET_AFTER_S, Overview, Service
-from shared.counters import WINDOW_S
+from shared.counters import WINDOW_S, Window
 from shared.records.events import Event
 from shared.records.heartbeats import ConsumerStatus, PollerStatus, WriterStatus
 
@@ -21,6 +21,7 @@ def find_polling_trouble(overview: Overview) -> Iterator[Finding]:
     yield from _silent_groups(overview)
     yield from _pollers(overview)
     yield from _names_clash(overview)
+    yield from _times_ahead(overview)
 
 
 def _silent_groups(overview: Overview) -> Iterator[Finding]:
@@ -86,3 +87,11 @@ def _names_clash(overview: Overview) -> Iterator[Finding]:
     if clashes and layouts != {"tag_values"}:
         said = Said("Two tags, one name: {clash}", clash=clashes[0])
         yield Finding("tag_names_clash", said, first_event(overview, Event.NAME_CLASH))
+
+
+def _times_ahead(overview: Overview) -> Iterator[Finding]:
+    count = overview.window.get(Window.AHEAD, 0)
+    if count:
+        by_s = overview.window.get(Window.AHEAD_SUM_S, 0) / count
+        said = Said("The times of {count:value} lie {by:duration} in the future", count=count, by=by_s)
+        yield Finding("times_ahead", said, first_counted(overview, Window.AHEAD))

@@ -118,6 +118,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"services": [consumer(name_clash="PLC A tag B.C and PLC A.B tag C are both A.B.C"), writer()]},
         "Two tags, one name: PLC A tag B.C and PLC A.B tag C are both A.B.C",
     ),
+    (
+        "times_ahead",
+        {"window": {2: {"ahead": 10, "ahead_sum_s": 324_000}}},
+        "The times of 10 values lie 9 h in the future",
+    ),
     ("conflicts", {"window": {2: {"conflicts": 2}}}, "2 values in the last 5 minutes that the table holds otherwise"),
     ("success_rate_low", {"window": {3: {"batches_written": 998, "batches_failed": 2}}}, "99.80 %"),
     (
