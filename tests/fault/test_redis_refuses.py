@@ -71,13 +71,37 @@ def test_no_answer_ends_a_service(oracle: OracleTarget, table: str, namespace: s
             assert pipeline.log(service).count("\n") < 200
 
 
+OPERATORS = {"Authorization": "Bearer the-token-of-operators"}
+
+
+def act(address: str) -> None:
+    """Ask every owner of something to do it, and wait until they have."""
+    for kind, body in (
+        ("drop_messages", {}), ("pause", {"target": "writer"}), ("pause", {"target": "consumer"}),
+        ("resume", {"target": "writer"}), ("resume", {"target": "consumer"}), ("acknowledge", {}),
+    ):  # fmt: skip
+        answer = httpx.post(f"{address}/api/actions/{kind}", json=body, headers=OPERATORS, timeout=10)
+        assert answer.status_code == 202, answer.text
+
+        def ended() -> bool:
+            items = httpx.get(f"{address}/api/actions").json()["items"]
+            return all(item["state"] in {"done", "failed"} for item in items) and items[0]["kind"] == kind  # noqa: B023
+
+        wait_until(ended, 30, f"the end of {kind}")
+    items = httpx.get(f"{address}/api/actions").json()["items"]
+    assert [item for item in items if item["state"] != "done"] == []
+
+
 @pytest.mark.parametrize("way", ["RESP2", "RESP3", "the least rights"])
 def test_every_service_works(
     redis_server: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, way: str
 ) -> None:
     """The rights of each service are those that deploy/redis gives it, and no others."""
     (tmp_path / "groups.toml").write_text(QUIET_GROUP)
-    settings = {"POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0"}
+    settings = {
+        "POLLER_CONFIG": str(tmp_path / "groups.toml"), "MONITOR_PORT": "0",
+        "MONITOR_OPERATOR_TOKEN": "the-token-of-operators",
+    }  # fmt: skip
     services = ("poller", "consumer", "writer", "monitor")
     urls = dict.fromkeys(services, f"{redis_server.url}?protocol={way[-1]}")
     if way == "the least rights":
@@ -104,6 +128,8 @@ def test_every_service_works(
         processes[2] = pipeline.start_and_wait("writer", REDIS_URL=urls["writer"])
         drain(pipeline)
         assert pipeline.table_rows() == expected
+        if way == "the least rights":
+            act(address)
         assert [process.poll() for process in processes] == [None] * 4
         for service in services:
             refused = [line for line in pipeline.log(service).splitlines() if "NOPERM" in line]
