@@ -104,6 +104,7 @@ class Pipeline:
             "Oracle": f"{oracle.user}/{oracle.password}@{oracle.dsn} (a stand-in)",
             **opcua,
             "faults": f"curl http://127.0.0.1:{self.stack.stand_in.control_port}/ lists those that Oracle can be given",
+            "commands": f"{self._command} writer check, and the others, with the settings of this run",
             "logs": str(directory / "*.log"),
             "backup files": str(self.stack.backup_dir),
         }

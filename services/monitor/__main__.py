@@ -142,7 +142,8 @@ def _main(settings: MonitorSettings) -> None:
         for messenger in messengers:
             messenger.start(stop)
         serve(create_app(whole, settings, [board for _, board, _ in pieces]), listener, stop)
-        join_all([*messengers, *loops])
+        # A try that hangs must not take the time in which the others say goodbye.
+        join_all([*loops, *messengers])
     for loop in loops:
         if loop.crash is not None:
             raise loop.crash

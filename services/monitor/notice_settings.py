@@ -45,10 +45,17 @@ class NoticeSettings(BufferSettings):
         # `ALERT_WEBHOOK_URL=` is what a compose file makes of a variable that is not set.
         if value is None or not value.get_secret_value():
             return None
-        problem = problem_with_url(value.get_secret_value())
+        # A file that an editor made ends with a line end, also where it comes as a variable.
+        url = value.get_secret_value().strip()
+        problem = problem_with_url(url)
         if problem:
             raise ValueError(problem)
-        return value
+        return SecretStr(url)
+
+    @field_validator("alert_smtp_password")
+    @classmethod
+    def _without_line_end(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(value.get_secret_value().rstrip("\r\n"))
 
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:

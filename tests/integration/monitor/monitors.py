@@ -102,7 +102,7 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     finally:
         stop.set()
         serving.join()
-        join_all([*messengers, loop])
+        join_all([loop, *messengers])
         link.close()
     assert loop.crash is None
 

@@ -28,6 +28,8 @@ _SECRETS = {
     # As `kubectl create secret --from-file` takes it over from a file of one line.
     "operator_token": "a-token-of-those-who-may-act\n",
     "dsn": "db.plant:1521/PROD",
+    "alert_webhook_url": "https://chat.example/hook\n",
+    "alert_smtp_password": "p",
 }
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.monitor.api.state import Blame, Failure, State
+from services.monitor.api.state import Blame, Failure, Newest, State
+from services.monitor.api.whole import Whole
 from services.monitor.assess.alert_kinds import Severity
-from services.monitor.assess.assessment import Alert
+from services.monitor.assess.assessment import Alert, Assessor
 from services.monitor.notify import messenger as messenger_module
 from services.monitor.notify import schedule
 from services.monitor.notify.command import try_all
@@ -28,6 +29,7 @@ from shared.redis.link import RedisLink
 from tests.fakes import FakeClock, FakeEvents
 from tests.integration.monitor.monitors import monitor_in_a_thread, start_process
 from tests.integration.monitor.notify.places import HookServer, MailServer, silent_port, status
+from tests.unit.monitor.overviews import NOW, consumer, make_overview, writer
 
 NO_WRITER = Alert("no_writer", Severity.CRITICAL, 1_767_225_600.0, "No writer is running", "Start one.")
 REDIS_AWAY = Alert("redis_away", Severity.CRITICAL, 1_767_225_600.0, "Redis can't be read", "Start Redis.")
@@ -49,11 +51,16 @@ class Monitors:
         self.state = State()
         self.links: list[RedisLink] = []
 
-    def start(self) -> Messenger:
-        """Return the messenger of one more monitor."""
+    def start(self, whole: Whole | None = None) -> Messenger:
+        """Return the messenger of one more monitor; of what `state` says, unless it watches partitions."""
         self.links.append(RedisLink(self._redis_url))
         (messenger,) = messengers_of(
-            self._settings, self.links[-1], self._keys, lambda: self.state, FakeEvents(), self.clock
+            self._settings,
+            self.links[-1],
+            self._keys,
+            lambda: whole.state if whole else self.state,
+            FakeEvents(),
+            self.clock,
         )
         return messenger
 
@@ -135,6 +142,38 @@ def _answers(link: RedisLink) -> bool:
     except RedisUnavailableError:
         return False
     return True
+
+
+def test_partitions_are_told_in_one_notice_and_one_that_is_away_resolves_nothing(
+    hook: HookServer, monitors: Monitors
+) -> None:
+    """Kind: eight partitions, and eight notices of one outage."""
+    assessors = [Assessor(MonitorSettings.model_validate({})) for _ in range(3)]
+    partitions = [Newest(monitors.clock) for _ in range(3)]
+    messenger = monitors.start(Whole(partitions))
+
+    def run(seconds: float, *well: int) -> None:
+        for _ in range(round(seconds / 2)):
+            for number, newest in enumerate(partitions):
+                if number == 2 and well:
+                    newest.fail("gone")
+                else:
+                    services = [consumer(), writer()] if number in well else []
+                    overview = make_overview(services=services, taken_at=NOW + monitors.clock.seconds)
+                    newest.publish(assessors[number].assess(overview))
+            messenger.turn()
+            monitors.clock.advance(2)
+
+    run(30)
+    (payload,) = hook.payloads
+    raised = {(alert["code"], alert["partition"]) for alert in payload["alerts"]}
+    assert {("no_writer", 0), ("no_writer", 1), ("no_writer", 2)} <= raised
+    # When one is well again, and Redis of another is away
+    hook.posts.clear()
+    run(200, 0)
+    said = {(alert["what"], alert["code"], alert["partition"]) for each in hook.payloads for alert in each["alerts"]}
+    assert {("resolved", "no_writer", 0), ("raised", "redis_away", 2)} <= said
+    assert not [each for each in said if each[0] == "resolved" and each[2] != 0]
 
 
 def test_receiver_that_is_away_is_asked_less_and_less_and_misses_nothing(hook: HookServer, monitors: Monitors) -> None:
