@@ -20,13 +20,17 @@ def table_time(text: str, zone: tzinfo, now: datetime) -> datetime:
 
     Raises: ValueError: it names none.
     """
-    ago = _AGO.fullmatch(text.strip())
+    try:
+        return _named(text.strip(), zone, now)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time: write 2026-03-01T08:00, with an offset or without, or 2h") from None
+
+
+def _named(text: str, zone: tzinfo, now: datetime) -> datetime:
+    ago = _AGO.fullmatch(text)
     if ago is not None:
         return as_table(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), zone)
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ValueError(f"{text!r} is no time: write 2026-03-01T08:00, with an offset or without, or 2h") from None
+    moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is None else as_table(moment, zone)
 
 

@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
 from sandbox.harness.waiting import wait_until
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.settings import WriterSettings
+from services.writer.verify.command import Question, Verification
+from services.writer.verify.period import table_time
 from shared.counters import Counter
-from shared.models import PollingData
+from shared.lifecycle import StopFlag
+from shared.models import PollingData, TagValue
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 
@@ -36,9 +41,19 @@ def put(pipeline: Pipeline, seconds: Iterable[int], plc_code: str = "PLC01", **r
 
 
 def verify(pipeline: Pipeline, *arguments: str, **settings: object) -> tuple[int, dict[str, Any]]:
-    status, output = pipeline.run("writer", "verify", *(arguments or PERIOD), "--json", **settings)
-    assert "Traceback" not in output
-    return status, json.loads(output[output.index("{\n") : output.rindex("}") + 1])
+    """Return the exit status and the JSON that the command would give, without the seconds that a process costs."""
+    told = {**pipeline.environment, **settings}
+    known = {name.lower(): value for name, value in told.items() if name.lower() in WriterSettings.model_fields}
+    chosen = WriterSettings.model_validate(known)
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True)) or dict(zip(PERIOD[::2], PERIOD[1::2], strict=True))
+    begin, end = (table_time(given[name], UTC, datetime.now(UTC)) for name in ("--from", "--to"))
+    plcs = [given["--plc"]] if "--plc" in given else []
+    sink = OracleSink(chosen)
+    try:
+        verdict = Verification(chosen, sink, Question("", "", plcs), begin, end, StopFlag()).verdict()
+    finally:
+        sink.close()
+    return int(verdict.unexplained > 0), verdict.as_fields()
 
 
 def figures(found: dict[str, Any]) -> tuple[int, int, int]:
@@ -61,13 +76,13 @@ def test_rows_that_somebody_deleted_are_missing_and_nobody_explains_them(
 ) -> None:
     with oracle.table(layout) as table:
         settings = {"ORACLE_TABLE": table, "ORACLE_TABLE_LAYOUT": layout}
-        pipeline.start_and_wait("consumer")
-        pipeline.start_and_wait("writer", **settings)
-        count = put(pipeline, range(600)) + put(pipeline, range(600), "PLC02")
-        pipeline.wait_until_idle()
-
+        sink = OracleSink(oracle.settings(table, oracle_table_layout=layout))
+        for second in range(600):
+            moment = BEGIN + timedelta(seconds=second + 0.5)
+            sink.write([TagValue(moment, plc, f"D{n}", "1", "GOOD") for plc in ("PLC01", "PLC02") for n in range(TAGS)])
+        sink.close()
         status, found = verify(pipeline, **settings)
-        assert (status, figures(found), found["rows"], found["tags"]) == (0, (0, 0, 0), count, 6)
+        assert (status, figures(found), found["rows"], found["tags"]) == (0, (0, 0, 0), 3600, 6)
 
         one = "tag_name = 'PLC01.D1'" if layout == "tag_data" else "plc_code = 'PLC01' AND tag_address = 'D1'"
         oracle.execute(
@@ -78,15 +93,17 @@ def test_rows_that_somebody_deleted_are_missing_and_nobody_explains_them(
         )
         status, found = verify(pipeline, **settings)
         assert (status, figures(found)) == (1, (20 * 6 + 1, 0, 20 * 6 + 1))
-        if layout == "tag_data":
-            return
-        # Then: one PLC alone, and for people
         status, found = verify(pipeline, *PERIOD, "--plc", "PLC02", **settings)
         assert (status, found["tags"], figures(found)) == (1, 3, (60, 0, 60))
-        status, said = pipeline.run("writer", "verify", *PERIOD, **settings)
+        # Then: as the command says it, for programs and for people
+        option = ("--json",) if layout == "tag_values" else ()
+        status, said = pipeline.run("writer", "verify", *PERIOD, *option, **settings)
         assert status == 1
-        assert "6 tags, 3,479 rows in the table; 121 missing: 0 explained, 121 unexplained" in said
-        assert "unexplained: nothing tells of them (PLC01.D0, PLC01.D1, PLC01.D2...)" in said
+        if option:
+            assert json.loads(said)["unexplained"] == 121
+        else:
+            assert "6 tags, 3,479 rows in the table; 121 missing: 0 explained, 121 unexplained" in said
+            assert "unexplained: nothing tells of them (PLC01.D0, PLC01.D1, PLC01.D2...)" in said
 
 
 def test_an_outage_is_explained_by_its_backup_files_and_a_refused_row_by_its_own(
@@ -170,18 +187,10 @@ def test_what_was_not_polled_is_explained_by_the_poller_that_was_stopped(pipelin
     assert set(why(found)) == {"not polled"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--from", "yesterday"), "'yesterday' is no time: write 2026-03-01T08:00, with an offset or without, or 2h"),
-        (("--from", "1m", "--to", "1h"), "is not before --to"),
-    ],
-)
-def test_a_time_that_is_none_is_refused_with_how_to_write_it(
-    pipeline: Pipeline, arguments: tuple[str, ...], said: str
-) -> None:
-    status, output = pipeline.run("writer", "verify", *arguments)
-    assert (status, said in output) == (2, True)
+def test_a_time_that_is_none_is_refused_with_how_to_write_it(pipeline: Pipeline) -> None:
+    status, output = pipeline.run("writer", "verify", "--from", "yesterday")
+    assert status == 2
+    assert "'yesterday' is no time: write 2026-03-01T08:00, with an offset or without, or 2h" in output
 
 
 def test_an_oracle_that_is_away_is_no_verdict(pipeline: Pipeline, faults: OracleControl) -> None:
