@@ -36,6 +36,7 @@ from shared.records.actions import Action, ActionKind
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     200: {"model": Asked, "description": "The same is open already: that one"},
+    400: {"model": schemas.Error, "description": "What was posted is no text"},
     403: {"model": schemas.Error, "description": "Who asks may not act"},
     409: {"model": schemas.Error, "description": "There is nothing to do, or it may not be done"},
     422: {"model": schemas.Error, "description": "The request can't be understood"},

@@ -81,8 +81,11 @@ Settings = Annotated[MonitorSettings, Depends(_settings)]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most", examples=[50])]
 
 
-class _CsvResponse(Response):
-    media_type = "text/csv"
+#: A file, and failures as everywhere.
+_CSV: _Responses = {
+    **AWAY,
+    200: {"description": "The file", "content": {"text/csv": {"schema": {"type": "string"}}}},
+}
 
 
 Code = Annotated[str | None, Query(max_length=50, description="Only this code", examples=["ORA-12899"])]
@@ -203,13 +206,13 @@ async def rejections(overview: FreshOverview) -> Response:
     return await asyncio.to_thread(_encoded, rejected_answers.rejections, overview)
 
 
-@router.get("/api/rejections/rows.csv", tags=["rejections"], response_class=_CsvResponse, responses=AWAY)
+@router.get("/api/rejections/rows.csv", tags=["rejections"], response_class=Response, responses=_CSV)
 async def rejected_rows(overview: FreshOverview, code: Code = None, spreadsheet: ForSpreadsheet = False) -> Response:
     """The rejected rows that are kept here, in the form of a rejected_*.csv."""
     return await asyncio.to_thread(_download, rejected_answers.rows_csv, overview, code, spreadsheet)
 
 
-@router.get("/api/rejections/messages.csv", tags=["rejections"], response_class=_CsvResponse, responses=AWAY)
+@router.get("/api/rejections/messages.csv", tags=["rejections"], response_class=Response, responses=_CSV)
 async def rejected_messages(
     overview: FreshOverview, code: Code = None, spreadsheet: ForSpreadsheet = False
 ) -> Response:
@@ -221,7 +224,7 @@ def _download(make: Callable[..., bytes], overview: Overview, code: str | None, 
     kind = "rejected" if make is rejected_answers.rows_csv else "rejected_messages"
     name = f"{kind}_{schemas.moment(overview.taken_at):%Y%m%d_%H%M%S}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return _CsvResponse(make(overview, code, spreadsheet=spreadsheet), headers=headers)
+    return Response(make(overview, code, spreadsheet=spreadsheet), media_type="text/csv", headers=headers)
 
 
 @router.get("/api/partitions", tags=["process"], responses=_ASKED)
