@@ -127,6 +127,8 @@ class LastValues:
                 _log.warning(f"The last values of the tags are not saved, all else goes on: {cut(error)}")
             self._to_save.clear()
             self._rest()
+            # Each refusal costs a connection: what may not be deleted is not asked for again.
+            self._may_be_there = False
             self._refusal = str(error)
 
     def _clear(self) -> None:

@@ -1,6 +1,8 @@
 """The last value of each tag: what a consumer keeps aside, what Redis holds of it, and that it holds up nobody."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,11 +11,13 @@ from sandbox.harness.waiting import wait_until
 from services.consumer import last_values as module
 from services.consumer.last_values import LEAST_INTERVAL_S, LONGEST_INTERVAL_S, MAX_ENTRY_BYTES, REST, LastValues
 from shared.counters import Counter
+from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.messages import encode_polling_data
 from shared.models import PollingData, Row, decode_values
+from shared.redis.connections import Argument
 from shared.redis.link import RedisLink
-from tests.fakes import EPOCH, FakeClock
+from tests.fakes import EPOCH, FakeClock, FakeLink
 from tests.integration.monitor.monitors import monitor_in_a_thread
 from tests.pipeline import Pipeline
 
@@ -187,6 +191,32 @@ def test_switched_off_nothing_is_kept_and_what_was_there_goes(link: RedisLink, k
     off.see(tag_values={"b": 1})
     off.save()
     assert off.held() == {}
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_who_lacks_the_right_asks_rarely(*, is_on: bool) -> None:
+    """Kind: a side path that costs the main one: each refusal gives up the connections."""
+    clock, link = FakeClock(0.0), RefusingLink()
+    last_values = LastValues(link, Keys("unit"), ".", clock, is_on=is_on, cpu_s=lambda: 0.0)
+    poll = PollingData(timestamp=NOW, plc_code="P", group_id=1, group_name="G", tag_values={"a": 1})
+    for _ in range(600):
+        clock.advance(1)
+        last_values.see(poll, encode_polling_data(poll))
+        last_values.save(is_short=clock.seconds > 300)
+    assert 1 <= link.refusals <= 120
+
+
+class RefusingLink(FakeLink):
+    """A Redis whose user may not touch the key."""
+
+    refusals = 0
+
+    def command(self, *_args: Argument) -> Any:
+        self.refusals += 1
+        raise RedisRefusedError("NOPERM this user has no permissions to access one of the keys", "NOPERM")
+
+    def run(self, script: str, keys: Sequence[str], args: Iterable[Argument] = ()) -> Any:
+        return self.command(script, *keys, *args)
 
 
 def test_a_key_that_a_stranger_spoiled_is_said_once_and_holds_up_nobody(stage: Stage, pipeline: Pipeline) -> None:
