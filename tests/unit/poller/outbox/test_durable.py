@@ -1,6 +1,7 @@
 """The durable outbox over real files: what outlives a process, in which order, and what a failing disk costs."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -453,3 +454,17 @@ def test_whatever_happens_what_was_written_is_sent_in_order(
         await life.kill()
 
     asyncio.run(test())
+
+
+def test_readings_on_the_disk_are_for_nobody_else_on_the_machine(tmp_path: Path) -> None:
+    """Kind: plant data that everybody who has an account may read."""
+    before = os.umask(0)
+    try:
+        disk = Disk(tmp_path / file_name(), 1_000_000)
+        disk.append([message(1)], 0)
+        modes = {path.name: path.stat().st_mode & 0o7777 for path in tmp_path.iterdir()}
+        disk.close()
+    finally:
+        os.umask(before)
+    assert len(modes) > 1, "the file and its log"
+    assert set(modes.values()) == {0o640}
