@@ -104,15 +104,23 @@ class RejectedExamples:
     def _codes(self, what: Rejected) -> list[str]:
         names = self._link.command("HKEYS", self._keys.rejected_codes)[: 2 * MAX_CODES]
         parted = [name.decode(errors="replace").partition(":") for name in names]
-        return [code for kind, _, code in parted if kind == what]
+        with self._lock:
+            unsaid = {code for kind, code in self._unsaid if kind is what}
+        return sorted(unsaid | {code for kind, _, code in parted if kind == what})
 
     def forget(self, what: Rejected, code: str, only: Iterable[str] | None = None) -> None:
         """Let examples go that are not rejected any more: all of a code, or those that hold one of these texts.
 
         Raises: RedisUnavailableError: calling it again is safe.
         """
+        only = list(only or ())
+        with self._lock:
+            unsaid = self._unsaid.get((what, code))
+            for example in list(unsaid.examples) if unsaid else ():
+                if unsaid and (not only or any(text in to_json(example) for text in only)):
+                    unsaid.examples.remove(example)
         keys = [self._keys.rejected_codes, self._keys.rejected_examples(what, code)]
-        self._link.run("forget_examples", keys, [f"{what}:{code}", *(only or ())])
+        self._link.run("forget_examples", keys, [f"{what}:{code}", *only])
 
 
 def _short(example: RejectedExample) -> str:

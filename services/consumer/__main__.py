@@ -101,7 +101,7 @@ def _main(settings: ConsumerSettings) -> None:
     duties = [
         *pause.duties(lambda: consumer.has_work),
         forgets_groups(link, keys),
-        *RequestedClearing(link, keys).duties,
+        *RequestedClearing(link, keys, report.examples).duties,
     ]
     actor = Actor(
         Board(link, keys, events), heartbeat, "consumer", duties, clock=clock,

@@ -33,11 +33,12 @@ class Choice:
 
     ids: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
+    most: int | None = None  #: of the oldest entries: those that a person was told of
 
     @property
     def is_all(self) -> bool:
         """Whether all are meant."""
-        return not self.ids and not self.codes
+        return not self.ids and not self.codes and self.most is None
 
     def has(self, entry: bytes) -> bool:
         """Tell whether an entry is meant."""
@@ -58,10 +59,10 @@ class Cleared:
 class RejectedList:
     """The rejected list of one namespace."""
 
-    def __init__(self, link: RedisLink, keys: Keys) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, examples: RejectedExamples | None = None) -> None:
         self._link = link
         self._keys = keys
-        self._examples = RejectedExamples(link, keys)
+        self._examples = examples or RejectedExamples(link, keys)
 
     def __len__(self) -> int:
         return int(self._link.command("LLEN", self._keys.rejected_messages))
@@ -84,7 +85,7 @@ class RejectedList:
         entries were looked at.
         Raises: RedisUnavailableError: some may be put back; calling it again is safe.
         """
-        return self._clear(lambda entry: _message(entry) if choice.has(entry) else _STAYS, goes_on)
+        return self._clear(lambda entry: _message(entry) if choice.has(entry) else _STAYS, choice.most, goes_on)
 
     def drop(self, choice: Choice = Choice(), goes_on: Callable[[int], bool] = lambda _looked_at: True) -> Cleared:
         """Drop entries that are there now, each counted; say what became of them.
@@ -96,11 +97,14 @@ class RejectedList:
             dropped = Cleared(drop_rejected(self._link, self._keys))
             self._examples.forget_all(Rejected.MESSAGE, Rejected.TAG)
             return dropped
-        return self._clear(lambda entry: _GOES if choice.has(entry) else _STAYS, goes_on)
+        return self._clear(lambda entry: _GOES if choice.has(entry) else _STAYS, choice.most, goes_on)
 
-    def _clear(self, becomes: Callable[[bytes], bytes | None], goes_on: Callable[[int], bool]) -> Cleared:
-        """See to each entry that is there now; `becomes` None: it is meant, and can't be done."""
+    def _clear(
+        self, becomes: Callable[[bytes], bytes | None], most: int | None, goes_on: Callable[[int], bool]
+    ) -> Cleared:
+        """See to each entry that is there now, or the oldest ones; `becomes` None: it is meant, and can't be done."""
         cleared, left = Cleared(), len(self)
+        left = left if most is None else min(left, most)
         total = left
         while left > 0 and goes_on(total - left):
             entries = self._read(0)[:left]

@@ -59,7 +59,8 @@ class Report:
         self._overflow = OverflowWatch()
         self._alert = UtilizationAlert(settings.buffer_alert_threshold)
         self._groups = PollingGroups(link, keys)
-        self._examples = RejectedExamples(link, keys)
+        #: Told of what is rejected; whoever clears the rejected list tells them of it, too.
+        self.examples = RejectedExamples(link, keys)
         self._names = NameWatch(settings.tag_name_separator)
         #: What was last seen of each tag.
         self.last_values = LastValues(link, keys, settings.tag_name_separator, clock, is_on=settings.tag_snapshot)
@@ -74,7 +75,7 @@ class Report:
         self._depth = depth
         for entry in rejected:
             what, code, example = example_of(entry)
-            self._examples.note(what, code, example.at, example)
+            self.examples.note(what, code, example.at, example)
         if dropped:
             self._overflow.note(decode_values(dropped).values, len(dropped), self._clock.now().timestamp())
         self._watch_utilization()
@@ -134,7 +135,7 @@ class Report:
         self._depth = depth
         self._watch_utilization()
         self._say_rejected()
-        self._examples.flush()
+        self.examples.flush()
         self._say_overflow()
         self._groups.save()
         self.last_values.save(is_short=is_short)

@@ -5,6 +5,7 @@ from shared.acting.actor import Duty, Job, Outcome
 from shared.keys import Keys
 from shared.records.actions import ActionKind, ActionState
 from shared.redis.link import RedisLink
+from shared.rejected_examples import RejectedExamples
 
 #: Of actions on the list one is carried out at a time.
 _LANE = "rejected list"
@@ -13,8 +14,8 @@ _LANE = "rejected list"
 class RequestedClearing:
     """Carries out `retry_messages` and `drop_messages`."""
 
-    def __init__(self, link: RedisLink, keys: Keys) -> None:
-        self._list = RejectedList(link, keys)
+    def __init__(self, link: RedisLink, keys: Keys, examples: RejectedExamples) -> None:
+        self._list = RejectedList(link, keys, examples)
 
     @property
     def duties(self) -> list[Duty]:
@@ -42,7 +43,8 @@ def _choice(job: Job) -> Choice:
     def words(name: str) -> frozenset[str]:
         return frozenset(str(job.action.options.get(name, "")).split())
 
-    return Choice(words("ids"), words("codes"))
+    most = job.action.options.get("most")
+    return Choice(words("ids"), words("codes"), most if isinstance(most, int) else None)
 
 
 def _goes_on(job: Job, looked_at: int) -> bool:

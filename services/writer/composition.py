@@ -161,7 +161,7 @@ def _actor(
     requested = RequestedRecovery(asked, files.backup, files.manifest, settings)
     duties = [
         requested.duty,
-        *RequestedRejects(requested, asked, files.manifest, RejectedExamples(link, keys), settings).duties,
+        *RequestedRejects(requested, asked, files.manifest, files.report.examples, settings).duties,
         *pause.duties(lambda: bool(work.attempts) or redis.claims.has_adopted),
     ]
     faults = Faults(events, clock, "actions", ends_the_process=False)

@@ -1,5 +1,6 @@
-#!lua
+#!lua flags=allow-oom
 -- clear_rejected: the oldest entries of the rejected list become messages again behind all others, or go, or stay.
+-- allow-oom: it moves and takes away, and adds nothing.
 -- Safe to repeat: it does nothing unless the list still begins with the entries that the caller read.
 -- KEYS  rejected messages, their bytes, counters, data_queue, window
 -- ARGV  SHA1 of the entries one after the other; most messages that the DataQueue may hold; seconds that the window is

@@ -102,12 +102,12 @@ def decode_polling_data(raw: bytes) -> PollingData:
 def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
     """Return the message that these bytes hold, and the tags that had to be left out of it.
 
-    Raises: RejectedError: not JSON, no PLC code, no time; the text says which.
+    Raises: RejectedError: not JSON, no PLC code, no time, nothing that names tags; the text says which.
     """
     try:
         wire = _wire_decoder.decode(raw)
         rows = tuple(map(_row, wire.rows)) if wire.rows else ()
-        return PollingData(
+        data = PollingData(
             timestamp=_newest(wire, rows) if wire.timestamp is None else stored_timestamp(wire.timestamp),
             group_id=wire.group_id,
             group_name=wire.group_name,
@@ -119,10 +119,16 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
             tag_qualities=wire.tag_qualities,
             tag_timestamps={address: stored_timestamp(text) for address, text in wire.tag_timestamps.items()},
             rows=rows,
-        ), ()
+        )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        saved = salvage(raw, error)
-        return PollingData(**saved.fields), saved.faults
+        return _saved(raw, error)
+    # A poll that read nothing, or one whose readings stand under another name: they must not vanish.
+    return (data, ()) if data.tag_values or data.error_tags or rows else _saved(raw, ValueError("it names no tag"))
+
+
+def _saved(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault]]:
+    saved = salvage(raw, error)
+    return PollingData(**saved.fields), saved.faults
 
 
 def _row(row: _WireRow) -> Row:

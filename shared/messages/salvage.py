@@ -109,6 +109,8 @@ class _Reading:
                 raise RejectedError(f"timestamp: {trouble}", "NO_TIME")
             moment = max(own)
         message = self._message
+        if not any(key in message for key in _READINGS) and (others := _unknown_parts(message)):
+            raise RejectedError(f"none of {', '.join(_READINGS)} is there, but {cut(others)}", "NO_TAG_VALUES")
         group_id, took = message.get("group_id"), message.get("poll_time_ms")
         fields = {
             "timestamp": moment,
@@ -190,6 +192,8 @@ class _Reading:
 
 
 _BY_TAG = ("tag_values", "error_tags", "tag_qualities", "tag_timestamps")
+#: What readings stand under.
+_READINGS = ("tag_values", "error_tags", "rows")
 _ESSENTIALS = ("timestamp", "plc_code", "group_id", "group_name", "mode", "poll_time_ms")
 
 
@@ -223,6 +227,14 @@ def _plc_code(message: dict[str, Any]) -> str:
     if not plc_code or len(plc_code) > MAX_NAME or without_surrogates(plc_code) != plc_code:
         raise RejectedError(f"plc_code: {cut(repr(plc_code))} is no text of 1 to {MAX_NAME} characters", "NO_PLC_CODE")
     return plc_code
+
+
+def _unknown_parts(message: Mapping[str, Any]) -> str:
+    """Return the names of parts that nobody knows and that hold something: readings may stand there."""
+    known = {*_READINGS, *_ESSENTIALS, *_BY_TAG}
+    return ", ".join(
+        name for name, part in message.items() if name not in known and isinstance(part, dict | list) and part
+    )
 
 
 def _tag_values(message: dict[str, Any]) -> dict[str, Any]:

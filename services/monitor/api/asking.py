@@ -138,13 +138,18 @@ def messages(kind: ActionKind, request: MessagesRequest, overview: Overview) -> 
     Raises: RefusedRequestError.
     """
     wanted = [
-        Wanted(number, kind, options=request.options())
+        Wanted(number, kind, options={**request.options(), **_oldest(kind, waiting)})
         for number, part in parts(overview, request.partition)
-        if part.ledger.rejected_messages_kept
+        if (waiting := part.ledger.rejected_messages_kept)
     ]
     if not wanted:
         raise RefusedRequestError("Nothing to do: no message or tag is on the rejected list")
     return wanted
+
+
+def _oldest(kind: ActionKind, waiting: int) -> Mapping[str, int]:
+    """Return what keeps a drop from what comes to the list after it was asked for, unseen by who asks."""
+    return {"most": waiting} if kind is ActionKind.DROP_MESSAGES else {}
 
 
 def acknowledge(request: Request, overview: Overview) -> list[Wanted]:

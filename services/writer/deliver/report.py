@@ -40,7 +40,8 @@ class Report:
         self._count = count
         self._breaker = breaker
         self._manifest = manifest
-        self._examples = examples
+        #: Told of rejected rows; whoever retries or sets them aside tells them of it, too.
+        self.examples = examples
         self._lock = threading.Lock()
         self._in_files: Counter[Path] = Counter()
         self._announced: set[Path] = set()
@@ -134,7 +135,7 @@ class Report:
         """Note values refused for themselves, conflicts among them, as rows of a file (None: they wait for one)."""
         at, file = time.time(), path.name if path else None
         for (_, error), row in zip(refused, rows, strict=True):
-            self._examples.note(Rejected.ROW, error.code, at, row_example(row, at, file))
+            self.examples.note(Rejected.ROW, error.code, at, row_example(row, at, file))
         with self._lock:
             for value, error in refused:
                 if error.code == CONFLICT:
@@ -174,7 +175,7 @@ class Report:
         if conflict is not None:
             tell_conflicts(self._events, conflicts, *conflict)
         self._say_changes()
-        self._examples.flush()
+        self.examples.flush()
         self._manifest.flush()
 
     def _say_faults(self, faults: list[str]) -> None:

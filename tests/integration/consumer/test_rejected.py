@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 
 import pytest
 
@@ -133,6 +134,61 @@ def test_rejected_lists_by_reason_puts_back_and_drops(pipeline: Pipeline) -> Non
     snapshot = pipeline.snapshot()
     assert (snapshot.rejected_messages_kept, snapshot[Counter.REJECTED_DROPPED]) == (0, 1)
     assert not pipeline.link.command("EXISTS", pipeline.keys.rejected_bytes)
+
+
+def test_readings_under_another_name_do_not_vanish(pipeline: Pipeline) -> None:
+    """Kind: an unknown name is ignored, and all that stands under it is gone while the ledger balances."""
+    pipeline.start_and_wait("consumer")
+    # A poll may hold nothing: then nothing is lost, whatever else it says.
+    nothing: list[Mapping[str, object]] = [GOOD, {**GOOD, "rows": []}, {**GOOD, "tag_values": {}, "seen": [1]}]
+    send(pipeline, {**GOOD, "tags": {"D1": 1}}, *({**poll, "sequence": 7, "note": {}} for poll in nothing))
+    wait_until(lambda: pipeline.snapshot()[Counter.MESSAGES] == len(nothing), what="the polls that hold nothing")
+    (entry,) = entries(pipeline)
+    assert entry["code"] == "NO_TAG_VALUES"
+    assert entry["reason"] == "none of tag_values, error_tags, rows is there, but tags"
+
+
+def test_what_is_wrong_with_one_part_costs_that_part_alone(pipeline: Pipeline) -> None:
+    """Kind: one bad quality or time costs the poll. Inputs that no other test has, all the way to the table."""
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer")
+    readings = {"a": 1, "b": 2}
+    odd: dict[str, dict[str, object]] = {
+        "quality is an object": {"tag_qualities": {"a": {"x": 1}}},
+        "quality is a number of OPC classic": {"tag_qualities": {"a": 192}},
+        "quality has 100,000 letters": {"tag_qualities": {"a": "G" * 100_000}},
+        "qualities are a list": {"tag_qualities": ["GOOD"]},
+        "times are a list": {"tag_timestamps": ["2026-01-01"]},
+        "time is a number": {"tag_timestamps": {"a": 1_767_225_600}},
+        "time has an offset of 25 h": {"tag_timestamps": {"a": "2026-01-01T00:00:00+25:00"}},
+        "time is at hour 24": {"tag_timestamps": {"a": "2026-01-01T24:00:00"}},
+        "time has Arabic digits": {"tag_timestamps": {"a": "\u0662\u0660\u0662\u0666-01-01T00:00:00"}},
+        "group number has 400 digits": {"group_id": 10**400},
+        "poll time is not a number": {"poll_time_ms": float("nan")},
+        "mode is a list": {"mode": ["FIXED"]},
+        "group name is an object": {"group_name": {"x": [1]}},
+        "errors are a number": {"error_tags": 5},
+        "a row is none": {"rows": [["c", None, 3], "d", ["e"]]},
+    }
+    for number, (name, part) in enumerate(odd.items()):
+        send(pipeline, {"timestamp": START.isoformat(), "plc_code": f"P{number}", "tag_values": readings, **part})
+        del name
+    ledger = pipeline.wait_until_idle()
+    stored = {tag: cell for (tag, _), cell in pipeline.table_rows().items()}
+    assert all(stored[f"P{number}.b"][0] == "2" for number in range(len(odd))), stored
+    lost = {name for number, name in enumerate(odd) if f"P{number}.a" not in stored}
+    assert lost == {name for name in odd if name.startswith("time ")}
+    assert {tag for tag, (_, quality) in stored.items() if quality == "UNCERTAIN"} == {
+        "P0.a", "P1.a", "P2.a", "P3.a", "P3.b",
+    }  # fmt: skip
+    # And each fault is told by its code, counted, and can be put back; no message was lost for it.
+    told = sorted((str(entry["code"]), str(entry["tag"])) for entry in entries(pipeline))
+    assert told == [("NO_ROW", "row 2"), *[("NO_TIME", "a")] * 4]
+    assert (ledger[Counter.MESSAGES], ledger[Counter.MESSAGES_REJECTED], ledger[Counter.TAGS_REJECTED]) == (
+        len(odd),
+        0,
+        6,
+    )
 
 
 def test_a_retry_that_is_repeated_after_a_lost_answer_doubles_nothing(pipeline: Pipeline) -> None:

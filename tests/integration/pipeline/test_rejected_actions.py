@@ -159,6 +159,34 @@ def test_messages_are_put_back_once_or_dropped_by_code_and_by_id(pipeline: Pipel
     assert desk.post("drop_messages").status_code == 409
 
 
+def test_all_are_retried_in_one_go_and_a_drop_takes_nothing_that_came_after_it_was_asked_for(
+    pipeline: Pipeline,
+) -> None:
+    """Kinds: a retry of all that reaches half of them; a click on what one saw that covers what one did not see.
+
+    All 600 are refused again while the retry is under way, so the list grows at its end as it shrinks at its head.
+    """
+    desk = start_desk(pipeline)
+    consumer = pipeline.start_and_wait("consumer")
+    bad = [json.dumps({"plc_code": "P", "timestamp": "soon", "tag_values": {"D": number}}) for number in range(600)]
+    pipeline.link.command("RPUSH", pipeline.keys.data_queue, *bad)
+    wait_until(lambda: desk.get("/api/rejections")["entries_waiting"] == 600, what="all on the list")
+    done = desk.until(desk.ask("retry_messages")["id"], "done", timeout_s=60)
+    assert "600 entries put back" in done["outcome"]
+    wait_until(lambda: pipeline.snapshot()[Counter.MESSAGES_REJECTED] == 1200, what="each to be refused once more")
+    wait_until(lambda: desk.get("/api/rejections")["entries_waiting"] == 600, what="all on the list again")
+    # Given: a drop that is asked for while nobody can carry it out, and an entry that comes in between
+    pipeline.kill(consumer)
+    asked = desk.ask("drop_messages")
+    (newest,) = pipeline.link.command("LRANGE", pipeline.keys.rejected_messages, -1, -1)
+    later = newest.replace(b"soon", b"late")
+    pipeline.link.command("RPUSH", pipeline.keys.rejected_messages, later)
+    pipeline.start_and_wait("consumer")
+    assert "600 entries dropped" in desk.until(asked["id"], "done", timeout_s=60)["outcome"]
+    assert pipeline.link.command("LRANGE", pipeline.keys.rejected_messages, 0, -1) == [later]
+    assert pipeline.snapshot()[Counter.REJECTED_DROPPED] == 600
+
+
 def test_what_can_not_be_written_leaves_the_rows_where_they_are(refused: Refused) -> None:
     """Kind: a disk that fails half way through a move."""
     pipeline, desk, _ = refused
