@@ -16,6 +16,7 @@ from services.monitor.api.actions import (
 from services.monitor.api.asking import RefusedRequestError, Wanted
 from services.monitor.read.merge import merged
 from services.monitor.read.overview import KnownAction, Overview, service_of
+from shared.counters import Counter
 from shared.records.actions import Action, ActionKind
 from tests.unit.monitor.overviews import NOW, backup_file, consumer, make_overview, writer
 
@@ -74,7 +75,16 @@ def test_each_partition_is_asked_for_its_own_and_one_alone_where_that_is_said() 
     pause = asking.pause(ServiceRequest(target="writer"), overview)
     assert [each[:2] for each in brief(pause)] == [(0, "writer:a"), (2, "writer:a"), (2, "writer:b")]
     assert len(asking.resume(ServiceRequest(target="writer:b"), overview)) == 1
-    assert [each.partition for each in asking.acknowledge(Request(), overview)] == [0, 2]
+
+
+def test_losses_are_acknowledged_where_there_are_some_and_as_they_are_told() -> None:
+    """Kind: who confirms what he sees confirms what came since."""
+    lost = {Counter.INSERTED: 5, Counter.OVERFLOWED: 5}
+    overview = of_partitions(p0=make_overview(), p2=make_overview(counters=lost))
+    (wanted,) = asking.acknowledge(Request(), overview)
+    assert (wanted.partition, wanted.options["overflowed"]) == (2, 5)
+    with pytest.raises(RefusedRequestError):
+        asking.acknowledge(Request(partition=0), overview)
 
 
 def test_the_actions_of_all_partitions_are_one_list_each_with_its_number() -> None:
