@@ -54,7 +54,8 @@ class Unpacker:
                 if is_deadly or raw[:1] == b"\0":
                     self._refuse_unread(raw, is_deadly=is_deadly)
                 data, faults = read_message(raw)
-                if _size(data) > self._cap:
+                # No function for it: small messages feel the call.
+                if len(data.tag_values) + len(data.error_tags) + len(data.rows) > self._cap:
                     return Unpacked(in_parts=self._in_parts(batch))
                 expansion = expand(data)
                 values = encode_values(expansion.values)
@@ -92,7 +93,7 @@ class Unpacker:
             except RejectedError:
                 messages.append(raw)
                 continue
-            if _size(data) > self._cap:
+            if len(data.tag_values) + len(data.error_tags) + len(data.rows) > self._cap:
                 messages += in_parts(data, faults, max(1, self._cap // _PART))
             else:
                 messages.append(raw)
@@ -115,8 +116,3 @@ class Unpacker:
             raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message", "DEADLY")
         if Oversize.of(raw) is not None:
             raise RejectedError(f"larger than MESSAGE_MAX_BYTES={self._message_max_bytes}", "TOO_LARGE")
-
-
-def _size(data: PollingData) -> int:
-    """Return how many values a message has, at most."""
-    return len(data.tag_values) + len(data.error_tags) + len(data.rows)
