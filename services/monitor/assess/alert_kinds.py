@@ -233,7 +233,8 @@ KINDS = _kinds(
     Kind(
         "rows_rejected", _WARNING,
         "Oracle refused values for their own fault in the last 5 minutes: too long, wrong type, a constraint.",
-        "See rejected_*.csv in BACKUP_DIR: each row has its reason. Mend the table or the source, then "
+        "/monitoring/rejected shows them with their reasons, "
+        "`python -m services.writer rejected rejected_....csv --view` a whole file. Mend the table or the source, then "
         "`python -m services.writer recover rejected_....csv`.",
         status=Status.HEALTHY,
     ),

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files
-from services.writer.backup.files import NotAFileError, open_regular, shown
+from services.writer.backup.files import SET_ASIDE_DIRECTORY, NotAFileError, open_regular, shown
 from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.verify.gaps import Gap
 from shared.models import TagValue
@@ -17,6 +17,7 @@ _AT_ONCE = 500
 _REMEDY = {
     "backup": "`python -m services.writer recover` puts them into the table",
     "rejected": "refused for their own fault: put them right, then `recover` this file",
+    SET_ASIDE_DIRECTORY: "a person gave them up; `recover` still takes this file",
 }
 
 
@@ -53,15 +54,16 @@ class GapsByTag:
 def explain_by_files(
     directory: Path, gaps: GapsByTag, say: Callable[[str], None], unreadable: Callable[[str], None]
 ) -> None:
-    """Explain what files that wait hold; `unreadable` is told of those that nobody can read."""
-    for path in backup_files(directory):
+    """Explain what files hold that wait, or were set aside; `unreadable` is told of those that nobody can read."""
+    for path in (*backup_files(directory), *backup_files(directory / SET_ASIDE_DIRECTORY)):
         say(f"Reading {shown(path)}")
-        kind = "backup" if path.name.startswith("backup_") else "rejected"
+        kind = SET_ASIDE_DIRECTORY if path.parent != directory else path.name.partition("_")[0]
+        name = path.relative_to(directory)
         try:
             with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
                 reader = BackupReader(file, may_be_edited=True)
                 for values in _read(reader):
-                    gaps.explain(values, f"in {path.name}: {_REMEDY[kind]}")
+                    gaps.explain(values, f"in {name}: {_REMEDY[kind]}")
         except (OSError, NotAFileError, WrongHeaderError) as error:
             unreadable(f"{shown(path)} can't be read: {error}")
 
