@@ -25,6 +25,8 @@ class Page {
     this.ranges = [...new Set([...document.querySelectorAll(".chart [data-range]")].map((chart) => chart.dataset.range))];
     const listenIfSeen = () => (document.hidden ? this.hide() : this.listen());
     localise(document);
+    const first = document.querySelector("#moment time");
+    if (first) byId("moment").textContent = besideUtc(new Date(first.dateTime), "clock");
     this.buttons();
     listenIfSeen();
     this.showRange();
