@@ -135,7 +135,7 @@ def test_rejected_rows_and_messages_are_seen_retried_and_dropped(operator: Tab, 
     operator.shows("rejected", "ORA-12899")
     operator.shows("rejected", r"NO_TIME")
     page.get_by_role("link", name="Details and examples").click()
-    operator.shows("rejected", "ORA-12899 30 rows")
+    operator.shows("rejected", r"ORA-12899 30 rows .*PLC02\.D1")
     # If two rows are ticked and retried, expect them in the table
     operator.picture("rejected-light")
     section = page.get_by_test_id("row:ORA-12899")

@@ -68,7 +68,7 @@ def test_figures_agree_with_the_ledger_and_the_table(tab: Tab, scene: Scene) -> 
     # Given a pipeline that went on for a while and has come to rest; outages of other tests may lie before that
     _, written_before, rows_before = at_rest()
     scene.make_well()
-    tab.shows("flow", r"Come in [1-9]")
+    wait_until(lambda: scene.pipeline.snapshot()[Counter.WRITTEN] > written_before, what="more to be written")
     inserted, written, rows = at_rest()
     # Expect page, API and table to say the same
     said = tab.shows("ledger", rf"{inserted:,} inserted = .*\b{written:,} written")

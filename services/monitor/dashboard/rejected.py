@@ -113,12 +113,19 @@ def _code(t: Language, found: RejectedOfCode, offers: Offers) -> Code:
         span=t("rejected.span", first=found.first_at, last=found.last_at)
         if found.first_at is not None and found.last_at is not None
         else "",
-        kept=t("rejected.kept", shown=len(shown), kept=len(found.examples)) if shown else t("rejected.none_kept"),
+        kept=_kept(t, found, len(shown)),
         columns=[t(f"rejected.{name}") for name in names],
         examples=[make(t, example) for example in shown],
         offers=() if is_row or not shown else offers.for_messages(found.code),
         selected=(offers.for_selected_rows if is_row else offers.for_selected_messages)(found.code) if shown else (),
     )
+
+
+def _kept(t: Language, found: RejectedOfCode, shown: int) -> Markup:
+    if shown:
+        return t("rejected.kept", shown=shown, kept=len(found.examples))
+    # Counts are read with everything else, examples a moment later.
+    return Markup() if found.first_at is None else t("rejected.none_kept")
 
 
 def _row(t: Language, example: RejectedExample) -> Example:
