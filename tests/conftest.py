@@ -33,6 +33,12 @@ def signs_of_life(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["RUN_DIR"] = str(tmp_path_factory.mktemp("run"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def bytecode() -> None:
+    """Let what tests start keep its bytecode: hundreds of processes would each compile the same modules again."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 @pytest.fixture(scope="session", params=[name for name, path in REDIS_SERVERS.items() if path])
 def redis_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedRedis]:
     """A running server; tests share it and keep apart by their namespaces."""
