@@ -59,7 +59,7 @@ class Question:
     as_json: bool = False
 
 
-class StoppedError(Exception):
+class _Stopped(Exception):  # noqa: N818 - not an error: the way out of a long look
     """A person does not want to wait for the end."""
 
 
@@ -78,7 +78,7 @@ def verify(settings: WriterSettings, question: Question) -> int:
             verdict = Verification(settings, sink, question, begin, end, stop).verdict()
         except SinkError as error:
             raise SettingsError([f"Oracle: {error}. `python -m services.writer check` finds the cause"]) from error
-        except StoppedError:
+        except _Stopped:
             close_and_leave(sink, INTERRUPTED)
             return INTERRUPTED
     if question.as_json:
@@ -114,7 +114,7 @@ class Verification:
         self._notes: list[str] = []
 
     def verdict(self) -> Verdict:
-        """Return what was found. Raises: SinkError, StoppedError."""
+        """Return what was found. Raises: SinkError, _Stopped."""
         self._sink.probe()
         causes = list(self._partitions())
         intervals = self._intervals(causes)
@@ -171,7 +171,7 @@ class Verification:
         at, span = begin, FIRST_SPAN
         while at < end:
             if self._stop.is_set():
-                raise StoppedError
+                raise _Stopped
             self._progress.say(f"Reading {at:%Y-%m-%d %H:%M}, up to {end:%Y-%m-%d %H:%M}")
             until = min(end, at + span)
             with self._sink.connection() as connection:

@@ -24,6 +24,7 @@ OTHERS = {
     "services/monitor/dashboard/pages.py": "parts of an address",
     "services/monitor/dashboard/picture.py": "names of cards",
     "services/writer/check/": "columns of a table",
+    "services/writer/oracle/": "the same",
     "services/writer/conformance/": "what a server says of itself",
     "sandbox/plan.py": "a plan of the demo",
     "sandbox/recorded_form.py": "columns of a recorded file",
