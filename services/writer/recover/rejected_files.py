@@ -29,16 +29,6 @@ from shared.rejected_examples import MAX_KEPT, RejectedExamples
 _CODE = REJECTED_HEADER.index("error_code")
 
 
-@contextmanager
-def _failing_as_ours(job: Job) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UnusableFileError(
-            f"{job.action.target}: {error.strerror or error}; its rows are where they were"
-        ) from error
-
-
 class RequestedRejects:
     """Carries out `retry_rejected_file` and `set_aside_rejected_file`, one at a time."""
 
@@ -67,13 +57,13 @@ class RequestedRejects:
 
     def retry(self, job: Job) -> Outcome:
         """Put rows into the table. Raises: PipelineError: what is not there is in a file."""
-        with _failing_as_ours(job):
+        with self._failing_as_ours(job):
             path = self._file_of(job)
             return self._already(path) or self._requested.recover(job, [path])
 
     def set_aside(self, job: Job) -> Outcome:
         """Move rows to `set_aside/`, where they wait for nobody. Raises: PipelineError: they are in a file."""
-        with _failing_as_ours(job):
+        with self._failing_as_ours(job):
             path = self._file_of(job)
             if (already := self._already(path)) is not None:
                 return already
@@ -85,6 +75,23 @@ class RequestedRejects:
         self._examples.forget_file(path.name)
         job.unit, job.done, job.total = "rows", rows, rows
         return Outcome(ActionState.DONE, f"{rows} rows are in {shown(moved_to)}; they stay counted as rejected")
+
+    @contextmanager
+    def _failing_as_ours(self, job: Job) -> Iterator[None]:
+        """Make an error of ours of what the file system says, with where the rows are now."""
+        try:
+            yield
+        except OSError as error:
+            part = self._part_of(job)
+            where = f"they wait in {part.name} now" if part.exists() else "its rows are where they were"
+            raise UnusableFileError(f"{job.action.target}: {error.strerror or error}; {where}") from error
+
+    def _path_of(self, job: Job) -> Path:
+        return self._directory / Path(job.action.target or "").name
+
+    def _part_of(self, job: Job) -> Path:
+        path = self._path_of(job)
+        return path.with_name(f"{path.stem}_{job.action.id}.csv")
 
     def _already(self, path: Path) -> Outcome | None:
         """Return what came of it where an earlier attempt did it; None where the file is there."""
@@ -100,7 +107,7 @@ class RequestedRejects:
 
         Raises: WrongRequestError; FileInUseError.
         """
-        path = self._directory / Path(job.action.target or "").name
+        path = self._path_of(job)
         ids, codes = (frozenset(str(job.action.options.get(name, "")).split()) for name in ("ids", "codes"))
         # A writer's own file is closed for it; that of another one is by itself, 10 s after its last row.
         self._recovery.rejects.finish()
@@ -109,7 +116,7 @@ class RequestedRejects:
             raise FileInUseError(f"{shown(path)}: a writer still writes it; it closes it 10 s after its last row")
         if not ids and not codes:
             return path
-        part = path.with_name(f"{path.stem}_{job.action.id}.csv")
+        part = self._part_of(job)
         if is_there:
 
             def is_chosen(cells: Sequence[str]) -> bool:
@@ -126,7 +133,10 @@ class RequestedRejects:
     def _nothing_unless_done(self, path: Path, part: Path) -> None:
         names = ("", RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY)
         if not any((part.parent / name / part.name).exists() for name in names):
-            raise WrongRequestError(f"none of these rows is in {shown(path)}: retried, set aside or edited since")
+            raise WrongRequestError(
+                f"none of these rows is in {shown(path)}: retried, set aside or edited since, or taken out into "
+                "another file by an action that failed; /api/rejections says where they are"
+            )
 
     def _tell(self, path: Path, part: Path, taken: TakenOut) -> None:
         """Say where the rows are now; that it can't be said costs nothing but that."""

@@ -80,8 +80,18 @@ def test_rows_of_a_rejected_file_are_retried_or_set_aside_alone_and_the_others_s
     left = {row["tag_name"]: row for row in pipeline.csv_rows("rejected")}
     assert left == {tag: row for tag, row in before.items() if tag != "P.D1"}
     assert conflict not in examples(desk, "rows", 3)
+    # If: something that is no directory stands where set-aside files go; expect: the rows wait, and it is said where
+    in_the_way = pipeline.backup_dir / "set_aside"
+    in_the_way.write_text("a file")
+    failed = desk.until(desk.ask("set_aside_rejected_file", target=name, codes=["TOO_LONG"])["id"], "failed")
+    part = f"{name.removesuffix('.csv')}_{failed['id']}.csv"
+    assert f"they wait in {part} now" in failed["outcome"]
+    assert sorted(row["tag_name"] for row in pipeline.csv_rows("rejected")) == sorted(left)
+    in_the_way.unlink()
+    assert {row["file"] for row in examples(desk, "rows", 3).values() if row["code"] == "TOO_LONG"} == {part}
+    assert part in file_names(desk, 2)
     # If: a code is set aside; expect: its rows wait nowhere, and stand where a person finds them
-    aside = desk.until(desk.ask("set_aside_rejected_file", target=name, codes=["TOO_LONG"])["id"], "done", "failed")
+    aside = desk.until(desk.ask("set_aside_rejected_file", target=part)["id"], "done", "failed")
     assert "2 rows are in " in aside["outcome"], aside
     assert [row["error_code"] for row in pipeline.csv_rows("rejected")] == ["CONFLICT"]
     (kept,) = (pipeline.backup_dir / "set_aside").glob("*.csv")
@@ -185,15 +195,3 @@ def test_all_are_retried_in_one_go_and_a_drop_takes_nothing_that_came_after_it_w
     assert "600 entries dropped" in desk.until(asked["id"], "done", timeout_s=60)["outcome"]
     assert pipeline.link.command("LRANGE", pipeline.keys.rejected_messages, 0, -1) == [later]
     assert pipeline.snapshot()[Counter.REJECTED_DROPPED] == 600
-
-
-def test_what_can_not_be_written_leaves_the_rows_where_they_are(refused: Refused) -> None:
-    """Kind: a disk that fails half way through a move."""
-    pipeline, desk, _ = refused
-    (name,) = {row["file"] for row in examples(desk, "rows", 4).values()}
-    before = pipeline.csv_rows("rejected")
-    # Given: something that is no directory stands where set-aside files go
-    (pipeline.backup_dir / "set_aside").write_text("a file")
-    failed = desk.until(desk.ask("set_aside_rejected_file", target=name)["id"], "failed")
-    assert "its rows are where they were" in failed["outcome"]
-    assert pipeline.csv_rows("rejected") == before
