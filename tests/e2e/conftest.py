@@ -10,13 +10,13 @@ from tests.e2e.browsing import chromium
 from tests.e2e.scene import Scene
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it may skip
     with ExitStack() as stack:
         yield Scene(tmp_path_factory.mktemp("scene"), stack)

@@ -85,7 +85,9 @@ def act(address: str) -> None:
 
         def ended() -> bool:
             items = httpx.get(f"{address}/api/actions").json()["items"]
-            return all(item["state"] in {"done", "failed"} for item in items) and items[0]["kind"] == kind  # noqa: B023
+            # The monitor reads the board twice a second: what was asked for may not be on it yet.
+            is_there = bool(items) and items[0]["kind"] == kind  # noqa: B023
+            return is_there and all(item["state"] in {"done", "failed"} for item in items)
 
         wait_until(ended, 30, f"the end of {kind}")
     items = httpx.get(f"{address}/api/actions").json()["items"]

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 
+import h11
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -88,6 +89,10 @@ class Guard:
         try:
             app = await self._choose(scope, headers, address, is_stranger=is_stranger)
             await app(scope, receive, _with_headers(scope["path"], send))
+        except h11.LocalProtocolError:
+            # What followed the headers was no HTTP: the server has said so by itself, and takes no other answer.
+            while (await receive())["type"] != "http.disconnect":
+                pass
         finally:
             self._strangers -= is_stranger
             self._open[address] -= 1

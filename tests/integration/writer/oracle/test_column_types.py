@@ -171,7 +171,7 @@ def test_a_unique_index_on_a_time_with_a_zone_serves_as_the_key(oracle: OracleTa
     changes = ((KEY_TIME, "timestamp TIMESTAMP(6) WITH TIME ZONE NOT NULL"),)
     with pytest.raises(Exception, match="ORA-02329"), oracle.table(changes=changes):
         pass
-    key = ",\n  CONSTRAINT tag_data_pk PRIMARY KEY (tag_name, timestamp)"
+    key = ",\n  CONSTRAINT tag_data_pk PRIMARY KEY (tag_name, timestamp) USING INDEX COMPRESS 1"
     with zone("Asia/Seoul"), oracle.table(changes=(*changes, (key, ""))) as name:
         oracle.execute(f"CREATE UNIQUE INDEX {name}_u ON {name} (tag_name, timestamp)")
         sink = OracleSink(oracle.settings(name))
