@@ -103,8 +103,9 @@ def _keys_named(tree: ast.AST) -> Iterator[str]:
     for part in ast.iter_child_nodes(tree):
         yield from _keys_named(part)
     if isinstance(tree, ast.Attribute) and hasattr(Keys, tree.attr) and tree.attr != "namespace":
-        owner = tree.value.attr if isinstance(tree.value, ast.Attribute) else getattr(tree.value, "id", "")
-        if owner.endswith("keys"):
+        owner = tree.value.func if isinstance(tree.value, ast.Call) else tree.value
+        named = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+        if named.lower().endswith("keys"):  # `self._keys.buffer`, `Keys(namespace).buffer`
             yield tree.attr
 
 

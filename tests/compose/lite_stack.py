@@ -44,7 +44,8 @@ def test_compose_accepts_the_files(tmp_path: Path, override: str, profile: str) 
     }
     services = set(Stack(tmp_path).run(["docker", "compose", "config", "--services"], environment=given).split())
     bundled = set() if override == "staging" else {"redis", "oracle", "poller"}
-    assert services == {"consumer", "writer", "monitor"} | bundled | ({"prometheus", "grafana"} if profile else set())
+    watching = {"prometheus", "alertmanager", "grafana"} if profile else set()
+    assert services == {"consumer", "writer", "monitor"} | bundled | watching
 
 
 def test_values_flow_into_the_table(stack: Stack) -> None:

@@ -132,6 +132,17 @@ def test_every_service_works(
         assert pipeline.table_rows() == expected
         if way == "the least rights":
             act(address)
+            # And: the commands of a service have no other user than it.
+            (tmp_path / "history.csv").write_text(
+                "timestamp,tag_name,tag_value,quality\n2026-01-02T00:00:00,a,1,GOOD\n"
+            )
+            for service, *command in (
+                ("writer", "check"), ("writer", "recover"), ("writer", "import", str(tmp_path / "history.csv")),
+                ("writer", "verify", "--from", "2026-01-02T03:00", "--to", "2026-01-02T04:00"),
+                ("consumer", "rejected", "--drop"), ("monitor", "acknowledge"),
+            ):  # fmt: skip
+                said = pipeline.run(service, *command, REDIS_URL=urls[service])[1]
+                assert "NOPERM" not in said, said
         assert [process.poll() for process in processes] == [None] * 4
         for service in services:
             refused = [line for line in pipeline.log(service).splitlines() if "NOPERM" in line]
