@@ -1,4 +1,7 @@
-"""One browser and one pipeline for all tests of pages: to start them takes longer than most tests."""
+"""One browser and one pipeline for all tests of a file of pages: to start them takes longer than most tests.
+
+No longer than a file: the browser's event loop is the thread's, and no other test of it could run one of its own.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,13 +13,13 @@ from tests.e2e.browsing import chromium
 from tests.e2e.scene import Scene
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def scene(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it may skip
     with ExitStack() as stack:
         yield Scene(tmp_path_factory.mktemp("scene"), stack)
