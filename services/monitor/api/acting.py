@@ -1,11 +1,11 @@
 """The paths by which people act: what is asked for goes on the board, and the owner of the thing does it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from secrets import token_hex
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Response
 from fastapi import Request as HttpRequest
@@ -43,6 +43,8 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     503: {"model": schemas.Error, "description": "Redis can't be reached, or too many actions are open"},
 }
 
+R = TypeVar("R", bound=Request)
+
 router = APIRouter(tags=["actions"])
 
 
@@ -56,9 +58,39 @@ async def _everything(request: HttpRequest) -> Overview:
     return (await newest.settled()).fresh().overview
 
 
-#: Of all partitions: which one is meant stands in the body.
 Everything = Annotated[Overview, Depends(_everything)]
 Boards = Annotated[Sequence[Board], Depends(_boards)]
+
+
+class _Desk:
+    """Where somebody asks who may act: for all partitions; which one is meant stands in the body."""
+
+    def __init__(self, overview: Everything, asker: Operator, boards: Boards, response: Response) -> None:
+        self._overview = overview
+        self._asker = str(asker)
+        self._boards = boards
+        self._response = response
+
+    async def ask(self, make: Callable[[R, Overview], list[Wanted]], body: R) -> Asked:
+        """Ask for the actions, at least one, that `make` makes of a body; 200 where all of them are open already.
+
+        Raises: HTTPException: 409, it is refused; 503, too many are open. NotFreshError: Redis is away.
+        """
+        try:
+            wanted = make(body, self._overview)
+        except RefusedRequestError as error:
+            raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
+        asked = [await _in_redis(_ask, self._boards[each.partition], each, self._asker) for each in wanted]
+        if not any(is_new for _, is_new in asked):
+            self._response.status_code = HTTPStatus.OK
+        numbers = [each.partition if len(self._boards) > 1 else None for each in wanted]
+        entries = [
+            ActionEntry.of(KnownAction(action, number)) for (action, _), number in zip(asked, numbers, strict=True)
+        ]
+        return Asked(**entries[0].model_dump(), others=entries[1:])
+
+
+Desk = Annotated[_Desk, Depends()]
 
 
 @router.get("/api/actions", responses=AWAY)
@@ -73,101 +105,73 @@ async def actions(
 @router.post("/api/actions/recover", status_code=202, responses=_REFUSED)
 async def recover(
     body: Annotated[RecoverRequest, Body(default_factory=RecoverRequest)],
-    overview: Everything,
-    asker: Operator,
-    boards: Boards,
-    response: Response,
+    desk: Desk,
 ) -> Asked:
     """Put backup files into the table: all that wait, or one."""
-    return await ask(boards, _wanted(asking.recover, body, overview), str(asker), response)
+    return await desk.ask(asking.recover, body)
 
 
 @router.post("/api/actions/pause", status_code=202, responses=_REFUSED)
-async def pause(
-    body: ServiceRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
-) -> Asked:
+async def pause(body: ServiceRequest, desk: Desk) -> Asked:
     """Let writers or consumers give back what they hold and take nothing up until they are resumed."""
-    return await ask(boards, _wanted(asking.pause, body, overview), str(asker), response)
+    return await desk.ask(asking.pause, body)
 
 
 @router.post("/api/actions/resume", status_code=202, responses=_REFUSED)
-async def resume(
-    body: ServiceRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
-) -> Asked:
+async def resume(body: ServiceRequest, desk: Desk) -> Asked:
     """Let paused writers or consumers go on."""
-    return await ask(boards, _wanted(asking.resume, body, overview), str(asker), response)
+    return await desk.ask(asking.resume, body)
 
 
 @router.post("/api/actions/forget_group", status_code=202, responses=_REFUSED)
-async def forget_group(
-    body: ForgetGroupRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
-) -> Asked:
+async def forget_group(body: ForgetGroupRequest, desk: Desk) -> Asked:
     """Forget a polling group that is gone, so that nobody is told of its silence."""
-    return await ask(boards, _wanted(asking.forget_group, body, overview), str(asker), response)
+    return await desk.ask(asking.forget_group, body)
 
 
 @router.post("/api/actions/forget_service", status_code=202, responses=_REFUSED)
-async def forget_service(
-    body: ForgetServiceRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
-) -> Asked:
+async def forget_service(body: ForgetServiceRequest, desk: Desk) -> Asked:
     """Forget a process that is dead, so that it is no longer listed as lost."""
-    return await ask(boards, _wanted(asking.forget_service, body, overview), str(asker), response)
+    return await desk.ask(asking.forget_service, body)
 
 
 @router.post("/api/actions/retry_messages", status_code=202, responses=_REFUSED)
 async def retry_messages(
     body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)],
-    overview: Everything,
-    asker: Operator,
-    boards: Boards,
-    response: Response,
+    desk: Desk,
 ) -> Asked:
     """Put rejected messages and tags back on the DataQueue, the oldest first: all, or those of some codes or ids."""
-    wanted = _wanted(partial(asking.messages, ActionKind.RETRY_MESSAGES), body, overview)
-    return await ask(boards, wanted, str(asker), response)
+    return await desk.ask(partial(asking.messages, ActionKind.RETRY_MESSAGES), body)
 
 
 @router.post("/api/actions/drop_messages", status_code=202, responses=_REFUSED)
 async def drop_messages(
     body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)],
-    overview: Everything,
-    asker: Operator,
-    boards: Boards,
-    response: Response,
+    desk: Desk,
 ) -> Asked:
     """Drop rejected messages and tags, counted: all, or those of some codes or ids."""
-    wanted = _wanted(partial(asking.messages, ActionKind.DROP_MESSAGES), body, overview)
-    return await ask(boards, wanted, str(asker), response)
+    return await desk.ask(partial(asking.messages, ActionKind.DROP_MESSAGES), body)
 
 
 @router.post("/api/actions/retry_rejected_file", status_code=202, responses=_REFUSED)
-async def retry_rejected_file(
-    body: RetryRejectedFileRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
-) -> Asked:
+async def retry_rejected_file(body: RetryRejectedFileRequest, desk: Desk) -> Asked:
     """Put the rows of a rejected file into the table, all or some; what is refused again is in a new file."""
-    wanted = _wanted(partial(asking.rejected_file, ActionKind.RETRY_REJECTED_FILE), body, overview)
-    return await ask(boards, wanted, str(asker), response)
+    return await desk.ask(partial(asking.rejected_file, ActionKind.RETRY_REJECTED_FILE), body)
 
 
 @router.post("/api/actions/set_aside_rejected_file", status_code=202, responses=_REFUSED)
-async def set_aside_rejected_file(
-    body: RejectedFileRequest, overview: Everything, asker: Operator, boards: Boards, response: Response
-) -> Asked:
+async def set_aside_rejected_file(body: RejectedFileRequest, desk: Desk) -> Asked:
     """Put a rejected file, or some of its rows, into BACKUP_DIR/set_aside, where they wait for nobody."""
-    wanted = _wanted(partial(asking.rejected_file, ActionKind.SET_ASIDE_REJECTED_FILE), body, overview)
-    return await ask(boards, wanted, str(asker), response)
+    return await desk.ask(partial(asking.rejected_file, ActionKind.SET_ASIDE_REJECTED_FILE), body)
 
 
 @router.post("/api/actions/acknowledge", status_code=202, responses=_REFUSED)
 async def acknowledge(
     body: Annotated[Request, Body(default_factory=Request)],
-    overview: Everything,
-    asker: Operator,
-    boards: Boards,
-    response: Response,
+    desk: Desk,
 ) -> Asked:
     """Say that the losses that `/api/losses` tells now are known; what is lost from now on is told again."""
-    return await ask(boards, _wanted(asking.acknowledge, body, overview), str(asker), response)
+    return await desk.ask(asking.acknowledge, body)
 
 
 @router.post("/api/actions/{id}/stop", status_code=202, responses=_REFUSED)
@@ -180,27 +184,6 @@ async def stop(
         if action is not None:
             return ActionEntry.of(KnownAction(action, number if len(boards) > 1 else None))
     raise HTTPException(HTTPStatus.CONFLICT, "No open action has this id; /api/actions lists those that ended")
-
-
-def _wanted(make: Any, body: Any, overview: Overview) -> list[Wanted]:
-    try:
-        wanted: list[Wanted] = make(body, overview)
-    except RefusedRequestError as error:
-        raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
-    return wanted
-
-
-async def ask(boards: Sequence[Board], wanted: Sequence[Wanted], asker: str, response: Response) -> Asked:
-    """Ask for actions, at least one; status 200 in place of 202 where all of them are open already."""
-    first, *others = [await _in_redis(_ask, boards[each.partition], each, asker) for each in wanted]
-    if not any(is_new for _, is_new in (first, *others)):
-        response.status_code = HTTPStatus.OK
-    numbers = [each.partition if len(boards) > 1 else None for each in wanted]
-    entries = [
-        ActionEntry.of(KnownAction(action, number))
-        for (action, _), number in zip((first, *others), numbers, strict=True)
-    ]
-    return Asked(**entries[0].model_dump(), others=entries[1:])
 
 
 def _ask(board: Board, wanted: Wanted, asker: str) -> tuple[Action, bool]:
