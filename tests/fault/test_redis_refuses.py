@@ -1,5 +1,6 @@
 """Redis answers, but with an error: no service ends, nothing is lost, and all goes on by itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -94,6 +95,22 @@ def act(address: str) -> None:
     assert [item for item in items if item["state"] != "done"] == []
 
 
+def run_commands(pipeline: Pipeline, urls: Mapping[str, str]) -> None:
+    """Run what people run beside the services, each with the user of its service."""
+    (pipeline.directory / "history.csv").write_text(
+        "timestamp,tag_name,tag_value,quality\n2026-01-02T00:00:00,PLC09.a,1,GOOD\n"
+    )
+    for service, *command in (
+        ("writer", "check"), ("writer", "recover"), ("writer", "import", "history.csv"),
+        ("writer", "verify", "--from", "2026-01-02T03:00", "--to", "2026-01-02T04:00"),
+        ("consumer", "rejected", "--drop"), ("monitor", "acknowledge"),
+    ):  # fmt: skip
+        status, said = pipeline.run(service, *command, REDIS_URL=urls[service])
+        # What is optional is not there: verify says what it can't know then.
+        refused = [line for line in said.splitlines() if "NOPERM" in line and "'xrange'" not in line]
+        assert (status, refused) == (0, []), said
+
+
 @pytest.mark.parametrize("way", ["RESP2", "RESP3", "the least rights"])
 def test_every_service_works(
     redis_server: EmbeddedRedis, oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, way: str
@@ -132,17 +149,10 @@ def test_every_service_works(
         assert pipeline.table_rows() == expected
         if way == "the least rights":
             act(address)
-            # And: the commands of a service have no other user than it.
-            (tmp_path / "history.csv").write_text(
-                "timestamp,tag_name,tag_value,quality\n2026-01-02T00:00:00,a,1,GOOD\n"
-            )
-            for service, *command in (
-                ("writer", "check"), ("writer", "recover"), ("writer", "import", str(tmp_path / "history.csv")),
-                ("writer", "verify", "--from", "2026-01-02T03:00", "--to", "2026-01-02T04:00"),
-                ("consumer", "rejected", "--drop"), ("monitor", "acknowledge"),
-            ):  # fmt: skip
-                said = pipeline.run(service, *command, REDIS_URL=urls[service])[1]
-                assert "NOPERM" not in said, said
+            run_commands(pipeline, urls)
+            # Valkey 9.1 died of being asked whether a user may EVAL: `check` asks that.
+            assert redis_server.process is not None
+            assert redis_server.process.poll() is None
         assert [process.poll() for process in processes] == [None] * 4
         for service in services:
             refused = [line for line in pipeline.log(service).splitlines() if "NOPERM" in line]
