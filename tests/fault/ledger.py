@@ -8,11 +8,14 @@ from tests.pipeline import Pipeline, in_csv
 
 
 def assert_nothing_lost_nothing_twice(pipeline: Pipeline, expected: Cells) -> None:
-    """Table and CSV files together hold exactly what was put, value by value."""
+    """Table and CSV files together hold exactly what was put, value by value.
+
+    A writer killed between a file and the settling leaves rows there that are written, or saved, again: copies.
+    """
     table = pipeline.table_rows()
     saved = in_csv(pipeline.csv_rows())
     assert {**saved, **table} == expected
-    assert len(pipeline.csv_rows()) == pipeline.snapshot()[Counter.BACKED_UP]
+    assert len(saved.keys() - table.keys()) == pipeline.snapshot()[Counter.BACKED_UP]
 
 
 def wait_for_state(pipeline: Pipeline, state: str) -> None:
