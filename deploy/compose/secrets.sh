@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes the secrets of the Compose stack in SECRETS_DIR (default ./secrets), one file each: `make secrets`.
+# Those of another Redis, that of deploy/kubernetes for example: REDIS_ADDRESS=tagpipe-redis:6379 SECRETS_DIR=...
 #
 # What is there already stays as it is, so it may be run at any time. Oracle keeps its own copy of its passwords in its
 # volume: ORACLE_PASSWORD and ORACLE_SYS_PASSWORD, of the shell or .env, go before random ones.
@@ -28,7 +29,7 @@ directory=${directory:-./secrets}
 mkdir -p "$directory"
 chmod 700 "$directory"
 for user in admin poller consumer writer monitor producer; do
-    keep "redis_$user" "redis://tagpipe-$user:$(random)@redis:6379/0"
+    keep "redis_$user" "redis://tagpipe-$user:$(random)@${REDIS_ADDRESS:-redis:6379}/0"
 done
 for name in oracle_password oracle_sys_password grafana_password; do
     known=$(of_env "$(printf %s "$name" | tr '[:lower:]' '[:upper:]')")

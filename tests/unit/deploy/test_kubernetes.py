@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
 from shared.settings import load_settings
+from tools.redis_rights import USERS
 from tools.settings_table import SERVICES
 
 _ROOT = Path(__file__).parents[3]
@@ -22,7 +23,7 @@ _BUILT = [_DEPLOY / "base", *sorted((_DEPLOY / "overlays").iterdir())]
 
 #: What a container finds at its paths and in its secrets: anything of the right form.
 _SECRETS = {
-    "redis_url": "redis://:secret@tagpipe-redis:6379/0",
+    "redis_url": "redis://tagpipe-writer:secret@tagpipe-redis:6379/0",
     "password": "secret",
     "token": "a-token-that-is-long-enough",
     # As `kubectl create secret --from-file` takes it over from a file of one line.
@@ -49,6 +50,11 @@ def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         pod = manifest.get("spec", {}).get("template", {}).get("spec")
         for container in (pod or {}).get("containers", ()):
             yield pod, container
+
+
+def pods(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    specs = (document.get("spec", {}).get("template", {}).get("spec") for document in documents)
+    return [spec for spec in specs if spec]
 
 
 def ours() -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -160,28 +166,47 @@ def test_a_service_has_the_memory_that_it_has_in_compose() -> None:
         assert limit.removesuffix("i").lower() == compose[container["name"]]["mem_limit"]
 
 
+def secrets_by_hand() -> dict[str, set[str]]:
+    """Return the keys of the secrets that the README has people make."""
+    found = re.findall(r"create secret generic (\S+) +-n tagpipe (.*)", (_DEPLOY / "README.md").read_text())
+    return {name: set(re.findall(r"--from-file=(\w+)", files)) for name, files in found}
+
+
+def test_every_service_has_a_user_of_redis_and_sees_no_other_ones_password() -> None:
+    """Kind: one secret for all, with a right to everything: who reads one pod's files has them all."""
+    seen = {
+        container["name"]: {
+            volume["secret"]["secretName"]
+            for volume in pod["volumes"]
+            if volume.get("secret", {}).get("secretName", "").startswith("tagpipe-redis")
+        }
+        for pod, container in ours()
+    }
+    assert seen == {role: {f"tagpipe-redis-{role}"} for role in ("consumer", "monitor", "poller", "writer")}
+
+
 def test_whatever_is_referred_to_is_there() -> None:
-    made_by_hand = dict(
-        re.findall(r"create secret generic (\S+) +-n tagpipe (.*)", (_DEPLOY / "README.md").read_text())
-    )
+    made_by_hand = secrets_by_hand()
     generated = {
         each["name"]
-        for file in _DEPLOY.rglob("kustomization.yaml")
+        for file in [*_DEPLOY.rglob("kustomization.yaml"), _ROOT / "deploy/redis/kustomization.yaml"]
         for each in yaml.safe_load(file.read_text()).get("configMapGenerator", ())
     }
     services = {each["metadata"]["name"] for each in manifests() if each["kind"] == "Service"}
     accounts = {each["metadata"]["name"] for each in manifests() if each["kind"] == "ServiceAccount"}
     for pod, container in containers():
         for volume in pod["volumes"]:
-            if "secret" in volume:
-                keys = [item["key"] for item in volume["secret"].get("items", ())]
-                assert all(f"--from-file={key}" in made_by_hand[volume["secret"]["secretName"]] for key in keys)
+            sources = [source["secret"] for source in volume.get("projected", {}).get("sources", ())]
+            for secret in [volume["secret"]] if "secret" in volume else sources:
+                name = secret.get("secretName") or secret["name"]
+                keys = {item["key"] for item in secret.get("items", ())}
+                assert keys <= made_by_hand[name] if name in made_by_hand else secret["optional"]
             if "configMap" in volume:
                 assert volume["configMap"]["name"] in generated
         for variable in container.get("env", ()):
             reference = variable.get("valueFrom", {}).get("secretKeyRef")
             if reference:
-                assert f"--from-file={reference['key']}" in made_by_hand[reference["name"]]
+                assert reference["key"] in made_by_hand[reference["name"]]
         for source in container.get("envFrom", ()):
             assert source["configMapRef"]["name"] in generated
         assert pod.get("serviceAccountName", "tagpipe") in accounts
@@ -205,6 +230,13 @@ def test_an_overlay_builds_into_what_kubernetes_understands_and_what_starts(
         # A generated ConfigMap has its contents' hash in its name: who refers to it must have been given the new one.
         assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "tagpipe"
     maps = {each["metadata"]["name"]: each["data"] for each in found if each["kind"] == "ConfigMap"}
+    if folder.name == "single":
+        # What makes Redis' users is what `make rights` wrote, and is mounted under the name that it was given.
+        (users,) = [data for data in maps.values() if "start.sh" in data]
+        assert users == {name: (_ROOT / "deploy/redis" / name).read_text() for name in users}
+        assert {f"{user}.acl" for user in USERS} <= set(users)
+    mounted = {each["configMap"]["name"] for pod in pods(found) for each in pod["volumes"] if "configMap" in each}
+    assert mounted <= set(maps)
     claims = {each["metadata"]["name"] for each in found if each["kind"] == "PersistentVolumeClaim"}
     started = []
     for manifest in found:
@@ -247,7 +279,7 @@ def test_podman_makes_pods_of_the_deployments(tmp_path: Path) -> None:
     played = [each for each in yaml.safe_load_all(built.stdout) if each and each["kind"] in {"Deployment", "ConfigMap"}]
     secrets = [
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": _SECRETS}
-        for name in ("tagpipe-redis", "tagpipe-oracle", "tagpipe-monitor")
+        for name in secrets_by_hand()
     ]
     (tmp_path / "all.yaml").write_text(yaml.safe_dump_all([*secrets, *played]))
     try:

@@ -1,4 +1,4 @@
-"""The Redis of the Compose stack, by its own command and a real server: one user a service, and nobody else."""
+"""The Redis that deploy/ brings along, by its own command and a real server: one user a service, and nobody else."""
 
 import os
 import stat
@@ -21,6 +21,8 @@ from tests.redis_topologies import is_reached
 from tools.redis_rights import USERS
 
 ROOT = Path(__file__).parents[3]
+
+NAMESPACE = "plant-1"
 
 
 def secrets(directory: Path, **environ: str) -> dict[str, str]:
@@ -47,37 +49,74 @@ def test_secrets_are_made_once_each_of_them_other_and_fit_what_was_given(tmp_pat
     assert secrets(tmp_path / "secrets") == made
 
 
-class ComposeRedis:
-    """The server that the stack's command starts, with the container's paths on this machine."""
+def in_compose(directory: Path, made: dict[str, str], password: str) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment that the Compose stack gives its Redis, with what it mounts in place."""
+    service: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]
+    for name in service["secrets"]:
+        put(directory / "run/secrets" / name, made[name])
+    assert "./deploy/redis:/etc/tagpipe/redis:ro" in service["volumes"]
+    for file in (ROOT / "deploy/redis").iterdir():
+        put(directory / "etc/tagpipe/redis" / file.name, file.read_text())
+    given = {"REDIS_PASSWORD": password, "REDIS_NAMESPACE": NAMESPACE, "REDIS_MAXMEMORY": "64mb"}
+    return service["entrypoint"], given
 
-    def __init__(self, directory: Path, password: str, program: str) -> None:
-        self._directory = directory
+
+def in_kubernetes(directory: Path, made: dict[str, str], password: str) -> tuple[list[str], dict[str, str]]:
+    """Return the same for the pod of deploy/kubernetes/overlays/single."""
+    documents = yaml.safe_load_all((ROOT / "deploy/kubernetes/overlays/single/redis.yaml").read_text())
+    pod = next(each for each in documents if each["kind"] == "StatefulSet")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    mounts = {each["name"]: directory / each["mountPath"].lstrip("/") for each in container["volumeMounts"]}
+    # Of each secret that the README has made, the only file; what is left out is optional.
+    secrets = {f"tagpipe-redis-{user}": made[f"redis_{user}"] for user in ("admin", *USERS)}
+    secrets |= {"tagpipe-redis": f"{password}\n"} if password else {}
+    for volume in pod["volumes"]:
+        for source in volume.get("projected", {}).get("sources", ()):
+            secret, (item,) = source["secret"], source["secret"]["items"]
+            if secret["name"] in secrets or not secret.get("optional"):
+                put(mounts[volume["name"]] / item["path"], secrets[secret["name"]])
+        if "configMap" in volume:
+            (generated,) = yaml.safe_load((ROOT / "deploy/redis/kustomization.yaml").read_text())["configMapGenerator"]
+            assert generated["name"] == volume["configMap"]["name"]
+            for name in generated["files"]:
+                put(mounts[volume["name"]] / name, (ROOT / "deploy/redis" / name).read_text())
+    given = {each["name"]: each.get("value", NAMESPACE) for each in container["env"]}
+    assert set(given) == {"SECRETS", "REDIS_NAMESPACE"}
+    return container["command"], given
+
+
+def put(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+class DeployedRedis:
+    """The server that a deployment's command starts, with the container's paths below a directory."""
+
+    def __init__(self, directory: Path, deployment: str, password: str, program: str) -> None:
+        self.directory = directory
         self.port = free_port()
         self.secrets = secrets(directory / "secrets")
-        loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-        service = loaded["services"]["redis"]
-        (script,) = service["command"]
-        for inside, outside in (
-            ("$$", "$"), ("/run/secrets", str(directory / "secrets")), ("dir /data", f"dir {directory}"),
-            ("/etc/tagpipe/redis", str(ROOT / "deploy/redis")),
-        ):  # fmt: skip
-            script = script.replace(inside, outside)
+        deploy = {"compose": in_compose, "kubernetes": in_kubernetes}[deployment]
+        command, given = deploy(directory, self.secrets, password)
+        self._command = [part.replace("/etc/", f"{directory}/etc/") for part in command]
         server = directory / "redis-server"
         server.write_text(f'#!/bin/sh\nexec {program} "$@" --port {self.port} --bind 127.0.0.1\n')
         server.chmod(0o755)
-        self._command = [*service["entrypoint"], script]
         self._environ = {
-            "PATH": f"{directory}:{os.environ['PATH']}", "REDIS_PASSWORD": password, "REDIS_NAMESPACE": "plant-1",
-            "REDIS_MAXMEMORY": "64mb", "REDIS_APPENDFSYNC": "always",
+            **given, "PATH": f"{directory}:{os.environ['PATH']}", "REDIS_DIR": str(directory),
+            "SECRETS": f"{directory}{given.get('SECRETS', '/run/secrets')}",
         }  # fmt: skip
-        self.start()
 
     def start(self) -> None:
         """Start it, with the file that it left, and wait until it answers."""
-        with (self._directory / "log").open("ab") as log:
-            self.process = Process(self._command, log, self._environ, directory=self._directory)
+        self.begin()
         with closing(self.link("admin")) as admin:
             wait_until(lambda: is_reached(admin), what="the server")
+
+    def begin(self) -> None:
+        with (self.directory / "log").open("ab") as log:
+            self.process = Process(self._command, log, self._environ, directory=self.directory)
 
     def kill(self) -> None:
         self.process.kill()
@@ -88,23 +127,29 @@ class ComposeRedis:
         return RedisLink(self.secrets[f"redis_{user}"].replace("@redis:6379", f"@127.0.0.1:{self.port}"))
 
 
+@pytest.fixture(params=["compose", "kubernetes"])
+def deployment(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(params=["", "of-an-old-engine"], ids=["users alone", "a password without a name"])
 def password(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(params=[name for name, path in REDIS_SERVERS.items() if path])
-def redis(request: pytest.FixtureRequest, tmp_path: Path, password: str) -> Iterator[ComposeRedis]:
+def redis(request: pytest.FixtureRequest, tmp_path: Path, deployment: str, password: str) -> Iterator[DeployedRedis]:
     program = str(REDIS_SERVERS[request.param])
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=20).stdout
     if " v=7.0" in version or " v=6" in version:
         pytest.skip("it does not know all commands that the rights name: those want Redis 7.2, the stack has 8")
-    redis = ComposeRedis(tmp_path, password, program)
+    redis = DeployedRedis(tmp_path, deployment, password, program)
+    redis.start()
     yield redis
     redis.kill()
 
 
-def test_a_restart_loses_nothing_though_everybody_has_few_rights(redis: ComposeRedis) -> None:
+def test_a_restart_loses_nothing_though_everybody_has_few_rights(redis: DeployedRedis) -> None:
     """Kind: replayed by somebody who may not do it. Redis (not Valkey) replays its file as the user `default`.
 
     Where he is restricted, every script and transaction that changed two keys is left out: all that services do.
@@ -120,7 +165,7 @@ def test_a_restart_loses_nothing_though_everybody_has_few_rights(redis: ComposeR
         assert admin.command("MGET", "{plant-1}:one", "{plant-1}:two") == [b"1", b"2"]
 
 
-def test_everybody_has_a_user_and_who_gives_no_name_has_none(redis: ComposeRedis, password: str) -> None:
+def test_everybody_has_a_user_and_who_gives_no_name_has_none(redis: DeployedRedis, password: str) -> None:
     """Kind: one password for all, which is `tagpipe` wherever nobody chose another."""
     queue, buffer = "{plant-1}:data_queue", "{plant-1}:buffer"
     for user in USERS:
@@ -149,3 +194,25 @@ def test_everybody_has_a_user_and_who_gives_no_name_has_none(redis: ComposeRedis
     for link in (monitor, producer, nobody):
         link.close()
     assert redis.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "spoiled", ["", "\n", "redis://tagpipe-admin:@redis:6379/0", "redis://tagpipe-admin:a%40b@redis:6379/0"]
+)
+def test_a_secret_that_gives_no_password_stops_the_start(tmp_path: Path, deployment: str, spoiled: str) -> None:
+    """Kind: what could not be read taken for an empty one: who gave the administrator's name was he."""
+    redis = DeployedRedis(tmp_path, deployment, "", "/bin/false")
+    for file in tmp_path.glob("run/secrets/**/redis_admin"):
+        file.write_text(spoiled)
+    redis.begin()
+    assert redis.process.wait(20) == 2
+    assert "tagpipe-admin" in (tmp_path / "log").read_text()
+
+
+def test_a_secret_that_is_not_there_stops_the_start(tmp_path: Path, deployment: str) -> None:
+    redis = DeployedRedis(tmp_path, deployment, "", "/bin/false")
+    for file in tmp_path.glob("run/secrets/**/redis_writer"):
+        file.unlink()
+    redis.begin()
+    assert redis.process.wait(20) == 2
+    assert "tagpipe-writer" in (tmp_path / "log").read_text()
