@@ -11,7 +11,7 @@ from services.writer.sink import CONFLICT, BatchOutcome, RowError, SinkError, Ta
 from shared.acting.pausing import Pause
 from shared.counters import Counter as CounterName
 from shared.errors import RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.lifecycle import StopFlag
 from shared.models import TagValue
 from shared.records.events import Event

@@ -20,7 +20,7 @@ from shared.acting.board import Board
 from shared.acting.pausing import Pause
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.beating import Beating
 from shared.life.faults import Faults

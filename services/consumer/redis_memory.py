@@ -6,12 +6,12 @@ DataQueue does not take what is left.
 
 from shared.clock import Clock
 from shared.errors import RedisRefusedError
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.queues.data_queue import drop_rejected
 from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
-from shared.rejected_examples import RejectedExamples
 
 #: Share of Redis' `maxmemory` from which it is short of memory, and from which it refuses writes or is about to.
 SHORT_SHARE, FULL_SHARE = 0.8, 0.98

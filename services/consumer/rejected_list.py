@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from services.consumer.rejections import code_of, entry_id, message_of, what_of
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.queues.data_queue import DEFAULT_MAX_MESSAGES, drop_rejected
 from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
-from shared.rejected_examples import RejectedExamples
 
 #: Entries read, and put back, in one step: each may have some hundred kB.
 ENTRIES_AT_ONCE = 20

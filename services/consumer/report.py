@@ -14,7 +14,8 @@ from services.consumer.rejections import example_of
 from services.consumer.settings import ConsumerSettings
 from shared.clock import Clock
 from shared.counters import Counter
-from shared.events import EventLog
+from shared.journal.events import EventLog
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.messages.salvage import Fault
@@ -25,7 +26,6 @@ from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNam
 from shared.records.heartbeats import ConsumerStatus
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
-from shared.rejected_examples import RejectedExamples
 from shared.texts import cut
 
 #: Overflow episodes kept for the monitor.

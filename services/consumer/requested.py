@@ -2,10 +2,10 @@
 
 from services.consumer.rejected_list import Choice, Cleared, RejectedList
 from shared.acting.actor import Duty, Job, Outcome
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.records.actions import ActionKind, ActionState
 from shared.redis.link import RedisLink
-from shared.rejected_examples import RejectedExamples
 
 #: Of actions on the list one is carried out at a time.
 _LANE = "rejected list"

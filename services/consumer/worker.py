@@ -10,7 +10,7 @@ from services.consumer.unpack import Unpacker
 from shared.acting.pausing import Pause
 from shared.clock import Clock
 from shared.errors import RedisFullError, RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.life.beating import Turn
 from shared.life.faults import Faults
 from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat

@@ -27,7 +27,7 @@ from shared.acting.actor import Actor
 from shared.acting.board import Board
 from shared.clock import Clock, SystemClock
 from shared.errors import FatalError, RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat

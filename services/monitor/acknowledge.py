@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from services.monitor.assess.findings.losses import sentences, total_loss
 from shared.acting.actor import Duty, Job, Outcome
 from shared.counters import Counter
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.queues.snapshot import take_snapshot
 from shared.records.actions import ActionKind, ActionState

@@ -13,7 +13,7 @@ from services.monitor.read.reader import RedisReader
 from shared import __version__
 from shared.clock import Clock
 from shared.errors import FatalError, RedisRefusedError, RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.life.beating import Beating
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat

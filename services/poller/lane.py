@@ -26,7 +26,7 @@ from services.poller.pulse import Pulse
 from services.poller.settings import PollerSettings
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.records.events import Event
 
 #: Events that wait for a beat at most; older ones go.

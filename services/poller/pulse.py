@@ -12,7 +12,7 @@ from services.poller.outbox.message import Overflow
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import Sender
 from shared.clock import Clock
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.life.beating import Beating
 from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.logs import get_logger

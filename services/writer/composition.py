@@ -28,7 +28,8 @@ from shared.acting.actor import Actor
 from shared.acting.board import Board
 from shared.acting.pausing import Pause
 from shared.clock import Clock, SystemClock
-from shared.events import EventLog
+from shared.journal.events import EventLog
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
@@ -36,7 +37,6 @@ from shared.queues.buffer import TagBuffer
 from shared.queues.claims import Claims
 from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
-from shared.rejected_examples import RejectedExamples
 
 
 class Redis(NamedTuple):

@@ -18,7 +18,7 @@ from shared.acting.pausing import Pause
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import FatalError, RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.beating import Beating, Turn
 from shared.life.faults import Faults, outliving

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from shared.errors import RejectedError, TransientError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.actions import Action, ActionState, AuditEntry

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 
 from shared.clock import Clock
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.life.faults import Faults
 from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.lifecycle import StopFlag

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from shared.backoff import doubled_s
 from shared.clock import Clock
 from shared.errors import FatalError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.events import Event, LoopNamed

@@ -15,8 +15,8 @@ from typing import NamedTuple, Self
 
 from shared import __version__
 from shared.errors import RedisUnavailableError
-from shared.events import EventLog
-from shared.history import History
+from shared.journal.events import EventLog
+from shared.journal.history import History
 from shared.keys import Keys
 from shared.life.pid_space import pid_space
 from shared.life.sign import LifeSign, life_sign_path

@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, Counts, flatten
 from shared.errors import RedisUnavailableError
-from shared.history import History, Reached
+from shared.journal.history import History, Reached
 from shared.keys import Keys, list_takeovers
 from shared.models import Decoded, decode_array, decode_values
 from shared.queues.claims import MAX_TAKEOVERS, Claims

@@ -16,7 +16,7 @@ from itertools import count
 from typing import NamedTuple
 
 from shared.errors import RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys, list_owner, list_takeovers
 from shared.life.heartbeat import Heartbeat
 from shared.logs import get_logger

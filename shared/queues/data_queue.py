@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.errors import QueueFullError, RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
 from shared.models import PollingData

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from shared.errors import RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.logs import get_logger
 from shared.records.events import Event, Replicas
 from shared.redis.connections import Argument, ConnectionNumber

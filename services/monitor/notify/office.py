@@ -12,7 +12,7 @@ from services.monitor.notify.receiver import Receiver
 from services.monitor.notify.schedule import Schedule
 from services.monitor.notify.webhook import Webhook
 from shared.clock import Clock
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.records.heartbeats import MonitorStatus

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from services.monitor.read.bounded_scan import BoundedScan
 from shared.counters import OTHER_CODES, Counter
+from shared.journal.rejected_examples import MAX_CODES, MAX_EXAMPLE_BYTES, MAX_KEPT
 from shared.keys import Keys
 from shared.records.reading import from_json
 from shared.records.rejected import Rejected, RejectedCode, RejectedExample
 from shared.redis.link import Call, RedisLink
-from shared.rejected_examples import MAX_CODES, MAX_EXAMPLE_BYTES, MAX_KEPT
 
 #: The total of which each is a part.
 TOTALS = {

@@ -14,13 +14,13 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.sink import CONFLICT, RowError, SinkError
 from shared.counters import Counter as CounterName
 from shared.errors import PipelineError
-from shared.events import EventLog
+from shared.journal.events import EventLog
+from shared.journal.rejected_examples import RejectedExamples
 from shared.logs import get_logger
 from shared.models import TagValue
 from shared.records.events import Conflicts, Event, FileNamed, OracleError, OracleWrites, RowsRefused
 from shared.records.heartbeats import BreakerState
 from shared.records.rejected import Rejected
-from shared.rejected_examples import RejectedExamples
 
 _log = get_logger()
 

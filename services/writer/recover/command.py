@@ -16,7 +16,7 @@ from services.writer.recover.run import Run, find_files
 from services.writer.settings import WriterSettings
 from services.writer.sink import Sink
 from shared.clock import SystemClock
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.lifecycle import stop_on_signals
 from shared.redis.link import RedisLink

@@ -12,14 +12,14 @@ from services.writer.backup.rejected_rows import row_example
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import PipelineError
-from shared.events import EventLog
+from shared.journal.events import EventLog
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, FileNamed, RowsRecovered
 from shared.records.files import FileStage
 from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
-from shared.rejected_examples import RejectedExamples
 
 #: Seconds between two tries to reach Redis while it is away: a try may take as long as its timeout.
 RETRY_S = 10.0

@@ -20,10 +20,10 @@ from services.writer.recover.take_out import TakenOut, take_out
 from services.writer.settings import WriterSettings
 from shared.acting.actor import Duty, Job, Outcome
 from shared.errors import PipelineError
+from shared.journal.rejected_examples import MAX_KEPT, RejectedExamples
 from shared.records.actions import ActionKind, ActionState
 from shared.records.files import REJECTED_HEADER, FileStage
 from shared.records.rejected import Rejected
-from shared.rejected_examples import MAX_KEPT, RejectedExamples
 
 #: Where the code stands among a row's cells.
 _CODE = REJECTED_HEADER.index("error_code")

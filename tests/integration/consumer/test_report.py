@@ -9,7 +9,7 @@ from sandbox.harness.feed import START
 from sandbox.harness.waiting import wait_until
 from services.consumer import groups
 from services.consumer.groups import FORGET_GROUP_S, PollingGroups
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys, polling_field
 from shared.messages.salvage import MAX_NAME
 from shared.models import PollingData

@@ -29,7 +29,7 @@ from services.monitor.read.reader import RedisReader
 from services.monitor.settings import MonitorSettings
 from shared.clock import SystemClock
 from shared.counters import Counter
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag

@@ -12,7 +12,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.read.overview import Overview
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.records.events import Event, RingOverflow
 from shared.records.heartbeats import WriterStatus

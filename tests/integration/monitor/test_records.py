@@ -8,7 +8,7 @@ from services.monitor.assess.findings.find import find
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview
 from services.monitor.read.reader import RedisReader
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.records.heartbeats import OracleState, WriterStatus

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.harness.waiting import wait_until
 from services.monitor.acknowledge import acknowledge
 from shared.counters import Counter
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.records.losses import Loss
 from tests.integration.pipeline.acting import Desk, start_desk
 from tests.pipeline import Pipeline

@@ -8,9 +8,9 @@ from typing import Any
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.monitor.api.rejections import EXAMPLES_SHOWN, MESSAGE_COLUMNS
+from shared.journal.rejected_examples import MAX_KEPT
 from shared.models import PollingData
 from shared.records.files import REJECTED_HEADER
-from shared.rejected_examples import MAX_KEPT
 from tests.integration.monitor.monitors import Monitor, monitor_in_a_thread
 from tests.pipeline import Pipeline
 

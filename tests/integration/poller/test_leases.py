@@ -9,7 +9,7 @@ import pytest
 from services.poller.leases import LEASE_S, RUN_OUT_S, Leases
 from services.poller.news import nobody
 from shared.errors import QueueFullError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.queues.data_queue import DataQueue, HeldMessage

@@ -14,7 +14,7 @@ from sandbox.harness.waiting import wait_until
 from shared.acting.actor import MAX_ATTEMPTS, Actor, Duty, Job, Outcome
 from shared.acting.board import MAX_BYTES, MAX_OPEN, ActionTooLargeError, Board, TooManyActionsError
 from shared.clock import SystemClock
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat

@@ -9,7 +9,7 @@ from shared.acting.actor import Actor, Job
 from shared.acting.board import Board, Posted
 from shared.acting.pausing import Pause
 from shared.clock import SystemClock
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat

@@ -27,7 +27,7 @@ from services.writer.settings import WriterSettings
 from shared.acting.pausing import Pause
 from shared.clock import SystemClock
 from shared.counters import Counter
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.beating import LOOP_PATIENCE_S, Beating
 from shared.life.heartbeat import Heartbeat

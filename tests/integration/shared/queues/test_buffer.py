@@ -12,7 +12,7 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.errors import LedgerError, RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.models import Decoded, TagValue, encode_value

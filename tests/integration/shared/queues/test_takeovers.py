@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from shared.errors import RedisUnavailableError
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys, list_takeovers
 from shared.life.heartbeat import Heartbeat
 from shared.queues.claims import MAX_TAKEOVERS, Claims

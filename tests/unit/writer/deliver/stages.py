@@ -12,12 +12,12 @@ from services.writer.deliver.spill import Spill
 from services.writer.deliver.worker import Worker
 from services.writer.settings import WriterSettings
 from shared.counters import Counter
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
 from shared.models import TagValue
 from shared.queues.claims import Claims
-from shared.rejected_examples import RejectedExamples
 from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, NeverPaused, ScriptedSink, Step
 from tests.unit.writer.fakes import FakeBuffer, FakeFile
 

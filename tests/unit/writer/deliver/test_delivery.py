@@ -8,10 +8,10 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.report import Report
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.models import Decoded, TagValue
 from shared.records.heartbeats import BreakerState
-from shared.rejected_examples import RejectedExamples
 from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, Step, tag_values
 from tests.unit.writer.deliver.stages import nobody_counts
 from tests.unit.writer.fakes import FakeFile, failing, raising_when

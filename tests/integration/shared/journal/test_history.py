@@ -7,8 +7,8 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from shared.counters import Counter
-from shared.events import EventLog
-from shared.history import SAME_FALL_S, History
+from shared.journal.events import EventLog
+from shared.journal.history import SAME_FALL_S, History
 from shared.keys import Keys
 from shared.queues.snapshot import take_snapshot
 from shared.records.events import Event

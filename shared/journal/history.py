@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from shared.events import EventLog
+from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, WentBack
