@@ -13,7 +13,8 @@ from typing import NoReturn, TypeVar
 from shared.errors import FatalError, SettingsError
 from shared.logs import configure_logs, flush_logs, get_logger
 from shared.logs.stream import secure_standard_streams
-from shared.settings import ServiceSettings, load_settings
+from shared.settings.loading import load_settings
+from shared.settings.models import ServiceSettings
 from shared.texts import tamed
 
 #: Exit status for wrong settings or arguments, and for everything else that a person must look at.

@@ -11,7 +11,7 @@ from services.consumer.settings import ConsumerSettings
 from services.monitor.settings import MonitorSettings
 from services.poller.settings import PollerSettings
 from services.writer.settings import WriterSettings
-from shared.settings import ServiceSettings
+from shared.settings.models import ServiceSettings
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from shared.messages import MESSAGE_MAX_BYTES
-from shared.settings import BufferSettings, OnePartitionSettings, TagNameSeparator
+from shared.settings.models import BufferSettings, OnePartitionSettings, TagNameSeparator
 
 
 class ConsumerSettings(OnePartitionSettings, BufferSettings):

@@ -35,7 +35,7 @@ from shared.lifecycle import run_service, stop_on_signals
 from shared.logs import get_logger
 from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
-from shared.settings import ServiceSettings
+from shared.settings.models import ServiceSettings
 from shared.texts import tamed
 
 #: How far the monitor stands back for the services on a machine that they share: it gets a third of their share.

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from shared.settings import BufferSettings, read_secret
+from shared.settings.models import BufferSettings
+from shared.settings.secret_files import read_secret
 
 
 class NoticeSettings(BufferSettings):

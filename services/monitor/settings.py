@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.monitor.notice_settings import NoticeSettings
-from shared.settings import read_secret
+from shared.settings.secret_files import read_secret
 
 #: Letters of a token at least: what is shorter is guessed.
 _LEAST_TOKEN = 16

@@ -23,7 +23,8 @@ from shared.keys import Keys
 from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, run_service, stop_on_signals
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
-from shared.settings import ServiceSettings, load_settings
+from shared.settings.loading import load_settings
+from shared.settings.models import ServiceSettings
 from shared.texts import tamed
 
 _HELP = """

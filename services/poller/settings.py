@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, FilePath
 
 from shared.queues.data_queue import DEFAULT_MAX_MESSAGES
-from shared.settings import ServiceSettings
+from shared.settings.models import ServiceSettings
 
 
 class PollerSettings(ServiceSettings):

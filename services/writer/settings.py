@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from shared.backoff import doubled_s
-from shared.settings import BufferSettings, OnePartitionSettings, ServiceSettings, TagNameSeparator, read_secret
+from shared.settings.models import BufferSettings, OnePartitionSettings, ServiceSettings, TagNameSeparator
+from shared.settings.secret_files import read_secret
 
 #: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
 TableName = Annotated[

@@ -25,7 +25,7 @@ from shared.logs import get_logger
 from shared.records.heartbeats import Process, ServiceStatus
 from shared.records.reading import from_hash, to_hash
 from shared.redis.link import RedisLink
-from shared.settings import ServiceSettings
+from shared.settings.models import ServiceSettings
 
 #: A process that has not beaten for so long counts as dead, and its batches are taken over.
 HEARTBEAT_EXPIRY_S = 10.0

@@ -19,7 +19,7 @@ from shared.models import Decoded, decode_array, decode_values
 from shared.queues.claims import MAX_TAKEOVERS, Claims
 from shared.queues.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
 from shared.redis.link import Call, RedisLink
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 #: An idle writer claims after so many seconds without a wake-up token: whoever took the last may have died.
 LOST_TOKEN_S = 5.0

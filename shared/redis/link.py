@@ -22,7 +22,7 @@ from shared.redis.answers import translated
 from shared.redis.connections import Argument, ConnectionNumber, Connections
 from shared.redis.topology import Primary
 from shared.redis.trouble import Trouble
-from shared.settings import ServiceSettings
+from shared.settings.models import ServiceSettings
 
 #: Seconds that a blocking command waits at most: less than an answer may take.
 MAX_BLOCK_S = 5.0

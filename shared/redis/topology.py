@@ -19,7 +19,7 @@ from redis.crc import key_slot
 from redis.retry import Retry
 
 from shared.logs import get_logger
-from shared.redis_url import Node, RedisUrl, Topology, problem_with
+from shared.settings.redis_url import Node, RedisUrl, Topology, problem_with
 
 #: Seconds for one sentinel's or one node's word on who is primary: one that is silent must not hold up the others.
 ASK_TIMEOUT_S = 1.0

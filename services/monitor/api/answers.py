@@ -53,7 +53,7 @@ from shared.counters import WINDOW_S, Counter, Window
 from shared.records.events import EventRecord
 from shared.records.heartbeats import Process, ServiceStatus, WriterStatus
 from shared.records.reading import json_object
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 
 def buffer_status(overview: Overview, settings: BufferSettings) -> BufferStatus:

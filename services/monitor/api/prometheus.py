@@ -17,7 +17,7 @@ from shared import __version__
 from shared.counters import HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.records.files import FileKind, FileStage
 from shared.records.heartbeats import BackupState, BreakerState, MonitorStatus, OracleState, WriterStatus
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

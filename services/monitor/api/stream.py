@@ -13,7 +13,7 @@ from services.monitor.api.schemas import moment
 from services.monitor.api.state import State
 from services.monitor.api.whole import Whole
 from shared.logs import get_logger
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 _log = get_logger()
 

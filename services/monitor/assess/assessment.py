@@ -10,7 +10,7 @@ from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health, judge
 from services.monitor.assess.trend import Rates, Sample, Trend
 from services.monitor.read.overview import Overview
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 from shared.texts import cut
 
 #: Letters of an alert's message at most.

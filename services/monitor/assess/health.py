@@ -13,7 +13,7 @@ from services.monitor.assess.writers import is_stuck
 from services.monitor.read.overview import Overview
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.records.heartbeats import OracleState, WriterStatus
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 #: The worst first.
 _ORDER = (Status.UNHEALTHY, Status.DEGRADED)

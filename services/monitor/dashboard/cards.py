@@ -26,7 +26,7 @@ from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.rendering import render
 from services.monitor.read.overview import Overview
 from shared.counters import Counter, Window
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 _KIND = {Status.HEALTHY: "ok", Status.DEGRADED: "warn", Status.UNHEALTHY: "bad"}
 

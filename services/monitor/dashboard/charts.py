@@ -18,7 +18,7 @@ from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import Cell
 from services.monitor.read.buckets import Bucket
 from shared.counters import WINDOW_BUCKET_S, Counter, Window
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 #: Seconds since 1970, and a figure; None: there was none, and the line has a gap.
 Point = tuple[float, float | None]

@@ -38,7 +38,7 @@ from shared.queues.claims import Claims
 from shared.queues.data_queue import DataQueue
 from shared.records.heartbeats import WriterStatus
 from shared.redis.link import RedisLink
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 
 @dataclass

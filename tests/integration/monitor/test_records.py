@@ -13,7 +13,7 @@ from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.records.heartbeats import OracleState, WriterStatus
 from shared.redis.link import RedisLink
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 from tests.unit.monitor.overviews import HEALTHY_POLLING, NOW, backup_file
 
 

@@ -18,7 +18,7 @@ from shared.keys import Keys
 from shared.messages import decode_polling_data
 from shared.queues.data_queue import DataQueue
 from shared.redis.link import RedisLink
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 from tests.integration.poller.pollers import PollerProcess, command, events, queued, start
 from tests.integration.poller.recordings import START, numbers, recording, replay
 from tests.unit.monitor.overviews import make_overview

@@ -13,7 +13,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
-from shared.settings import load_settings
+from shared.settings.loading import load_settings
 from tools.redis_rights import USERS
 from tools.settings_table import SERVICES
 

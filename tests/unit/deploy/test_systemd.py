@@ -13,7 +13,7 @@ import pytest
 from services.monitor.settings import MonitorSettings
 from services.poller.settings import PollerSettings
 from services.writer.settings import WriterSettings
-from shared.settings import load_settings
+from shared.settings.loading import load_settings
 from tools.settings_table import SERVICES
 
 _ROOT = Path(__file__).parents[3]

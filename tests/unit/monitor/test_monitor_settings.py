@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from services.monitor.settings import MonitorSettings
 from shared.errors import SettingsError
-from shared.settings import load_settings
+from shared.settings.loading import load_settings
 
 
 def test_monitor_listens_on_this_machine_only_by_default() -> None:

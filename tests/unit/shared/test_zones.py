@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import BufferSettings, load_settings
+from shared.settings.loading import load_settings
+from shared.settings.models import BufferSettings
 from shared.zones import age_s, zone_of
 
 BERLIN = zone_of("Europe/Berlin")

@@ -8,7 +8,7 @@ from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview, Service
 from shared.records.files import FileKind, FileStage
 from shared.records.heartbeats import BackupState, BreakerState, WriterStatus
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 #: Bytes of a row in a backup file where none tells better.
 _ROW_BYTES = 120.0

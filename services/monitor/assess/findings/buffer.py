@@ -13,7 +13,7 @@ from services.monitor.read.overview import Overview
 from shared.counters import Counter
 from shared.records.events import Event
 from shared.records.heartbeats import WriterStatus
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 #: Seconds to the overflow from which a person is told, and from which it is critical.
 SOON_S, VERY_SOON_S = 60, 15

@@ -18,7 +18,7 @@ from services.monitor.read.overview import Overview
 from shared.counters import WINDOW_S, Counter
 from shared.records.events import Event
 from shared.records.heartbeats import ConsumerStatus, MonitorStatus, WriterStatus
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 #: Percent of batches that Oracle must take while it is there.
 PROMISED_SUCCESS_PCT = 99.9

@@ -12,7 +12,7 @@ from services.monitor.assess.writers import is_stuck, writes
 from services.monitor.read.overview import Overview, Service
 from shared.records.events import Event
 from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 
 #: States of a circuit breaker that are known here; a newer writer may know more.
 _BREAKERS = {*BreakerState, "unknown"}

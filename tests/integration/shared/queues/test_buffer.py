@@ -21,7 +21,7 @@ from shared.queues.claims import Claims
 from shared.queues.data_queue import MAX_REJECTED_MESSAGES, DataQueue
 from shared.queues.snapshot import Snapshot, take_snapshot
 from shared.redis.link import RedisLink
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 from tests.lossy_proxy import LossyProxy
 
 

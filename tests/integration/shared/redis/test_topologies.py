@@ -14,7 +14,7 @@ from shared.errors import RedisRefusedError, RedisUnavailableError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
 from shared.redis.link import RedisLink
-from shared.settings import ServiceSettings
+from shared.settings.models import ServiceSettings
 from tests.redis_topologies import RedisCluster, SentinelTrio, ask, cluster, is_reached, trio
 from tests.tls import Identity, TlsProxy
 

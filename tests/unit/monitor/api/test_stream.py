@@ -10,7 +10,7 @@ from services.monitor.api.stream import Stream, make_snapshot
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.settings import MonitorSettings
-from shared.settings import BufferSettings
+from shared.settings.models import BufferSettings
 from tests.fakes import FakeClock
 from tests.unit.monitor.overviews import healthy_overview
 

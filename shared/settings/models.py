@@ -1,37 +1,17 @@
-"""Settings: environment or `.env` -> one frozen model a service, read once at its start.
+"""What several services read: each service's own settings are made of these models."""
 
-A service reads only its own settings. A mistake stops the start, with one line that names the variable and the remedy;
-so does a variable that looks like one of ours but is none.
-"""
-
-import difflib
-import os
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from dotenv import dotenv_values
-from pydantic import Field, PrivateAttr, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, StringConstraints, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared.errors import SettingsError
 from shared.partitions import MAX_PARTITIONS, namespace_of, url_of
-from shared.redis_url import problem_with
-from shared.texts import cut
+from shared.settings.redis_url import problem_with
+from shared.settings.secret_files import read_secret
 from shared.zones import zone_of
-
-S = TypeVar("S", bound="ServiceSettings")
-
-#: How alike a stray variable must be to one of ours to be taken for a slip of the pen.
-_TYPO_LIKENESS = 0.87
-
-#: What the `.env` of the Compose stack says of its own Oracle: no slip of the pen for a command beside it.
-_COMPOSE_S = {"ORACLE_SYS_PASSWORD"}
-
-#: Bytes of a file that holds a secret.
-_MAX_SECRET_BYTES = 64 * 1024
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
 
@@ -202,102 +182,3 @@ class BufferSettings(ServiceSettings):
     def buffer_alert_depth(self) -> int:
         """Values in the buffer from which it is under pressure."""
         return max(1, round(self.buffer_max_size * self.buffer_alert_threshold / 100))
-
-
-def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = None) -> S:
-    """Read a service's settings from the environment, then from `.env`.
-
-    `X_FILE` names a file that holds the value of X: for secrets.
-
-    Raises: SettingsError: with one line for each mistake.
-    """
-    environ = os.environ if environ is None else environ
-    problems: list[str] = []
-    try:
-        dotenv = dotenv_values(".env")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f".env can't be read: {_why(error)}"]) from None
-    from_files = _read_secret_files(settings_class, environ, dotenv, problems)
-    problems += _typing_slips(settings_class, {*environ, *dotenv})
-    try:
-        settings = settings_class(**from_files)
-    except ValidationError as error:
-        problems += [_explain(settings_class, problem) for problem in error.errors()]
-    if problems:
-        raise SettingsError(problems)
-    return settings
-
-
-def _read_secret_files(
-    settings_class: type[ServiceSettings],
-    environ: Mapping[str, str],
-    dotenv: Mapping[str, str | None],
-    problems: list[str],
-) -> dict[str, Any]:
-    """Return the values that stand in files; the environment goes before `.env`, whichever of the two ways it takes."""
-    places = [{name.upper(): value for name, value in place.items()} for place in (environ, dotenv)]
-    values: dict[str, Any] = {}
-    for name in settings_class.model_fields:
-        variable = name.upper()
-        named = next((place for place in places if place.get(f"{variable}_FILE") or place.get(variable)), {})
-        path = named.get(f"{variable}_FILE")
-        if f"{name}_file" in settings_class.model_fields:
-            # For one that is read again: only if it is what the value comes from.
-            values[f"{name}_file"] = path or None
-        if not path:
-            continue
-        try:
-            values[name] = read_secret(path)
-        except (OSError, ValueError) as error:
-            problems.append(f"{variable}_FILE={path}: can't be read ({_why(error)})")
-    return values
-
-
-def read_secret(path: str | Path) -> str:
-    """Return what a file holds, without white space around it or the mark that some editors begin with.
-
-    Raises: OSError; ValueError: it is no text, nothing, or too much.
-    """
-    with Path(path).open("rb") as file:
-        raw = file.read(_MAX_SECRET_BYTES + 1)
-    if len(raw) > _MAX_SECRET_BYTES:
-        raise ValueError(f"it holds more than {_MAX_SECRET_BYTES} bytes")
-    text = raw.decode("utf-8-sig").strip()
-    if not text:
-        raise ValueError("it holds nothing")
-    return text
-
-
-def _why(error: Exception) -> str:
-    """Return why something can't be read, without what it holds."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
-    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
-
-
-def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> list[str]:
-    known = {name.upper() for name in settings_class.model_fields}
-    # One letter from PARTITIONS, and for some services alone: where all read one .env it is no slip for the others.
-    known |= {f"{name}_FILE" for name in known} | {"PARTITION"}
-    slips = []
-    for name in sorted(name for name in given if name.upper() not in known | _COMPOSE_S):
-        alike = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_TYPO_LIKENESS)
-        if alike:
-            slips.append(f"{name} is not a setting; did you mean {alike[0]}?")
-    return slips
-
-
-def _explain(settings_class: type[ServiceSettings], problem: Any) -> str:
-    """Return one line for one of pydantic's findings; a secret's value is not repeated."""
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if not problem["loc"]:
-        return message
-    field = str(problem["loc"][0])
-    variable = field.upper()
-    if problem["type"] == "missing":
-        return f"{variable} is not set: {settings_class.model_fields[field].description}"
-    secret = "SecretStr" in str(settings_class.model_fields[field].annotation) or field in settings_class.unshown
-    if secret or problem["input"] is None:
-        return f"{variable}: {message}"
-    text = str(problem["input"])
-    return f"{variable}={cut(text if text.isprintable() else repr(text))}: {message}"

@@ -10,7 +10,8 @@ from services.consumer.settings import ConsumerSettings
 from services.writer.settings import WriterSettings
 from shared.errors import SettingsError
 from shared.redis.link import RedisLink
-from shared.settings import BufferSettings, ServiceSettings, load_settings
+from shared.settings.loading import load_settings
+from shared.settings.models import BufferSettings, ServiceSettings
 from tools.settings_table import SERVICES
 
 GOOD = {"ORACLE_DSN": "db:1521/X", "ORACLE_USER": "u", "ORACLE_PASSWORD": "secret-word"}
