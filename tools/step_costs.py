@@ -22,7 +22,7 @@ from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.feed import START, poll
 from sandbox.harness.redis import EmbeddedRedis
 from services.consumer.expand import expand
-from services.consumer.last_values import LastValues
+from services.consumer.report.last_values import LastValues
 from services.writer.composition import compose
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.worker import Worker

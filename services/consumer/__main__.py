@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from services.consumer.forget import forgets_groups
-from services.consumer.redis_memory import RedisMemory
-from services.consumer.rejected_command import rejected as show_rejected
-from services.consumer.rejections import Rejections
-from services.consumer.report import Report
-from services.consumer.requested import RequestedClearing
+from services.consumer.rejected.command import rejected as show_rejected
+from services.consumer.rejected.entries import Rejections
+from services.consumer.rejected.requested import RequestedClearing
+from services.consumer.report.forget import forgets_groups
+from services.consumer.report.redis_memory import RedisMemory
+from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from services.consumer.expand import expand
 from services.consumer.parts import in_parts
-from services.consumer.rejections import Rejections
-from services.consumer.report import Report
+from services.consumer.rejected.entries import Rejections
+from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from shared.counters import Counter, by_code
 from shared.errors import RejectedError

@@ -3,8 +3,8 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from services.consumer.redis_memory import RedisMemory
-from services.consumer.report import Report
+from services.consumer.report.redis_memory import RedisMemory
+from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from shared.acting.pausing import Pause

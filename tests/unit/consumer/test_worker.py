@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.consumer.redis_memory import RedisMemory
-from services.consumer.rejections import Rejections
-from services.consumer.report import Report
+from services.consumer.rejected.entries import Rejections
+from services.consumer.report.redis_memory import RedisMemory
+from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import ASK_INTERVAL_S, FIRST_ASK_S, HOLD_AFTER_DRAIN_S, MAX_HOLD_FACTOR, Consumer

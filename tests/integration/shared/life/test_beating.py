@@ -16,9 +16,9 @@ import pytest
 from sandbox.harness.feed import poll
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.consumer.redis_memory import RedisMemory
-from services.consumer.rejections import Rejections
-from services.consumer.report import Report
+from services.consumer.rejected.entries import Rejections
+from services.consumer.report.redis_memory import RedisMemory
+from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import Consumer

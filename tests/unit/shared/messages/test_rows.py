@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.consumer.expand import expand
 from services.consumer.parts import in_parts
-from services.consumer.rejections import Rejections, message_of
+from services.consumer.rejected.entries import Rejections, message_of
 from shared.errors import RejectedError
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat

@@ -15,7 +15,7 @@ MODULES = (events, files, heartbeats, logons, losses, polling, rejected)
 #: What is read by names that records have as well, and is none: rooms and modules, and what they read.
 OTHERS = {
     "shared/messages/salvage.py": "PollingData, read tag by tag",
-    "shared/settings/loading.py": "what pydantic says of a setting",
+    "shared/settings/": "settings, and what pydantic says of one",
     "shared/logs/limit.py": "what a log line says",
     "services/poller/groups/config.py": "a file of polling groups, and what pydantic says of it",
     "services/poller/sources/": "that file, and recorded files",

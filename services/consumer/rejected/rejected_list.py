@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from services.consumer.rejections import code_of, entry_id, message_of, what_of
+from services.consumer.rejected.entries import code_of, entry_id, message_of, what_of
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys

@@ -8,8 +8,8 @@ import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.consumer import last_values as module
-from services.consumer.last_values import LEAST_INTERVAL_S, LONGEST_INTERVAL_S, MAX_ENTRY_BYTES, REST, LastValues
+from services.consumer.report import last_values as module
+from services.consumer.report.last_values import LEAST_INTERVAL_S, LONGEST_INTERVAL_S, MAX_ENTRY_BYTES, REST, LastValues
 from shared.counters import Counter
 from shared.errors import RedisRefusedError
 from shared.keys import Keys

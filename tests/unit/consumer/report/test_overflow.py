@@ -3,8 +3,8 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from services.consumer import overflow
-from services.consumer.overflow import EPISODE_GAP_S, TAGS_NAMED, OverflowWatch, UtilizationAlert
+from services.consumer.report import overflow
+from services.consumer.report.overflow import EPISODE_GAP_S, TAGS_NAMED, OverflowWatch, UtilizationAlert
 from shared.models import TagValue
 
 

@@ -1,6 +1,6 @@
 """What people ask of a consumer through the monitor: put rejected messages back on the DataQueue, or drop them."""
 
-from services.consumer.rejected_list import Choice, Cleared, RejectedList
+from services.consumer.rejected.rejected_list import Choice, Cleared, RejectedList
 from shared.acting.actor import Duty, Job, Outcome
 from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys

@@ -7,8 +7,8 @@ import pytest
 
 from sandbox.harness.feed import START
 from sandbox.harness.waiting import wait_until
-from services.consumer import groups
-from services.consumer.groups import FORGET_GROUP_S, PollingGroups
+from services.consumer.report import groups
+from services.consumer.report.groups import FORGET_GROUP_S, PollingGroups
 from shared.journal.events import EventLog
 from shared.keys import Keys, polling_field
 from shared.messages.salvage import MAX_NAME

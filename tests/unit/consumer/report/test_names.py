@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.consumer import names
-from services.consumer.names import NameWatch
+from services.consumer.report import names
+from services.consumer.report.names import NameWatch
 
 
 def test_a_plc_whose_code_begins_with_another_shares_names_with_it() -> None:

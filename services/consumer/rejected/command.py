@@ -5,8 +5,8 @@ from collections import Counter, OrderedDict
 import typer
 from msgspec import UNSET
 
-from services.consumer.rejected_list import RejectedList
-from services.consumer.rejections import message_of
+from services.consumer.rejected.entries import message_of
+from services.consumer.rejected.rejected_list import RejectedList
 from services.consumer.settings import ConsumerSettings
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys

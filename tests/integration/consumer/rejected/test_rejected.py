@@ -9,7 +9,7 @@ import pytest
 from sandbox.harness.command import run_command
 from sandbox.harness.feed import START
 from sandbox.harness.waiting import wait_until
-from services.consumer.rejected_list import RejectedList
+from services.consumer.rejected.rejected_list import RejectedList
 from shared.counters import Counter
 from shared.queues.data_queue import MAX_REJECTED_MESSAGES
 from tests.pipeline import Pipeline

@@ -5,12 +5,12 @@ Nothing here moves a value, and all of it is said at most once a second, however
 
 from collections.abc import Sequence
 
-from services.consumer.groups import PollingGroups
-from services.consumer.last_values import LastValues
-from services.consumer.names import NameWatch
-from services.consumer.overflow import Episode, OverflowWatch, UtilizationAlert
-from services.consumer.redis_memory import RedisMemory
-from services.consumer.rejections import example_of
+from services.consumer.rejected.entries import example_of
+from services.consumer.report.groups import PollingGroups
+from services.consumer.report.last_values import LastValues
+from services.consumer.report.names import NameWatch
+from services.consumer.report.overflow import Episode, OverflowWatch, UtilizationAlert
+from services.consumer.report.redis_memory import RedisMemory
 from services.consumer.settings import ConsumerSettings
 from shared.clock import Clock
 from shared.counters import Counter

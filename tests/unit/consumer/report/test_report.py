@@ -4,9 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from services.consumer.overflow import EPISODE_GAP_S
-from services.consumer.redis_memory import RedisMemory
-from services.consumer.report import MAX_CLASHES_TOLD, Report
+from services.consumer.report.overflow import EPISODE_GAP_S
+from services.consumer.report.redis_memory import RedisMemory
+from services.consumer.report.report import MAX_CLASHES_TOLD, Report
 from services.consumer.settings import ConsumerSettings
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
