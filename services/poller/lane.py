@@ -24,6 +24,7 @@ from services.poller.outbox.spool import Spool, file_name
 from services.poller.outbox.waiting import Bounds
 from services.poller.pulse import Pulse
 from services.poller.settings import PollerSettings
+from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.journal.events import EventLog
@@ -165,7 +166,7 @@ class Lane:
         _log.info(message)
         if not is_silent:
             with suppress(RedisUnavailableError, TimeoutError):
-                await asyncio.wait_for(asyncio.to_thread(self.pulse.close, message), _CLOSE_S)
+                await asyncio.wait_for(in_own_thread(self.pulse.close, message), _CLOSE_S)
 
 
 def build_outbox(partition: int, settings: PollerSettings, clock: Clock, tell: Tell) -> Outbox:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from services.poller.groups.lease import Lease
 from services.poller.news import Tell
 from services.poller.outbox.message import ReadBy
+from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
@@ -124,7 +125,7 @@ class Leases:
             await asyncio.wait_for(named.wait(), FIRST_ANSWER_S)
         while True:
             self._wanted.clear()
-            renewing = asyncio.ensure_future(asyncio.to_thread(self._renew, [*self._leases]))
+            renewing = asyncio.ensure_future(in_own_thread(self._renew, [*self._leases]))
             await asyncio.wait([renewing], timeout=FIRST_ANSWER_S)
             if not renewing.done():
                 self._poll_without_knowing()
@@ -142,7 +143,7 @@ class Leases:
         if not groups:
             return
         with suppress(RedisUnavailableError):
-            await asyncio.to_thread(self._link.run, "free_groups", [self._key], [self._process.incarnation, *groups])
+            await in_own_thread(self._link.run, "free_groups", [self._key], [self._process.incarnation, *groups])
 
     def _renew(self, groups: Sequence[str]) -> "tuple[int, list[tuple[str, int, str, int]]]":
         """Return the milliseconds since 1970, and of each group: state, who holds it, since when."""

@@ -11,6 +11,7 @@ from services.poller.news import News
 from services.poller.outbox.message import Overflow
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.sender import Sender
+from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.journal.events import EventLog
 from shared.life.beating import Beating
@@ -73,7 +74,7 @@ class Pulse:
                 turn()
                 self._status = self.status()
                 quiet = not self._tell_overflow()
-                await asyncio.to_thread(self._tell, ended=quiet)
+                await in_own_thread(self._tell, ended=quiet)
                 await asyncio.sleep(BEAT_INTERVAL_S)
 
     def status(self) -> PollerStatus:

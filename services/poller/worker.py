@@ -20,6 +20,7 @@ from services.poller.lane import Lane
 from services.poller.settings import PollerSettings
 from services.poller.source import TagSource
 from services.poller.sources.stamps import Stamper
+from services.poller.threads import give_sources_threads
 from shared.clock import Clock
 from shared.keys import polling_field
 from shared.lifecycle import EXIT_FATAL, StopFlag
@@ -49,6 +50,7 @@ class Poller:
 
     async def run(self, stop: StopFlag) -> int:
         """Poll until stopped or all sources are at their end; return the exit status: 1 when a group failed."""
+        give_sources_threads()
         tell = self._lanes[0].news.tell
         reload = Reload(self._path, len(self._lanes), self._fleet, tell)
         await asyncio.gather(*(lane.outbox.open() for lane in self._lanes))

@@ -13,6 +13,7 @@ from services.poller.groups.fleet import Fleet
 from services.poller.groups.triggers import OnRequest
 from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest, decode_request
 from services.poller.outbox.sender import Link
+from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError, RejectedError
 from shared.lifecycle import StopFlag
@@ -84,13 +85,13 @@ class Handshake:
             name = self._process.instance
             try:
                 if left_behind:
-                    await self._begin(name, await asyncio.to_thread(self._requests.claimed, name), tasks)
+                    await self._begin(name, await in_own_thread(self._requests.claimed, name), tasks)
                     left_behind = False
-                claim = await asyncio.to_thread(self._requests.claim, name, forwarded=forwarded, wait_s=_WAIT_S)
+                claim = await in_own_thread(self._requests.claim, name, forwarded=forwarded, wait_s=_WAIT_S)
             except RedisUnavailableError as error:
                 # One may have been taken whose name never came here.
                 left_behind = True
-                await asyncio.to_thread(self._link.wait_until_there, self._stop, error)
+                await in_own_thread(self._link.wait_until_there, self._stop, error)
                 continue
             if claim.left_out:
                 _log.warning(
@@ -150,7 +151,7 @@ class Handshake:
     async def _until_done(self, call: Callable[[], T]) -> T:
         while True:
             try:
-                return await asyncio.to_thread(call)
+                return await in_own_thread(call)
             except RedisUnavailableError as error:
-                if not await asyncio.to_thread(self._link.wait_until_there, self._stop, error):
+                if not await in_own_thread(self._link.wait_until_there, self._stop, error):
                     raise asyncio.CancelledError from error

@@ -3,13 +3,13 @@
 Only the sender waits for Redis; the polling groups go on meanwhile.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
 from time import time
 from typing import Protocol
 
 from services.poller.outbox.message import Message
 from services.poller.outbox.outbox import Outbox
+from services.poller.threads import in_own_thread
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -67,12 +67,12 @@ class Sender:
         while messages := await self._outbox.claim(MAX_IN_HAND):
             done, trouble = 0, None
             try:
-                done, trouble = await asyncio.to_thread(self._send, messages)
+                done, trouble = await in_own_thread(self._send, messages)
             finally:
                 # Whatever happened, what did not go waits again: sent twice is stored once.
                 await self._outbox.settle(done)
             if isinstance(trouble, RedisUnavailableError):
-                await asyncio.to_thread(self._link.wait_until_there, self._giving_up, trouble)
+                await in_own_thread(self._link.wait_until_there, self._giving_up, trouble)
 
     @property
     def replicas_missing(self) -> str | None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from services.poller.news import Tell
 from services.poller.outbox.disk import Disk, is_damage, set_aside
 from services.poller.outbox.message import Message, Overflow, Place
+from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.logs import get_logger
 from shared.records.events import Event
@@ -81,7 +82,7 @@ class Spool:
             if now_s >= (self._check_due_s if self._disk else self._due_s):
                 self._check_due_s = now_s + CHECK_S
                 try:
-                    await asyncio.to_thread(self._check)
+                    await in_own_thread(self._check)
                 except (sqlite3.Error, OSError, ValueError) as error:
                     await self._failed(error, "can't be opened" if self._disk is None else "can't be written")
                 else:
@@ -150,7 +151,7 @@ class Spool:
             if disk is None:
                 return None
             try:
-                return await asyncio.to_thread(call, disk)
+                return await in_own_thread(call, disk)
             except (sqlite3.Error, OSError, ValueError) as error:
                 gone = isinstance(error, FileNotFoundError)
                 await self._failed(error, what, lets_go=lets_go or gone)
@@ -170,7 +171,7 @@ class Spool:
         lost = f"with {self.count} messages " if self._disk else ""
         await self._let_go()
         try:
-            aside = await asyncio.to_thread(set_aside, self._path, self._clock.now())
+            aside = await in_own_thread(set_aside, self._path, self._clock.now())
         except OSError as problem:
             self._say(Event.OUTBOX_FAILED, f"{self._path} is damaged ({cut(error)}) and can't be renamed: {problem}")
             return
@@ -184,7 +185,7 @@ class Spool:
         self._sent, self._sent_through = [], 0
         if disk is not None:
             try:
-                await asyncio.to_thread(disk.close)
+                await in_own_thread(disk.close)
             except sqlite3.Error as error:
                 _log.debug(f"{self._path}: {error}")
 
