@@ -46,7 +46,10 @@ class TableShape:
     def columns(self) -> list[Any]:
         """Return the columns as the driver describes them, which also shows that the user may SELECT."""
         with translated(), self._connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {self._table} WHERE 1 = 0")  # noqa: S608 - the name is checked in settings
+            # Parsed anew each time: a statement that the driver knows may be described as the table was.
+            sql = f"SELECT * FROM {self._table} WHERE 1 = 0"  # noqa: S608 - the name is checked in settings
+            cursor.prepare(sql, cache_statement=False)
+            cursor.execute(None)
             return list(cursor.description or ())
 
     def locate(self) -> bool:

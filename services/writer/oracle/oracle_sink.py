@@ -1,4 +1,8 @@
-"""Oracle as a sink of values: one insert a batch, one commit; and what the table is like."""
+"""Oracle as a sink of values: one insert a batch, one commit; and what the table is like.
+
+What the table is like is learned when it is met, and not believed for ever: a DBA widens a column, or puts another
+table under the name. Before a row is refused for what is known of a column, the table is looked at again.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +26,9 @@ from shared.clock import SystemClock
 from shared.logs import get_logger
 from shared.models import TagValue
 
+#: Seconds for which what was learned of the table is enough to refuse a row.
+KNOWN_FOR_S = 20.0
+
 _log = get_logger()
 
 
@@ -30,8 +37,8 @@ class OracleSink:
 
     def __init__(self, settings: WriterSettings, logons: Logons | None = None) -> None:
         self._settings = settings
-        clock = SystemClock()
-        self._connections = Connections(settings, logons or Logons(settings, clock), clock)
+        self._clock = SystemClock()
+        self._connections = Connections(settings, logons or Logons(settings, self._clock), self._clock)
         layout = LAYOUTS[settings.oracle_table_layout]
         names = settings.no_value_text, settings.tag_name_separator
         self._table = RowBinder(layout, settings.oracle_table, *names)
@@ -39,6 +46,7 @@ class OracleSink:
         #: Whether the user may SELECT from the table, as far as is known.
         self.may_select = True
         self._table_is_known = False
+        self._learned_at = float("-inf")
         self._database: str | None = None
         self._character_set = ""
 
@@ -74,26 +82,34 @@ class OracleSink:
         """
         self._know_table()
         # Before a connection is taken: others may be waiting for it.
-        rows, faults = self._table.rows(values)
+        table = self._table
+        rows, faults = table.rows(values)
+        if faults and self._may_be_another():
+            self.probe()
+            table = self._table
+            rows, faults = table.rows(values)
         if not faults:
-            return decide(len(values), self._insert(values, rows))
+            return decide(len(values), self._insert(table, values, rows))
         faulty = {fault.offset for fault in faults}
         sound = [offset for offset in range(len(rows)) if offset not in faulty]
         errors: list[RowError] = []
         if sound:
-            errors = self._insert([values[offset] for offset in sound], [rows[offset] for offset in sound])
+            errors = self._insert(table, [values[offset] for offset in sound], [rows[offset] for offset in sound])
         return decide(len(values), [*faults, *(replace(error, offset=sound[error.offset]) for error in errors)])
 
-    def _insert(self, values: Sequence[TagValue], rows: list[Row]) -> list[RowError]:
+    def _insert(self, table: RowBinder, values: Sequence[TagValue], rows: list[Row]) -> list[RowError]:
         refused = None
         try:
             with self.connection() as connection:
-                refused = insert(connection, self._table, rows, commit=True)
+                refused = insert(connection, table, rows, commit=True)
                 if len(refused) < len(rows):
                     self._refusals.sample = _one_that_was_stored(values, refused)
-                if refused and not self.may_select:
-                    # It may be granted by now.
+                if refused and (not self.may_select or self._may_be_another()):
+                    # The right to SELECT may be granted by now.
                     self._learn_table(connection)
+                    if self._table.layout != table.layout:
+                        # They were bound for what the table was: once more, for what it is.
+                        return [replace(row, verdict=Verdict.TRANSIENT) for row in refused]
                 return self._refusals.judged(connection, values, refused) if refused else []
         except SinkError as error:
             if refused is None:
@@ -160,8 +176,14 @@ class OracleSink:
         if not self._table_is_known:
             self.probe()
 
+    def _may_be_another(self) -> bool:
+        """Tell whether the table is to be looked at again before a row is refused for it."""
+        return self._clock.monotonic() - self._learned_at > KNOWN_FOR_S
+
     def _learn_table(self, connection: oracledb.Connection) -> None:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes."""
+        # First: of several workers one is enough.
+        self._learned_at = self._clock.monotonic()
         shape = TableShape(connection, self._settings.oracle_table)
         columns = self._columns(shape)
         if not self._table_is_known:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from services.writer.oracle import oracle_sink
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import CONFLICT, BatchOutcome, SinkError, Verdict
 from shared.models import TagValue
@@ -360,3 +361,42 @@ def test_a_grant_that_is_taken_away_costs_the_rows_that_were_being_looked_up_a_t
     faults.fail_next(None, ora_code=1031, verb="SELECT", table=table)
     assert ends(sink.write(tag_values(5))) == (2, 0, 0, 3)
     assert ends(sink.write(tag_values(6))) == (1, 0, 5, 0)
+
+
+TEXT = "tag_value VARCHAR2(255) NOT NULL"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text", "first"),
+    [
+        (TEXT, "tag_value VARCHAR2(1000) NOT NULL", "x" * 300, (0, 0, 3, 0)),
+        ("tag_value NUMBER", TEXT, "on", (0, 0, 3, 0)),
+        (TEXT, "tag_value NUMBER", None, (3, 0, 0, 0)),
+    ],
+    ids=["wider", "text for numbers", "numbers for text"],
+)
+def test_a_table_that_was_changed_is_seen_before_a_row_is_refused(
+    oracle: OracleTarget,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    after: str,
+    text: str | None,
+    first: tuple[int, ...],
+) -> None:
+    """Kind: what was learned once is believed for ever. The remedy was to widen the column; the DBA did, and the writer
+    went on refusing what fits, until somebody started it anew.
+    """
+    monkeypatch.setattr(oracle_sink, "KNOWN_FOR_S", 0.0)
+    values = [msgspec.structs.replace(value, tag_value=text) for value in tag_values(3)]
+    with oracle.table(changes=((TEXT, before),)) as name, oracle.table(changes=((TEXT, after),)) as other:
+        sink = OracleSink(oracle.settings(name))
+        assert ends(sink.write(values)) == first
+        # As a DBA puts a table with other columns in the place of one.
+        oracle.execute(f"ALTER TABLE {name} RENAME TO {name}_before", f"ALTER TABLE {other} RENAME TO {name}")
+        outcome = sink.write(values)
+        if outcome.kept:
+            outcome = sink.write(values)
+        sink.close()
+        assert ends(outcome) == (3, 0, 0, 0)
+        assert oracle.count(name) == 3
+        oracle.execute(f"DROP TABLE {name}_before")
