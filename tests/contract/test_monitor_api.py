@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from services.monitor.api import listings, losses, rejections, schemas, tags
-from services.monitor.api.actions import Actions
-from services.monitor.api.history import History
+from services.monitor.api.answers import listings, losses, rejections, schemas, tags
+from services.monitor.api.answers.actions import Actions
+from services.monitor.api.answers.history import History
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor

@@ -12,7 +12,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.monitor.api.prometheus import metrics
+from services.monitor.api.answers.prometheus import metrics
 from services.monitor.api.state import Blame, Failure, State
 from services.monitor.assess.alert_kinds import KINDS
 from services.monitor.assess.assessment import Assessor

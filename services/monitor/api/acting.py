@@ -10,8 +10,9 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Response
 from fastapi import Request as HttpRequest
 
-from services.monitor.api import asking, schemas
-from services.monitor.api.actions import (
+from services.monitor.api import asking
+from services.monitor.api.answers import schemas
+from services.monitor.api.answers.actions import (
     ActionEntry,
     Actions,
     Asked,

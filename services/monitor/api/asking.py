@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from services.monitor.api.actions import (
+from services.monitor.api.answers.actions import (
     ForgetGroupRequest,
     ForgetServiceRequest,
     MessagesRequest,

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from services.monitor.api.schemas import Error
+from services.monitor.api.answers.schemas import Error
 from services.monitor.api.state import Blame, Failure, NotFreshError
 
 #: Seconds after which a client may try again while Redis is away.

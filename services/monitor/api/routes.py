@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.sse import EventSourceResponse
 
-from services.monitor.api import answers, listings, prometheus, schemas, tags
-from services.monitor.api import losses as losses_answer
-from services.monitor.api import rejections as rejected_answers
-from services.monitor.api.history import MINUTES_KEPT, History
-from services.monitor.api.history import history as make_history
+from services.monitor.api.answers import current, listings, prometheus, schemas, tags
+from services.monitor.api.answers import losses as losses_answer
+from services.monitor.api.answers import rejections as rejected_answers
+from services.monitor.api.answers.history import MINUTES_KEPT, History
+from services.monitor.api.answers.history import history as make_history
 from services.monitor.api.roles import AnyVisitor, Role, is_still_admitted
 from services.monitor.api.state import State
 from services.monitor.api.stream import Stream
@@ -117,31 +117,31 @@ async def session(asker: AnyVisitor, settings: Settings) -> schemas.Session:
 @router.get("/api/buffer/status", tags=["buffer"], responses=AWAY)
 async def buffer_status(overview: FreshOverview, settings: Settings) -> schemas.BufferStatus:
     """Size, capacity and totals of the buffer."""
-    return answers.buffer_status(overview, settings)
+    return current.buffer_status(overview, settings)
 
 
 @router.get("/api/ledger", tags=["buffer"], responses=AWAY)
 async def ledger(overview: FreshOverview) -> schemas.Ledger:
     """Where every value that was ever pushed is, and whether that balances."""
-    return answers.ledger(overview)
+    return current.ledger(overview)
 
 
 @router.get("/api/buffer/writer/metrics", tags=["writer"], responses=AWAY)
 async def writer_metrics(overview: FreshOverview) -> schemas.WriterMetrics:
     """What the writers did: totals, and averages and percentiles over the last 5 minutes."""
-    return answers.writer_metrics(overview)
+    return current.writer_metrics(overview)
 
 
 @router.get("/api/buffer/metrics", tags=["buffer"], responses=AWAY)
 async def buffer_metrics(overview: FreshOverview, settings: Settings) -> schemas.BufferMetrics:
     """Buffer, writers and backup in one answer."""
-    return answers.buffer_metrics(overview, settings)
+    return current.buffer_metrics(overview, settings)
 
 
 @router.get("/api/buffer/health", tags=["buffer"], responses=_UNHEALTHY)
 async def buffer_health(assessment: Fresh, response: Response) -> schemas.BufferHealth:
     """Is the pipeline well, and if not, why; status 503 when unhealthy."""
-    health = answers.buffer_health(assessment)
+    health = current.buffer_health(assessment)
     if health.status is Status.UNHEALTHY:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return health
@@ -152,7 +152,7 @@ async def polling_status(overview: FreshOverview) -> Response:
     """Every polling group of every PLC: mode, interval, last poll, values, errors."""
     # Encoded here, and elsewhere than where all requests wait: there may be thousands, and to validate them again
     # would hold up everybody else.
-    return await asyncio.to_thread(_encoded, answers.polling_status, overview)
+    return await asyncio.to_thread(_encoded, current.polling_status, overview)
 
 
 def _encoded(make: Callable[..., schemas.Answer], *made_of: Any) -> Response:
@@ -185,13 +185,13 @@ async def plcs(overview: FreshOverview, settings: Settings, limit: ListLimit = t
 @router.get("/api/services", tags=["process"], responses=AWAY)
 async def services(overview: FreshOverview) -> listings.Services:
     """Every process that lives, and those lost in the last 24 hours."""
-    return answers.services(overview)
+    return current.services(overview)
 
 
 @router.get("/api/backups", tags=["writer"], response_model=listings.Backups, responses=AWAY)
 async def backups(overview: FreshOverview) -> Response:
     """The CSV files that writers wrote, and how many wait for `recover`."""
-    return await asyncio.to_thread(_encoded, answers.backups, overview)
+    return await asyncio.to_thread(_encoded, current.backups, overview)
 
 
 @router.get("/api/losses", tags=["buffer"], responses=AWAY)
@@ -230,7 +230,7 @@ def _download(make: Callable[..., bytes], overview: Overview, code: str | None, 
 @router.get("/api/partitions", tags=["process"], responses=_ASKED)
 async def partitions(state: AnyState) -> listings.Partitions:
     """The partitions at a glance: which is away, and how each is."""
-    return listings.Partitions(partitions=answers.partitions(state))
+    return listings.Partitions(partitions=current.partitions(state))
 
 
 @router.get("/api/events", tags=["process"], responses=AWAY)
@@ -240,13 +240,13 @@ async def events(
     kind: Annotated[str | None, Query(max_length=50, description="Only this kind", examples=["overflow"])] = None,
 ) -> listings.Events:
     """What happened last, newest first."""
-    return answers.events(overview, limit, kind)
+    return current.events(overview, limit, kind)
 
 
 @router.get("/api/overflows", tags=["buffer"], responses=AWAY)
 async def overflows(overview: FreshOverview, limit: Limit = 50) -> listings.Overflows:
     """The overflow episodes: when, how many values, of which tags and times."""
-    return answers.overflows(overview, limit)
+    return current.overflows(overview, limit)
 
 
 @router.get("/api/alerts", tags=["process"], responses=_ASKED)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 from fastapi.sse import ServerSentEvent
 
-from services.monitor.api import answers
-from services.monitor.api.actions import ActionEntry
+from services.monitor.api.answers import current
+from services.monitor.api.answers.actions import ActionEntry
+from services.monitor.api.answers.listings import AlertEntry, StreamSnapshot
+from services.monitor.api.answers.schemas import moment
 from services.monitor.api.failures import not_fresh
-from services.monitor.api.listings import AlertEntry, StreamSnapshot
-from services.monitor.api.schemas import moment
 from services.monitor.api.state import State
 from services.monitor.api.whole import Whole
 from shared.logs import get_logger
@@ -70,16 +70,16 @@ def make_snapshot(state: State, settings: BufferSettings) -> StreamSnapshot:
         taken_at=moment(overview.taken_at) if overview else None,
         stale=failure is not None,
         error=not_fresh(failure) if failure is not None else None,
-        buffer=answers.buffer_status(overview, settings) if overview else None,
-        writer=answers.writer_metrics(overview) if overview else None,
-        ledger=answers.ledger(overview) if overview else None,
-        health=answers.buffer_health(known) if known else None,
+        buffer=current.buffer_status(overview, settings) if overview else None,
+        writer=current.writer_metrics(overview) if overview else None,
+        ledger=current.ledger(overview) if overview else None,
+        health=current.buffer_health(known) if known else None,
         alerts=[AlertEntry.of(alert) for alert in state.alerts],
-        services=answers.services(overview).services if overview else [],
-        backups=answers.backups(overview, FILES_SHOWN) if overview else None,
-        polling=answers.polling_groups(overview, GROUPS_SHOWN) if overview else [],
+        services=current.services(overview).services if overview else [],
+        backups=current.backups(overview, FILES_SHOWN) if overview else None,
+        polling=current.polling_groups(overview, GROUPS_SHOWN) if overview else [],
         polling_groups=len(overview.groups) if overview else 0,
-        events=answers.events(overview, EVENTS_SHOWN).events if overview else [],
-        partitions=answers.partitions(state),
+        events=current.events(overview, EVENTS_SHOWN).events if overview else [],
+        partitions=current.partitions(state),
         actions=[ActionEntry.of(known) for known in overview.actions[:ACTIONS_SHOWN]] if overview else [],
     )

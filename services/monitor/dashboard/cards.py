@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.monitor.api import answers
-from services.monitor.api.listings import PartitionState
+from services.monitor.api.answers import current
+from services.monitor.api.answers.listings import PartitionState
 from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
@@ -108,7 +108,7 @@ def _since(t: Language, alert: Alert, taken_at: float | None) -> Markup:
 def gauge(t: Language, known: Assessment, settings: BufferSettings) -> str:
     """Return the buffer's gauge with its threshold."""
     overview, is_high = known.overview, "buffer_high" in known.raised
-    buffer, threshold = answers.buffer_status(overview, settings), settings.buffer_alert_threshold
+    buffer, threshold = current.buffer_status(overview, settings), settings.buffer_alert_threshold
     filled = min(100.0, buffer.utilization_pct)
     return render(
         "gauge.html",
@@ -127,7 +127,7 @@ def gauge(t: Language, known: Assessment, settings: BufferSettings) -> str:
 
 def partitions(t: Language, state: State) -> str:
     """Return one cell for each partition: its health, and how full its buffer is."""
-    parts = answers.partitions(state)
+    parts = current.partitions(state)
     cells = [(part, _word_of(t, part), "bad" if part.away else _kind_of(part.health)) for part in parts]
     return render("partitions.html", t, cells=cells)
 

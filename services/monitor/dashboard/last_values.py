@@ -2,7 +2,7 @@
 
 from datetime import tzinfo
 
-from services.monitor.api.tags import last_values
+from services.monitor.api.answers.tags import last_values
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import Cell, ago, plc_path

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from services.monitor.api.listings import BackupFile
+from services.monitor.api.answers.listings import BackupFile
 from services.monitor.dashboard.language import Language
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import Service

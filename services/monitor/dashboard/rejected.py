@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from services.monitor.api.rejections import Rejections, rejections
+from services.monitor.api.answers.rejections import Rejections, rejections
 from services.monitor.assess.humanize import number
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offer, Offers

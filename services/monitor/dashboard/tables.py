@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlencode
 
-from services.monitor.api import answers
-from services.monitor.api.listings import BackupFile, EventEntry
+from services.monitor.api.answers import current
+from services.monitor.api.answers.listings import BackupFile, EventEntry
 from services.monitor.assess.humanize import number
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offer, Offers
@@ -72,7 +72,7 @@ class Table:
 
 def services(t: Language, overview: Overview, offers: Offers) -> str:
     """Return every process: what it does and when it last said so."""
-    found = answers.services(overview).services
+    found = current.services(overview).services
     rows = [
         [
             Cell(lead=service.role, strong=service.instance),
@@ -167,7 +167,7 @@ def interval(t: Language, ms: float) -> str:
 
 def backups(t: Language, overview: Overview, offers: Offers) -> str:
     """Return the files that writers wrote."""
-    listed = answers.backups(overview)
+    listed = current.backups(overview)
     rows = [
         [
             Cell(code=file.name),
@@ -208,7 +208,7 @@ def events(t: Language, overview: Overview) -> str:
             Cell(event.role if event.role == event.instance else f"{event.role} {event.instance}"),
             Cell(event.message),
         ]
-        for event in answers.events(overview, EVENTS_SHOWN).events
+        for event in current.events(overview, EVENTS_SHOWN).events
     ]
     return Table(
         key="events",

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.monitor.api import acting, failures, routes
-from services.monitor.api.schemas import Error
+from services.monitor.api.answers.schemas import Error
 from services.monitor.api.stream import Stream
 from services.monitor.api.whole import Whole
 from services.monitor.dashboard import pages

@@ -9,9 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.monitor.api.answers.schemas import Error
 from services.monitor.api.failures import failure_response
 from services.monitor.api.roles import Visitor
-from services.monitor.api.schemas import Error
 from services.monitor.dashboard.pages import PAGES, STATIC
 from services.monitor.http.gate import Gate, sends_a_token
 from services.monitor.http.hosts import AllowedHosts, is_same_origin

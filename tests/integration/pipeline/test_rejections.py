@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
-from services.monitor.api.rejections import EXAMPLES_SHOWN, MESSAGE_COLUMNS
+from services.monitor.api.answers.rejections import EXAMPLES_SHOWN, MESSAGE_COLUMNS
 from shared.journal.rejected_examples import MAX_KEPT
 from shared.models import PollingData
 from shared.records.files import REJECTED_HEADER

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.monitor.api import asking
-from services.monitor.api.actions import (
+from services.monitor.api.answers.actions import (
     ForgetGroupRequest,
     ForgetServiceRequest,
     RecoverRequest,

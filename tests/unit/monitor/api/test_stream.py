@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from services.monitor.api import stream as module
-from services.monitor.api.listings import StreamSnapshot
+from services.monitor.api.answers.listings import StreamSnapshot
 from services.monitor.api.state import Newest, State
 from services.monitor.api.stream import Stream, make_snapshot
 from services.monitor.api.whole import Whole

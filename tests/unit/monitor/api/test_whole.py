@@ -6,8 +6,8 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.monitor.api import answers
-from services.monitor.api.prometheus import metrics
+from services.monitor.api.answers import current
+from services.monitor.api.answers.prometheus import metrics
 from services.monitor.api.state import Newest, NotFreshError
 from services.monitor.api.stream import make_snapshot
 from services.monitor.api.whole import Whole
@@ -49,7 +49,7 @@ def test_counts_are_added_up_and_the_ledger_balances() -> None:
     window = {1: {"inserted": 10, "batches_written": 1}}
     part = overview(counters=counts, in_buffer=30, in_flight=10, window=window)
     now = whole_of(part, part).state.fresh().overview
-    ledger = answers.ledger(now)
+    ledger = current.ledger(now)
     assert (ledger.inserted, ledger.written, ledger.in_buffer, ledger.in_flight) == (200, 120, 60, 20)
     assert ledger.balances
     assert [bucket.counts.get("inserted", 0) for bucket in now.history][-2:] == [20, 0]
@@ -59,10 +59,10 @@ def test_counts_are_added_up_and_the_ledger_balances() -> None:
 def test_one_full_partition_of_two_is_full_and_not_half_full() -> None:
     full = overview(in_buffer=9_900, counters={Counter.INSERTED: 9_900})
     state = whole_of(overview(), full).state
-    status = answers.buffer_status(state.fresh().overview, SETTINGS)
+    status = current.buffer_status(state.fresh().overview, SETTINGS)
     assert (status.current_size, status.max_size, status.utilization_pct) == (9_900, 20_000, 99.0)
     assert state.fresh().health.utilization_pct == 99.0
-    assert [part.utilization_pct for part in answers.partitions(state)] == [0.0, 99.0]
+    assert [part.utilization_pct for part in current.partitions(state)] == [0.0, 99.0]
 
 
 def test_health_is_that_of_the_worst_and_says_where() -> None:
@@ -93,8 +93,8 @@ def test_losses_of_all_are_added_up_and_acknowledged_when_the_last_was() -> None
 def test_one_that_is_away_is_said_and_the_others_answer() -> None:
     part = overview(counters={Counter.INSERTED: 100, Counter.WRITTEN: 100})
     state = whole_of(part, None).state
-    assert answers.ledger(state.fresh().overview).inserted == 100
-    assert [part.away for part in answers.partitions(state)] == [False, True]
+    assert current.ledger(state.fresh().overview).inserted == 100
+    assert [part.away for part in current.partitions(state)] == [False, True]
     away = state.alerts[0]
     assert (away.code, away.partition) == ("redis_away", 1)
     health = state.fresh().health

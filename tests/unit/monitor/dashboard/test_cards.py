@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.monitor.api import schemas
+from services.monitor.api.answers import schemas
 from services.monitor.api.state import Blame, Newest, State
 from services.monitor.api.whole import Whole
 from services.monitor.assess import humanize

@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.monitor.api import acting
-from services.monitor.api.listings import BackupFile
+from services.monitor.api.answers.listings import BackupFile
 from services.monitor.dashboard import acted, rejected
 from services.monitor.dashboard.language import languages
 from services.monitor.dashboard.offers import Offers

@@ -1,6 +1,6 @@
 """The last hour as it is answered."""
 
-from services.monitor.api.history import history
+from services.monitor.api.answers.history import history
 from services.monitor.read.buckets import HISTORY_S
 from shared.counters import WINDOW_BUCKET_S
 from tests.unit.monitor.overviews import NOW, make_overview

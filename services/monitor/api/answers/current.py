@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from services.monitor.api.listings import (
+from services.monitor.api.answers.listings import (
     BackupFile,
     Backups,
     EventEntry,
@@ -18,7 +18,7 @@ from services.monitor.api.listings import (
     Services,
     ServiceState,
 )
-from services.monitor.api.schemas import (
+from services.monitor.api.answers.schemas import (
     BackupFigures,
     BufferFigures,
     BufferHealth,

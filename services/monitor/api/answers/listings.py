@@ -6,8 +6,8 @@ from typing import Any, Self
 from msgspec.structs import asdict
 from pydantic import AwareDatetime, Field
 
-from services.monitor.api.actions import ActionEntry
-from services.monitor.api.schemas import (
+from services.monitor.api.answers.actions import ActionEntry
+from services.monitor.api.answers.schemas import (
     Answer,
     BufferHealth,
     BufferStatus,

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from services.monitor.api.listings import OverflowEpisode
-from services.monitor.api.schemas import Answer, Count, moment
+from services.monitor.api.answers.listings import OverflowEpisode
+from services.monitor.api.answers.schemas import Answer, Count, moment
 from services.monitor.assess.findings.losses import find_losses, unacknowledged, unacknowledged_overflows
 from services.monitor.read.overview import Overview
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from services.monitor.api.schemas import Answer, Count, moment
+from services.monitor.api.answers.schemas import Answer, Count, moment
 from services.monitor.read.overview import Overview
 from services.monitor.read.rejected import RejectedOfCode
 from shared.counters import Counter

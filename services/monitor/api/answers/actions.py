@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.monitor.api.schemas import Answer, Count, moment
+from services.monitor.api.answers.schemas import Answer, Count, moment
 from services.monitor.read.overview import KnownAction
 
 

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from services.monitor.api.schemas import Answer, Count
+from services.monitor.api.answers.schemas import Answer, Count
 from services.monitor.read.overview import Overview
 from services.monitor.read.tags import LastValue, Plc, at_most
 from shared.models import TagValue
