@@ -23,7 +23,7 @@ from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE
 from services.writer.oracle.columns import described
-from services.writer.oracle.connecting import connect
+from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS
 from services.writer.oracle.oracle_sink import OracleSink

@@ -9,7 +9,7 @@ from typing import Self
 import oracledb
 
 from services.writer.conformance.claim import NotTriedError
-from services.writer.oracle.connecting import connect
+from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver, one_line
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings

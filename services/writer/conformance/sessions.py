@@ -10,7 +10,7 @@ import oracledb
 
 from services.writer.conformance.claim import Claim, DiffersError, expect
 from services.writer.conformance.place import Place, code_of, ends, values
-from services.writer.oracle.connecting import connect
+from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
@@ -143,15 +143,15 @@ CLAIMS: tuple[Claim[Place], ...] = (
     ),
     Claim(
         "uncommitted", "What was not committed goes with its connection.",
-        "services.writer.oracle.connections.Connections", _uncommitted,
+        "services.writer.oracle.connections.pool.Connections", _uncommitted,
     ),
     Claim(
         "error-and-on", "A statement that is refused costs neither the connection nor the transaction.",
-        "services.writer.oracle.connections.Connections", _error_and_on,
+        "services.writer.oracle.connections.pool.Connections", _error_and_on,
     ),
     Claim(
         "call-timeout", "A call that waits too long is broken off (DPY-4024), and its connection lives on.",
-        "services.writer.oracle.connecting.connect", _timeout,
+        "services.writer.oracle.connections.connecting.connect", _timeout,
     ),
     Claim(
         "waits-for-a-key", "Who inserts a key that another transaction holds waits for it, then gets ORA-00001.",
@@ -159,14 +159,14 @@ CLAIMS: tuple[Claim[Place], ...] = (
     ),
     Claim(
         "listener-refuses", "Where nothing listens the driver says so at once.",
-        "services.writer.oracle.connecting.connect", _refusing,
+        "services.writer.oracle.connections.connecting.connect", _refusing,
     ),
     Claim(
         "listener-silent", "A listener that says nothing is given up within the timeouts.",
-        "services.writer.oracle.connecting.connect", _silent,
+        "services.writer.oracle.connections.connecting.connect", _silent,
     ),
     Claim(
         "sink-gives-back", "The sink's connections are free again after a write.",
-        "services.writer.oracle.connections.Connections", _sessions_of_a_sink,
+        "services.writer.oracle.connections.pool.Connections", _sessions_of_a_sink,
     ),
 )  # fmt: skip

@@ -22,7 +22,7 @@ CLAIMS: tuple[Claim[Place], ...] = (
     ),
     _untried(
         "sessions-per-user", "One session too many is refused (ORA-02391), the others work on.",
-        "services.writer.oracle.connections.Connections", _OTHERS_ACCOUNT,
+        "services.writer.oracle.connections.pool.Connections", _OTHERS_ACCOUNT,
     ),
     _untried(
         "account", "A wrong password, a locked account and an expired password each have a code of their own.",
@@ -38,7 +38,7 @@ CLAIMS: tuple[Claim[Place], ...] = (
     ),
     _untried(
         "out-of-band-break", "A break may be sent as TCP urgent data.",
-        "services.writer.oracle.connecting.connect",
+        "services.writer.oracle.connections.connecting.connect",
         "the driver does not say how it breaks a call off: see call-timeout",
     ),
     _untried(

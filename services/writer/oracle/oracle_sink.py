@@ -14,7 +14,7 @@ import oracledb
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE, RAISED_WHILE_BINDING
 from services.writer.oracle.columns import column_as_found
-from services.writer.oracle.connections import Connections
+from services.writer.oracle.connections.pool import Connections
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS, Row, RowBinder
 from services.writer.oracle.refusals import Refusals, as_table_fault

@@ -10,7 +10,7 @@ import pytest
 from oracle_stand_in.faults.control import OracleControl, Status
 from sandbox.harness.redis import EmbeddedRedis
 from services.writer.composition import compose
-from services.writer.oracle.connections import IDLE_S
+from services.writer.oracle.connections.pool import IDLE_S
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.service import WriterService
 from services.writer.settings import WriterSettings

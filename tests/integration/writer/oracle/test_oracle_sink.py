@@ -17,8 +17,8 @@ from bench.measure import open_files
 from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
-from services.writer.oracle.connecting import connect
-from services.writer.oracle.connections import IDLE_S
+from services.writer.oracle.connections.connecting import connect
+from services.writer.oracle.connections.pool import IDLE_S
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import SinkError, Verdict
 from shared.models import TagValue

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.writer.oracle.codes import meaning_of
-from services.writer.oracle.connecting import connect
+from services.writer.oracle.connections.connecting import connect
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from tests.oracle_target import OracleTarget

@@ -5,9 +5,9 @@ import time
 
 import oracledb
 
-from services.writer.oracle.address import addresses, connect_params, open_wallet, resolved
+from services.writer.oracle.connections.address import addresses, connect_params, open_wallet, resolved
+from services.writer.oracle.connections.hung_sockets import Connected, connected_sockets, shut_down
 from services.writer.oracle.errors import from_driver
-from services.writer.oracle.hung_sockets import Connected, connected_sockets, shut_down
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import oracledb
 
 from services.writer.logons import Logons
-from services.writer.oracle.address import connect_params
-from services.writer.oracle.connecting import connect
+from services.writer.oracle.connections.address import connect_params
+from services.writer.oracle.connections.connecting import connect
+from services.writer.oracle.connections.upkeep import end_transaction, lives, part_with, say
 from services.writer.oracle.errors import from_driver, oracle_error
-from services.writer.oracle.upkeep import end_transaction, lives, part_with, say
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.backoff import spread_s

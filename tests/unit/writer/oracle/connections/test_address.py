@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.writer.oracle.address import addresses, connect_params
+from services.writer.oracle.connections.address import addresses, connect_params
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.errors import SettingsError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.harness.oracle import ROOT
-from services.writer.oracle.address import addresses, connect_params
+from services.writer.oracle.connections.address import addresses, connect_params
 from services.writer.settings import WriterSettings
 
 _PAGE = (ROOT / "docs/oracle.md").read_text()

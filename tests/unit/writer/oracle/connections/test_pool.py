@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.harness.waiting import wait_until
 from services.writer.logons import Logons
-from services.writer.oracle.connections import GROW_AGAIN_INTERVALS, IDLE_S, Connections
+from services.writer.oracle.connections.pool import GROW_AGAIN_INTERVALS, IDLE_S, Connections
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from tests.fakes import FakeClock
