@@ -187,8 +187,8 @@ rights: $(READY)  ## write what each service asks of Redis into docs/redis.md, a
 contract: $(READY)  ## write keys and records into docs/contract.md from the code
 	@$(PY) -m tools.contract_page
 
-bench: $(READY)  ## measure everything, 15 minutes: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed)
-	$(PY) -m bench $(BENCH) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)
+bench: $(READY)  ## measure everything, half an hour: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed; BENCH=cpu AGAINST=../before: beside another checkout)
+	$(PY) -m bench $(BENCH) $(AGAINST:%=--against %) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)
 
 soak: $(READY) $(PLOTTING)  ## run at 3,491 values/s with a fault every few minutes; plots in docs/images (SOAK_MINUTES=30)
 	PYTHONPATH=.drivers/plots $(PY) -m bench.soak $(SOAK_MINUTES)

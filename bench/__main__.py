@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,12 @@ from bench.benchmarks import (
     api,
     baselines,
     consumer,
+    cpu,
     end_to_end,
     growth,
     intervals,
     latency,
+    limit,
     outage,
     scale,
     server_delay,
@@ -28,6 +31,8 @@ BENCHMARKS: dict[str, Callable[..., Section]] = {
     "writer": writer.run,
     "consumer": consumer.run,
     "end-to-end": end_to_end.run,
+    "limit": limit.run,
+    "cpu": cpu.run,
     "latency": latency.run,
     "server-delay": server_delay.run,
     "baselines": baselines.run,
@@ -51,17 +56,20 @@ def main(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every repetition of every figure to this file.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Another checkout, whose CPU `cpu` measures too.")
+    ] = None,
     markdown_file: Annotated[
         Path | None, typer.Option("--markdown", help="Write the tables into this document, between its two marks.")
     ] = None,
 ) -> None:
     """Measure the pipeline on this machine, each figure beside what it is compared with, in one run.
 
-    All of them take about a quarter of an hour and want the machine for themselves: whatever else runs shows in the
+    All of them take about half an hour and want the machine for themselves: whatever else runs shows in the
     spread.
     Everything runs on 127.0.0.1, with a Redis and an Oracle stand-in of its own.
 
-    Example: python -m bench writer latency
+    Example: python -m bench writer latency; python -m bench cpu --against ../before
     """
     unknown = set(names or []) - BENCHMARKS.keys()
     if unknown:
@@ -70,10 +78,11 @@ def main(
         raise typer.BadParameter(f"{markdown_file} has no line {BEGIN}")
     began = datetime.now(UTC).isoformat(timespec="seconds")
     sections = []
-    for name in names or BENCHMARKS:
+    benchmarks = BENCHMARKS | {"cpu": partial(cpu.run, against=against)} if against else BENCHMARKS
+    for name in names or benchmarks:
         since = time.monotonic()
         typer.echo(f"\n{name} ...", nl=False)
-        sections.append(BENCHMARKS[name](quick=quick))
+        sections.append(benchmarks[name](quick=quick))
         typer.echo(f" {time.monotonic() - since:.0f} s")
         for line in as_lines(sections[-1]):
             typer.echo(line)

@@ -2,6 +2,7 @@
 
 import os
 import statistics
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,14 @@ class Series:
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU seconds that a process has used, in steps of a clock tick (10 ms)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU seconds that a process has used, all its threads. Source: clock_getcpuclockid(3)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def busy_s() -> float:
+    """Return the CPU seconds that everything on this machine has used, since it began."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(pid: int) -> float:
@@ -39,6 +45,17 @@ def resident_mb(pid: int) -> float:
 def open_files(pid: int) -> int:
     """Return the number of a process's file descriptors."""
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def proportional_mb(pid: int) -> float:
+    """Return the memory of a process with its share of what others use, too, in megabytes of 2**20 bytes (PSS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1024
+
+
+def threads(pid: int) -> int:
+    """Return the number of a process's threads."""
+    return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
 
 
 def percentile(weighted: Sequence[tuple[float, int]], percent: float) -> float:

@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,12 @@ from typing import Self
 import oracledb
 
 from bench.measure import cpu_s
+from sandbox.harness.oracle import ROOT
+from sandbox.harness.redis import free_port
 from sandbox.harness.stack import Stack
 from shared.counters import Counter
-from shared.models import TagValue, encode_values
+from shared.messages import encode_polling_data
+from shared.models import PollingData, TagValue, encode_values
 from shared.records.heartbeats import PollerStatus
 from shared.records.polling import PollerGroup
 from shared.records.reading import from_hash, from_json, json_array
@@ -31,12 +34,21 @@ Row = tuple[str, str, datetime, str]
 
 
 class Stage(Stack):
-    """A context manager; every stage is empty and quick: no fault, no delay, a buffer without values."""
+    """A context manager; every stage is empty and quick: no fault, no delay, a buffer without values.
 
-    def __init__(self) -> None:
+    checkout: whose services run on it; Redis, the stand-in and what measures are always this one's.
+    """
+
+    def __init__(self, checkout: Path = ROOT) -> None:
         self._ends = ExitStack()
         directory = Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="tagpipe-bench-")))
-        super().__init__(directory, settings={"BACKUP_MIN_FREE_BYTES": 0, "LOG_LEVEL": "WARNING"})
+        #: Where its monitor listens, whoever else has one on this machine.
+        self.monitor_port = free_port()
+        settings = {
+            "BACKUP_MIN_FREE_BYTES": 0, "LOG_LEVEL": "WARNING", "MONITOR_PORT": self.monitor_port,
+            "PYTHONPATH": checkout,
+        }  # fmt: skip
+        super().__init__(directory, settings=settings)
 
     def __enter__(self) -> Self:
         with self._ends:
@@ -95,12 +107,34 @@ class Stage(Stack):
             ("RPUSH", self.keys.full_token, 1),
         )
 
-    def clear(self) -> None:
-        """Empty Redis (the services must have ended) and the tables."""
-        self.link.command("FLUSHALL")
+    def prepare_queue(self, messages: Iterable[bytes]) -> None:
+        """Lay messages beside the DataQueue."""
+        for encoded in messages:
+            self.link.command("RPUSH", self._aside, encoded)
+
+    def open_queue(self) -> None:
+        """Let what was laid beside the DataQueue be on it, all at one moment."""
+        self.link.command("RENAME", self._aside, self.keys.data_queue)
+
+    @property
+    def _aside(self) -> str:
+        return f"{self.keys.data_queue}:aside"
+
+    def edges(self) -> dict[str, int]:
+        """Return name and pid of what stands at the pipeline's ends."""
+        processes = {"Redis": self.redis.process, "Oracle's stand-in": self.stand_in.process}
+        return {name: process.pid for name, process in processes.items() if process is not None}
+
+    def empty_table(self) -> None:
+        """Let nobody's rows be in the tables; what is in Redis stays."""
         with self.connection.cursor() as cursor:
             cursor.execute("TRUNCATE TABLE tag_data")
             cursor.execute("TRUNCATE TABLE tag_values")
+
+    def clear(self) -> None:
+        """Empty Redis (the services must have ended) and the tables."""
+        self.link.command("FLUSHALL")
+        self.empty_table()
 
 
 @contextmanager
@@ -124,6 +158,19 @@ def values_of(table_rows: Sequence[Row]) -> list[bytes]:
     """Return rows as they stand in the buffer."""
     return encode_values(
         [TagValue(moment, _PLC, name[len(_PLC) + 1 :], text, quality) for name, text, moment, quality in table_rows]
+    )
+
+
+def message(number: int, tags: int) -> bytes:
+    """Return a poll of so many tags as it stands on the DataQueue; every number has a moment of its own."""
+    return encode_polling_data(
+        PollingData(
+            timestamp=_START + timedelta(milliseconds=number),
+            group_id=1,
+            group_name="line 1",
+            plc_code=_PLC,
+            tag_values={f"D{tag}": number + tag * 1.5 for tag in range(tags)},
+        )
     )
 
 

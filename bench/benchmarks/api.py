@@ -8,7 +8,6 @@ from collections.abc import Awaitable
 from bench.figures import Goal, Section
 from bench.measure import percentile
 from bench.stage import Stage
-from sandbox.harness.redis import free_port
 from shared.counters import Counter
 
 CLIENTS, STREAMS = 50, 25
@@ -38,8 +37,8 @@ def run(*, quick: bool) -> Section:
     )
     for tags, interval_ms in FEEDS:
         with Stage() as stage:
-            port = free_port()
-            services = [stage.start_and_wait(role, MONITOR_PORT=port) for role in ("monitor", "writer", "consumer")]
+            port = stage.monitor_port
+            services = [stage.start_and_wait(role) for role in ("monitor", "writer", "consumer")]
             services.append(stage.poll(tags, interval_ms))
             time.sleep(3)
             _ask(stage, port, 1.0, PAUSE_S)  # a monitor that has just started answers its first requests slowly

@@ -24,7 +24,7 @@ def run(*, quick: bool) -> Section:
         services = {role: stage.start_and_wait(role) for role in ("monitor", "writer", "consumer")}
         services["poller"] = stage.poll(TAGS, INTERVAL_MS)
         stage.until(lambda: stage.snapshot()[Counter.WRITTEN] > 200_000, "the pipeline to run")
-        pids = {role: service.pid for role, service in services.items()} | _edges(stage)
+        pids = {role: service.pid for role, service in services.items()} | stage.edges()
         before = {role: resident_mb(pid) for role, pid in pids.items()}
         with cpu_of(pids) as used:
             first, began, depth = stage.snapshot(), time.perf_counter(), 0
@@ -43,23 +43,6 @@ def run(*, quick: bool) -> Section:
     for role, cpu in used.items():
         section.add(f"CPU of {role}", [100 * cpu / took_s], "% of a core", 0)
     section.add("CPU of all", [sum(used.values()) / took_s], "cores")
-    section.add("at most, when more is polled", [_capacity(seconds / 4)], "values/s", 0)
     for role in services:
         section.add(f"memory of {role} after, to before", [after[role] / before[role]], digits=3)
     return section
-
-
-def _capacity(seconds: float) -> float:
-    """Return the values/s that are written when half as much again is polled: the rest waits in the DataQueue."""
-    with Stage() as stage:
-        services = [stage.start_and_wait(role) for role in ("monitor", "writer", "consumer")]
-        services.append(stage.poll(TAGS * 3 // 2, INTERVAL_MS))
-        time.sleep(3)
-        rate = stage.written_per_s(seconds)
-        stage.stop(*reversed(services))
-    return rate
-
-
-def _edges(stage: Stage) -> dict[str, int]:
-    processes = {"Redis": stage.redis.process, "Oracle's stand-in": stage.stand_in.process}
-    return {name: process.pid for name, process in processes.items() if process is not None}

@@ -1,0 +1,133 @@
+"""How much the whole pipeline carries: more and more is offered until it piles up; what is then in the way is named."""
+
+import os
+import statistics
+from collections.abc import Callable, Mapping
+
+from bench.benchmarks.growth import CAP
+from bench.benchmarks.writer import bare_loop
+from bench.figures import Goal, Section
+from bench.stage import Stage, rows
+from bench.trial import INTERVAL_MS, Trial, start_services, try_rate
+
+#: The first rate offered, as a share of what the bare loop does; the factor to the next; and how near is near enough.
+_FIRST, _FACTOR, _NEAR = 0.3, 1.4, 1.04
+
+#: Share of a core, or of all cores, from which on it counts as used up.
+_FULL = 0.9
+
+#: Per cent of the buffer from which on those who fill it wait for those who empty it.
+_DEEP = 50
+
+
+def run(*, quick: bool) -> Section:
+    """Look for the limit, then run at it and at 80 % of it."""
+    seconds, count, repetitions = (2.5, 200_000, 1) if quick else (6.0, 1_000_000, 3)
+    section = Section(
+        "limit",
+        "4b. The limit",
+        f"One group of simulated tags, polled every {INTERVAL_MS} ms, ever more of them until what waits in DataQueue "
+        "and buffer grows or a poll is left out, then bisected; a rate must fail twice. Default settings and caps, "
+        "`appendfsync always`. The bare loop is that of section 1, before and after, with the machine for itself; ages "
+        "are upper bounds of the pipeline's own histogram.",
+    )
+    work = rows(count)
+    with Stage() as stage:
+        bare = [bare_loop(stage, work) for _ in range(repetitions)]
+        stage.clear()
+        services = start_services(stage, "monitor", "writer", "consumer")
+
+        def trial(rate: int, seconds: float = seconds) -> Trial:
+            stage.empty_table()
+            return try_rate(stage, services, rate, seconds)
+
+        first = round(_FIRST * statistics.median(speed for speed, _ in bare), -2)
+        limit = find_limit(lambda rate: trial(rate).holds or trial(rate).holds, int(first), _FACTOR, _NEAR)
+        at_limit, below, above = (trial(limit * tenths // 10, 4 * seconds) for tenths in (10, 8, 12))
+        lost = stage.snapshot().difference
+        stage.stop(*reversed(services.values()))
+        bare += [bare_loop(stage, work) for _ in range(repetitions)]
+    _tell(section, bare, at_limit, below)
+    section.add("values that are in no place of the ledger", [lost], "", 0, Goal(at_most=0))
+    section.notes.append(
+        f"offered {above.offered:,.0f}/s, {above.written:,.0f}/s are written, {_slower_part(above)}; "
+        f"in the way of more: {bottleneck(above.cores, above.others, available_cores())}"
+    )
+    return section
+
+
+def find_limit(holds: Callable[[int], bool], first: int, factor: float, near: float) -> int:
+    """Return the highest rate that holds, or nearly: one `near` times as high does not.
+
+    Args: first: the first rate that is tried. factor: from one rate to the next, until one fails.
+
+    >>> find_limit(lambda rate: rate <= 1000, 100, 1.5, 1.01)
+    996
+    """
+    good, bad = 0, first
+    while holds(bad):
+        good, bad = bad, int(bad * factor)
+    while not good:
+        lower = int(bad / factor)
+        if not lower:
+            raise ValueError(f"not even {bad} values/s are carried")
+        good, bad = (lower, bad) if holds(lower) else (0, lower)
+    while bad > max(good + 1, good * near):
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if holds(middle) else (good, middle)
+    return good
+
+
+def bottleneck(cores: Mapping[str, float], others: float, available: int) -> str:
+    """Return what is in the way of more, for people.
+
+    Args: cores: what each process uses; one works on its values in one thread at a time (Redis by design, Python by its
+    lock), so that a core is the most it can use. others: cores that the rest of the machine uses. available: all cores.
+    """
+    busiest = max(cores, key=lambda name: cores[name])
+    used = sum(cores.values())
+    if cores[busiest] >= _FULL:
+        return f"{busiest}: it uses {cores[busiest]:.2f} cores, and works in one thread at a time"
+    if used + others >= _FULL * available:
+        return f"the processor: {used:.2f} of {available} cores are used by the pipeline, {others:.2f} by others"
+    return (
+        f"the flow: {used:.2f} of {available} cores are used by the pipeline, {others:.2f} by others, and nobody uses "
+        f"one up ({busiest} {cores[busiest]:.2f}); so somebody waits"
+    )
+
+
+def available_cores() -> int:
+    """Return the cores that programs may use here."""
+    return len(os.sched_getaffinity(0))
+
+
+def _slower_part(trial: Trial) -> str:
+    if trial.skipped:
+        return f"the poller leaves {trial.skipped} polls out"
+    share = 100 * trial.buffered / CAP
+    behind = "what is behind it is slower" if share > _DEEP else "what is before it is slower"
+    return f"the buffer is {share:.0f} % full on median ({behind})"
+
+
+def _tell(section: Section, bare: list[tuple[float, float]], at_limit: Trial, below: Trial) -> None:
+    speed = statistics.median(speed for speed, _ in bare)
+    cpu = statistics.median(cpu for _, cpu in bare)
+    section.add("bare loop", [speed for speed, _ in bare], "rows/s", 0)
+    section.add("bare loop, CPU", [cpu for _, cpu in bare], "s per million rows")
+    section.add("offered at the limit", [at_limit.offered], "values/s", 0)
+    section.add("written at the limit", [at_limit.written], "values/s", 0)
+    section.add("limit to bare loop", [at_limit.written / speed], goal=Goal(at_least=0.9))
+    for name, cores in at_limit.cores.items():
+        section.add(f"{name} at the limit", [cores], "cores")
+        section.add(f"{name}, CPU for a million values", [at_limit.cost_s(name)], "s")
+        section.add(f"{name}, CPU to the bare loop's", [at_limit.cost_s(name) / cpu])
+    own = sum(at_limit.cost_s(name) for name in ("poller", "consumer", "writer", "Redis"))
+    section.add("poller, consumer, writer and Redis, CPU for a million values", [own], "s")
+    section.add("poller, consumer, writer and Redis, CPU to the bare loop's", [own / cpu])
+    section.add("all, at the limit", [sum(at_limit.cores.values())], "cores")
+    section.add("the rest of the machine meanwhile", [at_limit.others], "cores")
+    section.add("age at the limit, p99 at most", [at_limit.age_p99_s], "s", 3)
+    section.add("age at 80 % of the limit, p99 at most", [below.age_p99_s], "s", 3, Goal(at_most=0.5))
+    for name, trial in (("the limit", at_limit), ("80 % of it", below)):
+        section.add(f"values that overflowed at {name}", [trial.overflowed], "", 0, Goal(at_most=0))
+        section.add(f"polls skipped at {name}", [trial.skipped], "", 0, Goal(at_most=0))
