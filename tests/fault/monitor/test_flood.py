@@ -100,7 +100,7 @@ def test_a_minute_of_everything_at_once_is_felt_by_nobody_who_may_ask(
         with Load(pipeline.queue, 3491) as load:
             before = watch(address, pid, pipeline, BEFORE_S)
             flood = subprocess.Popen(
-                [sys.executable, "-m", "tests.fault.flood", address.rpartition(":")[2], str(FLOOD_S), TOKEN],
+                [sys.executable, "-m", "tests.fault.monitor.flood", address.rpartition(":")[2], str(FLOOD_S), TOKEN],
                 cwd=ROOT, stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
             try:

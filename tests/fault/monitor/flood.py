@@ -1,6 +1,6 @@
 """What strangers do to a monitor all at once, as a process of its own: bounded in count and time, on loopback alone.
 
-python -m tests.fault.flood PORT SECONDS TOKEN
+python -m tests.fault.monitor.flood PORT SECONDS TOKEN
 """
 
 import socket
