@@ -19,6 +19,9 @@ from shared.redis.topology import Primary
 #: Seconds until an answer counts as lost. A blocking command must wait for less, or redis-py raises.
 SOCKET_TIMEOUT_S = 10.0
 
+#: Seconds without a command after which a connection is asked whether the server hung up meanwhile (its `timeout`).
+_IDLE_S = 1.0
+
 #: Seconds between two times that all connections are given up because an answer says that it may be the wrong server.
 _FORGET_INTERVAL_S = 1.0
 
@@ -69,7 +72,8 @@ class Connections:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._pool.get_connection()
-        elif self._local.generation != self._generation:
+            self._local.used_at = monotonic()
+        elif self._local.generation != self._generation or self._was_hung_up(connection):
             connection.disconnect()
         self._local.generation = self._generation
         read: list[Any] = []
@@ -87,7 +91,17 @@ class Connections:
             # An answer that was not read must not be taken for the next command's.
             connection.disconnect()
             raise
+        self._local.used_at = monotonic()
         return read
+
+    def _was_hung_up(self, connection: Any) -> bool:
+        """Tell whether an idle connection has ended: nobody asked anything, so what is there to read is its end."""
+        if monotonic() - self._local.used_at < _IDLE_S or not connection.is_connected:
+            return False
+        try:
+            return bool(connection.can_read(0))
+        except (redis.exceptions.RedisError, OSError):
+            return True
 
     def forget(self) -> None:
         """Give up all connections, those of other threads before their next command; not again and again."""

@@ -7,6 +7,7 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
+from shared.redis import connections
 from shared.redis.connections import SOCKET_TIMEOUT_S
 from shared.redis.link import RedisLink
 
@@ -91,3 +92,20 @@ def test_a_script_that_only_reads_wants_no_right_to_change(redis_server: Embedde
         reader.command("HSET", "{read-only}:counters", "written", 8)
     for link in (reader, admin):
         link.close()
+
+
+def test_a_server_that_hangs_up_on_who_is_idle_is_not_taken_for_one_that_is_away(
+    redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a connection that looks alive and is not. With `timeout` set in Redis, what was said after a quiet time
+    (the farewell of a writer, and its name) was not said at all: "Redis is away".
+    """
+    monkeypatch.setattr(connections, "_IDLE_S", 0.0)
+    link, other = RedisLink(redis_server.url, client_name="idle"), RedisLink(redis_server.url)
+    assert link.wait_for_element("nothing", 0.001) == 0
+    mine = [client for client in other.command("CLIENT", "LIST").decode().splitlines() if " name=idle " in client]
+    for client in mine:
+        other.command("CLIENT", "KILL", "ID", dict(part.split("=", 1) for part in client.split())["id"])
+    assert link.wait_for_element("nothing", 0.001) == 0
+    link.close()
+    other.close()
