@@ -151,7 +151,10 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
         """Where Oracle is, as the driver takes it."""
         if self.oracle_dsn:
             return " ".join(self.oracle_dsn.split())
-        return f"{self.oracle_host}:{self.oracle_port}/{self.oracle_service_name}"
+        host = self.oracle_host or ""
+        # An address of IPv6 holds colons itself.
+        bare = ":" in host and not host.startswith("[")
+        return f"{f'[{host}]' if bare else host}:{self.oracle_port}/{self.oracle_service_name}"
 
     @property
     def workers(self) -> int:

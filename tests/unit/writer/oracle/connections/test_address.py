@@ -75,3 +75,12 @@ def test_an_alias_is_looked_up_anew_each_time(tmp_path: Path, monkeypatch: pytes
         assert caught.value.verdict is Verdict.CONFIGURATION
     names.write_text(f"PLANT={DESCRIPTION}\n")
     assert addresses(connect_params(wanted)) == [("a", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("db", "db"), ("10.0.0.7", "10.0.0.7"), ("::1", "::1"), ("[::1]", "::1")]
+)
+def test_a_host_may_be_an_address_of_ipv6(host: str, address: str) -> None:
+    """Kind: two notations of one thing. The start ended with advice on an ORACLE_DSN that nobody had set."""
+    where = {"oracle_host": host, "oracle_service_name": "PROD"}
+    assert addresses(connect_params(settings("", **where))) == [(address, 1521)]
