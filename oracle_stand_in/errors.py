@@ -104,6 +104,7 @@ MESSAGES = {
     24381: "error(s) in array DML",
     28000: "The account is locked.",
     28001: "the password has expired",
+    28002: "the password will expire within 7 days",
     30036: "unable to extend segment by 8 in undo tablespace 'UNDOTBS1'",
 }
 

@@ -194,6 +194,7 @@ class ScriptedSink:
         self.target = Target()
         self.connections = (1, 0)
         self.shortage: str | None = None
+        self.logon_warning: str | None = None
         self.is_closed = False
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:

@@ -179,6 +179,10 @@ class OracleControl:
         """Offer the verifier of a password that is older than 11g: the driver gives up with DPY-3015."""
         self._post("give_old_verifier")
 
+    def warn_at_logon(self, ora_code: int = 28002, *, message: str | None = None) -> None:
+        """Let logons go well with a warning, such as that of a password that expires."""
+        self._post("warn_at_logon", ora_code=ora_code, message=message)
+
     def unlock_account(self) -> None:
         """Unlock the account."""
         self._post("unlock_account")

@@ -134,6 +134,8 @@ class Faults:
     failures: list[FailFault] = field(default_factory=list)
     row_faults: list[RowFault] = field(default_factory=list)
     logon_failure: FailFault | None = None
+    #: what is said of the account at each logon, which goes well all the same
+    logon_warning: OracleError | None = None
     session_limit: int | None = None
     is_locked: bool = False
     has_old_verifier: bool = False
@@ -186,6 +188,7 @@ class Faults:
             "limit_sessions": (self.session_limit is not None, self.session_limit),
             "lock_account": (self.is_locked, True),
             "give_old_verifier": (self.has_old_verifier, True),
+            "warn_at_logon": (self.logon_warning is not None, str(self.logon_warning)),
         }
         found.update({name: value for name, (is_on, value) in others.items() if is_on})
         return found

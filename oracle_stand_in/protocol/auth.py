@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from oracle_stand_in.data.wire import Reader, clr2, ub
+from oracle_stand_in.data.wire import Reader, clr, clr2, ub
+from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import Flavour
 
 #: PBKDF2 rounds: for the password, and for the session key
@@ -124,6 +125,12 @@ def parameters(pairs: list[tuple[str, str, int]]) -> bytes:
     for key, value, flags in pairs:
         parts += (clr2(key.encode()), clr2(value.encode()), ub(flags))
     return b"".join(parts)
+
+
+def warning(error: OracleError) -> bytes:
+    """Build the item that says something of an account which may log on all the same."""
+    text = error.text.encode()
+    return b"\x0f" + ub(error.code) + ub(len(text)) + ub(0) + clr(text)
 
 
 def session_pairs(flavour: Flavour, service: str, session_id: int, proof: str) -> list[tuple[str, str, int]]:

@@ -4,6 +4,7 @@ The names and arguments of the methods are the API: POST /<method> with a JSON o
 the client's side of the same list.
 """
 
+from oracle_stand_in.errors import OracleError
 from oracle_stand_in.faults.state import Cut, CutFault, FailFault, RefuseFault, RowFault, Shots, When
 from oracle_stand_in.server.instance import Instance
 from oracle_stand_in.server.server import Server
@@ -144,6 +145,10 @@ class Commands:
     def give_old_verifier(self) -> None:
         """Offer the kind of verifier that an account has whose password is older than 11g."""
         self._instance.faults.has_old_verifier = True
+
+    def warn_at_logon(self, ora_code: int = 28002, message: str | None = None) -> None:
+        """Let logons go well with a warning: that the password expires soon."""
+        self._instance.faults.logon_warning = OracleError(ora_code, text=message)
 
     def unlock_account(self) -> None:
         """Unlock the account."""

@@ -51,7 +51,9 @@ class Logon:
     def welcome(self, session_id: int, proof: str) -> None:
         """Tell the client that it is logged on."""
         pairs = auth.session_pairs(self._instance.flavour, self._instance.service, session_id, proof)
-        self._dialogue.answer(auth.parameters(pairs) + self._dialogue.end())
+        warning = self._instance.faults.logon_warning
+        said = auth.warning(warning) if warning is not None else b""
+        self._dialogue.answer(auth.parameters(pairs) + said + self._dialogue.end())
 
     async def _connect(self) -> None:
         faults = self._instance.faults

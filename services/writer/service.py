@@ -159,6 +159,7 @@ class WriterService:
             connections_open=opened,
             connections_busy=busy,
             connections_short=self.sink.shortage,
+            logon_warning=self.sink.logon_warning,
         )
 
     def probe_when_due(self, stop: StopFlag) -> None:

@@ -136,6 +136,10 @@ class Sink(WritesValues, LooksUp, Protocol):
         """Why there are fewer connections than the work asked for; None when there are enough, or none at all."""
 
     @property
+    def logon_warning(self) -> str | None:
+        """What it said of our account when it let us in last: a password that expires; None where nothing."""
+
+    @property
     def target(self) -> Target:
         """What files of its values say they were meant for."""
 

@@ -84,6 +84,7 @@ class WriterStatus(PausableStatus, frozen=True):
     connections_open: Count | None = None
     connections_busy: Count | None = None
     connections_short: Text | None = None  #: why there are no more
+    logon_warning: Text | None = None  #: what Oracle said of the account at the newest logon: its password expires
 
 
 class PollerStatus(ServiceStatus, frozen=True):

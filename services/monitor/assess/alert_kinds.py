@@ -175,6 +175,14 @@ KINDS = _kinds(
         status=Status.HEALTHY,
     ),
     Kind(
+        "logon_warning", _WARNING,
+        "Oracle let a writer log on and warned: the password of its account expires. Once it has, no writer logs on.",
+        "DBA: ALTER USER ... IDENTIFIED BY ... before that day, or a profile with PASSWORD_LIFE_TIME UNLIMITED for "
+        "this account. With ORACLE_PASSWORD_FILE the new password needs no restart. The alert ends with the next logon "
+        "that brings no warning.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
         "backup_failed", _CRITICAL,
         "A writer can't write its backup directory: disk full, read-only or no permission.",
         "Make room in BACKUP_DIR or grant the writer's user access to it; it tries again by itself. Until then values "

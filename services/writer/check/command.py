@@ -16,6 +16,7 @@ from services.writer.check.findings import (
     compare_columns,
     compare_indexes,
     compare_unique_keys,
+    connected,
 )
 from services.writer.check.inserts import InsertChecks, failure
 from services.writer.check.redis_rights import NEEDED, OPTIONAL
@@ -23,7 +24,7 @@ from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE
 from services.writer.oracle.columns import described
-from services.writer.oracle.connections.connecting import connect
+from services.writer.oracle.connections.connecting import connect, warning_of
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS
 from services.writer.oracle.oracle_sink import OracleSink
@@ -105,7 +106,7 @@ class Checks:
         finally:
             link.close()
         with connection:
-            yield Finding("connection", Status.OK, f"Oracle Database {connection.version}")
+            yield connected(connection.version, warning_of(connection))
             if connection.instance_name == STAND_IN:
                 yield Finding(
                     "database", Status.WARNING, "the Oracle stand-in of the demo and the tests: no database",

@@ -40,6 +40,16 @@ SINGLE_DIGITS = 6
 _TEXT, _NUMBER, _TIME = ("VARCHAR2", "NVARCHAR2"), ("NUMBER", "BINARY_DOUBLE", "BINARY_FLOAT"), ("TIMESTAMP",)
 
 
+def connected(version: str, warning: str | None) -> Finding:
+    """Return what a logon that went well has shown."""
+    if warning is None:
+        return Finding("connection", Status.OK, f"Oracle Database {version}")
+    return Finding(
+        "connection", Status.WARNING, f"Oracle Database {version}; at the logon it warned: {warning}",
+        "DBA: a new password before the old one expires, or a profile without PASSWORD_LIFE_TIME for this account",
+    )  # fmt: skip
+
+
 def compare_columns(layout: Layout, found: Sequence[FoundColumn]) -> list[Finding]:
     """Compare a table with its layout: names, types, lengths, NOT NULL."""
     by_name = {column.name.lower(): column for column in found}

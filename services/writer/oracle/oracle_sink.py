@@ -72,6 +72,11 @@ class OracleSink:
         """Why there are fewer connections than the work asked for; None when there are enough, or none at all."""
         return self._connections.shortage
 
+    @property
+    def logon_warning(self) -> str | None:
+        """What Oracle said of the account at the newest logon; None where it said nothing."""
+        return self._connections.logon_warning
+
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
         """Insert values and commit what Oracle took: one round trip, two or three where rows were refused.
 

@@ -70,6 +70,12 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
                 reason=short[0].status.connections_short,
             ),
         )
+    warned = [writer for writer in overview.living(WriterStatus) if writer.status.logon_warning]
+    if warned:
+        yield Finding(
+            "logon_warning",
+            Said("Oracle warns {names}: {warning}", names=_names(warned), warning=warned[0].status.logon_warning),
+        )
 
 
 def _last_error(writers: Iterable[Service[WriterStatus]]) -> str:

@@ -7,7 +7,7 @@ import oracledb
 
 from services.writer.oracle.connections.address import addresses, connect_params, open_wallet, resolved
 from services.writer.oracle.connections.hung_sockets import Connected, connected_sockets, shut_down
-from services.writer.oracle.errors import from_driver
+from services.writer.oracle.errors import from_driver, one_line
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 
@@ -45,6 +45,11 @@ def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
             if error.verdict is Verdict.CREDENTIALS:
                 raise
     raise failure
+
+
+def warning_of(connection: oracledb.Connection) -> str | None:
+    """Return what Oracle said of the account at the logon, that its password expires; None where it said nothing."""
+    return one_line(str(connection.warning)) if connection.warning else None
 
 
 def _another_may_serve(error: SinkError) -> bool:

@@ -20,7 +20,7 @@ import oracledb
 
 from services.writer.logons import Logons
 from services.writer.oracle.connections.address import connect_params
-from services.writer.oracle.connections.connecting import connect
+from services.writer.oracle.connections.connecting import connect, warning_of
 from services.writer.oracle.connections.upkeep import end_transaction, lives, part_with, say
 from services.writer.oracle.errors import from_driver, oracle_error
 from services.writer.settings import WriterSettings
@@ -78,6 +78,8 @@ class Connections:
         self._failure: SinkError | None = None
         self._failures = 0
         self._failed_at = self._grow_again_at = float("-inf")
+        #: What Oracle said of the account at the newest logon, which went well; None where it said nothing.
+        self.logon_warning: str | None = None
 
     @property
     def open_and_busy(self) -> tuple[int, int]:
@@ -179,6 +181,7 @@ class Connections:
         except Exception as error:  # noqa: BLE001 - those who wait must hear of it, whatever it is
             self._note_failure(error if isinstance(error, SinkError) else from_driver(error, connecting=True))
             return
+        self._note_warning(connection)
         with self._changed:
             self._is_opening = False
             self._failure = None
@@ -191,6 +194,13 @@ class Connections:
                 self._open_the_least()
                 return
         part_with(connection)
+
+    def _note_warning(self, connection: oracledb.Connection) -> None:
+        """Keep, and say once, what comes with a logon: that the password expires. Nobody is there to read it."""
+        warning = warning_of(connection)
+        if warning and warning != self.logon_warning:
+            _log.warning(f"Oracle lets us log on and warns: {warning}")
+        self.logon_warning = warning
 
     def _open_the_least(self) -> None:
         """Open what is wanted at the start. The lock is held."""

@@ -133,6 +133,16 @@ def test_locked_account_is_named(oracle: OracleStandIn, environment: dict[str, s
     assert "the account is locked" in output
 
 
+def test_password_that_expires_is_a_warning(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    oracle.control.warn_at_logon()
+    status, output = check(environment)
+    oracle.control.reset()
+
+    assert status == 0
+    assert "ORA-28002: the password will expire within 7 days" in output
+    assert "1 warnings" in output or "2 warnings" in output
+
+
 def test_listener_that_says_nothing_ends_the_check(oracle: OracleStandIn, environment: dict[str, str]) -> None:
     oracle.control.hang_new_connections()
     status, output = check(environment, ORACLE_CONNECT_TIMEOUT="0.3", ORACLE_CALL_TIMEOUT="0.3")

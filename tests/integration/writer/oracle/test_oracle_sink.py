@@ -246,6 +246,28 @@ def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
     sink.close()
 
 
+def test_what_oracle_warns_of_at_a_logon_is_kept_until_one_without_it(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: a warning that nobody reads. The logon goes well until the day on which the password has expired."""
+    faults.warn_at_logon()
+    sink = OracleSink(oracle.settings(table))
+    sink.probe()
+    assert sink.logon_warning == "ORA-28002: the password will expire within 7 days"
+    wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
+    faults.reset()
+    faults.cut_sessions()
+    wait_until(lambda: at_once(4, lambda _: wrote(sink)) and sink.logon_warning is None, 15, "a new logon")
+    sink.close()
+
+
+def wrote(sink: OracleSink) -> bool:
+    try:
+        return sink.write(tag_values(1)).written >= 0
+    except SinkError:
+        return False
+
+
 def test_those_who_wait_for_a_first_connection_share_its_failure(
     oracle: OracleTarget, faults: OracleControl, table: str
 ) -> None:

@@ -96,6 +96,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         "writer plant-1 goes on with ? connections: ORA-02391",
     ),
     (
+        "logon_warning",
+        {"services": [consumer(), writer(logon_warning="ORA-28002: the password will expire within 7 days")]},
+        "Oracle warns writer plant-1: ORA-28002: the password will expire within 7 days",
+    ),
+    (
         "backup_failed",
         {"services": [consumer(), writer(backup="failing", backup_failure="disk full")]},
         "writer plant-1 can't write the backup: disk full",

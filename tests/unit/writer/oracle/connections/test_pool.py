@@ -40,6 +40,10 @@ class FakeConnection(oracledb.Connection):
         self.patience_ms = value
 
     @property
+    def warning(self) -> None:
+        return None
+
+    @property
     def transaction_in_progress(self) -> bool:
         return self.holds_a_transaction
 
