@@ -20,6 +20,7 @@ from oracle_stand_in.server.commands import Commands
 from oracle_stand_in.server.control_server import ControlServer
 from oracle_stand_in.server.instance import PATIENCE_S, Instance
 from oracle_stand_in.server.server import Server
+from oracle_stand_in.server.tls import TlsFiles
 
 log = logging.getLogger("oracle-stand-in")
 #: objects made and not freed before garbage is looked for; sessions that ended are what there is to find
@@ -48,13 +49,15 @@ class Options:
     field_version: FieldVersion
     while_stdin_open: bool
     patience_s: float
+    tls: TlsFiles | None
 
 
 async def serve(options: Options) -> None:
     """Run until a signal comes. Raises: OSError: a port is taken; OracleError: an init script failed."""
     journal = Journal(options.data) if options.data else None
     flavour = FLAVOURS[options.field_version.value]
-    instance = Instance(options.user, options.password, options.service, flavour, journal, options.patience_s)
+    tls = options.tls.context() if options.tls else None
+    instance = Instance(options.user, options.password, options.service, flavour, journal, options.patience_s, tls)
     if journal is not None:
         log.info("%d records read from %s", journal.open(instance.engine.catalog), options.data)
     for script in options.init_sql:
@@ -74,7 +77,7 @@ async def serve(options: Options) -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     print(
-        f"oracle stand-in ready dsn={options.host}:{server.port}/{options.service} "
+        f"oracle stand-in ready dsn={'tcps://' if options.tls else ''}{options.host}:{server.port}/{options.service} "
         f"control=http://127.0.0.1:{control.port}",
         flush=True,
     )
@@ -105,6 +108,13 @@ def main(
     patience_s: Annotated[
         float, typer.Option(min=0.1, help="Seconds to wait for the rest of a message that was begun.")
     ] = PATIENCE_S,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Speak TLS (tcps://) with this certificate, a PEM file; wants --tls-key.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, a PEM file without a password.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="Let in only clients with a certificate of this authority (mTLS).")
+    ] = None,
     while_stdin_open: Annotated[
         bool, typer.Option("--while-stdin-open", help="End when stdin is closed, as it is when the parent dies.")
     ] = False,
@@ -124,6 +134,9 @@ def main(
     database: see oracle_stand_in/README.md.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="oracle stand-in: %(message)s")
+    if (tls_cert is None) != (tls_key is None) or (tls_client_ca is not None and tls_cert is None):
+        raise typer.BadParameter("--tls-cert and --tls-key go together, and --tls-client-ca with them")
+    tls = TlsFiles(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
     options = Options(
         host,
         port,
@@ -136,6 +149,7 @@ def main(
         field_version,
         while_stdin_open,
         patience_s,
+        tls,
     )
     try:
         asyncio.run(serve(options))

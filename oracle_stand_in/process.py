@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from oracle_stand_in.faults.control import OracleControl
+from oracle_stand_in.server.tls import TlsFiles
 
 #: the directory that `python -m oracle_stand_in` must be run from
 PROJECT = Path(__file__).resolve().parents[1]
@@ -46,6 +47,7 @@ class OracleStandIn:
         log: Path | None = None,
         field_version: str = "19c",
         patience_s: float = 60.0,
+        tls: TlsFiles | None = None,
         start_timeout_s: float = 20.0,
     ) -> None:
         self.user = user
@@ -58,6 +60,7 @@ class OracleStandIn:
         self.data = data
         self.field_version = field_version
         self.patience_s = patience_s
+        self.tls = tls
         self.start_timeout_s = start_timeout_s
         self.process: subprocess.Popen[bytes] | None = None
         self._has_temporary_log = log is None
@@ -68,7 +71,7 @@ class OracleStandIn:
     @property
     def dsn(self) -> str:
         """The connect string for the driver."""
-        return f"{self.host}:{self.port}/{self.service}"
+        return f"{'tcps://' if self.tls else ''}{self.host}:{self.port}/{self.service}"
 
     @property
     def control(self) -> OracleControl:
@@ -114,6 +117,8 @@ class OracleStandIn:
         command += ["--field-version", self.field_version, "--while-stdin-open", "--patience-s", str(self.patience_s)]
         for script in self.init_sql:
             command += ["--init-sql", str(script)]
+        if self.tls is not None:
+            command += self.tls.arguments()
         if self.data is not None:
             command += ["--data", str(self.data)]
         return command

@@ -1,4 +1,4 @@
-"""TLS for servers that speak none: certificates made on the spot, and a proxy that takes TLS off."""
+"""Certificates made on the spot, and a proxy that takes TLS off for servers that speak none."""
 
 import datetime as dt
 import socket
@@ -14,19 +14,20 @@ from cryptography.x509.oid import NameOID
 
 
 class Identity:
-    """A key and its certificate, signed by itself."""
+    """A key and its certificate, signed by itself or by an authority."""
 
-    def __init__(self, name: str, days: int = 2) -> None:
+    def __init__(self, name: str, days: int = 2, authority: "Identity | None" = None) -> None:
         self._key = rsa.generate_private_key(65537, 2048)
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._subject = subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        signer = authority or self
         now = dt.datetime.now(dt.UTC)
         certificate = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(self._key.public_key())
-            .serial_number(1).not_valid_before(now - dt.timedelta(days=9))
+            x509.CertificateBuilder().subject_name(subject).issuer_name(signer._subject).public_key(self._key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=9))
             .not_valid_after(now + dt.timedelta(days=days))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+            .sign(signer._key, hashes.SHA256())
         )  # fmt: skip
         self.certificate = certificate.public_bytes(serialization.Encoding.PEM)
 

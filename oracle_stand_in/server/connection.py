@@ -1,7 +1,9 @@
 """One TCP connection: packets in, answers out, and the break that may come at any moment."""
 
 import asyncio
+import logging
 import socket
+import ssl
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from oracle_stand_in.protocol.packets import (
     marker_packet,
 )
 
+log = logging.getLogger("oracle-stand-in")
 #: SO_LINGER with a timeout of 0: closing sends RST
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -37,10 +40,16 @@ class EndSession(Exception):  # noqa: N818 - not an error: the way out of a sess
 class Connection(asyncio.Protocol):
     """The byte side of a session. Everything here runs in the event loop."""
 
-    def __init__(self, on_made: "Callable[[Connection], asyncio.Task[None]]", patience_s: float) -> None:
+    def __init__(
+        self,
+        on_made: "Callable[[Connection], asyncio.Task[None]]",
+        patience_s: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Drop the connection when the rest of a packet does not come within `patience_s` seconds."""
         self._on_made = on_made
         self._patience_s = patience_s
+        self._tls = tls
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -57,6 +66,8 @@ class Connection(asyncio.Protocol):
         """Begin the session."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
+            if self._tls is not None:
+                transport.pause_reading()
         self._task = self._on_made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -97,6 +108,22 @@ class Connection(asyncio.Protocol):
         """The client's address."""
         name = self._transport.get_extra_info("peername") if self._transport else None
         return f"{name[0]}:{name[1]}" if name else "?"
+
+    async def secure(self) -> None:
+        """Speak TLS from now on, where this server does; nothing has been read before.
+
+        Raises: ClosedError: the client does not, or one of the two does not trust the other.
+        """
+        if self._tls is None or self._transport is None:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            self._transport = await loop.start_tls(
+                self._transport, self, self._tls, server_side=True, ssl_handshake_timeout=self._patience_s
+            )
+        except OSError as error:
+            log.info("%s: no TLS: %s", self.peer, error)
+            raise ClosedError from None
 
     def use_wide_lengths(self) -> None:
         """Expect 4-byte packet lengths from now on."""

@@ -1,5 +1,6 @@
 """The running stand-in as its sessions see it: account, engine, faults, counters."""
 
+import ssl
 from dataclasses import asdict, dataclass, field
 
 from oracle_stand_in.engine.engine import Engine
@@ -65,11 +66,14 @@ class Instance:
         flavour: Flavour,
         journal: Journal | None,
         patience_s: float = PATIENCE_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.account = Account(user.upper(), password)
         self.service = service
         #: seconds to wait for the rest of a message, and for each step of a logon, before the connection is dropped
         self.patience_s = patience_s
+        #: what connections are made secure with; None: they are not
+        self.tls = tls
         self.flavour = flavour
         self.engine = Engine(user.upper(), flavour, journal)
         self.faults = Faults()

@@ -60,6 +60,7 @@ class Logon:
         gate = faults.new_connections.hold()
         if gate is not None:
             await self._connection.wait(gate)
+        await self._connection.secure()
         with self._dialogue.soon():
             packet = await self._connection.packet()
         if packet.type != PacketType.CONNECT:

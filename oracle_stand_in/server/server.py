@@ -131,8 +131,10 @@ class Server:
             _reset(sock)
             return
         with contextlib.suppress(OSError):
-            patience_s = self.instance.patience_s
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self._serve, patience_s), sock)
+            patience_s, tls = self.instance.patience_s, self.instance.tls
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self._serve, patience_s, tls), sock
+            )
 
     def _serve(self, connection: Connection) -> "asyncio.Task[None]":
         self.connections.add(connection)

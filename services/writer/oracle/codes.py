@@ -92,6 +92,9 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
      "a firewall that swallows packets, a listener that hangs, or tcps:// to a port without TLS"), ("HANGS",)),
     (_CONFIGURATION, ("the wallet is encrypted, and the password does not open it, or there is none",
                       "ORACLE_WALLET_PASSWORD, better ORACLE_WALLET_PASSWORD_FILE"), ("WALLET",)),
+    (_CONFIGURATION, ("the first certificate in ewallet.pem is not that of the key in it",
+                      "ewallet.pem: our certificate first, then our key, then the authority's certificate"),
+     ("WALLET_ORDER",)),
     (_TRANSIENT, _BUSY, (54, 60, 4020, 4021, 8177, 30006)),
     (_TRANSIENT, ("a statement of the database's own failed", "the text's next code says why; DBA"), (604,)),
     (_TRANSIENT, _SESSIONS, (18, 20, 2391)),
@@ -183,7 +186,8 @@ _WHY_NOT_CONNECTED: tuple[tuple[str, Verdict, str, str], ...] = (
     (r"certificate has expired", _CONFIGURATION,
      "the certificate has expired", "DBA: renew the listener's certificate; is this machine's clock right?"),
     (r"Hostname mismatch|IP address mismatch|DPY-6002|DPY-6006", _CONFIGURATION,
-     "the server's certificate is for another name", "ORACLE_DSN with the name that the certificate has"),
+     "the server's certificate is for another name",
+     "ORACLE_DSN with the name that the certificate has, or with ?ssl_server_cert_dn=CN=... as it says"),
     (r"CERTIFICATE_VERIFY_FAILED", _CONFIGURATION,
      "the server's certificate is signed by somebody whom this machine does not trust",
      "ORACLE_WALLET_LOCATION: a directory with the authority's certificate as ewallet.pem"),
@@ -200,7 +204,7 @@ _WHY_NOT_CONNECTED: tuple[tuple[str, Verdict, str, str], ...] = (
     (r"timed out|No route to host|Network is unreachable|Host is down", _TRANSIENT,
      "no answer from there", "ORACLE_HOST, ORACLE_PORT (or ORACLE_DSN); is the host up, is there a firewall?"),
     (r"DPY-4011", _TRANSIENT, "it accepts connections and closes them again",
-     "is that Oracle's listener? One that speaks TLS alone wants ORACLE_DSN=tcps://..."),
+     "is that Oracle's listener? TLS alone: ORACLE_DSN=tcps://...; for mTLS: a wallet with our key and certificate"),
 )  # fmt: skip
 
 #: Codes under which it comes.

@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 from oracle_stand_in.process import PROJECT
+from tests.tls import Identity
 
 TEST = """
 import oracledb, pytest
 
 def test_a_fault(oracle_stand_in, oracle_faults):
-    login = {"user": oracle_stand_in.user, "password": oracle_stand_in.password, "dsn": oracle_stand_in.dsn}
+    assert oracle_stand_in.dsn.startswith("tcps://localhost:")
+    login = {"user": oracle_stand_in.user, "password": oracle_stand_in.password, "dsn": oracle_stand_in.dsn,
+             "wallet_location": "."}
     with oracledb.connect(**login) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (n NUMBER)")
         oracle_faults.fail_next(1, ora_code=1653)
@@ -20,13 +23,29 @@ def test_a_fault(oracle_stand_in, oracle_faults):
         oracle_faults.fail_next(5, ora_code=1653)
 
 def test_that_the_next_does_not_see(oracle_stand_in, oracle_faults):
-    login = {"user": oracle_stand_in.user, "password": oracle_stand_in.password, "dsn": oracle_stand_in.dsn}
+    login = {"user": oracle_stand_in.user, "password": oracle_stand_in.password, "dsn": oracle_stand_in.dsn,
+             "wallet_location": "."}
     with oracledb.connect(**login) as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO t VALUES (1)")
 """
 
 
+CONFTEST = """
+from pathlib import Path
+import pytest
+from oracle_stand_in.server.tls import TlsFiles
+
+@pytest.fixture(scope="session")
+def oracle_stand_in_options():
+    return {"host": "localhost", "tls": TlsFiles(Path("ewallet.pem").resolve(), Path("server.key").resolve())}
+"""
+
+
 def test_the_fixtures_serve_a_project_of_its_own(tmp_path: Path) -> None:
+    identity = Identity("localhost")
+    (tmp_path / "ewallet.pem").write_bytes(identity.certificate)
+    (tmp_path / "server.key").write_bytes(identity.key())
+    (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_mine.py").write_text(TEST)
     run = subprocess.run(
         [

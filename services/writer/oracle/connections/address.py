@@ -25,6 +25,7 @@ _EXPIRE_TIME_MIN = 2
 
 _LAST_PORT = 65535
 
+_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _ENCRYPTED = re.compile(rb"ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
 _CONFIGURATION = Verdict.CONFIGURATION
 
@@ -63,28 +64,35 @@ def connect_params(settings: WriterSettings) -> oracledb.ConnectParams:
 def open_wallet(settings: WriterSettings, params: oracledb.ConnectParams) -> None:
     """Give the driver what opens the wallet, where TLS needs one.
 
-    Raises: SinkError: code WALLET: it is encrypted and does not open. The driver would ask for a password on the
-        terminal, or go on without our certificate.
+    Raises: SinkError: code WALLET: it is encrypted and does not open; code WALLET_ORDER: our certificate is not the
+        first in it. The driver would ask for a password on the terminal, or go on without our certificate.
     """
     password = settings.oracle_wallet_password.get_secret_value() if settings.oracle_wallet_password else None
     for directory in filter(None, _listed(params.wallet_location)):
         wallet = Path(directory) / "ewallet.pem"
         try:
-            is_encrypted = _ENCRYPTED.search(wallet.read_bytes()) is not None
+            content = wallet.read_bytes()
         except OSError:
             continue  # The driver says so, if it needs it.
-        if not is_encrypted:
-            continue
-        if password is None:
-            raise SinkError("WALLET", f"{wallet} is encrypted, and there is no ORACLE_WALLET_PASSWORD", _CONFIGURATION)
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(wallet, password=password)
-        except ssl.SSLError as error:
-            raise SinkError(
-                "WALLET", f"ORACLE_WALLET_PASSWORD does not open {wallet}: {error}", _CONFIGURATION
-            ) from error
+        if _PRIVATE_KEY.search(content):
+            _try_our_key(wallet, password, is_encrypted=_ENCRYPTED.search(content) is not None)
     if password is not None:
         params.set(wallet_password=password)
+
+
+def _try_our_key(wallet: Path, password: str | None, *, is_encrypted: bool) -> None:
+    """Load our certificate as the driver will, which leaves it out without a word where that fails."""
+    if is_encrypted and password is None:
+        raise SinkError("WALLET", f"{wallet} is encrypted, and there is no ORACLE_WALLET_PASSWORD", _CONFIGURATION)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(wallet, password=password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            text = f"the key in {wallet} is not that of its first certificate"
+            raise SinkError("WALLET_ORDER", text, _CONFIGURATION) from error
+        if is_encrypted:
+            text = f"ORACLE_WALLET_PASSWORD does not open {wallet}: {error}"
+            raise SinkError("WALLET", text, _CONFIGURATION) from error
 
 
 def addresses(params: oracledb.ConnectParams) -> list[tuple[str, int]]:

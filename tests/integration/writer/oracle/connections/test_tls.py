@@ -1,125 +1,210 @@
-"""TLS to Oracle: a proxy that speaks it stands before the stand-in; each usual mistake is said in plain words."""
+"""TLS to Oracle: a private authority, client certificates, wallets; each usual mistake is said in plain words.
+
+The server is the stand-in with certificates of its own. A mistake's test also does what the writer says is to be done
+about it, and is let in then.
+"""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from services.writer.oracle.codes import meaning_of
+from oracle_stand_in.process import OracleStandIn
+from oracle_stand_in.server.tls import TlsFiles
+from services.writer.check.findings import Finding
+from services.writer.check.inserts import failure
 from services.writer.oracle.connections.connecting import connect
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
-from tests.oracle_target import OracleTarget
-from tests.tls import Identity, TlsProxy
+from tests.tls import Identity
+
+PLANT, STRANGER = Identity("Plant Authority"), Identity("Somebody Else's Authority")
+OURS, THEIRS = Identity("tagpipe", authority=PLANT), Identity("tagpipe", authority=STRANGER)
+AUTHORITY = PLANT.certificate
+#: Of servers, by what is particular about their TLS.
+IDENTITIES = {
+    "sound": Identity("localhost", authority=PLANT),
+    "wants ours": Identity("localhost", authority=PLANT),
+    "expired": Identity("localhost", days=-1, authority=PLANT),
+    "other name": Identity("elsewhere", authority=PLANT),
+}
+
+
+class Servers:
+    """Stand-ins by what is particular about their TLS, each started when it is first asked for."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self._directory, self._stack = directory, stack
+        self._running: dict[str, OracleStandIn] = {}
+
+    def __getitem__(self, kind: str) -> OracleStandIn:
+        if kind not in self._running:
+            self._running[kind] = self._stack.enter_context(OracleStandIn(host="localhost", tls=self._files(kind)))
+        return self._running[kind]
+
+    def _files(self, kind: str) -> TlsFiles | None:
+        if kind == "no TLS":
+            return None
+        certificate, key, authority = (self._directory / f"{kind}.{end}" for end in ("crt", "key", "ca"))
+        certificate.write_bytes(IDENTITIES[kind].certificate)
+        key.write_bytes(IDENTITIES[kind].key())
+        authority.write_bytes(AUTHORITY)
+        return TlsFiles(certificate, key, authority if kind == "wants ours" else None)
 
 
 @pytest.fixture(scope="module")
-def server_identity() -> Identity:
-    return Identity("localhost")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ExitStack() as stack:
+        yield Servers(tmp_path_factory.mktemp("tls"), stack)
+
+
+@dataclass(frozen=True)
+class Client:
+    """What is set up on our side."""
+
+    #: What ewallet.pem holds; None: there is no wallet.
+    wallet: bytes | None = None
+    password: str | None = None
+    #: What is added to the connect string, and what stands before it.
+    parameter: str = ""
+    scheme: str = "tcps://"
+    #: What a listener that says nothing is given, in all.
+    patience_s: float = 6.0
+
+
+Connecting = Callable[[str, Client], None]
 
 
 @pytest.fixture
-def dsn_of(oracle: OracleTarget, server_identity: Identity, tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """A function from what the server is like to the DSN of a TLS proxy that is so."""
-    host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
-    proxies: list[TlsProxy] = []
+def settings_of(servers: Servers, tmp_path: Path) -> Callable[[str, Client], WriterSettings]:
+    """A function from a kind of server and a client to the writer's settings."""
 
-    def make(identity: Identity = server_identity, *, wants_ours: bool = False) -> str:
-        directory = tmp_path / f"server{len(proxies)}"
-        directory.mkdir()
-        proxies.append(TlsProxy(directory, identity, (host, int(port)), wants_ours=wants_ours))
-        return f"tcps://localhost:{proxies[-1].port}/{service}"
+    def make(kind: str, client: Client) -> WriterSettings:
+        server, directory = servers[kind], tmp_path / "wallet"
+        if client.wallet is not None:
+            directory.mkdir(exist_ok=True)
+            (directory / "ewallet.pem").write_bytes(client.wallet)
+        return WriterSettings.model_validate(
+            {
+                "oracle_dsn": f"{client.scheme}localhost:{server.port}/{server.service}{client.parameter}",
+                "oracle_user": server.user, "oracle_password": server.password,
+                "oracle_connect_timeout": client.patience_s / 2, "oracle_call_timeout": client.patience_s / 2,
+                "oracle_wallet_location": directory if client.wallet is not None else None,
+                "oracle_wallet_password": client.password,
+            }
+        )  # fmt: skip
 
-    yield make
-    for proxy in proxies:
-        proxy.close()
-
-
-def settings(oracle: OracleTarget, dsn: str, wallet: Path | None, password: str | None = None) -> WriterSettings:
-    return WriterSettings.model_validate(
-        {
-            "oracle_dsn": dsn, "oracle_user": oracle.user, "oracle_password": oracle.password,
-            "oracle_connect_timeout": 1, "oracle_call_timeout": 2, "oracle_wallet_location": wallet,
-            "oracle_wallet_password": password,
-        }
-    )  # fmt: skip
+    return make
 
 
-def wallet_of(tmp_path: Path, content: bytes) -> Path:
-    directory = tmp_path / "wallet"
-    directory.mkdir()
-    (directory / "ewallet.pem").write_bytes(content)
-    return directory
+@pytest.fixture
+def connecting(settings_of: Callable[[str, Client], WriterSettings]) -> Connecting:
+    def connect_once(kind: str, client: Client) -> None:
+        settings = settings_of(kind, client)
+        with connect(settings, settings.oracle_password.get_secret_value()) as connection:
+            connection.ping()
+
+    return connect_once
 
 
-@pytest.mark.parametrize("wants_ours", [False, True])
+@pytest.mark.parametrize("kind", ["sound", "wants ours"])
 @pytest.mark.parametrize("password", [None, "wallet-password"])
-def test_a_wallet_opens_the_connection(
-    oracle: OracleTarget, dsn_of: Callable[..., str], server_identity: Identity, tmp_path: Path,
-    wants_ours: bool, password: str | None,
-) -> None:  # fmt: skip
-    wallet = wallet_of(tmp_path, server_identity.both(password))
-    dsn = dsn_of(wants_ours=wants_ours)
-    with connect(settings(oracle, dsn, wallet, password), oracle.password) as connection:
-        connection.ping()
+def test_a_wallet_opens_the_connection(connecting: Connecting, kind: str, password: str | None) -> None:
+    connecting(kind, Client(OURS.both(password) + AUTHORITY, password))
 
 
-EXPIRED, OTHER = Identity("localhost", days=-1), Identity("elsewhere")
-
-MISTAKES: dict[str, tuple[dict[str, object], bytes | None, str | None, str, Verdict]] = {
-    "untrusted": ({}, None, None, "signed by somebody whom this machine does not trust", Verdict.CONFIGURATION),
-    "expired": (
-        {"identity": EXPIRED}, EXPIRED.certificate, None, "the certificate has expired", Verdict.CONFIGURATION,
+TRUSTING = Client(AUTHORITY)
+HASTY = replace(TRUSTING, patience_s=1.0)
+ENCRYPTED = Client(OURS.both("secret") + AUTHORITY)
+#: Which of the two is chance: in TLS 1.3 we are through before the server looks at our certificate, and have sent a
+#: packet by then. A server that closes with that unread sends a reset, which may overtake the reason.
+SHOWN_OUT = "it wants a certificate of ours (mTLS), or another one|it accepts connections and closes them again"
+#: Server, client, what is said, what is to be done about it, and the client that has done it: None where it is not ours
+#: to do.
+MISTAKES = {
+    "untrusted": (
+        "sound", Client(), "signed by somebody whom this machine does not trust", "authority's certificate", TRUSTING,
     ),
+    "another authority trusted": (
+        "sound", Client(STRANGER.certificate), "whom this machine does not trust", "authority's certificate", TRUSTING,
+    ),
+    "expired": ("expired", TRUSTING, "the certificate has expired", "renew the listener's certificate", None),
     "other name": (
-        {"identity": OTHER}, OTHER.certificate, None, "certificate is for another name", Verdict.CONFIGURATION,
+        "other name", TRUSTING, "certificate is for another name", "?ssl_server_cert_dn=",
+        replace(TRUSTING, parameter="?ssl_server_cert_dn=CN=elsewhere"),
     ),
-    "no certificate in the wallet": ({}, b"nonsense", None, "ewallet.pem holds no certificate", Verdict.CONFIGURATION),
+    "no certificate in the wallet": (
+        "sound", Client(b"nonsense"), "ewallet.pem holds no certificate", "an ewallet.pem in PEM form", TRUSTING,
+    ),
     "no password": (
-        {}, OTHER.both("secret"), None, "is encrypted, and the password does not open it", Verdict.CONFIGURATION,
+        "sound", ENCRYPTED, "is encrypted, and the password does not open it", "ORACLE_WALLET_PASSWORD_FILE",
+        replace(ENCRYPTED, password="secret"),
     ),
     "wrong password": (
-        {}, OTHER.both("secret"), "guess", "is encrypted, and the password does not open it", Verdict.CONFIGURATION,
+        "wants ours", replace(ENCRYPTED, password="guess"), "is encrypted, and the password does not open it",
+        "ORACLE_WALLET_PASSWORD_FILE", replace(ENCRYPTED, password="secret"),
     ),
+    "no certificate of ours": (
+        "wants ours", TRUSTING, SHOWN_OUT, "wallet with our key and certificate",
+        Client(OURS.both() + AUTHORITY),
+    ),
+    "another certificate before ours": (
+        "wants ours", Client(AUTHORITY + OURS.both()), "is not that of the key in it", "our certificate first",
+        Client(OURS.both() + AUTHORITY),
+    ),
+    "another certificate before ours, encrypted": (
+        "wants ours", Client(AUTHORITY + OURS.both("secret"), "secret"), "is not that of the key in it",
+        "our certificate first", replace(ENCRYPTED, password="secret"),
+    ),
+    "a certificate of ours that it does not trust": (
+        "wants ours", Client(THEIRS.both() + AUTHORITY), SHOWN_OUT, "wallet with our key and certificate",
+        Client(OURS.both() + AUTHORITY),
+    ),
+    "TLS to a port without": (
+        "no TLS", HASTY, "accepts connections and then says nothing", "tcps:// to a port without TLS",
+        replace(TRUSTING, scheme=""),
+    ),
+    "no TLS to a port with": (
+        "sound", replace(TRUSTING, scheme=""), "it accepts connections and closes them again", "tcps://", TRUSTING,
+    ),
+}  # fmt: skip
+#: What an outage looks like as well: tried again, not left to a person.
+MAY_BE_AN_OUTAGE = {
+    "no certificate of ours", "a certificate of ours that it does not trust", "no TLS to a port with",
+    "TLS to a port without",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_said_in_plain_words_and_needs_a_person(
-    oracle: OracleTarget, dsn_of: Callable[..., str], tmp_path: Path, mistake: str
-) -> None:
+def test_a_mistake_is_said_in_plain_words_with_a_remedy_that_works(connecting: Connecting, mistake: str) -> None:
     """Kind: "cannot connect", whatever is wrong; tried again and again as if it were an outage."""
-    server, content, password, words, verdict = MISTAKES[mistake]
-    wallet = wallet_of(tmp_path, content) if content is not None else None
+    kind, client, cause, remedy, mended = MISTAKES[mistake]
     with pytest.raises(SinkError) as caught:
-        connect(settings(oracle, dsn_of(**server), wallet, password), oracle.password)
-    assert words in meaning_of(caught.value).cause
-    assert caught.value.verdict is verdict
+        connecting(kind, client)
+    finding: Finding = failure("connection", caught.value)
+    assert any(words in finding.detail for words in cause.split("|"))
+    assert remedy in finding.remedy
+    assert caught.value.verdict is (Verdict.TRANSIENT if mistake in MAY_BE_AN_OUTAGE else Verdict.CONFIGURATION)
     assert "guess" not in str(caught.value)
-
-
-def test_a_server_that_wants_a_certificate_of_ours(
-    oracle: OracleTarget, dsn_of: Callable[..., str], server_identity: Identity, tmp_path: Path
-) -> None:
-    wallet = wallet_of(tmp_path, server_identity.certificate)
-    with pytest.raises(SinkError) as caught:
-        connect(settings(oracle, dsn_of(wants_ours=True), wallet), oracle.password)
-    assert "it wants a certificate of ours (mTLS)" in meaning_of(caught.value).cause
+    if mended is not None:
+        connecting(kind, mended)
 
 
 def test_nobody_is_asked_for_a_password_on_the_terminal(
-    oracle: OracleTarget, dsn_of: Callable[..., str], server_identity: Identity, tmp_path: Path
+    settings_of: Callable[[str, Client], WriterSettings], tmp_path: Path
 ) -> None:
     """Kind: a library that waits for a person where there is none (OpenSSL: "Enter PEM pass phrase")."""
-    wallet = wallet_of(tmp_path, server_identity.both("secret"))
+    settings = settings_of("sound", ENCRYPTED)
     terminal, theirs = os.openpty()
     environment = {
-        **os.environ, "ORACLE_DSN": dsn_of(), "ORACLE_USER": oracle.user, "ORACLE_PASSWORD": oracle.password,
-        "ORACLE_WALLET_LOCATION": str(wallet), "REDIS_URL": "redis://127.0.0.1:1/0", "BACKUP_DIR": str(tmp_path / "b"),
+        **os.environ, "ORACLE_DSN": settings.dsn, "ORACLE_USER": settings.oracle_user, "ORACLE_PASSWORD": "tagpipe",
+        "ORACLE_WALLET_LOCATION": str(settings.oracle_wallet_location), "REDIS_URL": "redis://127.0.0.1:1/0",
+        "BACKUP_DIR": str(tmp_path / "b"),
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "services.writer", "check"],
@@ -131,3 +216,13 @@ def test_nobody_is_asked_for_a_password_on_the_terminal(
     assert "pass phrase" not in done.stdout + done.stderr
     assert "the wallet is encrypted" in done.stdout
     assert "ORACLE_WALLET_PASSWORD" in done.stdout
+
+
+def test_a_listener_that_hangs_says_nothing_in_tls_either(servers: Servers, connecting: Connecting) -> None:
+    """Kind: a wait without an end. The driver has no limit of its own for the handshake of TLS."""
+    control = servers["sound"].control
+    control.hang_new_connections()
+    with pytest.raises(SinkError, match="accepts connections and then says nothing"):
+        connecting("sound", HASTY)
+    control.reset()
+    connecting("sound", TRUSTING)
