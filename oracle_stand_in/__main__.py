@@ -50,6 +50,7 @@ class Options:
     while_stdin_open: bool
     patience_s: float
     tls: TlsFiles | None
+    minute_s: float
 
 
 async def serve(options: Options) -> None:
@@ -57,11 +58,13 @@ async def serve(options: Options) -> None:
     journal = Journal(options.data) if options.data else None
     flavour = FLAVOURS[options.field_version.value]
     tls = options.tls.context() if options.tls else None
-    instance = Instance(options.user, options.password, options.service, flavour, journal, options.patience_s, tls)
+    instance = Instance(
+        options.user, options.password, options.service, flavour, journal, options.patience_s, tls, options.minute_s
+    )
     if journal is not None:
         log.info("%d records read from %s", journal.open(instance.engine.catalog), options.data)
     for script in options.init_sql:
-        for note in await run_script(instance.engine, instance.account.user, script.read_text(encoding="utf-8")):
+        for note in await run_script(instance.engine, instance.account.name, script.read_text(encoding="utf-8")):
             log.info("%s: %s", script.name, note)
     server = Server(instance, options.host, options.port)
     server.listen()
@@ -92,8 +95,10 @@ def main(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for the driver; 0 takes a free one.")] = 0,
     control_port: Annotated[int, typer.Option(help="Port of the control API; 0 takes a free one.")] = 0,
-    user: Annotated[str, typer.Option(envvar="ORACLE_USER", help="The one user there is.")] = "tagpipe",
-    password: Annotated[str, typer.Option(envvar="ORACLE_PASSWORD", help="The user's password.")] = "tagpipe",  # noqa: S107 - a stand-in keeps no secrets
+    user: Annotated[
+        str, typer.Option(envvar="ORACLE_USER", help="Whose tables there are; SYSTEM may make others.")
+    ] = "tagpipe",
+    password: Annotated[str, typer.Option(envvar="ORACLE_PASSWORD", help="The password of both.")] = "tagpipe",  # noqa: S107 - a stand-in keeps no secrets
     service: Annotated[str, typer.Option(help="Service name; any other is refused with ORA-12514.")] = "FREEPDB1",
     init_sql: Annotated[
         list[Path] | None,
@@ -115,6 +120,9 @@ def main(
     tls_client_ca: Annotated[
         Path | None, typer.Option(help="Let in only clients with a certificate of this authority (mTLS).")
     ] = None,
+    minute_s: Annotated[
+        float, typer.Option(min=0.01, help="Seconds that a minute of a profile's IDLE_TIME takes.")
+    ] = 60.0,
     while_stdin_open: Annotated[
         bool, typer.Option("--while-stdin-open", help="End when stdin is closed, as it is when the parent dies.")
     ] = False,
@@ -150,6 +158,7 @@ def main(
         while_stdin_open,
         patience_s,
         tls,
+        minute_s,
     )
     try:
         asyncio.run(serve(options))

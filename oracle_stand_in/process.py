@@ -48,6 +48,7 @@ class OracleStandIn:
         field_version: str = "19c",
         patience_s: float = 60.0,
         tls: TlsFiles | None = None,
+        minute_s: float = 60.0,
         start_timeout_s: float = 20.0,
     ) -> None:
         self.user = user
@@ -61,6 +62,7 @@ class OracleStandIn:
         self.field_version = field_version
         self.patience_s = patience_s
         self.tls = tls
+        self.minute_s = minute_s
         self.start_timeout_s = start_timeout_s
         self.process: subprocess.Popen[bytes] | None = None
         self._has_temporary_log = log is None
@@ -115,6 +117,7 @@ class OracleStandIn:
         command = [sys.executable, "-m", "oracle_stand_in", "--host", self.host, "--service", self.service]
         command += ["--port", str(self.port), "--control-port", str(self.control_port)]
         command += ["--field-version", self.field_version, "--while-stdin-open", "--patience-s", str(self.patience_s)]
+        command += ["--minute-s", str(self.minute_s)]
         for script in self.init_sql:
             command += ["--init-sql", str(script)]
         if self.tls is not None:

@@ -10,18 +10,22 @@ from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.changes.change import Changer
 from oracle_stand_in.engine.changes.insert import Inserter, InsertPlan, Outcome, bind_types_as_columns, normalise_binds
 from oracle_stand_in.engine.client import Client
+from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.dictionary.dictionary import Dictionary
 from oracle_stand_in.engine.queries.query import Query, Result
 from oracle_stand_in.engine.settings import altered
 from oracle_stand_in.engine.storage.catalog import Catalog
 from oracle_stand_in.engine.storage.journal import DDL_TYPES, Journal
+from oracle_stand_in.engine.storage.table import Table
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import Flavour
+from oracle_stand_in.sql.administration import Administration
 from oracle_stand_in.sql.evaluation.evaluate import Value
 from oracle_stand_in.sql.parser.statement import parse_statement
 from oracle_stand_in.sql.statements import (
     AlterSession,
     Commit,
+    CreateTable,
     Delete,
     Insert,
     InsertSelect,
@@ -83,9 +87,11 @@ def _prepared(sql: str) -> Prepared:
 class Engine:
     """The database as a statement sees it."""
 
-    def __init__(self, schema: str, flavour: Flavour, journal: Journal | None = None) -> None:
+    def __init__(self, schema: str, flavour: Flavour, database: Database, journal: Journal | None = None) -> None:
         self.catalog = Catalog(schema)
-        self.dictionary = Dictionary(self.catalog, flavour)
+        self.database = database
+        self.owner = database.users[schema]
+        self.dictionary = Dictionary(self.catalog, flavour, database)
         self.journal = journal
         #: what checks each row that is inserted into a table of this name, if anything does
         self.trigger: Callable[[str], Callable[[Row], None] | None] = lambda _table: None
@@ -120,13 +126,17 @@ class Engine:
         if isinstance(statement, Insert):
             _check_binds(prepared, binds)
             table = self.catalog.table(statement.table)
-            plan = InsertPlan(table, statement, binds.types, client.context(), self.trigger(table.name))
+            self.owner.check_writes()
+            plan = InsertPlan(table, statement, binds.types, client.context(), self._row_check(table))
             rows = normalise_binds(binds.rows, binds.types)
             return await Inserter(self.catalog.log, client).run(plan, rows, collect_errors=collect_errors)
         if isinstance(statement, Delete | Update | InsertSelect):
             _check_binds(prepared, binds)
+            self.owner.check_writes()
             return await self._change(statement, client, binds, collect_errors)
         if isinstance(statement, DDL_TYPES):
+            if isinstance(statement, CreateTable):
+                self.owner.check_may("CREATE TABLE")
             self.commit(client)
             self.catalog.run(statement, client.txn)
             if self.journal is not None:
@@ -135,11 +145,28 @@ class Engine:
             self.commit(client)
         elif isinstance(statement, Rollback):
             self.rollback(client)
+        elif isinstance(statement, Administration):
+            self.commit(client)
+            self.database.administer(statement, self.owner.name, client.context().session_id)
         elif isinstance(statement, AlterSession):
             client.nls = altered(client.nls, statement, self.catalog.schema)
         else:
             raise OracleError(900)
         return Outcome()
+
+    def _row_check(self, table: Table) -> Callable[[Row], None] | None:
+        """Return what each new row must pass: the table's trigger, and the room in its tablespace."""
+        trigger, tablespace = self.trigger(table.name), self.owner.tablespace
+        if tablespace.size_bytes is None:
+            return trigger
+
+        def check(row: Row) -> None:
+            if trigger is not None:
+                trigger(row)
+            name = f"{table.schema}.{table.name}"
+            tablespace.take(sum(map(len, row)), name, is_partitioned=table.is_partitioned)
+
+        return check
 
     async def _change(
         self, statement: Delete | Update | InsertSelect, client: Client, binds: Binds, collect_errors: bool

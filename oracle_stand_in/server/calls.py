@@ -51,6 +51,7 @@ class Calls:
 
     def __init__(self, instance: Instance, dialogue: Dialogue, client: Client) -> None:
         self.instance = instance
+        #: of the user who is logged on
         self.engine: Engine = instance.engine
         self.dialogue = dialogue
         self.client = client

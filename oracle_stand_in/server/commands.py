@@ -170,7 +170,7 @@ class Commands:
         return {
             "dsn": f"{self._server.host}:{self._server.port}/{instance.service}",
             "flavour": instance.flavour.name,
-            "sessions": len(instance.sessions),
+            "sessions": len(instance.database.sessions),
             "connections_open": len(self._server.connections),
             **instance.counters.as_dict(),
             "tables": {name: len(table.rows) for name, table in instance.engine.catalog.tables.items()},

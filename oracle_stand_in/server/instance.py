@@ -1,13 +1,13 @@
 """The running stand-in as its sessions see it: account, engine, faults, counters."""
 
 import ssl
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
+from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.engine import Engine
 from oracle_stand_in.engine.storage.journal import Journal
 from oracle_stand_in.faults.state import Faults
 from oracle_stand_in.flavour import Flavour
-from oracle_stand_in.protocol.auth import Verifier
 
 #: as SQLNET.INBOUND_CONNECT_TIMEOUT of a real server: whoever begins a message and does not go on is dropped
 PATIENCE_S = 60.0
@@ -38,23 +38,6 @@ class Counters:
         return asdict(self)
 
 
-@dataclass
-class Account:
-    """The one user there is."""
-
-    user: str
-    password: str
-    verifier: Verifier = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.set_password(self.password)
-
-    def set_password(self, password: str) -> None:
-        """Change the password; sessions that are logged on stay so."""
-        self.password = password
-        self.verifier = Verifier.of(password)
-
-
 class Instance:
     """One database instance."""
 
@@ -67,21 +50,37 @@ class Instance:
         journal: Journal | None,
         patience_s: float = PATIENCE_S,
         tls: ssl.SSLContext | None = None,
+        minute_s: float = 60.0,
     ) -> None:
-        self.account = Account(user.upper(), password)
+        self.database = Database(user.upper(), password, flavour)
+        self.account = self.database.users[user.upper()]
         self.service = service
+        #: seconds that a minute of a profile's limits takes
+        self.minute_s = minute_s
         #: seconds to wait for the rest of a message, and for each step of a logon, before the connection is dropped
         self.patience_s = patience_s
         #: what connections are made secure with; None: they are not
         self.tls = tls
         self.flavour = flavour
-        self.engine = Engine(user.upper(), flavour, journal)
         self.faults = Faults()
-        self.engine.trigger = self.faults.trigger
+        self.engine = self._new_engine(user.upper(), journal)
+        self._engines = {user.upper(): self.engine}
+        self.database.tables_of = lambda name: list(self.engine_of(name).catalog.tables)
+        self.database.forget = self._forget
         self.counters = Counters()
-        #: ids of the sessions that are logged on
-        self.sessions: set[int] = set()
         self._last_session = 0
+
+    def _new_engine(self, user: str, journal: Journal | None = None) -> Engine:
+        engine = Engine(user, self.flavour, self.database, journal)
+        engine.trigger = self.faults.trigger
+        return engine
+
+    def _forget(self, user: str) -> None:
+        self._engines.pop(user, None)
+
+    def engine_of(self, user: str) -> Engine:
+        """Return what runs a user's statements: each has a schema of its own, and sees no other."""
+        return self._engines.get(user) or self._engines.setdefault(user, self._new_engine(user))
 
     def new_session_id(self) -> int:
         """Return a number for a new session."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oracle_stand_in.engine.database import User
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.faults.state import fires
 from oracle_stand_in.protocol import auth, handshake
@@ -46,7 +47,7 @@ class Logon:
             self._connection.cut("fin")
             raise EndSession from None
         program, machine = first.values.get("AUTH_PROGRAM_NM", ""), first.values.get("AUTH_MACHINE", "")
-        return LoggedOn(self._instance.account.user, program, machine, alter_session, proof)
+        return LoggedOn(first.user, program, machine, alter_session, proof)
 
     def welcome(self, session_id: int, proof: str) -> None:
         """Tell the client that it is logged on."""
@@ -95,28 +96,41 @@ class Logon:
         dialogue.negotiated.universal_scale = client.universal_scale
         dialogue.negotiated.end_of_response = flavour.end_of_response and client.end_of_response
 
-    async def _authenticate(self, user: str) -> tuple[str, str]:
+    async def _authenticate(self, name: str) -> tuple[str, str]:
         """Exchange the logon messages and return what the session is to be set to, and the server's proof.
 
         Raises: OracleError: the logon is refused.
         """
-        faults, account, dialogue = self._instance.faults, self._instance.account, self._dialogue
+        faults, dialogue = self._instance.faults, self._dialogue
+        user = self._instance.database.users.get(name)
         self._check_logon()
         # an unknown user goes through the same exchange, so that nobody can tell which of the two was wrong
         challenge = auth.Challenge(
-            account.verifier if user == account.user else auth.Verifier.of(""),
+            user.verifier if user else auth.Verifier.of(""),
             auth.VERIFIER_10G if faults.has_old_verifier else auth.VERIFIER_12C,
         )
         dialogue.answer(auth.parameters(challenge.pairs()) + dialogue.end())
         await self._expect(Function.AUTH_TWO)
         message = await dialogue.parse(auth.read_auth_message)
-        if faults.is_locked:
+        if user and (user.locked or (faults.is_locked and user is self._instance.account)):
             raise OracleError(28000)
-        proof = challenge.proof(message.values, account.password) if user == account.user else None
-        if proof is None:
+        proof = challenge.proof(message.values, user.password) if user and user.password else None
+        if user is None or proof is None:
             raise OracleError(1017)
+        self._check_account(user)
         self._check_limit()
         return message.values.get("AUTH_ALTER_SESSION", "").strip(), proof
+
+    def _check_account(self, user: User) -> None:
+        """Check what stands in the way of one who knows the password. Raises: OracleError: 28001, 1045, 2391."""
+        database = self._instance.database
+        if user.expired:
+            raise OracleError(28001)
+        if "CREATE SESSION" not in user.privileges:
+            raise OracleError(1045, user.name)
+        most = database.limit(user, "SESSIONS_PER_USER")
+        if most is not None and len(database.sessions_of(user.name)) >= most:
+            raise OracleError(2391)
 
     def _check_logon(self) -> None:
         fault = self._instance.faults.logon_failure
@@ -126,7 +140,7 @@ class Logon:
 
     def _check_limit(self) -> None:
         limit = self._instance.faults.session_limit
-        if limit is not None and len(self._instance.sessions) >= limit:
+        if limit is not None and len(self._instance.database.sessions) >= limit:
             raise OracleError(18)
 
     async def _expect(self, function: Function) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import time
 
 from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.nls import DEFAULT_NLS
 from oracle_stand_in.data.rows import RowError
-from oracle_stand_in.engine.dictionary.dictionary import SessionFacts
+from oracle_stand_in.engine.database import SessionFacts
 from oracle_stand_in.engine.engine import NO_BINDS, Engine
 from oracle_stand_in.engine.storage.transactions import Transaction
 from oracle_stand_in.errors import OracleError
@@ -39,6 +40,11 @@ class Session:
         self.user = ""
         self.program = ""
         self.machine = ""
+        self.engine = instance.engine
+        self._killed = False
+        self._is_busy = False
+        #: moment of its last answer
+        self._answered = 0.0
         self._dialogue = Dialogue(instance, connection, self.txn)
         self._calls = Calls(instance, self._dialogue, self)
 
@@ -58,16 +64,37 @@ class Session:
             self.connection.cut("rst")
         finally:
             # whatever ended it: nothing that was not committed stays
-            self.instance.engine.rollback(self)
-            if self.id in self.instance.sessions:
-                self.instance.sessions.discard(self.id)
-                self.instance.engine.dictionary.sessions.remove(self.facts)
+            self.engine.rollback(self)
+            if self in self.instance.database.sessions:
+                self.instance.database.sessions.remove(self)
 
     # what the engine asks of a client
 
     def facts(self) -> SessionFacts:
         """Return what the dictionary tells of this session."""
-        return SessionFacts(self.id, self.user, self.program, self.machine, self.round_trips, self._calls.parses)
+        context = self.context()
+        return SessionFacts(
+            self.id, self.user, self.program, self.machine, self.round_trips, self._calls.parses, self._status(),
+            context.attribute("MODULE"), context.attribute("ACTION"),
+        )  # fmt: skip
+
+    def _status(self) -> str:
+        if self._killed:
+            return "KILLED"
+        if self._is_busy:
+            return "ACTIVE"
+        return "SNIPED" if self._is_idle_for_too_long() else "INACTIVE"
+
+    def _is_idle_for_too_long(self) -> bool:
+        database = self.instance.database
+        user = database.users.get(self.user)
+        minutes = database.limit(user, "IDLE_TIME") if user else None
+        return minutes is not None and time.monotonic() - self._answered > minutes * self.instance.minute_s
+
+    def kill(self) -> None:
+        """End the session: what it holds is let go now, and its next call is told so (ORA-00028)."""
+        self._killed = True
+        self.engine.rollback(self)
 
     def context(self) -> Context:
         """Return what statements may ask about this session."""
@@ -85,9 +112,10 @@ class Session:
         logon = Logon(self.instance, self._dialogue)
         client = await logon.run()
         self.user, self.program, self.machine = client.user, client.program, client.machine
+        self.engine = self._calls.engine = self.instance.engine_of(client.user)
         await self._set_up(client.alter_session)
-        self.instance.sessions.add(self.id)
-        self.instance.engine.dictionary.sessions.append(self.facts)
+        self.instance.database.sessions.append(self)
+        self._answered = time.monotonic()
         self.instance.counters.logons += 1
         logon.welcome(self.id, client.proof)
 
@@ -95,7 +123,7 @@ class Session:
         """Run what a client asks for in its logon; what is not understood there is left alone, as Oracle does."""
         try:
             if statement:
-                await self.instance.engine.run(Engine.prepare(statement), self, NO_BINDS, collect_errors=False)
+                await self.engine.run(Engine.prepare(statement), self, NO_BINDS, collect_errors=False)
         except OracleError as error:
             log.info("session %d: %s in %s", self.id, error.text, statement)
 
@@ -118,6 +146,8 @@ class Session:
         self.round_trips += not header.is_one_way
         self._calls.close_cursors(header.piggybacks.closed_cursors)
         self.values.update(header.piggybacks.values)
+        self._end_if_over()
+        self._is_busy = True
         try:
             answer = await self._calls.run(header.function)
         except OracleError as error:
@@ -128,11 +158,21 @@ class Session:
             # a mistake of ours: say so to the client as Oracle would, and to the log with the traceback
             log.exception("session %d: internal error", self.id)
             answer = self._dialogue.error(OracleError(600, repr(error)))
+        finally:
+            self._is_busy, self._answered = False, time.monotonic()
         if header.is_one_way:
             return
         await self._hold_answer(answer)
+        self._end_if_over()
         self._dialogue.answer(answer)
         if header.function == Function.LOGOFF:
+            self.connection.cut("fin")
+            raise EndSession
+
+    def _end_if_over(self) -> None:
+        """Tell the client if a DBA or its profile has ended the session. Raises: EndSession."""
+        if self._killed or self._is_idle_for_too_long():
+            self._dialogue.answer(self._dialogue.error(OracleError(28 if self._killed else 2396)))
             self.connection.cut("fin")
             raise EndSession
 

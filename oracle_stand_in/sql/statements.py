@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from oracle_stand_in.data.column_types import ColumnType
+from oracle_stand_in.sql.administration import Administration
 from oracle_stand_in.sql.syntax import Condition, Expression, Name, Query, TableRef
 
 
@@ -164,4 +165,4 @@ Dml: TypeAlias = Insert | InsertSelect | Delete | Update
 Ddl: TypeAlias = CreateTable | DropTable | TruncateTable | RenameTable | RenameColumn | CreateIndex | DropIndex
 
 
-Statement: TypeAlias = Query | Dml | Ddl | Commit | Rollback | AlterSession
+Statement: TypeAlias = Query | Dml | Ddl | Administration | Commit | Rollback | AlterSession

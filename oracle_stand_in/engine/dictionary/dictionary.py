@@ -1,12 +1,13 @@
 """The data dictionary: views worked out from the catalog whenever they are asked for."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from oracle_stand_in.data.column_types import NUMBER_TYPE, Column, ColumnType, varchar
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.data.values import encode_number
+from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.storage.catalog import Catalog
 from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.sql.evaluation.context import Context
@@ -20,25 +21,12 @@ Cells = Mapping[str, Cell]
 
 
 @dataclass(frozen=True)
-class SessionFacts:
-    """What V$SESSION and its like tell of a session."""
-
-    session_id: int
-    user: str
-    program: str
-    machine: str
-    round_trips: int
-    parses: int
-
-
-@dataclass(frozen=True)
 class Dictionary:
     """What the views are worked out from."""
 
     catalog: Catalog
     flavour: Flavour
-    #: the sessions that are logged on
-    sessions: list[Callable[[], SessionFacts]] = field(default_factory=list)
+    database: Database
 
 
 #: rows of a view, for whoever asks

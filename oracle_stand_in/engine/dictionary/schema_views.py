@@ -12,7 +12,8 @@ def _tables(d: Dictionary, _context: Context) -> Iterator[Cells]:
     for table in d.catalog.tables.values():
         yield {
             "OWNER": table.schema, "TABLE_NAME": table.name, "TABLESPACE_NAME": "USERS", "STATUS": "VALID",
-            "NUM_ROWS": len(table.rows), "TEMPORARY": "N", "SECONDARY": "N", "NESTED": "NO", "PARTITIONED": "NO",
+            "NUM_ROWS": len(table.rows), "TEMPORARY": "N", "SECONDARY": "N", "NESTED": "NO",
+            "PARTITIONED": "YES" if table.is_partitioned else "NO",
             "DROPPED": "NO", "COMPRESSION": "DISABLED", "LOGGING": "YES",
         }  # fmt: skip
 

@@ -73,38 +73,67 @@ view("GLOBAL_NAME", "GLOBAL_NAME", lambda _d, context: iter(({"GLOBAL_NAME": con
 
 
 def _users(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    yield {
-        "USERNAME": d.catalog.schema, "USER_ID": 100, "ACCOUNT_STATUS": "OPEN", "DEFAULT_TABLESPACE": "USERS",
-        "TEMPORARY_TABLESPACE": "TEMP",
-    }  # fmt: skip
+    for number, user in enumerate(d.database.users.values(), 100):
+        yield {
+            "USERNAME": user.name, "USER_ID": number, "ACCOUNT_STATUS": user.status, "PROFILE": user.profile,
+            "DEFAULT_TABLESPACE": user.tablespace.name, "TEMPORARY_TABLESPACE": "TEMP",
+        }  # fmt: skip
 
 
-def _privileges(_d: Dictionary, _context: Context) -> Iterator[Cells]:
-    return ({"PRIVILEGE": each} for each in ("CREATE SESSION", "CREATE TABLE", "UNLIMITED TABLESPACE"))
+def _own_user(d: Dictionary, context: Context) -> Iterator[Cells]:
+    return (user for user in _users(d, context) if user["USERNAME"] == context.user)
 
 
-view("USER_USERS", "USERNAME USER_ID:n ACCOUNT_STATUS DEFAULT_TABLESPACE TEMPORARY_TABLESPACE", _users)
-view("ALL_USERS DBA_USERS", "USERNAME USER_ID:n ACCOUNT_STATUS", _users)
+def _profiles(d: Dictionary, _context: Context) -> Iterator[Cells]:
+    for name, limits in d.database.profiles.items():
+        for limit, value in (limits or {"IDLE_TIME": "UNLIMITED"}).items():
+            yield {"PROFILE": name, "RESOURCE_NAME": limit, "RESOURCE_TYPE": "KERNEL", "LIMIT": value}
+
+
+def _tablespaces(d: Dictionary, _context: Context) -> Iterator[Cells]:
+    for tablespace in d.database.tablespaces.values():
+        status = "READ ONLY" if tablespace.read_only else "ONLINE"
+        yield {"TABLESPACE_NAME": tablespace.name, "STATUS": status, "CONTENTS": "PERMANENT"}
+
+
+def _data_files(d: Dictionary, _context: Context) -> Iterator[Cells]:
+    for tablespace in d.database.tablespaces.values():
+        yield {
+            "FILE_NAME": tablespace.file, "TABLESPACE_NAME": tablespace.name, "BYTES": tablespace.size_bytes,
+            "STATUS": "AVAILABLE",
+        }  # fmt: skip
+
+
+def _privileges(d: Dictionary, context: Context) -> Iterator[Cells]:
+    user = d.database.users.get(context.user)
+    return ({"PRIVILEGE": each} for each in sorted(user.privileges if user else ()))
+
+
+view("USER_USERS", "USERNAME USER_ID:n ACCOUNT_STATUS DEFAULT_TABLESPACE TEMPORARY_TABLESPACE", _own_user)
+view("ALL_USERS DBA_USERS", "USERNAME USER_ID:n ACCOUNT_STATUS DEFAULT_TABLESPACE PROFILE", _users)
+view("DBA_PROFILES", "PROFILE RESOURCE_NAME RESOURCE_TYPE LIMIT", _profiles)
+view("DBA_DATA_FILES", "FILE_NAME:t TABLESPACE_NAME BYTES:n STATUS", _data_files)
 view("SESSION_PRIVS", "PRIVILEGE", _privileges)
 view("SESSION_ROLES", "ROLE", none)
 view("USER_SYS_PRIVS", "USERNAME PRIVILEGE ADMIN_OPTION", none)
 view("USER_ROLE_PRIVS", "USERNAME GRANTED_ROLE ADMIN_OPTION DEFAULT_ROLE", none)
 view("USER_TAB_PRIVS ALL_TAB_PRIVS", "GRANTEE OWNER TABLE_SCHEMA TABLE_NAME GRANTOR PRIVILEGE GRANTABLE", none)
-view("USER_TABLESPACES", "TABLESPACE_NAME STATUS CONTENTS", none)
+view("USER_TABLESPACES DBA_TABLESPACES", "TABLESPACE_NAME STATUS CONTENTS", _tablespaces)
 
 
 def _sessions(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for each in d.sessions:
-        facts = each()
+    for each in d.database.sessions:
+        facts = each.facts()
         yield {
-            "SID": facts.session_id, "SERIAL#": 1 + facts.session_id % 60_000, "USERNAME": facts.user,
-            "STATUS": "ACTIVE", "PROGRAM": facts.program, "MACHINE": facts.machine, "TYPE": "USER",
+            "INST_ID": 1, "SID": facts.session_id, "SERIAL#": facts.serial, "USERNAME": facts.user, "TYPE": "USER",
+            "STATUS": facts.status, "PROGRAM": facts.program, "MACHINE": facts.machine, "MODULE": facts.module,
+            "ACTION": facts.action,
         }  # fmt: skip
 
 
 def _statistics(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for each in d.sessions:
-        facts = each()
+    for each in d.database.sessions:
+        facts = each.facts()
         yield {"SID": facts.session_id, "STATISTIC#": ROUND_TRIPS, "VALUE": facts.round_trips}
         yield {"SID": facts.session_id, "STATISTIC#": PARSES, "VALUE": facts.parses}
 
@@ -114,7 +143,14 @@ def _statistic_names(_d: Dictionary, _context: Context) -> Iterator[Cells]:
     yield {"STATISTIC#": PARSES, "NAME": "parse count (total)"}
 
 
-view("V$SESSION", "SID:n SERIAL#:n USERNAME STATUS PROGRAM MACHINE TYPE", _sessions)
+def _parameters_of_the_server(_d: Dictionary, _context: Context) -> Iterator[Cells]:
+    for name, value in {"resource_limit": "TRUE", "processes": "300"}.items():
+        yield {"NAME": name, "VALUE": value}
+
+
+view("V$SESSION", "SID:n SERIAL#:n USERNAME STATUS PROGRAM MACHINE TYPE MODULE ACTION", _sessions)
+view("GV$SESSION", "INST_ID:n SID:n SERIAL#:n USERNAME STATUS PROGRAM MACHINE TYPE MODULE ACTION", _sessions)
+view("V$PARAMETER", "NAME VALUE:t", _parameters_of_the_server)
 view("V$SESSTAT", "SID:n STATISTIC#:n VALUE:n", _statistics)
 view("V$STATNAME", "STATISTIC#:n NAME", _statistic_names)
 view("DUAL", "DUMMY:1", lambda _d, _context: iter(({"DUMMY": "X"},)))

@@ -121,6 +121,7 @@ class Catalog:
             self._add_key(table, key)
         for check in statement.checks:
             table.checks.append(Check(self._constraint_name(check.name), check.condition, check.text))
+        table.is_partitioned = statement.partition is not None
         if statement.partition is not None and statement.partition.end is not None:
             column = table.columns[table.column_index(statement.partition.column)].name
             inside = Comparison("<", Name(column), statement.partition.end)

@@ -82,6 +82,7 @@ class Table:
         self.unique_keys: list[UniqueKey] = []
         self.checks: list[Check] = []
         self.indexes: list[Index] = []
+        self.is_partitioned = False
         self.rows: dict[bytes, bytes] = {}
         self._next_row = 0
 

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.sql.parser.administration import administration, at_administration
 from oracle_stand_in.sql.parser.condition import condition
 from oracle_stand_in.sql.parser.ddl import alter_table, create, drop, truncate
 from oracle_stand_in.sql.parser.expression import expression
@@ -47,6 +48,8 @@ def _statement(stream: TokenStream) -> Statement:
     word = stream.current.text if stream.current.kind is TokenKind.WORD else ""
     if word in ("SELECT", "WITH") or stream.at_symbol("("):
         return query(stream)
+    if at_administration(stream):
+        return administration(stream)
     parsers = {
         "INSERT": _insert,
         "DELETE": _delete,

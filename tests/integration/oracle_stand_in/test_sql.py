@@ -249,7 +249,7 @@ def test_insert_select_copies_all_or_nothing(cursor: oracledb.Cursor) -> None:
         ("SELECT TO_DATE('2026-01-01x', 'YYYY-MM-DD') FROM dual", "ORA-01830"),
         ("ALTER SESSION SET CONTAINER = FREEPDB1", "ORA-00900"),
         ("GRANT SELECT ON t TO x", "ORA-00900"),
-        ("CREATE USER x IDENTIFIED BY y", "ORA-00900"),
+        ("CREATE USER x IDENTIFIED BY y", "ORA-01031"),
     ],
 )
 def test_statement_is_refused(cursor: oracledb.Cursor, statement: str, message: str) -> None:
