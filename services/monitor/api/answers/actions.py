@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.monitor.api.answers.schemas import Answer, Count, moment
+from services.monitor.api.answers.schemas import Answer, Count, moment, moment_if_known
 from services.monitor.read.overview import KnownAction
 
 
@@ -36,23 +36,11 @@ class ActionEntry(Answer):
     def of(cls, known: KnownAction) -> Self:
         """Return an action as it is answered."""
         action = known.action
-        return cls(
-            id=action.id,
-            kind=action.kind,
-            target=action.target,
-            options=action.options,
-            state=action.state,
-            asked_by=action.asked_by,
+        return cls.like(
+            action,
             asked_at=moment(action.asked_at),
-            started_at=_moment(action.started_at),
-            ended_at=_moment(action.ended_at),
-            owner=action.owner,
-            done=action.done,
-            total=action.total,
-            unit=action.unit,
-            outcome=action.outcome,
-            stop_asked_by=action.stop_asked_by,
-            place=action.place,
+            started_at=moment_if_known(action.started_at),
+            ended_at=moment_if_known(action.ended_at),
             partition=known.partition,
         )
 
@@ -184,7 +172,3 @@ class RetryRejectedFileRequest(RejectedFileRequest):
         description="Though it was meant for another table, or times in it were changed",
         examples=[False],
     )
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else moment(seconds)

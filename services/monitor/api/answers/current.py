@@ -1,7 +1,6 @@
 """From an overview to what the API answers. No I/O, no clock."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -31,6 +30,7 @@ from services.monitor.api.answers.schemas import (
     WriterMetrics,
     WriterState,
     moment,
+    moment_if_known,
 )
 from services.monitor.api.state import State
 from services.monitor.assess.assessment import Assessment
@@ -97,7 +97,7 @@ def _went_back(overview: Overview) -> WentBack | None:
     found = went_back_since(overview, overview.acknowledged.at)
     if found is None:
         return None
-    return WentBack(times=found.times, inserted=found.inserted, written=found.written, at=moment(found.at))
+    return WentBack.like(found, at=moment(found.at))
 
 
 def writer_metrics(overview: Overview) -> WriterMetrics:
@@ -106,7 +106,7 @@ def writer_metrics(overview: Overview) -> WriterMetrics:
     writers = overview.living(WriterStatus)
     return WriterMetrics(
         **_write_totals(overview),
-        last_write_timestamp=_moment(last_write_at(overview)),
+        last_write_timestamp=moment_if_known(last_write_at(overview)),
         values_written=counts[Counter.WRITTEN],
         duplicates=counts[Counter.DUPLICATES],
         conflicts=counts[Counter.CONFLICTS],
@@ -134,29 +134,21 @@ def buffer_metrics(overview: Overview, settings: BufferSettings) -> BufferMetric
     """Return buffer, writers and backup in short."""
     status, files = buffer_status(overview, settings), backups(overview)
     return BufferMetrics(
-        buffer=BufferFigures(
-            current_size=status.current_size,
-            max_size=status.max_size,
-            utilization_pct=status.utilization_pct,
-            overflow_count=status.overflow_count,
-        ),
+        buffer=BufferFigures.like(status),
         writer=WriterFigures(
             **_write_totals(overview),
             **_write_means(overview.window),
-            last_write_time=_moment(last_write_at(overview)),
+            last_write_time=moment_if_known(last_write_at(overview)),
         ),
-        backup=BackupFigures(file_count=files.file_count, total_bytes=files.total_bytes),
+        backup=BackupFigures.like(files),
     )
 
 
 def buffer_health(assessment: Assessment) -> BufferHealth:
     """Return the verdict and its reasons."""
     health, loss = assessment.health, unacknowledged(assessment.overview)
-    return BufferHealth(
-        status=health.status,
-        buffer_ok=health.buffer_ok,
-        writer_ok=health.writer_ok,
-        oracle_connection_ok=health.oracle_connection_ok,
+    return BufferHealth.like(
+        health,
         reasons=list(health.reasons),
         details=HealthDetails(
             buffer_utilization_pct=round(health.utilization_pct, 2),
@@ -164,7 +156,7 @@ def buffer_health(assessment: Assessment) -> BufferHealth:
             last_write_age_seconds=_rounded(health.last_write_age_s),
             values_lost=loss.overflowed,
             rejected_dropped=loss.rejected_dropped,
-            loss_acknowledged_at=_moment(loss.at),
+            loss_acknowledged_at=moment_if_known(loss.at),
         ),
     )
 
@@ -183,7 +175,7 @@ def backups(overview: Overview, limit: int | None = None) -> Backups:
         total_rows=waiting.rows,
         total_bytes=waiting.bytes,
         left_out=_left_out(overview, "backup_files"),
-        files=[BackupFile.of(name, file) for name, file in newest[:limit]],
+        files=[BackupFile.like(file, name=name) for name, file in newest[:limit]],
     )
 
 
@@ -201,7 +193,7 @@ def events(overview: Overview, limit: int, kind: str | None = None) -> Events:
 def overflows(overview: Overview, limit: int) -> Overflows:
     """Return the newest overflow episodes, at most `limit`."""
     newest = sorted(overview.overflows.values(), key=lambda episode: episode.began_at, reverse=True)
-    return Overflows(episodes=[OverflowEpisode.of(episode) for episode in newest[:limit]])
+    return Overflows(episodes=[OverflowEpisode.like(episode) for episode in newest[:limit]])
 
 
 def polling_status(overview: Overview) -> PollingStatus:
@@ -216,10 +208,6 @@ def polling_groups(overview: Overview, limit: int) -> list[PollingGroup]:
 
 def _left_out(overview: Overview, what: str) -> int:
     return sum(count for key, count in overview.left_out.items() if key.endswith(f"}}:{what}"))
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else moment(seconds)
 
 
 def _write_totals(overview: Overview) -> dict[str, Any]:
@@ -241,30 +229,24 @@ def _write_means(window: Mapping[str, int]) -> dict[str, Any]:
 
 def _writer_state(writer: Service[WriterStatus]) -> WriterState:
     status = writer.status
-    return WriterState(
+    return WriterState.like(
+        status,
         instance=writer.instance,
         state=writer.process.state if writer.process else "",
-        breaker=status.breaker,
-        oracle=status.oracle,
-        backup=status.backup,
-        last_write_at=_moment(status.last_write_at),
-        last_error=status.last_error,
+        last_write_at=moment_if_known(status.last_write_at),
     )
 
 
 def _service_state(service: Service[ServiceStatus], now: float) -> ServiceState:
     process = service.process or Process(state="lost")
-    return ServiceState(
+    return ServiceState.like(
+        process,
         role=service.role,
         instance=service.instance,
         alive=service.alive,
-        state=process.state,
         last_beat_at=moment(service.beat_at),
         last_beat_age_seconds=round(max(0.0, now - service.beat_at), 3),
-        started_at=_moment(process.started_at),
-        version=process.version,
-        host=process.host,
-        pid=process.pid,
+        started_at=moment_if_known(process.started_at),
         details=dict(service.details),
         partition=service.partition,
     )
@@ -284,15 +266,7 @@ def _partition(number: int, state: State) -> PartitionState:
 
 
 def _event(event: EventRecord) -> EventEntry:
-    return EventEntry(
-        id=event.id or "",
-        at=moment(event.at),
-        kind=event.kind,
-        role=event.role,
-        instance=event.instance,
-        message=event.message,
-        details=json_object(event.details),
-    )
+    return EventEntry.like(event, id=event.id or "", at=moment(event.at), details=json_object(event.details))
 
 
 def _rounded(figure: float | None) -> float | None:

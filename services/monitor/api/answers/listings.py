@@ -22,7 +22,6 @@ from services.monitor.api.answers.schemas import (
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert
 from services.monitor.read.groups import Group
-from shared.records import events, files
 
 
 class AlertEntry(Answer):
@@ -40,14 +39,7 @@ class AlertEntry(Answer):
     @classmethod
     def of(cls, alert: Alert) -> Self:
         """Return an alert as it is answered."""
-        return cls(
-            code=alert.code,
-            severity=alert.severity,
-            since=moment(alert.since),
-            message=alert.message,
-            what_to_do=alert.what_to_do,
-            partition=alert.partition,
-        )
+        return cls.like(alert, since=moment(alert.since))
 
 
 class Alerts(Answer):
@@ -95,11 +87,6 @@ class BackupFile(Answer):
     created: AwareDatetime = Field(description="When it was begun, UTC", examples=["2025-11-02T14:30:52Z"])
     host: str | None = Field(default=None, description="Host that has it", examples=["plant-1"])
     directory: str | None = Field(default=None, description="Its directory there", examples=["/var/lib/tagpipe/backup"])
-
-    @classmethod
-    def of(cls, name: str, file: files.BackupFile) -> Self:
-        """Return a file as it is answered."""
-        return cls(name=name, **asdict(file))
 
 
 class Backups(Answer):
@@ -150,11 +137,6 @@ class OverflowEpisode(Answer):
     tags: dict[str, int] = Field(
         default_factory=dict, description="Values lost by tag, the hardest hit", examples=[{"PLC01.D100": 600}]
     )
-
-    @classmethod
-    def of(cls, episode: events.OverflowEpisode) -> Self:
-        """Return an episode as it is answered."""
-        return cls(**asdict(episode))
 
 
 class Overflows(Answer):

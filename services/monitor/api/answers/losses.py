@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from services.monitor.api.answers.listings import OverflowEpisode
-from services.monitor.api.answers.schemas import Answer, Count, moment
+from services.monitor.api.answers.schemas import Answer, Count, moment_if_known
 from services.monitor.assess.findings.losses import find_losses, unacknowledged, unacknowledged_overflows
 from services.monitor.read.overview import Overview
 
@@ -37,16 +37,9 @@ def losses(overview: Overview) -> Losses:
     """Return the losses that are not acknowledged."""
     known = overview.acknowledged
     return Losses(
-        losses=[
-            LossEntry(
-                code=found.code,
-                message=found.message,
-                since=None if found.since is None else moment(found.since),
-            )
-            for found in find_losses(overview)
-        ],
+        losses=[LossEntry.like(found, since=moment_if_known(found.since)) for found in find_losses(overview)],
         values_lost=unacknowledged(overview).overflowed,
-        episodes=[OverflowEpisode.of(episode) for episode in unacknowledged_overflows(overview)],
-        acknowledged_at=None if known.at is None else moment(known.at),
+        episodes=[OverflowEpisode.like(episode) for episode in unacknowledged_overflows(overview)],
+        acknowledged_at=moment_if_known(known.at),
         acknowledged_by=known.by,
     )

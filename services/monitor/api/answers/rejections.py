@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from services.monitor.api.answers.schemas import Answer, Count, moment
+from services.monitor.api.answers.schemas import Answer, Count, moment, moment_if_known
 from services.monitor.read.overview import Overview
 from services.monitor.read.rejected import RejectedOfCode
 from shared.counters import Counter
@@ -50,13 +50,7 @@ class RejectedRow(Answer):
         """Return an example of a row as it is answered."""
         cells = dict(zip(REJECTED_HEADER, example.cells, strict=False))
         names = ("tag_name", "timestamp", "tag_value", "quality")
-        return cls(
-            id=example.id,
-            at=moment(example.at),
-            file=example.file,
-            reason=example.reason,
-            **{name: cells.get(name) for name in names},
-        )
+        return cls.like(example, at=moment(example.at), **{name: cells.get(name) for name in names})
 
 
 class RejectedMessage(Answer):
@@ -71,21 +65,6 @@ class RejectedMessage(Answer):
     message: str | None = Field(description="Its beginning", examples=['{"plc_code": "PLC01"...'])
     size_bytes: Count | None = Field(description="Its size, in bytes", examples=[80])
     can_retry: bool = Field(description="Whether all of it is kept", examples=[True])
-
-    @classmethod
-    def of(cls, example: RejectedExample) -> Self:
-        """Return an example of a message as it is answered."""
-        return cls(
-            id=example.id,
-            at=moment(example.at),
-            reason=example.reason,
-            consumer=example.consumer,
-            tag=example.tag,
-            tags=example.tags,
-            message=example.message,
-            size_bytes=example.size_bytes,
-            can_retry=example.can_retry,
-        )
 
 
 class _Group(Answer):
@@ -159,12 +138,12 @@ def rejections(overview: Overview, shown: int = EXAMPLES_SHOWN) -> Rejections:
             RejectedMessages(
                 **_group(found),
                 kind=found.what,
-                examples=[RejectedMessage.of(example) for example in found.examples[:shown]],
+                examples=[RejectedMessage.like(example, at=moment(example.at)) for example in found.examples[:shown]],
             )
             for found in _of_messages(overview)
         ],
         files=[
-            RejectedFile(name=name, rows=file.rows, state=file.state, host=file.host, directory=file.directory)
+            RejectedFile.like(file, name=name)
             for name, file in sorted(overview.backup_files.items(), key=lambda entry: -entry[1].created)
             if file.kind == FileKind.REJECTED and file.state != FileStage.RECOVERED
         ],
@@ -228,8 +207,8 @@ def _group(found: RejectedOfCode) -> dict[str, Any]:
     return {
         "code": found.code,
         "count": found.count,
-        "first_at": None if found.first_at is None else moment(found.first_at),
-        "last_at": None if found.last_at is None else moment(found.last_at),
+        "first_at": moment_if_known(found.first_at),
+        "last_at": moment_if_known(found.last_at),
         "kept": len(found.examples),
     }
 

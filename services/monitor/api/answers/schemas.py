@@ -1,7 +1,7 @@
 """What the API answers: every field with its unit, every model with an example."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,11 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    @classmethod
+    def like(cls, source: object, **other: Any) -> Self:
+        """Return an answer with what `source` has by the names of its fields, but for those that are given here."""
+        return cls(**{name: getattr(source, name) for name in cls.model_fields if name not in other}, **other)
+
 
 #: The last second that a calendar shows, in seconds since 1970.
 _LAST_MOMENT_S = 253_402_300_799
@@ -29,6 +34,11 @@ def moment(seconds: float) -> datetime:
     (9999, 1970)
     """
     return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_MOMENT_S), UTC)
+
+
+def moment_if_known(seconds: float | None) -> datetime | None:
+    """Return the moment; None for one that nobody knows."""
+    return None if seconds is None else moment(seconds)
 
 
 class Error(Answer):

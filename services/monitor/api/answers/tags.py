@@ -34,11 +34,10 @@ class LastValueEntry(Answer):
     def of(cls, last: LastValue, zone: tzinfo, now: float) -> Self:
         """Return a value as it is answered at a moment, in seconds since 1970."""
         value = last.value
-        return cls(
+        return cls.like(
+            value,
             tag_name=last.tag_name,
-            plc_code=value.plc_code,
             value=value.tag_value,
-            quality=value.quality,
             time=_utc(value, zone),
             age_seconds=_age_s(value, zone, now),
         )
@@ -64,14 +63,8 @@ class PlcEntry(Answer):
     @classmethod
     def of(cls, plc: Plc, zone: tzinfo, now: float) -> Self:
         """Return a PLC as it is answered at a moment, in seconds since 1970."""
-        return cls(
-            plc_code=plc.plc_code,
-            tags=plc.tags,
-            bad=plc.bad,
-            uncertain=plc.uncertain,
-            time=_utc(plc.newest.value, zone),
-            age_seconds=_age_s(plc.newest.value, zone, now),
-        )
+        newest = plc.newest.value
+        return cls.like(plc, time=_utc(newest, zone), age_seconds=_age_s(newest, zone, now))
 
 
 class Plcs(Answer):

@@ -34,7 +34,7 @@ def asked(offers: Any) -> list[tuple[str, Any]]:
 
 
 def file(**fields: Any) -> BackupFile:
-    return BackupFile.of("f.csv", read(StoredFile, {"f.csv": backup_file(**fields)})["f.csv"])
+    return BackupFile.like(read(StoredFile, {"f.csv": backup_file(**fields)})["f.csv"], name="f.csv")
 
 
 def test_file_is_offered_for_what_it_is() -> None:
