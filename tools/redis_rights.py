@@ -8,14 +8,16 @@ what `check` tries.
 import ast
 import inspect
 import re
-from collections.abc import Collection, Iterator
+import textwrap
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from sandbox.harness.redis import EmbeddedRedis
 from shared.keys import Keys
-from shared.redis.link import RedisLink, is_read_only
+from shared.redis.link import RedisLink
+from shared.redis.scripts import is_read_only
 
 ROOT = Path(__file__).parent.parent
 FILES = ROOT / "deploy" / "redis"
@@ -250,12 +252,17 @@ def acl(user: str) -> str:
 
 def checked() -> str:
     """Return the module of what `check` tries."""
-    needed = "".join(f'    "{right}",\n' for right in rights("writer") if right not in OPTIONAL)
-    optional = "".join(f'    "{right}",\n' for right in OPTIONAL)
+    needed = _in_lines(right for right in rights("writer") if right not in OPTIONAL)
     return (
         '"""What the writer asks of Redis, as ACL names. Written by `make rights`: do not edit."""\n\n'
-        f"#: Without one of these it can't work.\nNEEDED = (\n{needed})\n\n"
-        f"#: Without these it can't tell how Redis is.\nOPTIONAL = (\n{optional})\n"
+        f"#: Without one of these it can't work.\nNEEDED = (\n{needed}\n)  # fmt: skip\n\n"
+        f"#: Without these it can't tell how Redis is.\nOPTIONAL = (\n{_in_lines(OPTIONAL)}\n)  # fmt: skip\n"
+    )
+
+
+def _in_lines(names: Iterable[str]) -> str:
+    return textwrap.fill(
+        " ".join(f'"{name}",' for name in names), 110, initial_indent=" " * 4, subsequent_indent=" " * 4
     )
 
 
