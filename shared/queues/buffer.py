@@ -18,7 +18,8 @@ from shared.keys import Keys, list_takeovers
 from shared.models import Decoded, decode_array, decode_values
 from shared.queues.claims import MAX_TAKEOVERS, Claims
 from shared.queues.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
-from shared.redis.link import Call, RedisLink
+from shared.redis.link import RedisLink
+from shared.redis.scripts import Call
 from shared.settings.models import BufferSettings
 
 #: An idle writer claims after so many seconds without a wake-up token: whoever took the last may have died.

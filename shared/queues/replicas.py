@@ -16,7 +16,8 @@ from shared.journal.events import EventLog
 from shared.logs import get_logger
 from shared.records.events import Event, Replicas
 from shared.redis.connections import Argument, ConnectionNumber
-from shared.redis.link import Call, Confirmed, RedisLink
+from shared.redis.link import Confirmed, RedisLink
+from shared.redis.scripts import Call
 
 #: Seconds by which the end of WAIT comes late: Redis looks at it ten times a second. Its answer must come back in time.
 _LATE_S = 0.15

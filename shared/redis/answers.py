@@ -6,6 +6,7 @@ that is resolved anew, because the server that answered may have been demoted.
 """
 
 import re
+from typing import Any
 
 import redis
 
@@ -102,3 +103,14 @@ def code_of(error: redis.exceptions.ResponseError) -> str:
             return code
     found = _CODE.search(str(error))
     return found.group(1) if found else ""
+
+
+def without_errors(answers: list[Any]) -> list[Any]:
+    """Return answers, none of which is an error.
+
+    Raises: redis.exceptions.ResponseError: the first one that is.
+    """
+    for answer in answers:
+        if isinstance(answer, redis.exceptions.ResponseError):
+            raise answer
+    return answers

@@ -5,10 +5,8 @@ times, and an RPUSH repeated after a lost reply doubles what it pushed. The scri
 repeat those.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, Self
 
@@ -18,8 +16,9 @@ from shared.backoff import Backoff
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.redis.answers import translated
+from shared.redis.answers import translated, without_errors
 from shared.redis.connections import Argument, ConnectionNumber, Connections
+from shared.redis.scripts import Call, Scripts
 from shared.redis.topology import Primary
 from shared.redis.trouble import Trouble
 from shared.settings.models import ServiceSettings
@@ -36,32 +35,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 #: Seconds for which Redis' clock is reckoned from ours before it is asked again.
 CLOCK_TRUST_S = 10.0
 
-_SCRIPTS = Path(__file__).parents[1] / "lua"
 _log = get_logger()
-
-
-class _Script:
-    """A script of `lua/`."""
-
-    def __init__(self, name: str) -> None:
-        self.text = (_SCRIPTS / f"{name}.lua").read_text("utf-8")
-        sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        writing = [("EVALSHA", sha), ("EVAL", self.text)]
-        #: How to ask for it, the first way that works. Rights that were given for an older version know no ..._RO.
-        self.ways = [("EVALSHA_RO", sha), ("EVAL_RO", self.text), *writing] if is_read_only(self.text) else writing
-
-
-def is_read_only(script: str) -> bool:
-    """Tell whether a script changes nothing, by its first line: then who asks for it need only be allowed to read."""
-    return "no-writes" in script.partition("\n")[0]
-
-
-class Call(NamedTuple):
-    """A script of `lua/` with what it takes."""
-
-    script: str
-    keys: Sequence[str]
-    args: Iterable[Argument] = ()
 
 
 class Confirmed(NamedTuple):
@@ -93,7 +67,7 @@ class RedisLink:
         self._primary = Primary(read_url, namespace, sentinel_password)
         self._connections = Connections(self._primary, client_name)
         self._server_clock = (0.0, -math.inf)
-        self._scripts: dict[str, _Script] = {}
+        self._scripts = Scripts(self._connections)
         self._trouble = Trouble(lambda: self.address)
         self._is_closed = False
 
@@ -151,8 +125,7 @@ class RedisLink:
         They are not one step: others may come between two of them.
         Raises: RedisUnavailableError: any of them may have run; RedisFullError: one did not. Both: repeat each.
         """
-        scripts = [self._load(call.script) for call in calls]
-        answers: list[Any] = self._guard(lambda: self._evaluate(scripts, calls))
+        answers: list[Any] = self._guard(lambda: self._scripts.run(calls))
         return answers
 
     def run_confirmed(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
@@ -170,33 +143,18 @@ class RedisLink:
         return self._connections.number
 
     def _confirm(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
-        answer = self._evaluate([self._load(call.script)], [call])[0] if call else None
+        answer = self._scripts.run([call])[0] if call else None
         # Who waits for more replicas than there are waits in vain, to the end.
         (role,) = self._connections.exchange([("ROLE",)])
         online = _connected_replicas(role, replicas)
         confirmed = 0
         if online:
             wait = ("WAIT", min(replicas, online), math.ceil(wait_s * 1000))
-            (confirmed,) = _without_errors(self._connections.exchange([wait]))
+            (confirmed,) = without_errors(self._connections.exchange([wait]))
         number = self.connection_number
         if number is None:
             raise redis.exceptions.ConnectionError("the connection was closed just after the answer")
         return Confirmed(answer, confirmed, online, number)
-
-    def _load(self, name: str) -> _Script:
-        return self._scripts.get(name) or self._scripts.setdefault(name, _Script(name))
-
-    def _evaluate(self, scripts: Sequence[_Script], calls: Sequence[Call]) -> list[Any]:
-        arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
-        answers = self._connections.exchange(
-            [(*script.ways[0], *rest) for script, rest in zip(scripts, arguments, strict=True)]
-        )
-        for place, script in enumerate(scripts):
-            for way in script.ways[1:]:
-                if not isinstance(answers[place], redis.exceptions.NoScriptError | redis.exceptions.NoPermissionError):
-                    break
-                (answers[place],) = self._connections.exchange([(*way, *arguments[place])])
-        return _without_errors(answers)
 
     def command(self, *args: Argument) -> Any:
         """Run one Redis command and return its answer.
@@ -232,7 +190,7 @@ class RedisLink:
         Earlier keys go first. Returns None after `wait_s` (at most MAX_BLOCK_S).
         """
         command: list[Argument] = ["BLPOP", *keys, max(0.001, min(wait_s, MAX_BLOCK_S))]
-        (answer,) = self._guard(lambda: _without_errors(self._connections.exchange([command])))
+        (answer,) = self._guard(lambda: without_errors(self._connections.exchange([command])))
         return (answer[0].decode(), answer[1]) if answer else None
 
     def wait_for_element(self, key: str, wait_s: float) -> int:
@@ -249,7 +207,7 @@ class RedisLink:
         wait: list[Argument] = ["BLMOVE", key, key, "LEFT", "LEFT", block_s]
         commands: list[Sequence[Argument]] = [("CLIENT", "REPLY", "SKIP"), wait, ("LLEN", key)]
         (length,) = self._guard(
-            lambda: _without_errors(self._connections.exchange(commands, answers=1, patience_s=block_s + _LATE_S))
+            lambda: without_errors(self._connections.exchange(commands, answers=1, patience_s=block_s + _LATE_S))
         )
         return int(length)
 
@@ -320,10 +278,3 @@ def _connected_replicas(role: Any, wanted: int) -> int:
         # What was put on this connection went with the history that it has left.
         raise redis.exceptions.ReadOnlyError("it was demoted just now")
     return len(role[2])
-
-
-def _without_errors(answers: list[Any]) -> list[Any]:
-    for answer in answers:
-        if isinstance(answer, redis.exceptions.ResponseError):
-            raise answer
-    return answers

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from services.monitor.read.bounded_scan import BoundedScan
+from services.monitor.read.decoding import pairs_of
 from services.monitor.read.overview import KnownAction
 from shared.acting.board import MAX_BYTES, MAX_OPEN
 from shared.keys import Keys
 from shared.records.actions import Action, AuditEntry
 from shared.records.reading import from_hash, from_json
-from shared.redis.link import Call
+from shared.redis.scripts import Call
 
 #: Steps that are read, and actions that are shown at most: an action has three or four steps.
 STEPS_READ, ACTIONS_SHOWN = 120, 100
@@ -53,6 +54,5 @@ class ActionsReader:
 
 
 def _action_of(flat: Sequence[bytes]) -> Action | None:
-    texts = [raw.decode(errors="replace") for raw in flat]
-    entry = from_hash(AuditEntry, dict(zip(texts[::2], texts[1::2], strict=False)))
+    entry = from_hash(AuditEntry, pairs_of(flat))
     return from_json(Action, entry.action) if entry is not None else None

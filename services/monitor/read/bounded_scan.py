@@ -9,7 +9,8 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
-from shared.redis.link import Call, RedisLink
+from shared.redis.link import RedisLink
+from shared.redis.scripts import Call
 
 #: Longest name of an entry, in bytes; ours have a limit of their own that is below this.
 MAX_NAME_BYTES = 1_000
@@ -20,8 +21,8 @@ PIECE_BYTES = 256 * 1024
 #: Bytes that Redis looks at in one scan at most, for the sake of what stands between entries too long.
 MAX_SCANNED_BYTES = 512 * 1024 * 1024
 
-#: What takes more than a piece is scanned again only after REST times as long as it took.
-REST = 10
+#: What takes more than a piece is scanned again only after PAUSE_FACTOR times as long as it took.
+PAUSE_FACTOR = 10
 
 
 @dataclass
@@ -33,7 +34,7 @@ class BoundedScan:
     max_entries: int = 1_000
     max_value_bytes: int = 16 * 1024
     max_bytes: int = 16 * 1024 * 1024  #: of all entries together
-    rest_s: float = 0.0  #: seconds between two readings, at least
+    interval_s: float = 0.0  #: seconds between two readings, at least
     entries: dict[bytes, bytes] = field(default_factory=dict)  #: by name; of a set the values are empty
     left_out: int = 0  #: entries that are there and were not read
     _found: dict[bytes, bytes] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class BoundedScan:
     @property
     def is_due(self) -> bool:
         """Whether it is time to read it again."""
-        return monotonic() >= self._read_at + max(self.rest_s, REST * self._took_s) or not self._read_at
+        return monotonic() >= self._read_at + max(self.interval_s, PAUSE_FACTOR * self._took_s) or not self._read_at
 
     def begin(self) -> None:
         """Forget what an earlier reading that was cut short had found."""

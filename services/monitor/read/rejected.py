@@ -9,7 +9,8 @@ from shared.journal.rejected_examples import MAX_CODES, MAX_EXAMPLE_BYTES, MAX_K
 from shared.keys import Keys
 from shared.records.reading import from_json
 from shared.records.rejected import Rejected, RejectedCode, RejectedExample
-from shared.redis.link import Call, RedisLink
+from shared.redis.link import RedisLink
+from shared.redis.scripts import Call
 
 #: The total of which each is a part.
 TOTALS = {
