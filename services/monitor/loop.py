@@ -96,8 +96,8 @@ class Loop:
     def _until_next_tick(self) -> float:
         """Return the seconds to the next reading: even distances, but half of the time at least is left to others."""
         now = self._clock.monotonic()
-        rest_s = self._took_s if self._took_s > TICK_S / 2 else 0.0
-        self._next_tick = max(self._next_tick + TICK_S, now + rest_s)
+        pause_s = self._took_s if self._took_s > TICK_S / 2 else 0.0
+        self._next_tick = max(self._next_tick + TICK_S, now + pause_s)
         return self._next_tick - now
 
     def run_once(self) -> None:

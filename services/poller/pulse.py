@@ -17,7 +17,7 @@ from shared.journal.events import EventLog
 from shared.life.beating import Beating
 from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
 from shared.logs import get_logger
-from shared.records.events import Event, Pending, RingOverflow
+from shared.records.events import Event, OutboxOverflow, Pending
 from shared.records.heartbeats import PollerStatus
 
 _log = get_logger()
@@ -137,7 +137,7 @@ class Pulse:
                 Event.OVERFLOW,
                 f"Poller overflow: {episode.messages} messages with {episode.values} values were discarded, "
                 f"read from {episode.first} to {episode.last}",
-                RingOverflow(
+                OutboxOverflow(
                     messages=episode.messages,
                     values=episode.values,
                     first=str(episode.first),

@@ -25,7 +25,7 @@ from shared.records.actions import EXPIRES_S, Action, ActionKind, ActionState
 TICK_S = 0.5
 
 #: Seconds of the first and the last rest where Redis refuses to be asked: the rights may be of an older version.
-_FIRST_REST_S, _LAST_REST_S = 2.0, 60.0
+_FIRST_WAIT_S, _LAST_WAIT_S = 2.0, 60.0
 
 #: Seconds after which an owner says again that it is at an action which gets on without news.
 _SAY_S = 2.0
@@ -120,7 +120,7 @@ class Actor:
                 self.run_once()
             except RedisUnavailableError as error:
                 # Others say that it is away; what is under way goes on.
-                self._rest_if_refused(error, stop)
+                self._wait_if_refused(error, stop)
             except Exception as error:  # noqa: BLE001 - a side path never ends the main one
                 self._faults.met(error, stop)
             else:
@@ -128,12 +128,12 @@ class Actor:
             stop.wait(TICK_S)
         self._leave()
 
-    def _rest_if_refused(self, error: RedisUnavailableError, stop: StopFlag) -> None:
+    def _wait_if_refused(self, error: RedisUnavailableError, stop: StopFlag) -> None:
         """Let nobody else suffer where the user lacks a right: each refusal costs this process its connections."""
         if isinstance(error, RedisRefusedError):
             _log.warning(f"Redis does not let this process see what people ask for: {error}", kind="actions refused")
             self._refusals += 1
-            stop.wait(doubled_s(_FIRST_REST_S, self._refusals, _LAST_REST_S))
+            stop.wait(doubled_s(_FIRST_WAIT_S, self._refusals, _LAST_WAIT_S))
 
     def run_once(self) -> None:
         """Look at the board once.

@@ -121,12 +121,12 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
             rows=rows,
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        return _saved(raw, error)
+        return _salvaged(raw, error)
     # A poll that read nothing, or one whose readings stand under another name: they must not vanish.
-    return (data, ()) if data.tag_values or data.error_tags or rows else _saved(raw, ValueError("it names no tag"))
+    return (data, ()) if data.tag_values or data.error_tags or rows else _salvaged(raw, ValueError("it names no tag"))
 
 
-def _saved(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault]]:
+def _salvaged(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault]]:
     saved = salvage(raw, error)
     return PollingData(**saved.fields), saved.faults
 

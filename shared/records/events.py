@@ -80,7 +80,7 @@ class OverflowEpisode(Overflow, frozen=True):
     tags: dict[Text, Count] = msgspec.field(default_factory=dict)  #: values lost by tag name, of those hit most
 
 
-class RingOverflow(Overflow, frozen=True):
+class OutboxOverflow(Overflow, frozen=True):
     """What a poller discarded while Redis took nothing."""
 
     messages: Count

@@ -42,7 +42,7 @@ MOST_NAMED = 16
 LEAST_INTERVAL_S, LONGEST_INTERVAL_S = 5.0, 75.0
 
 #: How many times as much CPU time as a saving took goes to other things before the next.
-REST = 50
+PAUSE_FACTOR = 50
 
 #: Tags saved in one step, and seconds after which the rest is left to the next call: data waits meanwhile.
 SAVED_AT_ONCE, MAX_TURN_S = 1_000, 0.01
@@ -126,7 +126,7 @@ class LastValues:
             if str(error) != self._refusal:
                 _log.warning(f"The last values of the tags are not saved, all else goes on: {cut(error)}")
             self._to_save.clear()
-            self._rest()
+            self._wait_for_next()
             # Each refusal costs a connection: what may not be deleted is not asked for again.
             self._may_be_there = False
             self._refusal = str(error)
@@ -152,7 +152,7 @@ class LastValues:
                 self._left_out += self._link.run("save_last_values", [self._keys.last_values], [*self._bounds(), *some])
         self._took_s += self._cpu_s() - began_s
         if not self._to_save:
-            self._rest()
+            self._wait_for_next()
 
     def _is_due(self, cpu_s: float) -> bool:
         now = self._clock.monotonic()
@@ -182,12 +182,12 @@ class LastValues:
             piece += self._named(values)
         return piece
 
-    def _rest(self) -> None:
+    def _wait_for_next(self) -> None:
         now = self._clock.monotonic()
         # Soon again at first: not every tag comes in the first seconds.
         self._longest_s = min(LONGEST_INTERVAL_S, 2 * self._longest_s)
         self._next_at, self._latest_at = now + LEAST_INTERVAL_S, now + self._longest_s
-        self._next_cpu_s = self._cpu_s() + REST * self._took_s
+        self._next_cpu_s = self._cpu_s() + PAUSE_FACTOR * self._took_s
         self.left_out, self._refusal = self._left_out, ""
 
     def _named(self, values: list[TagValue]) -> Iterator[str | bytes]:

@@ -21,7 +21,7 @@ from shared.records.actions import ActionKind
 from shared.records.files import BackupFile, FileKind, FileStage
 
 #: Seconds for which a polling group must have been silent before it may be forgotten.
-FORGET_AFTER_S = 10.0
+LEAST_SILENCE_S = 10.0
 
 
 class RefusedRequestError(Exception):
@@ -102,8 +102,8 @@ def forget_group(request: ForgetGroupRequest, overview: Overview) -> list[Wanted
             continue
         if group.own is not None:
             raise RefusedRequestError("A poller has this group: take it out of its configuration first")
-        if part.taken_at - (group.seen.last_seen_at or 0.0) <= FORGET_AFTER_S:
-            raise RefusedRequestError(f"This group was seen in the last {FORGET_AFTER_S:g} s: it is polled")
+        if part.taken_at - (group.seen.last_seen_at or 0.0) <= LEAST_SILENCE_S:
+            raise RefusedRequestError(f"This group was seen in the last {LEAST_SILENCE_S:g} s: it is polled")
         wanted.append(Wanted(number, ActionKind.FORGET_GROUP, polling_field(*identity)))
     if not wanted:
         raise RefusedRequestError("There is no such polling group; /api/polling/status lists all")

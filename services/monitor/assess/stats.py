@@ -50,7 +50,7 @@ def success_pct(counts: Counts) -> float:
 
 
 def mean_batch_size(window: Mapping[str, int]) -> float | None:
-    """Return the values in a batch on average, saved ones included; None without a batch."""
+    """Return the values in a batch on average, backed-up ones included; None without a batch."""
     batches = batches_ended(window)
     return sum(window.get(end, 0) for end in BATCH_ENDS) / batches if batches else None
 

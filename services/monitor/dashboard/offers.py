@@ -9,6 +9,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from services.monitor.api.answers.listings import BackupFile
+from services.monitor.api.asking import LEAST_SILENCE_S
 from services.monitor.dashboard.language import Language
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import Service
@@ -21,9 +22,6 @@ _OF_LOSSES = {
     "ledger_unbalanced", "values_lost", "redis_went_back", "readings_lost", "rejected_dropped", "rejected_rows_dropped",
     "backup_lost", "recovered_exceeds",
 }  # fmt: skip
-
-#: Seconds for which a polling group must have been silent before it may be forgotten.
-FORGET_AFTER_S = 10.0
 
 #: What takes something away that does not come back by itself.
 _DESTROYING = {ActionKind.DROP_MESSAGES, ActionKind.SET_ASIDE_REJECTED_FILE, ActionKind.FORGET_GROUP,
@@ -83,7 +81,7 @@ class Offers:
 
     def for_group(self, group: Group, age_s: float | None) -> Sequence[Offer]:
         """Offer to forget a polling group that nobody polls any more."""
-        if group.own is not None or age_s is None or age_s <= FORGET_AFTER_S:
+        if group.own is not None or age_s is None or age_s <= LEAST_SILENCE_S:
             return ()
         plc, name = group.seen.plc_code, group.seen.group_name
         body = {"plc_code": plc, "group_name": name}

@@ -113,7 +113,7 @@ def one_plc(t: Language, overview: Overview, code: str) -> str:
 
 def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
     seen, own = group.seen, group.own
-    is_well = own is None or (own.trouble is None and own.state in {"running", "starting", "finished"})
+    works = own is None or (own.trouble is None and own.state in {"running", "starting", "finished"})
     return [
         Cell(strong=seen.group_name),
         Cell(mode(t, group.mode, group.interval_ms)),
@@ -124,7 +124,7 @@ def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
         Cell(
             own.trouble or "" if own else t("plc.elsewhere"),
             chip=t.word("word", own.state) if own else "",
-            kind="ok" if is_well else "bad",
+            kind="ok" if works else "bad",
         ),
     ]
 

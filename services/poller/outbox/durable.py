@@ -135,7 +135,7 @@ class DurableOutbox(Outbox):
         places, overflow = stored
         for held, place in zip(some, places, strict=True):
             held.place = place
-        self._waiting.remove_saved()
+        self._waiting.remove_spooled()
         self._count_overflow(overflow)
         self._left.set()
         # Meanwhile the DataQueue may have taken some, and some may have been discarded.

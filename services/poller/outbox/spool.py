@@ -86,7 +86,7 @@ class Spool:
                 except (sqlite3.Error, OSError, ValueError) as error:
                     await self._failed(error, "can't be opened" if self._disk is None else "can't be written")
                 else:
-                    self._is_well()
+                    self._works_again()
             return self._disk is not None
 
     def _check(self) -> None:
@@ -114,7 +114,7 @@ class Spool:
         )
         if stored is None:
             return None
-        self._is_well()
+        self._works_again()
         seqs, overflow = stored
         return [Place(self._file, seq) for seq in seqs], overflow
 
@@ -196,7 +196,7 @@ class Spool:
             self._tell(kind, message)
         self.trouble = message
 
-    def _is_well(self) -> None:
+    def _works_again(self) -> None:
         if self.trouble is not None:
             message = f"{self._path} is written again"
             _log.info(message)

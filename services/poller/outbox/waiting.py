@@ -68,7 +68,7 @@ class Waiting:
             self._count(popped[-1], -1)
         return popped
 
-    def remove_saved(self) -> None:
+    def remove_spooled(self) -> None:
         """Take out what stands on the disk."""
         saved = [held for held in self._all if held.place is not None]
         if saved:

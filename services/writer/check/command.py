@@ -46,7 +46,7 @@ _PLAIN_WIDTH = 400
 STAND_IN = "STANDIN"
 
 #: What shows whether Redis takes what the services write.
-_TRIAL = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)"
+_WRITE = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)"
 
 _STYLES = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
 
@@ -197,9 +197,9 @@ class Checks:
         link = RedisLink.of(self.settings, "tagpipe-check")
         try:
             # By a script, as the services write. What Redis says of itself is left out where it may not be asked.
-            trial = Keys(self.settings.namespace).trial
-            link.command("EVAL", _TRIAL, 1, trial)
-            refused = [name.decode() for name in link.run("may", [trial], [*NEEDED, *OPTIONAL])]
+            probe = Keys(self.settings.namespace).trial
+            link.command("EVAL", _WRITE, 1, probe)
+            refused = [name.decode() for name in link.run("may", [probe], [*NEEDED, *OPTIONAL])]
             state = RedisStateReader(link).read()
         except PipelineError as error:
             yield Finding(

@@ -69,7 +69,7 @@ class Housekeeping:
             self._report.backup_failed(error)
         else:
             if self._failure is not None:
-                self._report.files_are_well(self._failure)
+                self._report.files_available(self._failure)
             self._failure = None
         if self._clock.monotonic() >= self._next_rebuild:
             self._next_rebuild = self._clock.monotonic() + MANIFEST_INTERVAL_S

@@ -72,7 +72,7 @@ class Report:
         if works_again:
             self._say_works_again(str(path))
 
-    def files_are_well(self, failure: str) -> None:
+    def files_available(self, failure: str) -> None:
         """Take note that what was wrong with the open files is not any more, unless something else is."""
         with self._lock:
             if self.backup_failure != failure:

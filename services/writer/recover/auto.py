@@ -71,8 +71,8 @@ class AutoRecover:
 
     def _has_time(self) -> bool:
         try:
-            is_well = self._breaker.state is BreakerState.CLOSED and not self._pause.is_on()
-            return is_well and self._buffer.depth() < self._calm_depth
+            is_available = self._breaker.state is BreakerState.CLOSED and not self._pause.is_on()
+            return is_available and self._buffer.depth() < self._calm_depth
         except RedisUnavailableError:
             return False
 

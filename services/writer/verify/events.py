@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 
 from services.writer.verify.cause import EVER, Cause
 from shared.models import stored_timestamp
-from shared.records.events import Event, EventRecord, RingOverflow
+from shared.records.events import Event, EventRecord, OutboxOverflow
 from shared.records.reading import from_json
 from shared.zones import as_stored
 
@@ -65,7 +65,7 @@ class EventCauses:
 
 
 def _discarded(event: EventRecord) -> Cause | None:
-    told = from_json(RingOverflow, event.details)
+    told = from_json(OutboxOverflow, event.details)
     begin, end = (time_of(told.first), time_of(told.last)) if told is not None else (None, None)
     if told is None or begin is None or end is None:
         return None

@@ -14,7 +14,7 @@ from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.read.overview import Overview
 from shared.journal.events import EventLog
 from shared.keys import Keys
-from shared.records.events import Event, RingOverflow
+from shared.records.events import Event, OutboxOverflow
 from shared.records.heartbeats import WriterStatus
 from shared.redis.link import RedisLink
 from tests.integration.monitor.monitors import Monitor, Pipeline, environment, monitor_in_a_thread
@@ -59,7 +59,7 @@ def test_loss_is_told_until_a_person_acknowledges_it(
     link.command("HINCRBY", keys.counters, "rejected_dropped", 2)
     poller = EventLog(link, keys, "poller")
     poller.instance = "plant-1"
-    poller.add(Event.OVERFLOW, "Poller overflow", RingOverflow(messages=1, values=9, first="", last=""))
+    poller.add(Event.OVERFLOW, "Poller overflow", OutboxOverflow(messages=1, values=9, first="", last=""))
     # and that the window has long forgotten it
     for bucket in link.command("KEYS", f"{keys.window_prefix}*"):
         link.command("DEL", bucket)

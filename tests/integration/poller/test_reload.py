@@ -109,7 +109,7 @@ def test_group_that_is_taken_out_of_the_file_is_silent_for_nobody(
     """Kind: an alert on a group that a person took away stands for a day; by a change of the file, and by a restart."""
     pipeline.start_and_wait("consumer")
     poller = start(pollers, group("same") + group("going") + group("gone"), redis_server.url, keys.namespace, tmp_path)
-    monkeypatch.setattr("services.monitor.read.reader.CONFIGURED_REST_S", 0.2)
+    monkeypatch.setattr("services.monitor.read.reader.CONFIGURED_INTERVAL_S", 0.2)
     reader = RedisReader(link, keys)
 
     def known() -> set[str]:

@@ -22,7 +22,7 @@ class HistoryPoint(Answer):
     at: datetime = Field(description="Its beginning, UTC", examples=["2025-11-02T14:30:40Z"])
     inserted: Count = Field(description="Values pushed on the buffer", examples=[10_000])
     written: Count = Field(description="Values committed", examples=[10_000])
-    backed_up: Count = Field(description="Values saved to backup files", examples=[0])
+    backed_up: Count = Field(description="Values backed up", examples=[0])
     overflowed: Count = Field(description="Values discarded", examples=[0])
     batches_written: Count = Field(description="Batches that Oracle took", examples=[20])
     batches_failed: Count = Field(description="Batches that Oracle did not take", examples=[0])

@@ -154,7 +154,7 @@ class WriterMetrics(Answer):
 
     total_writes: Count = Field(description="Batches that ended", examples=[181])
     successful_writes: Count = Field(description="Batches that Oracle took", examples=[180])
-    failed_writes: Count = Field(description="Batches that Oracle did not take; they were saved", examples=[1])
+    failed_writes: Count = Field(description="Batches that Oracle did not take; they were backed up", examples=[1])
     success_rate_pct: Percent = Field(
         description="successful_writes in percent of total_writes; 100 before the first", examples=[99.4475]
     )
@@ -165,7 +165,7 @@ class WriterMetrics(Answer):
     duplicates: Count = Field(description="Values that the table held already", examples=[2])
     conflicts: Count = Field(description="Of the rejected: the table holds another value or quality", examples=[0])
     values_rejected: Count = Field(description="Values refused for their own fault", examples=[10])
-    values_backed_up: Count = Field(description="Values saved to CSV backup files", examples=[500])
+    values_backed_up: Count = Field(description="Values backed up to CSV files", examples=[500])
     values_recovered: Count = Field(description="Rows of backup files put into the table later", examples=[500])
     retries: Count = Field(description="Attempts after the first", examples=[3])
     inserted_per_second: float = Field(description="Values pushed on the buffer, per second", examples=[1000.0])
@@ -210,7 +210,7 @@ class WriterFigures(Answer):
 
     total_writes: Count = Field(description="Batches that ended", examples=[181])
     successful_writes: Count = Field(description="Batches that Oracle took", examples=[180])
-    failed_writes: Count = Field(description="Batches that were saved instead", examples=[1])
+    failed_writes: Count = Field(description="Batches that were backed up instead", examples=[1])
     success_rate_pct: Percent = Field(description="successful_writes in percent of total_writes", examples=[99.4475])
     avg_batch_size: float | None = Field(description="Values in a batch; null without one", examples=[474.3])
     avg_write_latency_ms: Milliseconds = Field(description="Claim to settled, in ms", examples=[12.4])

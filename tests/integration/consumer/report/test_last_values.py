@@ -9,7 +9,13 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.consumer.report import last_values as module
-from services.consumer.report.last_values import LEAST_INTERVAL_S, LONGEST_INTERVAL_S, MAX_ENTRY_BYTES, REST, LastValues
+from services.consumer.report.last_values import (
+    LEAST_INTERVAL_S,
+    LONGEST_INTERVAL_S,
+    MAX_ENTRY_BYTES,
+    PAUSE_FACTOR,
+    LastValues,
+)
 from shared.counters import Counter
 from shared.errors import RedisRefusedError
 from shared.keys import Keys
@@ -89,7 +95,7 @@ def test_saving_takes_a_fiftieth_of_the_cpu_time_however_many_tags_there_are(sta
     assert stage.held() == {"P.a": ("1", "GOOD")}
     stage.see(NOW + timedelta(seconds=1), tag_values={"a": 2})
     for seconds, cpu_s, expected in (
-        (LEAST_INTERVAL_S - 1, 99.0, "1"), (1.5, 0.019 * REST, "1"), (0.1, 0.021 * REST, "2"),
+        (LEAST_INTERVAL_S - 1, 99.0, "1"), (1.5, 0.019 * PAUSE_FACTOR, "1"), (0.1, 0.021 * PAUSE_FACTOR, "2"),
     ):  # fmt: skip
         stage.clock.advance(seconds)
         stage.cpu_s = cpu_s

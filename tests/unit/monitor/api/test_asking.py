@@ -123,7 +123,7 @@ def test_only_a_group_that_nobody_polls_is_forgotten(seen_s: float, has_poller: 
         services=[poller] if has_poller else [],
     )
     request = ForgetGroupRequest(plc_code="P", group_name="g/1")
-    if seen_s > asking.FORGET_AFTER_S and not has_poller:
+    if seen_s > asking.LEAST_SILENCE_S and not has_poller:
         assert [each.target for each in asking.forget_group(request, overview)] == ['["P","g/1"]']
     else:
         with pytest.raises(RefusedRequestError):

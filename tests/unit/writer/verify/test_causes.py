@@ -7,7 +7,7 @@ import pytest
 from services.writer.verify.cause import EVER, EXACT_S, Cause
 from services.writer.verify.events import EventCauses
 from services.writer.verify.gaps import Gap
-from shared.records.events import Event, EventRecord, RingOverflow
+from shared.records.events import Event, EventRecord, OutboxOverflow
 from shared.records.reading import to_json
 from shared.zones import zone_of
 
@@ -64,7 +64,7 @@ def test_a_source_that_was_away_explains_the_time_until_it_is_back() -> None:
 
 
 def test_what_a_poller_discarded_is_explained_by_its_own_times() -> None:
-    details = to_json(RingOverflow(values=30, messages=30, first=at(10).isoformat(), last=at(40).isoformat()))
+    details = to_json(OutboxOverflow(values=30, messages=30, first=at(10).isoformat(), last=at(40).isoformat()))
     found = explained(gap(0, 100), event(60, Event.OVERFLOW, "Poller overflow", details=details))
     assert found == {"discarded by poller plant-1": 30}
 
