@@ -45,12 +45,19 @@ class Matches:
         """How many of them were not found the last time."""
         return len(self._gone_since_s)
 
-    def connected(self, found: Sequence[tuple[ua.NodeId, Tag]]) -> None:
-        """Take what a new connection found, and forget what has been gone for long."""
+    def connected(self, found: Sequence[tuple[ua.NodeId, Tag]], *, forget_gone: bool = False) -> None:
+        """Take what a new connection found, and forget what has been gone for long.
+
+        forget_gone: whatever is gone, since its old node id may lead to another node now.
+        """
         now_s = self._clock.monotonic()
         for address in [address for address, since_s in self._gone_since_s.items() if now_s - since_s > FORGET_S]:
             del self._nodes[address], self._gone_since_s[address]
         self.add(found)
+        if forget_gone:
+            for address in self._gone_since_s:
+                del self._nodes[address]
+            self._gone_since_s = {}
         self._browsed = 1
         self._due_s = now_s + FIRST_BROWSE_S
 

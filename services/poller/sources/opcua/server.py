@@ -13,6 +13,7 @@ from services.poller.sources.long_lived import long_lived
 from services.poller.sources.opcua.browse import find
 from services.poller.sources.opcua.keys import OpcuaKeys
 from services.poller.sources.opcua.matches import Matches
+from services.poller.sources.opcua.namespaces import Namespaces
 from services.poller.sources.opcua.tags import Tag
 from services.poller.sources.opcua.times import RisingTimes
 from services.poller.sources.opcua.values import Collector
@@ -58,6 +59,7 @@ class Server:
         self.nodes: list[ua.NodeId] = []
         self.addresses: list[str] = []
         self._matches = Matches(self.clock)
+        self._namespaces = Namespaces()
         self._browsing: asyncio.Task[None] | None = None
         #: Tags that the server can't have: address -> why.
         self.impossible: dict[str, str] = {}
@@ -118,16 +120,17 @@ class Server:
 
     async def _resolve(self, session: Session) -> None:
         """Find the nodes of the tags: indexes of namespaces may have changed, and what a glob matches."""
+        moved = self._namespaces.met(await session.namespaces())
+        if moved:
+            self._say(f"the server numbers its namespaces anew: {cut('; '.join(moved))}. Better name them: nsu=URI;...")
         if self.model.tags.globs:
             found = await find(session, self.model.tags.globs)
             if not found and not self.addresses:
                 raise SourceError(f"no variable matches {', '.join(self.model.tags.globs)}")
-            self._matches.connected(found)
+            self._matches.connected(found, forget_gone=bool(moved))
             self._take_matches()
             return
-        tags = await self._listed()
-        uses_uris = any(tag.node_id.startswith("nsu=") for tag in tags)
-        await self._know(tags, await session.namespaces() if uses_uris else ())
+        await self._know(await self._listed())
 
     def _take_matches(self) -> None:
         before, self.nodes, self.addresses = len(self.addresses), self._matches.nodes, self._matches.addresses
@@ -159,12 +162,12 @@ class Server:
     async def _listed(self) -> list[Tag]:
         return await asyncio.to_thread(self.model.tags.listed, self._directory)
 
-    async def _know(self, tags: Sequence[Tag], namespaces: Sequence[str] = ()) -> None:
+    async def _know(self, tags: Sequence[Tag]) -> None:
         # In a thread: half a million node ids take ten seconds to make.
-        self.nodes, self.addresses, self.impossible = await asyncio.to_thread(_nodes, tags, namespaces)
+        self.nodes, self.addresses, self.impossible = await asyncio.to_thread(_nodes, tags, self._namespaces)
 
 
-def _nodes(tags: Sequence[Tag], namespaces: Sequence[str]) -> tuple[list[ua.NodeId], list[str], dict[str, str]]:
+def _nodes(tags: Sequence[Tag], namespaces: Namespaces) -> tuple[list[ua.NodeId], list[str], dict[str, str]]:
     """Return the nodes of tags, their addresses, and those that the server can't have, with the reason."""
     nodes: list[ua.NodeId] = []
     addresses: list[str] = []
@@ -172,19 +175,10 @@ def _nodes(tags: Sequence[Tag], namespaces: Sequence[str]) -> tuple[list[ua.Node
     with long_lived(len(tags)):
         for tag in tags:
             try:
-                node = _node(tag.node_id, namespaces)
+                node = namespaces.node(tag.node_id)
             except (ua.uaerrors.UaError, ValueError, LookupError) as error:
                 impossible[tag.address] = cut(error)
             else:
                 nodes.append(node)
                 addresses.append(tag.address)
     return nodes, addresses, impossible
-
-
-def _node(text: str, namespaces: Sequence[str]) -> ua.NodeId:
-    if not text.startswith("nsu="):
-        return ua.NodeId.from_string(text)
-    uri, _, identifier = text.removeprefix("nsu=").partition(";")
-    if uri not in namespaces:
-        raise LookupError(f"the server has no namespace {uri}")
-    return ua.NodeId.from_string(f"ns={namespaces.index(uri)};{identifier}")

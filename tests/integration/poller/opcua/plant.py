@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +41,10 @@ async def main(port: int) -> None:
     server = Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
+    for number in range(int(os.environ.get("NAMESPACES_BEFORE", "0"))):
+        # Those that come before have nodes of the same names.
+        other = await server.register_namespace(f"urn:other-{number}")
+        await server.nodes.objects.add_variable(ua.NodeId("Line.Int", other), "Other", 99, ua.VariantType.Int32)
     index = await server.register_namespace("urn:plant")
     line = await server.nodes.objects.add_folder(ua.NodeId("Line", index), ua.QualifiedName("Line", index))
 

@@ -57,10 +57,10 @@ class OpcuaServer:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
-        """Start it; return when it takes connections."""
+    def start(self, **settings: str) -> None:
+        """Start it, with settings that are its environment; return when it takes connections."""
         with self._log.open("wb") as log:
-            self._process = Process(self._arguments, log, self._environment)
+            self._process = Process(self._arguments, log, {**self._environment, **settings})
         process = self._process
         wait_until(
             lambda: "ready" in self._log.read_text(errors="replace") or process.poll() is not None,

@@ -122,6 +122,22 @@ def test_a_server_that_goes_away_is_told_and_read_again_when_it_is_back(
     assert told.events == [Event.SOURCE_LOST, Event.SOURCE_BACK]
 
 
+def test_an_index_stands_for_the_namespace_that_it_was_first_met_with(plant: OpcuaServer) -> None:
+    """Kind: a place taken for a name. The server numbered its namespaces anew at its restart, and the value of another
+    node was stored as the tag's, GOOD.
+    """
+
+    async def use(source: TagSource) -> None:
+        await read_until(source, lambda reading: reading.values.get("ns=2;s=Line.Int") == -7)
+        await asyncio.to_thread(plant.kill)
+        await read_until(source, lambda reading: reading.trouble, 30)
+        await asyncio.to_thread(plant.start, NAMESPACES_BEFORE="1")
+        back = await read_until(source, lambda reading: "ns=2;s=Line.Int" in reading.values)
+        assert back.values == {"ns=2;s=Line.Int": -7}
+
+    with_source(plant.url, use, tags=["ns=2;s=Line.Int"])
+
+
 def test_a_server_that_was_never_there_is_waited_for(tmp_path: Path) -> None:
     server = OpcuaServer.quick(tmp_path)
     told = Told()

@@ -241,8 +241,14 @@ class Session:
         return Subscription(link, await link.create_subscription(params, on_publish), self._monitor_chunk)
 
     async def namespaces(self) -> list[str]:
-        """Return the server's namespaces by their index."""
-        return list(await self.client.get_namespace_array())
+        """Return the server's namespaces by their index; none where it does not say.
+
+        Raises: OSError, TimeoutError: the connection is gone.
+        """
+        try:
+            return [str(uri) for uri in await self.client.get_namespace_array() or ()]
+        except (ua.uaerrors.UaError, TypeError):
+            return []
 
     async def close(self) -> None:
         """Say good-bye if the server listens, and let go of everything."""
