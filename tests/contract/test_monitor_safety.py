@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
+from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from services.monitor.api.roles import ACTION_HEADER, Operator
@@ -92,6 +94,37 @@ class TestLogin:
     def test_other_cookies_open_nothing(self, app: FastAPI, cookie: str) -> None:
         assert ask(app, "GET", "/api/ledger", headers={"Cookie": cookie.encode()}).status_code == 401
 
+    @pytest.mark.parametrize(
+        "neighbours",
+        [
+            'prefs={"theme":"dark"}',
+            "list[0]=1",
+            "a=1, b=2",
+            "=",
+            'open="',
+            "é=é",
+            f"{COOKIE}=of-another-program",
+            "a=" + "x" * 8000,
+        ],
+    )
+    def test_a_neighbours_cookie_ends_no_session(self, app: FastAPI, neighbours: str) -> None:
+        """Kind: one that can't be read hides all; programs on other ports of this host have cookies that come along."""
+        mine = f"{COOKIE}={log_in(app, TOKEN).cookies[COOKIE]}"
+        for sent in (f"{neighbours}; {mine}", f"{mine}; {neighbours}"):
+            assert ask(app, "GET", "/api/ledger", headers={"Cookie": sent.encode()}).status_code == 200
+        assert ask(app, "POST", LOGOUT_PATH, headers={"Cookie": f"{neighbours}; {mine}".encode()}).status_code == 303
+        assert ask(app, "GET", "/api/ledger", headers={"Cookie": mine}).status_code == 401
+
+    def test_a_strangers_cookie_is_not_unquoted(self, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Kind: work that grows with the square of what is sent: 15 kB of backslashes took 1.5 s of the loop."""
+        seen: list[str] = []
+        monkeypatch.setattr("http.cookies._unquote", seen.append)
+        quoted = '="' + "\\" * 100 + '"'
+        for path in (DASHBOARD_PATH, LOGIN_PATH, "/api/ledger"):
+            cookies = f"{COOKIE}{quoted}; tagpipe_language{quoted}; other{quoted}"
+            assert ask(app, "GET", path, headers={"Cookie": cookies}).status_code in {200, 401}
+        assert seen == []
+
     def test_cookie_of_another_token_opens_nothing(self, app: FastAPI) -> None:
         other = log_in(monitor(monitor_api_token="another-token-of-the-tests"), "another-token-of-the-tests").cookies[
             COOKIE
@@ -135,6 +168,27 @@ class TestLogin:
             await asyncio.wait_for(stream, 10)
 
         asyncio.run(listen_and_log_out())
+
+    def test_wrong_tokens_beside_it_keep_no_stream_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Kind: not asked now, taken for yes: whose token was changed heard on, as long as he guessed beside it."""
+        monkeypatch.setattr("services.monitor.http.gate._ASK_AGAIN_S", 0.0)
+        tokens = [TOKEN]
+        gate = Gate(lambda: tokens[-1])
+        headers = Headers({"authorization": f"Bearer {TOKEN}"})
+
+        async def listen() -> list[bool]:
+            visitor = gate.visitor(headers, "192.0.2.1")
+            assert visitor is not None
+            async with AsyncExitStack() as held:
+                monkeypatch.setattr("services.monitor.http.gate.WRONG_COSTS_S", 0.0)
+                for _ in range(MAX_WRONG_OF_ONE_ADDRESS):
+                    await held.enter_async_context(gate.holding_back("192.0.2.1"))
+                assert gate.is_beset("192.0.2.1")
+                admitted = [gate.still_admits(visitor, headers, "192.0.2.1")]
+                tokens.append("another-token-of-the-tests")
+                return [*admitted, gate.still_admits(visitor, headers, "192.0.2.1")]
+
+        assert asyncio.run(listen()) == [True, False]
 
     @pytest.mark.parametrize("path", [LOGIN_PATH, LOGOUT_PATH])
     def test_another_sites_page_can_not_log_in_or_out(self, app: FastAPI, path: str) -> None:
@@ -420,6 +474,111 @@ def test_while_wrong_tokens_of_an_address_are_held_back_none_of_it_is_read_not_e
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("services.monitor.http.guard.MAX_STRANGERS", 1_000)
         assert asyncio.run(guess()) == (429, 200, 200)
+
+
+def test_logins_that_are_begun_together_are_guesses_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: asked before the wait, done after it: fifty forms were begun, and all of them read at once."""
+
+    async def guess(app: FastAPI, number: int, together: asyncio.Event) -> int:
+        sent: list[Message] = []
+        body = urlencode({"token": f"guess-{number}"}).encode()
+
+        async def receive() -> Message:
+            await together.wait()
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        headers = [(b"host", b"localhost"), (b"content-length", str(len(body)).encode())]
+        scope = {"type": "http", "method": "POST", "path": LOGIN_PATH, "query_string": b"", "headers": headers}
+        await app({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+        return int(sent[0]["status"])
+
+    async def guess_all() -> list[int]:
+        app, together = monitor(monitor_api_token=TOKEN), asyncio.Event()
+        guesses = [asyncio.create_task(guess(app, number, together)) for number in range(20)]
+        await asyncio.sleep(0.1)
+        together.set()
+        return await asyncio.gather(*guesses)
+
+    monkeypatch.setattr("services.monitor.http.gate.WRONG_COSTS_S", 0.2)
+    statuses = asyncio.run(guess_all())
+    assert statuses.count(401) == MAX_WRONG_OF_ONE_ADDRESS
+    assert statuses.count(429) == 20 - MAX_WRONG_OF_ONE_ADDRESS
+
+
+def test_an_address_is_counted_however_a_proxy_writes_it() -> None:
+    """Kind: counted by how it is written: with the port beside it every request is another address."""
+
+    async def guess() -> int:
+        inner = Inner()
+        inner.release.set()
+        guard = Guard(inner, Gate(lambda: TOKEN), rate=RateLimiter(per_s=1e6, burst=MAX_AT_ONCE))
+        wrong = [(b"authorization", b"Bearer wrong")]
+        forms = ["192.0.2.1:{}", "::ffff:192.0.2.1", "[::ffff:192.0.2.1]:{}", "192.0.2.1"]
+        held = [
+            asyncio.create_task(call(guard, address=forms[number % len(forms)].format(number), headers=wrong))
+            for number in range(MAX_WRONG_OF_ONE_ADDRESS)
+        ]
+        await asyncio.sleep(0)
+        answer = await call(guard, address="192.0.2.1:99", headers=wrong)
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        return int(answer[0]["status"])
+
+    assert asyncio.run(guess()) == 429
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Transfer-Encoding": "chunked"},
+        {"Transfer-Encoding": "chunked", "Content-Length": "3"},
+        {"Content-Length": "9" * 9},
+    ],
+    ids=["chunked", "both", "long"],
+)
+def test_what_follows_the_headers_has_one_end_and_is_short(app: FastAPI, headers: dict[str, str]) -> None:
+    """Kind: two ends of one request: who stands between sees the other one, and what is left begins somebody's next."""
+    for method in ("GET", "HEAD", "POST", "PUT", "BREW"):
+        for path in ("/livez", "/api/ledger", LOGIN_PATH, static("main.js")):
+            answer = ask(app, method, path, headers=headers, content=b"abc")
+            assert (answer.status_code, answer.headers["connection"]) == (413, "close"), (method, path)
+
+
+@pytest.fixture(scope="module")
+def acting() -> FastAPI:
+    """A monitor with operators, and nothing to act on."""
+    return monitor(monitor_operator_token=TestRoles.OPERATORS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"target": NaN}',
+        b'{"target": {"deep": [1e999]}}',
+        b'{"target": "\\ud800"}',
+        b'{"\\ud800": 1}',
+        b'{"target": ' + b"[" * 400 + b"]" * 400 + b"}",
+        b'{"target": "writer:\\u0000\\u001b[2J"}',
+        b"[" * 16_000,
+        b'{"partition": ' + b"9" * 4_000 + b"}",
+        b'{"partition": ' + b"9" * 5_000 + b"}",
+        b"\xff\xfe\xfd",
+        b"\x1f\x8b" + bytes(100),
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_an_action_can_not_understand_is_said_and_no_fault_of_ours(acting: FastAPI, body: bytes) -> None:
+    """Kind: an answer that quotes what JSON can't say: a 500, and 60 lines of traceback for each."""
+    for media in ("application/json", "text/plain", "multipart/form-data; boundary=x", "application/\xff"):
+        headers = {"Authorization": f"Bearer {TestRoles.OPERATORS}".encode(), "Content-Type": media.encode("latin-1")}
+        answer = ask(acting, "POST", "/api/actions/pause", headers=headers, content=body)
+        assert answer.status_code in {400, 409, 422}
+        assert answer.json()["error"] in {"BAD_REQUEST", "CONFLICT", "INVALID_PARAMETER"}
+        assert len(answer.content) < 3_000
 
 
 def test_a_flood_waits_its_turn_and_is_refused_beyond_that_but_not_livez_nor_a_pages_files() -> None:

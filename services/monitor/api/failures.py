@@ -1,5 +1,7 @@
 """Failures as the API answers them: one shape, never a stack trace."""
 
+import json
+import reprlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +19,8 @@ from services.monitor.api.state import Blame, Failure, NotFreshError
 #: Seconds after which a client may try again while Redis is away.
 RETRY_AFTER_S = 1
 
+#: Letters of what was given that an answer quotes; so it is never nested deeper than what encodes it goes.
+_MAX_QUOTED = 1000
 
 _MESSAGES = {
     Blame.REDIS: "Redis can't be read; this ends by itself once it answers again",
@@ -29,9 +33,26 @@ def not_fresh(failure: Failure) -> Error:
     return Error(error=failure.blame.value, message=_MESSAGES[failure.blame], details={"reason": failure.reason})
 
 
+class _Failure(JSONResponse):
+    """A failure quotes what it was given: half of a pair of surrogates stays what it was in the request, an escape."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
+
+
 def failure_response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return a failure as a response."""
-    return JSONResponse(error.model_dump(), status, headers)
+    return _Failure(dict(error), status, headers)
+
+
+def _quoted(given: Any) -> Any:
+    """Return what was given; its beginning where it is long, or JSON can't say it: NaN, bytes that are no text."""
+    try:
+        known = jsonable_encoder(given)
+        is_short = len(json.dumps(known, allow_nan=False)) <= _MAX_QUOTED
+    except (ValueError, RecursionError):
+        is_short = False
+    return known if is_short else reprlib.repr(given)
 
 
 def install(app: FastAPI) -> None:
@@ -62,11 +83,11 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
     faults = [
-        {"parameter": ".".join(map(str, fault["loc"])), "problem": fault["msg"], "given": fault.get("input")}
+        {"parameter": ".".join(map(str, fault["loc"])), "problem": fault["msg"], "given": _quoted(fault.get("input"))}
         for fault in error.errors()
     ]
     message = "; ".join(f"{fault['parameter']}: {fault['problem']}" for fault in faults)
-    return failure_response(422, Error(error="INVALID_PARAMETER", message=message, details=jsonable_encoder(faults)))
+    return failure_response(422, Error(error="INVALID_PARAMETER", message=message, details=faults))
 
 
 async def _gone(_request: Request, _error: Exception) -> JSONResponse:

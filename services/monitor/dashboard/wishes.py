@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
 
+from services.monitor.api.cookies import OURS, cookies_named
 from services.monitor.dashboard.charts import RANGES
 from services.monitor.dashboard.language import preferred
 
 #: Holds the language that was chosen by hand.
-COOKIE = "tagpipe_language"
+COOKIE = f"{OURS}language"
 
 #: Seconds that it is kept: a year.
 COOKIE_AGE_S = 31_536_000
@@ -45,7 +45,7 @@ class Wishes:
             parts = []
         # Older addresses wrote a range as `5 min`.
         said = {name: plain for name, value in parts if (plain := value.replace(" ", "")) in known.get(name, ())}
-        chosen = said.get("lang") or cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        chosen = said.get("lang") or next(cookies_named(COOKIE, headers), "")
         language = chosen if chosen in languages else preferred(headers.get("accept-language", ""), languages)
         return cls(language, said)
 

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: Bytes of a request's line and headers.
 MAX_HEADERS = 16_384
 
-#: Seconds in which they must have arrived, from the connection's begin or from the first byte after an answer.
+#: Seconds in which a request must have arrived, from the connection's begin or from the first byte after an answer.
 ARRIVES_S = 10.0
 
 #: Seconds in which a client must read of what it is sent: who asks and does not read would keep its place for ever.
@@ -31,6 +32,10 @@ ACCEPTED_AT_ONCE = 20
 #: Descriptors that the process needs beside connections: Redis, files, listening; and those that were accepted and not
 #: looked at yet, or are given up and not closed yet: that takes the loop some turns.
 _OTHER_DESCRIPTORS = 50 + 5 * ACCEPTED_AT_ONCE
+
+
+#: What a client does whose request, with what follows its headers, is not whole.
+_ARRIVING = {h11.IDLE, h11.SEND_BODY}
 
 
 class BoundedProtocol(H11Protocol):
@@ -60,10 +65,10 @@ class BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived; the deadline runs until a request is whole."""
-        if self._deadline is None and self.is_idle:
+        if self._deadline is None and self.conn.their_state in _ARRIVING:
             self._start_deadline()
         super().data_received(data)
-        if not self.is_idle:
+        if self.conn.their_state not in _ARRIVING:
             self._end_deadline()
 
     def pause_writing(self) -> None:

@@ -6,15 +6,15 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
 
+from services.monitor.api.cookies import OURS, cookies_named
 from services.monitor.api.roles import Role, Visitor
 from services.monitor.http.sessions import Sessions
 from shared.logs import get_logger
 
-COOKIE = "tagpipe_monitor"
+COOKIE = f"{OURS}monitor"
 
 #: Seconds that the answer to a wrong token takes.
 WRONG_COSTS_S = 1.0
@@ -48,21 +48,26 @@ class Gate:
 
     def visitor(self, headers: Headers, address: str) -> Visitor | None:
         """Return who sends a request with these headers; None for a stranger, who may see nothing."""
+        return self._visitor(headers, address, reads_token=not self.is_beset(address))
+
+    def still_admits(self, visitor: Visitor | None, headers: Headers, address: str) -> bool:
+        """Tell whether a request that goes on is still that of the same visitor: a stream ends with its session."""
+        # Its token is no guess: what it says was read when it came. Else wrong ones beside it would keep it open.
+        return self._visitor(headers, address, reads_token=True) == visitor
+
+    def _visitor(self, headers: Headers, address: str, *, reads_token: bool) -> Visitor | None:
         self._look_for_other_tokens()
         token = _bearer(headers)
-        role = None if self.is_beset(address) else self._role_of(token)
+        role = self._role_of(token) if reads_token else None
         if role is not None:
             return Visitor(role, address)
-        role = self._sessions.role(_cookie(headers), time.monotonic())
+        now_s = time.monotonic()
+        role = next(filter(None, (self._sessions.role(key, now_s) for key in cookies_named(COOKIE, headers))), None)
         if role is not None:
             return Visitor(role, address, has_session=True)
         # A wrong token is a guess at the operators' even where everybody may read.
         is_guess = bool(token and self._tokens[Role.OPERATOR])
         return Visitor(Role.OPEN, address) if self.is_open and not is_guess else None
-
-    def still_admits(self, visitor: Visitor | None, headers: Headers, address: str) -> bool:
-        """Tell whether a request that goes on is still that of the same visitor: a stream ends with its session."""
-        return self.is_beset(address) or self.visitor(headers, address) == visitor
 
     def is_beset(self, address: str) -> bool:
         """Tell whether so many wrong tokens come from an address that none is read now."""
@@ -76,7 +81,8 @@ class Gate:
 
     def end_session(self, headers: Headers) -> None:
         """End the session whose cookie these headers hold."""
-        self._sessions.end(_cookie(headers))
+        for key in cookies_named(COOKIE, headers):
+            self._sessions.end(key)
 
     @asynccontextmanager
     async def holding_back(self, address: str) -> AsyncIterator[None]:
@@ -119,11 +125,3 @@ def sends_a_token(headers: Headers) -> bool:
 def _bearer(headers: Headers) -> str:
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token if kind.lower() == "bearer" else ""
-
-
-def _cookie(headers: Headers) -> str:
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return cookie.value if cookie else ""

@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.monitor.api.answers.schemas import Error
+from services.monitor.api.cookies import keep_ours
 from services.monitor.api.failures import failure_response
 from services.monitor.api.roles import Visitor
 from services.monitor.dashboard.pages import PAGES, STATIC
+from services.monitor.http.addresses import bare
 from services.monitor.http.gate import Gate, sends_a_token
 from services.monitor.http.hosts import AllowedHosts, is_same_origin
 from services.monitor.http.login import LOGIN_PATH, login_page
@@ -29,7 +31,7 @@ WATCHED_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 #: a machine.
 MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS = 300, 100, 50
 
-#: Bytes of what is posted.
+#: Bytes that may follow the headers, whatever is asked.
 MAX_BODY = 16_384
 
 _STRICT = {
@@ -78,7 +80,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers, address = Headers(scope=scope), (scope.get("client") or ("",))[0]
+        keep_ours(scope)
+        headers, address = Headers(scope=scope), bare((scope.get("client") or ("",))[0])
+        # As one that logs in is counted and named, too.
+        scope["client"] = address, 0
         visitor = self._gate.visitor(headers, address)
         is_stranger = visitor is None
         state = scope.setdefault("state", {})
@@ -102,14 +107,14 @@ class Guard:
     async def _choose(self, scope: Scope, headers: Headers, address: str, *, is_stranger: bool) -> ASGIApp:
         """Return what answers: the application, or a refusal."""
         path, host = scope["path"], headers.get("host", "")
+        if not _is_short(headers):
+            return _too_large
         if path == "/livez":
             return self._app
         if not self._hosts.allow(host):
             return _other_host
         if scope["method"] == "POST" and not is_same_origin(headers.get("origin"), host):
             return _other_origin
-        if scope["method"] == "POST" and not _is_short(headers):
-            return _too_large
         return (
             self._app if path.startswith(STATIC) else await self._admit(path, headers, address, is_stranger=is_stranger)
         )
@@ -144,7 +149,7 @@ class Guard:
 
 
 def _is_short(headers: Headers) -> bool:
-    """Tell whether what follows the headers is said to be short: it is read before anybody looks at it."""
+    """Tell whether what follows the headers is said to be short, and once: who stands between sees the same end."""
     length = headers.get("content-length", "0")
     is_number = length.isdecimal() and len(length) < 10  # noqa: PLR2004 - letters that int() may be given
     return "transfer-encoding" not in headers and is_number and int(length) <= MAX_BODY

@@ -22,13 +22,14 @@ async def login(request: Request) -> Response:
     """Begin a session for the token. It changes nothing in the pipeline."""
     gate: Gate = request.app.state.gate
     address = request.client.host if request.client else ""
-    if gate.is_beset(address):
-        return login_page(request, 429, "many_tries")
     try:
         async with asyncio.timeout(_FORM_ARRIVES_S):
             token = await _token_in(request)
     except TimeoutError:
         return login_page(request, 408, "slow")
+    # Not before the form is there: as many as there is room for would have begun by then.
+    if gate.is_beset(address):
+        return login_page(request, 429, "many_tries")
     if token is None:
         return login_page(request, 413, "long")
     session = gate.begin_session(token)

@@ -101,13 +101,20 @@ def test_connections_that_send_nothing_take_no_one_elses_place(start: Callable[.
 @pytest.mark.slow  # both deadlines are ten seconds
 def test_a_request_that_does_not_arrive_is_not_waited_for(start: Callable[..., MonitorProcess]) -> None:
     """Kind: a letter now and then keeps a connection for ever."""
-    monitor = start()
-    with connect(monitor) as silent, connect(monitor) as slow:
+    monitor = start(MONITOR_OPERATOR_TOKEN=TOKEN)
+    with connect(monitor) as silent, connect(monitor) as slow, connect(monitor) as acting:
+        acting.sendall(
+            b"POST /api/actions/pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+            b"Authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+        )
         slow.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert slow.recv(65_536).startswith(b"HTTP/1.1 200")
         until = time.monotonic() + 25
         slow.settimeout(0.5)
         while time.monotonic() < until:
+            # Of one that may act what follows the headers comes letter by letter.
+            with suppress(OSError):
+                acting.sendall(b" ")
             with suppress(TimeoutError):
                 slow.sendall(b"G")
                 if slow.recv(65_536) == b"":
@@ -115,6 +122,7 @@ def test_a_request_that_does_not_arrive_is_not_waited_for(start: Callable[..., M
         else:
             pytest.fail("a second request that came letter by letter was waited for")
         assert is_closed(silent, 25)
+        assert is_closed(acting, 5)
 
 
 def test_unfinished_logins_lock_nobody_out(start: Callable[..., MonitorProcess]) -> None:
@@ -195,6 +203,18 @@ _LOGIN = b"POST /monitoring/login HTTP/1.1\r\nHost: localhost\r\n"
         b"GET /api/ledger HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
         b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /monitoring/static/%2e%2e%2f%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /monitoring/static/..//..//api/ledger HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://evil.example/livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b'GET /monitoring/login HTTP/1.1\r\nHost: localhost\r\nCookie: a="' + b"\\" * 15_000 + b'"\r\n\r\n',
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"; ".join(b"a%d=1" % n for n in range(1500)) + b"\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /livez HTTP/1.1\nHost: localhost\nContent-Length:\n 5\n\nhello",
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nRange: bytes=" + b"0-," * 4000 + b"0-1\r\n\r\n",
+        _LOGIN + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /api/ledger HTTP/1.1\r\n\r\n",
+        _LOGIN + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
     ],
 )
 def test_what_strangers_send_is_never_a_fault_of_ours(garbled: MonitorProcess, request_bytes: bytes) -> None:
@@ -206,6 +226,24 @@ def test_what_strangers_send_is_never_a_fault_of_ours(garbled: MonitorProcess, r
             connection.sendall(request_bytes)
             connection.settimeout(0.2)
             assert not connection.recv(1000).startswith(b"HTTP/1.1 500")
+
+
+def test_a_thousand_requests_in_one_go_are_answered_one_by_one_and_hold_up_nobody(
+    start: Callable[..., MonitorProcess],
+) -> None:
+    """Kind: a bound for each connection or client that what comes within one request passes by."""
+    monitor = start()
+    with connect(monitor) as connection:
+        connection.settimeout(20)
+        connection.sendall(b"GET /api/ledger HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)
+        with httpx.Client() as other:
+            statuses = [other.get(f"{monitor.url}/api/ledger").status_code for _ in range(5)]
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK\r\n") < 1000:
+            part = connection.recv(1_000_000)
+            assert part, answers[-300:]
+            answers += part
+    assert statuses == [200] * 5
 
 
 def test_garbage_is_refused_and_is_no_flood_of_log_lines(start: Callable[..., MonitorProcess]) -> None:

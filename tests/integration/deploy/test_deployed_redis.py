@@ -1,6 +1,7 @@
 """The Redis that deploy/ brings along, by its own command and a real server: one user a service, and nobody else."""
 
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -68,7 +69,8 @@ def in_kubernetes(directory: Path, made: dict[str, str], password: str) -> tuple
     (container,) = pod["containers"]
     mounts = {each["name"]: directory / each["mountPath"].lstrip("/") for each in container["volumeMounts"]}
     # Of each secret that the README has made, the only file; what is left out is optional.
-    secrets = {f"tagpipe-redis-{user}": made[f"redis_{user}"] for user in ("admin", *USERS)}
+    # What an editor wrote ends with a line break, and `kubectl create secret --from-file` takes it over.
+    secrets = {f"tagpipe-redis-{user}": f"{made[f'redis_{user}']}\r\n" for user in ("admin", *USERS)}
     secrets |= {"tagpipe-redis": f"{password}\n"} if password else {}
     for volume in pod["volumes"]:
         for source in volume.get("projected", {}).get("sources", ()):
@@ -117,6 +119,16 @@ class DeployedRedis:
     def begin(self) -> None:
         with (self.directory / "log").open("ab") as log:
             self.process = Process(self._command, log, self._environ, directory=self.directory)
+
+    def probe(self) -> int:
+        """Return the exit status of the stack's health check, and of the pod's readiness probe."""
+        asked = self.directory / "etc/tagpipe/redis/ping.sh"
+        client = self.directory / "redis-cli"
+        client.write_text(f'#!/bin/sh\nexec {shutil.which("redis-cli")} -p {self.port} "$@"\n')
+        client.chmod(0o755)
+        return subprocess.run(
+            ["/bin/sh", asked], env=self._environ, capture_output=True, check=False, timeout=20
+        ).returncode
 
     def kill(self) -> None:
         self.process.kill()
@@ -194,6 +206,20 @@ def test_everybody_has_a_user_and_who_gives_no_name_has_none(redis: DeployedRedi
     for link in (monitor, producer, nobody):
         link.close()
     assert redis.process.poll() is None
+
+
+@pytest.mark.skipif(
+    shutil.which("redis-cli") is None, reason="redis-cli is not installed: nothing asks as the probes do"
+)
+def test_the_probes_ask_as_somebody_who_may(redis: DeployedRedis) -> None:
+    """Kind: rights for all but those who watch: no pod became ready, and the server was killed for it."""
+    assert redis.probe() == 0
+    for file in redis.directory.glob("run/secrets/**/redis_monitor"):
+        file.write_text(redis.secrets["redis_producer"])
+    assert redis.probe() == 1
+    redis.kill()
+    assert redis.probe() == 1
+    redis.start()
 
 
 @pytest.mark.parametrize(
