@@ -1,6 +1,7 @@
 """What the writer's loops do with a batch: claim it, see it through, settle it; or give it back."""
 
 import collections
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +21,12 @@ _log = get_logger()
 
 
 class WorkInHand:
-    """What the loops did last, for the heartbeat and the spill; each field is written by one thread at a time."""
+    """What the loops did last, for the heartbeat, the spill and each other."""
 
     def __init__(self) -> None:
+        #: Held by the loop that waits in Redis for values.
+        self.lead = threading.Lock()
+        self.last_claim = 0.0  #: monotonic time of the last claim
         self.attempts: dict[int, float] = {}  #: worker -> monotonic time at which its present batch was claimed
         self.last_write_at: float | None = None  #: seconds since 1970
         #: In-flight lists that were given back because something unforeseen happened, and how often.

@@ -43,7 +43,6 @@ class Worker:
     number: int
     _claimed: Batch | None = field(default=None, init=False)
     _left: int = field(default=0, init=False)
-    _last_claim: float = field(default=0.0, init=False)
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever Oracle and Redis do; then drain."""
@@ -108,14 +107,20 @@ class Worker:
         return batch
 
     def _wait_and_claim(self, wait_s: float, stop: StopFlag) -> Batch | None:
-        is_there = self._wait_for_values(wait_s, stop)
-        return self._claim() if is_there and (self._goes_on(stop) or self.batches.claims.has_adopted) else None
+        """Wait in Redis and claim, one worker at a time: each that waits there costs a trip for every push."""
+        if not self.batches.work.lead.acquire(timeout=wait_s):
+            return None
+        try:
+            is_there = self._wait_for_values(wait_s, stop)
+            return self._claim() if is_there and (self._goes_on(stop) or self.batches.claims.has_adopted) else None
+        finally:
+            self.batches.work.lead.release()
 
     def _claim(self) -> Batch | None:
         return self._note_claim(self.batches.claim())
 
     def _note_claim(self, batch: Batch | None) -> Batch | None:
-        self._last_claim = self.clock.monotonic()
+        self.batches.work.last_claim = self.clock.monotonic()
         self._left = batch.left if batch is not None else 0
         return batch
 
@@ -126,7 +131,7 @@ class Worker:
         token = self.batches.buffer.wait(wait_s)
         if token is WakeUp.READY:
             self._linger(stop)
-        return token is not None or self.clock.monotonic() - self._last_claim > LOST_TOKEN_S
+        return token is not None or self.clock.monotonic() - self.batches.work.last_claim > LOST_TOKEN_S
 
     def _is_more_there(self) -> bool:
         return self._left >= self.settings.buffer_batch_threshold or self.batches.claims.has_adopted
