@@ -44,7 +44,7 @@ _SQL = Path(__file__).parent.parent / "deploy" / "oracle" / "02_tag_data.sql"
 #: Owner, name, and what it is; indented as they contain each other.
 WRITER_STEPS: tuple[tuple[Any, str, str], ...] = (
     (Worker, "run_once", "a batch"),
-    (shared.queues.buffer, "decode_array", "  decode the values"),
+    (shared.queues.buffer, "decode_values", "  decode the values"),
     (Delivery, "deliver", "  deliver"),
     (RowBinder, "rows", "    make rows"),
     (OracleSink, "_insert", "    insert: connection, cursor"),

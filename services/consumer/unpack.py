@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 
 from services.consumer.expand import expand
 from services.consumer.parts import in_parts
+from services.consumer.plain import plain_lines
 from services.consumer.rejected.entries import Rejections
 from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from shared.counters import Counter, by_code
 from shared.errors import RejectedError
 from shared.messages import read_message
-from shared.models import PollingData, encode_values
+from shared.models import Lines, PollingData
 from shared.queues.claims import MAX_TAKEOVERS
 from shared.queues.data_queue import MessageBatch, Oversize
 
@@ -20,13 +21,13 @@ _PART = 4
 
 @dataclass
 class Unpacked:
-    """What a batch holds: encoded values oldest first, entries for the rejected list, counters to raise.
+    """What a batch holds: values oldest first, entries for the rejected list, counters to raise.
 
     `in_parts`, where a message has more values than the buffer may ever hold: the messages that the batch is to become
     instead; then the rest is empty.
     """
 
-    values: list[bytes] = field(default_factory=list)
+    values: Lines = field(default_factory=lambda: Lines(b"", 0))
     rejected: list[bytes] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     in_parts: list[bytes] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Unpacker:
     def unpack(self, batch: MessageBatch) -> Unpacked:
         """Return what a batch holds; a message's fault is its own."""
         unpacked = Unpacked()
+        values: list[Lines] = []
         polls: list[tuple[PollingData, int, int]] = []
         refused: list[str] = []
         left_out: list[str] = []
@@ -57,23 +59,23 @@ class Unpacker:
                 # No function for it: small messages feel the call.
                 if len(data.tag_values) + len(data.error_tags) + len(data.rows) > self._cap:
                     return Unpacked(in_parts=self._in_parts(batch))
-                expansion = expand(data)
-                values = encode_values(expansion.values)
+                lines, bad, unsupported_here = _values_of(data)
             except Exception as error:  # noqa: BLE001 - whatever a message brings about, it is that message's
                 code = error.code if isinstance(error, RejectedError) else "UNFORESEEN"
                 unpacked.rejected.append(self._rejections.of_message(raw, code, self._reason(error)))
                 refused.append(code)
                 continue
-            unpacked.values += values
+            values.append(lines)
             if faults:
                 self._report.tags_rejected(data.plc_code, faults)
                 unpacked.rejected += self._rejections.of_tags(faults)
                 left_out += [fault.code for fault in faults]
-            unsupported += len(expansion.unsupported)
-            polls.append((data, len(values), expansion.bad))
+            unsupported += unsupported_here
+            polls.append((data, lines.count, bad))
             self._report.last_values.see(data, raw)
         for poll in polls:
             self._report.message(*poll)
+        unpacked.values = Lines(b"".join(lines.text for lines in values), sum(lines.count for lines in values))
         unpacked.counts = {
             Counter.MESSAGES: len(batch.raws) - len(refused),
             Counter.MESSAGES_REJECTED: len(refused),
@@ -116,3 +118,12 @@ class Unpacker:
             raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message", "DEADLY")
         if Oversize.of(raw) is not None:
             raise RejectedError(f"larger than MESSAGE_MAX_BYTES={self._message_max_bytes}", "TOO_LARGE")
+
+
+def _values_of(data: PollingData) -> tuple[Lines, int, int]:
+    """Return a message's values, how many of them are BAD, and how many readings no column can hold."""
+    lines = plain_lines(data)
+    if lines is not None:
+        return lines, 0, 0
+    expansion = expand(data)
+    return Lines.of(expansion.values), expansion.bad, len(expansion.unsupported)

@@ -160,7 +160,7 @@ class Consumer:
             self._queue.put_back(batch, unpacked.in_parts)
             self._claims.close(batch.list_key)
             return True
-        count = len(unpacked.values)
+        count = unpacked.values.count
         if batch.is_taken_over:
             self._see_depth(self._buffer.depth())
             if not self._has_room(count):

@@ -7,7 +7,8 @@
 -- ARGV  messages in the batch, cap, batch threshold, alert depth, cap of rejected messages,
 --       seconds that the window is kept, number of values, number of rejected messages,
 --       number of counter items, 1 if values may overflow else 0, most bytes of rejected messages,
---       values..., rejected messages..., counter items (name, count)...
+--       values (a line each), rejected messages..., counter items (name, count)...
+-- The values as one text: to send and to take apart hundreds of arguments costs the client and Redis more.
 -- Returns {'pushed', depth, how far the counters had come before (history.lua), dropped value...};
 -- {'repeated', depth, how far...} when it was done before; {'no room', depth} when
 -- values would overflow and may not (more values than the cap have room in an empty buffer); {'mismatch', messages}
@@ -27,15 +28,23 @@ if claimed ~= tonumber(ARGV[1]) then
 end
 local cap, batch_threshold, alert_depth = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local n_values, n_rejected, n_items = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local first_value, first_rejected = 12, 12 + n_values
+local lines, first_rejected = ARGV[12], 13
 local first_item = first_rejected + n_rejected
 
 local before = redis.call('LLEN', KEYS[3])
 if ARGV[10] == '0' and before > math.max(0, cap - n_values) then
   return {'no room', before}
 end
-for i = first_value, first_rejected - 1, CHUNK do
-  redis.call('RPUSH', KEYS[3], unpack(ARGV, i, math.min(i + CHUNK - 1, first_rejected - 1)))
+local values, from = {}, 1
+for i = 1, n_values do
+  local to = string.find(lines, '\n', from, true)
+  if not to then return redis.error_reply('LEDGER ' .. i - 1 .. ' lines for ' .. n_values .. ' values') end
+  values[i] = string.sub(lines, from, to - 1)
+  from = to + 1
+end
+if from <= #lines then return redis.error_reply('LEDGER more lines than ' .. n_values .. ' values') end
+for i = 1, n_values, CHUNK do
+  redis.call('RPUSH', KEYS[3], unpack(values, i, math.min(i + CHUNK - 1, n_values)))
 end
 local depth = before + n_values
 

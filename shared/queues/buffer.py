@@ -15,7 +15,7 @@ from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, Counts, fla
 from shared.errors import RedisUnavailableError
 from shared.journal.history import History, Reached
 from shared.keys import Keys, list_takeovers
-from shared.models import Decoded, decode_array, decode_values
+from shared.models import Decoded, Lines, decode_values
 from shared.queues.claims import MAX_TAKEOVERS, Claims
 from shared.queues.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
 from shared.redis.link import RedisLink
@@ -24,6 +24,10 @@ from shared.settings.models import BufferSettings
 
 #: An idle writer claims after so many seconds without a wake-up token: whoever took the last may have died.
 LOST_TOKEN_S = 5.0
+
+#: Whole batches left in the buffer with which a claim calls for one more writer's worker. Who claims goes on by itself
+#: while a batch is there: with fewer left, whoever is called costs more than it helps.
+CALL_AT_BATCHES = 4
 
 
 #: Rejected rows that wait in Redis at most while no file can take them, and bytes of all of them.
@@ -98,7 +102,7 @@ class TagBuffer:
     def push(
         self,
         messages: MessageBatch,
-        values: Sequence[bytes],
+        values: Lines,
         rejected: Sequence[bytes] = (),
         counts: Counts | None = None,
         *,
@@ -107,7 +111,7 @@ class TagBuffer:
     ) -> Push:
         """Put what a batch of messages was expanded to on the buffer, and be done with the messages, in one step.
 
-        Args: values: encoded TagValues, oldest first. rejected: for the rejected list. counts: further counters.
+        Args: values: oldest first. rejected: for the rejected list. counts: further counters.
             may_overflow: whether the oldest values may be discarded where there is no room. may_keep: whether Redis
             has room for what is rejected; else it is dropped, and counted.
         Raises: RedisUnavailableError, RedisFullError: repeat the same call.
@@ -121,13 +125,13 @@ class TagBuffer:
             [
                 len(messages.raws), self._settings.buffer_max_size, self._settings.buffer_batch_threshold,
                 self._settings.buffer_alert_depth, MAX_REJECTED_MESSAGES, WINDOW_KEEP_S,
-                len(values), len(rejected), len(items), int(may_overflow), MAX_REJECTED_BYTES if may_keep else 0,
-                *values, *rejected, *items,
+                values.count, len(rejected), len(items), int(may_overflow), MAX_REJECTED_BYTES if may_keep else 0,
+                values.text, *rejected, *items,
             ],
         )  # fmt: skip
         push = Push(PushOutcome(answer[0]), answer[1], answer[3:])
         if push.outcome in {PushOutcome.PUSHED, PushOutcome.REPEATED}:
-            self._compare(reached, answer[2], inserted=len(values) if push.outcome is PushOutcome.PUSHED else 0)
+            self._compare(reached, answer[2], inserted=values.count if push.outcome is PushOutcome.PUSHED else 0)
         return push
 
     @property
@@ -192,8 +196,8 @@ class TagBuffer:
         """
         list_key = claims.open()
         with _closing_on_failure(claims, list_key):
-            (answer,) = self._link.run_all(self._claim_call(list_key, max_values))
-            return self._claimed(claims, list_key, answer)
+            claimed, raws = self._link.run_all(self._claim_call(list_key, max_values), then=_held(list_key))
+            return self._claimed(claims, list_key, claimed, raws)
 
     def give_back(self, batch: Batch) -> None:
         """Put a batch that nobody settles back at the head of the buffer. It counts as removed once more, when claimed.
@@ -234,10 +238,12 @@ class TagBuffer:
         list_key = claims.open()
         reached = self._reached
         with _closing_on_failure(claims, list_key):
-            settled, claimed = self._link.run_all(
-                self._settle_call(batch, counts, window), self._claim_call(list_key, max_values)
+            settled, claimed, raws = self._link.run_all(
+                self._settle_call(batch, counts, window),
+                self._claim_call(list_key, max_values),
+                then=_held(list_key),
             )
-            batch_claimed = self._claimed(claims, list_key, claimed)
+            batch_claimed = self._claimed(claims, list_key, claimed, raws)
         return self._settled(reached, settled, counts), batch_claimed
 
     def _window(self) -> str:
@@ -261,16 +267,17 @@ class TagBuffer:
         return Call(
             "claim",
             [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._tokens[:2]],
-            [max_values, self._settings.buffer_batch_threshold],
+            [max_values, CALL_AT_BATCHES * self._settings.buffer_batch_threshold],
         )
 
-    def _claimed(self, claims: Claims, list_key: str, answer: Sequence[Any]) -> Batch | None:
-        left, count, array = answer
+    def _claimed(self, claims: Claims, list_key: str, answer: Sequence[int], raws: list[bytes]) -> Batch | None:
+        left, count = answer
         if count == 0:
             claims.close(list_key)
             return None
-        values = decode_array(array, count) or decode_values(self._link.command("LRANGE", list_key, 0, -1))
-        return Batch(list_key, values, left)
+        if len(raws) != count:  # they were read before they were claimed: the script was new to the server
+            raws = self._link.command("LRANGE", list_key, 0, -1)
+        return Batch(list_key, decode_values(raws), left)
 
     def depth(self) -> int:
         """Return the number of values in the buffer.
@@ -278,6 +285,11 @@ class TagBuffer:
         Raises: RedisUnavailableError.
         """
         return int(self._link.command("LLEN", self._keys.buffer))
+
+
+def _held(list_key: str) -> Sequence[str | int]:
+    """Return the command that reads what a list holds."""
+    return "LRANGE", list_key, 0, -1
 
 
 @contextmanager

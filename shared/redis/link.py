@@ -119,13 +119,14 @@ class RedisLink:
         (answer,) = self.run_all(Call(script, keys, args))
         return answer
 
-    def run_all(self, *calls: Call) -> list[Any]:
-        """Run scripts one after the other in one round trip; return their answers in order.
+    def run_all(self, *calls: Call, then: Sequence[Argument] = ()) -> list[Any]:
+        """Run scripts one after the other in one round trip, and a command after them; return their answers in order.
 
-        They are not one step: others may come between two of them.
+        They are not one step: others may come between two of them. Where the server did not know a script yet, that
+        runs after the command.
         Raises: RedisUnavailableError: any of them may have run; RedisFullError: one did not. Both: repeat each.
         """
-        answers: list[Any] = self._guard(lambda: self._scripts.run(calls))
+        answers: list[Any] = self._guard(lambda: self._scripts.run(calls, then))
         return answers
 
     def run_confirmed(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:

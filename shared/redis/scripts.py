@@ -44,16 +44,17 @@ class Scripts:
         self._connections = connections
         self._read: dict[str, _Script] = {}
 
-    def run(self, calls: Sequence[Call]) -> list[Any]:
-        """Run scripts one after the other in one round trip; return their answers in order.
+    def run(self, calls: Sequence[Call], then: Sequence[Argument] = ()) -> list[Any]:
+        """Run scripts one after the other in one round trip, and a command after them; return their answers in order.
 
         Raises: what the client library raises; of an answer that is an error, that error.
         """
         scripts = [self._read.get(call.script) or self._load(call.script) for call in calls]
         arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
-        answers = self._connections.exchange(
-            [(*script.ways[0], *rest) for script, rest in zip(scripts, arguments, strict=True)]
-        )
+        commands: list[Sequence[Argument]] = [
+            (*script.ways[0], *rest) for script, rest in zip(scripts, arguments, strict=True)
+        ]
+        answers = self._connections.exchange([*commands, then] if then else commands)
         for place, script in enumerate(scripts):
             for way in script.ways[1:]:
                 if not isinstance(answers[place], redis.exceptions.NoScriptError | redis.exceptions.NoPermissionError):

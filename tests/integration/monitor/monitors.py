@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -33,6 +34,7 @@ from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
+from shared.models import Lines, TagValue
 from shared.queues.buffer import PushOutcome, TagBuffer
 from shared.queues.claims import Claims
 from shared.queues.data_queue import DataQueue
@@ -162,8 +164,8 @@ class Pipeline:
         )
         batch = self._queue.claim(self._messages, 10, 1_000_000)
         assert batch is not None
-        raws = [f'[1,"2026-01-01T00:00:00","PLC01","{name}","1","GOOD"]'.encode() for name in names]
-        assert self._buffer.push(batch, raws).outcome is PushOutcome.PUSHED
+        values = [TagValue(datetime(2026, 1, 1), "PLC01", name, "1", "GOOD") for name in names]
+        assert self._buffer.push(batch, Lines.of(values)).outcome is PushOutcome.PUSHED
 
     def claim(self, count: int) -> None:
         """Take values in flight and leave them there."""

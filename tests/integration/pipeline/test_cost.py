@@ -2,8 +2,9 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from shared.lifecycle import StopFlag
 from shared.models import encode_value
 from shared.queues.snapshot import take_snapshot
 from shared.redis.link import RedisLink
+from shared.redis.scripts import Call
 from tests.fakes import tag_values
 from tests.oracle_target import OracleTarget
 
@@ -82,9 +84,9 @@ def test_a_batch_costs_one_round_trip_to_oracle_and_one_to_redis(
     worker, stop = writer.workers[0], StopFlag()
     assert worker.run_once(1, stop), "the first batch, for which it waits in Redis"
 
-    def counted_scripts(self: RedisLink, *calls: object) -> object:
-        trips.append(tuple(call.script for call in calls))  # type: ignore[attr-defined]
-        return run_all(self, *calls)  # type: ignore[arg-type]
+    def counted_scripts(self: RedisLink, *calls: Call, then: Sequence[str | int] = ()) -> list[Any]:
+        trips.append((*(call.script for call in calls), *map(str, then[:1])))
+        return run_all(self, *calls, then=then)
 
     def counted_command(self: RedisLink, *arguments: object) -> object:
         trips.append(("command",))
@@ -96,7 +98,7 @@ def test_a_batch_costs_one_round_trip_to_oracle_and_one_to_redis(
     for _ in range(BATCHES - 2):
         assert worker.run_once(1, stop)
     assert executed(before, faults.status()) == (BATCHES - 2, BATCHES - 2, BATCHES - 2, 0)
-    assert trips == [("settle", "claim")] * (BATCHES - 2)
+    assert trips == [("settle", "claim", "LRANGE")] * (BATCHES - 2)
     assert worker.run_once(1, stop)
     assert trips[-1] == ("settle",), "nothing is left to claim"
     monkeypatch.undo()

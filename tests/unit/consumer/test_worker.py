@@ -17,6 +17,7 @@ from shared.life.beating import Turn
 from shared.life.faults import MAX_FAULTS
 from shared.life.heartbeat import Heartbeat
 from shared.messages import encode_polling_data
+from shared.models import Lines
 from shared.queues.buffer import Push, PushOutcome, TagBuffer
 from shared.queues.claims import Claims
 from shared.queues.data_queue import DataQueue, MessageBatch
@@ -93,7 +94,7 @@ class FakeBuffer(TagBuffer):
     def push(
         self,
         messages: MessageBatch,
-        values: Sequence[bytes],
+        values: Lines,
         rejected: Sequence[bytes] = (),
         counts: Counts | None = None,
         *,
@@ -103,14 +104,14 @@ class FakeBuffer(TagBuffer):
         del may_keep
         if messages.list_key in self.lists:
             return Push(PushOutcome.REPEATED, self.held, [])
-        over = max(0, self.held + len(values) - CAP)
+        over = max(0, self.held + values.count - CAP)
         if over and not may_overflow:
             return Push(PushOutcome.NO_ROOM, self.held, [])
         self.lists.append(messages.list_key)
-        self.values += values
+        self.values += values.text.splitlines()
         self.rejected += rejected
         self.counts = {str(name): count for name, count in (counts or {}).items() if count}
-        self.held = min(CAP, self.held + len(values))
+        self.held = min(CAP, self.held + values.count)
         self.dropped += over
         if self.lost:
             self.lost -= 1

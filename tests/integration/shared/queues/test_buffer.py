@@ -15,8 +15,16 @@ from shared.errors import LedgerError, RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
-from shared.models import Decoded, TagValue, encode_value
-from shared.queues.buffer import MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES, Batch, PushOutcome, TagBuffer, WakeUp
+from shared.models import Decoded, Lines, TagValue, encode_value
+from shared.queues.buffer import (
+    CALL_AT_BATCHES,
+    MAX_REJECTED_ROWS,
+    MAX_REJECTED_ROWS_BYTES,
+    Batch,
+    PushOutcome,
+    TagBuffer,
+    WakeUp,
+)
 from shared.queues.claims import Claims
 from shared.queues.data_queue import MAX_REJECTED_MESSAGES, DataQueue
 from shared.queues.snapshot import Snapshot, take_snapshot
@@ -42,7 +50,7 @@ class Side:
         self.link.command("RPUSH", self.keys.data_queue, "message")
         batch = self.queue.claim(self.messages, 1, 10**6)
         assert batch is not None
-        done = self.buffer.push(batch, raws(*texts), [], {Counter.MESSAGES: 1})
+        done = self.buffer.push(batch, lines(*texts), [], {Counter.MESSAGES: 1})
         assert done.outcome is PushOutcome.PUSHED
         self.messages.close(batch.list_key)
         return done.dropped
@@ -75,6 +83,10 @@ def side(url: str, namespace: str, name: str, **settings: int) -> Side:
 
 def raws(*texts: str) -> list[bytes]:
     return [encode_value(TagValue(datetime(2026, 1, 1), "P", "D", text, "GOOD")) for text in texts]
+
+
+def lines(*texts: str) -> Lines:
+    return Lines(b"".join(raw + b"\n" for raw in raws(*texts)), len(texts))
 
 
 def held(batch: Batch) -> list[str | None]:
@@ -134,11 +146,11 @@ def test_a_push_that_may_not_overflow_does_nothing_where_there_is_no_room(one: S
     one.link.command("RPUSH", one.keys.data_queue, "message")
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
-    refused = one.buffer.push(batch, raws(*numbered(0, 41)), may_overflow=False)
+    refused = one.buffer.push(batch, lines(*numbered(0, 41)), may_overflow=False)
     assert (refused.outcome, refused.depth, refused.dropped) == (PushOutcome.NO_ROOM, 60, [])
     assert one.snapshot().claimed_messages == 1
     one.claim(1)
-    assert one.buffer.push(batch, raws(*numbered(0, 41)), may_overflow=False).outcome is PushOutcome.PUSHED
+    assert one.buffer.push(batch, lines(*numbered(0, 41)), may_overflow=False).outcome is PushOutcome.PUSHED
 
 
 def test_a_message_larger_than_the_buffer_goes_when_the_buffer_is_empty(one: Side) -> None:
@@ -146,18 +158,29 @@ def test_a_message_larger_than_the_buffer_goes_when_the_buffer_is_empty(one: Sid
     one.link.command("RPUSH", one.keys.data_queue, "message")
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
-    large = raws(*numbered(0, 150))
+    large = lines(*numbered(0, 150))
     assert one.buffer.push(batch, large, may_overflow=False).outcome is PushOutcome.NO_ROOM
     one.claim(1)
     assert len(one.buffer.push(batch, large, may_overflow=False).dropped) == 50
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_values_that_are_not_as_many_as_they_are_said_to_be_are_not_pushed(one: Side, count: int) -> None:
+    """Kind: a ledger that counts other values than there are."""
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    with pytest.raises(LedgerError, match="lines"):
+        one.buffer.push(batch, Lines(lines("1", "2").text, count))
+    assert (one.buffer.depth(), one.link.command("LLEN", batch.list_key)) == (0, 1)
 
 
 def test_a_push_that_is_repeated_does_nothing(one: Side) -> None:
     one.link.command("RPUSH", one.keys.data_queue, "message")
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
-    first = one.buffer.push(batch, raws("1"))
-    again = one.buffer.push(batch, raws("1"))
+    first = one.buffer.push(batch, lines("1"))
+    again = one.buffer.push(batch, lines("1"))
     assert (first.outcome, again.outcome, again.depth) == (PushOutcome.PUSHED, PushOutcome.REPEATED, 1)
     assert one.snapshot()[Counter.INSERTED] == 1
 
@@ -167,7 +190,7 @@ def test_a_push_that_does_not_cover_the_claimed_messages_moves_nothing(one: Side
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
     one.link.command("RPUSH", batch.list_key, "came late")
-    assert one.buffer.push(batch, raws("1")).outcome is PushOutcome.MISMATCH
+    assert one.buffer.push(batch, lines("1")).outcome is PushOutcome.MISMATCH
     assert one.snapshot().in_buffer == 0
     assert one.snapshot().claimed_messages == 2
 
@@ -177,7 +200,7 @@ def test_the_rejected_list_is_capped(one: Side) -> None:
         one.link.command("RPUSH", one.keys.data_queue, "message")
         batch = one.queue.claim(one.messages, 1, 10**6)
         assert batch is not None
-        one.buffer.push(batch, [], [b"bad"] * 600, {Counter.MESSAGES_REJECTED: 600})
+        one.buffer.push(batch, lines(), [b"bad"] * 600, {Counter.MESSAGES_REJECTED: 600})
     snapshot = one.snapshot()
     assert snapshot.rejected_messages_kept == MAX_REJECTED_MESSAGES
     assert snapshot[Counter.MESSAGES_REJECTED] == 1800
@@ -296,7 +319,7 @@ def test_a_push_of_3000_values_runs_as_many_commands_as_one_of_3(redis_server: E
         assert batch is not None
         one.link.server_time()
         one.link.command("CONFIG", "RESETSTAT")
-        one.buffer.push(batch, raws(*numbered(0, count)), [], {Counter.MESSAGES: 1})
+        one.buffer.push(batch, lines(*numbered(0, count)), [], {Counter.MESSAGES: 1})
         calls.append({name: stat["calls"] for name, stat in one.link.command("INFO", "commandstats").items()})
     assert calls[0]["cmdstat_rpush"] == 2, "the values, and the token for those who wait"
     assert sum(calls[0].values()) == sum(calls[1].values()) - 2, "one more token: a whole batch is there"
@@ -325,8 +348,8 @@ def test_lost_answers_neither_lose_nor_double(
     proxy.lose_next(lost, one.keys.rejected_messages.encode())
     for _ in range(lost):
         with pytest.raises(RedisUnavailableError):
-            one.buffer.push(messages, raws(*numbered(0, 50)))
-    done = one.buffer.push(messages, raws(*numbered(0, 50)))
+            one.buffer.push(messages, lines(*numbered(0, 50)))
+    done = one.buffer.push(messages, lines(*numbered(0, 50)))
     assert done.outcome is PushOutcome.REPEATED
     assert one.snapshot()[Counter.INSERTED] == 51
 
@@ -434,12 +457,12 @@ def test_a_writer_is_woken_by_the_first_value_and_goes_when_a_batch_is_full(one:
 
 
 def test_there_is_no_token_while_the_buffer_is_empty_and_one_for_what_is_left(one: Side) -> None:
-    one.push(*numbered(0, 25))
+    one.push(*numbered(0, 65))
     one.claim(10)
-    assert one.buffer.wait(0.05) is WakeUp.FULL, "15 are left"
-    one.claim(10)
-    assert one.buffer.wait(0.05) is WakeUp.READY, "5 are left"
-    one.claim(10)
+    assert one.buffer.wait(0.05) is WakeUp.FULL, f"55 are left, {CALL_AT_BATCHES} batches are 40"
+    one.claim(20)
+    assert one.buffer.wait(0.05) is WakeUp.READY, "35 are left: whoever claimed goes on with them"
+    one.claim(35)
     assert one.buffer.wait(0.05) is None
     assert not one.link.command("EXISTS", one.keys.ready_token, one.keys.full_token)
 
@@ -505,13 +528,13 @@ def test_any_number_of_pushers_and_claimers_at_once_corrupt_nothing(
 def test_ten_thousand_values_take_less_than_two_megabytes(redis_server: EmbeddedRedis, namespace: str) -> None:
     one = side(redis_server.url, namespace, "one", cap=10_000)
     values = [
-        encode_value(TagValue(datetime(2026, 1, 1, 1, 2, 3, 456789), "PLC01", f"D{n:05}", str(n * 1.37), "GOOD"))
+        TagValue(datetime(2026, 1, 1, 1, 2, 3, 456789), "PLC01", f"D{n:05}", str(n * 1.37), "GOOD")
         for n in range(10_000)
     ]
     one.link.command("RPUSH", one.keys.data_queue, "message")
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
-    one.buffer.push(batch, values)
+    one.buffer.push(batch, Lines.of(values))
     used = one.link.command("MEMORY", "USAGE", one.keys.buffer, "SAMPLES", 0)
     print(f"{used / 10_000:.0f} bytes a value")
     assert used < 2_000_000
@@ -532,7 +555,7 @@ def test_a_spoiled_place_for_rejected_messages_costs_those_alone(one: Side) -> N
     one.link.command("RPUSH", one.keys.data_queue, "message")
     batch = one.queue.claim(one.messages, 1, 10**6)
     assert batch is not None
-    done = one.buffer.push(batch, raws("1", "2"), [b"not understood"], {Counter.MESSAGES: 1})
+    done = one.buffer.push(batch, lines("1", "2"), [b"not understood"], {Counter.MESSAGES: 1})
     assert (done.outcome, done.depth) == (PushOutcome.PUSHED, 2)
     snapshot = one.snapshot()
     assert (snapshot.in_buffer, snapshot.claimed_messages, snapshot[Counter.REJECTED_DROPPED]) == (2, 0, 1)
