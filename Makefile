@@ -190,8 +190,8 @@ contract: $(READY)  ## write keys and records into docs/contract.md from the cod
 bench: $(READY)  ## measure everything, half an hour: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed; BENCH=cpu AGAINST=../before: beside another checkout)
 	$(PY) -m bench $(BENCH) $(AGAINST:%=--against %) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)
 
-soak: $(READY) $(PLOTTING)  ## run at 3,491 values/s with a fault every few minutes; plots in docs/images (SOAK_MINUTES=30)
-	PYTHONPATH=.drivers/plots $(PY) -m bench.soak $(SOAK_MINUTES)
+soak: $(READY) $(PLOTTING)  ## run with a fault every few minutes, judge what grows (SOAK_MINUTES=30 at 3,491 values/s; SOAK_HOURS_EQUIVALENT=24: as many values as quick as it goes, SOAK_RATE)
+	PYTHONPATH=.drivers/plots $(PY) -m bench.soak $(if $(SOAK_HOURS_EQUIVALENT),--hours-equivalent $(SOAK_HOURS_EQUIVALENT) $(SOAK_RATE:%=--rate %),$(SOAK_MINUTES))
 
 profile: $(READY)  ## the CPU of each step of a batch and of a message
 	@$(PY) -m tools.step_costs

@@ -11,8 +11,10 @@ import typer
 
 from bench.benchmarks import (
     api,
+    backlog,
     baselines,
     consumer,
+    costs,
     cpu,
     end_to_end,
     growth,
@@ -23,6 +25,7 @@ from bench.benchmarks import (
     scale,
     server_delay,
     writer,
+    writers,
 )
 from bench.figures import Section
 from bench.report import as_json, as_lines, as_markdown, machine, replace_between, summary, write_json
@@ -37,10 +40,13 @@ BENCHMARKS: dict[str, Callable[..., Section]] = {
     "server-delay": server_delay.run,
     "baselines": baselines.run,
     "outage": outage.run,
+    "backlog": backlog.run,
     "growth": growth.run,
+    "writers": writers.run,
     "api": api.run,
     "intervals": intervals.run,
     "scale": scale.run,
+    "costs": costs.run,
 }
 
 #: Marks in the Markdown document between which a run is written; what stands around them stays.

@@ -146,11 +146,11 @@ def cpu_of(services: Mapping[str, int]) -> Iterator[dict[str, float]]:
     used.update({name: cpu_s(pid) - before[name] for name, pid in services.items()})
 
 
-def rows(count: int) -> list[Row]:
-    """Return rows whose keys differ: 5,000 tags each second."""
+def rows(count: int, first: int = 0) -> list[Row]:
+    """Return rows whose keys differ, 5,000 tags each second, from the first of them on."""
     return [
         (f"{_PLC}.D{number % _TAGS}", str(number * 1.5), _START + timedelta(seconds=number // _TAGS), "GOOD")
-        for number in range(count)
+        for number in range(first, first + count)
     ]
 
 

@@ -5,14 +5,18 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bench.measure import busy_s, percentile
-from bench.stage import Stage, cpu_of
+from bench.stage import Stage, cpu_of, message
 from shared.counters import HISTOGRAM_ABOVE, Counter, Window
 from shared.queues.snapshot import Snapshot
 
 #: Milliseconds between two polls of all tags: the shortest that a group may have.
 INTERVAL_MS = 100
+
+#: Tags of a message of a DataQueue that is emptied.
+MESSAGE_TAGS = 3491
 
 #: Seconds until what came while the poller started is worked off.
 WARM_UP_S = 2.0
@@ -22,6 +26,9 @@ _MISSING, _GROWTH = 0.03, 0.03
 
 #: A look costs Redis, too.
 _LOOK_S = 0.25
+
+#: Role -> process.
+Services: TypeAlias = Mapping[str, subprocess.Popen[bytes]]
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,7 @@ def start_services(stage: Stage, *roles: str, **settings: object) -> dict[str, s
     return {role: stage.start_and_wait(role, **settings) for role in roles}
 
 
-def try_rate(
-    stage: Stage, services: Mapping[str, subprocess.Popen[bytes]], rate: int, seconds: float, *, rest_s: float = 120.0
-) -> Trial:
+def try_rate(stage: Stage, services: Services, rate: int, seconds: float, *, rest_s: float = 120.0) -> Trial:
     """Offer a rate to services that run, look for so many seconds, then stop the poller and wait until all is in."""
     tags = rate * INTERVAL_MS // 1000
     poller = stage.poll(tags, INTERVAL_MS)
@@ -79,7 +84,7 @@ def try_rate(
             looks.append(stage.snapshot())
         took_s = time.perf_counter() - began
     busy, skipped = busy_s() - busy, _skipped(stage) - skipped
-    ages = _ages(totals, _totals(stage))
+    found = ages(totals, _totals(stage))
     stage.stop(poller)
     stage.wait_until_idle(rest_s)
     first, last = looks[0], looks[-1]
@@ -93,7 +98,34 @@ def try_rate(
         seconds=took_s,
         cores={name: cpu / took_s for name, cpu in used.items()},
         others=max(0.0, (busy - sum(used.values())) / took_s),
-        ages=ages,
+        ages=found,
+    )
+
+
+def drain(stage: Stage, services: Services, values: int) -> Trial:
+    """Let services empty a DataQueue of so many values, or a few more; what they carry when no poller is in the way."""
+    messages = -(-values // MESSAGE_TAGS)
+    values = messages * MESSAGE_TAGS
+    stage.prepare_queue(message(number, MESSAGE_TAGS) for number in range(messages))
+    busy, totals, written = busy_s(), _totals(stage), stage.snapshot()[Counter.WRITTEN]
+    with cpu_of({role: service.pid for role, service in services.items()} | stage.edges()) as used:
+        stage.open_queue()
+        began = time.perf_counter()
+        stage.until(lambda: stage.snapshot()[Counter.WRITTEN] - written >= values, "the DataQueue to be emptied",
+                    every_s=_LOOK_S / 5)  # fmt: skip
+        took_s = time.perf_counter() - began
+    busy, last = busy_s() - busy, stage.snapshot()
+    return Trial(
+        offered=values / took_s,
+        written=values / took_s,
+        growth=0.0,
+        skipped=0,
+        overflowed=last[Counter.OVERFLOWED],
+        buffered=last.in_buffer,
+        seconds=took_s,
+        cores={name: cpu / took_s for name, cpu in used.items()},
+        others=max(0.0, (busy - sum(used.values())) / took_s),
+        ages=ages(totals, _totals(stage)),
     )
 
 
@@ -105,6 +137,21 @@ def growth(waiting: Sequence[float], seconds: float) -> float:
     """
     third = max(1, len(waiting) // 3)
     return (statistics.median(waiting[-third:]) - statistics.median(waiting[:third])) / (seconds * 2 / 3)
+
+
+def ages(first: Mapping[str, str], last: Mapping[str, str]) -> list[tuple[float, int]]:
+    """Return how many values were how old at most, in seconds, when committed between two reads of the counters."""
+    prefix = f"{Window.LAG}:"
+    counts = {
+        name.removeprefix(prefix): int(count) - int(first.get(name, 0))
+        for name, count in last.items()
+        if name.startswith(prefix)
+    }
+    return [
+        (float("inf") if bound == HISTOGRAM_ABOVE else int(bound) / 1000, count)
+        for bound, count in counts.items()
+        if count
+    ]
 
 
 def _waiting(look: Snapshot) -> float:
@@ -119,17 +166,3 @@ def _skipped(stage: Stage) -> int:
 
 def _totals(stage: Stage) -> dict[str, str]:
     return stage.link.hash(stage.keys.counters)
-
-
-def _ages(first: Mapping[str, str], last: Mapping[str, str]) -> list[tuple[float, int]]:
-    prefix = f"{Window.LAG}:"
-    counts = {
-        name.removeprefix(prefix): int(count) - int(first.get(name, 0))
-        for name, count in last.items()
-        if name.startswith(prefix)
-    }
-    return [
-        (float("inf") if bound == HISTOGRAM_ABOVE else int(bound) / 1000, count)
-        for bound, count in counts.items()
-        if count
-    ]

@@ -1,7 +1,6 @@
 """What grows with what: memory, bytes in Redis, rate and latency against tags and writers."""
 
 from bench.benchmarks.latency import measure
-from bench.benchmarks.writer import drain
 from bench.figures import Goal, Section
 from bench.measure import percentile
 from bench.stage import Stage, rows, values_of
@@ -17,7 +16,7 @@ def run(*, quick: bool) -> Section:
         "growth",
         "9. Growth",
         "Bytes of a full buffer as MEMORY USAGE tells them; latency of so many tags polled at once each second, at the "
-        "default cap; the rate of several writers on one buffer. Memory of the services: section 4 and the soak.",
+        "default cap. Memory of the services: section 4 and the soak.",
     )
     _bytes_in_redis(section)
     for tags in (100, 1_000, 10_000, 100_000):
@@ -26,7 +25,6 @@ def run(*, quick: bool) -> Section:
             ledger = stage.snapshot()
         section.add(f"{tags:,} tags each second, p99", [percentile(waits.ages, 99)], "s", 3)
         section.add(f"{tags:,} tags each second, stored", [100 * _stored(ledger)], "%", 1)
-    _writers(section, quick=quick)
     return section
 
 
@@ -40,11 +38,3 @@ def _bytes_in_redis(section: Section) -> None:
 
 def _stored(ledger: Snapshot) -> float:
     return ledger[Counter.WRITTEN] / ledger[Counter.INSERTED]
-
-
-def _writers(section: Section, *, quick: bool) -> None:
-    values = values_of(rows(200_000 if quick else 600_000))
-    with Stage() as stage:
-        rates = {count: drain(stage, values, writers=count)[0] for count in (1, 2, 3, 4)}
-    for count, rate in rates.items():
-        section.add(f"{count} writer{'s' if count > 1 else ''}, to one", [rate / rates[1]])

@@ -1,20 +1,22 @@
 """How much the whole pipeline carries: more and more is offered until it piles up; what is then in the way is named."""
 
-import os
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from bench.benchmarks.growth import CAP
 from bench.benchmarks.writer import bare_loop
+from bench.bottleneck import available_cores, bottleneck
 from bench.figures import Goal, Section
 from bench.stage import Stage, rows
-from bench.trial import INTERVAL_MS, Trial, start_services, try_rate
+from bench.trial import INTERVAL_MS, Services, Trial, start_services, try_rate
 
 #: The first rate offered, as a share of what the bare loop does; the factor to the next; and how near is near enough.
 _FIRST, _FACTOR, _NEAR = 0.3, 1.4, 1.04
 
-#: Share of a core, or of all cores, from which on it counts as used up.
-_FULL = 0.9
+#: How often a rate must fail before it counts as too high: others use this machine, too.
+_TRIES = 2
+
+SERVICES = ("monitor", "writer", "consumer")
 
 #: Per cent of the buffer from which on those who fill it wait for those who empty it.
 _DEEP = 50
@@ -35,15 +37,12 @@ def run(*, quick: bool) -> Section:
     with Stage() as stage:
         bare = [bare_loop(stage, work) for _ in range(repetitions)]
         stage.clear()
-        services = start_services(stage, "monitor", "writer", "consumer")
-
-        def trial(rate: int, seconds: float = seconds) -> Trial:
-            stage.empty_table()
-            return try_rate(stage, services, rate, seconds)
-
-        first = round(_FIRST * statistics.median(speed for speed, _ in bare), -2)
-        limit = find_limit(lambda rate: trial(rate).holds or trial(rate).holds, int(first), _FACTOR, _NEAR)
-        at_limit, below, above = (trial(limit * tenths // 10, 4 * seconds) for tenths in (10, 8, 12))
+        services = start_services(stage, *SERVICES)
+        first = int(_FIRST * statistics.median(speed for speed, _ in bare))
+        limit = _search(stage, services, first, seconds)
+        at_limit, below, above = (
+            _try_rate(stage, services, limit * tenths // 10, 4 * seconds) for tenths in (10, 8, 12)
+        )
         lost = stage.snapshot().difference
         stage.stop(*reversed(services.values()))
         bare += [bare_loop(stage, work) for _ in range(repetitions)]
@@ -54,6 +53,27 @@ def run(*, quick: bool) -> Section:
         f"in the way of more: {bottleneck(above.cores, above.others, available_cores())}"
     )
     return section
+
+
+def look_for_limit(stage: Stage, first: int = 60_000, seconds: float = 6.0) -> int:
+    """Return the highest rate in values/s that the pipeline carries on an empty stage. `first`: where it begins."""
+    services = start_services(stage, *SERVICES)
+    limit = _search(stage, services, first, seconds)
+    stage.stop(*reversed(services.values()))
+    stage.clear()
+    return limit
+
+
+def _search(stage: Stage, services: Services, first: int, seconds: float) -> int:
+    def holds(rate: int) -> bool:
+        return any(_try_rate(stage, services, rate, seconds).holds for _ in range(_TRIES))
+
+    return find_limit(holds, first, _FACTOR, _NEAR)
+
+
+def _try_rate(stage: Stage, services: Services, rate: int, seconds: float) -> Trial:
+    stage.empty_table()
+    return try_rate(stage, services, rate, seconds)
 
 
 def find_limit(holds: Callable[[int], bool], first: int, factor: float, near: float) -> int:
@@ -76,29 +96,6 @@ def find_limit(holds: Callable[[int], bool], first: int, factor: float, near: fl
         middle = (good + bad) // 2
         good, bad = (middle, bad) if holds(middle) else (good, middle)
     return good
-
-
-def bottleneck(cores: Mapping[str, float], others: float, available: int) -> str:
-    """Return what is in the way of more, for people.
-
-    Args: cores: what each process uses; one works on its values in one thread at a time (Redis by design, Python by its
-    lock), so that a core is the most it can use. others: cores that the rest of the machine uses. available: all cores.
-    """
-    busiest = max(cores, key=lambda name: cores[name])
-    used = sum(cores.values())
-    if cores[busiest] >= _FULL:
-        return f"{busiest}: it uses {cores[busiest]:.2f} cores, and works in one thread at a time"
-    if used + others >= _FULL * available:
-        return f"the processor: {used:.2f} of {available} cores are used by the pipeline, {others:.2f} by others"
-    return (
-        f"the flow: {used:.2f} of {available} cores are used by the pipeline, {others:.2f} by others, and nobody uses "
-        f"one up ({busiest} {cores[busiest]:.2f}); so somebody waits"
-    )
-
-
-def available_cores() -> int:
-    """Return the cores that programs may use here."""
-    return len(os.sched_getaffinity(0))
 
 
 def _slower_part(trial: Trial) -> str:

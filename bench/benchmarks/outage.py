@@ -2,10 +2,14 @@
 
 import os
 import time
+from collections.abc import Mapping
 
 from bench.figures import Section
 from bench.stage import BATCH, Stage, insert_all, rows, values_of
 from shared.counters import Counter
+
+#: Settings of a writer that soon sees that Oracle is away, and does not look whether it is back.
+ORACLE_AWAY: Mapping[str, object] = {"ORACLE_RETRY_MAX": 0, "ORACLE_PROBE_INTERVAL": 600}
 
 
 def run(*, quick: bool) -> Section:
@@ -41,8 +45,7 @@ def run(*, quick: bool) -> Section:
 def _back_up(stage: Stage, values: list[bytes]) -> float:
     stage.clear()
     stage.stand_in.control.stop_listening()
-    quick = {"ORACLE_RETRY_MAX": 0, "ORACLE_PROBE_INTERVAL": 600}
-    writer = stage.start_and_wait("writer", BUFFER_MAX_SIZE=10**9, **quick)
+    writer = stage.start_and_wait("writer", BUFFER_MAX_SIZE=10**9, **ORACLE_AWAY)
     # The first batch finds Oracle away and opens the breaker.
     stage.fill(values[:1])
     stage.until(lambda: stage.snapshot()[Counter.BACKED_UP] == 1, "the writer to see that Oracle is away")

@@ -1,9 +1,13 @@
 """An Oracle that is far away: how much of what its answers allow does the writer use?"""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from bench.bottleneck import available_cores, bottleneck, is_processor_used_up
 from bench.figures import Goal, Section
-from bench.stage import BATCH, Stage, insert_all, rows, values_of
+from bench.measure import busy_s
+from bench.stage import BATCH, Stage, cpu_of, insert_all, rows, values_of
 from shared.counters import Counter
 
 DELAYS_MS = (1, 5, 20, 100)
@@ -21,26 +25,37 @@ def run(*, quick: bool) -> Section:
         "6. Server delay",
         f"Every answer of Oracle is late by so much. Ideal: connections x {BATCH} / round trip, the round trip as a "
         "bare loop on one connection finds it. ORACLE_POOL_MAX is the number of connections, WRITER_CONCURRENCY "
-        f"{SPARE} more.",
+        f"{SPARE} more. Where a core that one process needs, or all cores, are used up, the processor is the limit and "
+        "there is no goal.",
     )
     values = values_of(rows(600_000))
     with Stage() as stage:
-        limits = {count: _rate(stage, values, count, seconds) for count in CONNECTIONS}
         for delay_ms in DELAYS_MS:
             stage.stand_in.control.delay_ms(delay_ms)
             round_trip_s = _round_trip_s(stage)
             for count in CONNECTIONS:
-                ideal = count * BATCH / round_trip_s
-                name = f"{delay_ms} ms, {count} connection{'s' if count > 1 else ''}"
-                if ideal > limits[count]:
-                    section.notes.append(
-                        f"{name}: ideal {ideal:,.0f} rows/s is more than the {limits[count]:,.0f} that the writer does "
-                        "here with no delay at all: the processor is the limit, not the delay"
-                    )
-                    continue
-                rate = _rate(stage, values, count, seconds)
-                section.add(f"{name}: share of ideal ({ideal:,.0f} rows/s)", [rate / ideal], goal=Goal(at_least=0.85))
+                _tell(section, delay_ms, count, count * BATCH / round_trip_s, _rate(stage, values, count, seconds))
     return section
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Rows a second, and the cores used meanwhile."""
+
+    rows: float
+    cores: Mapping[str, float]
+    others: float
+
+
+def _tell(section: Section, delay_ms: int, connections: int, ideal: float, rate: Rate) -> None:
+    name = f"{delay_ms} ms, {connections} connection{'s' if connections > 1 else ''}"
+    is_limited = is_processor_used_up(rate.cores, rate.others, available_cores())
+    goal = None if is_limited else Goal(at_least=0.85)
+    section.add(f"{name}: share of ideal ({ideal:,.0f} rows/s)", [rate.rows / ideal], goal=goal)
+    if is_limited:
+        section.notes.append(
+            f"{name}: {rate.rows:,.0f} rows/s; the limit is {bottleneck(rate.cores, rate.others, available_cores())}"
+        )
 
 
 def _round_trip_s(stage: Stage) -> float:
@@ -52,17 +67,23 @@ def _round_trip_s(stage: Stage) -> float:
     return (time.perf_counter() - began) / 19
 
 
-def _rate(stage: Stage, values: list[bytes], connections: int, seconds: float) -> float:
+def _rate(stage: Stage, values: list[bytes], connections: int, seconds: float) -> Rate:
     """Return the rows/s of a writer that always has a full buffer before it."""
     stage.clear()
     pool: dict[str, object] = {"ORACLE_POOL_MIN": connections, "ORACLE_POOL_MAX": connections}
     writer = stage.start_and_wait("writer", BUFFER_MAX_SIZE=10**9, WRITER_CONCURRENCY=connections + SPARE, **pool)
     stage.fill(values)
     stage.until(lambda: stage.snapshot()[Counter.WRITTEN] >= 4 * BATCH * connections, "the writer to be at work")
-    first, began = stage.snapshot(), time.perf_counter()
-    # Not to the end: a buffer that runs dry would count waiting as work.
-    while time.perf_counter() - began < seconds and stage.snapshot().in_buffer > len(values) // 20:
-        time.sleep(0.02)
-    last, took_s = stage.snapshot(), time.perf_counter() - began
+    first, busy, began = stage.snapshot(), busy_s(), time.perf_counter()
+    with cpu_of({"writer": writer.pid} | stage.edges()) as used:
+        # Not to the end: a buffer that runs dry would count waiting as work.
+        while time.perf_counter() - began < seconds and stage.snapshot().in_buffer > len(values) // 20:
+            time.sleep(0.02)
+        last, took_s = stage.snapshot(), time.perf_counter() - began
+    busy = busy_s() - busy
     stage.stop(writer)
-    return (last[Counter.WRITTEN] - first[Counter.WRITTEN]) / took_s
+    return Rate(
+        (last[Counter.WRITTEN] - first[Counter.WRITTEN]) / took_s,
+        {name: cpu / took_s for name, cpu in used.items()},
+        (busy - sum(used.values())) / took_s,
+    )

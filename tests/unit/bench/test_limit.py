@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.benchmarks.limit import bottleneck, find_limit
+from bench.benchmarks.limit import find_limit
+from bench.bottleneck import bottleneck, is_processor_used_up
 from bench.trial import Trial, growth
 
 CORES = {"poller": 0.2, "consumer": 0.3, "writer": 0.5, "Redis": 0.3}
@@ -33,6 +34,7 @@ def test_a_pipeline_that_carries_nothing_ends_the_search() -> None:
 )
 def test_what_is_in_the_way_of_more_is_named(cores: Mapping[str, float], others: float, said: str) -> None:
     assert bottleneck(cores, others, 2).startswith(said)
+    assert is_processor_used_up(cores, others, 2) is not said.startswith("the flow")
 
 
 def trial() -> Trial:
