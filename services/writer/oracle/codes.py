@@ -17,6 +17,9 @@ _CODE = re.compile(r"(?:ORA|DPY)-\d{4,5}")
 #: What is said to one who may do something else with the table, and not this.
 NO_PRIVILEGE = ("ORA-01031", "ORA-41900")
 
+#: What a driver, or a link of the database's own, says of an instance of a cluster that is gone.
+_RAC_LOST = (25_401, 25_402, 25_403, 25_404, 25_405, 25_407, 25_408, 25_409)
+
 #: RAISE_APPLICATION_ERROR: what the table's own triggers say.
 _RAISED_BY_TRIGGERS = range(20_000, 21_000)
 
@@ -60,6 +63,23 @@ _DISK = (
     "no room for the database's archived logs, or on its disk",
     "DBA: make room in the recovery area (RMAN), or raise it",
 )
+_OFFLINE = (
+    "a tablespace, a data file or a partition of the table is offline, read-only or damaged",
+    "DBA: the alert log and V$RECOVER_FILE say which; ALTER TABLESPACE ... ONLINE, READ WRITE, or recover it",
+)
+_COMPILED = (
+    "what a trigger of the table calls was compiled anew meanwhile",
+    "try again; when it stays: DBA, does the package compile?",
+)
+_MOVED = ("the table, or a partition or index of it, was moved meanwhile", "try again; when it stays: DBA")
+_LIMITED = (
+    "the resource manager ended the call",
+    "DBA: the user's consumer group; or fewer rows: BUFFER_BATCH_SIZE_MAX",
+)
+_IN_DOUBT = (
+    "locked by a distributed transaction that nobody ended, or by another session",
+    "DBA: DBA_2PC_PENDING, V$LOCK: who holds it?",
+)
 _LIMIT = (
     "the database has reached its largest size",
     "DBA: delete old rows (deploy/oracle has the retention), or another edition",
@@ -78,7 +98,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     # --- the connection is gone: reconnect and repeat; the rows may have been stored
     (_CONNECTION_LOST, _LOST, (
         "DPY-4011", "DPY-1001", "DPY-1002", "DPY-4033", 28, 600, 602, 603, 609, 1012, 1041, 1043, 2396, 2399, 3113,
-        3114, 3135, 12153, 12537, 12547, 12570, 12571, 12583, 12592, 12609, 25408,
+        3114, 3135, 12153, 12537, 12547, 12570, 12571, 12583, 12592, 12609, *_RAC_LOST,
     )),
     (_CONNECTION_LOST, _NOT_OPEN, (31, 1033, 1034, 1089, 1090, 1092, 1109)),
     (_CONNECTION_LOST, _SERVICE, (12514,)),
@@ -95,10 +115,14 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (_CONFIGURATION, ("the first certificate in ewallet.pem is not that of the key in it",
                       "ewallet.pem: our certificate first, then our key, then the authority's certificate"),
      ("WALLET_ORDER",)),
-    (_TRANSIENT, _BUSY, (54, 60, 4020, 4021, 8177, 30006)),
+    (_TRANSIENT, _BUSY, (54, 55, 60, 4020, 4021, 8177, 30006)),
+    (_TRANSIENT, _IN_DOUBT, (1591, 2049)),
+    (_TRANSIENT, _COMPILED, (4061, 4065, 4068)),
+    (_TRANSIENT, _MOVED, (1410, 8103)),
+    (_TRANSIENT, _LIMITED, (40, 56_735)),
     (_TRANSIENT, ("a statement of the database's own failed", "the text's next code says why; DBA"), (604,)),
     (_TRANSIENT, _SESSIONS, (18, 20, 2391)),
-    (_TRANSIENT, _MEMORY, (4031, 4030)),
+    (_TRANSIENT, _MEMORY, (4030, 4031, 4036)),
     (_TRANSIENT, ("the database is open to administrators alone",
      "DBA: ALTER SYSTEM DISABLE RESTRICTED SESSION"), (1035,)),
     (_TRANSIENT, ("the database is read-only: a standby, or one that was switched over",
@@ -111,6 +135,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (_SPACE, _TEMP, (1652,)),
     (_SPACE, _UNDO, (30_032, 30_036)),
     (_SPACE, _DISK, (257, 19_809)),
+    (_SPACE, _OFFLINE, (372, 376, 1113, 1115, 1116, 1157, 1542, 1578, 1647, 14_466)),
     (_SPACE, _LIMIT, (12_953, 12_954, 65_114)),
     # --- only a person can mend it
     (_CONFIGURATION, ("there is no such table, or the user may not SELECT from it",
@@ -119,6 +144,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (_CONFIGURATION, ("a privilege is missing", "DBA: GRANT SELECT, INSERT ON the table TO the user"), (1031, 41_900)),
     (_CONFIGURATION, ("a column is missing", "ORACLE_TABLE_LAYOUT, or the table against deploy/oracle/*.sql"),
      (904, 913, 947)),
+    (_CONFIGURATION, ("the table is read-only", "DBA: ALTER TABLE ... READ WRITE"), (12_081,)),
     (_CONFIGURATION, ("an index of the table is unusable", "DBA: ALTER INDEX ... REBUILD"), (1502,)),
     (_CONFIGURATION, ("a trigger on the table does not compile", "DBA: mend or drop it; SHOW ERRORS TRIGGER says why"),
      (4098,)),

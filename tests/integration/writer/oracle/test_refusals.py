@@ -363,6 +363,19 @@ def test_a_grant_that_is_taken_away_costs_the_rows_that_were_being_looked_up_a_t
     assert ends(sink.write(tag_values(6))) == (1, 0, 5, 0)
 
 
+@pytest.mark.parametrize("code", [376, 1591, 1647, 4068, 8103])
+def test_a_row_that_the_databases_state_refuses_is_kept_though_its_neighbours_were_stored(
+    sink: OracleSink, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: a state of the database taken for a row's fault, since others of its call were stored. The first row after
+    a package was compiled anew (ORA-04068), and rows of a partition that was offline, were set aside as rejected.
+    """
+    faults.refuse_rows(code, count=1, table=table)
+    values = tag_values(20)
+    assert ends(sink.write(values)) == (19, 0, 0, 1)
+    assert ends(sink.write(values)) == (1, 19, 0, 0)
+
+
 TEXT = "tag_value VARCHAR2(255) NOT NULL"
 
 
