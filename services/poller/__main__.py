@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -66,6 +67,8 @@ def _default(context: typer.Context) -> None:
 @app.command()
 def run() -> None:
     """Poll until stopped (the default)."""
+    # Until the groups' file is watched: who sends one while we start wants no end of us, and the file is read anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run_service(PollerSettings, main)
 
 

@@ -79,7 +79,10 @@ class Logons:
                 self._forget(digest)
 
     def _may_try(self, refusal: RefusedSecret) -> bool:
-        return refusal.count < self._most and self._clock.now().timestamp() >= refusal.next_at
+        wait_s = refusal.next_at - self._clock.now().timestamp()
+        # Longer than any wait there is: the clock was put back since, by years where a machine began without one.
+        is_over = wait_s <= 0 or wait_s > doubled_s(FIRST_PAUSE_S, refusal.count)
+        return refusal.count < self._most and is_over
 
     def _error(self, refusal: RefusedSecret) -> SinkError:
         """Return what whoever wants a connection gets."""

@@ -1,6 +1,7 @@
 """A changed file of polling groups is taken over while the poller runs; what is the same goes on."""
 
 import json
+import re
 import signal
 from datetime import datetime
 from pathlib import Path
@@ -129,3 +130,22 @@ def test_group_that_is_taken_out_of_the_file_is_silent_for_nobody(
     # Expect one that is put back to be there again
     (tmp_path / "groups.toml").write_text(group("same") + group("going"))
     wait_until(lambda: known() == {"same", "going"}, what="the group again")
+
+
+def test_who_sends_sighup_while_the_poller_starts_does_not_end_it(
+    pollers: list[PollerProcess], redis_server: EmbeddedRedis, keys: Keys, tmp_path: Path
+) -> None:
+    """Kind: a signal before there is somebody to hear it. `systemctl reload` just after the start ended the poller."""
+    poller = start(pollers, group("1"), redis_server.url, keys.namespace, tmp_path)
+    status = Path(f"/proc/{poller.process.pid}/status")
+    # Expect: from when it hears SIGTERM at the latest, though it has no groups to take over yet
+    begun = wait_until(lambda: hears(text := status.read_text(), signal.SIGTERM) and text, every_s=0.001)
+    assert hears(begun, signal.SIGHUP)
+    poller.process.send_signal(signal.SIGHUP)
+    poller.wait_for_log("Poller poller-1 is known to the monitor")
+
+
+def hears(status: str, signum: int) -> bool:
+    """Tell whether a process handles a signal, or ignores it: else it would end it."""
+    masks = re.findall(r"^Sig(?:Ign|Cgt):\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return any(int(mask, 16) >> (signum - 1) & 1 for mask in masks)

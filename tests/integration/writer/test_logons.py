@@ -144,3 +144,14 @@ def test_partitions_share_what_an_account_endures(
         for writers in groups:
             for sink in writers.sinks:
                 sink.close()
+
+
+def test_a_clock_that_is_put_back_makes_no_wait_of_years(writers: Writers, faults: OracleControl) -> None:
+    """Kind: a moment of the wall clock taken for a span. A machine that began in a year to come, and was set right
+    after a refused logon, would have waited for that year with an account that was unlocked long ago.
+    """
+    faults.lock_account()
+    assert code(writers.sinks[0]) == "ORA-28000"
+    faults.unlock_account()
+    writers.clock.advance(-10 * 365 * 86400.0)
+    assert code(writers.sinks[0]) == ""
