@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.group import PollingGroup
@@ -13,6 +14,9 @@ from shared.logs import get_logger
 #: Builds a group from its configuration.
 Build = Callable[[GroupConfig], PollingGroup]
 
+#: What tells a file from its later self: name, time of change, size, and which file it is on which device.
+FileState: TypeAlias = tuple[str, int, int, int, int]
+
 _log = get_logger()
 
 
@@ -21,7 +25,7 @@ class _Running:
     """One group, its lease, and what its files were when it was started. Its task goes on while others poll it."""
 
     group: PollingGroup
-    files: tuple[tuple[str, int, int], ...]
+    files: tuple[FileState, ...]
     lease: Lease
     task: asyncio.Task[None] = field(init=False)
 
@@ -101,13 +105,11 @@ class Fleet:
         for running in self._running.values():
             running.task.cancel()
 
-    def _make(self, config: GroupConfig) -> tuple[PollingGroup, tuple[tuple[str, int, int], ...]]:
+    def _make(self, config: GroupConfig) -> tuple[PollingGroup, tuple[FileState, ...]]:
         files = self._files(config)
         return self._build(config), files
 
-    def _start(
-        self, group: PollingGroup, files: tuple[tuple[str, int, int], ...], tasks: asyncio.TaskGroup
-    ) -> _Running:
+    def _start(self, group: PollingGroup, files: tuple[FileState, ...], tasks: asyncio.TaskGroup) -> _Running:
         running = _Running(group, files, self._leases.lease_of(group.config))
         running.task = tasks.create_task(self._poll_in_turn(running), name=f"group {group.config.name}")
         running.task.add_done_callback(lambda _task: self._changed.set())
@@ -132,17 +134,20 @@ class Fleet:
     def _is_same(self, running: _Running, config: GroupConfig) -> bool:
         return running.group.config == config and running.files == self._files(config)
 
-    def _files(self, config: GroupConfig) -> tuple[tuple[str, int, int], ...]:
+    def _files(self, config: GroupConfig) -> tuple[FileState, ...]:
         return tuple(file_state(path) for path in config.source.files(self._directory))
 
 
-def file_state(path: Path) -> tuple[str, int, int]:
-    """Return what tells a file from its later self: name, time of change, size; -1 where there is none."""
+def file_state(path: Path) -> FileState:
+    """Return what tells a file from its later self; -1 where there is none.
+
+    A copy with its time, or another one behind a link (a ConfigMap), may be as old and as large.
+    """
     try:
         stat = path.stat()
     except OSError:
-        return str(path), -1, -1
-    return str(path), stat.st_mtime_ns, stat.st_size
+        return str(path), -1, -1, -1, -1
+    return str(path), stat.st_mtime_ns, stat.st_size, stat.st_dev, stat.st_ino
 
 
 def _listed(names: list[str]) -> str:

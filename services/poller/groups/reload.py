@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from services.poller.groups.config import GroupConfig, load_groups
-from services.poller.groups.fleet import Fleet, file_state
+from services.poller.groups.fleet import FileState, Fleet, file_state
 from services.poller.news import Tell
 from shared.errors import SettingsError
 from shared.logs import get_logger
@@ -47,7 +47,7 @@ class Reload:
                 latest = await self._states()
                 applied, seen = (latest, latest) if latest[0] == seen[0] else (seen, latest)
 
-    async def _states(self) -> list[tuple[str, int, int]]:
+    async def _states(self) -> list[FileState]:
         of_sources = [file for group in self._fleet.groups for file in group.config.source.files(self._path.parent)]
         # In a thread: on a mount that hangs it takes as long as that does.
         return await asyncio.to_thread(lambda: [file_state(path) for path in (self._path, *of_sources)])

@@ -1,6 +1,5 @@
 """Recovering files by itself (BACKUP_AUTO_RECOVER=true): only while nothing else is in need of Oracle."""
 
-import time
 from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError
@@ -10,7 +9,7 @@ from services.writer.backup.label import label_path
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.loop import Ended, Failure, recover_file
-from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, RowsFile
+from services.writer.recover.open_file import FileInUseError, RowsFile, was_just_written
 from services.writer.settings import WriterSettings
 from shared.acting.pausing import Pause
 from shared.backoff import Backoff
@@ -117,7 +116,7 @@ def _may_still_be_copied(path: Path) -> bool:
 
     Half of it would go into the table, and the file to recovered/, where the other half is written.
     """
-    return not label_path(path).exists() and 0 <= time.time() - _changed_at(path) / 1e9 < UNLOCKED_IDLE_S
+    return not label_path(path).exists() and was_just_written(_changed_at(path) / 1e9)
 
 
 def _changed_at(path: Path) -> int:

@@ -17,6 +17,9 @@ from shared.errors import RejectedError, TransientError
 #: Seconds without a write after which a file that was not closed counts as left behind, where nothing can be locked.
 UNLOCKED_IDLE_S = 60.0
 
+#: Seconds by which a file server's clock may be ahead of ours.
+_AHEAD_S = 86_400.0
+
 
 class FileInUseError(TransientError):
     """A writer still writes the file, or another process recovers it; leave it for later."""
@@ -69,6 +72,14 @@ class RowsFile(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def was_just_written(changed_s: float) -> bool:
+    """Tell whether a file that was changed then, in seconds since 1970, may still be written.
+
+    The clock is a file server's: it may be ahead of ours. Not by a day: that time was set by hand, or by no clock.
+    """
+    return -_AHEAD_S < time.time() - changed_s < UNLOCKED_IDLE_S
 
 
 class OpenFile:
@@ -143,7 +154,7 @@ class OpenFile:
 
     def _lock(self, label: Label | None) -> None:
         locked = lock(self._file.fileno())
-        if locked is None and label is not None and not label.is_closed and self._age_s() < UNLOCKED_IDLE_S:
+        if locked is None and label is not None and not label.is_closed and self._was_just_written():
             raise FileInUseError(
                 f"{self.name}: left out, a writer may still write it: it is not closed, and its mount has no locks. "
                 f"It is taken once nothing was written to it for {UNLOCKED_IDLE_S:g} s"
@@ -156,8 +167,8 @@ class OpenFile:
         if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
             raise FileInUseError(f"{self.name}: left out, another process has just recovered it")
 
-    def _age_s(self) -> float:
-        return time.time() - os.fstat(self._file.fileno()).st_mtime
+    def _was_just_written(self) -> bool:
+        return was_just_written(os.fstat(self._file.fileno()).st_mtime)
 
     def _prove(self, here: Target | None, label: Label | None) -> BackupReader:
         # First of all, is it one of ours? Else nothing else needs to be said.

@@ -139,7 +139,7 @@ def test_who_sends_sighup_while_the_poller_starts_does_not_end_it(
     poller = start(pollers, group("1"), redis_server.url, keys.namespace, tmp_path)
     status = Path(f"/proc/{poller.process.pid}/status")
     # Expect: from when it hears SIGTERM at the latest, though it has no groups to take over yet
-    begun = wait_until(lambda: hears(text := status.read_text(), signal.SIGTERM) and text, every_s=0.001)
+    begun = wait_until(lambda: text if hears(text := status.read_text(), signal.SIGTERM) else None, every_s=0.001)
     assert hears(begun, signal.SIGHUP)
     poller.process.send_signal(signal.SIGHUP)
     poller.wait_for_log("Poller poller-1 is known to the monitor")

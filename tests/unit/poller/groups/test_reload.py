@@ -1,6 +1,7 @@
 """The loop that takes a changed file over: when it looks the same twice, as a whole, or not at all."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from services.poller.groups import reload as module
 from services.poller.groups.config import load_groups
-from services.poller.groups.fleet import Fleet, file_state
+from services.poller.groups.fleet import FileState, Fleet, file_state
 from services.poller.groups.reload import Reload
 from shared.records.events import Event
 from tests.unit.poller.fleets import Book, build, until
@@ -37,10 +38,10 @@ class Reloading:
     def names(self) -> list[str]:
         return [running.config.name for running in self.fleet.groups]
 
-    def look(self, path: Path) -> tuple[str, int, int]:
+    def look(self, path: Path) -> FileState:
         state = file_state(path)
         if self._looks:
-            state = (state[0], self._looks.pop(0) if len(self._looks) > 1 else self._looks[0], 0)
+            state = (state[0], self._looks.pop(0) if len(self._looks) > 1 else self._looks[0], 0, 0, 0)
         self.looks += 1
         return state
 
@@ -81,6 +82,28 @@ def test_a_changed_file_is_taken_over_once_and_what_is_the_same_goes_on(
             assert found.fleet.groups[2] is same
             done = "1 unchanged, started: 'new', restarted: 'other', stopped: 'going'"
             assert found.told == [(Event.GROUPS_CHANGED, f"groups.toml: the file has changed: {done}")]
+
+    asyncio.run(run())
+
+
+def test_another_file_behind_a_link_is_another_however_old_and_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a time taken for a name. A ConfigMap is a link that is exchanged; two may be as old and as large."""
+    for version, name in (("v1", "one"), ("v2", "two")):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "groups.toml").write_text(group(name))
+        os.utime(tmp_path / version / "groups.toml", (0, 1_000_000))
+    (tmp_path / "data").symlink_to("v1")
+
+    async def run() -> None:
+        found = Reloading(tmp_path / "data" / "groups.toml", group("one"))
+        os.utime(found.path, (0, 1_000_000))
+        async with reloading(found, monkeypatch):
+            (tmp_path / "next").symlink_to("v2")
+            (tmp_path / "next").replace(tmp_path / "data")
+            await found.tell(1)
+            assert found.names == ["two"]
 
     asyncio.run(run())
 

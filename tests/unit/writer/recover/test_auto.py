@@ -96,6 +96,10 @@ def test_a_file_that_may_still_be_copied_is_left_until_it_rests_or_has_its_label
     stage.run_for(2)
     assert (stage.sink.stored, stage.left()) == (values[3:], [path.name])
     assert not labelled.exists()
+    # If: the clock of the file server is some minutes ahead of ours
+    os.utime(path, (0, path.stat().st_mtime + 300))
+    stage.run_for(2)
+    assert stage.left() == [path.name]
     # If: the copy is whole, and its label is there; or it came without one and rests
     path.write_bytes(whole)
     label_path(path).write_bytes(label)
