@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -18,6 +19,9 @@ S = TypeVar("S", bound="ServiceSettings")
 #: How alike a stray variable must be to one of ours to be taken for a slip of the pen.
 _TYPO_LIKENESS = 0.87
 
+#: What is replaced in `.env`, in whatever quotes: by the variable, else by the default, else by nothing.
+_REFERENCE = re.compile(r"\$\{(?P<name>[^}:]*)(?P<default>:-[^}]*)?\}")
+
 #: What the `.env` of the Compose stack says of its own Oracle: no slip of the pen for a command beside it.
 _COMPOSE_S = {"ORACLE_SYS_PASSWORD"}
 
@@ -32,11 +36,12 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     try:
-        dotenv = dotenv_values(".env")
+        dotenv, as_written = dotenv_values(".env"), dotenv_values(".env", interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f".env can't be read: {_why(error)}"]) from None
     from_files = _read_secret_files(settings_class, environ, dotenv, problems)
     problems += _typing_slips(settings_class, {*environ, *dotenv})
+    problems += _left_out(settings_class, as_written, environ)
     try:
         settings = settings_class(**from_files)
     except ValidationError as error:
@@ -88,6 +93,21 @@ def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> lis
         if alike:
             slips.append(f"{name} is not a setting; did you mean {alike[0]}?")
     return slips
+
+
+def _left_out(
+    settings_class: type[ServiceSettings], as_written: Mapping[str, str | None], environ: Mapping[str, str]
+) -> list[str]:
+    """Return a line for each setting in `.env` of which a part would be left out: a password may look like that."""
+    known, there = {name.upper() for name in settings_class.model_fields}, {*environ, *as_written}
+    return [
+        f"{name} in .env holds a ${{...}} that names no variable and would be left out of it: write the value into a "
+        f"file, and {name}_FILE=... here"
+        for name, value in as_written.items()
+        if name.upper() in known
+        and name not in environ
+        and any(found["name"] not in there and not found["default"] for found in _REFERENCE.finditer(value or ""))
+    ]
 
 
 def _explain(settings_class: type[ServiceSettings], problem: Any) -> str:

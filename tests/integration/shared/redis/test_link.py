@@ -109,3 +109,18 @@ def test_a_server_that_hangs_up_on_who_is_idle_is_not_taken_for_one_that_is_away
     assert link.wait_for_element("nothing", 0.001) == 0
     link.close()
     other.close()
+
+
+def test_a_script_that_the_server_forgot_for_others_is_sent_again() -> None:
+    """Kind: what is remembered until there are too many. Since 2024 a server keeps 500 scripts that came by EVAL.
+
+    Whoever puts values into the text of his scripts, and there are such programs, has it forget ours.
+    """
+    with EmbeddedRedis() as server:
+        link, stranger = RedisLink(server.url), RedisLink(server.url)
+        assert link.run("put", ["queue"], [10, "a"]) == 1
+        for number in range(600):
+            stranger.command("EVAL", f"return {number}", 0)
+        assert int(stranger.command("INFO", "stats")["evicted_scripts"]) > 0
+        assert link.run("put", ["queue"], [10, "b"]) == 2
+        assert link.command("LRANGE", "queue", 0, -1) == [b"a", b"b"]

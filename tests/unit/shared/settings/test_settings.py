@@ -121,6 +121,31 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monk
     assert (settings.buffer_max_size, settings.redis_namespace) == (77, "from-environment")
 
 
+@pytest.mark.parametrize("value", ["ab${cd}ef", "'ab${cd}ef'", '"${ORACLE_USER}${cd}"'])
+def test_a_password_of_which_dotenv_would_leave_a_part_out_ends_the_start(tmp_path: Path, value: str) -> None:
+    """Kind: a secret that another reader of the same file shortens. The logons failed, and counted against the account.
+
+    A `${...}` is replaced in any quotes, by nothing where nothing is called so; systemd leaves it as it is.
+    """
+    (tmp_path / ".env").write_text(f"ORACLE_DSN=db/x\nORACLE_USER=u\nORACLE_PASSWORD={value}\n")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(WriterSettings)
+    (problem,) = refused.value.problems
+    assert problem.startswith("ORACLE_PASSWORD in .env holds a ${...} that names no variable")
+    assert "ORACLE_PASSWORD_FILE" in problem
+    assert "cd" not in problem
+
+
+def test_a_value_in_dotenv_may_be_made_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = ("P=pass", "REDIS_URL=redis://:${P}@${REDIS_HOST}/${REDIS_DB:-2}", "ORACLE_PASSWORD=${nobody}s")
+    (tmp_path / ".env").write_text("\n".join(lines))
+    monkeypatch.setenv("REDIS_HOST", "plant")
+    settings = load(monkeypatch, GOOD)
+    assert isinstance(settings, WriterSettings)
+    assert settings.redis_url.get_secret_value() == "redis://:pass@plant/2"
+    assert settings.oracle_password.get_secret_value() == GOOD["ORACLE_PASSWORD"]
+
+
 def test_a_typing_slip_in_a_dotenv_file_is_found(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("BUFFER_MAXSIZE=77\n")
     with pytest.raises(SettingsError, match="did you mean BUFFER_MAX_SIZE"):
