@@ -28,8 +28,8 @@ Environment variables, or lines of a `.env` file in the working directory (the e
 only its own. A mistake stops the start with one line for each, exit status 2; so does a variable that looks like one
 of these but is none. `<NAME>_FILE` names a file that holds the value, for secrets. `make settings` writes this page.
 
-In `.env`, `${NAME}` stands for another variable and ` #` begins a comment, unless quotes stand around it; systemd reads
-the same file with neither. A `${...}` that names nothing stops the start: a value that looks so belongs in a file.
+In `.env`, `${NAME}` stands for another variable, in quotes too, and ` #` begins a comment, but not in quotes; systemd
+reads the same file with neither. A `${...}` that names nothing stops the start: what looks so belongs in a file.
 """
 
 

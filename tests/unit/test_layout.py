@@ -1,8 +1,11 @@
 """The tests follow the house: one finds those of a room where the room is, and helpers in modules of their own."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 ROOT = TESTS.parent
@@ -30,12 +33,32 @@ def test_no_test_module_is_imported() -> None:
     assert wrong == []
 
 
-def test_unit_tests_lie_as_the_tree_does() -> None:
-    folders = {path.parent.relative_to(TESTS / "unit") for path in (TESTS / "unit").rglob("test_*.py")} - {Path()}
+@pytest.mark.parametrize("kind", ["unit", "integration"])
+def test_tests_lie_as_the_tree_does(kind: str) -> None:
+    """`tests/unit/writer/backup` are those of `services/writer/backup`; `pipeline` is all services together."""
+    folders = {path.parent.relative_to(TESTS / kind) for path in (TESTS / kind).rglob("test_*.py")} - {Path()}
     assert len(folders) > 10
-    assert [
-        str(folder) for folder in folders if not any((ROOT / at / folder).is_dir() for at in ("services", ""))
-    ] == []
+    places = [ROOT / "services", ROOT, ROOT / "deploy"]
+    wrong = [str(folder) for folder in folders if not any((place / folder).is_dir() for place in places)]
+    assert wrong == (["pipeline"] if kind == "integration" else [])
+
+
+def test_every_room_is_named_where_a_newcomer_looks() -> None:
+    """Kind: a page that tells of the house as it was: a room that it does not know, a file that is gone."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = {path.parent for top in ("services", "shared") for path in (ROOT / top).glob("*/**/__init__.py")}
+    assert len(rooms) > 30
+    assert sorted(str(room.relative_to(ROOT)) for room in rooms if f"`{room.relative_to(ROOT)}`" not in page) == []
+    named = re.findall(r"`((?:services|shared|sandbox|bench|tools|tests|deploy)/[\w./]+)`", page)
+    assert len(named) > 60
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_room_has_a_front_page() -> None:
+    """It says what the room is for, and what it promises or must not know."""
+    pages = [path for top in ("services", "shared") for path in (ROOT / top).rglob("__init__.py")]
+    short = [path for path in pages if len(ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "") < 100]
+    assert [str(path.relative_to(ROOT)) for path in short] == []
 
 
 def test_no_fake_is_cast_into_what_it_is_not() -> None:

@@ -21,8 +21,8 @@ from sandbox.node_opcua import install
 from sandbox.npm import NodeUnavailableError
 from services.poller.source import Reading
 from shared.records.events import Event
-from tests.integration.poller.opcua.reading import Told, one, read_until, with_source
-from tests.integration.poller.opcua.servers import OpcuaServer
+from tests.integration.poller.sources.opcua.reading import Told, one, read_until, with_source
+from tests.integration.poller.sources.opcua.servers import OpcuaServer
 
 TAGS = 3491
 PLANT: dict[str, Any] = {"tags": {"glob": "Plant/**"}, "timeout_ms": 4000}

@@ -16,7 +16,7 @@ import pytest
 from sandbox.harness.waiting import wait_until
 from sandbox.node_opcua import install
 from sandbox.npm import NodeUnavailableError
-from tests.integration.poller.opcua.servers import OpcuaServer
+from tests.integration.poller.sources.opcua.servers import OpcuaServer
 from tests.pipeline import Pipeline
 
 TAGS = 3491

@@ -13,10 +13,10 @@ from services.poller.source import Reading, TagSource
 from shared.keys import Keys
 from shared.records.events import Event
 from shared.redis.link import RedisLink
-from tests.integration.poller.opcua.plant import STAMPED_AT
-from tests.integration.poller.opcua.reading import Told, one, read_until, toml, with_source
-from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
+from tests.integration.poller.sources.opcua.plant import STAMPED_AT
+from tests.integration.poller.sources.opcua.reading import Told, one, read_until, toml, with_source
+from tests.integration.poller.sources.opcua.servers import OpcuaServer
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from sandbox.harness.command import run_command
 from sandbox.node_opcua import install
 from sandbox.npm import NodeUnavailableError
 
-_ROOT = Path(__file__).resolve().parents[4]
+_ROOT = Path(__file__).resolve().parents[5]
 
 
 def run(directory: Path, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -16,10 +16,10 @@ from services.poller.sources.opcua.wire import faults
 from shared.keys import Keys
 from shared.models import PollingData
 from shared.redis.link import RedisLink
-from tests.integration.poller.opcua.odd_plant import GOOD
-from tests.integration.poller.opcua.reading import one, read_until, with_source
-from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.integration.poller.pollers import PollerProcess, queued, start
+from tests.integration.poller.sources.opcua.odd_plant import GOOD
+from tests.integration.poller.sources.opcua.reading import one, read_until, with_source
+from tests.integration.poller.sources.opcua.servers import OpcuaServer
 
 #: Nodes whose answers come whole, with something in them that can't be stored or believed.
 READABLE = {"Latin", "Surrogate", "Localized", "Infinity", "Before", "Never", "Timeless"}

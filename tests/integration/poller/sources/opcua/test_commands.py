@@ -7,9 +7,9 @@ import pytest
 
 from sandbox.harness.redis import free_port
 from services.poller.sources.opcua.tags import read_tags
-from tests.integration.poller.opcua.reading import one, toml, with_source
-from tests.integration.poller.opcua.servers import OpcuaServer
 from tests.integration.poller.pollers import command
+from tests.integration.poller.sources.opcua.reading import one, toml, with_source
+from tests.integration.poller.sources.opcua.servers import OpcuaServer
 
 
 @pytest.fixture(scope="module")
