@@ -13,6 +13,7 @@ import yaml  # type: ignore[import-untyped]
 from services.monitor.assess.alert_kinds import KINDS
 from services.monitor.assess.commands import Commands
 from shared import __version__
+from tools.redis_rights import USERS
 from tools.settings_table import SERVICES
 
 _ROOT = Path(__file__).parents[3]
@@ -89,14 +90,19 @@ def test_the_example_names_every_variable_with_its_default() -> None:
                 assert example[name.upper()] == str(field.default).lower(), name
 
 
-def test_every_container_has_no_more_than_it_needs() -> None:
-    """Kind: one container that was forgotten. Oracle's own does not start without its setuid programs."""
-    for name, settings in stack()["services"].items():
-        if name != "oracle":
-            assert settings["read_only"], name
-            assert settings["cap_drop"] == ["ALL"], name
-            assert settings["security_opt"] == ["no-new-privileges:true"], name
-        assert settings["mem_limit"], name
+@pytest.mark.parametrize("name", stack()["services"])
+def test_every_container_has_no_more_than_it_needs(name: str) -> None:
+    """Kind: one container that was forgotten. Oracle's own writes all over its home, and its programs are setuid."""
+    settings = stack()["services"][name]
+    assert settings["cap_drop"] == ["ALL"]
+    assert settings["mem_limit"]
+    assert settings["pids_limit"] > 0
+    assert settings["logging"]["options"]["max-size"]
+    assert not {"privileged", "cap_add", "devices", "network_mode", "pid", "ipc", "userns_mode"} & set(settings)
+    assert not any("docker.sock" in str(volume) for volume in settings.get("volumes", ()))
+    if name != "oracle":
+        assert settings["read_only"]
+        assert settings["security_opt"] == ["no-new-privileges:true"]
 
 
 @pytest.mark.parametrize("service", [*SERVICES, "redis"])
@@ -114,12 +120,36 @@ def test_a_service_is_confined(service: str) -> None:
 def test_who_shows_and_who_brings_reach_no_more_than_they_need() -> None:
     """Kind: one network for all: a page's server could be made to reach the database."""
     networks = {name: set(each.get("networks", ["default"])) for name, each in stack()["services"].items()}
-    values = {name for name, joined in networks.items() if "default" in joined}
-    assert values == {"redis", "oracle", "consumer", "writer", "monitor"}
-    assert {name for name, joined in networks.items() if "producers" in joined} == {"redis", "poller"}
-    assert {"redis", "oracle", "consumer", "writer", "poller"}.isdisjoint(
-        name for name, joined in networks.items() if "web" in joined
-    )
+    members: dict[str, set[str]] = {}
+    for name, joined in networks.items():
+        for network in joined:
+            members.setdefault(network, set()).add(name)
+    assert members == {
+        "default": {"redis", "consumer", "writer", "monitor"},
+        "database": {"oracle", "writer"},
+        "producers": {"redis", "poller"},
+        "web": {"monitor", "prometheus", "alertmanager", "grafana"},
+    }
+
+
+def test_each_secret_is_seen_by_who_needs_it_alone() -> None:
+    """Kind: a password that lies about: who reads one container's files has them all."""
+    seen = {
+        name: {each if isinstance(each, str) else each["source"] for each in settings.get("secrets", ())}
+        for name, settings in stack()["services"].items()
+    }
+    users = {f"redis_{user}" for user in ("admin", *USERS)}
+    assert seen == {
+        "redis": users,
+        "oracle": {"oracle_sys_password", "oracle_password"},
+        "consumer": {"redis_consumer"},
+        "writer": {"redis_writer", "oracle_password"},
+        "monitor": {"redis_monitor", "monitor_operator_token"},
+        "poller": {"redis_poller"},
+        "prometheus": set(),
+        "alertmanager": set(),
+        "grafana": {"grafana_password"},
+    }
 
 
 def test_the_full_stack_has_no_password_that_is_known() -> None:
