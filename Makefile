@@ -66,8 +66,8 @@ lock: $(UV)  ## pin what pyproject.toml asks for in requirements/*.txt (UPGRADE=
 	echo 'uv' | $(UV_COMPILE) --no-annotate - -o requirements/uv.txt
 	printf 'bandit\npip-audit\n' | $(UV_COMPILE) --no-annotate - -o requirements/audit.txt
 
-digests:  $(READY)  ## pin the images of others by what their tags mean now; says so where a registry can't be reached
-	@$(PY) -m tools.image_digests
+digests:  $(READY)  ## pin the images of others by what their tags mean now (CHECK=1: only name those that are not, or are old); says so where a registry can't be reached
+	@$(PY) -m tools.image_digests $(if $(CHECK),--check)
 
 sbom: $(READY)  ## what the image holds of others, as CycloneDX, and their licences: build/
 	@$(PY) tools/bill_of_materials.py requirements/runtime.txt $(wildcard $(VENV)/lib/python3.*/site-packages) build $$($(PY) -c 'import shared; print(shared.__version__)')

@@ -1,5 +1,7 @@
 """Base images by digest: `make digests` asks their registries which bytes a tag means now, and writes that down.
 
+`make digests CHECK=1` writes nothing, and names the images that are not pinned, or pinned to what the tag meant once.
+
 A tag may mean other bytes tomorrow; `name:tag@sha256:...` may not. Where a registry can't be reached the images stay as
 they are written, and the command says so and ends with status 1: a digest is asked for, never made up.
 """
@@ -88,6 +90,31 @@ def with_digests(text: str, digests: dict[tuple[str, str], str]) -> str:
     return _NAMED.sub(mended, text)
 
 
+def check(files: Iterable[Path], scheme: str = "https") -> int:
+    """Say which images are named by tag alone, and which tags mean something else by now; return the exit status."""
+    status = 0
+    images = {image for path in files for image in named_in(path.read_text("utf-8"))}
+    with httpx.Client(timeout=20, follow_redirects=True) as client:
+        for image in sorted(images, key=lambda each: each[:2]):
+            problem = _problem_with(image, client, scheme)
+            if problem:
+                sys.stderr.write(f"error: {image.name}:{image.tag} {problem}\n")
+                status = 1
+    return status
+
+
+def _problem_with(image: Image, client: httpx.Client, scheme: str) -> str:
+    if image.digest is None:
+        return "is named by its tag alone: `make digests` pins it"
+    try:
+        current = ask(image, client, scheme)
+    except (httpx.HTTPError, httpx.InvalidURL, LookupError, ValueError) as error:
+        return f"is pinned, and nobody says to what: {image.registry}: {error}"
+    return (
+        "" if current == image.digest else f"is pinned to {image.digest}; the tag means {current} now: `make digests`"
+    )
+
+
 def main(files: Iterable[Path], scheme: str = "https") -> int:
     """Renew all digests that can be had; return the exit status."""
     digests: dict[tuple[str, str], str] = {}
@@ -108,4 +135,5 @@ def main(files: Iterable[Path], scheme: str = "https") -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main([ROOT / name for name in FILES]))
+    run = check if sys.argv[1:] == ["--check"] else main
+    raise SystemExit(run([ROOT / name for name in FILES]))

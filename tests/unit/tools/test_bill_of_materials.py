@@ -1,5 +1,6 @@
 """What the image says of what it holds: all of it, by hash, and each under a licence that it states."""
 
+import json
 import re
 from importlib.metadata import distributions
 
@@ -48,3 +49,26 @@ def test_every_lock_file_pins_by_hash() -> None:
     ]
     assert len(installs) == 4
     assert all("--require-hashes" in line for line in installs)
+
+
+def test_whatever_npm_installs_is_pinned_by_hash() -> None:
+    """Kind: an install path beside the pinned ones: npm takes a package without its hash as readily."""
+    locks = [path for path in ROOT.rglob("package-lock.json") if "node_modules" not in path.parts]
+    assert {path.parent for path in locks} == {
+        path.parent for path in ROOT.rglob("package.json") if "node_modules" not in path.parts
+    }
+    for lock in locks:
+        packages = {name: each for name, each in json.loads(lock.read_text())["packages"].items() if name}
+        assert packages, lock
+        assert all(each.get("link") or each["integrity"].startswith("sha512-") for each in packages.values()), lock
+    npm = re.compile(r"\bnpm\W+(?:install|i|add|ci)\b")
+    places = [*ROOT.glob("*"), *(ROOT / "sandbox").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *ROOT.glob(".ci/*")]
+    asked = [found for path in places if path.is_file() for found in npm.findall(path.read_text(errors="replace"))]
+    assert not [found for found in asked if not found.endswith("ci")]
+
+
+def test_the_audit_does_not_pass_over_what_it_could_not_ask() -> None:
+    """Kind: nothing found, since nothing was asked: without --strict pip-audit skips what its data says nothing of."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert "pip-audit --strict " in makefile
+    assert "-r requirements/runtime.txt" in makefile.partition("pip-audit --strict")[2].partition("\n")[0]

@@ -1,5 +1,6 @@
 """Digests are asked of a registry, here one of our own; where none can be had nothing is made up."""
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.image_digests import FILES, ROOT, Image, main, named_in
+from tools.image_digests import FILES, ROOT, Image, check, main, named_in
 
 DIGEST = "sha256:" + "5" * 64
 
@@ -56,6 +57,44 @@ def test_every_image_of_others_is_known() -> None:
     assert len({image[:2] for image in images}) == len(images)
     assert (Image("redis", "8").registry, Image("redis", "8").repository) == ("registry-1.docker.io", "library/redis")
     assert Image("host:5000/a/b", "1").registry == "host:5000"
+
+
+def test_no_file_names_an_image_that_nobody_pins() -> None:
+    """Kind: a list of places, and one more place."""
+    places = [*ROOT.glob("Dockerfile*"), *ROOT.glob("docker-compose*.yml"), *(ROOT / "deploy").rglob("*.y*ml")]
+    naming = re.compile(r"^(?:ARG PYTHON_IMAGE=|\s*(?:- )?image: |FROM )(?P<name>\S+)", re.MULTILINE)
+    found = {
+        (path.relative_to(ROOT).as_posix(), each["name"])
+        for path in places
+        for each in naming.finditer(path.read_text())
+        if not each["name"].startswith(("$", "tagpipe")) and each["name"] not in {"packages", "code", "services"}
+    }
+    assert len(found) > 5
+    assert {file for file, _ in found} == set(FILES)
+    known = {(file, f"{each.name}:{each.tag}") for file in FILES for each in named_in((ROOT / file).read_text())}
+    assert {(file, name.partition("@")[0]) for file, name in found} == known
+
+
+def test_what_is_not_pinned_or_old_is_named_and_nothing_is_written(
+    tmp_path: Path, registry: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: a pin that nobody looks at again: it grows old, or was never there."""
+    file = tmp_path / "docker-compose.yml"
+    old = "sha256:" + "1" * 64
+    image = f"    image: {registry}/library/redis:8-alpine"
+    for pinned, said in (
+        ("", "library/redis:8-alpine is named by its tag alone"),
+        (f"@{old}", f"is pinned to {old}; the tag means {DIGEST} now"),
+        (f"@{DIGEST}", ""),
+    ):
+        file.write_text(f"{image}{pinned}\n")
+        assert check([file], "http") == (1 if said else 0)
+        err = capsys.readouterr().err
+        assert said in err if said else not err
+        assert file.read_text() == f"{image}{pinned}\n"
+    file.write_text(f"    image: 127.0.0.1:1/library/redis:8@{old}\n")
+    assert check([file], "http") == 1
+    assert "nobody says to what" in capsys.readouterr().err
 
 
 def test_a_digest_is_written_where_the_registry_gives_one_and_nowhere_else(
