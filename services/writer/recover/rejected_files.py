@@ -22,7 +22,7 @@ from shared.acting.actor import Duty, Job, Outcome
 from shared.errors import PipelineError
 from shared.journal.rejected_examples import MAX_KEPT, RejectedExamples
 from shared.records.actions import ActionKind, ActionState
-from shared.records.files import REJECTED_HEADER, FileStage
+from shared.records.files import REJECTED_HEADER, FileKind, FileStage
 from shared.records.rejected import Rejected
 
 #: Where the code stands among a row's cells.
@@ -87,7 +87,11 @@ class RequestedRejects:
             raise UnusableFileError(f"{job.action.target}: {error.strerror or error}; {where}") from error
 
     def _path_of(self, job: Job) -> Path:
-        return self._directory / Path(job.action.target or "").name
+        # Who writes to Redis may name anything; nothing else that lies there is moved or read for it.
+        name = job.action.target or ""
+        if Path(name).name != name or not (name.startswith(f"{FileKind.REJECTED}_") and name.endswith(".csv")):
+            raise WrongRequestError(f"{name!r} is no file of rejected rows")
+        return self._directory / name
 
     def _part_of(self, job: Job) -> Path:
         path = self._path_of(job)

@@ -9,8 +9,11 @@ import pytest
 
 from sandbox.harness.feed import START
 from sandbox.harness.waiting import wait_until
+from shared.acting.board import Board
 from shared.counters import Counter
+from shared.journal.events import EventLog
 from shared.models import PollingData
+from shared.records.actions import Action, ActionKind
 from tests.integration.pipeline.acting import Desk, start_desk
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
@@ -134,6 +137,34 @@ def test_a_writer_killed_while_it_takes_rows_out_loses_none_and_the_next_one_goe
     assert sorted(row["error_code"] for row in pipeline.csv_rows("rejected")) == ["TOO_LONG", "TOO_LONG"]
     assert [path.name for path in (pipeline.backup_dir / "recovered").glob("*.csv")] == [part.name]
     assert not list(pipeline.backup_dir.glob(".*.part"))
+
+
+def test_who_writes_to_redis_has_no_other_file_moved_or_read(pipeline: Pipeline) -> None:
+    """Kind: what the monitor checks taken for checked: its list of actions is a key that others may write."""
+    (pipeline.backup_dir / "inner").mkdir(parents=True)
+    named = ["kept.txt", "backup_20260101_000000_000000_x.csv", "inner/rejected_1.csv", "../rejected_outside.csv"]
+    for name in named:
+        (pipeline.backup_dir / name).write_text("a,b\n1,2\n")
+    pipeline.start_and_wait("writer")
+    board = Board(pipeline.link, pipeline.keys, EventLog(pipeline.link, pipeline.keys, "test"))
+    targets = [
+        *named,
+        "..",
+        ".",
+        "",
+        "/etc/hostname",
+        str(pipeline.backup_dir / "kept.txt"),
+        "\x00",
+        "rejected_\x00.csv",
+    ]
+    for kind in (ActionKind.SET_ASIDE_REJECTED_FILE, ActionKind.RETRY_REJECTED_FILE):
+        for number, target in enumerate(targets):
+            options: dict[str, bool | int | float | str] = {"ids": "x"} if number % 2 else {}
+            board.ask(Action(id=f"../../{number}", kind=kind, target=target, options=options, asked_at=board.now()))
+        wait_until(lambda: not board.open(), what="all of it to end")
+    assert all((pipeline.backup_dir / name).read_text() == "a,b\n1,2\n" for name in named)
+    moved = [path for path in pipeline.backup_dir.parent.rglob("*") if path.parent.name in {"set_aside", "recovered"}]
+    assert moved == []
 
 
 def test_messages_are_put_back_once_or_dropped_by_code_and_by_id(pipeline: Pipeline) -> None:
