@@ -65,8 +65,7 @@ class Session:
         finally:
             # whatever ended it: nothing that was not committed stays
             self.engine.rollback(self)
-            if self in self.instance.database.sessions:
-                self.instance.database.sessions.remove(self)
+            self._leave()
 
     # what the engine asks of a client
 
@@ -164,10 +163,17 @@ class Session:
             return
         await self._hold_answer(answer)
         self._end_if_over()
+        if header.function == Function.LOGOFF:
+            # before the client knows of it: the next logon must find its place free
+            self._leave()
         self._dialogue.answer(answer)
         if header.function == Function.LOGOFF:
             self.connection.cut("fin")
             raise EndSession
+
+    def _leave(self) -> None:
+        if self in self.instance.database.sessions:
+            self.instance.database.sessions.remove(self)
 
     def _end_if_over(self) -> None:
         """Tell the client if a DBA or its profile has ended the session. Raises: EndSession."""

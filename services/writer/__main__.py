@@ -1,5 +1,6 @@
 """`python -m services.writer`: from the buffer to Oracle; `check`, `recover` and `verify` are its commands."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from services.writer.backup.view import Page, list_files, view_file
 from services.writer.check.command import check as run_check
 from services.writer.composition import compose
+from services.writer.conformance.administrator import Credentials, credentials_of
+from services.writer.conformance.command import Wanted
 from services.writer.conformance.command import conformance as run_conformance
 from services.writer.importing.command import import_files, parse_form
 from services.writer.leave import close_and_leave
@@ -62,15 +65,39 @@ def conformance(
         "conformance"
     ),
     rows: Annotated[int, typer.Option(min=1, help="Rows that are delivered twice.")] = 50_000,
+    only: Annotated[list[str] | None, typer.Option(help="Try this claim alone; may be given several times.")] = None,
+    admin: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ORACLE_ADMIN",
+            show_envvar=True,
+            help="system/password: for the claims that need a DBA. Of the user alone the password is asked for.",
+        ),
+    ] = None,
 ) -> None:
     """Ask Oracle for all that the writer takes for granted of it, claim by claim; write conformance.md and .json.
 
     Works in tables tt_... of ORACLE_USER, which needs the right to make them, and drops them again; touches no other
-    table and needs no Redis. Takes a minute or two, five at most.
+    table and needs no Redis. With a DBA's account it makes users, profiles and tablespaces TT_..._TAGPIPE_n, and drops
+    them; without one what needs them is not tried. What a run left that was killed the next run drops. Takes a
+    minute or two, five at most.
 
-    Exit status: 0 nothing differs, 1 something does, 2 a setting is wrong.
+    Exit status: 0 nothing differs, 1 something does or was left behind, 2 a setting is wrong.
+
+    Example: ORACLE_ADMIN=system python -m services.writer conformance
     """
-    run_service(WriterSettings, lambda settings: run_conformance(settings, report, rows))
+    dba = _credentials(admin) if admin else None
+    run_service(WriterSettings, lambda settings: run_conformance(settings, Wanted(report, rows, dba, only or ())))
+
+
+def _credentials(admin: str) -> Credentials:
+    """Return who a DBA is; ask for the password that is not given."""
+    if "/" not in admin and sys.stdin.isatty():
+        admin = f"{admin}/{typer.prompt(f'Password of {admin}', hide_input=True)}"
+    try:
+        return credentials_of(admin)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @app.command()

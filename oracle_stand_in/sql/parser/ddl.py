@@ -235,7 +235,10 @@ def _storage(stream: TokenStream) -> None:
     """Skip the storage clause. Raises: OracleError: something in it is not of this kind."""
     while stream.current.kind is TokenKind.WORD and not (_at_table_constraint(stream) or stream.at("PARTITION")):
         word = stream.next()
-        if word.text in STORAGE_WITH_VALUE:
+        if word.text == "STORAGE" and stream.accept_symbol("("):
+            while not (stream.accept_symbol(")") or stream.at_end):
+                stream.next()
+        elif word.text in STORAGE_WITH_VALUE:
             following = stream.current
             is_option = following.text in STORAGE_WITH_VALUE or following.text in STORAGE_ALONE
             if following.kind is TokenKind.NUMBER or (stream.at_name() and not is_option):

@@ -118,6 +118,11 @@ class TokenStream:
         """The token that comes next."""
         return self.tokens[self.index]
 
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing comes any more."""
+        return self.current.kind is TokenKind.END
+
     def peek(self, ahead: int = 1) -> Token:
         """Return a token further on."""
         return self.tokens[min(self.index + ahead, len(self.tokens) - 1)]

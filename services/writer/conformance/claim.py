@@ -30,13 +30,15 @@ class NotTriedError(PipelineError):
 class Claim(Generic[P]):
     """One thing that is taken for granted.
 
-    relied_on_by: the function or class that would go wrong, by its full name. probe: returns what was seen.
+    relied_on_by: the function or class that would go wrong, by its full name. probe: returns what was seen. early: what
+    is done for it before any claim is tried, since it takes minutes to come true.
     """
 
     name: str
     text: str
     relied_on_by: str
     probe: Callable[[P], str]
+    early: Callable[[P], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,23 @@
 """The command `conformance`: every claim as a probe, with progress, then the report."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from services.writer.conformance import batches, columns, refusals, scripts, sessions, untried, volume
+from services.writer.conformance import batches, columns, limits, refusals, scripts, sessions, space, untried, volume
+from services.writer.conformance.administrator import Credentials
 from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, Result, State
 from services.writer.conformance.database import facts_of
 from services.writer.conformance.place import Place
-from services.writer.conformance.report import as_json, as_markdown, tally
+from services.writer.conformance.report import Report
 from services.writer.oracle.errors import one_line
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
-from shared.lifecycle import stop_on_signals
+from shared.errors import SettingsError
+from shared.lifecycle import StopFlag, stop_on_signals
 
 #: Seconds after which no further claim is begun: five minutes are promised, and one of them may take two.
 _LAST_BEGIN_S = 150.0
@@ -22,48 +25,100 @@ _LAST_BEGIN_S = 150.0
 #: All that is taken for granted, in the order in which it is tried.
 CLAIMS: tuple[Claim[Place], ...] = (
     *sessions.CLAIMS, *batches.CLAIMS, *columns.CLAIMS, *refusals.CLAIMS, *scripts.CLAIMS,
-    *volume.CLAIMS, *untried.CLAIMS,
+    *space.CLAIMS, *volume.CLAIMS, *limits.CLAIMS, *untried.CLAIMS,
 )  # fmt: skip
 
 _STYLES = {State.HOLDS: "green", State.DIFFERS: "bold red", State.NOT_TRIED: "dim"}
 
 
-def conformance(settings: WriterSettings, report: Path, many_rows: int) -> int:
-    """Try every claim; write REPORT.md and REPORT.json. Return the exit status: 1 where something differs."""
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says.
+
+    report: without its ending. many_rows: of the claims about volume. only: the claims to try; empty: all.
+    """
+
+    report: Path
+    many_rows: int
+    admin: Credentials | None = None
+    only: Sequence[str] = ()
+
+    def claims(self) -> list[Claim[Place]]:
+        """Return the claims that are asked for. Raises: SettingsError: there is none of a name."""
+        names = [claim.name for claim in CLAIMS]
+        if unknown := [name for name in self.only if name not in names]:
+            raise SettingsError([f"--only {', '.join(unknown)}: there are {', '.join(names)}"])
+        return [claim for claim in CLAIMS if not self.only or claim.name in self.only]
+
+
+def conformance(settings: WriterSettings, wanted: Wanted) -> int:
+    """Try every claim; write REPORT.md and REPORT.json. Return the exit status: 1 where something differs or is left.
+
+    Raises: SettingsError: no report can be written there, which is said before anything is tried.
+    """
     console = Console(highlight=False, width=None if Console().is_terminal else 400)
+    claims = wanted.claims()
+    if problem := Report.problem(wanted.report):
+        raise SettingsError([problem])
     began = time.monotonic()
-    with stop_on_signals() as stop, Place(settings, many_rows) as place:
+    with stop_on_signals() as stop, Place(settings, wanted.many_rows, stop, wanted.admin) as place:
         try:
             facts = facts_of(place)
+            console.print(f"{settings.dsn} as {settings.oracle_user}: {facts['version']}", markup=False)
+            for line in place.clear_earlier_runs():
+                console.print(line, markup=False)
         except SinkError as error:
-            console.print(f"no connection: {error}", markup=False)
+            console.print(f"no connection: {error.plain}", markup=False)
             return 1
-        console.print(f"{settings.dsn} as {settings.oracle_user}: {facts['version']}", markup=False)
+        _begin(place, claims, console)
+        results = []
+        for number, claim in enumerate(claims, 1):
+            results.append(_tried(claim, place, _why_not(stop, began)))
+            _show(results[-1], f"{number:3}/{len(claims)}", console)
+    report = Report(facts, results, time.monotonic() - began)
+    written = report.write(wanted.report, lambda text: console.print(text, markup=False))
+    for left in place.left:
+        console.print(f"left behind, and dropped by the next run: {left}", style="bold red", markup=False)
+    if any(result.state is State.DIFFERS for result in results) or place.left or not written:
+        return 1
+    return 0
 
-        def why_not() -> str | None:
-            if stop.is_set():
-                return "stopped by a signal"
-            return "the time is over" if time.monotonic() - began > _LAST_BEGIN_S else None
 
-        results = [_tried(claim, place, console, number, why_not) for number, claim in enumerate(CLAIMS, 1)]
-    took_s = time.monotonic() - began
-    report.with_suffix(".md").write_text(as_markdown(facts, results, took_s), encoding="utf-8")
-    report.with_suffix(".json").write_text(as_json(facts, results, took_s), encoding="utf-8")
-    console.print(f"{tally(results)}; {report.with_suffix('.md')}, {report.with_suffix('.json')}", markup=False)
-    return 1 if any(result.state is State.DIFFERS for result in results) else 0
+def _begin(place: Place, claims: Sequence[Claim[Place]], console: Console) -> None:
+    """Show that this run goes on, and begin what takes long."""
+    try:
+        place.mark()
+    except (NotTriedError, SinkError) as error:
+        console.print(f"{place.settings.oracle_user} can make no table here: {error}", style="bold", markup=False)
+        console.print(
+            "DBA: GRANT CREATE TABLE, CREATE TRIGGER TO the user; ALTER USER ... QUOTA 200M ON its tablespace",
+            markup=False,
+        )
+    for claim in claims:
+        if claim.early is not None:
+            try:
+                claim.early(place)
+            except (NotTriedError, SinkError) as error:
+                place.early[claim.name] = str(error)
 
 
-def _tried(
-    claim: Claim[Place], place: Place, console: Console, number: int, why_not: Callable[[], str | None]
-) -> Result:
+def _why_not(stop: StopFlag, began: float) -> str:
+    """Return why no further claim is tried; empty: it is."""
+    if stop.is_set():
+        return "stopped by a signal"
+    return "the time is over" if time.monotonic() - began > _LAST_BEGIN_S else ""
+
+
+def _tried(claim: Claim[Place], place: Place, why_not: str) -> Result:
     began = time.monotonic()
-    reason = why_not()
-    state, seen = (State.NOT_TRIED, reason) if reason else try_claim(claim, place)
-    took_s = time.monotonic() - began
-    console.print(f"{number:3}/{len(CLAIMS)} {claim.name:26} ", end="", markup=False)
-    console.print(f"{state.value:9}", style=_STYLES[state], end="")
-    console.print(f" {took_s:5.1f} s  {seen}", markup=False, overflow="ellipsis", no_wrap=True)
-    return Result(claim.name, claim.text, claim.relied_on_by, state, seen, took_s)
+    state, seen = (State.NOT_TRIED, why_not) if why_not else try_claim(claim, place)
+    return Result(claim.name, claim.text, claim.relied_on_by, state, seen, time.monotonic() - began)
+
+
+def _show(result: Result, number: str, console: Console) -> None:
+    console.print(f"{number} {result.name:26} ", end="", markup=False)
+    console.print(f"{result.state.value:9}", style=_STYLES[result.state], end="")
+    console.print(f" {result.took_s:5.1f} s  {result.seen}", markup=False, overflow="ellipsis", no_wrap=True)
 
 
 def try_claim(claim: Claim[Place], place: Place) -> tuple[State, str]:
@@ -75,4 +130,6 @@ def try_claim(claim: Claim[Place], place: Place) -> tuple[State, str]:
     except DiffersError as error:
         return State.DIFFERS, str(error)
     except Exception as error:  # noqa: BLE001 - a claim that fails in a way of its own must not end the others
+        if lost := place.why_unreachable():
+            return State.NOT_TRIED, f"no connection: {lost}"
         return State.DIFFERS, one_line(f"{type(error).__name__}: {error}")

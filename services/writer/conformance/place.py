@@ -1,19 +1,26 @@
-"""Where probes do their work: tables tt_... that are dropped again, connections that are closed again."""
+"""Where probes do their work: tables tt_... that are dropped again, connections that are closed again.
+
+A run is known by its marker, a table in which it holds a row uncommitted as long as it goes on: what it left can be
+dropped by the next run once nobody holds that row. To a DBA its connection shows the run's name as its ACTION.
+"""
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Self
 
 import oracledb
 
+from services.writer.conformance.administrator import Administrator, Credentials, first_words, logged_on_as
 from services.writer.conformance.claim import NotTriedError
+from services.writer.conformance.earlier_runs import clear_runs, close, drop_tables, marker_of
 from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver, one_line
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome, SinkError
+from shared.lifecycle import StopFlag
 from shared.models import TagValue
 
 #: Moment of the values that probes insert: the last digits of its fraction are never 0, so that rounding shows.
@@ -55,11 +62,20 @@ def code_of(error: oracledb.Error) -> str:
 class Place:
     """A corner of the user's schema; a context manager that takes everything away again."""
 
-    def __init__(self, settings: WriterSettings, many_rows: int) -> None:
-        """Make nothing yet. `many_rows`: how many the claims about volume try."""
+    def __init__(
+        self, settings: WriterSettings, many_rows: int, stop: StopFlag, admin: Credentials | None = None
+    ) -> None:
+        """Make nothing yet. `many_rows`: how many the claims about volume try. admin: a DBA, where there is one."""
         self.settings = settings
         self.many_rows = many_rows
-        self._prefix = f"tt_{secrets.token_hex(4)}"
+        #: What could not be taken away at the end, and why.
+        self.left: list[str] = []
+        #: Sessions that were opened early for claims that are tried late, by the claim's name; or why there is none.
+        self.early: dict[str, oracledb.Connection | str] = {}
+        self._stop = stop
+        self._prefix = f"TT_{secrets.token_hex(4).upper()}"
+        self._admin = Administrator(settings, admin, self._prefix) if admin else None
+        self._marker: oracledb.Connection | None = None
         self._tables: list[str] = []
         self._made = 0
 
@@ -67,15 +83,86 @@ class Place:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(SinkError), self.connection() as connection, connection.cursor() as cursor:
-            for table in reversed(self._tables):
-                with suppress(oracledb.Error):
-                    cursor.execute(f"DROP TABLE {table} CASCADE CONSTRAINTS PURGE")
+        for session in self.early.values():
+            if not isinstance(session, str):
+                close(session)
+        self.left = self._admin.drop_all() if self._admin else []
+        if self._marker is not None:
+            close(self._marker)
+        if not self._tables:
+            return
+        try:
+            with self.connection() as connection:
+                self.left += drop_tables(connection, self._tables[::-1])
+        except SinkError as error:
+            self.left += [f"TABLE {first_words(self._tables)}: {error}"]
+
+    def mark(self) -> None:
+        """Show that this run goes on. Raises: NotTriedError: the user may make no table, or write into none."""
+        name = marker_of(self._prefix)
+        self._tables.insert(0, name)
+        self.make(f"CREATE TABLE {name} (a NUMBER)")
+        self._marker = connect(self.settings, self.settings.current_password())
+        self._marker.module, self._marker.action = "tagpipe conformance", self._prefix
+        try:
+            self._marker.cursor().execute(f"INSERT INTO {name} VALUES (1)")  # noqa: S608 - a name of ours
+        except oracledb.Error as error:
+            raise NotTriedError(one_line(str(error))) from error
+
+    def clear_earlier_runs(self) -> list[str]:
+        """Drop what runs have left that are over; return a line for each, and for each that is not over.
+
+        Raises: SinkError: there is no connection.
+        """
+        with self.connection() as connection:
+            told = clear_runs(connection, besides=self._prefix)
+        if self._admin is None:
+            return told
+        try:
+            left = self._admin.of_earlier_runs()
+        except NotTriedError as error:
+            return [*told, f"what earlier runs left beside tables is not known: {error}"]
+        return [
+            *told,
+            *(
+                f"{kind} {name} of a run that is over: {self._admin.drop(kind, name) or 'dropped'}"
+                for kind, name in left
+            ),
+        ]
 
     @property
-    def tables(self) -> tuple[str, ...]:
-        """The tables that were made and not dropped yet."""
-        return tuple(self._tables)
+    def dba(self) -> Administrator:
+        """A DBA's hands. Raises: NotTriedError: there are none."""
+        if self._admin is None:
+            raise NotTriedError("no ORACLE_ADMIN: it needs a DBA's account (system/...)")
+        return self._admin
+
+    def go_on(self) -> None:
+        """Go on with something that lasts. Raises: NotTriedError: a signal came."""
+        if self._stop.is_set():
+            raise NotTriedError("stopped by a signal")
+
+    def pause(self, wait_s: float) -> None:
+        """Wait. Raises: NotTriedError: a signal came."""
+        self._stop.wait(wait_s)
+        self.go_on()
+
+    @contextmanager
+    def guest(self, limits: str = "", tablespace_size: str = "") -> "Iterator[Place]":
+        """Lend the schema of a user of its own, who goes with all that is its.
+
+        limits: of its profile. tablespace_size: as CREATE TABLESPACE has it, for a tablespace of its own.
+        Raises: NotTriedError: there is no DBA, or the database refuses it.
+        """
+        dba, made = self.dba, self.dba.made
+        try:
+            yield Place(self.settings_of(dba.user(limits, tablespace_size)), self.many_rows, self._stop)
+        finally:
+            dba.drop_all(besides=made)
+
+    def settings_of(self, who: Credentials) -> WriterSettings:
+        """Return the settings of somebody else at the same database."""
+        return logged_on_as(self.settings, who)
 
     @contextmanager
     def connection(self, *setting: str) -> Iterator[oracledb.Connection]:
@@ -90,8 +177,15 @@ class Place:
                     cursor.execute(statement)
             yield connection
         finally:
-            with suppress(oracledb.Error, OSError, AttributeError):
-                connection.close()
+            close(connection)
+
+    def why_unreachable(self) -> str:
+        """Return why no connection is to be had; empty where there is one."""
+        try:
+            with self.connection():
+                return ""
+        except SinkError as error:
+            return str(error)
 
     def new_name(self) -> str:
         """Return a name that nobody has: of a table that will be dropped at the end."""

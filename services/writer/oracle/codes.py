@@ -145,6 +145,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (_CONFIGURATION, ("a column is missing", "ORACLE_TABLE_LAYOUT, or the table against deploy/oracle/*.sql"),
      (904, 913, 947)),
     (_CONFIGURATION, ("the table is read-only", "DBA: ALTER TABLE ... READ WRITE"), (12_081,)),
+    (_CONFIGURATION, ("the user is read-only", "DBA: ALTER USER ... READ WRITE"), (28_194,)),
     (_CONFIGURATION, ("an index of the table is unusable", "DBA: ALTER INDEX ... REBUILD"), (1502,)),
     (_CONFIGURATION, ("a trigger on the table does not compile", "DBA: mend or drop it; SHOW ERRORS TRIGGER says why"),
      (4098,)),
