@@ -54,49 +54,58 @@ Exit status: 0  every value is accounted for (or Ctrl+C where no end was asked f
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
+_Seconds = Annotated[str, typer.Option(envvar="DEMO_SECONDS", help="Seconds until it ends; 0: until Ctrl+C.")]
+_Rate = Annotated[str, typer.Option(envvar="DEMO_RATE", help="Tags and interval of the simulator; default 3491/1s.")]
+_Csv = Annotated[str, typer.Option(envvar="DEMO_CSV", help="A recorded file to replay: timestamp,<tag>,...")]
+_CsvForm = Annotated[
+    str,
+    typer.Option(
+        envvar="DEMO_CSV_FORM",
+        help="What can't be found out of that file, for example 'encoding=cp949; time_format=%d/%m/%Y %H:%M:%S'.",
+    ),
+]
+_Stay = Annotated[
+    str,
+    typer.Option(
+        envvar="DEMO_STAY",
+        help="Seconds that all stays up after a replay; default: until Ctrl+C at a terminal, elsewhere 30.",
+    ),
+]
+_Source = Annotated[
+    str,
+    typer.Option(
+        envvar="DEMO_SOURCE", help="simulator (default), or opcua: a node-opcua server, installed by npm at first."
+    ),
+]
+_Speed = Annotated[
+    str,
+    typer.Option(envvar="DEMO_SPEED", help="Speed of the replay; default max (as fast as it is taken); 1: recorded."),
+]
+_Directory = Annotated[
+    str, typer.Option(envvar="DEMO_DIRECTORY", help="Where logs, data and backup files go; default .demo.")
+]
+_MonitorPort = Annotated[
+    str, typer.Option(envvar="DEMO_MONITOR_PORT", help="Port of the dashboard; default 8000, or a free one.")
+]
+_RedisPort = Annotated[str, typer.Option(envvar="DEMO_REDIS_PORT", help="Port of Redis; default a free one.")]
+_OraclePort = Annotated[
+    str, typer.Option(envvar="DEMO_ORACLE_PORT", help="Port of the Oracle stand-in; default a free one.")
+]
+
+
 @app.command(help=_HELP)
 def run(
-    seconds: Annotated[str, typer.Option(envvar="DEMO_SECONDS", help="Seconds until it ends; 0: until Ctrl+C.")] = "",
-    rate: Annotated[
-        str, typer.Option(envvar="DEMO_RATE", help="Tags and interval of the simulator; default 3491/1s.")
-    ] = "",
-    csv: Annotated[str, typer.Option(envvar="DEMO_CSV", help="A recorded file to replay: timestamp,<tag>,...")] = "",
-    csv_form: Annotated[
-        str,
-        typer.Option(
-            envvar="DEMO_CSV_FORM",
-            help="What can't be found out of that file, for example 'encoding=cp949; time_format=%d/%m/%Y %H:%M:%S'.",
-        ),
-    ] = "",
-    stay: Annotated[
-        str,
-        typer.Option(
-            envvar="DEMO_STAY",
-            help="Seconds that all stays up after a replay; default: until Ctrl+C at a terminal, elsewhere 30.",
-        ),
-    ] = "",
-    source: Annotated[
-        str,
-        typer.Option(
-            envvar="DEMO_SOURCE", help="simulator (default), or opcua: a node-opcua server, installed by npm at first."
-        ),
-    ] = "",
-    speed: Annotated[
-        str,
-        typer.Option(
-            envvar="DEMO_SPEED", help="Speed of the replay; default max (as fast as it is taken); 1: recorded."
-        ),
-    ] = "",
-    directory: Annotated[
-        str, typer.Option(envvar="DEMO_DIRECTORY", help="Where logs, data and backup files go; default .demo.")
-    ] = "",
-    monitor_port: Annotated[
-        str, typer.Option(envvar="DEMO_MONITOR_PORT", help="Port of the dashboard; default 8000, or a free one.")
-    ] = "",
-    redis_port: Annotated[str, typer.Option(envvar="DEMO_REDIS_PORT", help="Port of Redis; default a free one.")] = "",
-    oracle_port: Annotated[
-        str, typer.Option(envvar="DEMO_ORACLE_PORT", help="Port of the Oracle stand-in; default a free one.")
-    ] = "",
+    seconds: _Seconds = "",
+    rate: _Rate = "",
+    csv: _Csv = "",
+    csv_form: _CsvForm = "",
+    stay: _Stay = "",
+    source: _Source = "",
+    speed: _Speed = "",
+    directory: _Directory = "",
+    monitor_port: _MonitorPort = "",
+    redis_port: _RedisPort = "",
+    oracle_port: _OraclePort = "",
 ) -> None:
     """Run the demo and leave with its exit status."""
     console = DemoConsole()

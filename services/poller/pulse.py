@@ -66,7 +66,10 @@ class Pulse:
             self._events.add(Event.STARTED, f"Poller {name} started with {len(self._polled())} polling groups")
             loop.call_soon_threadsafe(self.named.set)
 
-        beating = Beating(self._heartbeat, self._events, self._clock, lambda: self._status, on_name, lambda: self.state)
+        beating = Beating(
+            self._heartbeat, self._events, self._clock, lambda: self._status,
+            on_name=on_name, state=lambda: self.state,
+        )  # fmt: skip
         turn = beating.watch("the poller's loop")
         self._status = self.status()
         with beating.go_on():

@@ -79,6 +79,7 @@ class Beating:
         events: EventLog,
         clock: Clock,
         describe: Callable[[], ServiceStatus | None] = lambda: None,
+        *,
         on_name: Callable[[str], None] = lambda _name: None,
         state: Callable[[], str] = lambda: "running",
     ) -> None:

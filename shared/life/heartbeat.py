@@ -46,8 +46,8 @@ class Heartbeat:
         events: EventLog,
         role: str,
         name: str | None = None,
-        sign: LifeSign | None = None,
         *,
+        sign: LifeSign | None = None,
         partitions: int = 1,
     ) -> None:
         self._link = link
@@ -71,7 +71,7 @@ class Heartbeat:
         """Return the heartbeat of a service: under the name and with the sign of life that its settings want."""
         path = life_sign_path(settings.run_dir, settings.namespace, role, settings.instance_name)
         sign = LifeSign(path, lambda error: _log.error(f"No sign of life can be written, health checks fail: {error}"))
-        return cls(link, keys, events, role, settings.instance_name, sign, partitions=settings.partitions)
+        return cls(link, keys, events, role, settings.instance_name, sign=sign, partitions=settings.partitions)
 
     def register(self, state: str = "starting") -> str:
         """Take a name: the wanted one, or with -2, -3... where a living process holds it. Returns it.

@@ -65,3 +65,17 @@ def test_no_fake_is_cast_into_what_it_is_not() -> None:
     """Kind: a fake whose methods are not those of what it stands for, and nobody says so."""
     wrong = [path.name for path in TESTS.rglob("*.py") if "typing.cast" in imports(path)]
     assert wrong == []
+
+
+def test_a_constructor_that_takes_much_takes_it_by_name() -> None:
+    """Kind: six things in a row, two of one type, and nobody sees that they are the wrong way round."""
+    many = [
+        f"{path.relative_to(ROOT)}:{method.lineno} {found.name}"
+        for top in ("services", "shared")
+        for path in (ROOT / top).rglob("*.py")
+        for found in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(found, ast.ClassDef)
+        for method in found.body
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__" and len(method.args.args) > 1 + 5
+    ]
+    assert many == []

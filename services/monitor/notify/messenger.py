@@ -45,9 +45,9 @@ class Messenger:
         schedule: Schedule,
         memory: Memory,
         state: Callable[[], State],
+        *,
         clock: Clock,
         faults: Faults,
-        *,
         pipeline: str,
         dashboard: str = "",
     ) -> None:

@@ -48,8 +48,8 @@ def messengers_of(
             Schedule(Severity(settings.alert_severity), settings.alert_repeat_minutes * 60),
             Memory(link, keys, receiver.identity, clock),
             state,
-            clock,
-            Faults(events, clock, f"notices by {receiver.kind}", ends_the_process=False),
+            clock=clock,
+            faults=Faults(events, clock, f"notices by {receiver.kind}", ends_the_process=False),
             pipeline=settings.redis_namespace,
             dashboard=settings.alert_dashboard_url,
         )

@@ -74,7 +74,7 @@ def put_into_table(
         target=lambda: sink.target,
     )
     progress = way.progress(link, keys, events, manifest, clock)
-    recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s, way.opens)
+    recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s, opens=way.opens)
     with stop_on_signals() as stop, RecoverConsole() as console:
         if dry_run:
             status = DryRun(sink, console, stop, settings.buffer_batch_size_max, way.opens).run(files)

@@ -71,6 +71,7 @@ class Recovery:
         progress: RecoveryProgress,
         clock: Clock,
         retry_delays_s: Sequence[float],
+        *,
         opens: Opens = OpenFile,
     ) -> None:
         self.sink = sink

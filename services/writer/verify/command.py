@@ -75,7 +75,7 @@ def verify(settings: WriterSettings, question: Question) -> int:
         raise SettingsError([f"--from {begin} is not before --to {end}"])
     with stop_on_signals() as stop:
         try:
-            verdict = Verification(settings, sink, question, begin, end, stop).verdict()
+            verdict = Verification(settings, sink, question, begin=begin, end=end, stop=stop).verdict()
         except SinkError as error:
             raise SettingsError([f"Oracle: {error}. `python -m services.writer check` finds the cause"]) from error
         except _Stopped:
@@ -99,6 +99,7 @@ class Verification:
         settings: WriterSettings,
         sink: OracleSink,
         question: Question,
+        *,
         begin: datetime,
         end: datetime,
         stop: StopFlag,

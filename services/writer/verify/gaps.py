@@ -8,8 +8,8 @@ import statistics
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Protocol
 
+from services.writer.oracle.minutes import Minute
 from shared.zones import moment_of
 
 #: Distances of a tag that are learned from, of all samples together, and the least number of them.
@@ -23,26 +23,6 @@ LATE = 0.6
 
 #: Stretches that are kept one by one; what is missing beyond them is counted.
 MAX_GAPS = 100_000
-
-
-class MinuteOf(Protocol):
-    """The rows of one tag in one minute."""
-
-    @property
-    def tag(self) -> str:
-        """Its name."""
-
-    @property
-    def count(self) -> int:
-        """How many."""
-
-    @property
-    def first(self) -> datetime:
-        """The time of the first."""
-
-    @property
-    def last(self) -> datetime:
-        """The time of the last."""
 
 
 @dataclass
@@ -79,7 +59,7 @@ class Rhythm:
         self._distances: dict[str, list[float]] = {}
         self._last: dict[str, datetime] = {}
 
-    def see(self, minutes: Iterable[MinuteOf]) -> None:
+    def see(self, minutes: Iterable[Minute]) -> None:
         """Take note of minutes, those of a tag in order."""
         for minute in minutes:
             distances = self._distances.setdefault(minute.tag, [])
@@ -138,7 +118,7 @@ class Judge:
         """How many these are."""
         return len(self._last)
 
-    def see(self, minutes: Iterable[MinuteOf]) -> None:
+    def see(self, minutes: Iterable[Minute]) -> None:
         """Judge minutes, those of a tag in order and none twice."""
         for minute in minutes:
             if minute.first >= self._begin:

@@ -21,6 +21,7 @@ _BREAKERS = {*BreakerState, "unknown"}
 def find_writer_trouble(overview: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
     """Yield what is wrong with Oracle as the writers meet it, and with their backup."""
     yield from _oracle(overview, rates, settings)
+    yield from _logons(overview)
     yield from _backup(overview)
 
 
@@ -57,6 +58,9 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
             Severity.CRITICAL if failing else None,
             Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
+
+
+def _logons(overview: Overview) -> Iterator[Finding]:
     short = [writer for writer in overview.living(WriterStatus) if writer.status.connections_short]
     if short:
         counts = (writer.status.connections_open for writer in short)

@@ -20,7 +20,7 @@ class OpcuaModel(OpcuaKeys):
         from services.poller.sources.opcua.subscribed import SubscribedServer  # noqa: PLC0415
 
         kind = PolledServer if self.access == "read" else SubscribedServer
-        return kind(self, group, interval_s or DEFAULT_INTERVAL_S, directory, tell)
+        return kind(self, group, interval_s or DEFAULT_INTERVAL_S, directory, tell=tell)
 
     async def check(self, group: str, directory: Path) -> list[str]:
         """Return what is wrong with the files that are named; no server is asked."""

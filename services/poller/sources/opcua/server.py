@@ -41,8 +41,8 @@ class Server:
     lossless = False
 
     def __init__(
-        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, tell: Tell | None = None,
-        clock: Clock | None = None,
+        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, *,
+        tell: Tell | None = None, clock: Clock | None = None,
     ) -> None:  # fmt: skip
         self.model = model
         self.interval_s = interval_s

@@ -43,10 +43,10 @@ class SubscribedServer(Server):
     self_paced = True
 
     def __init__(
-        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, tell: Tell | None = None,
-        clock: Clock | None = None,
+        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, *,
+        tell: Tell | None = None, clock: Clock | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(model, group, interval_s, directory, tell, clock)
+        super().__init__(model, group, interval_s, directory, tell=tell, clock=clock)
         self._changes: deque[tuple[str, Answer, datetime]] = deque()
         self._waiting_bytes = 0
         self._item = ua.MonitoringParameters()

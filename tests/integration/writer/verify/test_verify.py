@@ -50,7 +50,7 @@ def verify(pipeline: Pipeline, *arguments: str, **settings: object) -> tuple[int
     plcs = [given["--plc"]] if "--plc" in given else []
     sink = OracleSink(chosen)
     try:
-        verdict = Verification(chosen, sink, Question("", "", plcs), begin, end, StopFlag()).verdict()
+        verdict = Verification(chosen, sink, Question("", "", plcs), begin=begin, end=end, stop=StopFlag()).verdict()
     finally:
         sink.close()
     return int(verdict.unexplained > 0), verdict.as_fields()

@@ -4,24 +4,15 @@ import random
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import NamedTuple
 
 import pytest
 
+from services.writer.oracle.minutes import Minute
 from services.writer.verify.gaps import Judge, Rhythm
 from shared.zones import zone_of
 
 BEGIN = datetime(2026, 3, 1, 8)
 HOUR = timedelta(hours=1)
-
-
-class Minute(NamedTuple):
-    """What the database says of one minute of a tag."""
-
-    tag: str
-    count: int  # type: ignore[assignment]  # a tuple has a method of this name
-    first: datetime
-    last: datetime
 
 
 def minutes(times: Iterable[datetime], tag: str = "P.a") -> Iterator[Minute]:
