@@ -5,6 +5,8 @@
 -- Returns {1}; {0, incarnation, pid space, pid} when another incarnation holds the name.
 local holder = redis.call('HMGET', KEYS[1], 'incarnation', 'pid_space', 'pid')
 if holder[1] and holder[1] ~= ARGV[1] and holder[1] ~= ARGV[2] then
+  -- No heartbeat has longer to live, unless the server's clock was put back since.
+  redis.call('PEXPIRE', KEYS[1], ARGV[3], 'LT')
   return {0, holder[1], holder[2] or '', holder[3] or ''}
 end
 redis.call('DEL', KEYS[1])

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from shared.errors import RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.keys import Keys, list_owner, list_takeovers
-from shared.life.heartbeat import Heartbeat
+from shared.life.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
 from shared.logs import get_logger
 from shared.records.events import Event, TakenOver
 from shared.redis.link import RedisLink
@@ -28,6 +28,8 @@ SWEEP_INTERVAL_S = 3.0
 
 #: Times that a batch was taken over from the dead after which it counts as what they died of.
 MAX_TAKEOVERS = 3
+
+_EXPIRY_MS = int(HEARTBEAT_EXPIRY_S * 1000)
 
 #: Members of the set of lists that are none and are said; each once.
 _MAX_STRANGERS = 100
@@ -138,7 +140,7 @@ class Claims:
             new_key = self._new_list(takeovers)
         owner = self._keys.service(self._role, self._heartbeat.instance)
         try:
-            self._link.run("reclaim", [list_key, new_key, self._index_key, owner], [1])
+            self._link.run("reclaim", [list_key, new_key, self._index_key, owner], [1, _EXPIRY_MS])
         except RedisUnavailableError:
             self.close(new_key)
             raise
@@ -159,7 +161,7 @@ class Claims:
             elements = self._link.run(
                 "reclaim",
                 [list_key, new_key, self._index_key, self._keys.service(self._role, owner)],
-                [int(own)],
+                [int(own), _EXPIRY_MS],
             )
         finally:
             with self._lock:

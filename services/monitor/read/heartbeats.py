@@ -6,6 +6,7 @@ from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.decoding import text_of, texts_of
 from services.monitor.read.overview import FORGET_AFTER_S, Service, service_of
 from shared.keys import Keys
+from shared.life.heartbeat import HEARTBEAT_EXPIRY_S
 from shared.records.heartbeats import ServiceStatus
 from shared.redis.link import RedisLink
 
@@ -45,8 +46,10 @@ class HeartbeatsReader:
         self._heartbeats = {scan.key: scan for scan in hashes}
         read_scans(self._link, hashes, on_piece=on_piece)
         spoiled: list[str] = []
+        # Before Redis' clock was put back: who lives beats anew within a second; what is left of others expires late.
+        ahead = taken_at + HEARTBEAT_EXPIRY_S
         services = tuple(
-            service_of(role, instance, beat_at, texts_of(scan.entries), spoiled)
+            service_of(role, instance, beat_at, {} if beat_at > ahead else texts_of(scan.entries), spoiled)
             for (role, instance, beat_at), scan in zip(names, hashes, strict=True)
         )
         unread = sum(scan.left_out for scan in hashes) + len(spoiled)

@@ -64,6 +64,16 @@ def test_a_heartbeat_that_is_gone_comes_back_whole(writer: Heartbeat, link: Redi
     assert found.status.oracle == OracleState.AWAY
 
 
+def test_a_heartbeat_of_before_redis_clock_was_put_back_is_nobodys(
+    writer: Heartbeat, link: RedisLink, keys: Keys
+) -> None:
+    """Kind: what is left of the dead is taken for life: "healthy", with a writer whose machine was gone."""
+    link.command("ZADD", keys.services, int(link.command("TIME")[0]) + 3600, "writer:w")
+    assert RedisReader(link, keys).read().living(WriterStatus) == []
+    writer.beat("running", WriterStatus())
+    assert len(RedisReader(link, keys).read().living(WriterStatus)) == 1
+
+
 def test_half_a_heartbeat_is_a_process_of_which_little_is_known(link: RedisLink, keys: Keys) -> None:
     """Kind: as above, of somebody else's making: whoever reads it must not take what is missing for all is well."""
     link.command("HSET", keys.service("writer", "w"), "beat_at", "1")

@@ -52,6 +52,19 @@ def test_a_lease_that_has_run_out_is_taken_only_by_who_saw_it_for_a_while(link: 
     assert hold(link, keys, "b", name="two", may_take=1) == [(1, "two")]
 
 
+def test_a_lease_of_before_redis_clock_was_put_back_has_run_out(link: RedisLink, keys: Keys) -> None:
+    """Kind: a moment taken for a span: for as long as the clock was put back by, nobody polled what the dead had."""
+    hold(link, keys, "a", name="one")
+    an_hour_ahead = since_ms(link, keys) + 3_600_000
+    link.command("HSET", keys.polling_leases, LINE, f"a one - {an_hour_ahead} {an_hour_ahead + 10_000}")
+    assert hold(link, keys, "b", name="two") == [(-1, "one")]
+    # Who lives renews it a second later.
+    assert hold(link, keys, "a", name="one") == [(1, "one")]
+    assert hold(link, keys, "b", name="two", may_take=1) == [(0, "one")]
+    link.command("HSET", keys.polling_leases, LINE, f"a one - {an_hour_ahead} {an_hour_ahead + 10_000}")
+    assert hold(link, keys, "b", name="two", may_take=1) == [(1, "two")]
+
+
 @pytest.mark.parametrize("proof", [{"name": "one"}, {"name": "two", "outbox": "disk-1"}])
 def test_who_has_the_name_or_the_outbox_of_the_dead_polls_at_once(
     link: RedisLink, keys: Keys, proof: dict[str, Any]

@@ -9,7 +9,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from shared.errors import RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.keys import Keys, list_takeovers
-from shared.life.heartbeat import Heartbeat
+from shared.life.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
 from shared.queues.claims import MAX_TAKEOVERS, Claims
 from shared.queues.data_queue import DataQueue, MessageBatch
 from shared.redis.link import RedisLink
@@ -128,3 +128,28 @@ def test_lost_answers_neither_lose_nor_double(
     assert again.raws == [b"a"]
     assert sum(one.lists().values()) + one.queue.depth() == 1
     one.link.close()
+
+
+def test_the_dead_of_before_redis_clock_was_put_back_do_not_live_for_hours(
+    redis_server: EmbeddedRedis, keys: Keys
+) -> None:
+    """Kind: a moment taken for a span. Redis keeps when a key expires, by the machine's clock; that was put back by
+    hours when it had booted (no battery, or a clock of local time), and who had died before "lived" as much longer:
+    nobody took over what they held, and their names stayed taken.
+    """
+    one, two = (Consumer(redis_server.url, keys, name) for name in ("one", "two"))
+    one.link.command("RPUSH", keys.data_queue, "a", "b")
+    assert one.claim() is not None
+    entry = keys.service("consumer", "one")
+    one.link.command("PEXPIRE", entry, 3_600_000)
+    assert two.claims.sweep() == 0
+    left_ms = one.link.command("PTTL", entry)
+    assert 0 < left_ms <= HEARTBEAT_EXPIRY_S * 1000
+    # Nor may it be longer for who looks for a name, and it is none the longer for being looked at.
+    one.link.command("PEXPIRE", entry, 3_600_000)
+    beat = ["another", "", int(HEARTBEAT_EXPIRY_S * 1000), "consumer:one", "state", "starting"]
+    assert one.link.run("beat", [entry, keys.services], beat)[0] == 0
+    assert one.link.command("PTTL", entry) <= HEARTBEAT_EXPIRY_S * 1000
+    one.link.command("PEXPIRE", entry, 1_000)
+    assert two.claims.sweep() == 0
+    assert one.link.command("PTTL", entry) <= 1_000
