@@ -223,8 +223,12 @@ class CsvBackup:
             file.write(text, rows)
         except OSError:
             # After a failed fsync the file's fate is unknown (the kernel may have dropped the pages), so it is left
-            # behind for good; but not one that nobody finds any more: its rows are nowhere else.
-            if file.is_in_place:
+            # behind for good; but not one that nobody finds any more: its rows are nowhere else. One without rows is
+            # taken away: where each try fails (a quota, a limit on a file's size) there would be one for each.
+            if not file.rows and file.is_in_place:
+                self._file = None
+                file.discard()
+            elif file.is_in_place:
                 self._on_change(self._close(file))
             raise
         self._used_at = self._clock.monotonic()

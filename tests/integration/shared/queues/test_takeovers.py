@@ -147,7 +147,7 @@ def test_the_dead_of_before_redis_clock_was_put_back_do_not_live_for_hours(
     assert 0 < left_ms <= HEARTBEAT_EXPIRY_S * 1000
     # Nor may it be longer for who looks for a name, and it is none the longer for being looked at.
     one.link.command("PEXPIRE", entry, 3_600_000)
-    beat = ["another", "", int(HEARTBEAT_EXPIRY_S * 1000), "consumer:one", "state", "starting"]
+    beat: list[str | int] = ["another", "", int(HEARTBEAT_EXPIRY_S * 1000), "consumer:one", "state", "starting"]
     assert one.link.run("beat", [entry, keys.services], beat)[0] == 0
     assert one.link.command("PTTL", entry) <= HEARTBEAT_EXPIRY_S * 1000
     one.link.command("PEXPIRE", entry, 1_000)

@@ -1,6 +1,7 @@
 import csv
 import fcntl
 import os
+import resource
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,28 @@ def test_a_write_that_fails_half_way_leaves_no_half_row(tmp_path: Path, monkeypa
     monkeypatch.undo()
     assert count_rows(path) == 5
     assert file.append(rows(tag_values(2))) != path, "the old file is left alone for good"
+
+
+def test_where_each_try_fails_no_file_is_left_of_any(tmp_path: Path) -> None:
+    """Kind: what has no bound: a quota, or a limit on a file's size, is met in the middle of a batch, where the disk
+    has room. Each try, one a second, left a file without rows, and its label.
+    """
+    file = backup(tmp_path)
+    file.append(rows(tag_values(5)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
+    try:
+        for _ in range(10):
+            with pytest.raises(BackupFailedError, match="File too large"):
+                file.append(rows(tag_values(100)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (kept,) = tmp_path.glob("*.csv")
+    assert count_rows(kept) == 5
+    assert len(list(tmp_path.iterdir())) == 2
+    file.append(rows(tag_values(100)))
+    file.finish()
+    assert sum(map(count_rows, tmp_path.glob("*.csv"))) == 105
 
 
 def test_a_torn_last_line_is_no_row(tmp_path: Path) -> None:
