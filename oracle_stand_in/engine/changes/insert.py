@@ -245,18 +245,21 @@ class Inserter:
         return outcome
 
     async def _collecting(self, plan: InsertPlan, bind_rows: list[Row]) -> Outcome:
-        """Real servers list conversion errors before constraint errors, whatever the order of the rows; so do we."""
+        """Insert what is sound; list what the row itself breaks before what an index refuses, each in the rows' order.
+
+        Source: measured on a live 23ai by the authors of seerdb (`server/session.py`, `_INDEX_PHASE_ERRORS`).
+        """
         outcome = Outcome()
         counts = [0] * len(bind_rows)
         converted: list[tuple[int, Row]] = []
         for offset, binds in enumerate(bind_rows):
             try:
-                converted.append((offset, plan.row(binds)))
+                converted.append((offset, self._checked(plan, plan.row(binds))))
             except OracleError as error:
                 outcome.refuse(offset, error)
         for offset, row in converted:
             try:
-                await self.insert(plan.table, self._checked(plan, row))
+                await self.insert(plan.table, row)
                 counts[offset] = 1
             except OracleError as error:
                 outcome.refuse(offset, error)

@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from services.writer.conformance.claim import NotTriedError
 from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver, one_line
 from services.writer.settings import WriterSettings
-from services.writer.sink import SinkError
+from services.writer.sink import SinkError, Verdict
 
 #: What a run makes, by the run: nobody else calls anything so.
 NAMES = re.compile(r"(TT_[0-9A-F]{8})_TAGPIPE_\d+")
@@ -93,12 +93,12 @@ class Administrator:
         options = ["ACCOUNT UNLOCK"]
         if limits:
             profile = self._new("PROFILE")
-            self.run(f"CREATE PROFILE {profile} LIMIT {limits}")
+            self._create("PROFILE", profile, f"LIMIT {limits}")
             options.append(f"PROFILE {profile}")
         if tablespace_size:
             tablespace = self._tablespace(tablespace_size)
             options.append(f"DEFAULT TABLESPACE {tablespace} QUOTA UNLIMITED ON {tablespace}")
-        self.run(f'CREATE USER {who.user} IDENTIFIED BY "{who.password}" {" ".join(options)}')
+        self._create("USER", who.user, f'IDENTIFIED BY "{who.password}" {" ".join(options)}')
         self.run(f"GRANT CREATE SESSION, CREATE TABLE TO {who.user}")
         return who
 
@@ -108,14 +108,24 @@ class Administrator:
 
     def _tablespace(self, size: str) -> str:
         name = self._new("TABLESPACE")
-        create = f"CREATE SMALLFILE TABLESPACE {name} DATAFILE{{}} SIZE {size} AUTOEXTEND OFF"
         try:
-            self._run(create.format(""))
-        except SinkError as error:
-            if error.code != _NO_FILE:
-                raise NotTriedError(f"ORACLE_ADMIN: {error} in CREATE TABLESPACE") from error
-            self.run(create.format(f" '{self._file_beside_others(name)}'"))
+            self._create("SMALLFILE TABLESPACE", name, f"DATAFILE SIZE {size} AUTOEXTEND OFF")
+        except NotTriedError as error:
+            if _NO_FILE not in str(error):
+                raise
+            self._made.append(("TABLESPACE", name))
+            file = self._file_beside_others(name)
+            self._create("SMALLFILE TABLESPACE", name, f"DATAFILE '{file}' SIZE {size} AUTOEXTEND OFF")
         return name
+
+    def _create(self, kind: str, name: str, how: str) -> None:
+        """Make one thing; what the database refuses is not there. Raises: NotTriedError."""
+        try:
+            self._run(f"CREATE {kind} {name} {how}")
+        except SinkError as error:
+            if error.code.startswith("ORA-") and error.verdict is not Verdict.CONNECTION_LOST:
+                self._made.remove((kind.rpartition(" ")[2], name))
+            raise NotTriedError(f"ORACLE_ADMIN: {error} in CREATE {kind}") from error
 
     def _file_beside_others(self, name: str) -> str:
         """Return a file for a tablespace, in the directory (or the ASM disk group) of the database's own."""
@@ -199,9 +209,3 @@ class Administrator:
         finally:
             with suppress(oracledb.Error, OSError, AttributeError):
                 connection.close()
-
-
-def first_words(names: Sequence[str], most: int = 8) -> str:
-    """Return names in a line, not too many of them."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -28,7 +28,7 @@ def clear_runs(connection: oracledb.Connection, besides: str) -> list[str]:
     """Drop the tables of runs that are over; return a line for each run but `besides`."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM user_tables")
-        names = sorted(str(name) for (name,) in cursor)
+        names = [str(name) for (name,) in cursor]
     runs = [match[1] for match in map(_MARKER.fullmatch, names) if match and match[1] != besides]
     return [_clear(connection, run, [name for name in names if re.fullmatch(rf"{run}_\d+", name)]) for run in runs]
 
@@ -41,20 +41,28 @@ def _clear(connection: oracledb.Connection, run: str, tables: list[str]) -> str:
         if _code_of(error) == _IN_USE:
             return f"run {run} goes on as well: its tables are left alone"
         return f"run {run}: {one_line(str(error))}"
-    left = drop_tables(connection, [*tables, marker_of(run)])
-    return f"run {run} is over, and left {len(tables) + 1} tables: {'; '.join(left) or 'dropped'}"
+    left = drop_tables(connection, [marker_of(run), *sorted(tables, key=lambda name: int(name.rpartition("_")[2]))])
+    return f"run {run} is over, and left {len(tables) + 1} tables: {left or 'dropped'}"
 
 
-def drop_tables(connection: oracledb.Connection, tables: Sequence[str]) -> list[str]:
-    """Drop tables; return those that are still there, and why."""
-    left = []
-    for table in tables:
+def drop_tables(connection: oracledb.Connection, tables: Sequence[str]) -> str:
+    """Drop tables, the last that was made first; return which are still there, and why; empty where none is."""
+    left: list[str] = []
+    why = ""
+    for table in reversed(tables):
         try:
-            connection.cursor().execute(f"DROP TABLE {table} CASCADE CONSTRAINTS PURGE")
+            connection.cursor().execute(f"DROP TABLE {table} PURGE")
         except oracledb.Error as error:
             if _code_of(error) != _NO_TABLE:
-                left.append(f"TABLE {table}: {one_line(str(error))}")
-    return left
+                left.append(table)
+                why = one_line(str(error))
+    return f"TABLE {first_words(left)}: {why}" if left else ""
+
+
+def first_words(names: Sequence[str], most: int = 8) -> str:
+    """Return names in a line, not too many of them."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _code_of(error: oracledb.Error) -> str:

@@ -12,9 +12,9 @@ from typing import Self
 
 import oracledb
 
-from services.writer.conformance.administrator import Administrator, Credentials, first_words, logged_on_as
+from services.writer.conformance.administrator import Administrator, Credentials, logged_on_as
 from services.writer.conformance.claim import NotTriedError
-from services.writer.conformance.earlier_runs import clear_runs, close, drop_tables, marker_of
+from services.writer.conformance.earlier_runs import clear_runs, close, drop_tables, first_words, marker_of
 from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver, one_line
 from services.writer.oracle.oracle_sink import OracleSink
@@ -93,7 +93,7 @@ class Place:
             return
         try:
             with self.connection() as connection:
-                self.left += drop_tables(connection, self._tables[::-1])
+                self.left += filter(None, [drop_tables(connection, self._tables)])
         except SinkError as error:
             self.left += [f"TABLE {first_words(self._tables)}: {error}"]
 

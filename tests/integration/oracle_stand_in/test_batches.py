@@ -66,7 +66,7 @@ def test_commit_travels_with_the_batch(stand_in: OracleStandIn, cursor: oracledb
     assert count(stand_in) == 2
 
 
-def test_bad_rows_are_listed_conversions_first(cursor: oracledb.Cursor) -> None:
+def test_bad_rows_are_listed_in_their_order_and_those_that_the_key_refuses_last(cursor: oracledb.Cursor) -> None:
     insert(cursor, [row(1)])
     rows = [
         row(1),
@@ -81,11 +81,11 @@ def test_bad_rows_are_listed_conversions_first(cursor: oracledb.Cursor) -> None:
     errors = insert(cursor, rows, arraydmlrowcounts=True)
     assert errors == [
         (2, "ORA-12899"),
-        (5, "ORA-01438"),
-        (0, "ORA-00001"),
         (3, "ORA-01400"),
-        (4, "ORA-00001"),
+        (5, "ORA-01438"),
         (6, "ORA-01400"),
+        (0, "ORA-00001"),
+        (4, "ORA-00001"),
     ]
     assert cursor.rowcount == 2
     assert cursor.getarraydmlrowcounts() == [0, 1, 0, 0, 0, 0, 0, 1]

@@ -57,6 +57,18 @@ def test_the_name_in_the_error_decides_where_the_row_is_not_there(
         faults.reset()
 
 
+def test_a_batch_of_one_that_is_refused_by_an_exception_is_a_duplicate_all_the_same(
+    sink: OracleSink, faults: OracleControl
+) -> None:
+    """Kind: what nobody has shown of Oracle. seerdb-mirror raises ORA-00001 for the only row of a batch."""
+    value = tag_values(1)
+    sink.write(value)
+    name = f"TAGPIPE.{sink_key_name(sink)}"
+    for stored, ended in ((value, (0, 1, 0, 0)), (tag_values(1, text="2"), (0, 0, 1, 0))):
+        faults.fail_next(1, ora_code=1, message=f"ORA-00001: unique constraint ({name}) violated", verb="INSERT")
+        assert ends(sink.write(stored)) == ended
+
+
 def sink_key_name(sink: OracleSink) -> object:
     with sink.connection() as connection, connection.cursor() as cursor:
         cursor.execute(
