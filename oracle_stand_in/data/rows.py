@@ -2,11 +2,12 @@
 
 A stored row is its columns' raw bytes, each with its length in front, in table order: the very form in which rows
 travel, so a fetch is a join and a key is unambiguous. A plain loop over the columns takes three times as long as the
-code generated here, which is why there is an exec() in this file; nothing but column counts enters its source.
+code generated here, which is why there is an exec() in this file; nothing but column counts enters its source. Rows
+wider than any table are left to the loop: code for 65,535 binds takes a gigabyte to generate.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from oracle_stand_in.data.wire import MAX_SHORT_LENGTH, NeedMoreError, Reader, clr
@@ -15,6 +16,8 @@ from oracle_stand_in.data.wire import MAX_SHORT_LENGTH, NeedMoreError, Reader, c
 Row = tuple[bytes, ...]
 #: the tag in front of every row, both ways
 ROW_TAG = 7
+#: columns that a table has at most
+MOST_COLUMNS = 1000
 #: (input, offset, rows wanted, list to extend) -> offset of the first byte not consumed
 BindRowParser = Callable[[bytes, int, int, list[Row]], int]
 #: stored row -> its columns
@@ -69,6 +72,8 @@ def bind_row_parser(columns: int) -> BindRowParser:
     It stops at the first row that is not complete, so that a batch spread over many packets is read once only.
     Raises (the parser): RowError: the stream is out of step.
     """
+    if columns > MOST_COLUMNS:
+        return partial(_parse_wide_rows, columns)
     body = "".join(_read_column(i, " " * 12) for i in range(columns))
     source = f"""
 def parse(data, pos, wanted, rows):
@@ -92,9 +97,30 @@ def parse(data, pos, wanted, rows):
     return parser
 
 
+def _parse_wide_rows(columns: int, data: bytes, pos: int, wanted: int, rows: list[Row]) -> int:
+    reader = Reader(data, pos)
+    start = pos
+    try:
+        for _ in range(wanted):
+            if reader.u8() != ROW_TAG:
+                raise RowError("a row was expected")
+            rows.append(tuple([reader.clr() for _ in range(columns)]))
+            start = reader.pos
+    except NeedMoreError:
+        pass
+    return start
+
+
+def _unpack_wide(columns: int, data: bytes) -> Row:
+    reader = Reader(data)
+    return tuple([reader.clr() for _ in range(columns)])
+
+
 @cache
 def unpacker(columns: int) -> Unpacker:
     """Return the function that splits a stored row into its columns."""
+    if columns > MOST_COLUMNS:
+        return partial(_unpack_wide, columns)
     body = "".join(_read_column(i, " " * 4) for i in range(columns))
     source = f"def unpack(data):\n    pos = 0\n{body}    return {_tuple_source(columns)}\n"
     unpack: Unpacker = _compile(source, "unpack", long_value=_long_value)
@@ -104,6 +130,8 @@ def unpacker(columns: int) -> Unpacker:
 @cache
 def bulk_packer(columns: int) -> BulkPacker:
     """Return the function that packs many rows of so many columns."""
+    if columns > MOST_COLUMNS:
+        return lambda rows: list(map(pack_row, rows))
     parts = ", ".join(f"size[len(v{i})], v{i}" for i in range(columns))
     source = f"def pack(rows):\n    return [join(({parts})) for {_tuple_source(columns)} in rows]\n"
     fast: BulkPacker = _compile(source, "pack", size=LENGTH_BYTES, join=b"".join)

@@ -22,6 +22,8 @@ from oracle_stand_in.protocol.packets import (
 
 log = logging.getLogger("oracle-stand-in")
 #: SO_LINGER with a timeout of 0: closing sends RST
+#: bytes that may wait to be looked at before no more are read; a batch's rows are taken in as they come
+MOST_WAITING = 16 * 1024 * 1024
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -55,6 +57,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._splitter = PacketSplitter()
         self._packets: deque[Packet] = deque()
+        self._waiting_bytes = 0
+        #: whether the client has not taken yet what it was sent
+        self._is_full = False
         #: set whenever something arrives or the connection ends
         self._news = asyncio.Event()
         self.is_closed = False
@@ -85,6 +90,18 @@ class Connection(asyncio.Protocol):
                 self.is_closed = True
             else:
                 self._packets.append(packet)
+        self._news.set()
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > MOST_WAITING and self._transport is not None:
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """Take note that the client does not read."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """Take note that the client reads again."""
+        self._is_full = False
         self._news.set()
 
     def _wait_for_the_rest(self) -> None:
@@ -134,6 +151,13 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self.is_closed and not self._is_forgotten:
             self._transport.write(data)
 
+    async def room(self) -> None:
+        """Wait until the client has taken what it was sent. Raises: ClosedError."""
+        while self._is_full:
+            await self._wait_for_news()
+        if self.is_closed and not self._packets:
+            raise ClosedError
+
     def forget(self) -> None:
         """Let all that is sent vanish, both ways, and leave the connection open: a firewall that dropped its entry."""
         self._is_forgotten = True
@@ -156,7 +180,9 @@ class Connection(asyncio.Protocol):
         """Return the next packet. Raises: ClosedError."""
         while not self._packets:
             await self._wait_for_news()
-        return self._packets.popleft()
+        packet = self._packets.popleft()
+        self._taken(len(packet.body))
+        return packet
 
     async def data(self) -> bytes:
         """Return the contents of the DATA packets that are here, at least one.
@@ -171,7 +197,13 @@ class Connection(asyncio.Protocol):
             raise ProtocolError("a packet that does not belong in a session")
         parts = [packet.body[2:] for packet in self._packets]
         self._packets.clear()
+        self._taken(self._waiting_bytes)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _taken(self, size: int) -> None:
+        self._waiting_bytes -= size
+        if self._waiting_bytes <= MOST_WAITING and self._transport is not None and not self.is_closed:
+            self._transport.resume_reading()
 
     async def _wait_for_news(self) -> None:
         if self.is_closed:

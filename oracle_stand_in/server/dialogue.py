@@ -11,12 +11,14 @@ from oracle_stand_in.data.wire import NeedMoreError, Reader
 from oracle_stand_in.engine.storage.transactions import Transaction
 from oracle_stand_in.errors import OracleError, RowError
 from oracle_stand_in.protocol import answers
-from oracle_stand_in.protocol.packets import data_packets
+from oracle_stand_in.protocol.packets import ProtocolError, data_packets
 from oracle_stand_in.protocol.requests import Header, read_header
 from oracle_stand_in.server.connection import Connection
 from oracle_stand_in.server.instance import Instance
 
 T = TypeVar("T")
+#: bytes of a statement or a row that has not arrived as a whole
+MOST_UNREAD = 64 * 1024 * 1024
 
 
 @dataclass
@@ -47,8 +49,12 @@ class Dialogue:
     # requests
 
     async def next_request(self) -> Header:
-        """Wait for a request, however long the client takes, and return how it begins."""
+        """Wait for a request, however long the client takes, and return how it begins.
+
+        Whoever asks and does not read what it is told is not told more.
+        """
         self._is_idle = True
+        await self.connection.room()
         return await self.header()
 
     async def header(self) -> Header:
@@ -83,6 +89,8 @@ class Dialogue:
 
     async def _more(self) -> None:
         rest = self._input[self._pos :]
+        if len(rest) > MOST_UNREAD:
+            raise ProtocolError(f"more than {MOST_UNREAD} bytes that make no whole")
         if self._is_idle and not rest:
             more = await self.connection.data()
         else:

@@ -14,6 +14,8 @@ from oracle_stand_in.server.session import Session
 log = logging.getLogger("oracle-stand-in")
 #: connections that may wait to be accepted
 BACKLOG = 128
+#: seconds between two tries to accept when there is no room for more connections
+ACCEPT_PAUSE_S = 1.0
 #: connections that fill a queue of length 0 for certain
 FILLERS = 4
 
@@ -112,6 +114,11 @@ class Server:
                 sock, _ = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
+            except OSError as error:  # no file descriptor is left
+                log.warning("cannot accept: %s; trying again in %g s", error, ACCEPT_PAUSE_S)
+                asyncio.get_running_loop().remove_reader(self._socket)
+                asyncio.get_running_loop().call_later(ACCEPT_PAUSE_S, self._accept_again)
+                return
             self.instance.counters.connections += 1
             refuse = self.instance.faults.refuse
             if refuse is not None and refuse.code is None and fires(refuse):
@@ -119,6 +126,10 @@ class Server:
                 continue
             sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
             self._start(self._begin(sock, self._generation))
+
+    def _accept_again(self) -> None:
+        if self._socket is not None and not self._fillers:
+            asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     def _start(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work)

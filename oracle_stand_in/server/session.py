@@ -7,10 +7,11 @@ import time
 from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.nls import DEFAULT_NLS
 from oracle_stand_in.data.rows import RowError
+from oracle_stand_in.data.values import NumberRangeError
 from oracle_stand_in.engine.database import SessionFacts
 from oracle_stand_in.engine.engine import NO_BINDS, Engine
 from oracle_stand_in.engine.storage.transactions import Transaction
-from oracle_stand_in.errors import OracleError
+from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.protocol.packets import ProtocolError
 from oracle_stand_in.protocol.requests import Function, Header, UnknownFunctionError
 from oracle_stand_in.server.calls import Calls, UnknownCursorError, UnreadableError
@@ -153,6 +154,10 @@ class Session:
             answer = self._dialogue.error(error)
         except (BreakError, ClosedError, EndSession, ProtocolError, RowError, *UNREADABLE):
             raise
+        except RecursionError:
+            answer = self._dialogue.error(unsupported("a statement nested as deeply as this"))
+        except (ArithmeticError, NumberRangeError):
+            answer = self._dialogue.error(OracleError(1426))
         except Exception as error:
             # a mistake of ours: say so to the client as Oracle would, and to the log with the traceback
             log.exception("session %d: internal error", self.id)

@@ -26,7 +26,7 @@ from oracle_stand_in.data.values import decode_timestamp, encode_date, encode_nu
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.evaluation.arithmetic import arithmetic, days_between, shift
 from oracle_stand_in.sql.evaluation.context import USERENV, Context
-from oracle_stand_in.sql.evaluation.functions import AGGREGATES, FUNCTIONS, Argument
+from oracle_stand_in.sql.evaluation.functions import AGGREGATES, FUNCTIONS, Argument, within_a_text
 from oracle_stand_in.sql.evaluation.plain_functions import PLAIN
 from oracle_stand_in.sql.syntax import (
     AtZone,
@@ -189,7 +189,7 @@ def _operation(node: Operation, scope: Scope) -> Compiled:
     right, nls = compile_expression(node.right, scope), scope.context.nls
     if node.operator == "||":
         texts = [convert_to(side, varchar(4000), nls).get for side in (left, right)]
-        return _folded(varchar(4000), lambda row: texts[0](row) + texts[1](row), left, right)
+        return _folded(varchar(4000), lambda row: within_a_text(texts[0](row) + texts[1](row)), left, right)
     if left.type is not None and left.type.kind in MOMENTS and node.operator in "+-":
         if right.type is not None and right.type.kind in MOMENTS:
             return _difference(left, right)

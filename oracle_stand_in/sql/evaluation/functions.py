@@ -10,6 +10,7 @@ from oracle_stand_in.data.column_types import (
     DATE_TYPE,
     DOUBLE_TYPE,
     FLOAT_TYPE,
+    MAX_VARCHAR,
     MOMENTS,
     NUMBER_TYPE,
     NUMBERS,
@@ -53,6 +54,13 @@ class Argument:
 Run = Callable[[Sequence[bytes]], bytes]
 #: what is known of the arguments, and who asks -> type of the result, and how to get it
 Function = Callable[[list[Argument], Context], tuple[ColumnType, Run]]
+
+
+def within_a_text(raw: bytes) -> bytes:
+    """Return a text that was made of others. Raises: OracleError: 1489, it is longer than a VARCHAR2."""
+    if len(raw) > MAX_VARCHAR:
+        raise OracleError(1489)
+    return raw
 
 
 def check_count(arguments: list[Argument], low: int, high: int) -> None:

@@ -6,12 +6,20 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-from oracle_stand_in.data.column_types import DATE_TYPE, MOMENTS, NUMBER_TYPE, ColumnType, Kind
+from oracle_stand_in.data.column_types import DATE_TYPE, MAX_VARCHAR, MOMENTS, NUMBER_TYPE, ColumnType, Kind
 from oracle_stand_in.data.convert import converter
 from oracle_stand_in.data.values import DATE_SIZE, DECIMALS, decode_number, decode_timestamp, encode_date, encode_number
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.evaluation.context import Context
-from oracle_stand_in.sql.evaluation.functions import TEXT, Argument, Function, Run, check_count, result_type
+from oracle_stand_in.sql.evaluation.functions import (
+    TEXT,
+    Argument,
+    Function,
+    Run,
+    check_count,
+    result_type,
+    within_a_text,
+)
 
 #: units to which TRUNC cuts a moment: the fields from which on it is the first of them
 UNITS = {
@@ -20,6 +28,12 @@ UNITS = {
     "MON": ("day", "hour", "minute"), "DD": ("hour", "minute"), "DDD": ("hour", "minute"),
     "HH": ("minute",), "HH24": ("minute",), "MI": (),
 }  # fmt: skip
+
+
+#: before and behind the point of any NUMBER
+MOST_DIGITS = 150
+#: from here on numbers are no characters
+FIRST_SURROGATE = 0xD800
 
 
 def _converted(arguments: Sequence[Argument], kinds: Sequence[Kind], context: Context) -> Callable[[int, bytes], bytes]:
@@ -47,7 +61,7 @@ def _of_texts(low: int, high: int, run: Callable[..., str], *kinds: Kind) -> Fun
                 changed = convert(place, raw) if raw else b""
                 is_number = wanted[place] is Kind.NUMBER
                 values.append(int(decode_number(changed)) if is_number and changed else changed.decode())
-            return run(*values).encode()
+            return within_a_text(run(*values).encode())
 
         return TEXT, call
 
@@ -74,8 +88,9 @@ def _of_numbers(low: int, high: int, run: Callable[..., Decimal]) -> Function:
 def _rounded(rounding: str) -> Callable[..., Decimal]:
     def run(value: Decimal, digits: Decimal = Decimal(0)) -> Decimal:
         context = DECIMALS.copy()
-        context.prec = 200
-        return value.quantize(Decimal(1).scaleb(-int(digits)), rounding=rounding, context=context)
+        context.prec = 2 * MOST_DIGITS
+        places = max(-MOST_DIGITS, min(int(digits), MOST_DIGITS))
+        return value.quantize(Decimal(1).scaleb(-places), rounding=rounding, context=context)
 
     return run
 
@@ -202,16 +217,24 @@ def _ascii(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run
 def _concat(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
     check_count(arguments, 2, 255)
     convert = _converted(arguments, [Kind.VARCHAR] * len(arguments), context)
-    return TEXT, lambda raws: b"".join(convert(place, raw) for place, raw in enumerate(raws) if raw)
+    return TEXT, lambda raws: within_a_text(b"".join(convert(place, raw) for place, raw in enumerate(raws) if raw))
 
 
 def _character(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
     check_count(arguments, 1, 1)
     convert = _converted(arguments, [Kind.NUMBER], context)
-    return replace(TEXT, length=4), lambda raws: chr(int(decode_number(convert(0, raws[0])))).encode()
+
+    def call(raws: Sequence[bytes]) -> bytes:
+        code = int(decode_number(convert(0, raws[0]))) if raws[0] else 0
+        if not 0 <= code < FIRST_SURROGATE:
+            raise OracleError(1428, code)
+        return chr(code).encode() if raws[0] else b""
+
+    return replace(TEXT, length=4), call
 
 
 def _padded(text: str, size: int, blank: str, *, left: bool) -> str:
+    size = min(size, MAX_VARCHAR)
     filling = (blank * size)[: max(0, size - len(text))]
     return text[:size] if len(text) >= size else filling + text if left else text + filling
 

@@ -19,6 +19,10 @@ from oracle_stand_in.sql.syntax import (
     Not,
 )
 
+#: words that stand between a value and what is asked of it
+WORDS_OF_CONDITIONS = frozenset(("LIKE", "IN", "IS", "BETWEEN", "NOT"))
+#: what a list of single values holds at most, before Oracle 23ai
+MOST_OPTIONS = 1000
 COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "^=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -50,20 +54,22 @@ def _negation(stream: TokenStream, query: QueryParser) -> Condition:
 
 def _is_value_in_parentheses(stream: TokenStream) -> bool:
     """Look ahead: does the parenthesis hold a value (or a list of values) rather than a condition?"""
-    depth, ahead = 0, 0
+    depth, cases, ahead = 0, 0, 0
     while (token := stream.peek(ahead)).kind is not TokenKind.END:
-        if token.kind is TokenKind.SYMBOL and token.text in "()":
+        if token.kind is TokenKind.WORD and token.text in ("CASE", "END"):
+            cases += 1 if token.text == "CASE" else -1
+        elif token.kind is TokenKind.SYMBOL and token.text in "()":
             depth += 1 if token.text == "(" else -1
             if depth == 0:
                 break
-        elif depth == 1 and (token.text in COMPARISONS or token.text in ("LIKE", "IN", "IS", "BETWEEN", "NOT")):
+        elif depth == 1 and not cases and (token.text in COMPARISONS or token.text in WORDS_OF_CONDITIONS):
             return token.kind is TokenKind.STRING
         elif depth == 1 and token.text == "SELECT":
             return True
         ahead += 1
     following = stream.peek(ahead + 1)
     is_operator = following.kind is TokenKind.SYMBOL and (following.text in COMPARISONS or following.text in "+-*/||")
-    return is_operator or following.text in ("LIKE", "IN", "IS", "BETWEEN", "NOT")
+    return is_operator or following.text in WORDS_OF_CONDITIONS
 
 
 def _predicate(stream: TokenStream, query: QueryParser) -> Condition:
@@ -102,16 +108,14 @@ def _maybe_not(inner: Condition, negated: bool) -> Condition:
 
 def _row(stream: TokenStream, query: QueryParser) -> tuple[Expression, ...]:
     """Parse a value, or several in parentheses: (a, b) IN ((1, 2), (3, 4))."""
-    start = stream.index, stream.binds
-    if stream.accept_symbol("(") and not stream.at("SELECT"):
-        values = [expression(stream, query)]
-        while stream.accept_symbol(","):
-            values.append(expression(stream, query))
-        stream.expect_symbol(")")
-        if len(values) > 1:
-            return tuple(values)
-    stream.index, stream.binds = start
-    return (expression(stream, query),)
+    if not stream.at_symbol("(") or stream.peek().text in ("SELECT", "WITH"):
+        return (expression(stream, query),)
+    stream.next()
+    values = [expression(stream, query)]
+    while stream.accept_symbol(","):
+        values.append(expression(stream, query))
+    stream.expect_symbol(")")
+    return tuple(values) if len(values) > 1 else (expression(stream, query, values[0]),)
 
 
 def _single(values: tuple[Expression, ...], stream: TokenStream) -> Expression:
@@ -131,6 +135,8 @@ def _in(left: tuple[Expression, ...], stream: TokenStream, query: QueryParser) -
         options.append(_row(stream, query))
     stream.expect_symbol(")")
     if len(left) == 1:
+        if len(options) > MOST_OPTIONS:
+            raise OracleError(1795, position=stream.current.position)
         return InList(left[0], tuple(_single(option, stream) for option in options))
     if any(len(option) != len(left) for option in options):
         raise OracleError(947, position=stream.current.position)

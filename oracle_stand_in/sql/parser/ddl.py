@@ -1,5 +1,6 @@
 """CREATE, DROP, TRUNCATE and ALTER of tables and indexes."""
 
+from oracle_stand_in.data.rows import MOST_COLUMNS
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.parser.condition import condition
 from oracle_stand_in.sql.parser.expression import expression
@@ -92,6 +93,8 @@ def _create_table(stream: TokenStream) -> CreateTable:
             columns.append(_column(stream, keys, checks))
         if not stream.accept_symbol(","):
             break
+    if len(columns) > MOST_COLUMNS:
+        raise OracleError(1792, position=table.position)
     stream.expect_symbol(")")
     _storage(stream)
     partition = _partition(stream) if stream.accept("PARTITION", "BY") else None

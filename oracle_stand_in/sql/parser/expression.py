@@ -8,6 +8,7 @@ from typing import TypeAlias
 from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.column_types import (
     DATE_TYPE,
+    MAX_VARCHAR,
     NUMBER_TYPE,
     ZONED_TYPE,
     ColumnType,
@@ -16,7 +17,7 @@ from oracle_stand_in.data.column_types import (
 from oracle_stand_in.data.datetimes import parse, parse_zoned
 from oracle_stand_in.data.nls import DEFAULT_NLS
 from oracle_stand_in.data.values import number_from_text
-from oracle_stand_in.errors import unsupported
+from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.parser.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.parser.type_name import data_type
 from oracle_stand_in.sql.syntax import (
@@ -47,25 +48,25 @@ ANSI_DATE, ANSI_TIMESTAMP = "YYYY-MM-DD", "YYYY-MM-DD HH24:MI:SSXFF"
 ANSI_ZONED = re.compile(r"[^ ]+ [\d:.]+ ?([+-]|[A-Za-z]).*")
 
 
-def expression(stream: TokenStream, query: QueryParser) -> Expression:
-    """Parse a value: `+ - ||`, the loosest binding."""
-    left = _product(stream, query)
+def expression(stream: TokenStream, query: QueryParser, begun: Expression | None = None) -> Expression:
+    """Parse a value: `+ - ||`, the loosest binding. `begun`: its first operand, where that has been read already."""
+    left = _product(stream, query, begun)
     while stream.current.kind is TokenKind.SYMBOL and stream.current.text in ("+", "-", "||"):
         operator = stream.next().text
         left = Operation(operator, left, _product(stream, query))
     return left
 
 
-def _product(stream: TokenStream, query: QueryParser) -> Expression:
-    left = _operand(stream, query)
+def _product(stream: TokenStream, query: QueryParser, begun: Expression | None = None) -> Expression:
+    left = _operand(stream, query, begun)
     while stream.current.kind is TokenKind.SYMBOL and stream.current.text in ("*", "/"):
         operator = stream.next().text
         left = Operation(operator, left, _operand(stream, query))
     return left
 
 
-def _operand(stream: TokenStream, query: QueryParser) -> Expression:
-    value = _plain_operand(stream, query)
+def _operand(stream: TokenStream, query: QueryParser, begun: Expression | None = None) -> Expression:
+    value = begun or _plain_operand(stream, query)
     while stream.accept("AT"):
         if stream.accept("LOCAL"):
             value = AtZone(value, None)
@@ -78,7 +79,7 @@ def _operand(stream: TokenStream, query: QueryParser) -> Expression:
 def _plain_operand(stream: TokenStream, query: QueryParser) -> Expression:
     token = stream.current
     constants: dict[TokenKind, Callable[[], Expression]] = {
-        TokenKind.STRING: lambda: text_literal(token.text),
+        TokenKind.STRING: lambda: text_literal(token.text, token.position),
         TokenKind.NUMBER: lambda: Literal(number_from_text(token.text), NUMBER_TYPE),
         TokenKind.BIND: lambda: Bind(stream.binds - 1),
     }
@@ -96,9 +97,11 @@ def _plain_operand(stream: TokenStream, query: QueryParser) -> Expression:
     return _word(stream, query)
 
 
-def text_literal(text: str) -> Literal:
-    """Return a string constant; the empty one is NULL."""
+def text_literal(text: str, position: int = 0) -> Literal:
+    """Return a string constant; the empty one is NULL. Raises: OracleError: 1704, it is longer than a VARCHAR2."""
     raw = text.encode()
+    if len(raw) > MAX_VARCHAR:
+        raise OracleError(1704, position=position)
     return Literal(raw, ColumnType(Kind.CHAR, len(raw)) if raw else None)
 
 

@@ -42,6 +42,8 @@ TOKEN = re.compile(
     |(?P<symbol><>|!=|\^=|<=|>=|\|\||=>|[-+*/=<>(),.;@])""",
     re.VERBOSE | re.DOTALL,
 )
+#: enough for a statement with all the binds it can have; all sessions wait while one is read
+MOST_TOKENS = 200_000
 RETURNING = re.compile(r"\breturn(ing)?\b", re.IGNORECASE)
 KINDS = {
     "string": TokenKind.STRING,
@@ -64,11 +66,13 @@ RESERVED = frozenset((
 def tokenize(sql: str) -> list[Token]:
     """Split a statement into tokens, the last of which is an END.
 
-    Raises: OracleError: 911 for a character, 1756 for a string without an end.
+    Raises: OracleError: 911 for a character, 1756 for a string without an end; 900: it has too many.
     """
-    tokens = []
+    tokens: list[Token] = []
     pos = 0
     while pos < len(sql):
+        if len(tokens) == MOST_TOKENS:
+            raise unsupported(f"statements of more than {MOST_TOKENS} words and signs", pos)
         match = TOKEN.match(sql, pos)
         if match is None:
             raise OracleError(1756 if sql[pos] == "'" else 911, position=pos)

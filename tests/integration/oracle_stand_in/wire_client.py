@@ -80,6 +80,10 @@ class WireClient:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
+    def say(self, data: bytes) -> None:
+        """Send a message and leave the answer unread."""
+        self._socket.sendall(data)
+
     def ask(self, data: bytes) -> bytes:
         """Send a message and return what comes first; b"" when the server hangs up.
 
