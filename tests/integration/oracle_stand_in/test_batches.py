@@ -94,8 +94,8 @@ def test_bad_rows_are_listed_in_their_order_and_those_that_the_key_refuses_last(
     assert messages[0] == (
         f'ORA-12899: value too large for column "{schema}"."TAG_DATA"."TAG_NAME" (actual: 101, maximum: 100)'
     )
-    assert messages[2] == f"ORA-00001: unique constraint ({schema}.TAG_DATA_PK) violated"
-    assert messages[3] == f'ORA-01400: cannot insert NULL into ("{schema}"."TAG_DATA"."QUALITY")'
+    assert messages[4] == f"ORA-00001: unique constraint ({schema}.TAG_DATA_PK) violated"
+    assert messages[1] == f'ORA-01400: cannot insert NULL into ("{schema}"."TAG_DATA"."QUALITY")'
 
 
 def test_one_bad_row_keeps_the_commit_from_happening(stand_in: OracleStandIn, cursor: oracledb.Cursor) -> None:
