@@ -19,7 +19,7 @@ from services.poller.groups.triggers import AtOnce, FixedInterval, OnRequest, Tr
 from services.poller.lane import Lane
 from services.poller.settings import PollerSettings
 from services.poller.source import TagSource
-from services.poller.sources.stamps import Stamper
+from services.poller.sources.stamps import PUT_BACK, Stamper
 from services.poller.threads import give_sources_threads
 from shared.clock import Clock
 from shared.keys import polling_field
@@ -115,7 +115,7 @@ class GroupBuilder:
         """Return a group, ready to run."""
         lane = self._lane_of(config)
         source = config.build_source(self._directory, lane.news.tell)
-        stamper = self._stampers.setdefault(config.plc, Stamper())
+        stamper = self._stampers.setdefault(config.plc, Stamper(PUT_BACK))
         trigger = self._trigger(config, source)
         return PollingGroup(
             config,

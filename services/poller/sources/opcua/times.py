@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from services.poller.sources.stamps import TICK
+from services.poller.sources.stamps import PUT_BACK, TICK
 
 #: A source whose clock is further ahead than this is not believed.
 MAX_AHEAD = timedelta(minutes=1)
@@ -12,7 +12,10 @@ _FIRST_YEAR = 1970
 
 
 class RisingTimes:
-    """The times of every tag, always later than the one before: (tag name, timestamp) is the key of the table."""
+    """The times of every tag, always later than the one before while nobody sets our clock.
+
+    (tag name, timestamp) is the key of the table.
+    """
 
     def __init__(self, *, use_source: bool) -> None:
         self._use_source = use_source
@@ -30,7 +33,8 @@ class RisingTimes:
         if source is not None and self._is_believed(source, now) and (last is None or source > last):
             self._last[address] = source
             return source
-        if last is None or now > last:
+        # So far behind the last one it is our clock that was put back: a source's time is not believed so far ahead.
+        if last is None or now > last or last - now > MAX_AHEAD + PUT_BACK:
             self._last[address] = now
             return None
         self._last[address] = last + TICK

@@ -115,6 +115,16 @@ def test_a_value_that_has_not_changed_gets_the_poll_s_time_and_no_time_comes_twi
     assert times.time("b", changed, NOW) == changed
 
 
+@pytest.mark.req("FR-018")
+def test_a_clock_of_ours_that_is_put_back_is_followed() -> None:
+    """Kind: a guard that outlasts what it guards against: a tag's samples of an hour would share a moment to come."""
+    times = RisingTimes(use_source=True)
+    hour = timedelta(hours=1)
+    assert times.time("a", None, NOW + hour) is None
+    assert [times.time("a", None, NOW + n * TICK) for n in range(3)] == [None] * 3
+    assert times.time("a", None, NOW) == NOW + 3 * TICK
+
+
 def test_a_source_whose_clock_is_wrong_is_not_believed() -> None:
     times = RisingTimes(use_source=True)
     assert times.time("ahead", NOW + MAX_AHEAD + TICK, NOW) is None
