@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,14 @@ def test_every_service_has_a_user_of_redis_and_sees_no_other_ones_password() -> 
         for pod, container in ours()
     }
     assert seen == {role: {f"tagpipe-redis-{role}"} for role in ("consumer", "monitor", "poller", "writer")}
+
+
+def test_where_passwords_are_made_is_not_committed() -> None:
+    """Kind: a folder of secrets beside the code, and `git add .`."""
+    (folder,) = set(re.findall(r"SECRETS_DIR=(\S+)", (_DEPLOY / "README.md").read_text()))
+    ignored = [line.strip("/") for line in (_ROOT / ".gitignore").read_text().splitlines()]
+    assert any(fnmatch(folder, pattern) for pattern in ignored)
+    assert any(fnmatch("secrets", pattern) for pattern in ignored)
 
 
 def test_whatever_is_referred_to_is_there() -> None:

@@ -69,6 +69,17 @@ def test_each_unit_starts_a_service_of_ours() -> None:
     assert all(find_spec(f"{module}.__main__") for module in sum_of(started))
 
 
+def test_a_service_may_have_a_user_of_redis_of_its_own() -> None:
+    """Kind: one file of settings for all, and so one password with every right."""
+    common = (UNITS / "tagpipe-.service.d/10-common.conf").read_text()
+    # What is read later goes before, and need not be there; %p is a unit's name up to its @.
+    assert re.findall(r"^EnvironmentFile=(\S+)$", common, re.MULTILINE) == [
+        "/etc/tagpipe/tagpipe.env", "-/etc/tagpipe/%p.env",
+    ]  # fmt: skip
+    names = {unit.name.removesuffix(".service").rstrip("@") for unit in UNITS.glob("*.service")}
+    assert names == {f"tagpipe-{service}" for service in SERVICES}
+
+
 def sum_of(lists: list[list[str]]) -> list[str]:
     return [each for some in lists for each in some]
 
