@@ -76,6 +76,22 @@ class Keys:
         return f"{self._ns}:buffer:pressure"
 
     @property
+    def room_wanted(self) -> str:
+        """The depth to which the buffer must fall for the push of a consumer that waits; of the last that said so.
+
+        Left by consumers for some seconds; who claims looks at it.
+        """
+        return f"{self._ns}:buffer:room_wanted"
+
+    @property
+    def room_token(self) -> str:
+        """List of at most one token: the buffer has fallen to where a push wanted it.
+
+        Left by the script that claims; the consumer whose push needs room waits on it.
+        """
+        return f"{self._ns}:buffer:room"
+
+    @property
     def inflight(self) -> str:
         """Set of the keys of all in-flight lists. Written by the scripts that claim, settle and reclaim."""
         return f"{self._ns}:inflight"

@@ -28,8 +28,8 @@ CLAIM_MAX_MESSAGES, CLAIM_MAX_BYTES = 500, 32 * 1024
 #: Bytes for each value of the buffer's cap that one claim takes at most: a small buffer wants small pushes.
 CLAIM_BYTES_PER_CAP = 4
 
-#: Seconds between two times that a push asks whether there is room.
-_HOLD_TICK_S = 0.01
+#: Seconds between two looks whether there is room for a push; it is told of it before, but where several wait.
+ROOM_LOOK_S = 0.05
 
 #: Seconds until the next try of a DataQueue on which Redis does not let us wait.
 _REFUSED_WAIT_S = 0.1
@@ -212,7 +212,7 @@ class Consumer:
             self._see_depth(self._buffer.depth())
             if self._has_room(count):
                 break
-            if stop.wait(_HOLD_TICK_S):
+            if self._is_stopped_in_wait(count, stop):
                 return False
             if self._clock.monotonic() >= next_asking:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
@@ -221,6 +221,13 @@ class Consumer:
                 self._buffer.ask_for_room(room_for, urgent=is_urgent)
             self._chores()
         return True
+
+    def _is_stopped_in_wait(self, count: int, stop: StopFlag) -> bool:
+        try:
+            self._buffer.wait_for_room(count, ROOM_LOOK_S)
+        except RedisFullError:
+            stop.wait(ROOM_LOOK_S)
+        return stop.is_set()
 
     def _chores(self) -> None:
         self._turn()

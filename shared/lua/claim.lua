@@ -2,7 +2,7 @@
 -- claim: the oldest values of the buffer into the in-flight list of one batch.
 -- Safe to repeat: a batch whose list exists gets what the list holds.
 -- allow-oom: what drains the buffer must run at the memory limit.
--- KEYS  buffer, in-flight list of the batch, set of in-flight lists, counters, ready, full
+-- KEYS  buffer, in-flight list of the batch, set of in-flight lists, counters, ready, full, room wanted, room
 -- ARGV  max_values, values left with which another is called (full)
 -- Returns {values left in the buffer, values in the batch}. What they are the caller reads from the batch's own list:
 -- through Lua each of them costs Redis as much as all the rest.
@@ -44,4 +44,10 @@ local function set(list, on)
 end
 set(KEYS[5], left > 0)
 set(KEYS[6], left >= tonumber(ARGV[2]))
+-- A push waits for room: a side path, spoiled by a stranger it is left out.
+local wanted = tonumber(redis.pcall('GET', KEYS[7]))
+if wanted and left <= wanted then
+  redis.call('DEL', KEYS[7], KEYS[8])
+  redis.call('RPUSH', KEYS[8], 1)
+end
 return {left, count}

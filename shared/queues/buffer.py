@@ -25,6 +25,9 @@ from shared.settings.models import BufferSettings
 #: An idle writer claims after so many seconds without a wake-up token: whoever took the last may have died.
 LOST_TOKEN_S = 5.0
 
+#: Seconds for which who claims is asked to tell of room.
+WANTED_S = 5
+
 #: Whole batches left in the buffer with which a claim calls for one more writer's worker. Who claims goes on by itself
 #: while a batch is there: with fewer left, whoever is called costs more than it helps.
 CALL_AT_BATCHES = 4
@@ -188,6 +191,21 @@ class TagBuffer:
         token = f"{max(0, self._settings.buffer_max_size - values)}{'!' if urgent else ''}"
         self._link.commands(("DEL", self._keys.pressure_token), ("RPUSH", self._keys.pressure_token, token))
 
+    def wait_for_room(self, values: int, wait_s: float) -> None:
+        """Wait in Redis until there may be room for a push of so many values, `wait_s` at most.
+
+        Raises: RedisUnavailableError; RedisFullError: at its memory limit Redis can't be told that somebody waits.
+        """
+        target = max(0, self._settings.buffer_max_size - values)
+        # What was claimed before this is said leaves no token; one that is there is an earlier one's.
+        *_, depth = self._link.commands(
+            ("DEL", self._keys.room_token),
+            ("SET", self._keys.room_wanted, target, "EX", WANTED_S),
+            ("LLEN", self._keys.buffer),
+        )
+        if depth > target:
+            self._link.blocking_pop([self._keys.room_token], wait_s)
+
     def claim(self, claims: Claims, max_values: int) -> Batch | None:
         """Move the oldest values, at most `max_values`, in flight and return them; None when there are none.
 
@@ -266,9 +284,10 @@ class TagBuffer:
     def _claim_call(self, list_key: str, max_values: int) -> Call:
         return Call(
             "claim",
-            [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._tokens[:2]],
+            [self._keys.buffer, list_key, self._keys.inflight, self._keys.counters, *self._tokens[:2],
+             self._keys.room_wanted, self._keys.room_token],
             [max_values, CALL_AT_BATCHES * self._settings.buffer_batch_threshold],
-        )
+        )  # fmt: skip
 
     def _claimed(self, claims: Claims, list_key: str, answer: Sequence[int], raws: list[bytes]) -> Batch | None:
         left, count = answer

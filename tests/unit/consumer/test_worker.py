@@ -9,13 +9,21 @@ from services.consumer.report.redis_memory import RedisMemory
 from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
-from services.consumer.worker import ASK_INTERVAL_S, FIRST_ASK_S, HOLD_AFTER_DRAIN_S, MAX_HOLD_FACTOR, Consumer
+from services.consumer.worker import (
+    ASK_INTERVAL_S,
+    FIRST_ASK_S,
+    HOLD_AFTER_DRAIN_S,
+    MAX_HOLD_FACTOR,
+    ROOM_LOOK_S,
+    Consumer,
+)
 from shared.counters import Counts
-from shared.errors import FatalError, RedisUnavailableError
+from shared.errors import FatalError, RedisFullError, RedisUnavailableError
 from shared.keys import Keys, list_takeovers
 from shared.life.beating import Turn
 from shared.life.faults import MAX_FAULTS
 from shared.life.heartbeat import Heartbeat
+from shared.lifecycle import StopFlag
 from shared.messages import encode_polling_data
 from shared.models import Lines
 from shared.queues.buffer import Push, PushOutcome, TagBuffer
@@ -90,6 +98,8 @@ class FakeBuffer(TagBuffer):
         self.asked: list[tuple[int, bool]] = []
         #: Answers that are lost: the push is done.
         self.lost = 0
+        #: What goes on while somebody waits for room.
+        self.stop: StopFlag = FakeStop()
 
     def push(
         self,
@@ -120,6 +130,10 @@ class FakeBuffer(TagBuffer):
 
     def depth(self) -> int:
         return self.held
+
+    def wait_for_room(self, values: int, wait_s: float) -> None:
+        del values
+        self.stop.wait(wait_s)
 
     def ask_for_room(self, values: int, *, urgent: bool) -> None:
         self.asked.append((values, urgent))
@@ -171,10 +185,15 @@ class Stage:
 
     def push_one(self, stop: FakeStop | None = None) -> bool:
         """Claim a message and push it; return whether it is done with."""
-        stop = stop or FakeStop(self.clock)
+        stop = self.buffer.stop = stop or FakeStop(self.clock)
         batch = self.consumer.claim(stop, 1.0)
         assert batch is not None
         return self.consumer.push(batch, stop)
+
+    def run(self, stop: FakeStop) -> None:
+        """Let the loop run until it is stopped."""
+        self.buffer.stop = stop
+        self.consumer.run(stop)
 
 
 def test_a_message_becomes_values_and_its_list_is_done_with() -> None:
@@ -219,14 +238,33 @@ def test_it_goes_on_as_soon_as_a_writer_made_room() -> None:
     assert (len(stop.waits), len(stage.buffer.values), stage.buffer.dropped) == (8, 4, 0)
 
 
+def test_at_redis_memory_limit_where_nobody_can_say_that_he_waits_the_push_looks_now_and_then() -> None:
+    stage = Stage(message(4))
+    stage.buffer.held = CAP
+
+    def refuse(_values: int, _wait_s: float) -> None:
+        raise RedisFullError("OOM")
+
+    stage.buffer.wait_for_room = refuse  # type: ignore[method-assign,assignment]
+
+    class Drained(FakeStop):
+        def wait(self, wait_s: float) -> bool:
+            stage.buffer.held = 2
+            return super().wait(wait_s)
+
+    stop = Drained(stage.clock)
+    assert stage.push_one(stop)
+    assert (stop.waits, len(stage.buffer.values)) == ([ROOM_LOOK_S], 4)
+
+
 def test_room_is_asked_for_soon_and_then_once_a_second_and_urgently_once_the_dataqueue_fills() -> None:
     stage = Stage(message(4))
     stage.buffer.held = CAP
-    waits = int((FIRST_ASK_S + 2 * ASK_INTERVAL_S) / 0.01) + 5
+    waits = int((FIRST_ASK_S + 2 * ASK_INTERVAL_S) / ROOM_LOOK_S) + 5
     stage.push_one(FakeStop(stage.clock, after=waits))
     assert stage.buffer.asked == [(4, False)] * 3
     stage.queue.messages, stage.queue.behind = [message(4)], HOLD + 1
-    stage.push_one(FakeStop(stage.clock, after=30))
+    stage.push_one(FakeStop(stage.clock, after=10))
     assert stage.buffer.asked[3:] == [(4, True)]
 
 
@@ -248,7 +286,7 @@ def test_who_drains_is_waited_for_though_the_dataqueue_is_full() -> None:
 
     class Slowly(FakeStop):
         def wait(self, wait_s: float) -> bool:
-            if len(self.waits) % 1400 == 1399:
+            if len(self.waits) % 280 == 279:
                 stage.buffer.held -= next(taken, 2)
             return super().wait(wait_s)
 
@@ -268,7 +306,8 @@ def test_a_batch_of_the_dead_that_waits_for_room_is_acquitted() -> None:
     stage = Stage(message(4))
     stage.buffer.held = CAP
     batch = MessageBatch(f"{stage.claims.open()}+2", [message(4)], 0)
-    assert not stage.consumer.push(batch, FakeStop(stage.clock, after=3))
+    stage.buffer.stop = FakeStop(stage.clock, after=3)
+    assert not stage.consumer.push(batch, stage.buffer.stop)
     pending = stage.consumer._pending
     assert pending is not None
     assert (batch.is_taken_over, list_takeovers(pending.list_key)) == (True, 0)
@@ -280,14 +319,14 @@ def test_a_push_whose_answer_is_lost_is_repeated_with_the_same_list_and_counts_o
     stop = FakeStop(stage.clock)
     stage.queue.messages.append(message(2))
     ends_when_empty(stage, stop)
-    stage.consumer.run(stop)
+    stage.run(stop)
     assert (len(stage.buffer.values), len(set(stage.buffer.lists)), stage.link.waits) == (5, 2, 1)
 
 
 def test_a_stop_while_there_is_no_room_leaves_the_messages_where_they_are() -> None:
     stage = Stage(message(4))
     stage.buffer.held = CAP
-    stage.consumer.run(FakeStop(stage.clock, after=5))
+    stage.run(FakeStop(stage.clock, after=5))
     assert (stage.buffer.lists, stage.claims.active_count) == ([], 1), "in its list, for who takes it over"
 
 
@@ -299,7 +338,7 @@ def test_the_unforeseen_gives_the_batch_back_and_a_repeated_one_ends_the_process
 
     stage.consumer.push = broken  # type: ignore[method-assign,assignment]
     with pytest.raises(FatalError, match="the consumer met"):
-        stage.consumer.run(FakeStop(stage.clock))
+        stage.run(FakeStop(stage.clock))
     assert stage.events.kinds == [Event.FAULT] * MAX_FAULTS
     assert stage.claims.has_adopted, "whoever comes next finds it"
 
@@ -309,7 +348,7 @@ def test_what_is_told_ends_and_slows_nothing() -> None:
     stage.report.fails = 1
     stop = FakeStop(stage.clock)
     ends_when_empty(stage, stop)
-    stage.consumer.run(stop)
+    stage.run(stop)
     assert (len(stage.buffer.values), stage.events.kinds) == (3, [Event.FAULT])
 
 
@@ -327,7 +366,7 @@ def test_redis_away_at_the_claim_is_waited_for() -> None:
     stage.queue.away = 2
     stop = FakeStop(stage.clock)
     ends_when_empty(stage, stop)
-    stage.consumer.run(stop)
+    stage.run(stop)
     assert (len(stage.buffer.values), stage.link.waits) == (3, 2)
 
 

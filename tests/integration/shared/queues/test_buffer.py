@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
 from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.errors import LedgerError, RedisUnavailableError
 from shared.journal.events import EventLog
@@ -467,6 +468,44 @@ def test_there_is_no_token_while_the_buffer_is_empty_and_one_for_what_is_left(on
     assert not one.link.command("EXISTS", one.keys.ready_token, one.keys.full_token)
 
 
+def test_who_claims_tells_a_push_that_there_is_room(one: Side, two: Side) -> None:
+    one.push(*numbered(0, 100))
+    waited: list[int] = []
+
+    def wait() -> None:
+        while one.buffer.depth() > 80:
+            one.buffer.wait_for_room(20, 5)
+            waited.append(one.buffer.depth())
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    wait_until(lambda: two.link.command("EXISTS", two.keys.room_wanted), what="somebody to wait")
+    two.claim(10)
+    assert waiting.is_alive(), "90 are left"
+    two.claim(10)
+    waiting.join(4)
+    assert waited == [80], "it was woken once, when there was room"
+    assert not one.link.command("EXISTS", one.keys.room_wanted, one.keys.room_token)
+
+
+@pytest.mark.parametrize("place", ["room_wanted", "room_token"])
+def test_a_spoiled_key_lets_a_push_look_for_room(one: Side, place: str) -> None:
+    """Kind: a side key that could end the main path."""
+    one.push(*numbered(0, 100))
+    one.link.command("DEL", getattr(one.keys, place))
+    one.link.command("HSET", getattr(one.keys, place), "who", "wrote this?")
+    one.buffer.wait_for_room(20, 0.01)
+    one.claim(30)
+    one.buffer.wait_for_room(20, 60)
+
+
+def test_room_that_was_made_before_anybody_waited_is_seen(one: Side) -> None:
+    one.push(*numbered(0, 100))
+    one.claim(30)
+    one.buffer.wait_for_room(20, 60)
+    assert one.buffer.depth() == 70
+
+
 def test_pressure_rings_at_the_alert_depth_and_says_how_far_to_fall(one: Side) -> None:
     one.push(*numbered(0, 79))
     assert one.buffer.wait_for_pressure(0.05) is None
@@ -570,7 +609,9 @@ def test_a_spoiled_place_for_rejected_rows_is_a_counted_loss_and_no_silent_one(o
     assert (snapshot.in_flight, snapshot[Counter.REJECTED], snapshot[Counter.ROWS_DROPPED]) == (0, 1, 1)
 
 
-@pytest.mark.parametrize("place", ["window", "ready_token", "full_token", "pressure_token"])
+@pytest.mark.parametrize(
+    "place", ["window", "ready_token", "full_token", "pressure_token", "room_wanted", "room_token"]
+)
 def test_a_spoiled_side_key_holds_up_no_value(one: Side, place: str) -> None:
     """Kind: a count or a token that could end the move of which it tells."""
     seconds = int(one.link.command("TIME")[0])
