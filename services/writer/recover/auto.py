@@ -22,8 +22,9 @@ from shared.records.heartbeats import BreakerState
 #: Share of BUFFER_MAX_SIZE below which there is time for backup files.
 CALM_SHARE = 0.2
 
-#: Seconds between two times that it asks whether there is time, and whether there is a file.
-TIME_TICK_S, FILES_TICK_S = 1.0, 5.0
+#: Seconds between two times that it asks whether there is time, and whether there is a file. The first is no multiple
+#: of the intervals at which plants poll: looks a second apart would meet the burst of each second again and again.
+TIME_TICK_S, FILES_TICK_S = 0.07, 5.0
 
 #: Seconds of the first and the last pause after Oracle failed, at most; doubled each time.
 FIRST_PAUSE_S, LAST_PAUSE_S = 5.0, 300.0
@@ -50,13 +51,13 @@ class AutoRecover:
     def run(self, stop: StopFlag) -> None:
         """Recover files, the oldest first, until stopped."""
         while not stop.is_set():
-            if not self.run_once(stop):
+            if not self._has_time():
+                stop.wait(TIME_TICK_S)
+            elif not self.run_once(stop):
                 stop.wait(FILES_TICK_S)
 
     def run_once(self, stop: StopFlag) -> bool:
-        """Recover one file; return whether there was one, and time for it."""
-        if not self._has_time():
-            return False
+        """Recover one file; return whether there was one."""
         for path in backup_files(self._settings.backup_dir):
             is_wanted = path.name.startswith("backup_") and self._unusable.get(path) != _changed_at(path)
             if is_wanted and not _may_still_be_copied(path):

@@ -128,8 +128,26 @@ def test_without_time_no_file_is_begun(stage: Stage, trouble: str) -> None:
         stage.buffer.values = tag_values(BUSY)
     if trouble == "redis":
         stage.buffer.away["depth"] = 99
-    assert stage.run_for(3) == [FILES_TICK_S] * 3
+    assert stage.run_for(3) == [TIME_TICK_S] * 3
     assert (stage.sink.calls, len(stage.left())) == ([], 1)
+
+
+def test_a_plant_that_polls_each_second_does_not_hold_recovery_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: two clocks of one period. Looks a second, or five, apart met the burst of each second again and again."""
+    values = tag_values(12)
+    stage.write(values)
+
+    def depth() -> int:
+        return BUSY if stage.clock.monotonic() % 1 < 0.15 else 0
+
+    monkeypatch.setattr(stage.buffer, "depth", depth)
+    began = stage.clock.monotonic()
+    assert depth() == BUSY
+    stage.run_for(4)
+    assert (stage.sink.stored, stage.left()) == (values, [])
+    assert stage.clock.monotonic() - began < FILES_TICK_S + 1
 
 
 def test_a_file_that_is_begun_waits_while_the_buffer_fills(stage: Stage) -> None:
