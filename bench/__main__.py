@@ -18,6 +18,7 @@ from bench.benchmarks import (
     cpu,
     end_to_end,
     growth,
+    hot_spots,
     intervals,
     latency,
     limit,
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Callable[..., Section]] = {
     "intervals": intervals.run,
     "scale": scale.run,
     "costs": costs.run,
+    "hot-spots": hot_spots.run,
 }
 
 #: Marks in the Markdown document between which a run is written; what stands around them stays.

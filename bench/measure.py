@@ -58,6 +58,11 @@ def threads(pid: int) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
 
 
+def waits_for_disk(pid: int) -> bool:
+    """Tell whether a process waits for a disk at this moment (its state is D)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "D"
+
+
 def percentile(weighted: Sequence[tuple[float, int]], percent: float) -> float:
     """Return the value that `percent` of the weight does not exceed. `weighted`: values with how often each occurred.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bench.measure import busy_s, percentile
+from bench.measure import busy_s, percentile, waits_for_disk
 from bench.stage import Stage, cpu_of, message
 from shared.counters import HISTOGRAM_ABOVE, Counter, Window
 from shared.queues.snapshot import Snapshot
@@ -44,6 +44,7 @@ class Trial:
     seconds: float
     cores: Mapping[str, float]
     others: float
+    redis_at_disk: float  #: share of the looks at which Redis waited for its disk
     ages: Sequence[tuple[float, int]]  #: upper bounds in seconds, with how many values were that old when committed
 
     @property
@@ -78,9 +79,11 @@ def try_rate(stage: Stage, services: Services, rate: int, seconds: float, *, res
     skipped = _skipped(stage)
     pids = {"poller": poller.pid} | {role: service.pid for role, service in services.items()} | stage.edges()
     totals, busy, looks, began = _totals(stage), busy_s(), [stage.snapshot()], time.perf_counter()
+    at_disk: list[bool] = []
     with cpu_of(pids) as used:
         while time.perf_counter() - began < seconds:
             time.sleep(_LOOK_S)
+            at_disk.append(waits_for_disk(pids["Redis"]))
             looks.append(stage.snapshot())
         took_s = time.perf_counter() - began
     busy, skipped = busy_s() - busy, _skipped(stage) - skipped
@@ -98,6 +101,7 @@ def try_rate(stage: Stage, services: Services, rate: int, seconds: float, *, res
         seconds=took_s,
         cores={name: cpu / took_s for name, cpu in used.items()},
         others=max(0.0, (busy - sum(used.values())) / took_s),
+        redis_at_disk=statistics.fmean(at_disk),
         ages=found,
     )
 
@@ -125,6 +129,7 @@ def drain(stage: Stage, services: Services, values: int) -> Trial:
         seconds=took_s,
         cores={name: cpu / took_s for name, cpu in used.items()},
         others=max(0.0, (busy - sum(used.values())) / took_s),
+        redis_at_disk=0.0,
         ages=ages(totals, _totals(stage)),
     )
 

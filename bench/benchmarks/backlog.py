@@ -14,6 +14,9 @@ from shared.counters import Counter
 
 TAGS, INTERVAL_MS = 3491, 1000
 
+#: How long Oracle was away.
+HOURS, QUICK_HOURS = 1.0, 0.02
+
 #: Values that are put on the buffer at once while Oracle is away.
 _PIECE = 300_000
 
@@ -26,7 +29,7 @@ _OTHERS_FIRST = 10**9
 
 def run(*, quick: bool) -> Section:
     """Make a backlog, then let the writer recover it by itself while the plant goes on."""
-    hours = 0.02 if quick else 1.0
+    hours = QUICK_HOURS if quick else HOURS
     size = round(hours * 3600 * TAGS)
     section = Section(
         "backlog",

@@ -50,7 +50,8 @@ def run(*, quick: bool) -> Section:
     section.add("values that are in no place of the ledger", [lost], "", 0, Goal(at_most=0))
     section.notes.append(
         f"offered {above.offered:,.0f}/s, {above.written:,.0f}/s are written, {_slower_part(above)}; "
-        f"in the way of more: {bottleneck(above.cores, above.others, available_cores())}"
+        f"in the way of more: {bottleneck(above.cores, above.others, available_cores())}; "
+        f"Redis waited for its disk at {100 * above.redis_at_disk:.0f} % of the looks"
     )
     return section
 

@@ -32,6 +32,12 @@ def judge(samples: Samples, plan: Plan) -> Section:
         _count(section, samples, plan, name)
     _file(section, samples)
     _ages(section, samples, plan)
+    if samples.seconds:
+        hours = plan.hours * 3600 / samples.seconds
+        section.notes.append(
+            f"an hour of the clock is {hours:.1f} hours of the plant here: what grows with time, and not with what "
+            "comes, looks so much smaller (`make soak SOAK_MINUTES=` shows it)"
+        )
     return section
 
 
@@ -123,7 +129,7 @@ def _file(section: Section, samples: Samples) -> None:
 def _ages(section: Section, samples: Samples, plan: Plan) -> None:
     for name, goal in ((Looks.AGE, Goal(at_most=AGE_GOAL)), (Looks.AGE_P99, None)):
         points = samples.series.get(name, [])
-        at_rest = [point for part in stretches(points, _breaks(samples, checks=True), plan.settle_s) for point in part]
+        at_rest = [point for part in stretches(points, _breaks(samples), plan.settle_s) for point in part]
         first, last = _thirds(at_rest, _begin_s(samples))
         if first and last:
             section.add(f"{name}: first third", [_median(first)], "", 0)
@@ -131,8 +137,8 @@ def _ages(section: Section, samples: Samples, plan: Plan) -> None:
             section.add(f"{name}: last third to first", [_median(last) / _median(first)], "", 2, goal)
 
 
-def _breaks(samples: Samples, *, checks: bool = False) -> list[float]:
-    return [at_s for at_s, _ in samples.faults] + ([at_s for at_s, _ in samples.checks] if checks else [])
+def _breaks(samples: Samples) -> list[float]:
+    return [at_s for at_s, _ in samples.faults]
 
 
 def _thirds(points: list[Point], begin_s: float) -> tuple[list[Point], list[Point]]:

@@ -92,11 +92,11 @@ class Soak:
 
     def _start(self, role: str) -> None:
         self._services[role] = self._stage.start_and_wait(role, BACKUP_AUTO_RECOVER="true")
-        self._samples.note({"at_s": self._now(), "start": role})
 
     def _replace(self, role: str) -> None:
         self._stage.kill(self._services[role])
         self._start(role)
+        self._samples.note({"at_s": self._now(), "start": role})
 
     def _strike(self, name: str, fault: Callable[[], object]) -> None:
         self._samples.note({"at_s": self._now(), "fault": name})

@@ -15,7 +15,7 @@ class Samples:
     about: dict[str, Any] = field(default_factory=dict)  #: what was run, for people and for who judges
     series: dict[str, list[Point]] = field(default_factory=dict)
     faults: list[tuple[float, str]] = field(default_factory=list)
-    starts: list[tuple[float, str]] = field(default_factory=list)  #: when which service was started
+    starts: list[tuple[float, str]] = field(default_factory=list)  #: when which service was started anew
     checks: list[tuple[float, int]] = field(default_factory=list)  #: when so many rows were checked and taken away
     end: dict[str, Any] = field(default_factory=dict)  #: what became of all values; empty: the run was cut short
     file: Path | None = None

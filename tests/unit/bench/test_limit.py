@@ -38,7 +38,7 @@ def test_what_is_in_the_way_of_more_is_named(cores: Mapping[str, float], others:
 
 
 def trial() -> Trial:
-    return Trial(1000, 990, 5, 0, 0, 10, 6.0, CORES, 0.0, [(0.1, 990), (0.3, 9), (0.5, 1)])
+    return Trial(1000, 990, 5, 0, 0, 10, 6.0, CORES, 0.0, 0.0, [(0.1, 990), (0.3, 9), (0.5, 1)])
 
 
 def test_a_rate_is_carried_when_all_is_written_and_nothing_grows_or_is_left_out() -> None:
