@@ -21,17 +21,16 @@ from shared.acting.pausing import Pause
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError
 from shared.journal.events import EventLog
-from shared.keys import Keys
 from shared.life.beating import Beating
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
+from shared.life.presence import Presence
 from shared.lifecycle import STOP_LIMIT_S, run_service, stop_on_signals
 from shared.logs import get_logger
 from shared.queues.buffer import TagBuffer
 from shared.queues.claims import Claims
 from shared.queues.data_queue import DataQueue
-from shared.records.events import Away, Event, Pending
-from shared.redis.link import RedisLink
+from shared.records.events import Event, Pending
 
 #: Seconds that the end waits for actions that are under way.
 _ACTIONS_END_S = 2.5
@@ -76,13 +75,7 @@ def list_rejected(
 
 def _main(settings: ConsumerSettings) -> None:
     clock = SystemClock()
-    keys = Keys(settings.namespace)
-    link = RedisLink.of(settings, "tagpipe-consumer")
-    events = EventLog(link, keys, "consumer")
-    heartbeat = Heartbeat.of(settings, link, keys, events, "consumer")
-    link.when_back(
-        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
-    )
+    link, keys, events, heartbeat = Presence.of(settings, "consumer")
     queue = DataQueue(link, keys)
     claims = Claims(
         link, keys, heartbeat, events, role="consumer", index_key=keys.claimed, list_key=keys.claimed_list, apart=True

@@ -30,10 +30,9 @@ from shared.errors import FatalError, RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.faults import Faults
-from shared.life.heartbeat import Heartbeat
+from shared.life.presence import Presence
 from shared.lifecycle import run_service, stop_on_signals
 from shared.logs import get_logger
-from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
 from shared.settings.models import ServiceSettings
 from shared.texts import tamed
@@ -161,13 +160,7 @@ def _partition(
     settings: MonitorSettings, newest: Newest, clock: Clock, messengers: list[Messenger]
 ) -> tuple[Loop, Board, Actor]:
     """Return what reads one partition, with a heartbeat of its own there; where people ask, and what ends it there."""
-    keys = Keys(settings.namespace)
-    link = RedisLink.of(settings, "tagpipe-monitor")
-    events = EventLog(link, keys, "monitor")
-    heartbeat = Heartbeat.of(settings, link, keys, events, "monitor")
-    link.when_back(
-        lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
-    )
+    link, keys, events, heartbeat = Presence.of(settings, "monitor")
     loop = Loop(
         link=link,
         reader=RedisReader(link, keys, settings.source_zone),

@@ -30,10 +30,10 @@ from shared.errors import RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
+from shared.life.presence import Presence
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.queues.data_queue import DataQueue
-from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
 
 #: Seconds that a stop leaves for the leases, the last event and giving the name back.
@@ -58,11 +58,7 @@ class Edges(NamedTuple):
     @classmethod
     def of(cls, settings: PollerSettings) -> "Edges":
         """Return the edges of the partition that the settings are for; opens no connection yet."""
-        link, keys = RedisLink.of(settings, "poller"), Keys(settings.namespace)
-        events = EventLog(link, keys, "poller")
-        link.when_back(
-            lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
-        )
+        link, keys, events, heartbeat = Presence.of(settings, "poller", client_name="poller")
         return cls(
             link=link,
             keys=keys,
@@ -70,7 +66,7 @@ class Edges(NamedTuple):
                 link, keys, settings.data_queue_max_messages, replicas=settings.data_queue_replicas, events=events
             ),
             events=events,
-            heartbeat=Heartbeat.of(settings, link, keys, events, "poller"),
+            heartbeat=heartbeat,
             requests=PollRequests(link, keys),
         )
 

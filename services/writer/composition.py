@@ -33,9 +33,9 @@ from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
+from shared.life.presence import Presence
 from shared.queues.buffer import TagBuffer
 from shared.queues.claims import Claims
-from shared.records.events import Away, Event
 from shared.redis.link import RedisLink
 
 
@@ -52,13 +52,7 @@ class Redis(NamedTuple):
     @classmethod
     def of(cls, settings: WriterSettings) -> Self:
         """Return what these settings ask for."""
-        keys = Keys(settings.namespace)
-        link = RedisLink.of(settings, "tagpipe-writer")
-        events = EventLog(link, keys, "writer")
-        link.when_back(
-            lambda away_s: events.add(Event.REDIS_BACK, f"Redis is back after {away_s:.1f} s", Away(away_s=away_s))
-        )
-        heartbeat = Heartbeat.of(settings, link, keys, events, "writer")
+        link, keys, events, heartbeat = Presence.of(settings, "writer")
         claims = Claims(
             link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list
         )
