@@ -32,7 +32,7 @@ from services.writer.settings import WriterSettings
 from shared.clock import SystemClock
 from shared.keys import Keys
 from shared.lifecycle import StopFlag
-from shared.messages import decode_polling_data, encode_polling_data
+from shared.messages import encode_polling_data, read_message
 from shared.models import TagValue, encode_values
 from shared.redis.connections import Connections
 from shared.redis.link import RedisLink
@@ -95,7 +95,7 @@ def writer_steps() -> list[tuple[str, float]]:
 def consumer_steps() -> list[tuple[str, float]]:
     """Return the steps of a message with their CPU in microseconds; the push is Redis' business."""
     raw = encode_polling_data(poll(0, TAGS))
-    data = decode_polling_data(raw)
+    data = read_message(raw)[0]
     values = expand(data).values
     with EmbeddedRedis() as redis:
         link = RedisLink(redis.url)
@@ -108,7 +108,7 @@ def consumer_steps() -> list[tuple[str, float]]:
             fresh.save()
 
         steps = [
-            ("decode the message", _cpu_us(lambda: decode_polling_data(raw))),
+            ("decode the message", _cpu_us(lambda: read_message(raw)[0])),
             ("expand to values", _cpu_us(lambda: expand(data))),
             ("encode the values", _cpu_us(lambda: encode_values(values))),
             ("keep it for the last values", _cpu_us(lambda: last_values.see(data, raw))),

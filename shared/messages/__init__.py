@@ -91,14 +91,6 @@ def _json_form(found: object) -> object:
     return found.isoformat() if isinstance(found, datetime) else [type(found).__name__]
 
 
-def decode_polling_data(raw: bytes) -> PollingData:
-    """Return the message that these bytes hold, without the tags that can't be values; unknown keys are ignored.
-
-    Raises: RejectedError: not JSON, no PLC code, no time; the text says which.
-    """
-    return read_message(raw)[0]
-
-
 def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
     """Return the message that these bytes hold, and the tags that had to be left out of it.
 

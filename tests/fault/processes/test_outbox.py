@@ -14,7 +14,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.poller.outbox.spool import file_name
 from shared.counters import Counter
-from shared.messages import decode_polling_data
+from shared.messages import read_message
 from shared.models import stored_timestamp
 from tests.fault.disks import mounted
 from tests.fault.power_cut import PowerCut
@@ -129,7 +129,7 @@ def test_a_power_cut_costs_no_reading_that_was_written(
         poller = pipeline.start("poller", **{**settings, "POLLER_OUTBOX_DIR": str(left), "INSTANCE_NAME": "after"})
         queued = pipeline.keys.data_queue
         wait_until(lambda: pipeline.link.command("LLEN", queued) > len(survived), 30, "all of it to be sent")
-        sent = [decode_polling_data(raw).timestamp for raw in pipeline.link.command("LRANGE", queued, 0, -1)]
+        sent = [read_message(raw)[0].timestamp for raw in pipeline.link.command("LRANGE", queued, 0, -1)]
         assert sent[: len(survived)] == sorted(survived)
         assert pipeline.stop(poller) == 0
 
@@ -152,7 +152,7 @@ def test_a_disk_that_fills_while_redis_is_away_costs_no_reading(
         wait_until(lambda: "is written again" in pipeline.log("poller"), 60, "the disk to have room again")
         assert pipeline.stop(poller) == 0
         raws = pipeline.link.command("LRANGE", pipeline.keys.data_queue, 0, -1)
-        times = [decode_polling_data(raw).timestamp for raw in raws]
+        times = [read_message(raw)[0].timestamp for raw in raws]
     emitted = f"Emitted {len(raws)} messages with {2000 * len(raws)} values; discarded 0 messages with 0 values; 0 "
     assert emitted in pipeline.log("poller")
     assert times == sorted(set(times))

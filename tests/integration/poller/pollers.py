@@ -13,7 +13,7 @@ from sandbox.harness.process import Process
 from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
-from shared.messages import decode_polling_data
+from shared.messages import read_message
 from shared.models import PollingData
 from shared.redis.link import RedisLink
 
@@ -69,7 +69,7 @@ def start(
 
 
 def queued(link: RedisLink, keys: Keys) -> list[PollingData]:
-    return [decode_polling_data(raw) for raw in link.command("LRANGE", keys.data_queue, 0, -1)]
+    return [read_message(raw)[0] for raw in link.command("LRANGE", keys.data_queue, 0, -1)]
 
 
 def events(link: RedisLink, keys: Keys, kind: str) -> list[dict[bytes, bytes]]:

@@ -15,7 +15,7 @@ from services.monitor.assess.findings.find import find
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import service_of
 from shared.keys import Keys
-from shared.messages import decode_polling_data
+from shared.messages import read_message
 from shared.queues.data_queue import DataQueue
 from shared.redis.link import RedisLink
 from shared.settings.models import BufferSettings
@@ -197,7 +197,7 @@ def test_a_recording_as_fast_as_it_is_taken_waits_for_room_and_loses_nothing(
         return poller.process.poll() is not None and not link.command("LLEN", keys.data_queue)
 
     wait_until(take, what="the end of the recording")
-    assert numbers([decode_polling_data(raw) for raw in got]) == list(range(500))
+    assert numbers([read_message(raw)[0] for raw in got]) == list(range(500))
     assert poller.process.returncode == 0
     assert "discarded 0 messages" in poller.log
 

@@ -17,7 +17,7 @@ from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.waiting import Bounds
 from services.poller.source import Reading, SourceError
 from services.poller.sources.stamps import TICK, Stamper
-from shared.messages import decode_polling_data
+from shared.messages import read_message
 from shared.models import PollingData, Scalar
 from shared.records.events import Event
 from tests.fakes import EPOCH, FakeClock
@@ -83,7 +83,7 @@ def run_group(time: FakeClock, source: ScriptedSource, tell: Tell | None = None)
 
 
 def data_of(message: Message) -> PollingData:
-    return decode_polling_data(message.raw)
+    return read_message(message.raw)[0]
 
 
 def test_a_reading_becomes_one_message_with_its_group_time_and_duration() -> None:

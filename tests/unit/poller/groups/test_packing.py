@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.poller.groups.packing import MAX_MESSAGE_BYTES, MAX_TAGS_PER_MESSAGE, MAX_VALUE_BYTES, Packer
 from services.poller.outbox.message import Message, ReadBy
 from services.poller.source import Reading
-from shared.messages import decode_polling_data
+from shared.messages import read_message
 from shared.models import PollingData
 from shared.texts import TEXT_LIMIT
 
@@ -33,7 +33,7 @@ def pack(reading: Reading) -> list[Message]:
 
 def pack_one(reading: Reading) -> PollingData:
     (message,) = pack(reading)
-    return decode_polling_data(message.raw)
+    return read_message(message.raw)[0]
 
 
 def read_with(value: Any) -> Reading:
@@ -117,7 +117,7 @@ def test_a_poll_of_large_texts_goes_in_messages_of_bounded_size() -> None:
     values: dict[str, Any] = {f"D{number}": f"{number}" + "점" * 5000 for number in range(1000)}
     messages = pack(Reading(values))
     assert max(len(message.raw) for message in messages) <= MAX_MESSAGE_BYTES
-    found = [decode_polling_data(message.raw).tag_values for message in messages]
+    found = [read_message(message.raw)[0].tag_values for message in messages]
     assert {address: value for part in found for address, value in part.items()} == values
     assert sum(message.values for message in messages) == 1000
 
@@ -134,7 +134,7 @@ def test_a_part_keeps_its_own_qualities_and_times() -> None:
     values: dict[str, Any] = dict.fromkeys(map(str, range(count)), 1)
     reading = Reading(values, qualities=dict.fromkeys(values, "UNCERTAIN"), tag_timestamps=dict.fromkeys(values, NOW))
     for message in pack(reading):
-        data = decode_polling_data(message.raw)
+        data = read_message(message.raw)[0]
         assert data.tag_values.keys() == data.tag_qualities.keys() == data.tag_timestamps.keys()
 
 
@@ -148,4 +148,4 @@ def test_nothing_that_is_read_vanishes_and_everything_is_json(values: dict[str, 
     assert sum(len(data["tag_values"]) + len(data["error_tags"]) for data in decoded) == len(values)
     assert sum(message.values for message in messages) == len(values)
     for message in messages:
-        decode_polling_data(message.raw)
+        read_message(message.raw)[0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.consumer.expand import expand
 from shared.errors import RejectedError
-from shared.messages import MESSAGE_MAX_BYTES, decode_polling_data, encode_polling_data, read_message
+from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data, read_message
 from shared.models import TagValue, encode_values
 from shared.texts import TEXT_LIMIT
 
@@ -173,7 +173,7 @@ def test_of_a_key_that_comes_twice_the_last_counts_and_the_others_are_untouched(
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_does_not_cost_the_message(encoding: str) -> None:
     raw = '{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":"온도"}}'.encode(encoding)
-    assert expand(decode_polling_data(raw)).values[0].tag_value == "온도"
+    assert expand(read_message(raw)[0]).values[0].tag_value == "온도"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_what_is_no_number_in_any_language_is_not_guessed(number: str) -> None:
 def test_the_end_of_a_string_of_c_does_not_cost_the_message() -> None:
     raw = b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":1}}'
     for end in (b"\0", b"\0\0", b"\n\0", b"\r\n"):
-        assert decode_polling_data(raw + end).tag_values == {"a": 1}
+        assert read_message(raw + end)[0].tag_values == {"a": 1}
 
 
 @pytest.mark.parametrize("time", ["-0370-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "1601-01-01T00:00:00Z"])
@@ -300,14 +300,14 @@ def test_reasons_are_cut() -> None:
 )  # fmt: skip
 def test_a_message_that_cant_be_understood_says_why(message: bytes, reason: str) -> None:
     with pytest.raises(RejectedError) as refused:
-        decode_polling_data(message)
+        read_message(message)[0]
     assert reason in str(refused.value)
 
 
 def understood(raw: bytes) -> bool:
     """Expand a message; any other error than the one foreseen fails the test."""
     try:
-        expand(decode_polling_data(raw))
+        expand(read_message(raw)[0])
     except RejectedError:
         return False
     return True
@@ -331,4 +331,4 @@ def test_nanoseconds_and_offsets_in_times_are_understood() -> None:
         ("2026-01-02T03:04:05.5+09:00", datetime(2026, 1, 2, 3, 4, 5, 500000) - timedelta(hours=9)),
     ]:
         raw = json.dumps({"timestamp": text, "plc_code": "P"}).encode()
-        assert decode_polling_data(raw).timestamp == moment
+        assert read_message(raw)[0].timestamp == moment
