@@ -10,12 +10,13 @@ from tests.pipeline import Pipeline, in_csv
 def assert_nothing_lost_nothing_twice(pipeline: Pipeline, expected: Cells) -> None:
     """Table and CSV files together hold exactly what was put, value by value.
 
-    A writer killed between a file and the settling leaves rows there that are written, or saved, again: copies.
+    A writer killed between a file and the settling leaves rows there that are written, or saved, again: copies. And
+    what is saved, and counted as such, may be in the table: Oracle's answer came too late for a machine under load.
     """
     table = pipeline.table_rows()
     saved = in_csv(pipeline.csv_rows())
     assert {**saved, **table} == expected
-    assert len(saved.keys() - table.keys()) == pipeline.snapshot()[Counter.BACKED_UP]
+    assert len(saved.keys() - table.keys()) <= pipeline.snapshot()[Counter.BACKED_UP] <= len(saved)
 
 
 def wait_for_state(pipeline: Pipeline, state: str) -> None:
