@@ -14,9 +14,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any, ClassVar
 
 from sandbox.harness.guard import GUARD
+from sandbox.harness.templates import Templates
 
 #: Seconds between two looks at whether it has ended.
 _LOOK_S = 0.005
@@ -27,6 +28,9 @@ _WHEN_TOLD = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
 class Process(subprocess.Popen[bytes]):
     """A guarded process, in a session of its own: the terminal's Ctrl+C reaches this program alone."""
 
+    #: What spares processes their imports; None: each is started from nothing.
+    templates: ClassVar[Templates | None] = None
+
     def __init__(
         self,
         command: Sequence[str],
@@ -36,6 +40,7 @@ class Process(subprocess.Popen[bytes]):
         directory: Path | None = None,
         errors: IO[bytes] | int = subprocess.STDOUT,
     ) -> None:
+        self._template = self.templates.of(command, environ) if self.templates else None
         super().__init__(
             [*_WHEN_TOLD, *command],
             cwd=directory,
@@ -55,7 +60,9 @@ class Process(subprocess.Popen[bytes]):
         """Return its exit status, negative for a signal; None while it lives."""
         if self.returncode is None and self._waits_to_be_reaped():
             self._leave_group()
-        return super().poll()
+            if self._template is not None:
+                self.returncode = self._template.reap(self.pid)
+        return self.returncode if self._template is not None else super().poll()
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; return its exit status. Raises: TimeoutExpired."""
@@ -79,7 +86,21 @@ class Process(subprocess.Popen[bytes]):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
 
+    def _execute_child(self, *how: Any) -> None:
+        """Do what Popen does, or have a template do it; `how`: Popen's own words."""
+        if self._template is None:
+            super()._execute_child(*how)  # type: ignore[misc]
+            return
+        command, directory, environ = how[0][len(_WHEN_TOLD) :], how[5], how[6]
+        edges = how[10:16]
+        streams = (edges[0], edges[3], edges[5])
+        self.pid = self._template.start(command[3:], directory, environ, streams)
+        self._child_created = True
+        self._close_pipe_fds(*edges)  # type: ignore[attr-defined]
+
     def _waits_to_be_reaped(self) -> bool:
+        if self._template is not None:
+            return self._template.has_ended(self.pid)
         with contextlib.suppress(ChildProcessError):
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         return False
