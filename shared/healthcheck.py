@@ -54,7 +54,7 @@ def _settings() -> Mapping[str, str | None]:
     if Path(".env").is_file():
         from dotenv import dotenv_values  # noqa: PLC0415
 
-        given |= {name.upper(): value for name, value in dotenv_values(".env").items()}
+        given |= {name.upper(): value for name, value in dotenv_values(".env", encoding="utf-8-sig").items()}
     return given | {name.upper(): value for name, value in os.environ.items()}
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shared.errors import SettingsError
 from shared.settings.models import ServiceSettings
-from shared.settings.secret_files import read_secret
+from shared.settings.secret_files import ENCODING, read_secret
 from shared.texts import cut
 
 S = TypeVar("S", bound="ServiceSettings")
@@ -36,7 +36,8 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     try:
-        dotenv, as_written = dotenv_values(".env"), dotenv_values(".env", interpolate=False)
+        dotenv = dotenv_values(".env", encoding=ENCODING)
+        as_written = dotenv_values(".env", interpolate=False, encoding=ENCODING)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f".env can't be read: {_why(error)}"]) from None
     from_files = _read_secret_files(settings_class, environ, dotenv, problems)

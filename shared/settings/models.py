@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.partitions import MAX_PARTITIONS, namespace_of, url_of
 from shared.settings.redis_url import problem_with
-from shared.settings.secret_files import read_secret
+from shared.settings.secret_files import ENCODING, read_secret
 from shared.zones import zone_of
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
@@ -22,7 +22,7 @@ class ServiceSettings(BaseSettings):
     #: Settings that are no secrets, but into which a secret may have been put by mistake: complaints don't repeat them.
     unshown: ClassVar[frozenset[str]] = frozenset()
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding=ENCODING, extra="ignore", frozen=True)
 
     partitions: int = Field(
         1, ge=1, le=MAX_PARTITIONS, description="Parts of the pipeline, the same for all services: docs/scaling.md"

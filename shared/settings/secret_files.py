@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+#: Of what people write: the mark that some editors begin with belongs to no name and no secret.
+ENCODING = "utf-8-sig"
+
 #: Bytes of a file that holds a secret.
 _MAX_SECRET_BYTES = 64 * 1024
 
@@ -15,7 +18,7 @@ def read_secret(path: str | Path) -> str:
         raw = file.read(_MAX_SECRET_BYTES + 1)
     if len(raw) > _MAX_SECRET_BYTES:
         raise ValueError(f"it holds more than {_MAX_SECRET_BYTES} bytes")
-    text = raw.decode("utf-8-sig").strip()
+    text = raw.decode(ENCODING).strip()
     if not text:
         raise ValueError("it holds nothing")
     return text

@@ -121,7 +121,7 @@ def load_groups(
 
 def _groups(path: Path, raw: bytes, known_ids: Mapping[str, int], partitions: int) -> list[GroupConfig]:
     try:
-        document = tomllib.loads(raw.decode())
+        document = tomllib.loads(raw.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path}: not TOML: {cut(error)}"]) from error
     except RecursionError as error:

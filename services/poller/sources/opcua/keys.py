@@ -132,7 +132,7 @@ class OpcuaKeys(SourceModel):
         if self.password_file is not None:
             path = directory / self.password_file
             try:
-                return read_regular(path, MAX_SECRET_BYTES).decode().strip()
+                return read_regular(path, MAX_SECRET_BYTES).decode("utf-8-sig").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise SourceError(f"{path}: can't be read: {error}") from error
         return self.password.get_secret_value() if self.password else None

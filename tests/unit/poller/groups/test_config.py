@@ -126,6 +126,12 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert len(told) == 3
 
 
+def test_the_mark_that_some_editors_begin_with_costs_nothing(tmp_path: Path) -> None:
+    """Kind: what nobody needs costs everything: "not TOML: Invalid statement (at line 1, column 1)"."""
+    (group,) = load(tmp_path, "\ufeff" + simulator())
+    assert group.group_id == 1
+
+
 def test_text_that_is_no_toml_is_told_with_its_place(tmp_path: Path) -> None:
     (told,) = problems(tmp_path, "[[group]]\nname = line 1\n")
     assert told.startswith("not TOML: ")

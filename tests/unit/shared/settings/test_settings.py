@@ -121,6 +121,16 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monk
     assert (settings.buffer_max_size, settings.redis_namespace) == (77, "from-environment")
 
 
+def test_the_mark_that_some_editors_begin_with_costs_no_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Kind: what nobody needs costs something. Older versions of the library ignore the first line then, silently."""
+    (tmp_path / ".env").write_text("BUFFER_MAX_SIZE=77\r\nREDIS_NAMESPACE=plant\r\n", "utf-8-sig", newline="")
+    settings = load(monkeypatch, {}, BufferSettings)
+    assert isinstance(settings, BufferSettings)
+    assert (settings.buffer_max_size, settings.redis_namespace) == (77, "plant")
+
+
 @pytest.mark.parametrize("value", ["ab${cd}ef", "'ab${cd}ef'", '"${ORACLE_USER}${cd}"'])
 def test_a_password_of_which_dotenv_would_leave_a_part_out_ends_the_start(tmp_path: Path, value: str) -> None:
     """Kind: a secret that another reader of the same file shortens. The logons failed, and counted against the account.
