@@ -114,6 +114,10 @@ class Lines:
         """Return values as lines."""
         return cls(_encoder.encode_lines(values), len(values))
 
+    def __add__(self, more: "Lines") -> "Lines":
+        """Return these and more after them."""
+        return Lines(self.text + more.text, self.count + more.count)
+
 
 def encode_values(values: Sequence[TagValue]) -> list[bytes]:
     """Return the buffer's form of values: in one go, twice as quick as one by one."""

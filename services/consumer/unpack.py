@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from services.consumer.expand import expand
 from services.consumer.parts import in_parts
-from services.consumer.plain import plain_lines
+from services.consumer.plain import values_of
 from services.consumer.rejected.entries import Rejections
 from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
@@ -59,19 +58,19 @@ class Unpacker:
                 # No function for it: small messages feel the call.
                 if len(data.tag_values) + len(data.error_tags) + len(data.rows) > self._cap:
                     return Unpacked(in_parts=self._in_parts(batch))
-                lines, bad, unsupported_here = _values_of(data)
+                expanded = values_of(data)
             except Exception as error:  # noqa: BLE001 - whatever a message brings about, it is that message's
                 code = error.code if isinstance(error, RejectedError) else "UNFORESEEN"
                 unpacked.rejected.append(self._rejections.of_message(raw, code, self._reason(error)))
                 refused.append(code)
                 continue
-            values.append(lines)
+            values.append(expanded.lines)
             if faults:
                 self._report.tags_rejected(data.plc_code, faults)
                 unpacked.rejected += self._rejections.of_tags(faults)
                 left_out += [fault.code for fault in faults]
-            unsupported += unsupported_here
-            polls.append((data, lines.count, bad))
+            unsupported += expanded.unsupported
+            polls.append((data, expanded.lines.count, expanded.bad))
             self._report.last_values.see(data, raw)
         for poll in polls:
             self._report.message(*poll)
@@ -118,12 +117,3 @@ class Unpacker:
             raise RejectedError(f"{MAX_TAKEOVERS} consumers ended while they worked on this message", "DEADLY")
         if Oversize.of(raw) is not None:
             raise RejectedError(f"larger than MESSAGE_MAX_BYTES={self._message_max_bytes}", "TOO_LARGE")
-
-
-def _values_of(data: PollingData) -> tuple[Lines, int, int]:
-    """Return a message's values, how many of them are BAD, and how many readings no column can hold."""
-    lines = plain_lines(data)
-    if lines is not None:
-        return lines, 0, 0
-    expansion = expand(data)
-    return Lines.of(expansion.values), expansion.bad, len(expansion.unsupported)
