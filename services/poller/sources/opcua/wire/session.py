@@ -35,6 +35,10 @@ from services.poller.sources.opcua.wire.subscription import Subscription
 #: Seconds between two questions of the client's own watchdog whether the server lives.
 WATCHDOG_S = 5.0
 
+#: Milliseconds for which the server keeps a session of which it hears nothing. A PLC has few of them, five or ten: what
+#: was killed or cut off must not hold its own for the hour that the library asks for, or nobody gets in until then.
+SESSION_MS = 60_000
+
 #: Seconds that a close may take: a server that is frozen answers no good-bye.
 CLOSE_S = 0.8
 
@@ -87,6 +91,7 @@ class Session:
         timeout_s = model.timeout_ms / 1000
         client = Client(model.url, timeout=timeout_s, watchdog_intervall=WATCHDOG_S)
         client.name = client.description = "tagpipe poller"
+        client.session_timeout = SESSION_MS
         ask_for_bounded_answers(client)
         session = cls(client, model.read_chunk, faults)
         try:

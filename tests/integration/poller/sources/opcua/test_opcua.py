@@ -10,6 +10,8 @@ import pytest
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.poller.source import Reading, TagSource
+from services.poller.sources.opcua.server import Server
+from services.poller.sources.opcua.wire.session import SESSION_MS
 from shared.keys import Keys
 from shared.records.events import Event
 from shared.redis.link import RedisLink
@@ -136,6 +138,21 @@ def test_an_index_stands_for_the_namespace_that_it_was_first_met_with(plant: Opc
         assert back.values == {"ns=2;s=Line.Int": -7}
 
     with_source(plant.url, use, tags=["ns=2;s=Line.Int"])
+
+
+def test_a_session_that_nobody_closed_is_not_kept_for_an_hour(shared_plant: OpcuaServer) -> None:
+    """Kind: what is left behind shuts out who comes. A PLC has five or ten sessions; each poller that was killed, and
+    each break of the line, took one for the hour that the library asks for.
+    """
+
+    async def use(source: TagSource) -> None:
+        await read_until(source, lambda reading: reading.values)
+        assert isinstance(source, Server)
+        assert source.connection.session is not None
+        # As the server has granted it.
+        assert source.connection.session.client.session_timeout == SESSION_MS <= 60_000
+
+    with_source(shared_plant.url, use)
 
 
 def test_a_server_that_was_never_there_is_waited_for(tmp_path: Path) -> None:
