@@ -187,7 +187,7 @@ rights: $(READY)  ## write what each service asks of Redis into docs/redis.md, a
 contract: $(READY)  ## write keys and records into docs/contract.md from the code
 	@$(PY) -m tools.contract_page
 
-bench: $(READY)  ## measure everything, half an hour: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed; BENCH=cpu AGAINST=../before: beside another checkout)
+bench: $(READY)  ## measure everything, three quarters of an hour: ratios with their goals, into docs/performance.md (BENCH=writer: one, printed; BENCH=cpu AGAINST=../before: beside another checkout)
 	$(PY) -m bench $(BENCH) $(AGAINST:%=--against %) $(if $(BENCH),,--markdown docs/performance.md --json docs/performance.json)
 
 soak: $(READY) $(PLOTTING)  ## run with a fault every few minutes, judge what grows (SOAK_MINUTES=30 at 3,491 values/s; SOAK_HOURS_EQUIVALENT=24: as many values as quick as it goes, SOAK_RATE)

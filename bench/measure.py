@@ -64,7 +64,9 @@ def waits_for_disk(pid: int) -> bool:
 
 
 def percentile(weighted: Sequence[tuple[float, int]], percent: float) -> float:
-    """Return the value that `percent` of the weight does not exceed. `weighted`: values with how often each occurred.
+    """Return the value that `percent` of the weight does not exceed; infinite where there is no weight.
+
+    weighted: values with how often each occurred.
 
     >>> percentile([(1.0, 90), (7.0, 10)], 95)
     7.0
@@ -75,7 +77,7 @@ def percentile(weighted: Sequence[tuple[float, int]], percent: float) -> float:
         rest -= weight
         if rest <= 1e-9:
             return value
-    return ordered[-1][0]
+    return ordered[-1][0] if ordered else float("inf")
 
 
 def mean(weighted: Sequence[tuple[float, int]]) -> float:

@@ -59,7 +59,7 @@ class Trial:
     @property
     def age_p99_s(self) -> float:
         """The upper bound in seconds that 99 % of the values did not exceed."""
-        return percentile(self.ages, 99) if self.ages else float("inf")
+        return percentile(self.ages, 99)
 
     def cost_s(self, name: str) -> float:
         """Return a process's CPU seconds for a million values."""

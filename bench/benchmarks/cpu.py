@@ -27,7 +27,7 @@ Load: TypeAlias = Callable[[Stage, Services], Trial]
 
 def run(*, quick: bool, against: Path | None = None) -> Section:
     """Measure both at fixed rates, and while they empty a full DataQueue. `against`: the other checkout's directory."""
-    seconds, values, repetitions = (4.0, 200_000, 2) if quick else (15.0, 1_000_000, 5)
+    seconds, values, repetitions = (4.0, 200_000, 2) if quick else (15.0, 1_000_000, 5 if against else 2)
     section = Section(
         "cpu",
         "4c. CPU of a value",

@@ -12,7 +12,7 @@ DELAYS_MS = (0, 5)
 
 def run(*, quick: bool) -> Section:
     """Let 1, 2 and 4 writer processes drain a buffer, by turns."""
-    count, repetitions = (200_000, 2) if quick else (600_000, 5)
+    count, repetitions = (200_000, 2) if quick else (600_000, 3)
     section = Section(
         "writers",
         "9b. Writers side by side",

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,25 @@ def section() -> Section:
 )
 def test_percentile_counts_weights(percent: float, value: float) -> None:
     assert percentile([(9.0, 1), (1.0, 90), (2.0, 9)], percent) == value
+
+
+def test_of_nothing_there_is_no_percentile() -> None:
+    assert percentile([], 99) == float("inf")
+
+
+def test_a_benchmark_that_fails_costs_the_others_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: half an hour of measuring, and a list that was empty took all of it along."""
+
+    def fails(**_: object) -> Section:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setitem(command.BENCHMARKS, "consumer", fails)
+    monkeypatch.setitem(command.BENCHMARKS, "writer", lambda **_: section())
+    file = tmp_path / "run.json"
+    done = CliRunner().invoke(command.app, ["consumer", "writer", "--json", str(file)])
+    assert "IndexError: list index out of range" in done.output
+    assert "not met: consumer: failed; 1. Writer: cost" in done.output
+    assert [found["name"] for found in json.loads(file.read_text())["sections"]] == ["consumer", "writer"]
 
 
 def test_mean_counts_weights() -> None:
