@@ -581,6 +581,33 @@ def test_what_an_action_can_not_understand_is_said_and_no_fault_of_ours(acting: 
         assert len(answer.content) < 3_000
 
 
+def test_a_fault_of_ours_is_answered_as_strictly_as_all_else() -> None:
+    """Kind: an answer that goes past what stands before every answer."""
+    app = monitor()
+
+    @app.get("/api/fault")
+    async def fault() -> None:
+        raise RuntimeError("s3cret in a message")
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get("/api/fault")
+
+    answer = asyncio.run(send())
+    assert (answer.status_code, answer.json()["error"]) == (500, "INTERNAL_ERROR")
+    assert "s3cret" not in answer.text
+    strict = ask(app, "GET", "/api/ledger").headers
+    for name in (
+        "content-security-policy",
+        "x-content-type-options",
+        "x-frame-options",
+        "referrer-policy",
+        "cache-control",
+    ):
+        assert answer.headers[name] == strict[name]
+
+
 def test_a_flood_waits_its_turn_and_is_refused_beyond_that_but_not_livez_nor_a_pages_files() -> None:
     async def flood() -> tuple[Inner, list[int], list[int]]:
         inner = Inner()

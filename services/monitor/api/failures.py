@@ -56,12 +56,11 @@ def _quoted(given: Any) -> Any:
 
 
 def install(app: FastAPI) -> None:
-    """Give every failure of the app the one shape."""
+    """Give every failure of the app the one shape; a fault of ours is answered further out."""
     app.add_exception_handler(NotFreshError, _not_fresh)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _bug)
 
 
 async def _not_fresh(_request: Request, error: Exception) -> JSONResponse:
@@ -93,8 +92,3 @@ async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
 async def _gone(_request: Request, _error: Exception) -> JSONResponse:
     # Nobody reads this; a traceback in the log would be what strangers write into it.
     return failure_response(400, Error(error="BAD_REQUEST", message="The request ended before it was whole"))
-
-
-async def _bug(_request: Request, _error: Exception) -> JSONResponse:
-    # The server logs the traceback; the client gets none.
-    return failure_response(500, Error(error="INTERNAL_ERROR", message="A fault of the monitor; its log tells more"))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from services.monitor.api import acting, failures, routes
 from services.monitor.api.answers.schemas import Error
@@ -15,7 +15,7 @@ from services.monitor.dashboard.pages import Dashboard
 from services.monitor.http import login
 from services.monitor.http.answer_cache import AnswerCache
 from services.monitor.http.gate import Gate
-from services.monitor.http.guard import Guard
+from services.monitor.http.guard import HEADERS, NOT_KEPT, Guard
 from services.monitor.http.head import AnswerHead
 from services.monitor.http.hosts import AllowedHosts
 from services.monitor.settings import MonitorSettings
@@ -58,6 +58,7 @@ def create_app(newest: Whole, settings: MonitorSettings, boards: Sequence[Board]
     app.state.dashboard = Dashboard(newest, settings, closing)
     app.state.gate = Gate(settings.current_api_token, settings.current_operator_token)
     failures.install(app)
+    app.add_exception_handler(Exception, _bug)
     app.include_router(routes.router)
     app.include_router(acting.router)
     app.include_router(pages.router)
@@ -68,3 +69,9 @@ def create_app(newest: Whole, settings: MonitorSettings, boards: Sequence[Board]
     hosts = AllowedHosts(settings.allowed_hosts, is_open=settings.monitor_api_token is None)
     app.add_middleware(Guard, gate=app.state.gate, hosts=hosts)
     return app
+
+
+async def _bug(_request: Request, _error: Exception) -> Response:
+    # The server logs the traceback; the client gets none. It stands before the guard, which else adds the headers.
+    error = Error(error="INTERNAL_ERROR", message="A fault of the monitor; its log tells more")
+    return failures.failure_response(500, error, {**HEADERS, **NOT_KEPT})

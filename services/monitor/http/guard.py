@@ -40,7 +40,8 @@ _STRICT = {
     "Referrer-Policy": "no-referrer",
 }
 
-_NOT_KEPT = {"Cache-Control": "no-store"}
+#: Of all answers but files.
+NOT_KEPT = {"Cache-Control": "no-store"}
 
 #: The API answers data, never pages: a browser has nothing to load, run or frame.
 HEADERS = {
@@ -161,7 +162,7 @@ def _is_page(path: str) -> bool:
 
 def _with_headers(path: str, send: Send) -> Send:
     is_file = path.startswith(STATIC)
-    added = {**(PAGE_HEADERS if _is_page(path) else HEADERS), **({} if is_file else _NOT_KEPT)}
+    added = {**(PAGE_HEADERS if _is_page(path) else HEADERS), **({} if is_file else NOT_KEPT)}
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
