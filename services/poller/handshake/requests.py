@@ -8,6 +8,9 @@ poller that gets another's request hands it on.
 Anybody can write to that list. So nothing is read whole before its size is known, and what is no request, or too large
 to be one, is left out, counted and said: it costs no other request anything.
 
+How old a request is its requester says, by a clock that may be wrong. So who saw the list empty knows better: what is
+there now came since.
+
 A request is carried out once, or not at all: a poller that dies between taking and polling leaves it on its list, and
 the next process of that name carries it out if it is not older than MAX_AGE_S, else answers that it expired. In both
 cases, and when no process of that name comes, whoever waits is told so by the time that he was willing to wait.
@@ -52,6 +55,7 @@ class ClaimedRequest:
 
     raw: bytes
     request: PollRequest
+    not_before_s: float = -math.inf  #: as of its claim
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Claim:
     raws: list[bytes] = field(default_factory=list)
     left_out: int = 0
     largest_bytes: int = 0
+    #: When the list was empty last, in seconds of the monotonic clock: they came since.
+    not_before_s: float = field(default=-math.inf, compare=False)
 
 
 def decode_request(raw: bytes) -> PollRequest:
@@ -86,6 +92,7 @@ class PollRequests:
         self._keys = keys
         #: What was no request, ever.
         self.rejected = 0
+        self._empty_at_s: dict[str, float] = {}
         self._owners: dict[str, str] = {}
         self._owners_since_s = -math.inf
 
@@ -115,13 +122,16 @@ class PollRequests:
         return claim
 
     def _claim(self, source: str, poller: str) -> Claim:
+        began_s, not_before_s = monotonic(), self._empty_at_s.get(source, -math.inf)
         left_out, largest, *raws = self._link.run(
             "claim_poll_requests",
             [source, self._keys.claimed_poll_requests(poller)],
             [MAX_AT_ONCE, MAX_REQUEST_BYTES, KEPT_S],
         )
         self.rejected += left_out
-        return Claim(raws, left_out, largest)
+        if left_out + len(raws) < MAX_AT_ONCE:
+            self._empty_at_s[source] = began_s
+        return Claim(raws, left_out, largest, not_before_s)
 
     def claimed(self, poller: str) -> list[bytes]:
         """Return what stands on a poller's list: also what an earlier process, or a lost reply, left there."""

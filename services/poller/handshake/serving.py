@@ -85,7 +85,7 @@ class Handshake:
             name = self._process.instance
             try:
                 if left_behind:
-                    await self._begin(name, await in_own_thread(self._requests.claimed, name), tasks)
+                    await self._begin(name, Claim(await in_own_thread(self._requests.claimed, name)), tasks)
                     left_behind = False
                 claim = await in_own_thread(self._requests.claim, name, forwarded=forwarded, wait_s=_WAIT_S)
             except RedisUnavailableError as error:
@@ -97,16 +97,16 @@ class Handshake:
                 _log.warning(
                     f"Requests to poll are left out: {claim.left_out}, too large: up to {claim.largest_bytes} bytes"
                 )
-            await self._begin(name, claim.raws, tasks)
+            await self._begin(name, claim, tasks)
 
-    async def _begin(self, name: str, raws: Sequence[bytes], tasks: asyncio.TaskGroup) -> None:
+    async def _begin(self, name: str, claim: Claim, tasks: asyncio.TaskGroup) -> None:
         """Begin to carry out requests; leave out what is none."""
         junk, why = [], ""
-        for raw in raws:
+        for raw in claim.raws:
             if raw in self._in_hand:
                 continue
             try:
-                claimed = ClaimedRequest(raw, decode_request(raw))
+                claimed = ClaimedRequest(raw, decode_request(raw), claim.not_before_s)
             except RejectedError as error:
                 junk.append(raw)
                 why = cut(error)
@@ -136,7 +136,7 @@ class Handshake:
     async def _outcome(self, name: str, claimed: ClaimedRequest) -> PollOutcome | None:
         """Return what became of a request; None when it was handed on."""
         wanted = claimed.request.group
-        if claimed.request.age_s(self._clock.now()) > MAX_AGE_S:
+        if self._age_s(claimed) > MAX_AGE_S:
             return PollOutcome("expired", message=f"older than {MAX_AGE_S:g} s when a poller came to it: not polled")
         group = self._fleet.group(wanted)
         if group is None:
@@ -147,6 +147,11 @@ class Handshake:
             return PollOutcome("refused", message=message)
         outcome = await asyncio.shield(group.trigger.ask())
         return replace(outcome, message=cut(outcome.message))
+
+    def _age_s(self, claimed: ClaimedRequest) -> float:
+        """Return how old a request is at most: as it says itself, but not older than the last empty list."""
+        at_most_s = self._clock.monotonic() - claimed.not_before_s
+        return min(at_most_s, claimed.request.age_s(self._clock.now()))
 
     async def _until_done(self, call: Callable[[], T]) -> T:
         while True:

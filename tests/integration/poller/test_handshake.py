@@ -55,6 +55,20 @@ def test_a_triggered_group_is_read_once_and_the_requester_sees_the_outcome(
 
 
 @pytest.mark.usefixtures("poller")
+def test_whose_clock_is_behind_is_served_all_the_same(link: RedisLink, keys: Keys, requests: PollRequests) -> None:
+    """Kind: an age by two clocks. A requester whose clock was eleven seconds behind was told each time that its request
+    had expired, and its groups were never polled.
+    """
+    # Given: a poller that has looked before
+    assert outcome(requests, requests.ask("line 1"))["state"] == "read"
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    for request_id in ("plc-7", "plc-8"):
+        asked = {"group": "line 1", "request_id": request_id, "requested_at": an_hour_ago}
+        link.command("RPUSH", keys.poll_requests, json.dumps(asked))
+        assert outcome(requests, request_id)["state"] == "read"
+
+
+@pytest.mark.usefixtures("poller")
 def test_any_program_can_ask_with_one_push(link: RedisLink, keys: Keys) -> None:
     link.command("RPUSH", keys.poll_requests, json.dumps({"group": "line 1", "request_id": "plc-7"}))
     wait_until(lambda: queued(link, keys), 5, "the reading")
