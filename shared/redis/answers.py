@@ -24,7 +24,7 @@ _WORDS = {
     "NOREPLICAS": "this server may only write while its replicas are there (min-replicas-to-write)",
     "MASTERDOWN": "this server is a replica that has lost its master",
     "LOADING": "it reads its files",
-    "BUSY": "a script runs for too long",
+    "BUSY": "a script runs for too long; an administrator ends it: redis-cli SCRIPT KILL",
     "UNBLOCKED": "it was demoted, or an administrator unblocked us",
     "CLUSTERDOWN": "the cluster lacks a part of its slots",
     "TRYAGAIN": "the cluster moves our keys just now",

@@ -5,13 +5,16 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from sandbox.harness.oracle import ROOT
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
+from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.redis.link import RedisLink
 from tests.oracle_target import OracleTarget
@@ -128,3 +131,33 @@ def test_nothing_that_is_written_into_a_key_ends_a_service_or_is_run(
             # What gives a terminal an order is in no log.
             assert "\x1b[2J" not in pipeline.log(name)
         assert not list(tmp_path.rglob("owned"))
+
+
+def test_a_producer_who_stops_redis_by_a_script_ends_no_service(
+    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path
+) -> None:
+    """Kind: a right that is wider than what is done: who puts may run scripts, and one of them need not end."""
+    with EmbeddedRedis() as redis, Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline:
+        services = ("consumer", "writer", "monitor")
+        processes = {name: pipeline.start_and_wait(name, MONITOR_PORT="0") for name in services}
+        rights = (ROOT / "deploy/redis/producer.acl").read_text().replace("{tagpipe}", f"{{{namespace}}}").split()[2:]
+        admin, producer = RedisLink(redis.url), RedisLink(redis.url.replace("redis://", "redis://producer:of-many@"))
+        # So that Redis says soon what it says to everybody after 5 s.
+        admin.commands(("ACL", "SETUSER", "producer", *rights, ">of-many"), ("CONFIG", "SET", "lua-time-limit", 100))
+        expected = pipeline.put(polls=2, tags=20)
+
+        def stop_redis() -> None:
+            with suppress(RedisUnavailableError):
+                producer.command("EVAL", "while true do end", 0)
+
+        stopping = threading.Thread(target=stop_redis)
+        stopping.start()
+        wait_until(lambda: all("a script runs for too long" in pipeline.log(name) for name in services), what="BUSY")
+        assert [process.poll() for process in processes.values()] == [None] * 3
+        wait_until(lambda: admin.command("SCRIPT", "KILL") == b"OK", what="the script's end")
+        stopping.join(20)
+        expected |= pipeline.put(polls=2, tags=20, plc_code="AFTERWARDS")
+        wait_until(lambda: expected.items() <= pipeline.table_rows().items(), 60, "all rows once Redis answers again")
+        assert [process.poll() for process in processes.values()] == [None] * 3
+        for link in (admin, producer):
+            link.close()
