@@ -1,5 +1,6 @@
 """`python -m services.writer`: from the buffer to Oracle; `check`, `recover` and `verify` are its commands."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from services.writer.composition import compose
 from services.writer.conformance.administrator import Credentials, credentials_of
 from services.writer.conformance.command import Wanted
 from services.writer.conformance.command import conformance as run_conformance
+from services.writer.conformance.packets import VARIABLE as PACKETS
 from services.writer.importing.command import import_files, parse_form
 from services.writer.leave import close_and_leave
 from services.writer.oracle.oracle_sink import OracleSink
@@ -66,6 +68,10 @@ def conformance(
     ),
     rows: Annotated[int, typer.Option(min=1, help="Rows that are delivered twice.")] = 50_000,
     only: Annotated[list[str] | None, typer.Option(help="Try this claim alone; may be given several times.")] = None,
+    packets: Annotated[
+        Path | None,
+        typer.Option(help="Record what goes over the wire in this file (16 MB at most), without passwords and keys."),
+    ] = None,
     admin: Annotated[
         str | None,
         typer.Option(
@@ -86,8 +92,14 @@ def conformance(
 
     Example: ORACLE_ADMIN=system python -m services.writer conformance
     """
+    if packets is not None and PACKETS not in os.environ:
+        # The driver looks for it once, when it is imported.
+        os.environ[PACKETS] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves, once more
     dba = _credentials(admin) if admin else None
-    run_service(WriterSettings, lambda settings: run_conformance(settings, Wanted(report, rows, dba, only or ())))
+    run_service(
+        WriterSettings, lambda settings: run_conformance(settings, Wanted(report, rows, dba, only or (), packets))
+    )
 
 
 def _credentials(admin: str) -> Credentials:

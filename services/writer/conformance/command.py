@@ -1,7 +1,8 @@
 """The command `conformance`: every claim as a probe, with progress, then the report."""
 
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from services.writer.conformance import batches, columns, limits, refusals, scri
 from services.writer.conformance.administrator import Credentials
 from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, Result, State
 from services.writer.conformance.database import facts_of
+from services.writer.conformance.packets import recorded
 from services.writer.conformance.place import Place
 from services.writer.conformance.report import Report
 from services.writer.oracle.errors import one_line
@@ -36,12 +38,14 @@ class Wanted:
     """What the command line says.
 
     report: without its ending. many_rows: of the claims about volume. only: the claims to try; empty: all.
+    packets: where to record what goes over the wire; the driver must have been told to print it (packets.VARIABLE).
     """
 
     report: Path
     many_rows: int
     admin: Credentials | None = None
     only: Sequence[str] = ()
+    packets: Path | None = None
 
     def claims(self) -> list[Claim[Place]]:
         """Return the claims that are asked for. Raises: SettingsError: there is none of a name."""
@@ -56,10 +60,28 @@ def conformance(settings: WriterSettings, wanted: Wanted) -> int:
 
     Raises: SettingsError: no report can be written there, which is said before anything is tried.
     """
-    console = Console(highlight=False, width=None if Console().is_terminal else 400)
+    # This stream, not whatever is standard output later: the driver's packets are taken from there.
+    console = Console(highlight=False, width=None if Console().is_terminal else 400, file=sys.stdout)
     claims = wanted.claims()
     if problem := Report.problem(wanted.report):
         raise SettingsError([problem])
+    try:
+        with recorded(wanted.packets, _secrets(settings, wanted), lambda text: console.print(text, markup=False)):
+            return _run(settings, wanted, claims, console)
+    except OSError as error:
+        raise SettingsError([f"--packets {wanted.packets}: {error.strerror}"]) from error
+
+
+def _secrets(settings: WriterSettings, wanted: Wanted) -> Iterator[str]:
+    """Yield the passwords that are used."""
+    yield settings.current_password()
+    if settings.oracle_wallet_password is not None:
+        yield settings.oracle_wallet_password.get_secret_value()
+    if wanted.admin is not None:
+        yield wanted.admin.password
+
+
+def _run(settings: WriterSettings, wanted: Wanted, claims: Sequence[Claim[Place]], console: Console) -> int:
     began = time.monotonic()
     with stop_on_signals() as stop, Place(settings, wanted.many_rows, stop, wanted.admin) as place:
         try:

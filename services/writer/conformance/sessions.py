@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 import oracledb
 
-from services.writer.conformance.claim import Claim, DiffersError, expect
+from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, expect
 from services.writer.conformance.place import Place, code_of, ends, values
+from services.writer.conformance.slow_relay import slow_relay
+from services.writer.oracle.connections.address import addresses, connect_params
 from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver
 from services.writer.settings import WriterSettings
@@ -17,6 +19,9 @@ from services.writer.sink import SinkError, Verdict
 
 #: Seconds that a call may take where it is to run out of time; and those after which it has not.
 _CALL_TIMEOUT_S, _MUCH_TOO_LATE_S = 0.5, 5.0
+
+#: Seconds that a slow way adds to each answer: a logon has four or five of them.
+_SLOW_S = 0.1
 
 _INSERT = "INSERT INTO {} VALUES ('a', '1', TIMESTAMP '2026-01-01 00:00:00', 'GOOD')"
 
@@ -127,6 +132,34 @@ def _silent(place: Place) -> str:
     return f"given up after {took_s:.1f} s"
 
 
+def _slow(place: Place) -> str:
+    """Stand between the writer and the database: what answers in the end is waited for, what takes too long is not."""
+    params = connect_params(place.settings)
+    (host, port), *others = addresses(params)
+    if others or not isinstance(params.service_name, str) or params.protocol != "tcp":
+        raise NotTriedError("it needs an ORACLE_DSN of one address without TLS, and a service name")
+    quick = place.settings.model_copy(
+        update={"oracle_connect_timeout": _CALL_TIMEOUT_S, "oracle_call_timeout": _CALL_TIMEOUT_S}
+    )
+
+    def behind(relay: int) -> WriterSettings:
+        # A relay of bytes does not know what is urgent.
+        dsn = f"127.0.0.1:{relay}/{params.service_name}?pyo.disable_oob=true"
+        return quick.model_copy(update={"oracle_dsn": dsn})
+
+    with slow_relay((host, port), _SLOW_S) as relay:
+        began = time.monotonic()
+        connection = connect(behind(relay), place.settings.current_password())
+        answered = connection.cursor().execute("SELECT 1 FROM dual").fetchone()
+        took_s = time.monotonic() - began
+        connection.close()
+    expect(answered == (1,), f"it answers {answered}")
+    with slow_relay((host, port), 2 * _MUCH_TOO_LATE_S) as relay:
+        error = _failure(behind(relay))
+    expect((error.code, error.verdict) == ("HANGS", Verdict.TRANSIENT), f"{error.code}: {error}")
+    return f"{_SLOW_S} s more for each answer: logged on and asked in {took_s:.1f} s; far more: {error.code}"
+
+
 def _sessions_of_a_sink(place: Place) -> str:
     table = place.table()
     with place.sink(table) as sink:
@@ -164,6 +197,10 @@ CLAIMS: tuple[Claim[Place], ...] = (
     Claim(
         "listener-silent", "A listener that says nothing is given up within the timeouts.",
         "services.writer.oracle.connections.connecting.connect", _silent,
+    ),
+    Claim(
+        "listener-slow", "A slow way to the database is waited for, and given up where it is past the timeouts.",
+        "services.writer.oracle.connections.connecting.connect", _slow,
     ),
     Claim(
         "sink-gives-back", "The sink's connections are free again after a write.",

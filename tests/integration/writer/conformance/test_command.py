@@ -3,8 +3,11 @@
 import importlib
 import json
 import os
+import re
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from sandbox.harness.command import Command, run_command
 from sandbox.harness.waiting import wait_until
 from services.writer.conformance.administrator import KINDS
 from services.writer.conformance.command import CLAIMS
+from tests.relay import Relay
 
 #: What the stand-in can't be asked: it has no PL/SQL, no foreign keys and no standby.
 UNTRIED = {"foreign-key", "trigger-raises", "trigger-with-a-key", "standby", "out-of-band-break", "recover"}
@@ -192,3 +196,46 @@ def test_a_report_that_cannot_be_written_is_said_and_shown(stand_in: OracleStand
 def test_each_claim_names_code_that_is_there(claim: Any) -> None:
     module, _, name = claim.relied_on_by.rpartition(".")
     assert hasattr(importlib.import_module(module), name)
+
+
+class Tap(Relay):
+    """Passes on, and keeps all that went by."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[bytes] = []
+        super().__init__(port)
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, age: int) -> None:  # noqa: ARG002 - the relay's
+        with suppress(OSError):
+            while received := source.recv(65_536):
+                self.seen.append(received)
+                target.sendall(received)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("flavour", ["stand_in", "newer"])
+def test_packets_are_recorded_without_what_opens_an_account(
+    request: pytest.FixtureRequest, flavour: str, tmp_path: Path
+) -> None:
+    """Kind: a secret in a file that is made to be sent. The driver prints proofs, verifiers and halves of keys."""
+    stand_in: OracleStandIn = request.getfixturevalue(flavour)
+    packets = tmp_path / "packets.txt"
+    with Tap(stand_in.port) as tap:
+        environ = environment(stand_in, admin=True) | {"ORACLE_DSN": f"127.0.0.1:{tap.port}/{stand_in.service}"}
+        names = ("--packets", str(packets))
+        done = run_command(
+            *command(tmp_path / "report", "account", "microseconds"), *names, environ=environ, timeout_s=60
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "on socket" not in done.stdout
+    lines = [line for line in packets.read_text().splitlines() if " : " in line]
+    recorded = bytes.fromhex(" ".join(line.partition(" : ")[2][:48] for line in lines))
+    assert recorded.count(b"AUTH_SESSKEY") > 4
+    assert b"CREATE TABLE" in recorded
+    keys = {found[0] for found in re.finditer(rb"[0-9A-Fa-f]{24,}", b"".join(tap.seen))}
+    assert len(keys) > 20
+    assert [key for key in keys if any(key[at : at + 8] in recorded for at in range(0, len(key) - 8, 4))] == []
+    passwords = {found[1] for found in re.finditer(rb'IDENTIFIED BY "([^"]+)', b"".join(tap.seen))}
+    assert passwords
+    assert [password for password in passwords if password in recorded] == []
