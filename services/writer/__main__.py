@@ -95,7 +95,7 @@ def conformance(
     if packets is not None and PACKETS not in os.environ:
         # The driver looks for it once, when it is imported.
         os.environ[PACKETS] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves, once more
+        os.execv(sys.executable, [sys.executable, "-m", "services.writer", *sys.argv[1:]])  # noqa: S606 - ourselves, once more
     dba = _credentials(admin) if admin else None
     run_service(
         WriterSettings, lambda settings: run_conformance(settings, Wanted(report, rows, dba, only or (), packets))
