@@ -210,7 +210,7 @@ class Actor:
 
     def _say_now_and_then(self, job: Job, now: float) -> None:
         """Say that this process is at it, where that was not said lately."""
-        if now - (job.action.alive_at or 0.0) >= _SAY_S:
+        if abs(now - (job.action.alive_at or 0.0)) >= _SAY_S:
             self._say(job, job.action, now)
 
     def _say(self, job: Job, action: Action, now: float) -> None:

@@ -8,6 +8,9 @@ local ours = not holder or holder == ARGV[1]
 if ours then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
+else
+  -- No turn lasts longer, unless the server's clock was put back since.
+  redis.call('PEXPIRE', KEYS[1], ARGV[2], 'LT')
 end
 local answer = {ours and 1 or 0}
 if redis.call('HLEN', KEYS[2]) <= tonumber(ARGV[4]) then

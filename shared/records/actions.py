@@ -79,11 +79,12 @@ class Action(Record, frozen=True):
 
     def is_free(self, now: float) -> bool:
         """Tell whether nobody is at it at a moment of Redis' clock."""
-        return self.owner is None or now - (self.alive_at or 0.0) > LEASE_S
+        # Further in the future than any is: Redis' clock was put back since.
+        return self.owner is None or abs(now - (self.alive_at or 0.0)) > LEASE_S
 
     def is_given_up(self, now: float) -> bool:
         """Tell whether it was free for too long."""
-        return now - max(self.asked_at, self.alive_at or 0.0) > EXPIRES_S
+        return abs(now - max(self.asked_at, self.alive_at or 0.0)) > EXPIRES_S
 
     def ended(self, state: ActionState, outcome: str, at: float) -> "Action":
         """Return it at its end."""

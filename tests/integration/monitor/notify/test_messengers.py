@@ -19,7 +19,7 @@ from services.monitor.assess.assessment import Alert, Assessor
 from services.monitor.notify import messenger as messenger_module
 from services.monitor.notify import schedule
 from services.monitor.notify.command import try_all
-from services.monitor.notify.memory import LEASE_S
+from services.monitor.notify.memory import LEASE_S, Memory, Turn
 from services.monitor.notify.messenger import Messenger
 from services.monitor.notify.office import messengers_of, status_of
 from services.monitor.settings import MonitorSettings
@@ -281,3 +281,12 @@ def test_monitor_as_a_process_tells_what_is_raised_and_ends_while_its_receiver_h
     wait_until(lambda: "raised no_writer" in told(hook), timeout_s=30, what="the notice")
     hook.answer = lambda _: sleep(30)
     assert "Shutdown complete" in monitor.end()
+
+
+def test_the_turn_of_who_died_before_redis_clock_was_put_back_ends_in_time(link: RedisLink, keys: Keys) -> None:
+    """Kind: a moment taken for a span. Nobody sent a notice for as long as the clock was put back by."""
+    first, second = (Memory(link, keys, "webhook", FakeClock()) for _ in range(2))
+    assert first.take_turn("one") is Turn.OURS
+    link.command("PEXPIRE", keys.notices_turn("webhook"), 3_600_000)
+    assert second.take_turn("two") is Turn.ANOTHERS
+    assert 0 < link.command("PTTL", keys.notices_turn("webhook")) <= LEASE_S * 1000

@@ -322,3 +322,13 @@ def test_who_lacks_the_right_to_look_rests(scene: Scene, redis_server: EmbeddedR
         narrow.link.close()
     # So long: from the first rest on twice as long each time, and between them a look.
     assert stop.waits[::2] == [2.0, 4.0]
+
+
+def test_an_action_of_before_redis_clock_was_put_back_is_not_held_for_hours() -> None:
+    """Kind: a moment taken for a span. What the dead had been at stayed RUNNING for as long as that."""
+    now, ahead = 1_000_000.0, 1_003_600.0
+    held = Action(id="1", kind=ActionKind.RECOVER, asked_at=ahead, owner="writer:w", alive_at=ahead)
+    assert held.is_free(now)
+    assert held.is_given_up(now)
+    assert not replace(held, asked_at=now, alive_at=now + 1).is_free(now)
+    assert not replace(held, asked_at=now, alive_at=now + 1).is_given_up(now)
