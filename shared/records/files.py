@@ -17,6 +17,10 @@ class FileKind(StrEnum):
     BACKUP = "backup"  #: rows that Oracle did not take
     REJECTED = "rejected"  #: rows that it refused for themselves
 
+    def is_of(self, file_name: str) -> bool:
+        """Tell whether a file is of this kind, by its name: `<kind>_<day>_<time>.csv`."""
+        return file_name.startswith(f"{self}_")
+
 
 class FileStage(StrEnum):
     """How far a file is on its way into the table."""

@@ -179,7 +179,7 @@ def rejected_file(kind: ActionKind, request: RejectedFileRequest, overview: Over
     Raises: RefusedRequestError.
     """
     name = request.target.split(" at ", maxsplit=1)[0]
-    if not name.startswith(f"{FileKind.REJECTED}_"):
+    if not FileKind.REJECTED.is_of(name):
         raise RefusedRequestError(f"{request.target} is no file of rejected rows; `recover` takes the others")
     ((number, place),) = files_named(overview, request.target, request.partition)
     return [Wanted(number, kind, name, place, request.options())]

@@ -1,35 +1,37 @@
 """What lies in a backup directory: the files that are ours, how old they are, how many rows they hold. Reads only."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.writer.backup.files import RECOVERED_DIRECTORY, open_regular
+from services.writer.backup.files import RECOVERED_DIRECTORY, reading
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import read_label
+from shared.records.files import FileKind
 
 #: Bytes that are read of a file to count its rows; of a longer one the others are estimated.
 _COUNTED_BYTES = 16 * 1024 * 1024
 
 
-def backup_files(directory: Path) -> list[Path]:
-    """Return the files of a directory that hold rows which are not in the table, oldest first."""
-    return _files(directory, ("backup_", "rejected_"))
+def backup_files(directory: Path, *kinds: FileKind) -> list[Path]:
+    """Return the files of a directory that hold rows which are not in the table, oldest first; without kinds, all."""
+    return _files(directory, kinds or tuple(FileKind))
 
 
 def recovered_files(directory: Path, most: int) -> list[Path]:
     """Return the newest files that were put into the table, so many at most."""
-    return _files(directory / RECOVERED_DIRECTORY, ("backup_", "rejected_"))[-most:]
+    return _files(directory / RECOVERED_DIRECTORY, tuple(FileKind))[-most:]
 
 
-def _files(directory: Path, prefixes: tuple[str, ...]) -> list[Path]:
+def _files(directory: Path, kinds: Sequence[FileKind]) -> list[Path]:
     """Return regular files alone, with names that can be written down: what else lies there is not ours."""
     try:
         with os.scandir(directory) as entries:
             found = [
                 Path(entry.path)
                 for entry in entries
-                if entry.name.startswith(prefixes) and entry.name.endswith(".csv") and _is_ours(entry)
+                if any(kind.is_of(entry.name) for kind in kinds) and entry.name.endswith(".csv") and _is_ours(entry)
             ]
     except OSError:
         return []
@@ -60,7 +62,7 @@ def count_rows(path: Path) -> int:
     if label is not None and label.rows is not None:
         return label.rows
     counter, read = RecordCounter(), 0
-    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
+    with reading(path) as file:
         size = os.fstat(file.fileno()).st_size
         while read < _COUNTED_BYTES and (piece := file.read(1024 * 1024)):
             counter.feed(piece)

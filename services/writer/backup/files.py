@@ -8,6 +8,7 @@ import shutil
 import stat
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
 from shared.logs import get_logger
@@ -60,6 +61,11 @@ def _refuse_others(mode: int) -> None:
     }  # fmt: skip
     if not stat.S_ISREG(mode):
         raise NotAFileError(kinds.get(stat.S_IFMT(mode), "something else"))
+
+
+def reading(path: Path) -> BufferedReader:
+    """Return an existing regular file, and nothing else, to be read. Raises: OSError, NotAFileError."""
+    return os.fdopen(open_regular(path), "rb")
 
 
 def open_to_read(path: Path) -> int:
@@ -202,7 +208,7 @@ def _move(path: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         # recovered/ is on another mount: a copy that is on its disk before the original goes.
-        with os.fdopen(open_regular(path), "rb") as source, target.open("wb") as copy:
+        with reading(path) as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy, 1024 * 1024)
             copy.flush()
             os.fsync(copy.fileno())

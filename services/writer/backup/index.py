@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from services.writer.backup.directory import backup_files, count_rows, created_at, recovered_files
-from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, is_in_use, open_regular, shown
+from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, is_in_use, reading, shown
 from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys
@@ -220,7 +220,7 @@ def _place(directory: Path) -> str | None:
         # Exclusively: several writers may begin in one directory at once, and must agree.
         with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
             file.write(secrets.token_hex(8))
-        with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
+        with reading(path) as file:
             return file.read(32).decode("ascii", errors="replace") or None
     except OSError:
         return None

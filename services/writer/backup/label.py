@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from services.writer.backup.files import open_regular, shown, write_at_once
+from services.writer.backup.files import reading, shown, write_at_once
 from services.writer.sink import Target
 from shared.logs import get_logger
 
@@ -53,7 +53,7 @@ def write_label(path: Path, label: Label) -> None:
 def read_label(path: Path) -> Label | None:
     """Return a file's label; None when there is none that can be read. Raises: nothing."""
     try:
-        with open(open_regular(label_path(path)), "rb") as file:  # noqa: PTH123 - of a descriptor
+        with reading(label_path(path)) as file:
             raw = file.read(_MAX_BYTES)
         return msgspec.json.decode(raw, type=Label)
     except FileNotFoundError:

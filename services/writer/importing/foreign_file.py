@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.writer.backup.files import open_regular, shown
+from services.writer.backup.files import reading, shown
 from services.writer.backup.reader import MAX_BATCH_BYTES, BadLine, ReadBatch
 from services.writer.importing.columns import NEEDED, Columns, RowReader
 from services.writer.recover.open_file import FileInUseError, UnusableFileError
@@ -60,7 +60,7 @@ class ForeignFile:
         self.path, self.name = path, shown(path)
         self.warning: str | None = None
         try:
-            self._file = open(open_regular(path), "rb")  # noqa: PTH123, SIM115 - of a descriptor; closed by __exit__
+            self._file = reading(path)  # closed by __exit__
         except OSError as error:
             raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
         try:

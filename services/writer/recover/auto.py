@@ -17,6 +17,7 @@ from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.queues.buffer import TagBuffer
+from shared.records.files import FileKind
 from shared.records.heartbeats import BreakerState
 
 #: Share of BUFFER_MAX_SIZE below which there is time for backup files.
@@ -58,9 +59,8 @@ class AutoRecover:
 
     def run_once(self, stop: StopFlag) -> bool:
         """Recover one file; return whether there was one."""
-        for path in backup_files(self._settings.backup_dir):
-            is_wanted = path.name.startswith("backup_") and self._unusable.get(path) != _changed_at(path)
-            if is_wanted and not _may_still_be_copied(path):
+        for path in backup_files(self._settings.backup_dir, FileKind.BACKUP):
+            if self._unusable.get(path) != _changed_at(path) and not _may_still_be_copied(path):
                 most = self._settings.buffer_batch_size_max
                 ended = recover_file(path, self._recovery, self, stop, max_rows=most)
                 self._say(ended)

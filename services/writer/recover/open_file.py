@@ -13,6 +13,7 @@ from services.writer.backup.proof import differences
 from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
 from services.writer.sink import Target
 from shared.errors import RejectedError, TransientError
+from shared.records.files import FileKind
 
 #: Seconds without a write after which a file that was not closed counts as left behind, where nothing can be locked.
 UNLOCKED_IDLE_S = 60.0
@@ -99,7 +100,7 @@ class OpenFile:
         self.warning: str | None = None
         try:
             # Buffered, and written to by nobody: it is writable for the lock's sake alone.
-            self._file = open(open_to_read(path), "rb")  # noqa: PTH123, SIM115 - of a descriptor; closed by __exit__
+            self._file = os.fdopen(open_to_read(path), "rb")  # closed by __exit__
         except FileNotFoundError:
             if (path.parent / RECOVERED_DIRECTORY / path.name).exists():
                 raise FileInUseError(f"{self.name}: left out, another process has just recovered it") from None
@@ -175,7 +176,7 @@ class OpenFile:
         BackupReader(self._file)
         if label is not None and here is not None and conflict(label.target, here):
             self._refuse(f"it was meant for {describe(label.target)}; this is {describe(here)}")
-        may_be_edited = self.path.name.startswith("rejected_")
+        may_be_edited = FileKind.REJECTED.is_of(self.path.name)
         changed = differences(self._file, label, may_be_edited=may_be_edited)
         if changed is not None:
             self._refuse(f"it was changed since its writer wrote it: {changed}")

@@ -17,7 +17,7 @@ from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, FileNamed, RowsRecovered
-from shared.records.files import FileStage
+from shared.records.files import FileKind, FileStage
 from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
 
@@ -76,7 +76,7 @@ class RecoveryProgress:
 
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, told: str) -> None:
         """Take note that a file is through; `told` is its name and what became of it."""
-        if path.name.startswith("rejected_"):
+        if FileKind.REJECTED.is_of(path.name):
             self._tell(lambda: self._examples.forget_file(path.name))
         self._file(path, moved_to, FileStage.RECOVERED, rows, size_bytes)
         message, details = f"{self.through.capitalize()} {told}", RowsRecovered(file=shown(Path(path.name)), rows=rows)

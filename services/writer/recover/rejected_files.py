@@ -89,7 +89,7 @@ class RequestedRejects:
     def _path_of(self, job: Job) -> Path:
         # Who writes to Redis may name anything; nothing else that lies there is moved or read for it.
         name = job.action.target or ""
-        if Path(name).name != name or not (name.startswith(f"{FileKind.REJECTED}_") and name.endswith(".csv")):
+        if Path(name).name != name or not (FileKind.REJECTED.is_of(name) and name.endswith(".csv")):
             raise WrongRequestError(f"{name!r} is no file of rejected rows")
         return self._directory / name
 

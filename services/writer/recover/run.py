@@ -13,12 +13,13 @@ from services.writer.recover.open_file import FileInUseError, RowsFile
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.lifecycle import StopFlag
+from shared.records.files import FileKind
 
 
 def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
     """Return the files to recover: those named, where they are or in `directory`; else all backups, oldest first."""
     if not names:
-        return [path for path in backup_files(directory) if path.name.startswith("backup_")]
+        return backup_files(directory, FileKind.BACKUP)
     return [name if name.exists() or name.is_absolute() else directory / name for name in names]
 
 

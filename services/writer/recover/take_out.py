@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from services.writer.backup.files import open_regular, sync_directory
+from services.writer.backup.files import reading, sync_directory
 from services.writer.backup.format import cells_of
 from services.writer.backup.label import Label, read_label, remove_label, write_label
 from services.writer.backup.reader import BackupReader
@@ -60,7 +60,7 @@ def _divide(
     path: Path, is_chosen: Callable[[Sequence[str]], bool], chosen: "_Copy", others: "_Copy", most_cells: int
 ) -> TakenOut:
     taken = TakenOut()
-    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
+    with reading(path) as file:
         reader = BackupReader(file, may_be_edited=True)
         end = reader.position
         header = os.pread(file.fileno(), end, 0)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files
-from services.writer.backup.files import SET_ASIDE_DIRECTORY, NotAFileError, open_regular, shown
+from services.writer.backup.files import SET_ASIDE_DIRECTORY, NotAFileError, reading, shown
 from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.verify.gaps import Gap
 from shared.models import TagValue
@@ -60,7 +60,7 @@ def explain_by_files(
         kind = SET_ASIDE_DIRECTORY if path.parent != directory else path.name.partition("_")[0]
         name = path.relative_to(directory)
         try:
-            with open(open_regular(path), "rb") as file:  # noqa: PTH123 - of a descriptor
+            with reading(path) as file:
                 reader = BackupReader(file, may_be_edited=True)
                 for values in _read(reader):
                     gaps.explain(values, f"in {name}: {_REMEDY[kind]}")
