@@ -72,6 +72,10 @@ class Reader:
             self.u8()
         return b""
 
+    def characters(self, size: int, *, has_length: bool) -> bytes:
+        """Read a text whose length is known; some clients send that once more in front of it."""
+        return self.clr() if has_length else self.raw(size)
+
     def clr2(self) -> bytes:
         """Read a byte string that has its length twice."""
         return self.clr() if self.ub() else b""

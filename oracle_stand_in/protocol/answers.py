@@ -53,7 +53,7 @@ def error(end: End, field_version: int) -> bytes:
         ub(min(end.position, 0x7FFF)),
         bytes(6),  # SQL type, fatal, flags, cursor options, UPI, warnings
         bytes(5),  # row id
-        bytes(4),  # OS error, statement, call, padding
+        bytes((0, 0, end.sequence & 0xFF, 0)),  # OS error, statement, call, padding
         ub(min(end.row_count, 0xFFFFFFFF)),  # successful iterations
         b"\x00",  # logical row id
         _batch_errors(end.row_errors),
@@ -83,11 +83,10 @@ def _with_length(element: bytes) -> bytes:
     return ub(len(element)) + element
 
 
-def dml_parameters(row_counts: list[int] | None) -> bytes:
-    """Build the item before the ERROR of a DML statement, with the rows each iteration touched if they are wanted."""
-    item = (
-        b"\x08" + ub(2) + bytes(2) + bytes(3)
-    )  # a system change number in two parts, no text, no keys, no registration
+def execution_parameters(cursor_id: int, row_counts: list[int] | None = None) -> bytes:
+    """Build the item before the ERROR of an execution, with the rows each iteration touched if they are wanted."""
+    # a system change number in two parts, the cursor, and more that means nothing; no text, keys, registration
+    item = b"\x08" + ub(6) + bytes(2) + ub(cursor_id) + bytes(3) + bytes(3)
     return item if row_counts is None else item + ub(len(row_counts)) + b"".join(map(ub, row_counts))
 
 
@@ -128,10 +127,10 @@ def _describe_column(column: Column, position: int, field_version: int, universa
     return b"".join(parts)
 
 
-def version(flavour: Flavour) -> bytes:
+def version(flavour: Flavour, *, has_lengths: bool = True) -> bytes:
     """Build the item that says which server this is: a text and a number."""
     text = f"Oracle stand-in {flavour.name} Release {flavour.version_text}".encode()
-    return b"\x08" + clr2(text) + ub(flavour.version_number)
+    return b"\x08" + (clr2(text) if has_lengths else ub(len(text)) + text) + ub(flavour.version_number)
 
 
 def row_header(columns: int, rows: int) -> bytes:

@@ -104,13 +104,14 @@ class AuthMessage:
     values: dict[str, str]
 
 
-def read_auth_message(reader: Reader) -> AuthMessage:
+def read_auth_message(reader: Reader, *, has_lengths: bool = True) -> AuthMessage:
     """Read a logon message's body; keys and values may end in a zero byte."""
     has_user = reader.u8()
-    reader.skip("uub")  # length of the user name, mode
+    size = reader.ub()
+    reader.skip("ub")  # mode
     pairs = reader.ub()
     reader.skip("bb")
-    user = reader.clr() if has_user else b""
+    user = reader.characters(size, has_length=has_lengths) if has_user else b""
     values = {}
     for _ in range(pairs):
         key = reader.clr2().rstrip(b"\x00").decode()

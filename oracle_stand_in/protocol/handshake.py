@@ -141,6 +141,8 @@ class DataTypesRequest:
     universal_scale: bool
     #: whether it knows the mark that ends an answer
     end_of_response: bool
+    #: whether texts whose length is known have it in front once more; not so with JDBC
+    has_lengths: bool
 
     @property
     def answer(self) -> bytes:
@@ -152,6 +154,10 @@ class DataTypesRequest:
 
 #: DBTIMEZONE as an INTERVAL DAY TO SECOND of nothing, and the version of the time zone file
 ZONE_UTC, ZONE_FILE_VERSION = b"\x80\x00\x00\x00<<<\x80\x00\x00\x00", b"\x00\x00\x00\x20"
+#: several messages in one, and the field version in whose form the logon's message among them is
+FAST_AUTHENTICATION, BUNDLE_FIELD_VERSION = 34, 13
+#: flag of the data types message
+TEXTS_HAVE_LENGTHS = 0x02
 #: a type of the protocol's own, and the form of integers that says how many bytes follow
 SIGNED_BYTE, UNIVERSAL = 27, 1
 #: above all types' numbers: what is larger in the place of a type is a character set
@@ -165,9 +171,23 @@ def read_protocol_message(reader: Reader) -> None:
     reader.cstr()
 
 
+def read_fast_authentication(reader: Reader) -> bool:
+    """Read what stands before the data types message where the messages up to the first of the logon come in one.
+
+    Source: python-oracledb, src/oracledb/impl/thin/messages/fast_auth.pyx.
+    """
+    if reader.u8() != FAST_AUTHENTICATION:
+        reader.pos -= 1
+        return False
+    reader.raw(3)  # version, flags
+    read_protocol_message(reader)
+    reader.raw(6)  # two character sets, a flag, the field version of what follows
+    return True
+
+
 def read_data_types_message(reader: Reader) -> DataTypesRequest:
     """Read the client's data types message."""
-    reader.raw(6)  # message type, two character sets, flags
+    *_, flags = reader.raw(6)  # message type, two character sets
     compile_caps = reader.clr()
     runtime_caps = reader.clr()
     wants_zone = len(runtime_caps) > 1 and bool(runtime_caps[1] & RUNTIME_TZ)
@@ -184,4 +204,5 @@ def read_data_types_message(reader: Reader) -> DataTypesRequest:
             reader.u16()
     field_version = compile_caps[7] if len(compile_caps) > 7 else 0
     knows_mark = len(compile_caps) > 40 and bool(compile_caps[40] & COMPILE_END_OF_RESPONSE)
-    return DataTypesRequest(field_version, wants_zone, wants_version, universal_scale, knows_mark)
+    has_lengths = bool(flags & TEXTS_HAVE_LENGTHS)
+    return DataTypesRequest(field_version, wants_zone, wants_version, universal_scale, knows_mark, has_lengths)

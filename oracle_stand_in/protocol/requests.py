@@ -112,10 +112,12 @@ class Execute:
     bind_types: tuple[BindType, ...]
 
 
-def read_execute(reader: Reader, field_version: int) -> Execute:
+def read_execute(reader: Reader, field_version: int, *, has_lengths: bool = True) -> Execute:
     """Read EXECUTE up to its rows."""
     options, cursor_id = reader.ub(), reader.ub()
-    reader.skip("bub")  # length of the SQL
+    reader.skip("b")
+    size = reader.ub()
+    reader.skip("b")
     vector_length = reader.ub()
     reader.skip("bbu")
     prefetch_rows = reader.ub()
@@ -128,7 +130,8 @@ def read_execute(reader: Reader, field_version: int) -> Execute:
         reader.skip("bubub")
     if field_version >= FV_12_2_EXT:
         reader.skip("bu")
-    sql = reader.clr().decode("utf-8", "replace") if cursor_id == 0 or options & Option.PARSE else None
+    has_sql = cursor_id == 0 or options & Option.PARSE
+    sql = reader.characters(size, has_length=has_lengths).decode("utf-8", "replace") if has_sql else None
     vector = [reader.ub() for _ in range(vector_length)]
     if len(vector) < VECTOR_LENGTH:
         raise ProtocolError("EXECUTE without its vector")
@@ -157,7 +160,7 @@ def read_execute(reader: Reader, field_version: int) -> Execute:
 
 def _read_bind_type(reader: Reader, field_version: int) -> BindType:
     wire_type = reader.u8()
-    reader.skip("bbb")
+    reader.skip("bbu")  # flags, precision, scale
     size = reader.ub()
     elements = reader.ub()
     reader.skip("u")

@@ -82,7 +82,8 @@ class Calls:
         if function == Function.VERSION:
             version = self.dialogue.negotiated.field_version
             await self.dialogue.parse(lambda reader: read_version(reader, version))
-            return answers.version(self.instance.flavour) + self.dialogue.status()
+            has_lengths = self.dialogue.negotiated.has_lengths
+            return answers.version(self.instance.flavour, has_lengths=has_lengths) + self.dialogue.status()
         if function == Function.RELEASE:
             await self.dialogue.parse(read_release)
             return b""
@@ -142,8 +143,8 @@ class Calls:
                 return Cursor(self._last_cursor, prepared)
 
     async def _execute(self) -> bytes:
-        version = self.dialogue.negotiated.field_version
-        request = await self.dialogue.parse(lambda reader: read_execute(reader, version))
+        version, has_lengths = self.dialogue.negotiated.field_version, self.dialogue.negotiated.has_lengths
+        request = await self.dialogue.parse(lambda reader: read_execute(reader, version, has_lengths=has_lengths))
         sent = request.bind_types
         if refusal := next((bind.refusal for bind in sent if bind.refusal), None):
             raise UnreadableError(refusal)
@@ -222,22 +223,24 @@ class Calls:
             cursor.described = result.columns
             parts.append(self._describe(result.columns))
         self._arm_half_answer()
-        parts.append(self._end_item(cursor) if wanted is None else self._rows(cursor, wanted))
-        return b"".join(parts)
+        parameters = answers.execution_parameters(cursor.id)
+        if wanted is None:
+            return b"".join((*parts, parameters, self._end_item(cursor)))
+        return b"".join((*parts, self._rows(cursor, wanted, parameters)))
 
     def _describe(self, columns: list[Column]) -> bytes:
         negotiated = self.dialogue.negotiated
         return answers.describe(columns, negotiated.field_version, universal_scale=negotiated.universal_scale)
 
-    def _rows(self, cursor: Cursor, wanted: int) -> bytes:
+    def _rows(self, cursor: Cursor, wanted: int, parameters: bytes = b"") -> bytes:
         rows = cursor.rows[cursor.sent : cursor.sent + wanted]
         cursor.sent += len(rows)
         header = answers.row_header(len(cursor.described or ()), len(rows))
         if len(rows) == wanted:
-            return header + answers.data_rows(rows) + self._end_item(cursor, row_count=cursor.sent)
+            return header + answers.data_rows(rows) + parameters + self._end_item(cursor, row_count=cursor.sent)
         cursor.rows, cursor.sent, total = [], 0, cursor.sent
         end = self.dialogue.end(OracleError(answers.NO_DATA_FOUND), cursor_id=cursor.id, row_count=total)
-        return header + answers.data_rows(rows) + end
+        return header + answers.data_rows(rows) + parameters + end
 
     async def _dml(self, cursor: Cursor, rows: list[Row], request: Execute) -> bytes:
         self._before(cursor)
@@ -256,7 +259,7 @@ class Calls:
             self._commit()
         if isinstance(statement, Rollback):
             self.instance.counters.rollbacks += 1
-        item = answers.dml_parameters(outcome.row_counts if request.wants_row_counts else None)
+        item = answers.execution_parameters(cursor.id, outcome.row_counts if request.wants_row_counts else None)
         if outcome.failure is not None:
             return item + self.dialogue.error(outcome.failure, cursor.id, outcome.row_count)
         return item + self._end_item(cursor, outcome)

@@ -29,6 +29,7 @@ class Negotiated:
     field_version: int = 0
     universal_scale: bool = False
     end_of_response: bool = False
+    has_lengths: bool = True
 
 
 class Dialogue:
@@ -45,6 +46,7 @@ class Dialogue:
         self._pos = 0
         #: whether nothing has come of the next request, which the client may take its time for
         self._is_idle = False
+        self._before_answer = b""
 
     # requests
 
@@ -145,8 +147,13 @@ class Dialogue:
         self._instance.counters.errors += 1
         return self.end(error, cursor_id=cursor_id, row_count=row_count)
 
+    def send_with_the_next(self, payload: bytes) -> None:
+        """Keep bytes that the next answer begins with."""
+        self._before_answer = payload
+
     def answer(self, payload: bytes) -> None:
         """Send a whole answer."""
+        payload, self._before_answer = self._before_answer + payload, b""
         if self.negotiated.end_of_response:
             payload += answers.END_OF_RESPONSE
         self.send(payload)

@@ -37,9 +37,10 @@ class Logon:
     async def run(self) -> LoggedOn:
         """Return who logged on. Raises: EndSession: nobody, and the client was told; ProtocolError."""
         await self._connect()
-        await self._negotiate()
+        field_version = await self._negotiate()
         await self._expect(Function.AUTH_ONE)
-        first = await self._dialogue.parse(auth.read_auth_message)
+        first = await self._read_message()
+        self._dialogue.negotiated.field_version = field_version
         try:
             alter_session, proof = await self._authenticate(first.user)
         except OracleError as error:
@@ -85,16 +86,29 @@ class Logon:
         self._connection.cut("fin")
         raise EndSession
 
-    async def _negotiate(self) -> None:
+    async def _negotiate(self) -> int:
+        """Agree on character sets and forms; return the field version from the first logon message's answer on."""
         flavour, dialogue = self._instance.flavour, self._dialogue
         await dialogue.parse(handshake.read_protocol_message)
         dialogue.send(handshake.protocol_answer(flavour))
+        is_bundle = await dialogue.parse(handshake.read_fast_authentication)
         client = await dialogue.parse(handshake.read_data_types_message)
-        dialogue.send(client.answer)
+        field_version = min(flavour.field_version, client.field_version)
+        if is_bundle:
+            dialogue.send_with_the_next(handshake.protocol_answer(flavour) + client.answer)
+            dialogue.negotiated.field_version = handshake.BUNDLE_FIELD_VERSION
+        else:
+            dialogue.send(client.answer)
+            dialogue.negotiated.field_version = field_version
         # only from here on do answers carry the end-of-response mark
-        dialogue.negotiated.field_version = min(flavour.field_version, client.field_version)
         dialogue.negotiated.universal_scale = client.universal_scale
+        dialogue.negotiated.has_lengths = client.has_lengths
         dialogue.negotiated.end_of_response = flavour.end_of_response and client.end_of_response
+        return field_version
+
+    async def _read_message(self) -> auth.AuthMessage:
+        has_lengths = self._dialogue.negotiated.has_lengths
+        return await self._dialogue.parse(lambda reader: auth.read_auth_message(reader, has_lengths=has_lengths))
 
     async def _authenticate(self, name: str) -> tuple[str, str]:
         """Exchange the logon messages and return what the session is to be set to, and the server's proof.
@@ -111,7 +125,7 @@ class Logon:
         )
         dialogue.answer(auth.parameters(challenge.pairs()) + dialogue.end())
         await self._expect(Function.AUTH_TWO)
-        message = await dialogue.parse(auth.read_auth_message)
+        message = await self._read_message()
         if user and (user.locked or (faults.is_locked and user is self._instance.account)):
             raise OracleError(28000)
         proof = challenge.proof(message.values, user.password) if user and user.password else None

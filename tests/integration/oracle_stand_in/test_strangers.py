@@ -1,8 +1,9 @@
-"""Clients that nobody here wrote: node-oracledb, SQLAlchemy, pandas. Each is skipped where it can't be had.
+"""Clients that nobody here wrote: JDBC, node-oracledb, seerdb, SQLAlchemy, pandas. What is not there is skipped.
 
 go-ora can't be had from a registry of these machines; what it sends otherwise is in tests/unit/oracle_stand_in.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -50,6 +51,64 @@ def test_node_oracledb(stand_in: OracleStandIn, zone: str) -> None:
     assert found["row"] == [7, "name 7", "온도", at, at, "ab   ", 1.5, "xy"]
     assert found["zone"] == ("+00:00" if zone == "UTC" else "+09:00")
     assert "RETURNING" in found["refused"]
+
+
+@pytest.mark.timeout(120)
+def test_jdbc(stand_in: OracleStandIn) -> None:
+    java, jar = shutil.which("java"), os.environ.get("OJDBC_JAR")
+    if java is None or jar is None:
+        pytest.skip("no java, or no OJDBC_JAR=/.../ojdbc8.jar; `npm pack liquibase@4.28.1` brings one")
+    done = subprocess.run(
+        [java, "-cp", jar, str(_SCRIPT.with_name("Strangers.java")), stand_in.dsn, stand_in.user, stand_in.password],
+        capture_output=True, encoding="utf-8", env={**os.environ, "JAVA_TOOL_OPTIONS": "-Dfile.encoding=UTF-8"},
+        timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if not line.startswith("driver ")] == [
+        "inserted 500", "row 7 이름 7 null 2026-01-02 03:04:05.678 2026-01-02 2", "fetched 493", "duplicate ORA-1",
+        "refused ORA-904", "table JAVA_T", "key ID",
+    ]  # fmt: skip
+
+
+def test_seerdb(stand_in: OracleStandIn) -> None:
+    """A driver of its own, which logs on to a 23ai with several messages in one."""
+    seerdb = pytest.importorskip("seerdb", reason="no seerdb: pip install seerdb")
+    at = datetime(2026, 1, 2, 3, 4, 5, 678000)
+    rows = [(n, f"이름 {n}", "온도", at, at.replace(microsecond=0), 1.5, b"xy") for n in range(500)]
+    login = {
+        "host": stand_in.host, "port": stand_in.port, "service_name": stand_in.service, "user": stand_in.user,
+        "password": stand_in.password,
+    }  # fmt: skip
+    connection = seerdb.connect(**login)
+    cursor = connection.cursor()
+    cursor.execute(
+        "CREATE TABLE seer_t (id NUMBER PRIMARY KEY, name VARCHAR2(40), n NVARCHAR2(20), at TIMESTAMP(6), d DATE, "
+        "f BINARY_DOUBLE, r RAW(10))"
+    )
+    cursor.executemany("INSERT INTO seer_t VALUES (:1, :2, :3, :4, :5, :6, :7)", rows)
+    assert cursor.rowcount == 500
+    connection.commit()
+    cursor.execute("SELECT * FROM seer_t WHERE id >= :1 ORDER BY id", [3])
+    assert cursor.fetchall() == rows[3:]
+    with pytest.raises(seerdb.IntegrityError, match="ORA-00001"):
+        cursor.execute("INSERT INTO seer_t (id) VALUES (:1)", [7])
+    cursor.execute("UPDATE seer_t SET name = :1 WHERE id = :2", ["x", 4])
+    connection.rollback()
+    cursor.execute("SELECT COUNT(*) FROM seer_t WHERE name = :1", ["x"])
+    assert cursor.fetchone() == (0,)
+    connection.close()
+
+    async def again() -> list[tuple[int]]:
+        connection = await seerdb.connect_async(**login)
+        cursor = connection.cursor()
+        await cursor.executemany("INSERT INTO seer_t (id) VALUES (:1)", [(n,) for n in range(500, 600)])
+        await connection.commit()
+        await cursor.execute("SELECT COUNT(*) FROM seer_t WHERE id >= :1", [500])
+        found: list[tuple[int]] = await cursor.fetchall()
+        await connection.close()
+        return found
+
+    assert asyncio.run(again()) == [(100,)]
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import NUMBER_TYPE, Column
 from oracle_stand_in.data.rows import RowError, bind_row_parser, bulk_packer, pack_row, unpacker
 from oracle_stand_in.data.wire import NeedMoreError, Reader, clr, clr2, ub
-from oracle_stand_in.protocol.answers import describe
-from oracle_stand_in.protocol.handshake import parse_connect, read_data_types_message
+from oracle_stand_in.protocol.answers import End, describe, error
+from oracle_stand_in.protocol.auth import read_auth_message
+from oracle_stand_in.protocol.handshake import parse_connect, read_data_types_message, read_fast_authentication
 from oracle_stand_in.protocol.packets import HEADER, PacketSplitter, ProtocolError, data_packets
 from oracle_stand_in.protocol.requests import in_bind_order
 from oracle_stand_in.sql.parser.lexer import returning_binds
@@ -108,6 +109,39 @@ def test_a_client_may_name_its_time_zone_and_its_national_characters_before_the_
     assert reader.pos == len(reader.data)
     assert (request.field_version, request.universal_scale, request.end_of_response) == (11, True, False)
     assert request.answer == b"\x02\x80\x00\x00\x00<<<\x80\x00\x00\x00\x00\x00"
+
+
+@pytest.mark.parametrize(("flags", "has_lengths"), [(1, False), (3, True)])
+def test_a_client_says_whether_its_texts_have_their_length_in_front(flags: int, has_lengths: bool) -> None:
+    """As JDBC does, whose user could not log on: the first letter of the name was taken for a length."""
+    head = b"\x02" + bytes(4) + bytes((flags,)) + clr(bytes(41)) + clr(b"\x02\x00")
+    assert read_data_types_message(Reader(head + b"\x00\x00")).has_lengths is has_lengths
+    name = clr(b"SCOTT") if has_lengths else b"SCOTT"
+    message = b"\x01" + ub(5) + ub(1) + b"\x01" + ub(0) + b"\x01\x01" + name
+    assert read_auth_message(Reader(message), has_lengths=has_lengths).user == "SCOTT"
+    sql = b"SELECT 1 FROM dual"
+    text = clr(sql) if has_lengths else sql
+    reader = Reader(text)
+    assert reader.characters(len(sql), has_length=has_lengths) == sql
+    assert reader.pos == len(text)
+
+
+def test_messages_up_to_the_logon_may_come_in_one() -> None:
+    """As seerdb does with a 23ai; before it was no request, and the connection was dropped."""
+    types = b"\x02" + bytes(5)
+    bundle = Reader(b"\x22\x01\x01\x00" + b"\x01\x06\x00driver\x00" + bytes(5) + b"\x0d" + types)
+    assert read_fast_authentication(bundle)
+    assert bundle.data[bundle.pos :] == types
+    alone = Reader(types)
+    assert not read_fast_authentication(alone)
+    assert alone.pos == 0
+
+
+def test_the_end_of_an_answer_names_the_call_that_it_answers() -> None:
+    """JDBC takes the end of a query for an error of another call, where it does not."""
+    told = error(End(in_transaction=False, sequence=9, code=1403), 12)
+    assert told[:3] == b"\x04\x00\x01"
+    assert told.count(b"\x09") == 2
 
 
 def test_the_scale_of_a_number_is_sent_in_the_form_that_the_client_asked_for() -> None:
