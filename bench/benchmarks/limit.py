@@ -16,6 +16,9 @@ _FIRST, _FACTOR, _NEAR = 0.3, 1.4, 1.04
 #: How often a rate must fail before it counts as too high: others use this machine, too.
 _TRIES = 2
 
+#: Per cent of the limit that are tried for longer, until one holds.
+_LESS = (100, 95, 90, 85, 80)
+
 SERVICES = ("monitor", "writer", "consumer")
 
 #: Per cent of the buffer from which on those who fill it wait for those who empty it.
@@ -39,10 +42,8 @@ def run(*, quick: bool) -> Section:
         stage.clear()
         services = start_services(stage, *SERVICES)
         first = int(_FIRST * statistics.median(speed for speed, _ in bare))
-        limit = _search(stage, services, first, seconds)
-        at_limit, below, above = (
-            _try_rate(stage, services, limit * tenths // 10, 4 * seconds) for tenths in (10, 8, 12)
-        )
+        limit, at_limit = _search(stage, services, first, seconds)
+        below, above = (_try_rate(stage, services, limit * tenths // 10, 4 * seconds) for tenths in (8, 12))
         lost = stage.snapshot().difference
         stage.stop(*reversed(services.values()))
         bare += [bare_loop(stage, work) for _ in range(repetitions)]
@@ -59,17 +60,18 @@ def run(*, quick: bool) -> Section:
 def look_for_limit(stage: Stage, first: int = 60_000, seconds: float = 6.0) -> int:
     """Return the highest rate in values/s that the pipeline carries on an empty stage. `first`: where it begins."""
     services = start_services(stage, *SERVICES)
-    limit = _search(stage, services, first, seconds)
+    limit, _ = _search(stage, services, first, seconds)
     stage.stop(*reversed(services.values()))
     stage.clear()
     return limit
 
 
-def _search(stage: Stage, services: Services, first: int, seconds: float) -> int:
+def _search(stage: Stage, services: Services, first: int, seconds: float) -> tuple[int, Trial]:
     def holds(rate: int) -> bool:
         return any(_try_rate(stage, services, rate, seconds).holds for _ in range(_TRIES))
 
-    return find_limit(holds, first, _FACTOR, _NEAR)
+    limit = find_limit(holds, first, _FACTOR, _NEAR)
+    return confirm(lambda rate: _try_rate(stage, services, rate, 4 * seconds), limit)
 
 
 def _try_rate(stage: Stage, services: Services, rate: int, seconds: float) -> Trial:
@@ -97,6 +99,15 @@ def find_limit(holds: Callable[[int], bool], first: int, factor: float, near: fl
         middle = (good + bad) // 2
         good, bad = (middle, bad) if holds(middle) else (good, middle)
     return good
+
+
+def confirm(attempt: Callable[[int], Trial], limit: int) -> tuple[int, Trial]:
+    """Try a limit for longer than it was found in; return it, or a lower one that holds, or the lowest of all."""
+    for rate in (limit * percent // 100 for percent in _LESS):
+        trial = attempt(rate)
+        if trial.holds:
+            break
+    return rate, trial
 
 
 def _slower_part(trial: Trial) -> str:

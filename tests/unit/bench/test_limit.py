@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.benchmarks.limit import find_limit
+from bench.benchmarks.limit import confirm, find_limit
 from bench.bottleneck import bottleneck, is_processor_used_up
 from bench.trial import Trial, growth
 
@@ -46,6 +46,15 @@ def test_a_rate_is_carried_when_all_is_written_and_nothing_grows_or_is_left_out(
     assert carried.holds
     for part in ({"written": 900.0}, {"growth": 100.0}, {"skipped": 1}, {"overflowed": 1}):
         assert not replace(carried, **part).holds
+
+
+def test_a_limit_that_does_not_hold_for_longer_is_taken_lower() -> None:
+    def attempt(rate: int) -> Trial:
+        return replace(trial(), offered=rate, written=min(rate, 900), growth=0)
+
+    assert confirm(attempt, 1000) == (900, attempt(900))
+    assert confirm(attempt, 800) == (800, attempt(800))
+    assert confirm(attempt, 10_000) == (8000, attempt(8000))
 
 
 def test_a_trial_tells_cost_and_age() -> None:
