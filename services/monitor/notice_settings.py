@@ -19,8 +19,7 @@ class NoticeSettings(BufferSettings):
     )
     alert_webhook_url_file: Path | None = Field(None, description="File that holds it; read again for every notice")
     alert_webhook_format: Literal["json", "slack", "teams"] = Field(
-        "json",
-        description="`json`: docs/api.md; `slack`: also Mattermost and Rocket.Chat; `teams`: a workflow's card",
+        "json", description="`json`: docs/api.md; `slack`: also Mattermost and Rocket.Chat; `teams`: a workflow's card"
     )
     alert_smtp_host: str = Field("", description="Mail server that alerts are handed to")
     alert_smtp_port: int = Field(587, ge=1, le=65_535, description="Its port: 587 for starttls, 465 for tls")

@@ -26,8 +26,7 @@ class MonitorSettings(NoticeSettings):
     )
     monitor_port: int = Field(8000, ge=0, le=65_535, description="Port of the monitor; 0 chooses a free one")
     monitor_api_token: SecretStr | None = Field(
-        None,
-        description="If set, 16 letters or more: every path but /livez wants `Authorization: Bearer <token>`",
+        None, description="If set, 16 letters or more: every path but /livez wants `Authorization: Bearer <token>`"
     )
     monitor_api_token_file: Path | None = Field(
         None, description="File that holds it; read again while the monitor runs: a new one ends all sessions"
@@ -53,8 +52,7 @@ class MonitorSettings(NoticeSettings):
     )
     monitor_start_command: str = Field(USUAL_COMMAND, description="How they start one")
     monitor_trusted_proxies: str = Field(
-        "",
-        description="Addresses or networks, with commas, of proxies whose X-Forwarded-For and -Proto are believed",
+        "", description="Addresses or networks, with commas, of proxies whose X-Forwarded-For and -Proto are believed"
     )
 
     monitor_time_zone: str = Field(

@@ -113,12 +113,7 @@ class Lane:
         )
         named = self.pulse.named
         handshake = Handshake(
-            requests=edges.requests,
-            fleet=fleet,
-            process=edges.heartbeat,
-            link=edges.link,
-            clock=self._clock,
-            stop=stop,
+            requests=edges.requests, fleet=fleet, process=edges.heartbeat, link=edges.link, clock=self._clock, stop=stop
         )
         start = tasks.create_task
         self._sending = start(outlive("sending", self.sender.run, _TRIES, tell))

@@ -141,9 +141,6 @@ class Pulse:
                 f"Poller overflow: {episode.messages} messages with {episode.values} values were discarded, "
                 f"read from {episode.first} to {episode.last}",
                 OutboxOverflow(
-                    messages=episode.messages,
-                    values=episode.values,
-                    first=str(episode.first),
-                    last=str(episode.last),
+                    messages=episode.messages, values=episode.values, first=str(episode.first), last=str(episode.last)
                 ),
             )

@@ -140,13 +140,7 @@ def _recovery(redis: Redis, files: Files, sink: OracleSink, clock: Clock, retry_
 
 
 def _actor(
-    settings: WriterSettings,
-    redis: Redis,
-    files: Files,
-    sink: OracleSink,
-    work: WorkInHand,
-    pause: Pause,
-    clock: Clock,
+    settings: WriterSettings, redis: Redis, files: Files, sink: OracleSink, work: WorkInHand, pause: Pause, clock: Clock
 ) -> Actor:
     """Return who carries out what people ask of writers."""
     link, keys, events = redis.link, redis.keys, redis.events

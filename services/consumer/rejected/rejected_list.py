@@ -74,11 +74,7 @@ class RejectedList:
             yield from some
             start += len(some)
 
-    def retry(
-        self,
-        choice: Choice = Choice(),
-        goes_on: Callable[[int], bool] = lambda _looked_at: True,
-    ) -> Cleared:
+    def retry(self, choice: Choice = Choice(), goes_on: Callable[[int], bool] = lambda _looked_at: True) -> Cleared:
         """Put entries that are there now back on the DataQueue, the oldest first; say what became of them.
 
         What stays is on the list in the order in which it was. `goes_on` is asked before each step, with how many

@@ -93,11 +93,7 @@ class PollingGroups:
             parts = [
                 part
                 for plc_code, name in some
-                for part in (
-                    polling_field(plc_code, name),
-                    f"{plc_code}/{name}",
-                    self._groups[plc_code, name].json(),
-                )
+                for part in (polling_field(plc_code, name), f"{plc_code}/{name}", self._groups[plc_code, name].json())
             ]
             left_out += self._link.run(
                 "save_groups", [self._keys.polling, self._keys.polling_seen], [MAX_GROUPS, FORGET_GROUP_S, *parts]

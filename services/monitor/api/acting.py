@@ -104,10 +104,7 @@ async def actions(
 
 
 @router.post("/api/actions/recover", status_code=202, responses=_REFUSED)
-async def recover(
-    body: Annotated[RecoverRequest, Body(default_factory=RecoverRequest)],
-    desk: Desk,
-) -> Asked:
+async def recover(body: Annotated[RecoverRequest, Body(default_factory=RecoverRequest)], desk: Desk) -> Asked:
     """Put backup files into the table: all that wait, or one."""
     return await desk.ask(asking.recover, body)
 
@@ -115,13 +112,13 @@ async def recover(
 @router.post("/api/actions/pause", status_code=202, responses=_REFUSED)
 async def pause(body: ServiceRequest, desk: Desk) -> Asked:
     """Let writers or consumers give back what they hold and take nothing up until they are resumed."""
-    return await desk.ask(asking.pause, body)
+    return await desk.ask(partial(asking.of_each, ActionKind.PAUSE), body)
 
 
 @router.post("/api/actions/resume", status_code=202, responses=_REFUSED)
 async def resume(body: ServiceRequest, desk: Desk) -> Asked:
     """Let paused writers or consumers go on."""
-    return await desk.ask(asking.resume, body)
+    return await desk.ask(partial(asking.of_each, ActionKind.RESUME), body)
 
 
 @router.post("/api/actions/forget_group", status_code=202, responses=_REFUSED)
@@ -137,19 +134,13 @@ async def forget_service(body: ForgetServiceRequest, desk: Desk) -> Asked:
 
 
 @router.post("/api/actions/retry_messages", status_code=202, responses=_REFUSED)
-async def retry_messages(
-    body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)],
-    desk: Desk,
-) -> Asked:
+async def retry_messages(body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)], desk: Desk) -> Asked:
     """Put rejected messages and tags back on the DataQueue, the oldest first: all, or those of some codes or ids."""
     return await desk.ask(partial(asking.messages, ActionKind.RETRY_MESSAGES), body)
 
 
 @router.post("/api/actions/drop_messages", status_code=202, responses=_REFUSED)
-async def drop_messages(
-    body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)],
-    desk: Desk,
-) -> Asked:
+async def drop_messages(body: Annotated[MessagesRequest, Body(default_factory=MessagesRequest)], desk: Desk) -> Asked:
     """Drop rejected messages and tags, counted: all, or those of some codes or ids."""
     return await desk.ask(partial(asking.messages, ActionKind.DROP_MESSAGES), body)
 
@@ -167,10 +158,7 @@ async def set_aside_rejected_file(body: RejectedFileRequest, desk: Desk) -> Aske
 
 
 @router.post("/api/actions/acknowledge", status_code=202, responses=_REFUSED)
-async def acknowledge(
-    body: Annotated[Request, Body(default_factory=Request)],
-    desk: Desk,
-) -> Asked:
+async def acknowledge(body: Annotated[Request, Body(default_factory=Request)], desk: Desk) -> Asked:
     """Say that the losses that `/api/losses` tells now are known; what is lost from now on is told again."""
     return await desk.ask(asking.acknowledge, body)
 

@@ -63,20 +63,11 @@ def recover(request: RecoverRequest, overview: Overview) -> list[Wanted]:
     ]
 
 
-def pause(request: ServiceRequest, overview: Overview) -> list[Wanted]:
-    """Return what it takes to pause processes: an action for each.
+def of_each(kind: ActionKind, request: ServiceRequest, overview: Overview) -> list[Wanted]:
+    """Return what it takes to pause processes, or to let them go on: an action for each.
 
     Raises: RefusedRequestError.
     """
-    return _of_each(ActionKind.PAUSE, request, overview)
-
-
-def resume(request: ServiceRequest, overview: Overview) -> list[Wanted]:
-    """Return what it takes to let processes go on. Raises: RefusedRequestError."""
-    return _of_each(ActionKind.RESUME, request, overview)
-
-
-def _of_each(kind: ActionKind, request: ServiceRequest, overview: Overview) -> list[Wanted]:
     role, _, instance = request.target.partition(":")
     wanted = [
         Wanted(number, kind, f"{role}:{service.instance}")

@@ -82,10 +82,7 @@ Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most
 
 
 #: A file, and failures as everywhere.
-_CSV: _Responses = {
-    **AWAY,
-    200: {"description": "The file", "content": {"text/csv": {"schema": {"type": "string"}}}},
-}
+_CSV: _Responses = {**AWAY, 200: {"description": "The file", "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
 Code = Annotated[str | None, Query(max_length=50, description="Only this code", examples=["ORA-12899"])]

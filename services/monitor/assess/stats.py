@@ -4,14 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from services.monitor.read.buckets import Bucket, total
-from shared.counters import (
-    HISTOGRAM_ABOVE,
-    HISTOGRAM_BOUNDS_MS,
-    WINDOW_BUCKET_S,
-    Counter,
-    Counts,
-    Window,
-)
+from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, WINDOW_BUCKET_S, Counter, Counts, Window
 
 #: Buckets that "lately" means: the one that fills now and the one before, so 10 to 20 s.
 LATELY_BUCKETS = 2

@@ -210,12 +210,7 @@ def events(t: Language, overview: Overview) -> str:
         ]
         for event in current.events(overview, EVENTS_SHOWN).events
     ]
-    return Table(
-        key="events",
-        note="",
-        columns=("time", "what", "who", "message"),
-        rows=rows,
-    ).html(t)
+    return Table(key="events", note="", columns=("time", "what", "who", "message"), rows=rows).html(t)
 
 
 def _kind(event: EventEntry) -> str:

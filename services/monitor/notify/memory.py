@@ -50,9 +50,7 @@ class Memory:
         """Take or renew the turn, if it is free or ours; `told` then holds what anybody told."""
         try:
             answer = self._link.run(
-                "take_turn",
-                [self._turn_key, self._told_key],
-                [who, round(LEASE_S * 1000), _KEPT_S * 1000, _MAX_FIELDS],
+                "take_turn", [self._turn_key, self._told_key], [who, round(LEASE_S * 1000), _KEPT_S * 1000, _MAX_FIELDS]
             )
             self._read(answer[1:])
             self._away_since, self._was_ours = None, bool(answer[0])

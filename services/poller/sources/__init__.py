@@ -14,10 +14,6 @@ from services.poller.sources.replay import ReplayModel
 from services.poller.sources.simulator import SimulatorModel
 
 #: `type` in `[group.source]` -> the keys of that kind.
-SOURCE_MODELS: dict[str, type[SourceModel]] = {
-    "simulator": SimulatorModel,
-    "replay": ReplayModel,
-    "opcua": OpcuaModel,
-}
+SOURCE_MODELS: dict[str, type[SourceModel]] = {"simulator": SimulatorModel, "replay": ReplayModel, "opcua": OpcuaModel}
 
 AnySource: TypeAlias = Annotated[SimulatorModel | ReplayModel | OpcuaModel, Field(discriminator="type")]

@@ -13,7 +13,5 @@ def count(link: RedisLink, keys: Keys, counter: Counter, by: int) -> None:
     seconds = int(link.command("TIME")[0])
     window = keys.window(seconds // WINDOW_BUCKET_S)
     link.commands(
-        ("HINCRBY", keys.counters, counter, by),
-        ("HINCRBY", window, counter, by),
-        ("EXPIRE", window, WINDOW_KEEP_S),
+        ("HINCRBY", keys.counters, counter, by), ("HINCRBY", window, counter, by), ("EXPIRE", window, WINDOW_KEEP_S)
     )

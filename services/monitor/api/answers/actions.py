@@ -158,9 +158,7 @@ class RejectedFileRequest(_Choice):
     """Retry or set aside the rows of a file of rejected rows."""
 
     target: str = Field(
-        max_length=400,
-        description="The file, by its name in `/api/backups`",
-        examples=["rejected_20251102_143052.csv"],
+        max_length=400, description="The file, by its name in `/api/backups`", examples=["rejected_20251102_143052.csv"]
     )
 
 

@@ -51,10 +51,7 @@ def connect_params(settings: WriterSettings) -> oracledb.ConnectParams:
     if not addresses(params) or any(not 1 <= port <= _LAST_PORT for _, port in addresses(params)):
         raise _not_understood(settings, params, None)
     params.set(
-        retry_count=0,
-        retry_delay=0,
-        tcp_connect_timeout=settings.oracle_connect_timeout,
-        expire_time=_EXPIRE_TIME_MIN,
+        retry_count=0, retry_delay=0, tcp_connect_timeout=settings.oracle_connect_timeout, expire_time=_EXPIRE_TIME_MIN
     )
     if settings.oracle_wallet_location is not None:
         params.set(wallet_location=str(settings.oracle_wallet_location))

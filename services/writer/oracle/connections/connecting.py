@@ -117,11 +117,7 @@ class _Attempt(threading.Thread):
         """Log on once."""
         settings = self._settings
         try:
-            connection = oracledb.connect(
-                params=self._params,
-                user=settings.oracle_user,
-                password=self._password,
-            )
+            connection = oracledb.connect(params=self._params, user=settings.oracle_user, password=self._password)
             connection.call_timeout = int(settings.oracle_call_timeout * 1000)
         except BaseException as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it
             self.error = error
@@ -140,7 +136,5 @@ class _Attempt(threading.Thread):
 def _hangs(settings: WriterSettings) -> SinkError:
     patience_s = settings.oracle_connect_timeout + settings.oracle_call_timeout
     return SinkError(
-        "HANGS",
-        f"{settings.dsn} accepts connections and then says nothing for {patience_s:g} s",
-        Verdict.TRANSIENT,
+        "HANGS", f"{settings.dsn} accepts connections and then says nothing for {patience_s:g} s", Verdict.TRANSIENT
     )

@@ -72,9 +72,9 @@ def test_each_partition_is_asked_for_its_own_and_one_alone_where_that_is_said() 
         asking.recover(RecoverRequest(target="backup_1.csv"), overview)
     with pytest.raises(RefusedRequestError, match="away"):
         asking.recover(RecoverRequest(partition=1), overview)
-    pause = asking.pause(ServiceRequest(target="writer"), overview)
+    pause = asking.of_each(ActionKind.PAUSE, ServiceRequest(target="writer"), overview)
     assert [each[:2] for each in brief(pause)] == [(0, "writer:a"), (2, "writer:a"), (2, "writer:b")]
-    assert len(asking.resume(ServiceRequest(target="writer:b"), overview)) == 1
+    assert len(asking.of_each(ActionKind.RESUME, ServiceRequest(target="writer:b"), overview)) == 1
 
 
 def test_losses_are_acknowledged_where_there_are_some_and_as_they_are_told() -> None:

@@ -12,10 +12,7 @@ from services.poller.source import SourceError
 from services.poller.sources.files import MAX_SECRET_BYTES, read_regular
 from services.poller.sources.opcua.keys import OpcuaKeys
 
-_MODES = {
-    "sign": ua.MessageSecurityMode.Sign,
-    "sign_and_encrypt": ua.MessageSecurityMode.SignAndEncrypt,
-}
+_MODES = {"sign": ua.MessageSecurityMode.Sign, "sign_and_encrypt": ua.MessageSecurityMode.SignAndEncrypt}
 
 
 def check_files(model: OpcuaKeys, directory: Path) -> list[str]:
