@@ -15,6 +15,7 @@ import pytest
 
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
+from tests.integration.oracle_stand_in.connecting import connect
 from tests.integration.oracle_stand_in.wire_client import Recording, WireClient, recorded
 
 PATIENCE_S = 1.0
@@ -25,10 +26,6 @@ DEEP, LONG = "nested as deeply", "words and signs"
 def stand_in() -> Iterator[OracleStandIn]:
     with OracleStandIn(patience_s=PATIENCE_S) as stand_in:
         yield stand_in
-
-
-def connection_to(stand_in: OracleStandIn) -> oracledb.Connection:
-    return oracledb.connect(user=stand_in.user, password=stand_in.password, dsn=stand_in.dsn)
 
 
 SIXTEEN = "a" * 16
@@ -75,7 +72,7 @@ STATEMENTS: dict[str, tuple[str, object]] = {
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_that_blows_up_is_answered(stand_in: OracleStandIn, name: str) -> None:
     statement, expected = STATEMENTS[name]
-    with connection_to(stand_in) as connection, connection.cursor() as cursor:
+    with connect(stand_in) as connection, connection.cursor() as cursor:
         connection.call_timeout = 20_000
         if isinstance(expected, str):
             with pytest.raises(oracledb.DatabaseError, match=expected):
@@ -123,7 +120,7 @@ def test_a_client_that_never_reads_is_told_no_more(stand_in: OracleStandIn, reco
         for _ in range(100):  # 200 MB of answers
             client.say(query)
         # others are served as before, and not after all of these
-        with connection_to(stand_in) as connection:
+        with connect(stand_in) as connection:
             for _ in range(20):
                 connection.ping()
         assert stand_in.control.status().round_trips < asked + 60
@@ -141,7 +138,7 @@ def test_more_connections_than_there_is_room_for_wait_and_are_served(stand_in: O
         for _ in range(limit + 20):
             stack.enter_context(socket.create_connection((stand_in.host, stand_in.port)))
         wait_until(lambda: "cannot accept" in stand_in.log_text())
-        with connection_to(stand_in) as connection:
+        with connect(stand_in) as connection:
             connection.ping()
     assert stand_in.log_text().count("cannot accept") < 10
     assert "Traceback" not in stand_in.log_text()

@@ -13,9 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
+from tests.integration.oracle_stand_in.connecting import connect
 
 _SCRIPT = Path(__file__).with_name("strangers.js")
 
@@ -109,6 +111,29 @@ def test_seerdb(stand_in: OracleStandIn) -> None:
         return found
 
     assert asyncio.run(again()) == [(100,)]
+
+
+def test_what_airflows_hook_sends(stand_in: OracleStandIn) -> None:
+    """OracleHook.bulk_insert_rows and insert_rows of provider 4.7, without Airflow: their statements, their calls."""
+    at = datetime(2026, 1, 2, 3, 4, 5)
+    with connect(stand_in) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE air_t (id NUMBER PRIMARY KEY, name VARCHAR2(40), at DATE, num NUMBER)")
+        connection.autocommit = False
+        rows = [(n, f"n{n}", at, None if n == 3 else n / 2) for n in range(10)]
+        for chunk in (rows[:5], rows[5:]):
+            cursor.prepare("insert into air_t (id, name, at, num) values (:1, :2, :3, :4)")
+            cursor.executemany(None, chunk)
+            connection.commit()
+        # exactly as many rows as chunks hold: nothing is left for the last one
+        cursor.prepare("insert into air_t (id, name, at, num) values (:1, :2, :3, :4)")
+        cursor.executemany(None, [])
+        when = f"to_date('{at:%Y-%m-%d %H:%M:%S}','YYYY-MM-DD HH24:MI:SS')"
+        cursor.execute(f"INSERT /*+ APPEND */ INTO air_t (id, name, at, num) VALUES (10,'it''s',{when},NULL)")
+        connection.commit()
+        with pytest.raises(oracledb.DatabaseError, match=r"ORA-0\d{4}"):
+            cursor.executemany("insert into air_t (id, name) values (air_seq.NEXTVAL, :1)", [("x",)])
+        cursor.execute("SELECT * FROM air_t ORDER BY id")
+        assert cursor.fetchall() == [*rows, (10, "it's", at, None)]
 
 
 @pytest.fixture
