@@ -70,11 +70,15 @@ class AutoRecover:
         return False
 
     def _has_time(self) -> bool:
+        state = self._breaker.state
+        if self._pause.is_on() or state not in (BreakerState.CLOSED, BreakerState.HALF_OPEN):
+            return False
         try:
-            is_available = self._breaker.state is BreakerState.CLOSED and not self._pause.is_on()
-            return is_available and self._buffer.depth() < self._calm_depth
+            depth = self._buffer.depth()
         except RedisUnavailableError:
             return False
+        # Oracle answers again, and nothing comes that could try it: a plant at rest. A file is the trial then.
+        return depth == 0 if state is BreakerState.HALF_OPEN else depth < self._calm_depth
 
     def begins(self, file: RowsFile) -> None:
         """Say that a file is begun with."""
@@ -86,8 +90,10 @@ class AutoRecover:
             pass
 
     def went_well(self, _file: RowsFile, _recovery: FileRecovery) -> None:
-        """Forget the failures before."""
+        """Forget the failures before; Oracle takes what it is given."""
         self._backoff.reset()
+        if self._breaker.state is BreakerState.HALF_OPEN:
+            self._breaker.succeeded(self._recovery.clock.monotonic())
 
     def goes_on_after(self, failure: Failure, stop: StopFlag) -> bool:
         """Pause; the file is gone on with, however often it fails."""

@@ -19,6 +19,7 @@ from services.writer.sink import RowError, SinkError, Target, Verdict
 from shared.life.heartbeat import Heartbeat
 from shared.models import TagValue
 from shared.records.events import Event
+from shared.records.heartbeats import BreakerState
 from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, NeverPaused, ScriptedSink, tag_values
 from tests.unit.writer.backup.rows import rows
 from tests.unit.writer.deliver.stages import KEYS
@@ -130,6 +131,29 @@ def test_without_time_no_file_is_begun(stage: Stage, trouble: str) -> None:
         stage.buffer.away["depth"] = 99
     assert stage.run_for(3) == [TIME_TICK_S] * 3
     assert (stage.sink.calls, len(stage.left())) == ([], 1)
+
+
+def test_where_nothing_comes_after_an_outage_a_file_is_the_trial(stage: Stage) -> None:
+    """Kind: a trial that only the main path can make. A plant that rested at the end of an outage kept its files."""
+    values = tag_values(12)
+    stage.write(values)
+    stage.breaker.failed(AWAY, stage.clock.monotonic(), last=True)
+    assert stage.run_for(3) == [TIME_TICK_S] * 3
+    stage.breaker.probe_succeeded(stage.clock.monotonic())
+    stage.buffer.values = tag_values(1)
+    assert stage.run_for(3) == [TIME_TICK_S] * 3, "a live value is the trial where there is one"
+    stage.buffer.values = []
+    stage.run_for(1)
+    assert (stage.sink.stored, stage.left(), stage.breaker.state) == (values, [], BreakerState.CLOSED)
+
+
+def test_a_file_that_is_the_trial_and_fails_leaves_the_breaker_to_its_prober(stage: Stage) -> None:
+    stage.write(tag_values(3))
+    stage.breaker.failed(AWAY, stage.clock.monotonic(), last=True)
+    stage.breaker.probe_succeeded(stage.clock.monotonic())
+    stage.sink.steps = [AWAY]
+    stage.run_for(1)
+    assert (stage.breaker.state, len(stage.left())) == (BreakerState.HALF_OPEN, 1)
 
 
 def test_a_plant_that_polls_each_second_does_not_hold_recovery_up(
