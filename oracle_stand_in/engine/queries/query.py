@@ -11,13 +11,14 @@ from oracle_stand_in.data.values import decode_number, encode_number
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.dictionary.dictionary import Dictionary
 from oracle_stand_in.engine.dictionary.views import VIEWS
+from oracle_stand_in.engine.queries import correlated
 from oracle_stand_in.engine.queries.aggregate import Groups, aggregate_calls
 from oracle_stand_in.engine.queries.compound import as_columns, combine, combined_columns
 from oracle_stand_in.engine.queries.projection import describe, expand, expression_of, order_target, project, sort
 from oracle_stand_in.engine.queries.row_numbers import uses_row_number, with_row_limit
 from oracle_stand_in.engine.queries.scan import CHUNK, matching
 from oracle_stand_in.engine.queries.sources import FromItem, all_columns, check_size, joined, named
-from oracle_stand_in.errors import OracleError
+from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql import syntax
 from oracle_stand_in.sql.evaluation.conditions import Predicate, compile_condition
 from oracle_stand_in.sql.evaluation.evaluate import Scope, Value, compile_expression
@@ -64,12 +65,15 @@ class Query:
             return await self._compound(query, describe_only)
         select = query
         sources = [await self._source(ref, describe_only) for ref in select.sources]
+        select = replace(select, items=expand(select.items, sources))
+        if not describe_only:
+            select, sources = await self._without_correlation(select, sources)
         scope = self.scope(list(all_columns(sources)))
         if not describe_only:
             await self.answer_subqueries(select, scope)
         else:
             scope.answers = _Anything()
-        select = with_row_limit(replace(select, items=expand(select.items, sources)))
+        select = with_row_limit(select)
         quick = None if describe_only else self._quick(select, sources)
         if quick is not None:
             return quick
@@ -77,6 +81,46 @@ class Query:
         if calls or select.group_by or select.having:
             return await self._grouped(select, sources, scope, calls, describe_only)
         return await self._plain(select, sources, scope, describe_only)
+
+    async def _without_correlation(self, select: Select, sources: list[FromItem]) -> tuple[Select, list[FromItem]]:
+        """Answer the subqueries that depend on the row, for each row; they are columns of the rows then."""
+        columns = list(all_columns(sources))
+        nodes = correlated.correlated(select, columns)
+        if not nodes:
+            return select, sources
+        lists = [self._all_rows(source) for source in sources]
+        check_size(*lists)
+        rows: list[Row] = [sum(parts, ()) for parts in product(*lists)]
+        if len(rows) > correlated.MOST_ROWS:
+            raise unsupported(f"a correlated subquery for more than {correlated.MOST_ROWS} rows")
+        scope = self.scope(columns)
+        types: list[ColumnType] = []
+        for node in nodes:
+            kind, answers = await self._answer_by_row(node, scope, rows)
+            types.append(kind)
+            rows = [(*row, answer) for row, answer in zip(rows, answers, strict=True)]
+        select, answered = correlated.as_columns(select, nodes, types)
+        return select, [FromItem([*columns, *named(answered, correlated.ANSWERS)], None, rows)]
+
+    async def _answer_by_row(
+        self, node: Exists | Subquery, scope: Scope, rows: list[Row]
+    ) -> tuple[ColumnType, list[bytes]]:
+        aliases = {alias for alias, _ in scope.columns if alias}
+        places = {name: found for name in correlated.outer_names(node.query, aliases) if (found := scope.find(name))}
+        kind: ColumnType = NUMBER_TYPE
+        answers: list[bytes] = []
+        for row in rows:
+            result = await self.run(correlated.with_values(node.query, places, row))
+            if isinstance(node, Exists):
+                answers.append(correlated.YES if result.rows else correlated.NO)
+                continue
+            if len(result.columns) != 1:
+                raise OracleError(913)
+            if len(result.rows) > 1:
+                raise OracleError(1427)
+            kind = result.columns[0].type
+            answers.append(unpacker(1)(result.rows[0])[0] if result.rows else b"")
+        return kind, answers
 
     async def _compound(self, query: Compound, describe_only: bool) -> Result:
         """Answer queries joined by set operators."""

@@ -20,7 +20,7 @@ from oracle_stand_in.sql.syntax import (
 )
 
 #: words that stand between a value and what is asked of it
-WORDS_OF_CONDITIONS = frozenset(("LIKE", "IN", "IS", "BETWEEN", "NOT"))
+WORDS_OF_CONDITIONS = frozenset(("LIKE", "LIKEC", "IN", "IS", "BETWEEN", "NOT"))
 #: what a list of single values holds at most, before Oracle 23ai
 MOST_OPTIONS = 1000
 COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "^=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -90,7 +90,7 @@ def _predicate(stream: TokenStream, query: QueryParser) -> Condition:
         stream.expect("AND")
         high = expression(stream, query)
         return _maybe_not(All((Comparison(">=", value, low), Comparison("<=", value, high))), negated)
-    if stream.accept("LIKE"):
+    if stream.accept("LIKE") or stream.accept("LIKEC"):
         pattern = expression(stream, query)
         escape = expression(stream, query) if stream.accept("ESCAPE") else None
         return _maybe_not(Like(_single(left, stream), pattern, escape), negated)

@@ -25,6 +25,14 @@ def cursor() -> Iterator[oracledb.Cursor]:
 
 
 ANSWERS: dict[str, list[Any]] = {
+    "SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id)": [1],
+    "SELECT id FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.id = a.id) ORDER BY id DESC": [3, 2],
+    "SELECT (SELECT SUM(m) FROM b WHERE b.id = x.id) FROM a x ORDER BY x.id": [4, None, None],
+    "SELECT x.n FROM a x WHERE (SELECT COUNT(*) FROM b WHERE b.id = x.id) = 2": ["x"],
+    "SELECT COUNT(*) FROM a x WHERE n = 'x' AND EXISTS (SELECT 1 FROM b WHERE b.id = x.id AND m > 2)": [1],
+    "SELECT m FROM b WHERE m = (SELECT MAX(m) FROM b i WHERE i.id = b.id) ORDER BY id": [2.5, 9],
+    "SELECT CASE WHEN EXISTS (SELECT 1 FROM b WHERE b.id = a.id) THEN 'y' END c FROM a ORDER BY id": ["y", None, None],
+    "SELECT n FROM a WHERE n LIKEC '_' AND (CASE WHEN id = 2 THEN 1 END) = 1": ["y"],
     "SELECT CASE WHEN n = 'x' THEN 'ex' WHEN n IS NULL THEN 'none' ELSE n END FROM a ORDER BY id": ["ex", "y", "none"],
     "SELECT CASE id WHEN 1 THEN 10 END FROM a ORDER BY id": [10, None, None],
     "SELECT DECODE(n, 'x', 1, NULL, 2, 3) FROM a ORDER BY id": [1, 3, 2],

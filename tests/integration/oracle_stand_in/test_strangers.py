@@ -4,10 +4,12 @@ go-ora can't be had from a registry of these machines; what it sends otherwise i
 """
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -111,6 +113,22 @@ def test_seerdb(stand_in: OracleStandIn) -> None:
         return found
 
     assert asyncio.run(again()) == [(100,)]
+
+
+def test_django(stand_in: OracleStandIn) -> None:
+    if importlib.util.find_spec("django") is None:
+        pytest.skip("no Django: pip install django")
+    script = _SCRIPT.with_name("django_stranger.py")
+    done = subprocess.run(
+        [sys.executable, str(script), stand_in.dsn, stand_in.user, stand_in.password],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "created": 300, "tables": ["plant_tag"], "last": ["t299", "t298"], "average": {"value__avg": 74.75},
+        "at": "2026-01-01 00:00:03+00:00", "like": [11, 11], "updated": 1, "without": 1, "deleted": 2,
+        "grouped": [{"good": True, "n": 298}],
+    }  # fmt: skip
 
 
 def test_what_airflows_hook_sends(stand_in: OracleStandIn) -> None:
