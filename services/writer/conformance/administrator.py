@@ -68,6 +68,11 @@ class Administrator:
         self._made: list[tuple[str, str]] = []
         self._number = 0
 
+    def log_on(self) -> None:
+        """Try whether the DBA is let in: once, since each refusal counts against the account. Raises: SinkError."""
+        with self._cursor():
+            pass
+
     def run(self, statement: str) -> None:
         """Run a statement. Raises: NotTriedError: it is refused; the text holds no password."""
         try:
@@ -89,10 +94,10 @@ class Administrator:
 
         Raises: NotTriedError: the database refuses it.
         """
-        who = Credentials(self._new("USER"), f"Tt_{secrets.token_hex(10)}_9Z")
+        who = Credentials(self._new_name(), f"Tt_{secrets.token_hex(10)}_9Z")
         options = ["ACCOUNT UNLOCK"]
         if limits:
-            profile = self._new("PROFILE")
+            profile = self._new_name()
             self._create("PROFILE", profile, f"LIMIT {limits}")
             options.append(f"PROFILE {profile}")
         if tablespace_size:
@@ -107,24 +112,25 @@ class Administrator:
         return str(self.rows("SELECT default_tablespace FROM dba_users WHERE username = :1", user)[0][0])
 
     def _tablespace(self, size: str) -> str:
-        name = self._new("TABLESPACE")
+        name = self._new_name()
         try:
             self._create("SMALLFILE TABLESPACE", name, f"DATAFILE SIZE {size} AUTOEXTEND OFF")
         except NotTriedError as error:
             if _NO_FILE not in str(error):
                 raise
-            self._made.append(("TABLESPACE", name))
             file = self._file_beside_others(name)
             self._create("SMALLFILE TABLESPACE", name, f"DATAFILE '{file}' SIZE {size} AUTOEXTEND OFF")
         return name
 
     def _create(self, kind: str, name: str, how: str) -> None:
         """Make one thing; what the database refuses is not there. Raises: NotTriedError."""
+        made = kind.rpartition(" ")[2], name
+        self._made.append(made)
         try:
             self._run(f"CREATE {kind} {name} {how}")
         except SinkError as error:
             if error.code.startswith("ORA-") and error.verdict is not Verdict.CONNECTION_LOST:
-                self._made.remove((kind.rpartition(" ")[2], name))
+                self._made.remove(made)
             raise NotTriedError(f"ORACLE_ADMIN: {error} in CREATE {kind}") from error
 
     def _file_beside_others(self, name: str) -> str:
@@ -187,11 +193,9 @@ class Administrator:
                     found.append((kind, match[0]))
         return found
 
-    def _new(self, kind: str) -> str:
+    def _new_name(self) -> str:
         self._number += 1
-        name = f"{self._prefix}_TAGPIPE_{self._number}"
-        self._made.append((kind, name))
-        return name
+        return f"{self._prefix}_TAGPIPE_{self._number}"
 
     def _run(self, statement: str) -> None:
         with self._cursor() as cursor:

@@ -84,13 +84,17 @@ def _secrets(settings: WriterSettings, wanted: Wanted) -> Iterator[str]:
 def _run(settings: WriterSettings, wanted: Wanted, claims: Sequence[Claim[Place]], console: Console) -> int:
     began = time.monotonic()
     with stop_on_signals() as stop, Place(settings, wanted.many_rows, stop, wanted.admin) as place:
+        facts: dict[str, str] = {}
         try:
             facts = facts_of(place)
             console.print(f"{settings.dsn} as {settings.oracle_user}: {facts['version']}", markup=False)
+            if wanted.admin is not None:
+                place.dba.log_on()
             for line in place.clear_earlier_runs():
                 console.print(line, markup=False)
         except SinkError as error:
-            console.print(f"no connection: {error.plain}", markup=False)
+            told = f"as ORACLE_ADMIN: {error}" if facts else error.plain
+            console.print(f"no connection: {told}", markup=False)
             return 1
         _begin(place, claims, console)
         results = []

@@ -19,7 +19,7 @@ from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver, one_line
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
-from services.writer.sink import BatchOutcome, SinkError
+from services.writer.sink import BatchOutcome, SinkError, Verdict
 from shared.lifecycle import StopFlag
 from shared.models import TagValue
 
@@ -75,6 +75,8 @@ class Place:
         self._stop = stop
         self._prefix = f"TT_{secrets.token_hex(4).upper()}"
         self._admin = Administrator(settings, admin, self._prefix) if admin else None
+        #: Why no further logon is tried; empty: one may be.
+        self._shut_out = ""
         self._marker: oracledb.Connection | None = None
         self._tables: list[str] = []
         self._made = 0
@@ -94,7 +96,7 @@ class Place:
         try:
             with self.connection() as connection:
                 self.left += filter(None, [drop_tables(connection, self._tables)])
-        except SinkError as error:
+        except (SinkError, NotTriedError) as error:
             self.left += [f"TABLE {first_words(self._tables)}: {error}"]
 
     def mark(self) -> None:
@@ -168,9 +170,16 @@ class Place:
     def connection(self, *setting: str) -> Iterator[oracledb.Connection]:
         """Lend a connection of its own, with statements run first; what is open is taken back.
 
-        Raises: SinkError: there is none to be had.
+        Raises: SinkError: there is none to be had. NotTriedError: a logon was refused, and each counts.
         """
-        connection = connect(self.settings, self.settings.current_password())
+        if self._shut_out:
+            raise NotTriedError(self._shut_out)
+        try:
+            connection = connect(self.settings, self.settings.current_password())
+        except SinkError as error:
+            if error.verdict is Verdict.CREDENTIALS:
+                self._shut_out = f"no logon after one that was refused: {error}"
+            raise
         try:
             with connection.cursor() as cursor:
                 for statement in setting:
@@ -184,7 +193,7 @@ class Place:
         try:
             with self.connection():
                 return ""
-        except SinkError as error:
+        except (SinkError, NotTriedError) as error:
             return str(error)
 
     def new_name(self) -> str:

@@ -176,6 +176,29 @@ def test_a_database_that_is_lost_in_between_is_said_with_what_is_left(stand_in: 
     assert left_by_runs(stand_in) == []
 
 
+def test_a_wrong_password_is_tried_once_and_locks_nobody_out(stand_in: OracleStandIn, tmp_path: Path) -> None:
+    """Kind: whoever asks often enough is shut out. With a DBA's password mistyped each claim logged on anew."""
+    before = stand_in.control.status().errors
+    environ = environment(stand_in) | {"ORACLE_ADMIN": "system/mistyped"}
+    done = run_command(*command(tmp_path / "report"), environ=environ, timeout_s=60)
+    assert (done.returncode, "no connection: as ORACLE_ADMIN: ORA-01017" in done.stdout) == (1, True), done.stdout
+    assert stand_in.control.status().errors == before + 1
+    with Command(*command(tmp_path / "conformance"), environ=environment(stand_in)) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if b"commit-travels" in line)
+        stand_in.control.change_password("another")
+        before = stand_in.control.status().errors
+        rest = process.output()
+    refused = stand_in.control.status().errors - before
+    stand_in.control.change_password(stand_in.password)
+    assert "no logon after one that was refused: ORA-01017" in rest
+    # one of a connection, and one of a sink that had its own by then; errors that claims ask for may be among them
+    assert refused < 6, rest
+    assert "Traceback" not in rest
+    run(stand_in, tmp_path / "again", "codes")
+    assert left_by_runs(stand_in) == []
+
+
 def test_a_claim_that_there_is_none_of_is_said_with_those_there_are(stand_in: OracleStandIn, tmp_path: Path) -> None:
     done = run_command(*command(tmp_path / "report", "mikroseconds"), environ=environment(stand_in), timeout_s=60)
     assert (done.returncode, "microseconds" in done.stderr + done.stdout) == (2, True)

@@ -1,5 +1,6 @@
 """What is recorded of packets: as the driver prints them, without keys, and with a bound."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,17 @@ def test_the_file_and_each_packet_have_a_bound(
 def recorder_text(recorder: Recorder, tmp_path: Path) -> str:
     recorder.end()
     return (tmp_path / "packets").read_text()
+
+
+def test_threads_that_print_at_once_leave_nothing_else_in_the_file(recorder: Recorder, tmp_path: Path) -> None:
+    """Kind: one buffer filled by several threads. Python's text files then write out memory that is not theirs."""
+    packet = bytes(range(1, 30)) * 30
+    texts = [printed("Sending request execute", packet, socket) for socket in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(recorder.write, texts * 40))
+    text, dumped = recorded(recorder, tmp_path)
+    assert dumped == packet * len(texts) * 40
+    assert text.count("Sending request execute") == len(texts) * 40
 
 
 def test_a_file_that_takes_no_more_ends_the_recording_and_nothing_else(recorder: Recorder) -> None:
