@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from shared.redis.link import RedisLink
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 from tests.redis_servers import REDIS_SERVERS
+
+# Who forbids bytecode (containers do) would have each worker rewrite the asserts of all test modules, each time.
+sys.dont_write_bytecode = False
 
 # Without it structlog draws each traceback in a box: a tenth of a second for every fault that a test makes.
 structlog.configure(
@@ -44,7 +48,9 @@ def bytecode() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def templates() -> Iterator[None]:
     """Spare the services their imports from the second start on: half of what all tests would cost."""
-    with Templates([f"services.{name}" for name in ("consumer", "monitor", "poller", "writer")]) as Process.templates:
+    services = (f"services.{name}" for name in ("consumer", "monitor", "poller", "writer"))
+    plants = (f"tests.integration.poller.sources.opcua.{name}" for name in ("plant", "odd_plant"))
+    with Templates([*services, *plants]) as Process.templates:
         yield
     Process.templates = None
 

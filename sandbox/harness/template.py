@@ -23,9 +23,10 @@ MAX_REQUEST = 128 * 1024
 def main() -> None:
     """Import the module; then answer until the socket's other end is closed."""
     module, descriptor = sys.argv[1], int(sys.argv[2])
-    importlib.import_module(f"{module}.__main__")
+    main_module = f"{module}.__main__" if hasattr(importlib.import_module(module), "__path__") else module
+    importlib.import_module(main_module)
     # It is run by each process, not imported.
-    del sys.modules[f"{module}.__main__"]
+    del sys.modules[main_module]
     gc.freeze()
     with socket.socket(fileno=descriptor) as requests:
         _serve(module, requests)

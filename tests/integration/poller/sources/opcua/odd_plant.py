@@ -1,4 +1,4 @@
-"""A server that says odd things of some nodes: `python odd_plant.py PORT`. It says "ready" when it takes connections.
+"""A server that says odd things of some nodes: `python -m ...odd_plant PORT`. It says "ready" when one may connect.
 
 Odd/D0 ... are good numbers that change. The others are not UTF-8, can't be decoded, make the server fail, are too
 large, or have times that are none. ODD_NODES names those that there are, or all. A node of ODD_MENDS is mended after a
@@ -17,9 +17,10 @@ from asyncua import ua as typed_ua
 from asyncua.common.connection import MessageChunk
 from asyncua.common.node import Node
 from asyncua.common.utils import ServiceError
-from asyncua.server.server import Server
 from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua import ua_binary
+
+from tests.integration.poller.sources.opcua.space import make_server
 
 ua: Any = typed_ua
 
@@ -117,7 +118,7 @@ async def main(port: int) -> None:
     setattr(MessageChunk, "message_to_chunks", staticmethod(_message_to_chunks))  # noqa: B010 - no type says so
     setattr(UaProcessor, "send_response", _send_response)  # noqa: B010 - as above
     ua_binary.variant_to_binary = _variant_to_binary  # type: ignore[assignment]
-    server = Server()
+    server = make_server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
     index = await server.register_namespace("urn:odd")

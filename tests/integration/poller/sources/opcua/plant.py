@@ -1,4 +1,4 @@
-"""A small OPC UA server for the quick tests: `python plant.py PORT`. It says "ready" when it takes connections."""
+"""A small OPC UA server for the quick tests: `python -m ...plant PORT`. It says "ready" when it takes connections."""
 
 import asyncio
 import logging
@@ -10,6 +10,8 @@ from typing import Any
 from asyncua import ua as typed_ua
 from asyncua.common.node import Node
 from asyncua.server.server import Server
+
+from tests.integration.poller.sources.opcua.space import make_server
 
 #: Its own number types are of no interest here.
 ua: Any = typed_ua
@@ -38,7 +40,7 @@ _UNCERTAIN = ua.UInt32(0x40900000)  # UncertainLastUsableValue
 async def main(port: int) -> None:
     """Serve until ended."""
     logging.disable(logging.CRITICAL)
-    server = Server()
+    server = make_server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
     for number in range(int(os.environ.get("NAMESPACES_BEFORE", "0"))):

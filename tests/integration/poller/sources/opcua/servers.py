@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,11 +11,12 @@ from typing import Any, Self
 from sandbox.harness.oracle import ROOT
 from sandbox.harness.process import Process
 from sandbox.harness.redis import free_port
+from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
 from sandbox.node_opcua import command
 
-_PLANT = Path(__file__).with_name("plant.py")
-_ODD_PLANT = Path(__file__).with_name("odd_plant.py")
+#: Modules that are servers: `python -m MODULE PORT`.
+_PLANT, _ODD_PLANT = tuple(f"{__package__}.{name}" for name in ("plant", "odd_plant"))
 
 
 class OpcuaServer:
@@ -36,14 +36,14 @@ class OpcuaServer:
     def quick(cls, directory: Path) -> Self:
         """Return the small server of this project's own."""
         port = free_port()
-        return cls(port, [sys.executable, str(_PLANT), str(port)], {"PYTHONPATH": str(ROOT)}, directory / "plant.log")
+        return cls(port, python(_PLANT, str(port)), {"PYTHONPATH": str(ROOT)}, directory / "plant.log")
 
     @classmethod
     def odd(cls, directory: Path, **settings: str) -> Self:
         """Return the one that says odd things of some nodes."""
         port = free_port()
         environment = {"PYTHONPATH": str(ROOT), **settings}
-        return cls(port, [sys.executable, str(_ODD_PLANT), str(port)], environment, directory / "odd_plant.log")
+        return cls(port, python(_ODD_PLANT, str(port)), environment, directory / "odd_plant.log")
 
     @classmethod
     def node(cls, installed: Path, directory: Path, *options: str) -> Self:
