@@ -1,5 +1,6 @@
 """Real edges for all tests: a Redis server, an Oracle (the stand-in, or a real one), and namespaces of their own."""
 
+import gc
 import os
 import secrets
 import sys
@@ -31,6 +32,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False),
     ]
 )
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector leave alone what stays to the end: thousands of tests and their modules."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -70,7 +70,7 @@ def _become(module: str, start: dict[str, Any], streams: Sequence[int]) -> None:
     for descriptor, place in zip(streams, range(3), strict=True):
         os.dup2(descriptor, place)
         os.close(descriptor)
-    os.chdir(start["directory"])
+    os.chdir(start["cwd"])
     os.environ.clear()
     os.environ.update(start["environ"])
     if not os.read(0, 1):
@@ -79,7 +79,7 @@ def _become(module: str, start: dict[str, Any], streams: Sequence[int]) -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     sys.argv = ["", *start["arguments"]]
-    sys.path[0] = start["directory"]
+    sys.path[0] = start["cwd"]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     raise SystemExit
 

@@ -83,7 +83,7 @@ class Template:
         self, arguments: Sequence[str], directory: Path | None, environ: Mapping[str, str], streams: Sequence[int]
     ) -> int:
         """Return the number of a new process that waits for the word; `streams`: its standard ones, by descriptor."""
-        start = {"arguments": arguments, "directory": str(directory or Path.cwd()), "environ": dict(environ)}
+        start = {"arguments": arguments, "cwd": str(directory or Path.cwd()), "environ": dict(environ)}
         return int(self._ask(start, streams))
 
     def has_ended(self, pid: int) -> bool:
