@@ -9,7 +9,7 @@ from asyncua.server.server import Server
 from asyncua.server.standard_address_space.standard_address_space import fill_address_space
 
 _NODES = AddressSpace()
-fill_address_space(NodeManagementService(_NODES))
+fill_address_space(NodeManagementService(_NODES))  # type: ignore[no-untyped-call]
 
 
 class _Inside(InternalServer):
