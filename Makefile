@@ -18,12 +18,13 @@ UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --gene
 PYTEST := $(PY) -m pytest
 SOAK_MINUTES ?= 30
 #: Test files that run at once (TEST_WORKERS=0: one after the other). Most tests wait for processes, not for a core.
+#: In the order of the tree: the hundreds of short ones in unit come last, and no long one is left over at the end.
 TEST_WORKERS ?= 4
-PARALLEL := -n $(TEST_WORKERS) --dist loadfile
+PARALLEL := -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock digests sbom audit fmt lint test test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover verify acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
+.PHONY: help setup lock digests sbom audit fmt lint test test-slow test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover verify acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
 	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +91,9 @@ lint: $(READY)  ## format, style, types, and who may import whom
 
 test: setup  ## all tests but the minutes-long ones
 	$(PYTEST) $(PARALLEL) -m "not slow"
+
+test-slow: setup  ## the minutes-long ones alone
+	$(PYTEST) $(PARALLEL) -m slow
 
 test-again: setup  ## only what failed the last time, one after the other
 	$(PYTEST) --last-failed --last-failed-no-failures none
