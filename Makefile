@@ -169,9 +169,9 @@ need-%:
 test-compose: setup  ## with Docker: build the lite stack, then restart, kill and scale it under load (10 minutes)
 	$(PYTEST) -v tests/compose/lite_stack.py
 
-oracle-conformance: $(READY) need-ORACLE_TEST_DSN need-ORACLE_TEST_USER need-ORACLE_TEST_PASSWORD  ## ask a real Oracle for all that is taken for granted of it (ORACLE_TEST_DSN, _USER, _PASSWORD; ORACLE_ADMIN=system/... for what needs a DBA): conformance.md
+oracle-conformance: $(READY) need-ORACLE_TEST_DSN need-ORACLE_TEST_USER need-ORACLE_TEST_PASSWORD  ## ask a real Oracle for all that is taken for granted of it (ORACLE_TEST_DSN, _USER, _PASSWORD; ORACLE_ADMIN=system/... for what needs a DBA; CONFORMANCE="--packets FILE"): conformance.md
 	@ORACLE_DSN="$(ORACLE_TEST_DSN)" ORACLE_USER="$(ORACLE_TEST_USER)" ORACLE_PASSWORD="$(ORACLE_TEST_PASSWORD)" \
-	  $(PY) -m services.writer conformance
+	  $(PY) -m services.writer conformance $(CONFORMANCE)
 
 oracle-suite: $(READY)  ## python-oracledb's own tests against the stand-in, by kind of failure (SUITE=checkout SUITE_PYTHON=python)
 	@$(PY) -m tools.oracle_suite $(SUITE) $(SUITE_PYTHON)
