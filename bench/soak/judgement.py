@@ -42,7 +42,7 @@ def judge(samples: Samples, plan: Plan) -> Section:
 
 
 def _title(samples: Samples, plan: Plan) -> str:
-    return f"Soak of {plan.hours:g} hours of the plant in {samples.seconds / 60:.0f} minutes"
+    return f"Soak of {plan.hours:.3g} hours of the plant in {samples.seconds / 60:.0f} minutes"
 
 
 def _how(samples: Samples, plan: Plan) -> str:

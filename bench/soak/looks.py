@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from bench.measure import open_files, percentile, proportional_mb, resident_mb, threads
 from bench.stage import Stage
 from bench.trial import ages
+from oracle_stand_in.faults.control import ControlError
 from shared.counters import Counter, Window
 from shared.errors import RedisUnavailableError
 
@@ -31,7 +32,7 @@ class Looks:
         for look in (self._of_processes, self._of_edges, self._of_values):
             try:
                 seen.update(look())
-            except (RedisUnavailableError, OSError):
+            except (RedisUnavailableError, ControlError, OSError):
                 continue
         return seen
 
