@@ -125,6 +125,7 @@ MESSAGES = {
     12571: "TNS:packet writer failure",
     12899: "value too large for column {} (actual: {}, maximum: {})",
     14400: "inserted partition key does not map to any partition",
+    16000: "database or pluggable database open for read-only access",
     24381: "error(s) in array DML",
     28000: "The account is locked.",
     28001: "the password has expired",

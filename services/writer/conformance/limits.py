@@ -7,6 +7,7 @@ import oracledb
 
 from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, expect
 from services.writer.conformance.place import Place, ends, values
+from services.writer.oracle.codes import verdict_of
 from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.errors import from_driver
 from services.writer.oracle.oracle_sink import OracleSink
@@ -162,6 +163,17 @@ def _kept(sink: OracleSink, code: str) -> str:
     return f"{code} of each row"
 
 
+def _standby(place: Place) -> str:
+    """Be told by a database that takes nothing; where ORACLE_DSN is that of one that does, there is nothing to try."""
+    try:
+        place.table()
+    except NotTriedError as error:
+        expect("ORA-16000" in str(error), str(error))
+        expect(verdict_of("ORA-16000") is Verdict.TRANSIENT, "it is not waited for")
+        return str(error)
+    raise NotTriedError("this database takes writes: ask with the ORACLE_DSN of its standby")
+
+
 CLAIMS: tuple[Claim[Place], ...] = (
     Claim(
         "killed-session", "A session that a DBA kills is lost (ORA-00028, DPY-4011), and the sink repairs itself.",
@@ -183,5 +195,9 @@ CLAIMS: tuple[Claim[Place], ...] = (
     Claim(
         _IDLE, "A session that is idle past its profile's IDLE_TIME is lost (ORA-02396, DPY-4011).",
         "services.writer.oracle.codes.verdict_of", _idle_time, early=_open_idle_session,
+    ),
+    Claim(
+        "standby", "A database that is read-only as a whole, such as a standby, says ORA-16000.",
+        "services.writer.oracle.codes.verdict_of", _standby,
     ),
 )  # fmt: skip

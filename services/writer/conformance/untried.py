@@ -13,10 +13,6 @@ def _untried(name: str, text: str, relied_on_by: str, why: str) -> Claim[Place]:
 
 CLAIMS: tuple[Claim[Place], ...] = (
     _untried(
-        "standby", "A database that is read-only as a whole, such as a standby, says ORA-16000.",
-        "services.writer.oracle.codes.verdict_of", "it needs a standby, or a database that may be closed",
-    ),
-    _untried(
         "out-of-band-break", "A break may be sent as TCP urgent data.",
         "services.writer.oracle.connections.connecting.connect",
         "the driver does not say how it breaks a call off: see call-timeout",

@@ -176,6 +176,18 @@ def test_a_database_that_is_lost_in_between_is_said_with_what_is_left(stand_in: 
     assert left_by_runs(stand_in) == []
 
 
+def test_a_standby_is_told_from_a_database_that_takes_writes(stand_in: OracleStandIn, tmp_path: Path) -> None:
+    stand_in.control.fail_next(None, ora_code=16000, verb="CREATE")
+    try:
+        status, output, report = run(stand_in, tmp_path / "conformance", "standby", "microseconds")
+    finally:
+        stand_in.control.reset()
+    assert {claim["name"]: claim["state"] for claim in report["claims"]} == {
+        "standby": "holds", "microseconds": "not tried",
+    }  # fmt: skip
+    assert (status, "can make no table here: ORA-16000" in output) == (0, True), output
+
+
 def test_a_wrong_password_is_tried_once_and_locks_nobody_out(stand_in: OracleStandIn, tmp_path: Path) -> None:
     """Kind: whoever asks often enough is shut out. With a DBA's password mistyped each claim logged on anew."""
     before = stand_in.control.status().errors
