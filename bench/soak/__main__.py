@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.benchmarks.limit import look_for_limit
+from bench.figures import Section
 from bench.report import as_lines, as_markdown, replace_between
 from bench.soak.judgement import judge
 from bench.soak.plan import PLANT_RATE, Plan
@@ -60,11 +61,16 @@ def main(
     for line in as_lines(section):
         typer.echo(line)
     if document:
-        is_equivalent = plan.rate > PLANT_RATE
-        plot(samples, _ROOT / "docs" / "images" / ("soak-equivalent.svg" if is_equivalent else "soak.svg"))
-        marks = (BEGIN_EQUIVALENT, END_EQUIVALENT) if is_equivalent else (BEGIN, END)
-        replace_between(_ROOT / "docs" / "performance.md", *marks, as_markdown(section))
+        _document(samples, section, is_equivalent=plan.rate > PLANT_RATE)
     raise typer.Exit(0 if samples.end and all(figure.is_met is not False for figure in section.figures) else 1)
+
+
+def _document(samples: Samples, section: Section, *, is_equivalent: bool) -> None:
+    picture = "soak-equivalent.svg" if is_equivalent else "soak.svg"
+    plot(samples, _ROOT / "docs" / "images" / picture)
+    marks = (BEGIN_EQUIVALENT, END_EQUIVALENT) if is_equivalent else (BEGIN, END)
+    shown = f"![Memory, descriptors, threads, Redis, buffer and age; a red line is a fault](images/{picture})"
+    replace_between(_ROOT / "docs" / "performance.md", *marks, f"{as_markdown(section)}\n{shown}\n")
 
 
 def _plan(minutes: float, hours: float, rate: int, every_s: float, rows: int) -> Plan:
