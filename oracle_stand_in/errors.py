@@ -41,6 +41,7 @@ MESSAGES = {
     957: "duplicate column name",
     959: "tablespace '{}' does not exist",
     979: "not a GROUP BY expression",
+    1000: "maximum open cursors exceeded",
     1001: "invalid cursor",
     1008: "not all variables bound",
     1012: "not logged on",

@@ -11,6 +11,7 @@ from oracle_stand_in.engine.engine import Binds, Engine, Prepared
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.faults.state import Cut, CutFault, fires
 from oracle_stand_in.protocol import answers
+from oracle_stand_in.protocol.auth import MAX_OPEN_CURSORS
 from oracle_stand_in.protocol.requests import (
     Execute,
     Function,
@@ -136,6 +137,8 @@ class Calls:
 
     def _new_cursor(self, sql: str) -> Cursor:
         self.parses += 1
+        if len(self._cursors) >= MAX_OPEN_CURSORS:
+            raise OracleError(1000)
         prepared = self.engine.prepare(sql)
         while True:
             self._last_cursor = self._last_cursor % MAX_CURSOR_ID + 1

@@ -44,6 +44,10 @@ _UNREACHABLE = (
 _NO_ALIAS = ("this is no address", "ORACLE_DSN as host:port/service, or ORACLE_HOST and ORACLE_SERVICE_NAME")
 _NOT_OPEN = ("the database is starting or stopping", "wait, or ask the DBA; the writer waits by itself")
 _LOST = ("the connection broke", "try again; when it stays: a firewall, or the database's alert log")
+_CURSORS = (
+    "the session has as many cursors open as it may",
+    "a new session is tried; when it stays: DBA, OPEN_CURSORS, and does a trigger of the table leave its cursors open?",
+)
 _SLOW = ("no answer in time", "ORACLE_CALL_TIMEOUT; is the database overloaded, or the table locked?")
 _BUSY = ("locked, or busy with something else", "try again; when it stays: DBA, who locks the table (DDL, statistics)?")
 _SESSIONS = (
@@ -100,6 +104,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
         "DPY-4011", "DPY-1001", "DPY-1002", "DPY-4033", 28, 600, 602, 603, 609, 1012, 1041, 1043, 2396, 2399, 3113,
         3114, 3135, 12153, 12537, 12547, 12570, 12571, 12583, 12592, 12609, *_RAC_LOST,
     )),
+    (_CONNECTION_LOST, _CURSORS, (1000,)),
     (_CONNECTION_LOST, _NOT_OPEN, (31, 1033, 1034, 1089, 1090, 1092, 1109)),
     (_CONNECTION_LOST, _SERVICE, (12514,)),
     # --- not now; on whatever connection

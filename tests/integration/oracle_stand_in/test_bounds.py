@@ -84,6 +84,25 @@ def test_a_statement_that_blows_up_is_answered(stand_in: OracleStandIn, name: st
     assert "internal error" not in stand_in.log_text()
 
 
+def test_a_session_has_no_more_cursors_than_it_was_told(stand_in: OracleStandIn) -> None:
+    with (
+        oracledb.connect(
+            user=stand_in.user, password=stand_in.password, dsn=stand_in.dsn, stmtcachesize=0
+        ) as connection,
+        ExitStack() as stack,
+    ):
+
+        def execute(number: int) -> None:
+            stack.enter_context(connection.cursor()).execute(f"SELECT {number} FROM dual")
+
+        for number in range(1000):
+            execute(number)
+        with pytest.raises(oracledb.DatabaseError, match="ORA-01000"):
+            execute(1000)
+        stack.close()
+        execute(1001)
+
+
 @pytest.fixture(scope="module")
 def recording(stand_in: OracleStandIn) -> Recording:
     """A session whose last request before its end asks for 2 MB."""

@@ -131,6 +131,23 @@ def test_an_error_in_answer_to_an_insert(sink: OracleSink, faults: OracleControl
     assert outcome.written == 5, "nothing of the failed batch was left in a transaction"
 
 
+def test_a_session_with_all_its_cursors_open_is_replaced(
+    oracle: OracleTarget, sink: OracleSink, faults: OracleControl
+) -> None:
+    """Kind: a limit of the session's, of which nothing but another session helps (kafka-connect-jdbc#86).
+
+    A trigger that leaves its cursors open does it. ORA-01000 was a code that nobody knew: its batch was halved and tried again.
+    """
+    sink.probe()
+    with sink._connections.lend() as connection:
+        open_ones = [connection.cursor() for _ in range(1001)]
+        with pytest.raises(oracledb.DatabaseError, match="ORA-01000"):
+            for number, cursor in enumerate(open_ones):
+                cursor.execute(f"SELECT {number} FROM dual")
+    assert failure(sink, tag_values(5)).verdict is Verdict.CONNECTION_LOST
+    assert sink.write(tag_values(5)).written == 5
+
+
 CUTS: dict[str, tuple[Fault, int]] = {
     "cut before executing": (lambda c: c.cut_before_execute(1), 0),
     "cut before executing, in order": (lambda c: c.cut_before_execute(1, how="fin"), 0),

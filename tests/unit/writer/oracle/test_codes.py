@@ -12,6 +12,7 @@ from services.writer.sink import Verdict
         ("ORA-00001", Verdict.DUPLICATE), ("ORA-12899", Verdict.ROW), ("ORA-01858", Verdict.ROW),
         ("DPY-3013", Verdict.ROW), ("DPY-4004", Verdict.ROW), ("ORA-02290", Verdict.ROW), ("ORA-20001", Verdict.ROW),
         ("DPY-4011", Verdict.CONNECTION_LOST), ("ORA-03113", Verdict.CONNECTION_LOST),
+        ("ORA-01000", Verdict.CONNECTION_LOST),
         ("DPY-6005", Verdict.TRANSIENT), ("DPY-4024", Verdict.TRANSIENT), ("ORA-00060", Verdict.TRANSIENT),
         ("ORA-01653", Verdict.SPACE), ("ORA-12954", Verdict.SPACE), ("ORA-01017", Verdict.CREDENTIALS),
         ("ORA-00942", Verdict.CONFIGURATION), ("ORA-99999", Verdict.UNKNOWN), ("UNKNOWN", Verdict.UNKNOWN),
