@@ -95,6 +95,7 @@ def _contents() -> list[tuple[str, list[Any], list[Any]]]:
 def _table(report: Path) -> str:
     counted: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it
         failure = next((child for child in case if child.tag in ("failure", "error")), None)
         if failure is None:
@@ -102,11 +103,17 @@ def _table(report: Path) -> str:
             continue
         counted["failed"] += 1
         text = str(failure.get("message"))[:400]
-        kinds[next((kind for kind, pattern in KINDS.items() if re.search(pattern, text)), "others")] += 1
+        kind = next((kind for kind, pattern in KINDS.items() if re.search(pattern, text)), "others")
+        kinds[kind] += 1
+        if kind == "others":
+            unknown[text.partition("\n")[0][:150]] += 1
     lines = [", ".join(f"{number} {state}" for state, number in counted.items())]
     return "\n".join(
-        [*lines, "", "| failed | kind |", "|---|---|", *(f"| {n} | {k} |" for k, n in kinds.most_common())]
-    )
+        [
+            *lines, "", "| failed | kind |", "|---|---|", *(f"| {n} | {k} |" for k, n in kinds.most_common()),
+            "", "Others:", *(f"{n} x {text}" for text, n in unknown.most_common()),
+        ]
+    )  # fmt: skip
 
 
 def main(
@@ -130,6 +137,7 @@ def main(
         options = ["-q", "--timeout", "20", "-p", "no:cacheprovider", f"--junitxml={report}"]
         subprocess.run([python, "-m", "pytest", *options], cwd=suite, env={**os.environ, **environment}, check=False)
         print(_table(report))
+        print(f"internal errors of the stand-in: {stand_in.log_text().count('internal error')}")
 
 
 if __name__ == "__main__":
