@@ -37,7 +37,7 @@ KINDS = {
     "scrollable cursors": r"scrollable",
     "intervals": r"INTERVAL",
     "change notification": r"function 125",
-    "administration": r"GRANT|ALTER SYSTEM|function 115|ORA-01017|ORA-00988|EDITION|ORA-01435|ORA-28267",
+    "administration": r"GRANT|ALTER SYSTEM|function 115|ORA-01017|ORA-01031|ORA-00988|EDITION|ORA-01435|ORA-28267",
     "tables of types that are not there": r"ORA-00942",
     "SQL outside of the subset": r"ORA-009\d\d|ORA-01008|ROWID",
 }
