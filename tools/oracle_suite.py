@@ -25,6 +25,7 @@ from oracle_stand_in.process import OracleStandIn
 
 _USER, _PASSWORD = "pythontest", "test"
 _TABLE = re.compile(r"create table &main_user\.\.(\w+) \(.*?\n/", re.DOTALL)
+_ZONED = "YYYY-MM-DD HH24:MI:SS.FF TZH:TZM"
 _NOT_PLAIN = re.compile(r"\b(clob|nclob|blob|interval|udt_|invisible)", re.IGNORECASE)
 #: Kinds of failures, the first that fits counts: what the error's text says.
 KINDS = {
@@ -57,7 +58,27 @@ def _make_schema(connection: oracledb.Connection, script: str) -> None:
             cursor.setinputsizes(*types)
             places = ", ".join(f":{place}" for place in range(1, len(rows[0]) + 1))
             cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+        for table, first in (("TestTimestampLTZs", 2), ("TestTimestampTZs", 3)):
+            shape = f"TO_TIMESTAMP_TZ({{}}, '{_ZONED}')"
+            places = ", ".join(shape.format(f":{place}") for place in range(2, 5))
+            cursor.setinputsizes(None, 40, 40, 40)
+            cursor.executemany(f"INSERT INTO {table} VALUES (:1, {places})", _zoned_rows(datetime(2022, 6, first)))  # noqa: DTZ001 - as the suite has it
     connection.commit()
+
+
+def _zoned_rows(first: datetime) -> list[tuple[int, str, str | None, str]]:
+    """Return what the suite's PL/SQL makes of moments with time zones, as texts: each row's is another."""
+
+    def at(moment: timedelta, zone: str) -> str:
+        return f"{first + moment:%Y-%m-%d %H:%M:%S.%f} {zone}"
+
+    rows = []
+    for i in range(1, 11):
+        zone = f"{'+' if i % 2 else '-'}{i:02}:{'30' if i % 4 else '00'}"
+        long = at(timedelta(days=i, seconds=i * 2 + float(f"0.{i * 50}")), zone)
+        other = at(timedelta(days=i + 1, seconds=i * 3 + float(f"0.{i * 125}")), "+00:00") if i % 2 else None
+        rows.append((i, long, other, "2009-12-14 00:00:00.000000 +00:00"))
+    return rows
 
 
 def _contents() -> list[tuple[str, list[Any], list[Any]]]:

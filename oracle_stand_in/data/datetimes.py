@@ -111,11 +111,24 @@ def parse_zoned(text: str, picture: str, now: datetime, nls: Nls) -> bytes:
 def _parsed(text: str, picture: str, now: datetime) -> _Fields:
     fields = _Fields(now)
     pos = 0
-    for element in elements(picture):
-        pos = _parse_element(element, text, pos, fields)
+    parts = list(elements(picture))
+    for element, following in zip(parts, [*parts[1:], ""], strict=True):
+        if element in PUNCTUATION:
+            pos = _skip_punctuation(element, text, pos, before_sign=following in ("TZR", "TZH"))
+        else:
+            pos = _parse_element(element, text, pos, fields)
     if text[pos:].strip():
         raise OracleError(1830)
     return fields
+
+
+def _skip_punctuation(element: str, text: str, pos: int, *, before_sign: bool) -> int:
+    """Return where it ends: Oracle accepts any other punctuation in its place, and none at all."""
+    while pos < len(text) and not text[pos].isalnum() and not (before_sign and text[pos] in "+-"):
+        pos += 1
+        if element != " ":
+            break
+    return pos
 
 
 def _parse_element(element: str, text: str, pos: int, fields: _Fields) -> int:
@@ -124,13 +137,6 @@ def _parse_element(element: str, text: str, pos: int, fields: _Fields) -> int:
         if not text.startswith(literal, pos):
             raise OracleError(1861)
         return pos + len(literal)
-    if element in PUNCTUATION:
-        # Oracle accepts any other punctuation in its place, and none at all
-        while pos < len(text) and not text[pos].isalnum():
-            pos += 1
-            if element != " ":
-                break
-        return pos
     while pos < len(text) and text[pos] == " ":
         pos += 1
     if element in ("AM", "PM", "A.M.", "P.M."):

@@ -25,6 +25,11 @@ def cursor() -> Iterator[oracledb.Cursor]:
 
 
 ANSWERS: dict[str, list[Any]] = {
+    "SELECT TIMESTAMP '2026-01-02 00:00:00 -05:30' AT TIME ZONE 'UTC' FROM dual": [datetime(2026, 1, 2, 5, 30)],
+    "SELECT TIMESTAMP '2026-01-02 09:00:00 +09:00' AT TIME ZONE 'UTC' FROM dual": [datetime(2026, 1, 2)],
+    "SELECT TO_TIMESTAMP_TZ('20260102 -02:30', 'YYYYMMDD TZH:TZM') AT TIME ZONE 'UTC' FROM dual": [
+        datetime(2026, 1, 2, 2, 30)
+    ],
     "SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id)": [1],
     "SELECT id FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.id = a.id) ORDER BY id DESC": [3, 2],
     "SELECT (SELECT SUM(m) FROM b WHERE b.id = x.id) FROM a x ORDER BY x.id": [4, None, None],
