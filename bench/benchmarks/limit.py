@@ -111,6 +111,8 @@ def confirm(attempt: Callable[[int], Trial], limit: int) -> tuple[int, Trial]:
 
 
 def _slower_part(trial: Trial) -> str:
+    if trial.holds:
+        return "so that this is carried, too: the limit was looked for while the machine had other things to do"
     if trial.skipped:
         return f"the poller leaves {trial.skipped} polls out"
     share = 100 * trial.buffered / CAP
