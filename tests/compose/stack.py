@@ -76,7 +76,7 @@ class Stack:
         changes = {
             "COMPOSE_PROJECT_NAME": f"{self.project}-staging",
             "COMPOSE_FILE": os.pathsep.join(files),
-            "TEST_NETWORK": f"{self.project}_default",
+            "TEST_PROJECT": self.project,
             "ORACLE_DSN": "oracle:1521/FREEPDB1",
             "ORACLE_USER": "tagpipe_writer",
             # Given as files: these must not matter.
