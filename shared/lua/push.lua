@@ -106,8 +106,13 @@ local function wake(list, token)
   if type(there) == 'table' then redis.call('DEL', list) end
   if there ~= 1 then redis.call('RPUSH', list, token) end
 end
-if before == 0 and depth > 0 then wake(KEYS[5], 1) end
-if depth >= batch_threshold then wake(KEYS[6], 1) end
+-- One token wakes one: with both, a second would come for what the first has claimed, and from then on stand behind it
+-- whenever values come.
+if depth >= batch_threshold then
+  wake(KEYS[6], 1)
+elseif before == 0 and depth > 0 then
+  wake(KEYS[5], 1)
+end
 -- The token says how far the spill should go: far enough for the next push.
 if depth >= alert_depth then wake(KEYS[7], math.floor(alert_depth / 2)) end
 return reply

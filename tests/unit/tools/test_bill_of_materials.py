@@ -3,6 +3,7 @@
 import json
 import re
 from importlib.metadata import distributions
+from pathlib import Path
 
 import shared
 from tools.bill_of_materials import ROOT, bill, licence_of, locked, normal, notices
@@ -51,12 +52,16 @@ def test_every_lock_file_pins_by_hash() -> None:
     assert all("--require-hashes" in line for line in installs)
 
 
+def _ours(name: str) -> list[Path]:
+    """Return the files of a name that are ours, and not of what was installed."""
+    parts = {path: path.relative_to(ROOT).parts for path in ROOT.rglob(name)}
+    return [path for path, of in parts.items() if "node_modules" not in of and not of[0].startswith(".")]
+
+
 def test_whatever_npm_installs_is_pinned_by_hash() -> None:
     """Kind: an install path beside the pinned ones: npm takes a package without its hash as readily."""
-    locks = [path for path in ROOT.rglob("package-lock.json") if "node_modules" not in path.parts]
-    assert {path.parent for path in locks} == {
-        path.parent for path in ROOT.rglob("package.json") if "node_modules" not in path.parts
-    }
+    locks = _ours("package-lock.json")
+    assert {path.parent for path in locks} == {path.parent for path in _ours("package.json")}
     for lock in locks:
         packages = {name: each for name, each in json.loads(lock.read_text())["packages"].items() if name}
         assert packages, lock
