@@ -89,8 +89,11 @@ lint: $(READY)  ## format, style, types, and who may import whom
 	$(PY) -m mypy
 	$(PY) $(VENV)/bin/lint-imports --no-logo
 
-test: setup  ## all tests but the minutes-long ones
-	$(PYTEST) $(PARALLEL) -m "not slow"
+test: setup  ## all tests but those of people's ways (test-e2e) and the minutes-long ones (test-slow)
+	$(PYTEST) $(PARALLEL) -m "not slow and not e2e"
+
+test-e2e: setup  ## people's ways: with a browser, a terminal, a program of others
+	$(PYTEST) $(PARALLEL) -m "e2e and not slow"
 
 test-slow: setup  ## the minutes-long ones alone
 	$(PYTEST) $(PARALLEL) -m slow

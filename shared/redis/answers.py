@@ -71,6 +71,8 @@ _PLAIN = (
     (r"Timeout connecting|timed out", "no answer in time: the host, a firewall, or a Redis that hangs"),
     (r"WRONG_VERSION_NUMBER|RECORD_LAYER", "no TLS is spoken there: rediss:// is for TLS, redis:// without"),
     (r"CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: ssl_ca_certs in REDIS_URL, docs/redis.md"),
+    (r"CERTIFICATE_REQUIRED|certificate required|EOF occurred in violation of protocol",
+     "it was cut while TLS was agreed upon: does it want a certificate of ours (ssl_certfile, docs/redis.md)?"),
     (r"Connection reset by peer|Connection closed by server",
      "the connection was cut: it restarts, or speaks TLS alone (rediss://)"),
 )  # fmt: skip

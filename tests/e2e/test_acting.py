@@ -13,6 +13,8 @@ from shared.counters import Counter
 from tests.e2e.browsing import Tab
 from tests.e2e.scene import OPERATOR_TOKEN, Scene
 
+pytestmark = pytest.mark.e2e
+
 EVIL = "<img src=x onerror=alert(1)>"
 
 

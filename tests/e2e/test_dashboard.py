@@ -14,6 +14,8 @@ from tests.e2e.browsing import Tab
 from tests.e2e.scene import Scene
 from tests.relay import Relay
 
+pytestmark = pytest.mark.e2e
+
 TOKEN = "s3cret-token-of-the-tests"
 
 

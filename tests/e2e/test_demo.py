@@ -18,6 +18,8 @@ from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
 from services.monitor.assess.commands import Commands
 
+pytestmark = pytest.mark.e2e
+
 #: Small enough for a machine that does other things, too.
 _RATE = {"DEMO_RATE": "200/200ms"}
 

@@ -87,8 +87,15 @@ def act(address: str) -> None:
         ("drop_messages", {}), ("pause", {"target": "writer"}), ("pause", {"target": "consumer"}),
         ("resume", {"target": "writer"}), ("resume", {"target": "consumer"}), ("acknowledge", {}),
     ):  # fmt: skip
-        answer = httpx.post(f"{address}/api/actions/{kind}", json=body, headers=OPERATORS, timeout=10)
-        assert answer.status_code == 202, answer.text
+
+        def is_asked() -> bool:
+            # What there is to do the monitor knows when it has read Redis again.
+            url = f"{address}/api/actions/{kind}"  # noqa: B023 - called at once
+            answer = httpx.post(url, json=body, headers=OPERATORS, timeout=10)  # noqa: B023
+            assert answer.status_code in {202, 409}, answer.text
+            return answer.status_code == 202
+
+        wait_until(is_asked, what=f"{kind} to be asked for", every_s=0.2)
 
         def ended() -> bool:
             items = httpx.get(f"{address}/api/actions").json()["items"]

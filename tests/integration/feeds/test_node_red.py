@@ -16,6 +16,8 @@ from tests.integration.feeds.npm import installed
 from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline
 
+pytestmark = pytest.mark.e2e
+
 _SETTINGS = """module.exports = {uiPort: %d, uiHost: "127.0.0.1", httpAdminRoot: false, flowFile: %s,
   userDir: %s, logging: {console: {level: "info"}}, telemetry: {enabled: false}};"""
 

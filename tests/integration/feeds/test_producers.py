@@ -13,6 +13,8 @@ from tests.integration.feeds.npm import installed
 from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline
 
+pytestmark = pytest.mark.e2e
+
 
 def feed(pipeline: Pipeline, command: list[str], plcs: list[str], more: dict[str, str]) -> None:
     """Let a producer put rows, with the rights of one; each of its PLCs must need one message."""

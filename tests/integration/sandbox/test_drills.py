@@ -10,6 +10,8 @@ import pytest
 from sandbox.harness.command import Command
 from sandbox.harness.waiting import wait_until
 
+pytestmark = pytest.mark.e2e
+
 
 def drill(*arguments: str, **settings: str) -> Command:
     return Command("sandbox.drills", *arguments, environ={**os.environ, **settings})

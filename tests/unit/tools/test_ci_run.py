@@ -15,7 +15,8 @@ MAKE = """#!/bin/sh
 cache=.pytest_cache/v/cache
 mkdir -p $cache
 case $1 in
-  test) [ ! -e broken ] || exit 2; cp first $cache/lastfailed; [ "$(cat first)" = "{}" ] ;;
+  "$(cat broken 2>/dev/null)") exit 2 ;;
+  test) cp first $cache/lastfailed; [ "$(cat first)" = "{}" ] ;;
   test-again) cp again $cache/lastfailed; [ "$(cat again)" = "{}" ] ;;
 esac
 """
@@ -41,7 +42,7 @@ def run(directory: Path, first: list[str], again: list[str]) -> tuple[int, str]:
 def test_what_passes_at_once_is_all_that_is_said(tmp_path: Path) -> None:
     status, said = run(tmp_path, [], [])
     assert status == 0
-    assert said.endswith("==> make test\n==> all passed\n")
+    assert said.endswith("==> make test\n==> make test-e2e\n==> all passed\n")
 
 
 def test_what_passes_only_at_the_second_try_is_counted_and_named(tmp_path: Path) -> None:
@@ -54,17 +55,26 @@ def test_what_passes_only_at_the_second_try_is_counted_and_named(tmp_path: Path)
 def test_what_fails_twice_has_failed_and_is_not_among_those_that_passed(tmp_path: Path) -> None:
     status, said = run(tmp_path, ["tests/a.py::test_one", "tests/b.py::test_two"], ["tests/b.py::test_two"])
     assert status == 1
-    assert "==> 1 passed only at the second try:\n      tests/a.py::test_one\n==> failed: test\n" in said
+    assert "==> 1 passed only at the second try:\n      tests/a.py::test_one\n==> failed: test-again\n" in said
 
 
 @pytest.mark.parametrize("leftover", [{}, {"tests/old.py::test_old": True}])
-def test_a_run_that_broke_down_without_a_failed_test_has_failed(tmp_path: Path, leftover: dict[str, bool]) -> None:
+@pytest.mark.parametrize("broken", ["test", "test-e2e"])
+def test_a_run_that_broke_down_without_a_failed_test_has_failed(
+    tmp_path: Path, broken: str, leftover: dict[str, bool]
+) -> None:
     """Kind: nothing to try again passes for having been tried again."""
     cache = tmp_path / ".pytest_cache" / "v" / "cache"
     cache.mkdir(parents=True)
     (cache / "lastfailed").write_text(json.dumps(leftover))
-    (tmp_path / "broken").touch()
+    (tmp_path / "broken").write_text(broken)
     status, said = run(tmp_path, [], [])
     assert status == 1
-    assert said.endswith("==> failed: test\n")
+    assert said.endswith(f"==> failed: {broken}\n")
     assert "second try" not in said
+
+
+def test_a_run_that_broke_down_has_failed_though_another_ones_tests_pass_at_the_second_try(tmp_path: Path) -> None:
+    (tmp_path / "broken").write_text("test-e2e")
+    status, said = run(tmp_path, ["tests/a.py::test_one"], [])
+    assert (status, said.endswith("==> failed: test-e2e\n")) == (1, True)

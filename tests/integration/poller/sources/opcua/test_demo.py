@@ -11,6 +11,8 @@ from sandbox.harness.command import run_command
 from sandbox.node_opcua import install
 from sandbox.npm import NodeUnavailableError
 
+pytestmark = pytest.mark.e2e
+
 _ROOT = Path(__file__).resolve().parents[5]
 
 

@@ -24,6 +24,8 @@ from shared.records.events import Event
 from tests.integration.poller.sources.opcua.reading import Told, one, read_until, with_source
 from tests.integration.poller.sources.opcua.servers import OpcuaServer
 
+pytestmark = pytest.mark.e2e
+
 TAGS = 3491
 PLANT: dict[str, Any] = {"tags": {"glob": "Plant/**"}, "timeout_ms": 4000}
 
