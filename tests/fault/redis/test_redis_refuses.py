@@ -152,7 +152,7 @@ def test_every_service_works(
         assert pipeline.table_rows() == expected
         wait_until(lambda: "Monitor at http" in pipeline.log("monitor"), what="the monitor")
         address = pipeline.log("monitor").split("Monitor at ", 1)[1].split()[0]
-        assert len(httpx.get(f"{address}/api/services").json()["services"]) == 4
+        wait_until(lambda: len(httpx.get(f"{address}/api/services").json()["services"]) == 4, what="all to be seen")
         assert "started" in {event["kind"] for event in httpx.get(f"{address}/api/events").json()["events"]}
         # And: another writer takes over what one left, and puts it back on the way.
         pipeline.kill(processes[2])
