@@ -79,7 +79,7 @@ class Consumer:
         self._memory = memory
         self._settings = settings
         self._clock = clock
-        self._depth = self._queued = 0
+        self._depth = self._queued = self._left = 0
         self._hold_until = clock.monotonic() + HOLD_AFTER_DRAIN_S
         self._turn = turn
         self._pause = pause
@@ -132,7 +132,8 @@ class Consumer:
 
         Raises: RedisUnavailableError.
         """
-        if not self._claims.has_adopted:
+        # Where the last claim left some there is nothing to wait for, and to wait is a write that Redis syncs.
+        if not self._claims.has_adopted and not self._left:
             began = self._clock.monotonic()
             is_there = self._queue.wait(wait_s)
             if self._pause.is_on():
@@ -144,6 +145,7 @@ class Consumer:
                 stop.wait(_REFUSED_WAIT_S)
         max_bytes = min(CLAIM_MAX_BYTES, CLAIM_BYTES_PER_CAP * self._settings.buffer_max_size)
         batch = self._queue.claim(self._claims, CLAIM_MAX_MESSAGES, max_bytes, self._settings.message_max_bytes)
+        self._left = 0 if batch is None else batch.left
         if batch is not None:
             self._queued = batch.left
         return batch

@@ -53,9 +53,10 @@ class FakeQueue(DataQueue):
         self.behind = 0  #: messages that wait and are not claimed
         self.refuses_to_wait = False
         self.away = 0
-        self.claims = 0
+        self.claims = self.waits = 0
 
     def wait(self, wait_s: float) -> bool:
+        self.waits += 1
         if self.messages and not self.refuses_to_wait:
             return True
         if not self.refuses_to_wait:
@@ -350,6 +351,25 @@ def test_what_is_told_ends_and_slows_nothing() -> None:
     ends_when_empty(stage, stop)
     stage.run(stop)
     assert (len(stage.buffer.values), stage.events.kinds) == (3, [Event.FAULT])
+
+
+def test_it_waits_only_where_the_last_claim_left_nothing() -> None:
+    stage = Stage(message(1), message(2), message(3))
+    for values in (1, 3, 6):
+        assert stage.push_one()
+        assert (len(stage.buffer.values), stage.queue.waits) == (values, 1)
+    assert stage.consumer.claim(FakeStop(stage.clock), 1.0) is None
+    assert stage.queue.waits == 2
+
+
+def test_messages_that_another_consumer_took_are_waited_for_again() -> None:
+    stage = Stage(message(1), message(2))
+    assert stage.push_one()
+    stage.queue.messages.clear()
+    assert stage.consumer.claim(FakeStop(stage.clock), 1.0) is None
+    stage.queue.messages.append(message(1))
+    assert stage.push_one()
+    assert stage.queue.waits == 2
 
 
 def test_where_redis_lets_nobody_wait_it_claims_after_a_pause() -> None:
