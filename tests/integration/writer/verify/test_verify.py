@@ -143,8 +143,9 @@ def test_what_overflowed_is_lost_and_explained_and_what_waits_is_on_its_way(pipe
     settings = {"BUFFER_MAX_SIZE": 300, "BUFFER_BATCH_THRESHOLD": 100, "CONSUMER_HOLD_MESSAGES": 0}
     writer = pipeline.start_and_wait("writer", **settings)
     consumer = pipeline.start_and_wait("consumer", **settings)
-    put(pipeline, range(200))
-    pipeline.wait_until_idle()
+    for first in range(0, 200, 50):  # 150 values each: with a writer there nothing overflows
+        put(pipeline, range(first, first + 50))
+        pipeline.wait_until_idle()
     pipeline.kill(writer)
     put(pipeline, range(200, 500))
     wait_until(lambda: pipeline.snapshot()[Counter.OVERFLOWED] == 600, what="the overflow")
