@@ -35,12 +35,11 @@ def values_of(data: PollingData) -> Values:
     plain, others = _apart(data)
     lines = _lines(data, plain) if plain else None
     if lines is None:
-        others = data
+        lines, others = Lines(b"", 0), data
     if others is None:
-        return Values(lines or _NONE)
+        return Values(lines)
     expansion = expand(others)
-    more = Lines.of(expansion.values)
-    return Values((lines or _NONE) + more, expansion.bad, len(expansion.unsupported))
+    return Values(lines + Lines.of(expansion.values), expansion.bad, len(expansion.unsupported))
 
 
 def _apart(data: PollingData) -> tuple[Mapping[str, Any], PollingData | None]:
@@ -73,6 +72,3 @@ def _lines(data: PollingData, readings: Mapping[str, Any]) -> Lines | None:
     parts[3::4] = [after_value + before_address] * count
     parts[-1] = after_value
     return Lines(before_address + b"".join(parts), count)
-
-
-_NONE = Lines(b"", 0)

@@ -28,8 +28,9 @@ CLAIM_MAX_MESSAGES, CLAIM_MAX_BYTES = 500, 32 * 1024
 #: Bytes for each value of the buffer's cap that one claim takes at most: a small buffer wants small pushes.
 CLAIM_BYTES_PER_CAP = 4
 
-#: Seconds between two looks whether there is room for a push; it is told of it before, but where several wait.
-ROOM_LOOK_S = 0.05
+#: Seconds between two looks whether there is room for a push, doubled from the first to the last: it is told of room,
+#: but where several wait. Each look is a write, and a long outage of Oracle should not make many of them.
+FIRST_LOOK_S, LAST_LOOK_S = 0.05, 1.0
 
 #: Seconds until the next try of a DataQueue on which Redis does not let us wait.
 _REFUSED_WAIT_S = 0.1
@@ -208,14 +209,15 @@ class Consumer:
 
     def _wait_for_room(self, count: int, stop: StopFlag) -> bool:
         """Wait until a push of `count` values fits, or may overflow, and ask for room; False when stopped meanwhile."""
-        next_asking = self._clock.monotonic() + FIRST_ASK_S
+        next_asking, look_s = self._clock.monotonic() + FIRST_ASK_S, FIRST_LOOK_S
         while not self._has_room(count) and not self._may_overflow():
             # The depth was that after the last push; writers have been at work since.
             self._see_depth(self._buffer.depth())
             if self._has_room(count):
                 break
-            if self._is_stopped_in_wait(count, stop):
+            if self._is_stopped_in_wait(count, look_s, stop):
                 return False
+            look_s = min(2 * look_s, LAST_LOOK_S)
             if self._clock.monotonic() >= next_asking:
                 next_asking = self._clock.monotonic() + ASK_INTERVAL_S
                 room_for = min(count, self._settings.buffer_max_size)
@@ -224,11 +226,11 @@ class Consumer:
             self._chores()
         return True
 
-    def _is_stopped_in_wait(self, count: int, stop: StopFlag) -> bool:
+    def _is_stopped_in_wait(self, count: int, look_s: float, stop: StopFlag) -> bool:
         try:
-            self._buffer.wait_for_room(count, ROOM_LOOK_S)
+            self._buffer.wait_for_room(count, look_s)
         except RedisFullError:
-            stop.wait(ROOM_LOOK_S)
+            stop.wait(look_s)
         return stop.is_set()
 
     def _chores(self) -> None:

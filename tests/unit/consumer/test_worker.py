@@ -10,11 +10,10 @@ from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from services.consumer.unpack import Unpacker
 from services.consumer.worker import (
-    ASK_INTERVAL_S,
-    FIRST_ASK_S,
+    FIRST_LOOK_S,
     HOLD_AFTER_DRAIN_S,
+    LAST_LOOK_S,
     MAX_HOLD_FACTOR,
-    ROOM_LOOK_S,
     Consumer,
 )
 from shared.counters import Counts
@@ -255,17 +254,18 @@ def test_at_redis_memory_limit_where_nobody_can_say_that_he_waits_the_push_looks
 
     stop = Drained(stage.clock)
     assert stage.push_one(stop)
-    assert (stop.waits, len(stage.buffer.values)) == ([ROOM_LOOK_S], 4)
+    assert (stop.waits, len(stage.buffer.values)) == ([FIRST_LOOK_S], 4)
 
 
 def test_room_is_asked_for_soon_and_then_once_a_second_and_urgently_once_the_dataqueue_fills() -> None:
     stage = Stage(message(4))
     stage.buffer.held = CAP
-    waits = int((FIRST_ASK_S + 2 * ASK_INTERVAL_S) / ROOM_LOOK_S) + 5
-    stage.push_one(FakeStop(stage.clock, after=waits))
+    stop = FakeStop(stage.clock, after=7)
+    stage.push_one(stop)
     assert stage.buffer.asked == [(4, False)] * 3
+    assert stop.waits == [FIRST_LOOK_S, 0.1, 0.2, 0.4, 0.8, LAST_LOOK_S, LAST_LOOK_S], "each look is a write"
     stage.queue.messages, stage.queue.behind = [message(4)], HOLD + 1
-    stage.push_one(FakeStop(stage.clock, after=10))
+    stage.push_one(FakeStop(stage.clock, after=3))
     assert stage.buffer.asked[3:] == [(4, True)]
 
 
@@ -287,7 +287,7 @@ def test_who_drains_is_waited_for_though_the_dataqueue_is_full() -> None:
 
     class Slowly(FakeStop):
         def wait(self, wait_s: float) -> bool:
-            if len(self.waits) % 280 == 279:
+            if len(self.waits) % 14 == 13:
                 stage.buffer.held -= next(taken, 2)
             return super().wait(wait_s)
 
