@@ -1,6 +1,7 @@
 """What people ask for through the monitor, and who does it: with real services, Oracle away for a while."""
 
 import json
+import time
 
 import httpx
 
@@ -161,7 +162,7 @@ def test_two_writers_with_directories_of_their_own_recover_each_its_own_and_a_ki
     wait_until(lambda: desk.get("/api/backups")["total_rows"] == in_files, what="the files to be listed")
 
     # Junk and a forged path beside it: neither ends anybody.
-    forged = {"id": "forged", "kind": "recover", "target": "../two/recovered/x.csv", "asked_at": 4e9}
+    forged = {"id": "forged", "kind": "recover", "target": "../two/recovered/x.csv", "asked_at": time.time()}
     for name, raw in (("junk", b"\xff{"), ("forged", json.dumps(forged))):
         pipeline.link.command("HSET", pipeline.keys.actions, name, raw)
 
