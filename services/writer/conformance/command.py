@@ -8,9 +8,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from services.writer.conformance import batches, columns, limits, refusals, scripts, sessions, space, untried, volume
 from services.writer.conformance.administrator import Credentials
 from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, Result, State
+from services.writer.conformance.claims import (
+    batches,
+    columns,
+    limits,
+    refusals,
+    scripts,
+    sessions,
+    space,
+    untried,
+    volume,
+)
 from services.writer.conformance.database import facts_of
 from services.writer.conformance.packets import recorded
 from services.writer.conformance.place import Place
