@@ -16,7 +16,7 @@ import pytest
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
 from tests.integration.oracle_stand_in.connecting import connect
-from tests.integration.oracle_stand_in.wire_client import Recording, WireClient, recorded
+from tests.integration.oracle_stand_in.server.wire_client import Recording, WireClient, recorded
 
 PATIENCE_S = 1.0
 DEEP, LONG = "nested as deeply", "words and signs"

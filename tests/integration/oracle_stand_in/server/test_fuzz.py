@@ -10,7 +10,7 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
-from tests.integration.oracle_stand_in.wire_client import BEFORE, Recording, WireClient, recorded
+from tests.integration.oracle_stand_in.server.wire_client import BEFORE, Recording, WireClient, recorded
 
 #: Seconds that the stand-in waits for the rest of a message, and those within which it must have done something.
 PATIENCE_S, LIMIT_S = 1.0, 10.0
