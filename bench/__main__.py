@@ -9,25 +9,9 @@ from typing import Annotated
 
 import typer
 
-from bench.benchmarks import (
-    api,
-    backlog,
-    baselines,
-    consumer,
-    costs,
-    cpu,
-    end_to_end,
-    growth,
-    hot_spots,
-    intervals,
-    latency,
-    limit,
-    outage,
-    scale,
-    server_delay,
-    writer,
-    writers,
-)
+from bench.benchmarks.one_service import api, backlog, consumer, outage, server_delay, writer, writers
+from bench.benchmarks.pipeline import baselines, end_to_end, intervals, latency, limit
+from bench.benchmarks.price import costs, cpu, growth, hot_spots, scale
 from bench.figures import Goal, Section
 from bench.report import as_json, as_lines, as_markdown, machine, replace_between, summary, write_json
 

@@ -24,6 +24,10 @@ from shared.records.polling import PollerGroup
 from shared.records.reading import from_hash, from_json, json_array
 
 BATCH = 500
+
+#: Values that a buffer holds where nothing is set.
+BUFFER_CAP = 10_000
+
 INSERT = "INSERT INTO tag_data (tag_name, tag_value, timestamp, quality) VALUES (:1, :2, :3, :4)"
 SIZES = (100, 255, oracledb.DB_TYPE_TIMESTAMP, 20)
 

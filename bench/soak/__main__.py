@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.benchmarks.limit import look_for_limit
+from bench.benchmarks.pipeline.limit import look_for_limit
 from bench.figures import Section
 from bench.report import as_lines, as_markdown, replace_between
 from bench.soak.judgement import judge

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.benchmarks.hot_spots import shares
+from bench.benchmarks.price.hot_spots import shares
 
 STACKS = [
     "run (a/services/writer/worker.py:10);claim (a/shared/queues/buffer.py:20);recv (a/shared/redis/link.py:5) 6",

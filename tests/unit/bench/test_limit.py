@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.benchmarks.limit import confirm, find_limit
+from bench.benchmarks.pipeline.limit import confirm, find_limit
 from bench.bottleneck import bottleneck, is_processor_used_up
 from bench.trial import Trial, growth
 

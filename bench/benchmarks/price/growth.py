@@ -1,13 +1,11 @@
 """What grows with what: memory, bytes in Redis, rate and latency against tags and writers."""
 
-from bench.benchmarks.latency import measure
+from bench.benchmarks.pipeline.latency import measure
 from bench.figures import Goal, Section
 from bench.measure import percentile
-from bench.stage import Stage, rows, values_of
+from bench.stage import BUFFER_CAP, Stage, rows, values_of
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
-
-CAP = 10_000
 
 
 def run(*, quick: bool) -> Section:
@@ -30,10 +28,10 @@ def run(*, quick: bool) -> Section:
 
 def _bytes_in_redis(section: Section) -> None:
     with Stage() as stage:
-        stage.fill(values_of(rows(CAP)))
+        stage.fill(values_of(rows(BUFFER_CAP)))
         used = stage.link.command("MEMORY", "USAGE", stage.keys.buffer, "SAMPLES", 0)
-    section.add(f"{CAP:,} values in Redis", [used / 1e6], "MB", 2, Goal(at_most=2.0))
-    section.add("bytes per value", [used / CAP], "B", 0)
+    section.add(f"{BUFFER_CAP:,} values in Redis", [used / 1e6], "MB", 2, Goal(at_most=2.0))
+    section.add("bytes per value", [used / BUFFER_CAP], "B", 0)
 
 
 def _stored(ledger: Snapshot) -> float:

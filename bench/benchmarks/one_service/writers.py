@@ -1,6 +1,6 @@
 """Writers side by side on one machine: do two give at least what one gives?"""
 
-from bench.benchmarks.writer import drain
+from bench.benchmarks.one_service.writer import drain
 from bench.figures import Goal, Section
 from bench.stage import Stage, rows, values_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
-from bench.benchmarks.outage import ORACLE_AWAY
+from bench.benchmarks.one_service.outage import ORACLE_AWAY
 from bench.figures import Goal, Section
 from bench.measure import percentile
 from bench.stage import BATCH, Row, Stage, insert_all, rows, values_of

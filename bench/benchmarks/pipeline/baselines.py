@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench.benchmarks.latency import measure
-from bench.benchmarks.writer import drain
+from bench.benchmarks.one_service.writer import drain
+from bench.benchmarks.pipeline.latency import measure
 from bench.figures import Goal, Section
 from bench.measure import percentile
 from bench.stage import Stage, rows, values_of

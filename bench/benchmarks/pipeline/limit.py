@@ -3,11 +3,10 @@
 import statistics
 from collections.abc import Callable
 
-from bench.benchmarks.growth import CAP
-from bench.benchmarks.writer import bare_loop
+from bench.benchmarks.one_service.writer import bare_loop
 from bench.bottleneck import available_cores, bottleneck
 from bench.figures import Goal, Section
-from bench.stage import Stage, rows
+from bench.stage import BUFFER_CAP, Stage, rows
 from bench.trial import INTERVAL_MS, Services, Trial, start_services, try_rate
 
 #: The first rate offered, as a share of what the bare loop does; the factor to the next; and how near is near enough.
@@ -115,7 +114,7 @@ def _slower_part(trial: Trial) -> str:
         return "so that this is carried, too: the limit was looked for while the machine had other things to do"
     if trial.skipped:
         return f"the poller leaves {trial.skipped} polls out"
-    share = 100 * trial.buffered / CAP
+    share = 100 * trial.buffered / BUFFER_CAP
     behind = "what is behind it is slower" if share > _DEEP else "what is before it is slower"
     return f"the buffer is {share:.0f} % full on median ({behind})"
 
