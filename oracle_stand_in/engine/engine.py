@@ -8,7 +8,8 @@ from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.changes.change import Changer
-from oracle_stand_in.engine.changes.insert import Inserter, InsertPlan, Outcome, bind_types_as_columns, normalise_binds
+from oracle_stand_in.engine.changes.insert import Inserter, Outcome
+from oracle_stand_in.engine.changes.plan import InsertPlan, bind_types_as_columns, normalise_binds
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.dictionary.dictionary import Dictionary

@@ -2,7 +2,8 @@
 
 from oracle_stand_in.data.fit import fit
 from oracle_stand_in.data.rows import Row, unpacker
-from oracle_stand_in.engine.changes.insert import Inserter, check_row, compile_checks, insert_targets
+from oracle_stand_in.engine.changes.insert import Inserter
+from oracle_stand_in.engine.changes.plan import check_row, compile_checks, insert_targets
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.queries.query import Query
 from oracle_stand_in.engine.queries.scan import matching
