@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from oracle_stand_in.data.nls import Nls
-from oracle_stand_in.engine.storage.transactions import Transaction
+from oracle_stand_in.engine.storage.transactions import BusyError, Transaction, TransactionLog
 from oracle_stand_in.sql.evaluation.context import Context
 
 
@@ -23,3 +23,11 @@ class Client(Protocol):
 
     async def wait(self, event: "asyncio.Future[None]") -> None:
         """Wait for another transaction to end. Raises: whatever ends the wait otherwise, such as a break."""
+
+
+async def wait_for(client: Client, log: TransactionLog, busy: BusyError) -> None:
+    """Wait until the transaction that is in the way has ended. Raises: OracleError: 60, and what ends the wait."""
+    try:
+        await client.wait(log.wait_for(client.txn, busy.holder))
+    finally:
+        client.txn.waiting_for = None

@@ -23,7 +23,7 @@ from oracle_stand_in.sql.administration import (
 #: who may administer; its password is the one that the user had at the start
 ADMIN = "SYSTEM"
 #: what every user has who was not made by CREATE USER
-ALL_PRIVILEGES = frozenset(("CREATE SESSION", "CREATE TABLE", "UNLIMITED TABLESPACE"))
+ALL_PRIVILEGES = frozenset(("CREATE SESSION", "CREATE TABLE", "CREATE TRIGGER", "UNLIMITED TABLESPACE"))
 DIRECTORY = "/opt/oracle/oradata/STANDIN"
 #: the first of those with files that are managed by the server where nobody names one
 MANAGES_FILES_SINCE = 23

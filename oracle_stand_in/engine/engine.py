@@ -10,23 +10,26 @@ from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.changes.change import Changer
 from oracle_stand_in.engine.changes.insert import Inserter, Outcome
 from oracle_stand_in.engine.changes.plan import InsertPlan, bind_types_as_columns, normalise_binds
+from oracle_stand_in.engine.changes.trigger import ready
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.dictionary.dictionary import Dictionary
 from oracle_stand_in.engine.queries.query import Query, Result
 from oracle_stand_in.engine.settings import altered
 from oracle_stand_in.engine.storage.catalog import Catalog
-from oracle_stand_in.engine.storage.journal import DDL_TYPES, Journal
+from oracle_stand_in.engine.storage.journal import Journal
 from oracle_stand_in.engine.storage.table import Table
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.sql.administration import Administration
-from oracle_stand_in.sql.evaluation.evaluate import Value
+from oracle_stand_in.sql.evaluation.evaluate import Scope, Value
 from oracle_stand_in.sql.parser.statement import parse_statement
 from oracle_stand_in.sql.statements import (
     AlterSession,
     Commit,
     CreateTable,
+    CreateTrigger,
+    Ddl,
     Delete,
     Insert,
     InsertSelect,
@@ -94,8 +97,8 @@ class Engine:
         self.owner = database.users[schema]
         self.dictionary = Dictionary(self.catalog, flavour, database)
         self.journal = journal
-        #: what checks each row that is inserted into a table of this name, if anything does
-        self.trigger: Callable[[str], Callable[[Row], None] | None] = lambda _table: None
+        #: what refuses rows that are inserted into a table of this name, if anything is switched on to
+        self.row_fault: Callable[[str], Callable[[Row], None] | None] = lambda _table: None
 
     @staticmethod
     def prepare(sql: str) -> Prepared:
@@ -126,22 +129,18 @@ class Engine:
         statement = prepared.statement
         if isinstance(statement, Insert):
             _check_binds(prepared, binds)
-            table = self.catalog.table(statement.table)
+            self.catalog.table(statement.table)
             self.owner.check_writes()
-            plan = InsertPlan(table, statement, binds.types, client.context(), self._row_check(table))
+            scope = Scope(client.context(), [], slots=bind_types_as_columns(binds.types))
+            plan = self._plan(statement, scope, binds.types)
             rows = normalise_binds(binds.rows, binds.types)
-            return await Inserter(self.catalog.log, client).run(plan, rows, collect_errors=collect_errors)
+            return await Inserter(self.catalog.log, client, self._plan).run(plan, rows, collect_errors=collect_errors)
         if isinstance(statement, Delete | Update | InsertSelect):
             _check_binds(prepared, binds)
             self.owner.check_writes()
             return await self._change(statement, client, binds, collect_errors)
-        if isinstance(statement, DDL_TYPES):
-            if isinstance(statement, CreateTable):
-                self.owner.check_may("CREATE TABLE")
-            self.commit(client)
-            self.catalog.run(statement, client.txn)
-            if self.journal is not None:
-                self.journal.write_ddl(prepared.sql)
+        if isinstance(statement, Ddl):
+            self._define(statement, prepared.sql, client)
         elif isinstance(statement, Commit):
             self.commit(client)
         elif isinstance(statement, Rollback):
@@ -155,15 +154,30 @@ class Engine:
             raise OracleError(900)
         return Outcome()
 
+    def _define(self, statement: Ddl, sql: str, client: Client) -> None:
+        if isinstance(statement, CreateTable):
+            self.owner.check_may("CREATE TABLE")
+        if isinstance(statement, CreateTrigger):
+            self.owner.check_may("CREATE TRIGGER")
+            ready(statement, self.catalog.table(statement.table), client.context(), self._plan)
+        self.commit(client)
+        self.catalog.run(statement, client.txn)
+        if self.journal is not None:
+            self.journal.write_ddl(sql)
+
+    def _plan(self, statement: Insert, scope: Scope, bind_types: Sequence[BindType] = ()) -> InsertPlan:
+        table = self.catalog.table(statement.table)
+        return InsertPlan(table, statement, scope, bind_types, self._row_check(table))
+
     def _row_check(self, table: Table) -> Callable[[Row], None] | None:
-        """Return what each new row must pass: the table's trigger, and the room in its tablespace."""
-        trigger, tablespace = self.trigger(table.name), self.owner.tablespace
+        """Return what each new row must pass: faults that are switched on, and the room in its tablespace."""
+        fault, tablespace = self.row_fault(table.name), self.owner.tablespace
         if tablespace.size_bytes is None:
-            return trigger
+            return fault
 
         def check(row: Row) -> None:
-            if trigger is not None:
-                trigger(row)
+            if fault is not None:
+                fault(row)
             name = f"{table.schema}.{table.name}"
             tablespace.take(sum(map(len, row)), name, is_partitioned=table.is_partitioned)
 
@@ -176,7 +190,7 @@ class Engine:
         for offset in range(len(binds.rows)):
             query = Query(self.dictionary, client, _values(binds, offset))
             try:
-                outcome.add(await Changer(query, client).run(statement))
+                outcome.add(await Changer(query, client, self._plan).run(statement))
             except OracleError as error:
                 if not collect_errors:
                     outcome.failure = error

@@ -10,6 +10,7 @@ from oracle_stand_in.engine.engine import NO_BINDS, Engine
 from oracle_stand_in.engine.storage.transactions import Transaction
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql.evaluation.context import Context
+from oracle_stand_in.sql.parser.trigger import CREATE_TRIGGER
 
 #: statements for the DBA's side of a real database; here there is one user who may do all, so they are skipped
 SKIPPED = (
@@ -23,7 +24,7 @@ SKIPPED = (
     # PL/SQL
     r"BEGIN\b",
     r"DECLARE\b",
-    r"CREATE\s+(OR\s+REPLACE\s+)?(PROCEDURE|FUNCTION|PACKAGE|TRIGGER)\b",
+    r"CREATE\s+(OR\s+REPLACE\s+)?(PROCEDURE|FUNCTION|PACKAGE)\b",
     # SQL*Plus commands
     r"WHENEVER\b",
     r"SET\s+\w+",
@@ -41,7 +42,7 @@ PLSQL = re.compile(
 #: SQL*Plus commands end with their line
 LINE_COMMAND = re.compile(r"\s*(WHENEVER|SET|PROMPT|CONN(ECT)?|SHOW|EXIT|SPOOL)\b", re.IGNORECASE)
 #: objects of a script that has run before, over kept data
-ALREADY_THERE = (955, 1408)
+ALREADY_THERE = (955, 1408, 4081)
 
 
 @dataclass
@@ -109,6 +110,9 @@ async def run_script(engine: Engine, user: str, text: str) -> list[str]:
             if outcome.failure is not None:
                 raise outcome.failure
         except OracleError as error:
+            if error.code == 900 and CREATE_TRIGGER.match(statement):
+                notes.append(f"skipped: {summary}: {error.text}")
+                continue
             if error.code not in ALREADY_THERE:
                 raise OracleError(error.code, text=f"{error.text} in: {summary}") from None
             notes.append(f"already there: {summary}")

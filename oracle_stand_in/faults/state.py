@@ -154,7 +154,7 @@ class Faults:
             if fits and fault.shots.fires():
                 raise fault.error()
 
-    def trigger(self, table: str) -> Callable[[Sequence[bytes]], None] | None:
+    def row_fault(self, table: str) -> Callable[[Sequence[bytes]], None] | None:
         """Return what checks each row that is inserted into a table; None where nothing does."""
         faults = [fault for fault in self.row_faults if fault.table in (None, table) and fault.shots.count != 0]
 

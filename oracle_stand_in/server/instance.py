@@ -72,7 +72,7 @@ class Instance:
 
     def _new_engine(self, user: str, journal: Journal | None = None) -> Engine:
         engine = Engine(user, self.flavour, self.database, journal)
-        engine.trigger = self.faults.trigger
+        engine.row_fault = self.faults.row_fault
         return engine
 
     def _forget(self, user: str) -> None:

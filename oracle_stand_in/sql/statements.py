@@ -92,6 +92,19 @@ class CheckDef:
 
 
 @dataclass(frozen=True)
+class ForeignKeyDef:
+    """A foreign key; None as the parent's columns stands for its primary key."""
+
+    columns: tuple[str, ...]
+    parent: TableRef
+    parent_columns: tuple[str, ...] | None
+    name: str | None = None
+
+
+Constraint: TypeAlias = KeyDef | CheckDef | ForeignKeyDef
+
+
+@dataclass(frozen=True)
 class RangePartition:
     """PARTITION BY RANGE: the column, and where the last partition ends; None where others are made by themselves."""
 
@@ -105,17 +118,18 @@ class CreateTable:
 
     table: TableRef
     columns: tuple[ColumnDef, ...]
-    keys: tuple[KeyDef, ...]
-    checks: tuple[CheckDef, ...]
+    constraints: tuple[Constraint, ...]
     partition: RangePartition | None = None
 
 
 @dataclass(frozen=True)
 class DropTable:
-    """DROP TABLE [IF EXISTS]."""
+    """DROP TABLE [IF EXISTS] ... [CASCADE CONSTRAINTS]."""
 
     table: TableRef
     if_exists: bool = False
+    #: also the foreign keys of others that refer to it
+    cascade: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,10 +173,61 @@ class DropIndex:
     name: str
 
 
+@dataclass(frozen=True)
+class RaiseError:
+    """RAISE_APPLICATION_ERROR(code, text); `line` of the body."""
+
+    code: Expression
+    text: Expression
+    line: int
+
+
+@dataclass(frozen=True)
+class InsertRow:
+    """An INSERT in the body of a trigger."""
+
+    insert: Insert
+    line: int
+
+
+@dataclass(frozen=True)
+class If:
+    """IF condition THEN steps ELSIF ... ELSE otherwise END IF."""
+
+    branches: tuple[tuple[Condition, tuple["Step", ...]], ...]
+    otherwise: tuple["Step", ...]
+
+
+Step: TypeAlias = RaiseError | InsertRow | If
+
+
+@dataclass(frozen=True)
+class CreateTrigger:
+    """CREATE TRIGGER of the rows that are inserted; `body` is its text."""
+
+    name: str
+    table: TableRef
+    is_before: bool
+    replaces: bool
+    when: Condition | None
+    steps: tuple[Step, ...]
+    body: str
+
+
+@dataclass(frozen=True)
+class DropTrigger:
+    """DROP TRIGGER."""
+
+    name: str
+
+
 Dml: TypeAlias = Insert | InsertSelect | Delete | Update
 
 
-Ddl: TypeAlias = CreateTable | DropTable | TruncateTable | RenameTable | RenameColumn | CreateIndex | DropIndex
+Ddl: TypeAlias = (
+    CreateTable | DropTable | TruncateTable | RenameTable | RenameColumn | CreateIndex | DropIndex | CreateTrigger
+    | DropTrigger
+)  # fmt: skip
 
 
 Statement: TypeAlias = Query | Dml | Ddl | Administration | Commit | Rollback | AlterSession

@@ -2,13 +2,15 @@
 
 from oracle_stand_in.data.fit import fit
 from oracle_stand_in.data.rows import Row, unpacker
+from oracle_stand_in.engine.changes.foreign_keys import check_children, check_parents
 from oracle_stand_in.engine.changes.insert import Inserter
 from oracle_stand_in.engine.changes.plan import check_row, compile_checks, insert_targets
-from oracle_stand_in.engine.client import Client
+from oracle_stand_in.engine.changes.trigger import Planner
+from oracle_stand_in.engine.client import Client, wait_for
 from oracle_stand_in.engine.queries.query import Query
 from oracle_stand_in.engine.queries.scan import matching
 from oracle_stand_in.engine.storage.table import Table
-from oracle_stand_in.engine.storage.transactions import BusyError, Overlay, TransactionLog
+from oracle_stand_in.engine.storage.transactions import BusyError, TransactionLog
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql.evaluation.evaluate import Scope, Value, compile_expression, constant, convert_to
 from oracle_stand_in.sql.statements import Delete, InsertSelect, Update
@@ -18,15 +20,21 @@ from oracle_stand_in.sql.syntax import Condition
 class Changer:
     """Runs one execution of a DML statement for one client."""
 
-    def __init__(self, query: Query, client: Client) -> None:
+    def __init__(self, query: Query, client: Client, planner: Planner) -> None:
         self.query = query
+        self.planner = planner
         self.log: TransactionLog = query.log
         self.client = client
 
     async def run(self, statement: Delete | Update | InsertSelect) -> int:
         """Run the statement and return how many rows it touched. Raises: OracleError: nothing is changed then."""
         table = self.query.dictionary.catalog.table(statement.table)
-        before = self._snapshot(table)
+        txn = self.client.txn
+
+        def touched() -> list[Table]:
+            return [each for each in txn.overlays if each is table or table.triggers]
+
+        before = {each: txn.overlays[each].copy() for each in touched()}
         try:
             if isinstance(statement, Delete):
                 return await self._delete(table, statement)
@@ -35,12 +43,9 @@ class Changer:
             return await self._insert(table, statement)
         except BaseException:
             # also a break, which may come while the statement waits for another transaction
-            self.log.restore(table, self.client.txn, before)
+            for each in touched():
+                self.log.restore(each, txn, before.get(each))
             raise
-
-    def _snapshot(self, table: Table) -> Overlay | None:
-        own = self.client.txn.overlays.get(table)
-        return None if own is None else own.copy()
 
     def _scope(self, table: Table, alias: str) -> Scope:
         return self.query.scope([(alias, column) for column in table.columns])
@@ -48,7 +53,9 @@ class Changer:
     async def _delete(self, table: Table, statement: Delete) -> int:
         scope = self._scope(table, statement.table.alias)
         await self.query.answer_subqueries(statement.where, scope)
-        return len(await self._take_out(table, statement.where, scope))
+        taken = await self._take_out(table, statement.where, scope)
+        await check_children(self.query.dictionary.catalog, self.client, table, [row for _, row in taken])
+        return len(taken)
 
     async def _take_out(self, table: Table, where: Condition | None, scope: Scope) -> list[tuple[bytes, Row]]:
         """Delete the rows that a condition selects and return them with their keys.
@@ -58,7 +65,7 @@ class Changer:
         txn = self.client.txn
         taken: list[tuple[bytes, Row]] = []
         while True:
-            holder = None
+            holder: BusyError | None = None
             async for items in matching(self.log, table, txn, where, scope):
                 for key, _, row in items:
                     try:
@@ -66,13 +73,10 @@ class Changer:
                             self.log.delete(table, txn, key)
                             taken.append((key, row))
                     except BusyError as busy:
-                        holder = busy.holder
+                        holder = busy
             if holder is None:
                 return taken
-            try:
-                await self.client.wait(self.log.wait_for(txn, holder))
-            finally:
-                txn.waiting_for = None
+            await wait_for(self.client, self.log, holder)
 
     async def _update(self, table: Table, statement: Update) -> int:
         scope = self._scope(table, statement.table.alias)
@@ -93,9 +97,11 @@ class Changer:
             new = tuple(cells)
             check_row(table, checks, new, null_code=1407)
             renewed.append((key, new))
-        inserter = Inserter(self.log, self.client)
+        inserter = Inserter(self.log, self.client, self.planner)
         for key, new in renewed:
             await inserter.insert(table, new, key if not table.primary else None)
+        await check_parents(self.log, self.client, table, [new for _, new in renewed])
+        await check_children(self.query.dictionary.catalog, self.client, table, [row for _, row in touched])
         return len(renewed)
 
     async def _insert(self, table: Table, statement: InsertSelect) -> int:
@@ -114,7 +120,11 @@ class Changer:
         for place, target in enumerate(targets):
             getters[target] = convert_to(source.column(place), table.columns[target].type, nls).get
         checks = compile_checks(table, scope.context)
-        inserter = Inserter(self.log, self.client)
+        inserter = Inserter(self.log, self.client, self.planner)
+
+        def check(row: Row) -> None:
+            check_row(table, checks, row)
+
         unpack = unpacker(len(result.columns))
         for stored in result.rows:
             row = unpack(stored)
@@ -123,6 +133,5 @@ class Changer:
                 fit(raw, column.type, table.qualified(index)) if raw else raw
                 for index, (raw, column) in enumerate(zip(raws, table.columns, strict=True))
             )
-            check_row(table, checks, new)
-            await inserter.insert(table, new)
+            await inserter.insert_new(table, new, check)
         return len(result.rows)

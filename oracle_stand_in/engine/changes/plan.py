@@ -69,7 +69,7 @@ def _reshapes(compiled: Compiled, kind: ColumnType, bind_types: Sequence[BindTyp
     if kind.kind in PADDED:
         return True
     if kind.kind in TIMESTAMPS:
-        from_bind = compiled.column is not None and bind_types[compiled.column].wire_type == TIMESTAMP
+        from_bind = bind_types and compiled.column is not None and bind_types[compiled.column].wire_type == TIMESTAMP
         return not from_bind or (kind.scale or 0) < MICROSECOND_DIGITS
     return False
 
@@ -102,20 +102,21 @@ def normalise_binds(rows: list[Row], bind_types: Sequence[BindType]) -> list[Row
 
 
 class InsertPlan:
-    """How one INSERT statement, with binds of given types, turns bind rows into table rows."""
+    """How one INSERT statement turns the rows of a scope into table rows: binds, or the row that a trigger is for."""
 
     def __init__(
         self,
         table: Table,
         statement: Insert,
-        bind_types: Sequence[BindType],
-        context: Context,
-        trigger: Callable[[Row], None] | None = None,
+        scope: Scope,
+        bind_types: Sequence[BindType] = (),
+        further_check: Callable[[Row], None] | None = None,
     ) -> None:
+        """Make the plan. Args: bind_types: of the scope's rows where these are binds. Raises: OracleError."""
         self.table = table
-        self.trigger = trigger
+        self.further_check = further_check
         targets = insert_targets(table, statement.columns, len(statement.values))
-        scope = Scope(context, [], slots=bind_types_as_columns(bind_types))
+        context = scope.context
         given = dict(zip(targets, statement.values, strict=True))
         self.sources: list[_Source] = []
         for index, column in enumerate(table.columns):
@@ -130,7 +131,7 @@ class InsertPlan:
 
     def rows(self, bind_rows: list[Row]) -> list[Row] | None:
         """Return all table rows, or None if any of them is not as it should be."""
-        if self.trigger is not None:
+        if self.further_check is not None or self.table.triggers:
             return None
         columns = list(zip(*bind_rows, strict=True))
         values = []
@@ -153,10 +154,10 @@ class InsertPlan:
         return tuple(source.value(binds) for source in self.sources)
 
     def check(self, row: Row) -> None:
-        """Check a row against NOT NULL, CHECK and the trigger. Raises: OracleError: 1400, 2290 or the trigger's."""
+        """Check a row against NOT NULL, CHECK and what else is to be checked. Raises: OracleError."""
         check_row(self.table, self.checks, row)
-        if self.trigger is not None:
-            self.trigger(row)
+        if self.further_check is not None:
+            self.further_check(row)
 
 
 def insert_targets(table: Table, names: tuple[Name, ...] | None, values: int) -> list[int]:

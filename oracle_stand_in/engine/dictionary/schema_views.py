@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from oracle_stand_in.data.column_types import TIMESTAMPS, Kind
+from oracle_stand_in.data.column_types import MAX_VARCHAR, TIMESTAMPS, Kind
 from oracle_stand_in.engine.dictionary.dictionary import Cells, Dictionary, none, owned, view
 from oracle_stand_in.engine.storage.table import Table, TableColumn
 from oracle_stand_in.sql.evaluation.context import Context
@@ -74,6 +74,9 @@ def _constraints(d: Dictionary, _context: Context) -> Iterator[Cells]:
                     "DEFERRABLE": "DEFERRABLE" if unique.deferrable else "NOT DEFERRABLE",
                     "DEFERRED": "DEFERRED" if unique.deferred else "IMMEDIATE", "INDEX_NAME": unique.name,
                 }  # fmt: skip
+        for foreign in table.foreign_keys:
+            yield {**common, "CONSTRAINT_NAME": foreign.name, "CONSTRAINT_TYPE": "R", "R_OWNER": table.schema,
+                   "R_CONSTRAINT_NAME": foreign.key_name, "DELETE_RULE": "NO ACTION"}  # fmt: skip
         for check in filter(lambda each: each.name, table.checks):
             yield {**common, "CONSTRAINT_NAME": check.name, "CONSTRAINT_TYPE": "C", "SEARCH_CONDITION": check.text,
                    "SEARCH_CONDITION_VC": check.text}  # fmt: skip
@@ -92,6 +95,7 @@ def _cons_columns(d: Dictionary, _context: Context) -> Iterator[Cells]:
     for table in d.catalog.tables.values():
         keys = [(table.primary_name, table.primary)]
         keys += [(unique.name, unique.columns) for unique in table.unique_keys if unique.is_constraint]
+        keys += [(foreign.name, foreign.columns) for foreign in table.foreign_keys]
         for name, columns in keys:
             for position, column in enumerate(columns, 1):
                 yield {
@@ -147,11 +151,30 @@ view(
 def _objects(d: Dictionary, _context: Context) -> Iterator[Cells]:
     for table in d.catalog.tables.values():
         names = [(table.name, "TABLE"), *((index.name, "INDEX") for index in table.indexes)]
+        names += [(trigger.name, "TRIGGER") for trigger in table.triggers]
         for name, kind in names:
             yield {"OWNER": table.schema, "OBJECT_NAME": name, "OBJECT_TYPE": kind, "STATUS": "VALID"}
 
 
 owned("OBJECTS", "OBJECT_NAME OBJECT_TYPE STATUS", _objects)
+
+
+def _triggers(d: Dictionary, _context: Context) -> Iterator[Cells]:
+    for table in d.catalog.tables.values():
+        for trigger in table.triggers:
+            yield {
+                "OWNER": table.schema, "TRIGGER_NAME": trigger.name, "TABLE_OWNER": table.schema,
+                "TABLE_NAME": table.name, "BASE_OBJECT_TYPE": "TABLE", "STATUS": "ENABLED",
+                "TRIGGER_TYPE": f"{'BEFORE' if trigger.is_before else 'AFTER'} EACH ROW", "TRIGGERING_EVENT": "INSERT",
+                "TRIGGER_BODY": trigger.body[:MAX_VARCHAR],
+            }  # fmt: skip
+
+
+owned(
+    "TRIGGERS",
+    "TRIGGER_NAME TRIGGER_TYPE TRIGGERING_EVENT TABLE_OWNER BASE_OBJECT_TYPE TABLE_NAME STATUS TRIGGER_BODY:t",
+    _triggers,
+)
 
 
 def _table_comments(d: Dictionary, _context: Context) -> Iterator[Cells]:
@@ -173,7 +196,6 @@ owned("MVIEWS", "MVIEW_NAME CONTAINER_NAME QUERY:t", none)
 owned("MVIEW_COMMENTS", "MVIEW_NAME COMMENTS:t", none)
 owned("SYNONYMS", "SYNONYM_NAME TABLE_OWNER TABLE_NAME DB_LINK", none)
 owned("DB_LINKS", "DB_LINK USERNAME HOST", none)
-owned("TRIGGERS", "TRIGGER_NAME TRIGGER_TYPE TRIGGERING_EVENT TABLE_OWNER TABLE_NAME STATUS", none)
 owned("TAB_IDENTITY_COLS", "TABLE_NAME COLUMN_NAME GENERATION_TYPE SEQUENCE_NAME IDENTITY_OPTIONS", none)
 owned("PROCEDURES", "OBJECT_NAME PROCEDURE_NAME OBJECT_TYPE", none)
 owned("SOURCE", "NAME TYPE LINE:n TEXT:t", none)

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 
-from oracle_stand_in.data.column_types import Kind
-from oracle_stand_in.engine.storage.table import Check, Index, Table, TableColumn, UniqueKey
+from oracle_stand_in.data.column_types import PADDED, Kind
+from oracle_stand_in.engine.storage.table import Check, ForeignKey, Index, Table, TableColumn, UniqueKey
 from oracle_stand_in.engine.storage.transactions import Transaction, TransactionLog
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.statements import (
+    CheckDef,
     CreateIndex,
     CreateTable,
+    CreateTrigger,
     Ddl,
     DropIndex,
     DropTable,
+    DropTrigger,
+    ForeignKeyDef,
     KeyDef,
     RenameColumn,
     RenameTable,
@@ -52,6 +56,10 @@ class Catalog:
             self._create_index(statement, txn)
         elif isinstance(statement, DropIndex):
             self._drop_index(statement)
+        elif isinstance(statement, CreateTrigger):
+            self._create_trigger(statement)
+        elif isinstance(statement, DropTrigger):
+            self._drop_trigger(statement)
         elif not (isinstance(statement, DropTable) and statement.if_exists and statement.table.name not in self.tables):
             table = self.table(statement.table)
             self.log.check_unused(table, txn)
@@ -60,8 +68,10 @@ class Catalog:
 
     def _change_table(self, statement: DropTable | TruncateTable | RenameTable | RenameColumn, table: Table) -> None:
         if isinstance(statement, DropTable):
-            del self.tables[table.name]
+            self._drop_table(table, cascade=statement.cascade)
         elif isinstance(statement, TruncateTable):
+            if self.children(table):
+                raise OracleError(2266)
             table.clear()
         elif isinstance(statement, RenameTable):
             self._check_new_name(statement.name)
@@ -77,6 +87,23 @@ class Catalog:
             old = table.columns[index]
             table.columns[index] = TableColumn(statement.name, old.type, old.nullable, old.default)
 
+    def children(self, parent: Table) -> list[tuple[Table, ForeignKey]]:
+        """Return the foreign keys of other tables that refer to a table."""
+        return [
+            (table, foreign)
+            for table in self.tables.values()
+            for foreign in table.foreign_keys
+            if foreign.parent is parent and table is not parent
+        ]
+
+    def _drop_table(self, table: Table, *, cascade: bool) -> None:
+        children = self.children(table)
+        if children and not cascade:
+            raise OracleError(2449)
+        for child, foreign in children:
+            child.foreign_keys.remove(foreign)
+        del self.tables[table.name]
+
     def _names(self) -> Iterator[str]:
         for table in self.tables.values():
             yield table.name
@@ -87,6 +114,7 @@ class Catalog:
             yield table.primary_name
             yield from (unique.name for unique in table.unique_keys)
             yield from (check.name for check in table.checks if check.name)
+            yield from (foreign.name for foreign in table.foreign_keys)
 
     def _check_new_name(self, name: str) -> None:
         if name in self._names():
@@ -109,7 +137,8 @@ class Catalog:
             raise OracleError(957)
         if any(isinstance(node, Bind) for column in statement.columns for node in walk(column)):
             raise OracleError(1027, text="bind variables not allowed for data definition operations")
-        primary = [key for key in statement.keys if key.primary]
+        keys = [each for each in statement.constraints if isinstance(each, KeyDef)]
+        primary = [key for key in keys if key.primary]
         if len(primary) > 1:
             raise OracleError(2260)
         in_key = set(primary[0].columns) if primary else set()
@@ -117,10 +146,13 @@ class Catalog:
             TableColumn(c.name, c.type, not (c.not_null or c.name in in_key), c.default) for c in statement.columns
         ]
         table = Table(self.schema, statement.table.name, columns)
-        for key in statement.keys:
+        for key in keys:
             self._add_key(table, key)
-        for check in statement.checks:
-            table.checks.append(Check(self._constraint_name(check.name), check.condition, check.text))
+        for each in statement.constraints:
+            if isinstance(each, CheckDef):
+                table.checks.append(Check(self._constraint_name(each.name), each.condition, each.text))
+            elif isinstance(each, ForeignKeyDef):
+                table.foreign_keys.append(self._foreign_key(table, each))
         table.is_partitioned = statement.partition is not None
         if statement.partition is not None and statement.partition.end is not None:
             column = table.columns[table.column_index(statement.partition.column)].name
@@ -143,6 +175,52 @@ class Catalog:
             table.unique_keys.append(unique)
         # until a constraint is checked its index holds what is there twice
         table.indexes.append(Index(name, columns, unique=not key.deferrable))
+
+    def _foreign_key(self, table: Table, wanted: ForeignKeyDef) -> ForeignKey:
+        """Return a foreign key. Raises: OracleError: 942, 2256, 2267, 2268, 2270: the parent has no such key."""
+        itself = wanted.parent.name == table.name and wanted.parent.schema in (None, self.schema)
+        parent = table if itself else self.table(wanted.parent)
+        columns = [table.column_index(name) for name in wanted.columns]
+        primary = next((unique for unique in parent.unique_keys if unique.is_primary), None)
+        if wanted.parent_columns is None:
+            referred = primary.columns if primary else parent.primary
+            if not referred:
+                raise OracleError(2268)
+        else:
+            referred = tuple(parent.column_index(name) for name in wanted.parent_columns)
+        if len(columns) != len(referred):
+            raise OracleError(2256)
+        for own, other in zip(columns, referred, strict=True):
+            _check_comparable(table.columns[own], parent.columns[other])
+        by_parent = dict(zip(referred, columns, strict=True))
+        name = self._constraint_name(wanted.name)
+        if by_parent.keys() == set(parent.primary):
+            return ForeignKey(name, tuple(by_parent[place] for place in parent.primary), parent)
+        for unique in parent.unique_keys:
+            if unique.is_constraint and by_parent.keys() == set(unique.columns):
+                return ForeignKey(name, tuple(by_parent[place] for place in unique.columns), parent, unique)
+        raise OracleError(2270)
+
+    def _trigger(self, name: str) -> tuple[Table, CreateTrigger] | None:
+        found = ((table, each) for table in self.tables.values() for each in table.triggers if each.name == name)
+        return next(found, None)
+
+    def _create_trigger(self, statement: CreateTrigger) -> None:
+        table = self.table(statement.table)
+        found = self._trigger(statement.name)
+        if found is not None:
+            if not statement.replaces:
+                raise OracleError(4081, statement.name)
+            if found[0] is not table:
+                raise OracleError(4095, statement.name)
+            table.triggers.remove(found[1])
+        table.triggers.append(statement)
+
+    def _drop_trigger(self, statement: DropTrigger) -> None:
+        found = self._trigger(statement.name)
+        if found is None:
+            raise OracleError(4080, statement.name)
+        found[0].triggers.remove(found[1])
 
     def _create_index(self, statement: CreateIndex, txn: Transaction) -> None:
         table = self.table(statement.table)
@@ -174,3 +252,11 @@ class Catalog:
                 table.unique_keys = [unique for unique in table.unique_keys if unique.name != index.name]
                 return
         raise OracleError(1418)
+
+
+def _check_comparable(column: TableColumn, referred: TableColumn) -> None:
+    """Raises: OracleError: 2267, values of the two are never the same bytes."""
+    if column.type.kind is not referred.type.kind:
+        raise OracleError(2267)
+    if column.type.kind in PADDED and column.type != referred.type:
+        raise unsupported("foreign keys of CHAR columns of different lengths")

@@ -17,20 +17,11 @@ from oracle_stand_in.engine.storage.catalog import Catalog
 from oracle_stand_in.engine.storage.table import Table
 from oracle_stand_in.engine.storage.transactions import Overlay, Transaction
 from oracle_stand_in.sql.parser.statement import parse_statement
-from oracle_stand_in.sql.statements import (
-    CreateIndex,
-    CreateTable,
-    DropIndex,
-    DropTable,
-    RenameColumn,
-    RenameTable,
-    TruncateTable,
-)
+from oracle_stand_in.sql.statements import Ddl
 
-DDL, COMMIT = b"D", b"C"
+DEFINITION, COMMIT = b"D", b"C"
 #: bytes of length and checksum
 FRAME = 8
-DDL_TYPES = (CreateIndex, CreateTable, DropIndex, DropTable, RenameColumn, RenameTable, TruncateTable)
 
 
 class Journal:
@@ -53,7 +44,7 @@ class Journal:
 
     def write_ddl(self, sql: str) -> None:
         """Note a DDL statement."""
-        self._write(DDL + sql.encode())
+        self._write(DEFINITION + sql.encode())
 
     def write_commit(self, txn: Transaction) -> None:
         """Note a transaction's changes."""
@@ -99,9 +90,9 @@ def _changes(table: Table, overlay: Overlay) -> list[bytes]:
 
 
 def _apply(content: bytes, catalog: Catalog) -> None:
-    if content[:1] == DDL:
+    if content[:1] == DEFINITION:
         statement, _ = parse_statement(content[1:].decode())
-        if isinstance(statement, DDL_TYPES):
+        if isinstance(statement, Ddl):
             catalog.run(statement, Transaction())
         return
     reader = Reader(content, 1)

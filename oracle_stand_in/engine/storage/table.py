@@ -13,6 +13,7 @@ from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import BulkPacker, Row, Unpacker, bulk_packer, pack_row, unpacker
 from oracle_stand_in.data.values import TIMESTAMP_SIZE
 from oracle_stand_in.errors import OracleError
+from oracle_stand_in.sql.statements import CreateTrigger
 from oracle_stand_in.sql.syntax import Condition, Expression
 
 
@@ -59,6 +60,33 @@ class UniqueKey:
         return pack_row(values) if any(values) else b""
 
 
+@dataclass(frozen=True)
+class ForeignKey:
+    """Columns whose values are those of a key of another table, or of the same one."""
+
+    name: str
+    #: in the order of the parent's key
+    columns: tuple[int, ...]
+    parent: "Table"
+    #: of the parent's unique key; None: its primary key
+    unique: "UniqueKey | None" = None
+
+    @property
+    def key_columns(self) -> tuple[int, ...]:
+        """The parent's columns, each to that of `columns` at the same place."""
+        return self.unique.columns if self.unique else self.parent.primary
+
+    @property
+    def key_name(self) -> str:
+        """The name of the parent's key."""
+        return self.unique.name if self.unique else self.parent.primary_name
+
+    def of(self, row: Row) -> bytes:
+        """Return the parent's key that a row refers to; b"" if one of its columns is NULL: it refers to none."""
+        values = [row[column] for column in self.columns]
+        return pack_row(values) if all(values) else b""
+
+
 @dataclass
 class Index:
     """An index that only the dictionary shows: nothing here is fast enough to need one."""
@@ -81,6 +109,8 @@ class Table:
         self.primary_name = ""
         self.unique_keys: list[UniqueKey] = []
         self.checks: list[Check] = []
+        self.foreign_keys: list[ForeignKey] = []
+        self.triggers: list[CreateTrigger] = []
         self.indexes: list[Index] = []
         self.is_partitioned = False
         self.rows: dict[bytes, bytes] = {}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from oracle_stand_in.data.rows import Row
-from oracle_stand_in.engine.storage.table import Table, UniqueKey
+from oracle_stand_in.engine.storage.table import ForeignKey, Table, UniqueKey
 from oracle_stand_in.errors import OracleError
 
 
@@ -74,11 +74,15 @@ class TransactionLog:
         """Return the transaction's overlay on a table, made if there is none."""
         overlay = txn.overlays.get(table)
         if overlay is None:
-            count = len(table.unique_keys)
-            overlay = Overlay(taken=[{} for _ in range(count)], freed=[set() for _ in range(count)])
+            overlay = self._new_overlay(table)
             txn.overlays[table] = overlay
             self._open.setdefault(table, {})[txn] = overlay
         return overlay
+
+    @staticmethod
+    def _new_overlay(table: Table) -> Overlay:
+        count = len(table.unique_keys)
+        return Overlay(taken=[{} for _ in range(count)], freed=[set() for _ in range(count)])
 
     def others(self, table: Table, txn: Transaction) -> list[tuple[Transaction, Overlay]]:
         """Return the other transactions that have changed the table."""
@@ -120,9 +124,9 @@ class TransactionLog:
     def insert_all(self, table: Table, txn: Transaction, keys: list[bytes], stored: Iterable[bytes]) -> bool:
         """Insert many rows at once if nothing at all stands in the way; else change nothing and return False.
 
-        The caller then goes row by row. The table must have no unique key besides its primary key.
+        The caller then goes row by row: so it must where there is more to check than the primary key.
         """
-        if table.unique_keys:
+        if table.unique_keys or table.foreign_keys:
             return False
         if table.primary:
             if len(dict.fromkeys(keys)) < len(keys) or not table.rows.keys().isdisjoint(keys):
@@ -146,24 +150,44 @@ class TransactionLog:
             raise OracleError(1, table.constraint(table.primary_name))
         claims = [(number, unique.of(row)) for number, unique in enumerate(table.unique_keys)]
         for number, value in claims:
-            if value and not table.unique_keys[number].deferred:
-                self._check_unique(table, txn, number, value)
+            unique = table.unique_keys[number]
+            if value and not unique.deferred and self._is_taken(table, txn, number, value):
+                raise OracleError(1, table.constraint(unique.name))
         own = self.overlay(table, txn)
         own.added[key] = stored
         for number, value in claims:
             if value:
                 own.taken[number][value] = key
 
-    def _check_unique(self, table: Table, txn: Transaction, number: int, value: bytes) -> None:
-        """Check that a value of a unique key is free. Raises: as `insert`."""
+    def _is_taken(self, table: Table, txn: Transaction, number: int, value: bytes) -> bool:
+        """Whether a row has this value of a unique key. Raises: BusyError: another transaction decides it."""
         for other, overlay in self.others(table, txn):
             if value in overlay.taken[number] or value in overlay.freed[number]:
                 raise BusyError(other)
         own = txn.overlays.get(table)
-        unique = table.unique_keys[number]
-        is_taken = value in unique.owners and not (own is not None and value in own.freed[number])
-        if is_taken or (own is not None and value in own.taken[number]):
-            raise OracleError(1, table.constraint(unique.name))
+        is_taken = value in table.unique_keys[number].owners and not (own is not None and value in own.freed[number])
+        return is_taken or (own is not None and value in own.taken[number])
+
+    def has_parent(self, foreign: ForeignKey, txn: Transaction, value: bytes) -> bool:
+        """Whether there is the row that a foreign key's value refers to. Raises: BusyError: as `_is_taken`."""
+        parent = foreign.parent
+        if foreign.unique is not None:
+            return self._is_taken(parent, txn, parent.unique_keys.index(foreign.unique), value)
+        for other, overlay in self.others(parent, txn):
+            # a row that was changed, and not its key, is there however that ends
+            if overlay.touches(value) and not (value in parent.rows and value in overlay.added):
+                raise BusyError(other)
+        return self.find(parent, txn, value) is not None
+
+    def take_back(self, table: Table, txn: Transaction, key: bytes, row: Row) -> None:
+        """Undo an insert of this transaction's."""
+        own = txn.overlays[table]
+        own.added.pop(key, None)
+        for number, unique in enumerate(table.unique_keys):
+            own.taken[number].pop(unique.of(row), None)
+        if own == self._new_overlay(table):
+            del txn.overlays[table]
+            self._forget(table, txn)
 
     def delete(self, table: Table, txn: Transaction, key: bytes) -> None:
         """Delete a row that the session sees. Raises: BusyError: another transaction has it; nothing is changed."""

@@ -9,12 +9,13 @@ from oracle_stand_in.sql.parser.ddl import alter_table, create, drop, truncate
 from oracle_stand_in.sql.parser.dml import delete, insert, update
 from oracle_stand_in.sql.parser.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.parser.query import query
+from oracle_stand_in.sql.parser.trigger import CREATE_TRIGGER, create_trigger
 from oracle_stand_in.sql.statements import AlterSession, Commit, Rollback, Statement
 
 #: what begins PL/SQL, whose words are not looked at
 PLSQL = re.compile(
     r"\s*(?:BEGIN|DECLARE|CALL|CREATE\s+(?:OR\s+REPLACE\s+)?(?:EDITIONABLE\s+)?"
-    r"(?:TRIGGER|PROCEDURE|FUNCTION|PACKAGE|TYPE))\b",
+    r"(?:PROCEDURE|FUNCTION|PACKAGE|TYPE))\b",
     re.IGNORECASE,
 )
 
@@ -25,6 +26,8 @@ def parse_statement(sql: str) -> tuple[Statement, int]:
 
     Raises: OracleError: it is not SQL, or none that the stand-in knows.
     """
+    if CREATE_TRIGGER.match(sql):
+        return create_trigger(sql), 0
     if match := PLSQL.match(sql):
         raise unsupported(f"PL/SQL ({' '.join(match[0].split()).upper()})")
     stream = TokenStream(sql)

@@ -141,3 +141,28 @@ def test_script_is_split_outside_of_strings_and_comments() -> None:
 )
 def test_only_listed_statements_are_skipped(statement: str, is_skipped: bool) -> None:
     assert bool(SKIP.match(statement)) is is_skipped
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("BEFORE UPDATE ON t FOR EACH ROW BEGIN NULL; END;", "BEFORE"),
+        ("AFTER INSERT OR DELETE ON t FOR EACH ROW BEGIN NULL; END;", "OR"),
+        ("AFTER INSERT ON t BEGIN NULL; END;", "BEGIN where FOR EACH ROW belongs"),
+        ("BEFORE INSERT ON t FOR EACH ROW DECLARE n NUMBER; BEGIN NULL; END;", "DECLARE"),
+        ("BEFORE INSERT ON t FOR EACH ROW BEGIN :NEW.a := 1; END;", "':='"),
+        ("BEFORE INSERT ON t FOR EACH ROW BEGIN SELECT 1 INTO n FROM dual; END;", "SELECT"),
+        ("BEFORE INSERT ON t FOR EACH ROW BEGIN IF :OLD.a = 1 THEN NULL; END IF; END;", ":OLD"),
+        ("BEFORE INSERT ON t FOR EACH ROW BEGIN INSERT INTO u SELECT 1 FROM dual; END;", "INSERT ... SELECT"),
+        ("BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.a IN (SELECT 1 FROM dual)) BEGIN NULL; END;", "a query"),
+        ("BEFORE INSERT ON t FOR EACH ROW BEGIN END;", "END"),
+        ("BEFORE INSERT ON t FOR EACH ROW BEGIN NULL; EXCEPTION WHEN OTHERS THEN NULL; END;", "EXCEPTION"),
+        ("BEFORE INSERT ON t FOR EACH ROW BEGIN IF a%FOUND THEN NULL; END IF; END;", "'%FOUND'"),
+    ],
+)
+def test_what_a_trigger_does_that_is_not_known_is_refused_by_its_name(text: str, what: str) -> None:
+    """Kind: half a trigger. One that is taken and does less than it says would let rows through that Oracle refuses."""
+    with pytest.raises(OracleError) as caught:
+        parse_statement(f"CREATE OR REPLACE TRIGGER x {text}")
+    assert caught.value.code == 900
+    assert f"does not support {what} in a trigger" in caught.value.text
