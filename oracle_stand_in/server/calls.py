@@ -1,17 +1,14 @@
 """The calls of a logged-on session: execute, fetch, commit and the rest, and the faults that strike in them."""
 
-from dataclasses import dataclass, field
-
 from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.changes.insert import Outcome
 from oracle_stand_in.engine.client import Client
-from oracle_stand_in.engine.engine import Binds, Engine, Prepared
+from oracle_stand_in.engine.engine import Binds, Engine
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.faults.state import Cut, CutFault, fires
 from oracle_stand_in.protocol import answers
-from oracle_stand_in.protocol.auth import MAX_OPEN_CURSORS
 from oracle_stand_in.protocol.requests import (
     Execute,
     Function,
@@ -25,26 +22,11 @@ from oracle_stand_in.protocol.requests import (
     read_version,
 )
 from oracle_stand_in.server.connection import EndSession
+from oracle_stand_in.server.cursors import Cursor, Cursors
 from oracle_stand_in.server.dialogue import Dialogue
 from oracle_stand_in.server.instance import Instance
 from oracle_stand_in.sql.parser.lexer import returning_binds
 from oracle_stand_in.sql.statements import Commit, Insert, InsertSelect, Rollback
-
-#: a session cannot have more; ids are 16 bits wide
-MAX_CURSOR_ID = 65_535
-
-
-@dataclass
-class Cursor:
-    """A statement that the client may execute again by its number."""
-
-    id: int
-    prepared: Prepared
-    bind_types: tuple[BindType, ...] = ()
-    #: what the client was told about the columns, None before the first time
-    described: list[Column] | None = None
-    rows: list[bytes] = field(default_factory=list)
-    sent: int = 0
 
 
 class Calls:
@@ -59,13 +41,7 @@ class Calls:
         #: as V$SESSTAT counts them
         self.parses = 0
         self.half_answer = False
-        self._cursors: dict[int, Cursor] = {}
-        self._last_cursor = 0
-
-    def close_cursors(self, ids: list[int]) -> None:
-        """Forget cursors; ids that are not known are ignored, as Oracle does."""
-        for cursor_id in ids:
-            self._cursors.pop(cursor_id, None)
+        self.cursors = Cursors()
 
     async def run(self, function: int) -> bytes:
         """Read the rest of a request, do what it asks, and return the answer.
@@ -79,7 +55,7 @@ class Calls:
         if function == Function.FETCH:
             cursor_id, count = await self.dialogue.parse(read_fetch)
             await self._hang()
-            return self._rows(self._cursor(cursor_id), count)
+            return self._rows(self.cursors.cursor(cursor_id), count)
         if function == Function.VERSION:
             version = self.dialogue.negotiated.field_version
             await self.dialogue.parse(lambda reader: read_version(reader, version))
@@ -129,22 +105,6 @@ class Calls:
         self.dialogue.connection.cut(how)
         raise EndSession
 
-    def _cursor(self, cursor_id: int) -> Cursor:
-        cursor = self._cursors.get(cursor_id)
-        if cursor is None:
-            raise OracleError(1001)
-        return cursor
-
-    def _new_cursor(self, sql: str) -> Cursor:
-        self.parses += 1
-        if len(self._cursors) >= MAX_OPEN_CURSORS:
-            raise OracleError(1000)
-        prepared = self.engine.prepare(sql)
-        while True:
-            self._last_cursor = self._last_cursor % MAX_CURSOR_ID + 1
-            if self._last_cursor not in self._cursors:
-                return Cursor(self._last_cursor, prepared)
-
     async def _execute(self) -> bytes:
         version, has_lengths = self.dialogue.negotiated.field_version, self.dialogue.negotiated.has_lengths
         request = await self.dialogue.parse(lambda reader: read_execute(reader, version, has_lengths=has_lengths))
@@ -161,11 +121,12 @@ class Calls:
         if request.options & Option.EXECUTE:
             self._cut(self.instance.faults.before_execute)
         if request.sql is None:
-            cursor = self._cursor(request.cursor_id)
+            cursor = self.cursors.cursor(request.cursor_id)
         elif request.cursor_id:
             cursor = Cursor(request.cursor_id, self.engine.prepare(request.sql))
         else:
-            cursor = self._new_cursor(request.sql)
+            self.parses += 1
+            cursor = Cursor(self.cursors.new_id(), self.engine.prepare(request.sql))
         cursor.bind_types = request.bind_types
         if not request.options & Option.EXECUTE:
             return await self._parse_only(cursor)
@@ -182,7 +143,7 @@ class Calls:
 
     async def _reexecute(self, *, is_query: bool) -> bytes:
         request = await self.dialogue.parse(read_reexecute)
-        cursor = self._cursors.get(request.cursor_id)
+        cursor = self.cursors.get(request.cursor_id)
         if cursor is None:
             # without the cursor nobody knows how wide its rows are, nor where the request ends
             raise UnknownCursorError
@@ -211,7 +172,7 @@ class Calls:
             columns = await self.engine.describe(cursor.prepared, self.client)
             cursor.described = columns
             parts.append(self._describe(columns))
-        self._cursors[cursor.id] = cursor
+        self.cursors.keep(cursor)
         return b"".join((*parts, self._end_item(cursor)))
 
     async def _query(self, cursor: Cursor, rows: list[Row], wanted: int | None, *, commit: bool) -> bytes:
@@ -219,7 +180,7 @@ class Calls:
         result = await self.engine.query(cursor.prepared, self.client, Binds(cursor.bind_types, rows))
         if commit and self.client.txn.is_open:
             self._commit()
-        self._cursors[cursor.id] = cursor
+        self.cursors.keep(cursor)
         cursor.rows, cursor.sent = result.rows, 0
         parts = []
         if cursor.described != result.columns:
@@ -250,7 +211,7 @@ class Calls:
         collect = bool(request.options & Option.BATCH_ERRORS)
         binds = Binds(cursor.bind_types, rows)
         outcome = await self.engine.run(cursor.prepared, self.client, binds, collect_errors=collect)
-        self._cursors[cursor.id] = cursor
+        self.cursors.keep(cursor)
         statement = cursor.prepared.statement
         if isinstance(statement, Insert | InsertSelect):
             self.instance.counters.rows_inserted += outcome.row_count

@@ -144,7 +144,7 @@ class Session:
     async def _handle(self, header: Header) -> None:
         self.instance.counters.round_trips += not header.is_one_way
         self.round_trips += not header.is_one_way
-        self._calls.close_cursors(header.piggybacks.closed_cursors)
+        self._calls.cursors.close(header.piggybacks.closed_cursors)
         self.values.update(header.piggybacks.values)
         self._end_if_over()
         self._is_busy = True
