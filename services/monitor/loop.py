@@ -101,10 +101,7 @@ class Loop:
         return self._next_tick - now
 
     def run_once(self) -> None:
-        """Read, judge and publish.
-
-        Raises: RedisUnavailableError.
-        """
+        """Read, judge and publish. Raises: RedisUnavailableError."""
         began, self._took_s = self._clock.monotonic(), 0.0
         self._newest.asks()
         try:

@@ -50,10 +50,7 @@ class Scripts(Protocol):
     """The way to Redis, as leases see it."""
 
     def run(self, script: str, keys: Sequence[str], args: Iterable[str | bytes | float] = ()) -> Any:
-        """Run a script and return its answer.
-
-        Raises: RedisUnavailableError.
-        """
+        """Run a script and return its answer. Raises: RedisUnavailableError."""
 
 
 class Process(Protocol):

@@ -55,10 +55,7 @@ class TagSource(Protocol):
         """True: readings wait for room. False: they go on as a plant does, and the oldest that wait are discarded."""
 
     async def open(self) -> None:
-        """Get ready to read.
-
-        Raises: SourceError: it can't be; the text says why.
-        """
+        """Get ready to read. Raises: SourceError: it can't be; the text says why."""
 
     async def read(self) -> Reading | None:
         """Return what the tags read now; None when there is nothing more to read, ever.

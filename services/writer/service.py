@@ -66,10 +66,7 @@ class WriterService:
     auto_recover: AutoRecover | None = None
 
     def run(self, stop: StopFlag) -> None:
-        """Go on until stopped.
-
-        Raises: FatalError: a thread ended that must not; what was in flight is in Redis.
-        """
+        """Go on until stopped. Raises: FatalError: a thread ended that must not; what was in flight is in Redis."""
         beating = Beating(self.heartbeat, self.events, self.clock, self.describe, state=lambda: self.pause.state)
         turn = beating.watch("the writer's main loop")
         failures: list[BaseException] = []

@@ -136,10 +136,7 @@ class Actor:
             stop.wait(doubled_s(_FIRST_WAIT_S, self._refusals, _LAST_WAIT_S))
 
     def run_once(self) -> None:
-        """Look at the board once.
-
-        Raises: RedisUnavailableError.
-        """
+        """Look at the board once. Raises: RedisUnavailableError."""
         if not self._heartbeat.instance:
             return
         posted, now = self._board.open(), self._board.now()

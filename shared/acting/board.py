@@ -86,10 +86,7 @@ class Board:
         return known or wanted, bool(is_new)
 
     def open(self) -> list[Posted]:
-        """Return the open actions, the oldest first; what is too long is left out.
-
-        Raises: RedisUnavailableError.
-        """
+        """Return the open actions, the oldest first; what is too long is left out. Raises: RedisUnavailableError."""
         cursor, seen = b"0", dict[bytes, Posted]()
         while True:
             cursor, *flat = self._link.run("open_actions", self._places[:1], [cursor, _MAX_NAME, MAX_BYTES, _PIECE])
@@ -138,10 +135,7 @@ class Board:
                 return wanted
 
     def drop(self, posted: Posted) -> bool:
-        """Take away what is no action; return whether it was there.
-
-        Raises: RedisUnavailableError.
-        """
+        """Take away what is no action; return whether it was there. Raises: RedisUnavailableError."""
         dropped = self._link.run("move_action", self._places, [posted.field, posted.raw, b"", MAX_AUDIT])
         if dropped:
             _log.warning(f"{self._places[0]} held what is no action, taken away: {posted.raw[:200]!r}")

@@ -24,10 +24,7 @@ class Record:
 
 
 class Records:
-    """Reads the records after the header, which it passes over at once.
-
-    Raises: OSError, by everything.
-    """
+    """Reads the records after the header, which it passes over at once. Raises: OSError, by everything."""
 
     def __init__(self, file: BinaryIO, dialect: Dialect) -> None:
         self._file = file

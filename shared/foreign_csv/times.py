@@ -35,10 +35,7 @@ class Times:
 
     @classmethod
     def of(cls, time_format: str | None, time_zone: str | None) -> "Times":
-        """Return what reads such times.
-
-        Raises: ValueError: there is no such zone.
-        """
+        """Return what reads such times. Raises: ValueError: there is no such zone."""
         if time_zone is None:
             return cls(time_format)
         try:
@@ -92,10 +89,7 @@ def _of_parts(parts: dict[str, str | None]) -> datetime:
 
 
 def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    """Return a time of the clocks there.
-
-    Raises: ValueError: they show it twice, or never.
-    """
+    """Return a time of the clocks there. Raises: ValueError: they show it twice, or never."""
     first, second = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
     if first.utcoffset() != second.utcoffset():
         raise ValueError(f"{moment} is shown twice, or never, by the clocks of {zone}")

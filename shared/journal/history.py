@@ -43,10 +43,7 @@ class History:
         self.reached = Reached()
 
     def look(self) -> None:
-        """Ask how far the counters have come.
-
-        Raises: RedisUnavailableError: it is looked again.
-        """
+        """Ask how far the counters have come. Raises: RedisUnavailableError: it is looked again."""
         before = self.reached
         self.compare(before, self._link.run("history", [self._keys.counters]))
 

@@ -93,10 +93,7 @@ class RejectedExamples:
             self.forget(Rejected.ROW, code, [f'"{file}"'])
 
     def forget_all(self, *kinds: Rejected) -> None:
-        """Let all examples of these kinds go.
-
-        Raises: RedisUnavailableError: calling it again is safe.
-        """
+        """Let all examples of these kinds go. Raises: RedisUnavailableError: calling it again is safe."""
         for what in kinds:
             for code in self._codes(what):
                 self.forget(what, code)

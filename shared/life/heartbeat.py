@@ -114,10 +114,7 @@ class Heartbeat:
         return False
 
     def look_around(self) -> None:
-        """See whether Redis went back, and whether the primary is another one by now.
-
-        Raises: RedisUnavailableError.
-        """
+        """See whether Redis went back, and whether the primary is another one by now. Raises: RedisUnavailableError."""
         self._link.look_for_primary()
         self.history.look()
 

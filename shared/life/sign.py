@@ -43,10 +43,7 @@ class Seen(NamedTuple):
 
 
 def read_life_sign(path: Path) -> Seen:
-    """Return what a file tells.
-
-    Raises: OSError: there is none.
-    """
+    """Return what a file tells. Raises: OSError: there is none."""
     return Seen(time.time() - path.stat().st_mtime, path.read_bytes() == READY)
 
 

@@ -49,10 +49,7 @@ class LineLimit:
         self._timer: threading.Timer | None = None
 
     def __call__(self, _logger: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """Let a line pass, or drop it.
-
-        Raises: structlog.DropEvent.
-        """
+        """Let a line pass, or drop it. Raises: structlog.DropEvent."""
         place = _place()
         kind = event.pop("kind", place)
         if kind is None:

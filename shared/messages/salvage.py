@@ -92,10 +92,7 @@ class _Reading:
         self._faults: list[Fault] = []
 
     def read(self) -> Salvage:
-        """Read it.
-
-        Raises: RejectedError.
-        """
+        """Read it. Raises: RejectedError."""
         moment, trouble = _time_of_message(self._message.get("timestamp"))
         for address in (*self._values, *(address for address in self._errors if address not in self._values)):
             try:
@@ -125,10 +122,7 @@ class _Reading:
         return Salvage(fields, self._faults)
 
     def _read_tag(self, address: str, moment_of_poll: datetime | None) -> None:
-        """Put one tag among the fields.
-
-        Raises: TagError: it can't become a value; nothing was put there.
-        """
+        """Put one tag among the fields. Raises: TagError: it can't become a value; nothing was put there."""
         check_address(address)
         quality = self._blanket_quality
         if address in self._qualities:

@@ -61,10 +61,7 @@ def without_surrogates(text: str) -> str:
 
 
 def time_of_tag(text: object) -> datetime | None:
-    """Return a tag's own time; None where it has none.
-
-    Raises: TagError: it has one that can't be read.
-    """
+    """Return a tag's own time; None where it has none. Raises: TagError: it has one that can't be read."""
     if text is None or text == "":
         return None
     if not isinstance(text, str):

@@ -108,10 +108,7 @@ def code_of(error: redis.exceptions.ResponseError) -> str:
 
 
 def without_errors(answers: list[Any]) -> list[Any]:
-    """Return answers, none of which is an error.
-
-    Raises: redis.exceptions.ResponseError: the first one that is.
-    """
+    """Return answers, none of which is an error. Raises: redis.exceptions.ResponseError: the first one that is."""
     for answer in answers:
         if isinstance(answer, redis.exceptions.ResponseError):
             raise answer

@@ -158,10 +158,7 @@ class RedisLink:
         return Confirmed(answer, confirmed, online, number)
 
     def command(self, *args: Argument) -> Any:
-        """Run one Redis command and return its answer.
-
-        Raises: RedisUnavailableError, RedisFullError.
-        """
+        """Run one Redis command and return its answer. Raises: RedisUnavailableError, RedisFullError."""
         execute: Callable[..., Any] = self._connections.client.execute_command
         return self._guard(lambda: execute(*args))
 
@@ -213,10 +210,7 @@ class RedisLink:
         return int(length)
 
     def ping(self) -> None:
-        """Ask for an answer.
-
-        Raises: RedisUnavailableError.
-        """
+        """Ask for an answer. Raises: RedisUnavailableError."""
         self.command("PING")
 
     def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:

@@ -77,10 +77,7 @@ class RedisStateReader:
         self._ask_at: dict[str, float] = {}
 
     def read(self) -> RedisState:
-        """Return the state, LOOK_S seconds old at most.
-
-        Raises: RedisUnavailableError: there is no answer at all.
-        """
+        """Return the state, LOOK_S seconds old at most. Raises: RedisUnavailableError: there is no answer at all."""
         if monotonic() >= self._look_at:
             info = self._ask("INFO")
             config = _texts(self._ask("CONFIG", "GET", "append*")) | _texts(self._ask("CONFIG", "GET", "min-*"))

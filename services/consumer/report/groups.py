@@ -82,10 +82,7 @@ class PollingGroups:
             self._changed.discard(gone)
 
     def save(self) -> None:
-        """Save what changed.
-
-        Raises: RedisUnavailableError: the next call saves it.
-        """
+        """Save what changed. Raises: RedisUnavailableError: the next call saves it."""
         left_out = 0
         changed = list(self._changed)
         for start in range(0, len(changed), _SAVED_AT_ONCE):

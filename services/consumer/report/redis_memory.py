@@ -34,10 +34,7 @@ class RedisMemory:
         self.is_short = False
 
     def tick(self) -> None:
-        """Ask how much is in use, and make room where it is needed.
-
-        Raises: RedisUnavailableError.
-        """
+        """Ask how much is in use, and make room where it is needed. Raises: RedisUnavailableError."""
         used, limit = self._usage()
         share = used / limit if limit else 0.0
         self.is_short = share >= SHORT_SHARE

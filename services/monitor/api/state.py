@@ -90,10 +90,7 @@ class State:
     encoded: EncodedAnswers = field(default_factory=EncodedAnswers, compare=False, repr=False)
 
     def fresh(self) -> Assessment:
-        """Return the assessment.
-
-        Raises: NotFreshError: there is none, or it is old.
-        """
+        """Return the assessment. Raises: NotFreshError: there is none, or it is old."""
         if self.failure is not None or self.assessment is None:
             raise NotFreshError(self.failure or _JUST_BEGUN)
         return self.assessment

@@ -60,10 +60,7 @@ class Mail:
         return f"mail-{hashlib.sha256(whom.encode()).hexdigest()[:12]}"
 
     def send(self, notice: Notice) -> str:
-        """Hand over one notice; return which recipients were refused, where others have it.
-
-        Raises: NotTakenError.
-        """
+        """Hand over one notice; return which recipients were refused, where others have it. Raises: NotTakenError."""
         place, password = self._place, self._place.current_password()
         where = f"{place.host}:{place.port}"
         context = ssl.create_default_context() if place.tls != "none" else None

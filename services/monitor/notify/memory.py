@@ -60,10 +60,7 @@ class Memory:
         return Turn.OURS if self._was_ours else Turn.ANOTHERS
 
     def remember(self, told: Mapping[str, Told]) -> None:
-        """Write down what was told.
-
-        Raises: RedisUnavailableError: it is written down with the next turn.
-        """
+        """Write down what was told. Raises: RedisUnavailableError: it is written down with the next turn."""
         self.told = dict(told)
         new, forgotten = changed(self._stored, self.told)
         self._unwritten = new
@@ -78,10 +75,7 @@ class Memory:
         self._stored, self._unwritten = dict(self.told), {}
 
     def give_back(self, who: str) -> None:
-        """Let another take the turn at once.
-
-        Raises: RedisUnavailableError: it ends by itself.
-        """
+        """Let another take the turn at once. Raises: RedisUnavailableError: it ends by itself."""
         if self._was_ours and self._link.command("GET", self._turn_key) == who.encode():
             self._link.command("DEL", self._turn_key)
 

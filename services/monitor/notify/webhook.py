@@ -36,10 +36,7 @@ class Webhook:
         return f"webhook-{hashlib.sha256(self._current_url().encode()).hexdigest()[:12]}"
 
     def send(self, notice: Notice) -> str:
-        """Post one notice; there is nothing to say once it was taken.
-
-        Raises: NotTakenError.
-        """
+        """Post one notice; there is nothing to say once it was taken. Raises: NotTakenError."""
         url = urlsplit(self._current_url())
         place = f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
         connection, target, headers = _way_to(url)

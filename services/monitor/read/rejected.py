@@ -52,10 +52,7 @@ class RejectedReader:
         return [f"{TOTALS[what]}:{code}" for what, code in self._known]
 
     def read(self, link: RedisLink, observed: Mapping[str, int]) -> tuple[RejectedOfCode, ...]:
-        """Return all codes, the most frequent first; `observed` are the totals.
-
-        Raises: RedisUnavailableError.
-        """
+        """Return all codes, the most frequent first; `observed` are the totals. Raises: RedisUnavailableError."""
         known = dict(_known(self.codes.entries))
         changed = [name for name, record in known.items() if record != self._known.get(name)]
         for start in range(0, len(changed), _LISTS_AT_ONCE):

@@ -44,10 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Packer:
-    """Makes the messages of one polling group.
-
-    `read_by`: tells who reads them, and when it is.
-    """
+    """Makes the messages of one polling group. `read_by`: tells who reads them, and when it is."""
 
     group_id: int
     group_name: str

@@ -78,10 +78,7 @@ class Reload:
         self._tell(Event.GROUPS_CHANGED, message)
 
     async def _check(self, configs: list[GroupConfig]) -> None:
-        """Check what the groups that are to be started refer to.
-
-        Raises: SettingsError.
-        """
+        """Check what the groups that are to be started refer to. Raises: SettingsError."""
         problems = [
             f"{self._path}: group '{config.name}': {problem}"
             for config in await asyncio.to_thread(self._fleet.to_start, configs)

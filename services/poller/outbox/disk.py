@@ -183,10 +183,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def set_aside(path: Path, moment: datetime) -> Path:
-    """Rename a file that can't be read, with its log; return its new name.
-
-    Raises: OSError.
-    """
+    """Rename a file that can't be read, with its log; return its new name. Raises: OSError."""
     aside = path.with_name(f"{path.name}.damaged-{moment:%Y%m%dT%H%M%S.%f}")
     # The log first: it must never be taken for that of the file that comes after.
     for suffix in ("-wal", "-shm", ""):

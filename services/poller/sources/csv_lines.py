@@ -100,10 +100,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _cells(raw: bytes) -> list[str]:
-    """Return the cells of one line.
-
-    Raises: ValueError, csv.Error.
-    """
+    """Return the cells of one line. Raises: ValueError, csv.Error."""
     if len(raw) > MAX_LINE_BYTES:
         raise ValueError(f"has more than {MAX_LINE_BYTES} bytes")
     # What is not UTF-8 is one cell's fault: it goes on as it is, and its tag alone will be BAD.

@@ -87,10 +87,7 @@ class Replay:
         return self._model.speed == "max"
 
     async def open(self) -> None:
-        """Read up to the first good line, so that a file that is none is found out at once.
-
-        Raises: SourceError.
-        """
+        """Read up to the first good line, so that a file that is none is found out at once. Raises: SourceError."""
         next(CsvLines(self._path, lambda _line, _reason: None).rows(), None)
         self._readings = self._play()
 

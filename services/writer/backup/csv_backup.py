@@ -160,10 +160,7 @@ class CsvBackup:
             )
 
     def _append_proven(self, text: bytes, rows: int) -> WrittenFile:
-        """Write rows and prove that they are where they should be.
-
-        Raises: OSError, BackupFailedError: they are not.
-        """
+        """Write rows and prove that they are where they should be. Raises: OSError, BackupFailedError: they are not."""
         file = self._file = self._proven() or self._create()
         for _ in range(_REPLACEMENTS):
             self._write(file, text, rows)

@@ -69,10 +69,7 @@ def reading(path: Path) -> BufferedReader:
 
 
 def open_to_read(path: Path) -> int:
-    """Open a regular file to read it, and writable where that is allowed: NFS locks nothing else.
-
-    Raises: OSError.
-    """
+    """Open a regular file to read it, and writable where that is allowed: NFS locks nothing else. Raises: OSError."""
     try:
         return open_regular(path, os.O_RDWR)
     except OSError as error:

@@ -81,10 +81,7 @@ def cells_of(raw: bytes) -> list[str]:
 
 
 def value_of(cells: list[str], width: int) -> TagValue:
-    """Return the value of a row.
-
-    Raises: ValueError, OverflowError: it holds none; the text says why.
-    """
+    """Return the value of a row. Raises: ValueError, OverflowError: it holds none; the text says why."""
     if len(cells) != width:
         raise ValueError(f"{len(cells)} cells instead of {width}")
     time, plc_code, tag_address, tag_name, tag_value, quality = cells[:6]

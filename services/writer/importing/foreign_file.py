@@ -90,10 +90,7 @@ class ForeignFile:
         return [f"{self.name}: {'; '.join(parts)}"]
 
     def put_away(self) -> Path:
-        """Leave it where it is.
-
-        Raises: FileInUseError: it has grown since it was opened.
-        """
+        """Leave it where it is. Raises: FileInUseError: it has grown since it was opened."""
         if os.fstat(self._file.fileno()).st_size != self.size_bytes:
             raise FileInUseError(f"{self.name}: has grown meanwhile: import it again, what is there is skipped")
         return self.path

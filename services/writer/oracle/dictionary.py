@@ -33,10 +33,7 @@ class UniqueKey:
 
 
 class TableShape:
-    """One table as its dictionary describes it.
-
-    Raises: SinkError by every method.
-    """
+    """One table as its dictionary describes it. Raises: SinkError by every method."""
 
     def __init__(self, connection: oracledb.Connection, table: str) -> None:
         self._connection = connection

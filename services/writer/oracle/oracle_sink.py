@@ -138,10 +138,7 @@ class OracleSink:
             return error if of_sample.code == error.code else of_sample
 
     def probe(self) -> None:
-        """Ask Oracle for the table; learn its columns.
-
-        Raises: SinkError.
-        """
+        """Ask Oracle for the table; learn its columns. Raises: SinkError."""
         with self.connection() as connection:
             self._learn_table(connection)
 

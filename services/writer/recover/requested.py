@@ -45,20 +45,14 @@ class RequestedRecovery:
         return action.place is None or self._manifest.is_here(action.place)
 
     def carry_out(self, job: Job) -> Outcome:
-        """Recover what is asked for; return what came of it.
-
-        Raises: WrongRequestError.
-        """
+        """Recover what is asked for; return what came of it. Raises: WrongRequestError."""
         # Else its own file would be left out as one that is still written.
         with suppress(BackupFailedError):
             self._backup.finish()
         return self.recover(job, self._files(job.action.target))
 
     def recover(self, job: Job, files: Sequence[Path]) -> Outcome:
-        """Recover these files as an action's options say; return what came of it.
-
-        Raises: WrongRequestError.
-        """
+        """Recover these files as an action's options say; return what came of it. Raises: WrongRequestError."""
         options = job.action.options
         rate = options.get("rate")
         if rate is not None and (isinstance(rate, bool | str) or rate <= 0):

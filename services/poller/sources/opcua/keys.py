@@ -125,10 +125,7 @@ class OpcuaKeys(SourceModel):
         return f"{self.tags.describe()} of {self.url}, {how} {pace}, security {self.security}"
 
     def secret(self, directory: Path) -> str | None:
-        """Return the user's password.
-
-        Raises: SourceError: its file can't be read.
-        """
+        """Return the user's password. Raises: SourceError: its file can't be read."""
         if self.password_file is not None:
             path = directory / self.password_file
             try:

@@ -97,10 +97,7 @@ def _entry(place: int, entry: object) -> Tag:
 
 
 def make_tag(node_id: str, name: str = "") -> Tag:
-    """Return the tag of a node; without a name its node id is its address.
-
-    Raises: ValueError: that is no node id.
-    """
+    """Return the tag of a node; without a name its node id is its address. Raises: ValueError: that is no node id."""
     node_id, name = node_id.strip(), name.strip()
     if not _NODE_ID.fullmatch(node_id):
         raise ValueError(

@@ -96,10 +96,7 @@ class Connections:
 
     @contextmanager
     def lend(self) -> Iterator[oracledb.Connection]:
-        """Lend a connection for one call.
-
-        Raises: SinkError: there is none, or what was done with it failed.
-        """
+        """Lend a connection for one call. Raises: SinkError: there is none, or what was done with it failed."""
         connection = self._sound_one()
         try:
             yield connection

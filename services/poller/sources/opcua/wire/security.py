@@ -61,10 +61,7 @@ async def secure(client: Client, model: OpcuaKeys, directory: Path) -> None:
 
 
 def load_certificate(path: Path) -> x509.Certificate:
-    """Return the certificate of a .pem or .der file.
-
-    Raises: SourceError.
-    """
+    """Return the certificate of a .pem or .der file. Raises: SourceError."""
     raw = _read(path)
     try:
         return x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
