@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.keys import Keys
+from shared.keys import Key, Keys
 from shared.records import actions, events, files, heartbeats, logons, losses, notices, polling, reading, rejected
 from shared.records.reading import Record
 
@@ -69,21 +69,21 @@ def page(text: str) -> str:
 
 def _keys() -> str:
     rows = ["| key, below `{<namespace>}:` | is |", "|---|---|"]
-    keys = Keys("ns")
+    keys, comments = Keys("ns"), dict(_comments_of_keys())
     for name, member in vars(Keys).items():
-        told = member.fget if isinstance(member, property) else member
-        if name.startswith("_") or not callable(told) or name == "window_prefix":
-            continue
-        names = [f"<{parameter}>" for parameter in inspect.signature(told).parameters if parameter != "self"]
-        key = (
-            getattr(keys, name)
-            if not names
-            else keys.window_prefix + names[0]
-            if name == "window"
-            else told(keys, *names)
-        )
-        rows.append(f"| `{key.removeprefix('{ns}:')}` | {_one_line(inspect.getdoc(told))} |")
+        if isinstance(member, Key) and name != "window_prefix":
+            rows.append(f"| `{getattr(keys, name).removeprefix('{ns}:')}` | {comments[name]} |")
+        elif callable(member) and not name.startswith("_"):
+            names = [f"<{parameter}>" for parameter in inspect.signature(member).parameters if parameter != "self"]
+            key = keys.window_prefix + names[0] if name == "window" else member(keys, *names)
+            rows.append(f"| `{key.removeprefix('{ns}:')}` | {_one_line(inspect.getdoc(member))} |")
     return "\n".join(rows)
+
+
+def _comments_of_keys() -> Iterator[tuple[str, str]]:
+    """Yield the comment that stands before each key in the code."""
+    for comment, name in re.findall(r"((?:    #: .*\n)+)    (\w+) = Key", inspect.getsource(Keys)):
+        yield name, " ".join(line.strip().removeprefix("#: ") for line in comment.splitlines())
 
 
 def _records() -> str:

@@ -104,7 +104,7 @@ def _keys_named(tree: ast.AST) -> Iterator[str]:
         return
     for part in ast.iter_child_nodes(tree):
         yield from _keys_named(part)
-    if isinstance(tree, ast.Attribute) and hasattr(Keys, tree.attr) and tree.attr != "namespace":
+    if isinstance(tree, ast.Attribute) and tree.attr in vars(Keys):
         owner = tree.value.func if isinstance(tree.value, ast.Call) else tree.value
         named = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
         if named.lower().endswith("keys"):  # `self._keys.buffer`, `Keys(namespace).buffer`

@@ -15,7 +15,7 @@ from sandbox.harness.oracle import ROOT
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.errors import RedisUnavailableError
-from shared.keys import Keys
+from shared.keys import Key, Keys
 from shared.redis.link import RedisLink
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
@@ -54,10 +54,10 @@ Command = Sequence[str | bytes]
 def names(namespace: str) -> list[str]:
     """Return a key of every kind that there is; of those with parts, one that a service looks at."""
     keys, found = Keys(namespace), []
-    for name, member in inspect.getmembers(Keys):
+    for name, member in vars(Keys).items():
         if name.startswith("_") or name in {"namespace", "window_prefix"}:
             continue
-        if isinstance(member, property):
+        if isinstance(member, Key):
             found.append(str(getattr(keys, name)))
         elif callable(member):
             now, asked = int(time.time() // 10), [*inspect.signature(member).parameters][1:]
