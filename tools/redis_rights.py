@@ -45,7 +45,7 @@ _CONTAINERS = {"CLIENT", "CLUSTER", "CONFIG"}
 _ELSEWHERE = {"SENTINEL", "CLUSTER|SLOTS"}
 
 #: What a service does without, where it must: managed services often forbid it.
-OPTIONAL = ("config|get", "info", "role", "xrange")
+OPTIONAL = ("config|get", "info", "role", "xrange", "zremrangebyrank")
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -35,6 +35,20 @@ _WORDS = {
     "NOAUTH": "REDIS_URL lacks the password",
 }
 
+#: What answers without a code of their own tell a person: how they begin, and what it means.
+_WORDS_OF_ERR = (
+    (
+        "unknown command",
+        "this server, or a proxy in front of it, has not this command: docs/redis.md says which are needed",
+    ),
+    (
+        "protocol error: invalid bulk",
+        "its proto-max-bulk-len is too small for this message; it holds up what comes after it",
+    ),
+    ("max request size", "its limit of a request is too small for this message; it holds up what comes after it"),
+)
+_UNKNOWN = "should not occur: has something else written to this namespace?"
+
 #: In a pipeline the library puts words of its own in front of an answer.
 _CODE = re.compile(r"(?:^|caused error: )([A-Z]+)(?: |$)")
 
@@ -92,7 +106,7 @@ def _of_an_answer(error: redis.exceptions.ResponseError) -> Exception:
         return RedisFullError(f"Redis refuses writes: {code} {text}", code)
     if code == _LEDGER:
         return LedgerError(text)
-    words = _WORDS.get(code, "should not occur: has something else written to this namespace?")
+    words = _WORDS.get(code) or next((words for begin, words in _WORDS_OF_ERR if begin in text.lower()), _UNKNOWN)
     return RedisRefusedError(f"{code} ({words}): {text}" if code else f"{text} ({words})", code)
 
 

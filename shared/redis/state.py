@@ -43,6 +43,12 @@ class RedisState:
                 f"Redis throws away keys of ours when its memory is full (maxmemory-policy {self.eviction})",
                 "maxmemory-policy noeviction", is_critical=True,
             )  # fmt: skip
+        elif (self.eviction or "").startswith("volatile"):
+            yield Risk(
+                f"Redis throws away heartbeats when its memory is full (maxmemory-policy {self.eviction}): who lives is "
+                "then taken for dead",
+                "maxmemory-policy noeviction",
+            )
         if self.appendonly is False:
             yield Risk(
                 "Redis keeps nothing on disk (appendonly no): a restart loses all it holds",

@@ -16,6 +16,9 @@ from shared.redis.link import RedisLink
 #: Share of Redis' `maxmemory` from which it is short of memory, and from which it refuses writes or is about to.
 SHORT_SHARE, FULL_SHARE = 0.8, 0.98
 
+#: What is answered to who will never be told: he may not ask, or a server that others run has not this command (ERR).
+_NEVER = frozenset({"NOPERM", "ERR"})
+
 _log = get_logger()
 
 
@@ -50,7 +53,7 @@ class RedisMemory:
             info = self._link.command("INFO", "memory")
             return int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
         except RedisRefusedError as error:
-            if error.code != "NOPERM":
+            if error.code not in _NEVER:
                 raise
             _log.warning(f"Redis does not say how much memory it has left, it is not looked at: {error}")
             self._may_ask = False

@@ -287,6 +287,17 @@ def test_what_should_not_occur_is_one_clear_line_and_ends_nobody(link: RedisLink
     assert push(link, keys) == 1
 
 
+def test_a_limit_of_the_server_is_not_taken_for_a_stranger_in_the_namespace(
+    server: EmbeddedRedis, admin: RedisLink, keys: Keys
+) -> None:
+    """Kind: one cause told for all that nobody knows."""
+    admin.command("CONFIG", "SET", "proto-max-bulk-len", 1024 * 1024)
+    link = RedisLink(server.url)
+    with pytest.raises(RedisRefusedError, match=r"proto-max-bulk-len is too small"):
+        link.command("RPUSH", keys.data_queue, b"x" * 2 * 1024 * 1024)
+    link.close()
+
+
 def test_a_ledger_that_does_not_agree_asks_to_begin_anew(link: RedisLink, keys: Keys) -> None:
     list_key = keys.inflight_list("w", "1")
     link.command("RPUSH", list_key, "a", "b")

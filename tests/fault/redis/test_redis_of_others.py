@@ -1,0 +1,88 @@
+"""A Redis that others run: commands are missing, keys are evicted, names of the dead fill it. Values move, and it is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import time
+
+import httpx
+import pytest
+
+from sandbox.harness.redis import EmbeddedRedis
+from sandbox.harness.waiting import wait_until
+from shared.counters import Counter
+from shared.errors import RedisFullError
+from tests.oracle_target import OracleTarget
+from tests.pipeline import Pipeline
+
+#: Names that a container which ends at once leaves in five hours, when it is started anew each second.
+NAMES = 20_000
+
+
+def monitor_of(pipeline: Pipeline) -> str:
+    pipeline.start_and_wait("monitor", MONITOR_PORT="0")
+    return pipeline.log("monitor").split("Monitor at ", 1)[1].split()[0]
+
+
+def alerts(monitor: str) -> dict[str, str]:
+    return {alert["code"]: alert["message"] for alert in httpx.get(f"{monitor}/api/alerts").json()["alerts"]}
+
+
+@pytest.fixture
+def own(
+    oracle: OracleTarget, table: str, namespace: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Pipeline]:
+    """A pipeline on a Redis of its own, with options."""
+    with (
+        EmbeddedRedis(options=request.param) as redis,
+        Pipeline(redis.url, oracle, table, namespace, tmp_path) as pipeline,
+    ):
+        yield pipeline
+
+
+@pytest.mark.parametrize("own", [["--rename-command", "INFO", ""]], indirect=True)
+def test_without_info_all_is_done_and_told_as_with_it(own: Pipeline) -> None:
+    """Kind: a question of a side path, refused, stands in the way of all that comes after it."""
+    own.start_and_wait("consumer")
+    own.put(polls=2, tags=10)
+    wait_until(lambda: own.snapshot()[Counter.INSERTED] == 20, what="the values")
+    wait_until(lambda: own.link.command("HLEN", own.keys.polling), what="what is told beside them")
+    assert "has not this command: docs/redis.md" in own.log("consumer")
+    assert "takes no more" not in own.log("consumer")
+    assert "trying again" not in own.log("consumer")
+
+
+@pytest.mark.parametrize("own", [["--maxmemory", "12mb", "--maxmemory-policy", "volatile-ttl"]], indirect=True)
+def test_a_redis_that_throws_away_heartbeats_is_told_before_it_does(own: Pipeline) -> None:
+    """Kind: what expires counts as what may go. Managed servers are delivered so."""
+    monitor = monitor_of(own)
+    own.start_and_wait("consumer")
+    wait_until(lambda: "volatile-ttl" in alerts(monitor).get("redis_may_lose", ""), what="the alert")
+    expected = own.put(polls=2, tags=10)
+
+    def is_full() -> bool:
+        try:
+            own.link.command("RPUSH", "of-another-program", b"x" * 100_000)
+        except RedisFullError:
+            return True
+        return False
+
+    wait_until(is_full, what="Redis to be full")
+    assert own.link.command("INFO", "stats")["evicted_keys"] > 0
+    # The beats come again each second; what was queued moves on, and nothing is lost or taken for deadly.
+    wait_until(lambda: own.snapshot()[Counter.INSERTED] == len(expected), what="the values")
+    own.link.command("DEL", "of-another-program")
+    wait_until(lambda: any(name.startswith("consumer:") for name in own.living()), what="the consumer's heartbeat")
+    assert own.snapshot()[Counter.MESSAGES_REJECTED] == 0
+
+
+def test_names_of_the_dead_hide_nobody_who_lives(pipeline: Pipeline) -> None:
+    """Kind: what the dead leave has no bound, and who reads it has one."""
+    now = time()
+    for first in range(0, NAMES, 1000):
+        names = [part for n in range(first, first + 1000) for part in (now - 18_000 + n / 2, f"writer:{n:012x}")]
+        pipeline.link.command("ZADD", pipeline.keys.services, *names)
+    monitor = monitor_of(pipeline)
+    pipeline.start_and_wait("consumer")
+    wait_until(lambda: "not_all_shown" not in alerts(monitor), what="names within the bounds")
+    assert "no_consumer" not in alerts(monitor)
+    assert pipeline.link.command("ZCARD", pipeline.keys.services) <= 500
