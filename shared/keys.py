@@ -89,7 +89,7 @@ class Keys:
         return f"{self.window_prefix}{bucket}"
 
     #: Sorted set of `role:instance` by the time of its last beat (seconds since 1970). Written by every service, read
-    #: by monitors and pollers; a name goes after a week.
+    #: by monitors and pollers; a name goes after a week, or when 500 others have beaten since.
     services = Key("services")
 
     def service(self, role: str, instance: str) -> str:

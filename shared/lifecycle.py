@@ -21,6 +21,8 @@ from shared.texts import tamed
 #: Exit status for wrong settings or arguments, and for everything else that a person must look at.
 EXIT_SETTINGS, EXIT_FATAL = 2, 1
 
+_STDIN = 0
+
 #: Objects that may be in cycles which are made, less those that go, until the collector looks at them; Python's is 700.
 _COLLECT_AFTER = 20_000
 
@@ -81,7 +83,7 @@ class StopFlag:
 
 @contextmanager
 def stop_on_signals(limit_s: float | None = None) -> Iterator[StopFlag]:
-    """Turn SIGTERM and SIGINT into a flag; a second signal has its default action.
+    """Turn SIGTERM and SIGINT, and a terminal's end, into a flag; a second signal has its default action.
 
     With `limit_s` the process is ended when it has not come to its end so long after the signal: for services that hold
     nothing that is not in Redis too, and that an answer which never comes must not keep.
@@ -95,7 +97,10 @@ def stop_on_signals(limit_s: float | None = None) -> Iterator[StopFlag]:
         stop.set()
         signal.signal(signum, signal.SIG_DFL)
 
-    before = {signum: signal.signal(signum, handle) for signum in (signal.SIGTERM, signal.SIGINT)}
+    ends = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        ends.append(signal.SIGHUP)
+    before = {signum: signal.signal(signum, handle) for signum in ends}
     try:
         yield stop
     finally:
@@ -128,12 +133,23 @@ def _collect_seldom() -> None:
     gc.set_threshold(_COLLECT_AFTER)
 
 
+def _pass_over_hangups() -> None:
+    """Have SIGHUP end a service only where it may say that its terminal is gone.
+
+    To a daemon it says that its log was rotated, or that it is to read its files anew: there is nothing to do for that,
+    and its default action ends the process, which systemd takes for an end in good order.
+    """
+    if not os.isatty(_STDIN):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> None:
     """Load the settings, set up logging, run `main`; leave the process with its exit status.
 
     Wrong settings: one line for each mistake on stderr and exit status 2, before anything is opened.
     """
     secure_standard_streams()
+    _pass_over_hangups()
     try:
         settings = load_settings(settings_class)
     except SettingsError as error:

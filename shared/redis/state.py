@@ -45,8 +45,8 @@ class RedisState:
             )  # fmt: skip
         elif (self.eviction or "").startswith("volatile"):
             yield Risk(
-                f"Redis throws away heartbeats when its memory is full (maxmemory-policy {self.eviction}): who lives is "
-                "then taken for dead",
+                f"Redis throws away heartbeats when its memory is full (maxmemory-policy {self.eviction}): who lives "
+                "is then taken for dead",
                 "maxmemory-policy noeviction",
             )
         if self.appendonly is False:

@@ -1,4 +1,4 @@
-"""A Redis that others run: commands are missing, keys are evicted, names of the dead fill it. Values move, and it is told."""
+"""A Redis that others run: commands are missing, keys are evicted, the dead leave names. Values move all the same."""
 
 from collections.abc import Iterator
 from pathlib import Path

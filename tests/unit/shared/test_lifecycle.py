@@ -1,4 +1,5 @@
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -14,12 +15,12 @@ from shared.lifecycle import StopFlag, stop_on_signals
 ROOT = Path(__file__).parent.parent.parent.parent
 
 
-def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(program: str, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         cwd=ROOT, capture_output=True, text=True, timeout=20, check=False,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={"PATH": os.environ["PATH"], **environment}, stdin=stdin,
     )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def test_a_flag_wakes_every_thread_that_waits() -> None:
     assert stop.wait(30)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_sets_the_flag_and_handlers_are_put_back(signum: signal.Signals) -> None:
     before = signal.getsignal(signum)
     with stop_on_signals() as stop:
@@ -58,6 +59,26 @@ def test_a_process_that_does_not_come_to_its_end_is_ended() -> None:
     """)
     assert ended.returncode == 0
     assert "never" not in ended.stdout
+
+
+@pytest.mark.parametrize(("terminal", "said"), [(False, "goes on"), (True, "stopped")])
+def test_a_hangup_ends_who_has_a_terminal_and_nobody_else(terminal: bool, said: str) -> None:
+    """Kind: a signal that says something harmless to others ends us. Log rotation sends it to every daemon."""
+    ours, theirs = pty.openpty()
+    program = """
+        import os, signal
+        from shared.lifecycle import run_service, stop_on_signals
+        from shared.settings.models import ServiceSettings
+        def main(settings):
+            with stop_on_signals() as stop:
+                os.kill(os.getpid(), signal.SIGHUP)
+                print("stopped" if stop.is_set() else "goes on")
+        run_service(ServiceSettings, main)
+    """
+    ended = run(program, stdin=theirs if terminal else subprocess.DEVNULL)
+    assert (ended.returncode, ended.stdout.strip()) == (0, said)
+    os.close(ours)
+    os.close(theirs)
 
 
 @pytest.mark.req("FR-020")
