@@ -169,8 +169,8 @@ def verify(
 
     Times without an offset are those that the table shows; others are converted to SOURCE_TIME_ZONE.
 
-    Exit status: 0 nothing is missing or all of it is explained, 1 something is not, 2 a setting is wrong, or Oracle
-    can't be asked, 130 interrupted.
+    Exit status: 0 nothing is missing or all of it is explained, 1 something is not, or what was asked for has no row at
+    all to judge by, 2 a setting is wrong, or Oracle can't be asked, 130 interrupted.
 
     Example: python -m services.writer verify --from 2026-03-01T08:00 --to 2026-03-01T16:00 --plc PLC01
     """

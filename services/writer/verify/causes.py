@@ -91,7 +91,7 @@ class RedisCauses:
             yield Cause(what, begin, end, EXACT_S, tags=known, left=episode.values)
 
     def _rejected(self) -> Iterator[Cause]:
-        what = "on the rejected list: `python -m services.consumer rejected` shows why, --retry puts it back"
+        what = "on the rejected list: `rejected` of the consumer shows why, --retry puts it back"
         for raw in _listed(lambda at: self._link.command("LRANGE", self._keys.rejected_messages, at, at + 19)):
             entry = from_json(RejectedEntry, raw)
             message = entry.message if entry is not None else None

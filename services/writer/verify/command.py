@@ -24,7 +24,8 @@ from shared.keys import Keys
 from shared.lifecycle import StopFlag, stop_on_signals
 from shared.redis.link import RedisLink
 
-#: Exit status: nothing is missing, or all of it is explained; something is not; stopped by a signal.
+#: Exit status: nothing is missing, or all of it is explained; something is not, or there was nothing to judge; stopped by
+#: a signal.
 WELL, UNEXPLAINED, INTERRUPTED = 0, 1, 130
 
 #: Time that is read before the one asked for: what came last before it.
@@ -72,12 +73,13 @@ def verify(settings: WriterSettings, question: Question) -> int:
     except ValueError as error:
         raise SettingsError([str(error)]) from error
     if begin >= end:
-        raise SettingsError([f"--from {begin} is not before --to {end}"])
+        what = f"--from {question.begin} ({begin:%F %T}) is not before --to {question.end} ({end:%F %T})"
+        raise SettingsError([what])
     with stop_on_signals() as stop:
         try:
             verdict = Verification(settings, sink, question, begin=begin, end=end, stop=stop).verdict()
         except SinkError as error:
-            raise SettingsError([f"Oracle: {error}. `python -m services.writer check` finds the cause"]) from error
+            raise SettingsError([f"Oracle: {error}. `check` finds the cause"]) from error
         except _Stopped:
             close_and_leave(sink, INTERRUPTED)
             return INTERRUPTED
@@ -85,7 +87,7 @@ def verify(settings: WriterSettings, question: Question) -> int:
         print(json.dumps(verdict.as_fields(), ensure_ascii=False, indent=2))  # noqa: T201 - what was asked for
     else:
         show(verdict)
-    status = UNEXPLAINED if verdict.unexplained else WELL
+    status = UNEXPLAINED if verdict.unexplained or verdict.without_rows else WELL
     sys.stdout.flush()
     close_and_leave(sink, status)
     return status
@@ -133,11 +135,19 @@ class Verification:
             tags=judge.tags,
             rows=judge.rows,
             gaps=judge.gaps,
+            without_rows=self._without_rows(judge),
             not_judged=sum(intervals.get(tag) is None for tag in judge.seen),
             missing_beyond=judge.missing_beyond,
             notes=self._notes,
             separator=self._separator,
         )
+
+    def _without_rows(self, judge: Judge) -> list[str]:
+        """Return the PLCs asked for of which nothing was there to be judged."""
+        if not self._question.plcs:
+            return [] if judge.tags else ["any PLC"]
+        tags = tuple(judge.seen)
+        return [plc for plc in self._question.plcs if not any(tag.startswith(plc + self._separator) for tag in tags)]
 
     def _intervals(self, causes: Iterable[RedisCauses]) -> Mapping[str, float | None]:
         length = self._end - self._begin

@@ -15,7 +15,7 @@ from shared.models import TagValue
 _AT_ONCE = 500
 
 _REMEDY = {
-    "backup": "`python -m services.writer recover` puts them into the table",
+    "backup": "`recover` puts them into the table",
     "rejected": "refused for their own fault: put them right, then `recover` this file",
     SET_ASIDE_DIRECTORY: "a person gave them up; `recover` still takes this file",
 }

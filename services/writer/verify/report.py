@@ -71,6 +71,7 @@ class Verdict:
     gaps: Sequence[Gap]
     not_judged: int  #: tags that come when they like, or too rarely
     missing_beyond: int = 0  #: rows of gaps that were too many to be kept
+    without_rows: Sequence[str] = ()  #: PLCs asked for that have none, so that nothing could be missing
     notes: list[str] = field(default_factory=list)
     separator: str = "."
 
@@ -109,6 +110,7 @@ class Verdict:
             "to": self.end.isoformat(),
             "tags": self.tags,
             "tags_not_judged": self.not_judged,
+            "without_rows": [cut(plc) for plc in self.without_rows],
             "rows": self.rows,
             "missing": self.missing,
             "explained": self.missing - self.unexplained,
@@ -137,10 +139,17 @@ def show(verdict: Verdict) -> None:
             "--interval says how often they should",
             markup=False,
         )
+    for plc in verdict.without_rows:
+        console.print(
+            f"no row of {tamed(cut(plc))}, nor in the ten minutes before: there is nothing to judge. Is the code right "
+            "(--plc), is it this table, are its times of this zone (SOURCE_TIME_ZONE)?",
+            markup=False,
+        )
     explained = verdict.missing - verdict.unexplained
     console.print(
-        f"{verdict.tags:,} tags, {verdict.rows:,} rows in the table; {verdict.missing:,} missing: "
-        f"{explained:,} explained, {verdict.unexplained:,} unexplained",
+        f"{verdict.table} from {verdict.begin:%F %T} to {verdict.end:%F %T} ({verdict.time_zone}): "
+        f"{verdict.tags:,} tags, {verdict.rows:,} rows in the table; "
+        f"{verdict.missing:,} missing: {explained:,} explained, {verdict.unexplained:,} unexplained",
         markup=False,
     )
 

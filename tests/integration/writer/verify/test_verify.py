@@ -1,6 +1,7 @@
 """`verify`: what is missing is told, and who knows why; each fault is made to happen."""
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,7 +54,7 @@ def verify(pipeline: Pipeline, *arguments: str, **settings: object) -> tuple[int
         verdict = Verification(chosen, sink, Question("", "", plcs), begin=begin, end=end, stop=StopFlag()).verdict()
     finally:
         sink.close()
-    return int(verdict.unexplained > 0), verdict.as_fields()
+    return int(verdict.unexplained > 0 or bool(verdict.without_rows)), verdict.as_fields()
 
 
 def figures(found: dict[str, Any]) -> tuple[int, int, int]:
@@ -102,7 +103,8 @@ def test_rows_that_somebody_deleted_are_missing_and_nobody_explains_them(
         if option:
             assert json.loads(said)["unexplained"] == 121
         else:
-            assert "6 tags, 3,479 rows in the table; 121 missing: 0 explained, 121 unexplained" in said
+            assert "from 2026-03-01 08:00:00 to 2026-03-01 08:10:00 (UTC): 6 tags, 3,479 rows in the table; " in said
+            assert "121 missing: 0 explained, 121 unexplained" in said
             assert "unexplained: nothing tells of them (PLC01.D0, PLC01.D1, PLC01.D2...)" in said
 
 
@@ -194,7 +196,32 @@ def test_a_time_that_is_none_is_refused_with_how_to_write_it(pipeline: Pipeline)
     assert "'yesterday' is no time: write 2026-03-01T08:00, with an offset or without, or 2h" in output
 
 
+def test_a_period_that_ends_before_it_begins_is_refused_with_what_was_meant(pipeline: Pipeline) -> None:
+    status, output = pipeline.run("writer", "verify", "--from", "30s")
+    assert status == 2
+    # --to was not given: the person has to be told that it is a minute ago.
+    assert re.search(r"--from 30s \(\S+ \S+\) is not before --to 1m \(\S+ \S+\)", output), output
+
+
+def test_what_has_no_row_at_all_is_not_taken_for_complete(pipeline: Pipeline) -> None:
+    """Kind: nothing to judge taken for nothing missing: a slip in a PLC's name, another table, another time zone."""
+    status, found = verify(pipeline, *PERIOD)
+    assert (status, found["without_rows"], found["missing"]) == (1, ["any PLC"], 0)
+    status, found = verify(pipeline, *PERIOD, "--plc", "PLCO1")
+    assert (status, found["without_rows"]) == (1, ["PLCO1"])
+    # Then: as a person reads it; what is there of another PLC hides nothing
+    count = put(pipeline, range(600))
+    pipeline.start("consumer")
+    pipeline.start("writer")
+    wait_until(lambda: pipeline.snapshot()[Counter.WRITTEN] == count, what="the rows of one PLC")
+    status, said = pipeline.run("writer", "verify", *PERIOD, "--plc", "PLC01", "--plc", "PLCO2")
+    assert status == 1
+    assert "no row of PLCO2, nor in the ten minutes before" in said
+    assert "no row of PLC01" not in said
+    assert "3 tags, 1,800 rows in the table; 0 missing" in said
+
+
 def test_an_oracle_that_is_away_is_no_verdict(pipeline: Pipeline, faults: OracleControl) -> None:
     faults.stop_listening()
     status, output = pipeline.run("writer", "verify")
-    assert (status, "`python -m services.writer check` finds the cause" in output) == (2, True)
+    assert (status, "`check` finds the cause" in output) == (2, True)
