@@ -4,6 +4,8 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from dotenv import dotenv_values
@@ -36,6 +38,9 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     try:
+        # One that can't be reached is none to dotenv, and a fault to pydantic.
+        with suppress(FileNotFoundError):
+            Path(".env").stat()
         dotenv = dotenv_values(".env", encoding=ENCODING)
         as_written = dotenv_values(".env", interpolate=False, encoding=ENCODING)
     except (OSError, UnicodeDecodeError) as error:

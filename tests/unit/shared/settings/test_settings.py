@@ -320,6 +320,21 @@ def test_a_dotenv_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
         load_settings(ServiceSettings)
 
 
+def test_a_dotenv_file_that_can_not_be_reached_is_one_line(tmp_path: Path) -> None:
+    """Kind: a command as another user, from a directory that he may not enter: a traceback, or what stands in .env unsaid."""
+    (tmp_path / ".env").write_text("REDIS_URL=redis://elsewhere:6379/0\n")
+    tmp_path.chmod(0)
+    who = os.geteuid()
+    try:
+        if who == 0:
+            os.seteuid(65534)
+        with pytest.raises(SettingsError, match=r"^\.env can't be read: Permission denied$"):
+            load_settings(ServiceSettings)
+    finally:
+        os.seteuid(who)
+        tmp_path.chmod(0o700)
+
+
 @pytest.mark.parametrize("value", ["9" * 5000, "loud\nerror: a line of somebody's", "\x1b[31mred"])
 def test_whatever_is_set_a_mistake_is_one_short_line(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """Kind: a text from outside goes on in full, or forges a line."""
