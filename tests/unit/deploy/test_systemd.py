@@ -113,6 +113,27 @@ def test_settings_of_the_units_are_settings_and_start_every_service(
     assert load_settings(MonitorSettings, {}).alert_recipients == ["shift@plant.example"]
 
 
+def test_what_remedies_tell_people_to_run_has_the_settings_wherever_they_stand(tmp_path: Path) -> None:
+    """Kind: from elsewhere `acknowledge` asked another Redis and `recover` found no file; from /root all failed."""
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "rejected_20260101_000000.csv").touch()
+    (tmp_path / ".env").symlink_to(UNITS / "tagpipe.env")
+    (told,) = re.findall(r"^MONITOR_COMMAND=(.*)$", (UNITS / "tagpipe.env").read_text(), re.MULTILINE)
+    told = told.format(service="writer")
+    assert f"`{told} check`" in (_ROOT / "docs/operations.md").read_text()
+    here = {"sudo -u tagpipe ": "", "/var/lib/tagpipe": f"{tmp_path}", "/opt/tagpipe/bin/python": sys.executable}
+    for there, replacement in here.items():
+        assert there in told
+        told = told.replace(there, replacement)
+    done = subprocess.run(
+        ["sh", "-c", f"{told} rejected"],
+        cwd="/", env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{_ROOT}", "ORACLE_PASSWORD": "p",
+        "REDIS_URL": "redis://localhost:6379/0"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "rejected_20260101_000000.csv" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_env_file_of_compose_stops_no_command_in_the_same_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
