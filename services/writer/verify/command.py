@@ -24,8 +24,7 @@ from shared.keys import Keys
 from shared.lifecycle import StopFlag, stop_on_signals
 from shared.redis.link import RedisLink
 
-#: Exit status: nothing is missing, or all of it is explained; something is not, or there was nothing to judge; stopped by
-#: a signal.
+#: Exit status: nothing is missing, or all of it is explained; something is not, or nothing could be judged; a signal.
 WELL, UNEXPLAINED, INTERRUPTED = 0, 1, 130
 
 #: Time that is read before the one asked for: what came last before it.

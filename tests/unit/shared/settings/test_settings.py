@@ -321,7 +321,7 @@ def test_a_dotenv_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_dotenv_file_that_can_not_be_reached_is_one_line(tmp_path: Path) -> None:
-    """Kind: a command as another user, from a directory that he may not enter: a traceback, or what stands in .env unsaid."""
+    """Kind: a command as another user, from where he may not enter: a traceback, or what stands in .env left unsaid."""
     (tmp_path / ".env").write_text("REDIS_URL=redis://elsewhere:6379/0\n")
     tmp_path.chmod(0)
     who = os.geteuid()
