@@ -43,7 +43,7 @@ class RedisState:
                 f"Redis throws away keys of ours when its memory is full (maxmemory-policy {self.eviction})",
                 "maxmemory-policy noeviction", is_critical=True,
             )  # fmt: skip
-        elif (self.eviction or "").startswith("volatile"):
+        elif self.max_bytes and (self.eviction or "").startswith("volatile"):
             yield Risk(
                 f"Redis throws away heartbeats when its memory is full (maxmemory-policy {self.eviction}): who lives "
                 "is then taken for dead",

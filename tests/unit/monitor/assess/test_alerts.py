@@ -169,7 +169,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("redis_may_lose", {"redis": RedisState(appendonly=False)}, "keeps nothing on disk"),
     ("redis_may_lose", {"redis": RedisState(appendonly=True, appendfsync="everysec")}, "appendfsync everysec"),
     ("redis_may_lose", {"redis": RedisState(eviction="allkeys-lru")}, "allkeys-lru"),
-    ("redis_may_lose", {"redis": RedisState(eviction="volatile-lru")}, "throws away heartbeats"),
+    ("redis_may_lose", {"redis": RedisState(max_bytes=10**9, eviction="volatile-lru")}, "throws away heartbeats"),
     ("redis_went_back", {"went_back": WentBackTotal(at=int(NOW), times=2, inserted=7, written=3)}, "back 2 times"),
     (
         "replicas_missing",
