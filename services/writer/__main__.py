@@ -134,7 +134,8 @@ def recover(
     --anyway. A file that is through moves to BACKUP_DIR/recovered. Rows that the table can't hold, and lines that can't
     be read, are set aside in a rejected_*.csv: put them right there and name that file here.
 
-    Exit status: 0 done, 1 a file is left that a person must see to, 2 a setting is wrong, 130 interrupted.
+    Exit status: 0 done, 1 a file is left that a person must see to, or BACKUP_DIR can't be listed, 2 a setting is
+    wrong, 130 interrupted.
 
     Example: python -m services.writer recover --rate 2000
     """

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.writer.backup.files import shown, try_out
+from services.writer.backup.files import make_directory, shown, try_out, why
 from services.writer.backup.format import HEADERS, csv_text
 from services.writer.backup.written_file import FileState, WrittenFile
 from services.writer.sink import Target
@@ -145,7 +145,7 @@ class CsvBackup:
         try:
             disk = os.statvfs(self._directory)
         except FileNotFoundError:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            make_directory(self._directory)
             disk = os.statvfs(self._directory)
         if not disk.f_blocks:
             # Some network mounts don't say; then a full disk is found out by writing.
@@ -212,7 +212,7 @@ class CsvBackup:
         self.on_fault(FileFault(file.path, reason, new.path, 0, 0, left=max(0, file.rows - unsettled)))
 
     def _create(self, avoid: Path | None = None) -> WrittenFile:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_directory(self._directory)
         return WrittenFile.create(self._directory, self._kind, self._header, self._clock.now(), self._target(), avoid)
 
     def _write(self, file: WrittenFile, text: bytes, rows: int) -> None:
@@ -241,4 +241,4 @@ def _failing_as_a_whole(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BackupFailedError(f"{shown(directory)}: {error.strerror or error}") from error
+        raise BackupFailedError(f"{shown(directory)}: {why(error, directory)}") from error

@@ -15,12 +15,15 @@ _COUNTED_BYTES = 16 * 1024 * 1024
 
 
 def backup_files(directory: Path, *kinds: FileKind) -> list[Path]:
-    """Return the files of a directory that hold rows which are not in the table, oldest first; without kinds, all."""
+    """Return the files of a directory that hold rows which are not in the table, oldest first; without kinds, all.
+
+    Of one that is not there, none: it is made with its first file. Raises: OSError: it can't be listed.
+    """
     return _files(directory, kinds or tuple(FileKind))
 
 
 def recovered_files(directory: Path, most: int) -> list[Path]:
-    """Return the newest files that were put into the table, so many at most."""
+    """Return the newest files that were put into the table, so many at most. Raises: OSError: as `backup_files`."""
     return _files(directory / RECOVERED_DIRECTORY, tuple(FileKind))[-most:]
 
 
@@ -33,7 +36,7 @@ def _files(directory: Path, kinds: Sequence[FileKind]) -> list[Path]:
                 for entry in entries
                 if any(kind.is_of(entry.name) for kind in kinds) and entry.name.endswith(".csv") and _is_ours(entry)
             ]
-    except OSError:
+    except FileNotFoundError:
         return []
     return sorted(found, key=_age_order)
 

@@ -38,6 +38,21 @@ def shown(path: Path) -> str:
     return tamed(os.fsencode(path).decode(errors="backslashreplace"))
 
 
+def why(error: OSError, directory: Path) -> str:
+    """Return for people why nothing can be written to a directory."""
+    with suppress(OSError):
+        disk = os.statvfs(directory)
+        if error.errno == errno.ENOSPC and disk.f_files and not disk.f_favail:
+            return "no inode is left there for another file (df -i), whatever room df shows"
+    return error.strerror or str(error)
+
+
+def in_directory(name: Path, directory: Path) -> Path:
+    """Return where a file is that a person named: there as it stands, else in a directory."""
+    # Whatever the name is: too long, or below what may not be entered.
+    return name if name.is_absolute() or os.path.lexists(name) else directory / name
+
+
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
     """Open an existing regular file, and nothing else: never waits for the other end of a FIFO, touches no device.
 
@@ -100,11 +115,11 @@ def lock(descriptor: int) -> bool | None:
 
 
 def is_in_use(path: Path) -> bool:
-    """Tell whether a writer or a recovery holds a file, or it can't be opened at all."""
+    """Tell whether a writer or a recovery holds a file. One that can't be opened is held by nobody of ours."""
     try:
         descriptor = open_to_read(path)
     except OSError:
-        return True
+        return False
     try:
         return lock(descriptor) is False
     except OSError:
@@ -126,10 +141,32 @@ def create_exclusively(directory: Path, kind: str, moment: datetime, avoid: Path
         # A file that was recovered keeps its name in recovered/: it must not be given twice.
         if path != avoid and not (directory / RECOVERED_DIRECTORY / path.name).exists():
             try:
-                return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640), path
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
             except FileExistsError:
                 pass
+            else:
+                give_away(descriptor, directory)
+                return descriptor, path
         number += 1
+
+
+def give_away(made: int | Path, directory: Path) -> None:
+    """Let what root made there (`sudo ... recover`) belong to whom the directory belongs to, who works with it."""
+    if os.geteuid() == 0:
+        # A mount that knows no owners, or where root is nobody: then it is as it is.
+        with suppress(OSError):
+            owner = directory.stat()
+            os.chown(made, owner.st_uid, owner.st_gid)
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory, and those above it, where they are not there. Raises: OSError."""
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    with suppress(FileExistsError):
+        directory.mkdir()
+        give_away(directory, directory.parent)
 
 
 def write_all(descriptor: int, text: bytes | memoryview) -> None:
@@ -159,6 +196,7 @@ def write_at_once(path: Path, text: bytes) -> None:
         try:
             write_all(descriptor, text)
             os.fsync(descriptor)
+            give_away(descriptor, path.parent)
         finally:
             os.close(descriptor)
         draft.replace(path)
@@ -179,7 +217,7 @@ def move_beside(path: Path, directory_name: str) -> Path:
     Raises: OSError: it is where it was.
     """
     directory = path.parent / directory_name
-    directory.mkdir(exist_ok=True)
+    make_directory(directory)
     number = 1
     while True:
         target = directory / (path.name if number == 1 else f"{path.stem}_{number}{path.suffix}")
@@ -208,6 +246,7 @@ def _move(path: Path, target: Path) -> None:
         with reading(path) as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy, 1024 * 1024)
             copy.flush()
+            give_away(copy.fileno(), target.parent)
             os.fsync(copy.fileno())
         sync_directory(target.parent)
         path.unlink()

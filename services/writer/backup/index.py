@@ -12,7 +12,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from services.writer.backup.directory import backup_files, count_rows, created_at, recovered_files
-from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, is_in_use, reading, shown
+from services.writer.backup.files import (
+    RECOVERED_DIRECTORY,
+    SET_ASIDE_DIRECTORY,
+    give_away,
+    is_in_use,
+    reading,
+    shown,
+)
 from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys
@@ -62,7 +69,9 @@ class Manifest:
         )
 
     def set(self, path: Path, stage: FileStage, *, rows: int, size_bytes: int, created: float) -> None:
-        """Take note of a file's stage."""
+        """Take note of a file's stage; one that lies elsewhere is in no list of this directory."""
+        if not self._is_of_here(path):
+            return
         if self._here is None or self._here.place == self._here.nameless:
             # Nor had it a name while the directory was not there.
             self._here = _where(self._directory)
@@ -74,6 +83,10 @@ class Manifest:
                 state=stage,
                 kind=path.name.split("_", 1)[0],
             )
+
+    def _is_of_here(self, path: Path) -> bool:
+        parents = [self._directory, *(self._directory / name for name in (RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY))]
+        return path.parent in parents or path.parent.resolve() in [parent.resolve() for parent in parents]
 
     def is_here(self, place: str) -> bool:
         """Tell whether a place, as the list names it, is this directory."""
@@ -122,8 +135,13 @@ class Manifest:
         here = self._here = _where(self._directory)
         known = {name: from_json(BackupFile, entry) for name, entry in self._link.hash(self._key).items()}
         ours = {name: entry for name, entry in known.items() if here.has(entry)}
-        waiting = backup_files(self._directory)
-        files = {path.name: path for path in [*recovered_files(self._directory, MAX_RECOVERED), *waiting[:MAX_WAITING]]}
+        try:
+            waiting, recovered = backup_files(self._directory), recovered_files(self._directory, MAX_RECOVERED)
+        except OSError as error:
+            # That nobody can list it tells nothing of its files; that it can't be used is told by who tries it.
+            _log.warning(f"{shown(self._directory)} can't be listed ({error.strerror}): its list stays as it was")
+            return
+        files = {path.name: path for path in [*recovered, *waiting[:MAX_WAITING]]}
         for name, path in files.items():
             stage = FileStage.RECOVERED if path.parent.name == RECOVERED_DIRECTORY else FileStage.WAITING
             entry = ours.get(here.field(name, known.get(name)))
@@ -168,10 +186,15 @@ class Manifest:
 
     def _set_from_file(self, path: Path, stage: FileStage) -> None:
         try:
-            size_bytes = path.stat().st_size
-            self.set(path, stage, rows=count_rows(path), size_bytes=size_bytes, created=created_at(path).timestamp())
+            size_bytes, created = path.stat().st_size, created_at(path).timestamp()
+        except OSError:
+            return  # It is gone by now.
+        try:
+            rows = count_rows(path)
         except OSError as error:
-            _log.debug(f"{shown(path)} not listed: {error.strerror}")
+            _log.warning(f"{shown(path)} can't be read ({error.strerror}): listed without its rows")
+            rows = 0
+        self.set(path, stage, rows=rows, size_bytes=size_bytes, created=created)
 
 
 #: Entry that stands for the files of a place that are too many for the list.
@@ -208,18 +231,31 @@ class _Here(NamedTuple):
         return entry.directory in (None, self.directory)
 
 
-def _where(directory: Path) -> _Here:
+def lies_in(directory: Path, file: BackupFile) -> bool:
+    """Tell whether a file of the list lies in a directory, whatever that is called there. Writes nothing."""
+    return _where(directory, may_name=False).has(file)
+
+
+def _where(directory: Path, *, may_name: bool = True) -> _Here:
     here = _Here(socket.gethostname(), shown(directory.absolute())[:500], "")
+    if may_name:
+        _name(directory)
     return here._replace(place=_place(directory) or here.nameless)
 
 
+def _name(directory: Path) -> None:
+    """Give a directory a name of its own, if it has none and can keep one."""
+    path = directory / _PLACE_FILE
+    with suppress(OSError), path.open("x", encoding="ascii") as file:
+        # Exclusively: several writers may begin in one directory at once, and must agree.
+        file.write(secrets.token_hex(8))
+        give_away(file.fileno(), directory)
+
+
 def _place(directory: Path) -> str | None:
-    """Return the directory's own name, given when it is first asked for; None where none can be kept."""
+    """Return the directory's own name; None where it has none."""
     path = directory / _PLACE_FILE
     try:
-        # Exclusively: several writers may begin in one directory at once, and must agree.
-        with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
-            file.write(secrets.token_hex(8))
         with reading(path) as file:
             return file.read(32).decode("ascii", errors="replace") or None
     except OSError:

@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from services.writer.backup.directory import backup_files, count_rows
-from services.writer.backup.files import reading, shown
+from services.writer.backup.files import in_directory, reading, shown
 from services.writer.backup.format import cells_of
 from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.backup.rejected_rows import row_id
@@ -43,7 +43,11 @@ class Page:
 
 def list_files(directory: Path) -> int:
     """Say which files of rejected rows wait in a directory; return the exit status."""
-    files = backup_files(directory, FileKind.REJECTED)
+    try:
+        files = backup_files(directory, FileKind.REJECTED)
+    except OSError as error:
+        typer.echo(f"error: {shown(directory)} can't be listed: {error.strerror}", err=True)
+        return 1
     for path in files:
         typer.echo(f"{_rows_in(path):>9}  {shown(path)}")
     typer.echo(f"{len(files)} files of rejected rows wait in {shown(directory)}")
@@ -52,7 +56,7 @@ def list_files(directory: Path) -> int:
 
 def view_file(name: Path, directory: Path, page: Page | None) -> int:
     """Show the rows of a file, or how many there are of each code; return the exit status."""
-    path = name if name.exists() or name.is_absolute() else directory / name
+    path = in_directory(name, directory)
     try:
         with reading(path) as file:
             records = BackupReader(file, may_be_edited=True).records()

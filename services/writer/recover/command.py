@@ -10,7 +10,7 @@ from services.writer.leave import close_and_leave
 from services.writer.recover.console import LEFT, RecoverConsole
 from services.writer.recover.dry_run import DryRun
 from services.writer.recover.file_recovery import Opens, Recovery
-from services.writer.recover.open_file import OpenFile
+from services.writer.recover.open_file import OpenFile, UnusableFileError
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.recover.run import Run, find_files
 from services.writer.settings import WriterSettings
@@ -35,7 +35,11 @@ def recover(
 
     anyway: those too that were meant for another table, or were changed since they were written.
     """
-    files = find_files(names, settings.backup_dir)
+    try:
+        files = find_files(names, settings.backup_dir)
+    except UnusableFileError as error:
+        RecoverConsole().error(str(error))
+        return LEFT
     way = Way("recover", RecoveryProgress, OpenFile)
     return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s, anyway=anyway)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.backup.directory import backup_files, count_rows
+from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
 from services.writer.recover.dry_run import DryRun
@@ -76,7 +77,10 @@ class RequestedRecovery:
         directory = self._settings.backup_dir
         if target is None:
             return find_files((), directory)
-        files = [path for path in backup_files(directory) if path.name == target]
+        try:
+            files = [path for path in backup_files(directory) if path.name == target]
+        except OSError as error:
+            raise WrongRequestError(f"{shown(directory)} can't be listed: {error.strerror}") from error
         if not files:
             raise WrongRequestError(f"no file {target!r} waits in {directory}: it may be recovered already")
         return files

@@ -5,11 +5,11 @@ from pathlib import Path
 from time import monotonic
 
 from services.writer.backup.directory import backup_files
-from services.writer.backup.files import shown
+from services.writer.backup.files import in_directory, shown
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
 from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
 from services.writer.recover.loop import Ended, Failure, recover_file
-from services.writer.recover.open_file import FileInUseError, RowsFile
+from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.lifecycle import StopFlag
@@ -17,10 +17,19 @@ from shared.records.files import FileKind
 
 
 def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
-    """Return the files to recover: those named, where they are or in `directory`; else all backups, oldest first."""
-    if not names:
-        return backup_files(directory, FileKind.BACKUP)
-    return [name if name.exists() or name.is_absolute() else directory / name for name in names]
+    """Return the files to recover: those named, where they are or in `directory`; else all backups, oldest first.
+
+    Raises: UnusableFileError: the directory is not there, or can't be listed.
+    """
+    if names:
+        return [in_directory(name, directory) for name in names]
+    try:
+        files = backup_files(directory, FileKind.BACKUP)
+    except OSError as error:
+        raise UnusableFileError(f"{shown(directory)} can't be listed: {error.strerror}") from error
+    if not files and not directory.is_dir():
+        raise UnusableFileError(f"{shown(directory)}: no such directory. BACKUP_DIR is the writer's, on its host")
+    return files
 
 
 class Run:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from services.writer.backup.files import reading, sync_directory
+from services.writer.backup.files import give_away, reading, sync_directory
 from services.writer.backup.format import cells_of
 from services.writer.backup.label import Label, read_label, remove_label, write_label
 from services.writer.backup.reader import BackupReader
@@ -99,6 +99,7 @@ class _Copy:
         self._draft = path.with_name(f".{path.name}.part")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.fdopen(os.open(self._draft, flags, 0o640), "wb")
+        give_away(self._file.fileno(), path.parent)
         self._digest = hashlib.sha256()
         self._rows = self._bytes = 0
         self.has_tail = False

@@ -253,6 +253,12 @@ def test_nothing_to_do_is_said(place: Place) -> None:
     assert place.recover() == (0, f"Nothing to recover: no backup_*.csv in {place.directory}\n")
 
 
+def test_a_directory_that_is_not_there_is_no_empty_one(place: Place, tmp_path: Path) -> None:
+    """Kind: what can't be read taken for empty. "Nothing to recover", status 0, by a mistyped BACKUP_DIR."""
+    status, output = place.recover(BACKUP_DIR=str(tmp_path / "mistyped"))
+    assert (status, "no such directory" in output) == (1, True), output
+
+
 def test_oracle_away_is_retried_then_the_file_stays(place: Place) -> None:
     place.write(numbered(5))
     place.oracle.control.fail_next(None, ora_code=12570, verb="INSERT")
