@@ -10,12 +10,13 @@ import pytest
 
 
 @contextmanager
-def mounted(directory: Path, size: str | None = None) -> Iterator[None]:
-    """Mount a disk of so many bytes (`64k`) on a directory, which is made; skip the test where nobody may."""
+def mounted(directory: Path, size: str | None = None, inodes: int | None = None) -> Iterator[None]:
+    """Mount a disk of so many bytes (`64k`) and files on a directory, which is made; skip where nobody may."""
     if os.geteuid() != 0:
         pytest.skip("mounting takes root")
     directory.mkdir(exist_ok=True)
-    options = ["-o", f"size={size}"] if size else []
+    bounds = [f"{name}={most}" for name, most in (("size", size), ("nr_inodes", inodes)) if most]
+    options = ["-o", ",".join(bounds)] if bounds else []
     command = ["mount", "-t", "tmpfs", *options, "tmpfs", str(directory)]
     done = subprocess.run(command, check=False, capture_output=True)
     if done.returncode:

@@ -17,6 +17,9 @@ TICK_S = 1.0
 #: Seconds between two comparisons of the backup directory with its list in Redis.
 MANIFEST_INTERVAL_S = 30.0
 
+#: Seconds between two times that a file is tried in the backup directory, while nothing is wrong there.
+CHECK_INTERVAL_S = 60.0
+
 
 class Housekeeping:
     """Closes files that are done with, writes rows that waited for a file, keeps the list of files true."""
@@ -41,7 +44,7 @@ class Housekeeping:
         self._report = report
         self._clock = clock
         self._faults = faults
-        self._next_rebuild = 0.0
+        self._next_rebuild = self._next_check = 0.0
         self._failure: str | None = None
 
     def run(self, stop: StopFlag) -> None:
@@ -66,7 +69,8 @@ class Housekeeping:
                 self._report.wrote(*written)
         except BackupFailedError as error:
             self._failure = str(error)
-            self._report.backup_failed(error)
+            is_needed = self._breaker.state is not BreakerState.CLOSED
+            (self._report.backup_failed if is_needed else self._report.backup_unusable)(error)
         else:
             if self._failure is not None:
                 self._report.files_available(self._failure)
@@ -81,3 +85,7 @@ class Housekeeping:
         # In an outage more will come; one that may be over shall not keep its file from `recover`.
         self._backup.prove(close_idle=self._breaker.state is not BreakerState.OPEN)
         self._rejects.prove(close_idle=True)
+        # Whether a backup can be written is not to be found out in the outage that needs it.
+        if self._failure is not None or self._clock.monotonic() >= self._next_check:
+            self._next_check = self._clock.monotonic() + CHECK_INTERVAL_S
+            self._backup.check()

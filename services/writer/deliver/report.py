@@ -55,6 +55,7 @@ class Report:
         self._retrying: tuple[SinkError, int] | None = None
         #: Why a file could not be written last; None while files can be written.
         self.backup_failure: str | None = None
+        self._said_failing: set[str] = set()
         #: Text of Oracle's last error; None before any.
         self.last_error: str | None = None
 
@@ -69,6 +70,7 @@ class Report:
         with self._lock:
             self._in_files[path] += rows
             works_again, self.backup_failure = self.backup_failure is not None, None
+            self._said_failing.clear()
         if works_again:
             self._say_works_again(str(path))
 
@@ -78,6 +80,7 @@ class Report:
             if self.backup_failure != failure:
                 return
             self.backup_failure = None
+            self._said_failing.clear()
         self._say_works_again("the open files are where they were")
 
     def _say_works_again(self, what: str) -> None:
@@ -89,16 +92,23 @@ class Report:
         """Take note that a file can't be written; said when it begins."""
         self._files_fail(error, "Backup can't be written, values stay in Redis and nothing is acknowledged")
 
+    def backup_unusable(self, error: Exception) -> None:
+        """Take note that a file could not be written, while none need be; said when it begins."""
+        self._files_fail(error, "No backup could be written, though none is needed now")
+
     def rows_wait(self, error: Exception, rows: int) -> None:
         """Take note of rejected rows that no file could take; said when it begins."""
-        self._files_fail(error, f"No file can be written: {rows} rejected rows wait in Redis for one, all else goes on")
+        what = "No file can be written: {rows} rejected rows wait in Redis for one, all else goes on"
+        self._files_fail(error, what, rows=rows)
 
-    def _files_fail(self, error: Exception, what: str) -> None:
+    def _files_fail(self, error: Exception, what: str, **figures: int) -> None:
         with self._lock:
-            begins, self.backup_failure = self.backup_failure is None, str(error)
+            begins, self.backup_failure = what not in self._said_failing, str(error)
+            self._said_failing.add(what)
         if begins:
-            _log.critical(f"{what}: {error}")
-            self._events.add(Event.BACKUP_FAILED, f"{what}: {error}")
+            message = f"{what.format(**figures)}: {error}"
+            _log.critical(message)
+            self._events.add(Event.BACKUP_FAILED, message)
 
     def file_fault(self, fault: FileFault) -> None:
         """Take note that somebody took a file away, or changed it; said and counted by the next tick."""

@@ -12,6 +12,8 @@ import pytest
 from sandbox.harness.oracle import Cells
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from shared.clock import SystemClock
 from shared.counters import Counter
 from shared.records.files import HEADER
 from tests.fault.disks import mounted, take_away
@@ -309,3 +311,27 @@ def test_rows_that_a_writer_ends_with_and_could_save_nowhere_are_counted(
     assert "200 rows are LOST" in pipeline.log("writer")
     assert pipeline.snapshot()[Counter.BACKUP_LOST] == 200
     assert "backup_lost" in events(pipeline)
+
+
+def test_a_backup_directory_that_takes_nothing_is_told_while_oracle_works(pipeline: Pipeline) -> None:
+    """Kind: what is needed on the bad day alone is tried on that day. The outage would have found it, with the buffer
+    full some seconds later; health was good until then."""
+    shutil.rmtree(pipeline.backup_dir, ignore_errors=True)
+    pipeline.backup_dir.write_text("a file in its place")
+    pipeline.start_and_wait("writer")
+    wait_until(lambda: "backup_failed" in events(pipeline), what="the event")
+    pipeline.backup_dir.unlink()
+    wait_until(lambda: "backup_works" in events(pipeline), what="the event that it is over")
+
+
+def test_a_disk_that_holds_no_more_files_is_not_said_to_be_full(tmp_path: Path) -> None:
+    """Kind: one code of two causes. ENOSPC beside 90 % of room, and nobody looks at inodes at 3 in the morning."""
+    with mounted(tmp_path / "disk", inodes=4):
+        backup = CsvBackup(tmp_path / "disk", "backup", SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
+        backup.append([("a", "row")])
+        backup.finish()
+        (tmp_path / "disk" / "a file of another").touch()
+        with pytest.raises(BackupFailedError, match="no inode is left there"):
+            backup.append([("a", "row")])
+        next((tmp_path / "disk").glob("*.json")).unlink()
+        assert backup.append([("a", "row")]).exists()

@@ -7,7 +7,7 @@ import pytest
 from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows, waiting_row
-from services.writer.deliver.housekeeping import MANIFEST_INTERVAL_S, TICK_S, Housekeeping
+from services.writer.deliver.housekeeping import CHECK_INTERVAL_S, MANIFEST_INTERVAL_S, TICK_S, Housekeeping
 from services.writer.sink import SinkError, Verdict
 from shared.life.faults import Faults
 from shared.records.events import Event
@@ -22,9 +22,12 @@ class ProvenFile(FakeFile):
     """A file that can be proven; `fault` is what is wrong with it."""
 
     fault: str | None = None
+    #: What is wrong with its directory.
+    trouble: str | None = None
 
     def __init__(self) -> None:
         super().__init__()
+        self.checks = 0
         #: How often it was proven, and whether it might be closed.
         self.proofs: list[bool] = []
 
@@ -32,6 +35,12 @@ class ProvenFile(FakeFile):
         if self.fault:
             raise BackupFailedError(self.fault)
         self.proofs.append(close_idle)
+
+    def check(self) -> list[str]:
+        self.checks += 1
+        if self.trouble:
+            raise BackupFailedError(self.trouble)
+        return []
 
 
 class Waiting(WaitingRows):
@@ -120,3 +129,17 @@ def test_redis_away_keeps_no_file_from_being_seen_to(stage: Stage) -> None:
     stage.link.is_away = True
     stage.run_for(4)
     assert (len(stage.open.proofs), Event.FAULT in stage.events.kinds) == (4, False)
+
+
+def test_a_directory_that_takes_no_backup_is_told_before_an_outage_needs_it(stage: Stage) -> None:
+    """Kind: what is needed on the bad day alone is tried on that day. A full or read-only disk was found out by the
+    first batch of an outage, when the buffer had seconds left."""
+    stage.run_for(int(2.5 * CHECK_INTERVAL_S / TICK_S))
+    assert (stage.open.checks, stage.events.kinds) == (3, [])
+    stage.open.trouble = "disk full"
+    stage.run_for(int(CHECK_INTERVAL_S / TICK_S))
+    assert (stage.events.kinds, stage.report.backup_failure) == ([Event.BACKUP_FAILED], "disk full")
+    # And as soon as there is room again it is told, too
+    stage.open.trouble = None
+    stage.run_for(2)
+    assert (stage.events.kinds[1:], stage.report.backup_failure) == ([Event.BACKUP_WORKS], None)
