@@ -1,5 +1,8 @@
 """Recovering files by itself (BACKUP_AUTO_RECOVER=true): only while nothing else is in need of Oracle."""
 
+import math
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError
@@ -9,10 +12,10 @@ from services.writer.backup.label import label_path
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.file_recovery import FileRecovery, Recovery
 from services.writer.recover.loop import Ended, Failure, recover_file
-from services.writer.recover.open_file import FileInUseError, RowsFile, was_just_written
+from services.writer.recover.open_file import FileInUseError, RefusedFileError, RowsFile, was_just_written
 from services.writer.settings import WriterSettings
 from shared.acting.pausing import Pause
-from shared.backoff import Backoff
+from shared.backoff import Backoff, doubled_s
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -30,7 +33,20 @@ TIME_TICK_S, FILES_TICK_S = 0.07, 5.0
 #: Seconds of the first and the last pause after Oracle failed, at most; doubled each time.
 FIRST_PAUSE_S, LAST_PAUSE_S = 5.0, 300.0
 
+#: Seconds after which a file is tried again that can't be read or moved, at most: it is read whole each time.
+LONGEST_PAUSE_S = 3600.0
+
 _log = get_logger()
+
+
+@dataclass(frozen=True)
+class _Left:
+    """Why a file is left, and until when: a monotonic time, or until somebody changes it or its label."""
+
+    changed: tuple[int, ...]
+    reason: str
+    until: float
+    tries: int
 
 
 class AutoRecover:
@@ -45,8 +61,7 @@ class AutoRecover:
         self._settings = settings
         self._pause = pause
         self._calm_depth = CALM_SHARE * settings.buffer_max_size
-        #: Files that are not recovered, by when they were changed last: who mends one need not restart the writer.
-        self._unusable: dict[Path, int] = {}
+        self._left: dict[Path, _Left] = {}
         self._backoff = Backoff(FIRST_PAUSE_S, LAST_PAUSE_S)
 
     def run(self, stop: StopFlag) -> None:
@@ -59,8 +74,8 @@ class AutoRecover:
 
     def run_once(self, stop: StopFlag) -> bool:
         """Recover one file; return whether there was one."""
-        for path in backup_files(self._settings.backup_dir, FileKind.BACKUP):
-            if self._unusable.get(path) != _changed_at(path) and not _may_still_be_copied(path):
+        for path in self._files():
+            if not self._is_left(path) and not _may_still_be_copied(path):
                 most = self._settings.buffer_batch_size_max
                 ended = recover_file(path, self._recovery, self, stop, max_rows=most)
                 self._say(ended)
@@ -68,6 +83,16 @@ class AutoRecover:
                     self._recovery.progress.flush()
                     return True
         return False
+
+    def _files(self) -> list[Path]:
+        try:
+            return backup_files(self._settings.backup_dir, FileKind.BACKUP)
+        except OSError:
+            return []  # It can't be listed now: who keeps the list of files says so.
+
+    def _is_left(self, path: Path) -> bool:
+        left = self._left.get(path)
+        return left is not None and left.changed == _changes(path) and self._recovery.clock.monotonic() < left.until
 
     def _has_time(self) -> bool:
         state = self._breaker.state
@@ -113,9 +138,17 @@ class AutoRecover:
             if ended.tally is not None:
                 _log.info(str(error))
         elif error is not None:
-            self._unusable[ended.path] = _changed_at(ended.path)
             reason = f"{name}: {error.strerror}; left where it is" if isinstance(error, OSError) else str(error)
             _log.error(f"Not recovered by itself: {reason}")
+            before = self._left.get(ended.path)
+            if not isinstance(error, RefusedFileError) and (before is None or before.reason != reason):
+                self._recovery.progress.refuses(ended.path, reason)
+            # What the file system says may pass: an NFS server that is away, a right that is missing.
+            tries = before.tries + 1 if before is not None else 1
+            may_pass = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
+            wait_s = doubled_s(LAST_PAUSE_S, tries, LONGEST_PAUSE_S) if may_pass else math.inf
+            until = self._recovery.clock.monotonic() + wait_s
+            self._left[ended.path] = _Left(_changes(ended.path), reason, until, tries)
 
 
 def _may_still_be_copied(path: Path) -> bool:
@@ -124,6 +157,16 @@ def _may_still_be_copied(path: Path) -> bool:
     Half of it would go into the table, and the file to recovered/, where the other half is written.
     """
     return not label_path(path).exists() and was_just_written(_changed_at(path) / 1e9)
+
+
+def _changes(path: Path) -> tuple[int, ...]:
+    """Return what is another once somebody mended a file, its rights or its label: nobody need restart the writer."""
+    found: list[int] = []
+    for name in (path, label_path(path)):
+        with suppress(OSError):
+            status = name.stat()
+            found += [status.st_mtime_ns, status.st_ctime_ns]
+    return tuple(found)
 
 
 def _changed_at(path: Path) -> int:

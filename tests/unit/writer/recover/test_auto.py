@@ -256,3 +256,33 @@ def test_a_stop_leaves_the_file_and_counts_what_is_in_the_table(stage: Stage) ->
     stage.sink.steps = [stop]
     assert stage.auto.run_once(stage.stop)
     assert (len(stage.sink.stored), len(stage.left())) == (BATCH, 1)
+
+
+def test_a_failure_that_passes_gives_no_file_up(stage: Stage) -> None:
+    """Kind: what passes taken for what stays. One stale handle, or a `recovered` of root's, and a file lay there until
+    the writer was started anew, though all else went on."""
+    values = tag_values(12)
+    path = stage.write(values)
+    (stage.directory / "recovered").write_text("in the way")
+    stage.run_for(2)
+    assert (stage.left(), stage.sink.stored) == ([path.name], values)
+    assert stage.events.kinds.count(Event.RECOVERY_REFUSED) == 1, "else nobody at the monitor knows why it waits"
+    (stage.directory / "recovered").unlink()
+    stage.run_for(2)
+    assert stage.left() == [path.name], "not at once: a file may be large, and what ails it last"
+    stage.clock.advance(LAST_PAUSE_S)
+    stage.run_for(2)
+    assert (stage.left(), stage.sink.stored) == ([], values)
+
+
+def test_a_file_whose_rights_or_label_somebody_put_right_is_taken_at_once(stage: Stage) -> None:
+    """Kind: a change that is looked for in one place alone: chmod changes no time of writing, a label no file."""
+    path = stage.write(tag_values(3))
+    label = label_path(path).read_text()
+    label_path(path).write_text(label.replace('"bytes": ', '"bytes": 1'))
+    stage.run_for(2)
+    assert stage.left() == [path.name]
+    label_path(path).write_text(label)
+    os.utime(label_path(path), (0, label_path(path).stat().st_mtime + 2))
+    stage.run_for(2)
+    assert stage.left() == []
