@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from services.writer.backup.format import value_of
+from services.writer.backup.index import lies_in
 from services.writer.verify.cause import EVER, EXACT_S, Cause
 from services.writer.verify.events import EventCauses, time_of
 from shared.errors import RejectedError
@@ -71,7 +72,7 @@ class RedisCauses:
         waiting: dict[tuple[str, str], int] = {}
         for raw in self._link.hash(self._keys.backup_files).values():
             file = from_json(BackupFile, raw)
-            if file is not None and file.state != FileStage.RECOVERED and file.directory != str(directory.resolve()):
+            if file is not None and file.state != FileStage.RECOVERED and not lies_in(directory, file):
                 place = file.host or "another host", file.directory or "its BACKUP_DIR"
                 waiting[place] = waiting.get(place, 0) + file.rows
         for (host, where), rows in sorted(waiting.items()):

@@ -22,6 +22,7 @@ from services.writer.verify.report import Verdict, show
 from shared.errors import RedisUnavailableError, SettingsError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag, stop_on_signals
+from shared.models import TagValue
 from shared.redis.link import RedisLink
 
 #: Exit status: nothing is missing, or all of it is explained; something is not, or nothing could be judged; a signal.
@@ -195,7 +196,7 @@ class Verification:
                 span = min(MOST_SPAN, span * 2)
 
     def _explain(self, judge: Judge, causes: Sequence[RedisCauses]) -> None:
-        gaps = GapsByTag(judge.gaps, self._separator)
+        gaps = GapsByTag(judge.gaps, self._separator, self._lacking)
         if judge.gaps:
             explain_by_files(self._settings.backup_dir, gaps, self._progress.say, self._notes.append)
         for number, one in enumerate(causes):
@@ -209,6 +210,10 @@ class Verification:
                 where = f" of partition {number}" if len(causes) > 1 else ""
                 self._notes.append(f"Redis{where} can't be read, nobody knows what is on its way, or lost: {error}")
         self._notes += self._files_elsewhere(causes) if judge.gaps else []
+
+    def _lacking(self, values: Sequence[TagValue]) -> Sequence[TagValue]:
+        """Return those of some values that the table does not hold. Raises: SinkError."""
+        return [value for value, stored in zip(values, self._sink.lookup(values), strict=True) if stored is None]
 
     def _files_elsewhere(self, causes: Sequence[RedisCauses]) -> list[str]:
         try:

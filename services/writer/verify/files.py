@@ -1,8 +1,9 @@
 """The files of a backup directory: which of the rows that are missing they hold. Reads only."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files
@@ -14,6 +15,9 @@ from shared.models import TagValue
 #: Rows that are read at once.
 _AT_ONCE = 500
 
+#: Rows that are remembered, so that none counts twice: some hundred MB. What comes beyond them may.
+_MOST_COUNTED = 1_000_000
+
 _REMEDY = {
     "backup": "`recover` puts them into the table",
     "rejected": "refused for their own fault: put them right, then `recover` this file",
@@ -22,10 +26,18 @@ _REMEDY = {
 
 
 class GapsByTag:
-    """The gaps of each tag by time, to find the one that a row belongs into."""
+    """The gaps of each tag by time, to find the one that a row belongs into.
 
-    def __init__(self, gaps: Iterable[Gap], separator: str) -> None:
+    lacking: returns those of some values that the table does not hold.
+    """
+
+    def __init__(
+        self, gaps: Iterable[Gap], separator: str, lacking: Callable[[Sequence[TagValue]], Sequence[TagValue]]
+    ) -> None:
         self._separator = separator
+        self._lacking = lacking
+        #: Rows that have explained something: one may stand in two files.
+        self._counted: set[tuple[str, datetime]] = set()
         self._gaps: dict[str, list[Gap]] = {}
         for gap in gaps:
             self._gaps.setdefault(gap.tag, []).append(gap)
@@ -40,22 +52,48 @@ class GapsByTag:
             yield from self._gaps.get(tag, ())
 
     def explain(self, values: Iterable[TagValue], cause: str) -> None:
-        """Let each value explain a row of the gap that it belongs into, if there is one."""
-        for value in values:
-            tag = f"{value.plc_code}{self._separator}{value.tag_address}"
-            begins = self._begins.get(tag)
-            if begins is None:
-                continue
-            place = bisect_right(begins, value.timestamp) - 1
-            if place >= 0 and value.timestamp <= self._gaps[tag][place].end:
-                self._gaps[tag][place].explain(cause, 1)
+        """Let each value that the table lacks explain a row of the gap that it belongs into, if there is one.
+
+        Raises: SinkError: the table can't be asked.
+        """
+        rest = iter(values)
+        while some := list(islice(rest, _AT_ONCE)):
+            found = [(value, gap) for value in some if (gap := self._gap_of(value)) is not None]
+            # Few: those at the ends of a gap, and in minutes of which some rows are there.
+            doubtful = [value for value, gap in found if not gap.is_empty or value.timestamp in (gap.begin, gap.end)]
+            lacking = {id(value) for value in self._lacking(doubtful)} if doubtful else set()
+            there = {id(value) for value in doubtful} - lacking
+            for value, gap in found:
+                if id(value) not in there and self._is_first(gap.tag, value.timestamp):
+                    gap.explain(cause, 1)
+
+    def _gap_of(self, value: TagValue) -> Gap | None:
+        tag = f"{value.plc_code}{self._separator}{value.tag_address}"
+        begins = self._begins.get(tag)
+        place = bisect_right(begins, value.timestamp) - 1 if begins is not None else -1
+        if place < 0 or value.timestamp > self._gaps[tag][place].end:
+            return None
+        return self._gaps[tag][place]
+
+    def _is_first(self, tag: str, timestamp: datetime) -> bool:
+        if (tag, timestamp) in self._counted:
+            return False
+        if len(self._counted) < _MOST_COUNTED:
+            self._counted.add((tag, timestamp))
+        return True
 
 
 def explain_by_files(
     directory: Path, gaps: GapsByTag, say: Callable[[str], None], unreadable: Callable[[str], None]
 ) -> None:
     """Explain what files hold that wait, or were set aside; `unreadable` is told of those that nobody can read."""
-    for path in (*backup_files(directory), *backup_files(directory / SET_ASIDE_DIRECTORY)):
+    paths: list[Path] = []
+    for place in (directory, directory / SET_ASIDE_DIRECTORY):
+        try:
+            paths += backup_files(place)
+        except OSError as error:
+            unreadable(f"{shown(place)} can't be listed, nobody knows what waits there: {error.strerror}")
+    for path in paths:
         say(f"Reading {shown(path)}")
         kind = SET_ASIDE_DIRECTORY if path.parent != directory else path.name.partition("_")[0]
         name = path.relative_to(directory)

@@ -35,6 +35,7 @@ class Gap:
     missing: int
     interval_s: float
     is_open: bool = False  #: nothing came after it
+    is_empty: bool = True  #: the table has no row of the tag between its times
     causes: dict[str, int] = field(default_factory=dict)  #: rows by what explains them
 
     @property
@@ -133,7 +134,7 @@ class Judge:
                 self._note(minute.tag, last, minute.first, _rows_in(passed_s, interval_s) - 1, interval_s)
             span_s = (minute.last - minute.first).total_seconds()
             lacking = _rows_in(span_s, interval_s) + 1 - minute.count
-            self._note(minute.tag, minute.first, minute.last, lacking, interval_s)
+            self._note(minute.tag, minute.first, minute.last, lacking, interval_s, is_empty=False)
 
     def finish(self) -> None:
         """Judge what is missing at the end."""
@@ -145,7 +146,15 @@ class Judge:
                 self._note(tag, last, self._end, int(due) if due >= 1 + LATE else 0, interval_s, is_open=True)
 
     def _note(
-        self, tag: str, begin: datetime, end: datetime, missing: int, interval_s: float, *, is_open: bool = False
+        self,
+        tag: str,
+        begin: datetime,
+        end: datetime,
+        missing: int,
+        interval_s: float,
+        *,
+        is_open: bool = False,
+        is_empty: bool = True,
     ) -> None:
         if missing <= 0 or end <= self._begin:
             return
@@ -156,7 +165,7 @@ class Judge:
         if missing <= 0:
             return
         if len(self.gaps) < MAX_GAPS:
-            self.gaps.append(Gap(tag, begin, end, missing, interval_s, is_open))
+            self.gaps.append(Gap(tag, begin, end, missing, interval_s, is_open, is_empty))
         else:
             self.missing_beyond += missing
 
