@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.foreign_csv.dialect import Dialect
+from shared.foreign_csv.dialect import Dialect, DialectError
 from shared.messages.tag_fields import TagError, check_address, clean_text, quality_of
 from shared.models import TagValue
 
@@ -16,8 +16,12 @@ NAMES = (TIMESTAMP, TAG_NAME, PLC_CODE, TAG_ADDRESS, TAG_VALUE, QUALITY)
 
 NEEDED = "timestamp, tag_value, and tag_name or plc_code and tag_address"
 
-#: What is no number, however it is written: no value that can be stored.
-_NOT_A_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+#: What stands where there is no value: no number however it is written, and what a spreadsheet says of a formula.
+#: Source: Excel's error values, the German ones among them; `#N/A N/A` is Bloomberg's, `#N/D` and `#NOME?` Latin ones.
+_NO_VALUE = re.compile(
+    r"[+-]?(nan|inf|infinity)|#(N/A|N/A N/A|N/D|NV|NULL!|DIV/0!|VALUE!|WERT!|REF!|BEZUG!|NAME\?|NOME\?|NUM!|ZAHL!)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,23 @@ class Columns:
         yield self._places(header)[TAG_VALUE]
 
     def reader(self, dialect: Dialect) -> "RowReader":
-        """Return what makes values of the records of one file."""
+        """Return what makes values of the records of one file. Raises: DialectError: a column of it is there twice."""
+        if (name := self._twice(dialect.header)) is not None:
+            raise DialectError(
+                f"it has two columns {name.strip()!r}: rename one of them in its first line, or say by --column which "
+                "other is meant"
+            )
         return RowReader(self, dialect, self._places(dialect.header))
 
     def _places(self, header: Sequence[str]) -> dict[str, int]:
         names = {name.strip().casefold(): place for place, name in reversed(list(enumerate(header)))}
         wanted = {ours: self.named.get(ours, ours).strip().casefold() for ours in NAMES}
         return {ours: names[name] for ours, name in wanted.items() if name in names}
+
+    def _twice(self, header: Sequence[str]) -> str | None:
+        """Return the name of a column that is read and that a header has more than once; None where none is."""
+        names = [name.strip().casefold() for name in header]
+        return next((header[place] for place in self._places(header).values() if names.count(names[place]) > 1), None)
 
 
 class RowReader:
@@ -85,7 +99,7 @@ class RowReader:
         except TagError as error:
             raise ValueError(f"{error}: {error.detail!r}") from None
         moment = self._dialect.times.read(of[TIMESTAMP])
-        has_value = text != "" and not _NOT_A_NUMBER.fullmatch(text.strip())
+        has_value = text != "" and not _NO_VALUE.fullmatch(text.strip())
         quality = quality_of(of.get(QUALITY, "").strip()) if has_value else "BAD"
         return TagValue(moment, plc_code, tag_address, text if has_value else None, quality)
 

@@ -101,3 +101,24 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "away.csv"):
         with pytest.raises(UnusableFileError, match="can't be read"):
             ForeignFile(path, Said(), columns())
+
+
+@pytest.mark.parametrize(
+    "header", ["timestamp,tag_name,tag_value,TAG_VALUE", "timestamp,tag_name,tag_value, tag_name "]
+)
+def test_a_column_that_is_there_twice_is_not_guessed(tmp_path: Path, header: str) -> None:
+    """Kind: a guess where two readings are possible. The first one was taken, raw or scaled, without a word."""
+    with pytest.raises(UnusableFileError, match="--column"):
+        read(tmp_path, f"{header}\n{TIME},P.A,1,P.B\n")
+    # If: a person says which, by a name that is there once
+    renamed = header.replace("TAG_VALUE", "scaled").replace(" tag_name ", "scaled")
+    values, _ = read(tmp_path, f"{renamed}\n{TIME},P.A,1,2\n", columns(tag_value="scaled"))
+    assert [value.tag_value for value in values] == ["2"]
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#DIV/0!", "#VALUE!", "#NV", "#NULL!", " #N/A ", "#N/A N/A"])
+def test_what_a_spreadsheet_says_in_the_place_of_a_value_is_none(tmp_path: Path, cell: str) -> None:
+    """Kind: a sign that there is no value taken for one: `#N/A` was stored, GOOD."""
+    values, bad = read(tmp_path, f"timestamp,tag_name,tag_value\n{TIME},P.A,{cell}\n{TIME},P.B,#1 pump\n")
+    assert [(value.tag_value, value.quality) for value in values] == [(None, "BAD"), ("#1 pump", "GOOD")]
+    assert bad == []
