@@ -2,8 +2,10 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any, TypeAlias
 
 import oracledb
@@ -23,6 +25,7 @@ NOT_A_NUMBER = "NOT_A_NUMBER"
 
 #: Digits that a NUMBER holds for certain.
 _NUMBER_DIGITS = 38
+_AS_NUMBER = Context(prec=_NUMBER_DIGITS)
 
 #: What Oracle takes for a number too: no underscores, no digits of other scripts, no infinity.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -191,7 +194,7 @@ def _with_number(offset: int, row: Row, places: tuple[int, int], column: Column,
         errors.append(RowError(offset, NOT_A_NUMBER, message))
     elif column.is_binary:
         number = float(number)
-    elif abs(number) < _NUMBER_LEAST:
+    elif abs(float(number)) < _NUMBER_LEAST:
         number = 0
     return (*row[:place], number, *row[place + 1 :])
 
@@ -208,13 +211,16 @@ def _is_not_finite(text: str) -> bool:
         return False
 
 
-def stored_number(text: str, limit: float) -> int | float | None:
+def stored_number(text: str, limit: float) -> int | float | Decimal | None:
     """Return the number that a text holds; None when it is none below a limit that Oracle could store."""
     if not _NUMBER.fullmatch(text):
         return None
-    number: int | float
+    number: int | float | Decimal
     number = int(text) if text.lstrip("+-").isdecimal() and len(text) <= _NUMBER_DIGITS else float(text)
-    return number if abs(number) < limit else None
+    if isinstance(number, float) and len(text) > sys.float_info.dig and repr(number) != text and math.isfinite(number):
+        # It may have more digits than a float.
+        number = _AS_NUMBER.create_decimal(text)
+    return number if abs(float(number)) < limit else None
 
 
 def _too_long(cells: Sequence[str], column: Column, max_bytes: int) -> list[RowError]:

@@ -51,6 +51,8 @@ def _held(
         cursor.execute(
             f"SELECT {table.key_read}, tag_value, quality FROM {table.table} WHERE {condition}",  # noqa: S608 - our own names
             [part for key in keys for part in key],
+            # A NUMBER has more digits than a float.
+            fetch_decimals=True,
         )
         return {table.key_as_stored(row[:width]): (row[width], row[width + 1]) for row in cursor}
 

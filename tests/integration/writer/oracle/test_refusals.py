@@ -180,15 +180,22 @@ def test_a_number_column_that_rounds_makes_no_conflict(oracle: OracleTarget) -> 
         sink.close()
 
 
-@pytest.mark.parametrize("kind", ["NUMBER(10,2)", "NUMBER(10,-1)", "INTEGER", "FLOAT(24)", "FLOAT", "BINARY_DOUBLE"])
+@pytest.mark.parametrize(
+    "kind", ["NUMBER", "NUMBER(10,2)", "NUMBER(10,-1)", "INTEGER", "FLOAT(24)", "FLOAT", "BINARY_DOUBLE"]
+)
 def test_whatever_a_number_column_makes_of_a_value_redelivery_is_no_conflict(oracle: OracleTarget, kind: str) -> None:
     """Kind: as above. FLOAT(24) is described by its bits and rounds to 8 digits."""
     texts = ["12.345678912", "0.1", "-7.005", "33333333.3", "0", "1e-140", "123456"]
-    values = [msgspec.structs.replace(value, tag_value=text) for value, text in zip(tag_values(7), texts, strict=True)]
+    texts += ["123456.78901234567891", "7" * 38 if kind == "NUMBER" else "1"]
+    values = [msgspec.structs.replace(value, tag_value=text) for value, text in zip(tag_values(9), texts, strict=True)]
     with oracle.table(changes=(("tag_value VARCHAR2(255) NOT NULL", f"tag_value {kind}"),)) as name:
         sink = OracleSink(oracle.settings(name))
-        assert ends(sink.write(values)) == (7, 0, 0, 0)
-        assert ends(sink.write(values)) == (0, 7, 0, 0)
+        assert ends(sink.write(values)) == (9, 0, 0, 0)
+        assert ends(sink.write(values)) == (0, 9, 0, 0)
+        if kind == "NUMBER":
+            # A value that differs in the twentieth digit alone is another one.
+            near = msgspec.structs.replace(values[7], tag_value="123456.78901234567892")
+            assert ends(sink.write([near])) == (0, 0, 1, 0)
         assert ends(sink.write([msgspec.structs.replace(values[0], tag_value="99")])) == (0, 0, 1, 0)
         sink.close()
 
