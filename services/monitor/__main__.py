@@ -22,7 +22,7 @@ from services.monitor.notify.command import NOBODY, try_all
 from services.monitor.notify.messenger import Messenger
 from services.monitor.notify.office import messengers_of, receivers_of, status_of
 from services.monitor.read.reader import RedisReader
-from services.monitor.settings import MonitorSettings
+from services.monitor.settings import THIS_MACHINE, MonitorSettings
 from shared.acting.actor import Actor
 from shared.acting.board import Board
 from shared.clock import Clock, SystemClock
@@ -178,7 +178,7 @@ def _partition(
 
 
 def _warn_if_open(settings: MonitorSettings) -> None:
-    if settings.monitor_api_token is None and settings.monitor_host not in {"127.0.0.1", "localhost", "::1"}:
+    if settings.monitor_api_token is None and settings.monitor_host not in THIS_MACHINE:
         _log.warning(f"Anyone who reaches {settings.monitor_host} can read the API: set MONITOR_API_TOKEN")
 
 

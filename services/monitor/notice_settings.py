@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.settings.models import BufferSettings
-from shared.settings.secret_files import read_secret
+from shared.settings.secret_files import current_secret
 
 
 class NoticeSettings(BufferSettings):
@@ -71,17 +71,17 @@ class NoticeSettings(BufferSettings):
     @property
     def alert_recipients(self) -> list[str]:
         """The addresses of ALERT_SMTP_TO."""
-        return [part.strip() for part in self.alert_smtp_to.split(",") if part.strip()]
+        return parts_of(self.alert_smtp_to)
 
     def current_webhook_url(self) -> str:
         """Return the URL as its file holds it now, or as it was while that can't be used."""
-        known = self.alert_webhook_url.get_secret_value() if self.alert_webhook_url else ""
-        url = _current(known, self.alert_webhook_url_file)
-        return known if problem_with_url(url) else url
+        return current_secret(
+            self.alert_webhook_url, self.alert_webhook_url_file, lambda url: not problem_with_url(url)
+        )
 
     def current_smtp_password(self) -> str:
         """Return the password as its file holds it now, or as it was while that can't be read."""
-        return _current(self.alert_smtp_password.get_secret_value(), self.alert_smtp_password_file)
+        return current_secret(self.alert_smtp_password, self.alert_smtp_password_file)
 
 
 def problem_with_url(url: str) -> str:
@@ -101,10 +101,10 @@ def problem_with_url(url: str) -> str:
     return ""
 
 
-def _current(known: str, file: Path | None) -> str:
-    if file is None:
-        return known
-    try:
-        return read_secret(file)
-    except (OSError, ValueError):
-        return known
+def _is_usable(url: str) -> bool:
+    return not problem_with_url(url)
+
+
+def parts_of(text: str) -> list[str]:
+    """Return what stands between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]

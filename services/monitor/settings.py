@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from services.monitor.notice_settings import NoticeSettings
-from shared.settings.secret_files import read_secret
+from services.monitor.notice_settings import NoticeSettings, parts_of
+from shared.settings.secret_files import current_secret
 
 #: Letters of a token at least: what is shorter is guessed.
 _LEAST_TOKEN = 16
@@ -15,7 +15,8 @@ _LEAST_TOKEN = 16
 #: How remedies name a service's command where nothing else is said.
 USUAL_COMMAND = "python -m services.{service}"
 
-_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
+#: Where nobody else reaches the monitor.
+THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 
 
 class MonitorSettings(NoticeSettings):
@@ -81,7 +82,7 @@ class MonitorSettings(NoticeSettings):
 
     @model_validator(mode="after")
     def _says_who_may_read(self) -> Self:
-        if self.monitor_host not in _THIS_MACHINE and self.monitor_api_token is None and not self.monitor_insecure:
+        if self.monitor_host not in THIS_MACHINE and self.monitor_api_token is None and not self.monitor_insecure:
             raise ValueError(
                 f"MONITOR_HOST={self.monitor_host}: everyone who reaches it could read the API. Set MONITOR_API_TOKEN, "
                 "or MONITOR_INSECURE=true if that is meant"
@@ -109,12 +110,12 @@ class MonitorSettings(NoticeSettings):
     @property
     def allowed_hosts(self) -> list[str]:
         """The names of MONITOR_ALLOWED_HOSTS."""
-        return _parts(self.monitor_allowed_hosts)
+        return parts_of(self.monitor_allowed_hosts)
 
     @property
     def trusted_proxies(self) -> list[str]:
         """The addresses and networks of MONITOR_TRUSTED_PROXIES."""
-        return _parts(self.monitor_trusted_proxies)
+        return parts_of(self.monitor_trusted_proxies)
 
     def current_api_token(self) -> str:
         """Return the token as its file holds it now, or as it was while that can't be used; empty for none."""
@@ -127,14 +128,8 @@ class MonitorSettings(NoticeSettings):
 
 
 def _current(at_start: SecretStr | None, file: Path | None) -> str:
-    known = at_start.get_secret_value() if at_start else ""
-    if not known or file is None:
-        return known
-    try:
-        token = read_secret(file)
-    except (OSError, ValueError):
-        return known
-    return known if _problem_with(token) else token
+    # What was never asked for is not asked for because a file appears.
+    return current_secret(at_start, file if at_start else None, lambda token: not _problem_with(token))
 
 
 def _problem_with(token: str) -> str:
@@ -152,7 +147,3 @@ def _zone(name: str) -> ZoneInfo:
         raise ValueError(
             f"there is no time zone {name!r} here: use a name of the IANA database, such as Asia/Seoul"
         ) from error
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,7 +1,6 @@
 """The writer's settings."""
 
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +8,7 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_
 
 from shared.backoff import doubled_s
 from shared.settings.models import BufferSettings, OnePartitionSettings, ServiceSettings, TagNameSeparator
-from shared.settings.secret_files import read_secret
+from shared.settings.secret_files import current_secret
 
 #: An Oracle name, or schema.name: it goes into the SQL text, so nothing else may.
 TableName = Annotated[
@@ -163,10 +162,7 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
 
     def current_password(self) -> str:
         """Return the password as its file holds it now; while that can't be read, as it was at the start."""
-        if self.oracle_password_file is not None:
-            with suppress(OSError, ValueError):
-                return read_secret(self.oracle_password_file)
-        return self.oracle_password.get_secret_value()
+        return current_secret(self.oracle_password, self.oracle_password_file)
 
     @property
     def retry_delays_s(self) -> list[float]:

@@ -1,6 +1,5 @@
 """What several services read: each service's own settings are made of these models."""
 
-from contextlib import suppress
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -10,7 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from shared.partitions import MAX_PARTITIONS, namespace_of, url_of
 from shared.settings.redis_url import problem_with
-from shared.settings.secret_files import ENCODING, read_secret
+from shared.settings.secret_files import ENCODING, current_secret, read_secret
 from shared.zones import zone_of
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
@@ -97,10 +96,7 @@ class ServiceSettings(BaseSettings):
 
     def current_sentinel_password(self) -> str:
         """Return the password as its file holds it now; while that can't be read, as it was at the start."""
-        if self.redis_sentinel_password_file is not None:
-            with suppress(OSError, ValueError):
-                return read_secret(self.redis_sentinel_password_file)
-        return self.redis_sentinel_password.get_secret_value()
+        return current_secret(self.redis_sentinel_password, self.redis_sentinel_password_file)
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic's hook

@@ -20,6 +20,7 @@ from services.monitor.api.stream import Stream
 from services.monitor.api.whole import Whole
 from services.monitor.assess.alert_kinds import Status
 from services.monitor.assess.assessment import Assessment
+from services.monitor.assess.humanize import moment
 from services.monitor.read.overview import EVENTS_READ, Overview
 from services.monitor.settings import MonitorSettings
 
@@ -219,7 +220,7 @@ async def rejected_messages(
 
 def _download(make: Callable[..., bytes], overview: Overview, code: str | None, spreadsheet: bool) -> Response:
     kind = "rejected" if make is rejected_answers.rows_csv else "rejected_messages"
-    name = f"{kind}_{schemas.moment(overview.taken_at):%Y%m%d_%H%M%S}.csv"
+    name = f"{kind}_{moment(overview.taken_at):%Y%m%d_%H%M%S}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(make(overview, code, spreadsheet=spreadsheet), media_type="text/csv", headers=headers)
 

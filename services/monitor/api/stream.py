@@ -8,10 +8,10 @@ from fastapi.sse import ServerSentEvent
 from services.monitor.api.answers import current
 from services.monitor.api.answers.actions import ActionEntry
 from services.monitor.api.answers.listings import AlertEntry, StreamSnapshot
-from services.monitor.api.answers.schemas import moment
 from services.monitor.api.failures import not_fresh
 from services.monitor.api.state import State
 from services.monitor.api.whole import Whole
+from services.monitor.assess.humanize import moment
 from shared.logs import get_logger
 from shared.settings.models import BufferSettings
 

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+
 #: The last second that a calendar shows, in seconds since 1970.
-_LAST_S = 253_402_300_799
+_LAST_MOMENT_S = 253_402_300_799
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _K = 1000
@@ -63,17 +64,6 @@ def size(count: float) -> str:
     raise AssertionError
 
 
-def milliseconds(ms: float | None) -> str:
-    """Return a time in ms or s; a dash where there is none.
-
-    >>> milliseconds(9.98), milliseconds(700), milliseconds(12_000), milliseconds(None)
-    ('10 ms', '700 ms', '12.0 s', '-')
-    """
-    if ms is None:
-        return "-"
-    return f"{ms:.0f} ms" if ms < _K else f"{ms / _K:.1f} s"
-
-
 def count_of(figure: int, one: str, many: str | None = None) -> str:
     """Return a count with its noun.
 
@@ -83,19 +73,19 @@ def count_of(figure: int, one: str, many: str | None = None) -> str:
     return f"{figure:,} {one if figure == 1 else many or one + 's'}"
 
 
-def clock_time(seconds: float) -> str:
-    """Return the time of day in UTC.
-
-    >>> clock_time(0)
-    '00:00:00'
-    """
-    return f"{datetime.fromtimestamp(seconds % _DAY_S, UTC):%H:%M:%S}"
-
-
 def day_and_time(seconds: float) -> str:
     """Return day and time in UTC, to the minute.
 
     >>> day_and_time(0)
     '1970-01-01 00:00'
     """
-    return f"{datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_S), UTC):%Y-%m-%d %H:%M}"
+    return f"{moment(seconds):%Y-%m-%d %H:%M}"
+
+
+def moment(seconds: float) -> datetime:
+    """Return the aware UTC datetime of seconds since 1970; what lies before or beyond the calendar is put at its end.
+
+    >>> moment(1e18).year, moment(-5).year
+    (9999, 1970)
+    """
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_MOMENT_S), UTC)

@@ -6,7 +6,7 @@ The texts of the page are found by a key, those of the judgement by their Englis
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from services.monitor.assess.alert_kinds import KINDS
 from services.monitor.assess.assessment import Alert
-from services.monitor.assess.humanize import duration_parts, number, size
+from services.monitor.assess.humanize import duration_parts, moment, number, size
 from services.monitor.assess.said import NAMED, Said, Speech
 
 _FILES = {path.stem: path for path in sorted(Path(__file__).with_name("languages").glob("*.toml"))}
@@ -26,9 +26,6 @@ FALLBACK = "en"
 
 #: Times as they are written, by what they are for; a `clock` names its zone.
 _FORMS = {"clock": "%H:%M:%S", "brief": "%H:%M:%S", "minute": "%H:%M", "moment": "%Y-%m-%d %H:%M"}
-
-#: The last second that a calendar shows, in seconds since 1970.
-_LAST_S = 253_402_300_799
 
 #: Languages of a browser's list that are looked at.
 _MAX_LISTED = 20
@@ -144,20 +141,15 @@ class Language(Speech):
 
     def time(self, seconds: float, form: str) -> Markup:
         """Return a moment as an element that the script can show in the browser's zone, with UTC beside it."""
-        text, utc = self.time_text(seconds, form), at_utc(seconds)
+        text, utc = self.time_text(seconds, form), moment(seconds)
         return Markup('<time datetime="{}" data-form="{}" title="{}">{}</time>').format(
             f"{utc:%Y-%m-%dT%H:%M:%SZ}", form, f"{utc:%Y-%m-%d %H:%M:%S} UTC", text
         )
 
     def time_text(self, seconds: float, form: str) -> str:
         """Return a moment as text."""
-        at = at_utc(seconds).astimezone(self.zone or UTC)
+        at = moment(seconds).astimezone(self.zone or UTC)
         return at.strftime(_FORMS[form]) + (f" {at.tzname()}" if form in {"clock", "moment"} else "")
-
-
-def at_utc(seconds: float) -> datetime:
-    """Return a moment of a calendar, whatever somebody's clock said."""
-    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_S), UTC)
 
 
 def languages(zone: ZoneInfo | None = None) -> dict[str, Language]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from services.monitor.api.roles import Role, Visitor, is_still_admitted
 from services.monitor.api.whole import Whole
 from services.monitor.dashboard import charts, plcs, rejected
-from services.monitor.dashboard.language import languages
+from services.monitor.dashboard.language import Language, languages
 from services.monitor.dashboard.last_values import found_tags
 from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.picture import Painter
@@ -24,6 +24,7 @@ from services.monitor.dashboard.rejected import REJECTED_PATH
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import PLC_PATH
 from services.monitor.dashboard.wishes import COOKIE, COOKIE_AGE_S, Wishes
+from services.monitor.read.overview import Overview
 from services.monitor.settings import MonitorSettings
 from shared import __version__
 from shared.logs import get_logger
@@ -124,10 +125,7 @@ class Dashboard:
 
     def plc_card(self, wishes: Wishes, code: str) -> str:
         """Return what is known of a PLC, or of all of them, as it was when Redis was last read."""
-        t, known = self._languages[wishes.language], self._newest.state.assessment
-        if known is None:
-            return t("page.no_data_yet")
-        return plcs.one_plc(t, known.overview, code) if code else plcs.all_plcs(t, known.overview)
+        return self._card(wishes, lambda t, now: plcs.one_plc(t, now, code) if code else plcs.all_plcs(t, now))
 
     def rejected_page(self, wishes: Wishes) -> str:
         """Return the page of what was rejected."""
@@ -137,17 +135,15 @@ class Dashboard:
 
     def rejected_card(self, wishes: Wishes) -> str:
         """Return what was rejected, as it was when Redis was last read."""
-        t, known = self._languages[wishes.language], self._newest.state.assessment
-        if known is None:
-            return t("page.no_data_yet")
-        return rejected.page(t, known.overview, Offers(t, may_act=wishes.may_act))
+        return self._card(wishes, lambda t, now: rejected.page(t, now, Offers(t, may_act=wishes.may_act)))
 
     def tags(self, wishes: Wishes, search: str, plc_code: str) -> str:
         """Return the tags that somebody looks for."""
+        return self._card(wishes, lambda t, now: found_tags(t, now, self._source_zone, search, plc_code))
+
+    def _card(self, wishes: Wishes, draw: Callable[[Language, Overview], str]) -> str:
         t, known = self._languages[wishes.language], self._newest.state.assessment
-        if known is None:
-            return t("page.no_data_yet")
-        return found_tags(t, known.overview, self._source_zone, search, plc_code)
+        return t("page.no_data_yet") if known is None else draw(t, known.overview)
 
     def title(self, wishes: Wishes) -> str:
         """Return the page's title as it is now."""
@@ -181,57 +177,58 @@ class Dashboard:
                 continue
 
 
+def dashboard_of(request: Request) -> Dashboard:
+    """Return the dashboard of the application."""
+    dashboard: Dashboard = request.app.state.dashboard
+    return dashboard
+
+
 def wishes_of(request: Request) -> Wishes:
     """Return how who asks wants to see the dashboard, and what they may do there."""
-    dashboard: Dashboard = request.app.state.dashboard
     asker: Visitor = getattr(request.state, "visitor", Visitor())
-    wishes = dashboard.wishes(request.url.query, request.headers)
+    wishes = dashboard_of(request).wishes(request.url.query, request.headers)
     return replace(wishes, may_act=asker.role is Role.OPERATOR, has_session=asker.has_session)
+
+
+def _page(request: Request, make: Callable[..., str], *about: str) -> HTMLResponse:
+    wishes = wishes_of(request)
+    return remembering(wishes, HTMLResponse(make(dashboard_of(request), wishes, *about)))
 
 
 @router.get(DASHBOARD_PATH)
 async def page(request: Request) -> HTMLResponse:
     """Show the dashboard."""
-    dashboard: Dashboard = request.app.state.dashboard
-    wishes = wishes_of(request)
-    return remembering(wishes, HTMLResponse(dashboard.page(wishes)))
+    return _page(request, Dashboard.page)
 
 
 @router.get(PLC_PATH)
 async def plc_page(request: Request, code: PlcCode = "") -> HTMLResponse:
     """Show one PLC, or all of them."""
-    dashboard: Dashboard = request.app.state.dashboard
-    wishes = wishes_of(request)
-    return remembering(wishes, HTMLResponse(dashboard.plc_page(wishes, code)))
+    return _page(request, Dashboard.plc_page, code)
 
 
 @router.get(f"{PLC_PATH}/card")
 async def plc_card(request: Request, code: PlcCode = "") -> HTMLResponse:
     """Return the same as it is now, for a page that is open."""
-    dashboard: Dashboard = request.app.state.dashboard
-    return HTMLResponse(dashboard.plc_card(wishes_of(request), code))
+    return HTMLResponse(dashboard_of(request).plc_card(wishes_of(request), code))
 
 
 @router.get(REJECTED_PATH)
 async def rejected_page(request: Request) -> HTMLResponse:
     """Show what was rejected."""
-    dashboard: Dashboard = request.app.state.dashboard
-    wishes = wishes_of(request)
-    return remembering(wishes, HTMLResponse(dashboard.rejected_page(wishes)))
+    return _page(request, Dashboard.rejected_page)
 
 
 @router.get(f"{REJECTED_PATH}/card")
 async def rejected_card(request: Request) -> HTMLResponse:
     """Return the same as it is now, for a page that is open."""
-    dashboard: Dashboard = request.app.state.dashboard
-    return HTMLResponse(dashboard.rejected_card(wishes_of(request)))
+    return HTMLResponse(dashboard_of(request).rejected_card(wishes_of(request)))
 
 
 @router.get(_TAGS_PATH)
 async def tags(request: Request, search: Annotated[str, Query(max_length=200)] = "", plc: PlcCode = "") -> HTMLResponse:
     """Return the tags that somebody looks for; elsewhere than where all requests wait, for there may be thousands."""
-    dashboard: Dashboard = request.app.state.dashboard
-    return HTMLResponse(await asyncio.to_thread(dashboard.tags, wishes_of(request), search, plc))
+    return HTMLResponse(await asyncio.to_thread(dashboard_of(request).tags, wishes_of(request), search, plc))
 
 
 R = TypeVar("R", bound=Response)
@@ -247,8 +244,7 @@ def remembering(wishes: Wishes, answer: R) -> R:
 @router.get(f"{PAGES}/news", response_class=EventSourceResponse)
 async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
     """Send what changes on the page."""
-    dashboard: Dashboard = request.app.state.dashboard
-    async for event in dashboard.news(wishes_of(request)):
+    async for event in dashboard_of(request).news(wishes_of(request)):
         if not is_still_admitted(request):
             return
         yield event
@@ -257,8 +253,7 @@ async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
 @router.get(f"{PAGES}/title", response_class=PlainTextResponse)
 async def title(request: Request) -> PlainTextResponse:
     """Return the page's title as it is now: for a tab that nobody sees."""
-    dashboard: Dashboard = request.app.state.dashboard
-    return PlainTextResponse(dashboard.title(wishes_of(request)))
+    return PlainTextResponse(dashboard_of(request).title(wishes_of(request)))
 
 
 @router.get(STATIC + "{fingerprint}/{name}")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import h11
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,20 +35,13 @@ MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS = 300, 100, 50
 #: Bytes that may follow the headers, whatever is asked.
 MAX_BODY = 16_384
 
-_STRICT = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-}
+_STRICT = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
 
 #: Of all answers but files.
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 #: The API answers data, never pages: a browser has nothing to load, run or frame.
-HEADERS = {
-    **_STRICT,
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+HEADERS = {**_STRICT, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 
 #: Everything comes from here, and nothing that stands in a page is run or styles it.
 PAGE_HEADERS = {
@@ -109,13 +103,13 @@ class Guard:
         """Return what answers: the application, or a refusal."""
         path, host = scope["path"], headers.get("host", "")
         if not _is_short(headers):
-            return _too_large
+            return _too_large()
         if path == "/livez":
             return self._app
         if not self._hosts.allow(host):
-            return _other_host
+            return _other_host()
         if scope["method"] == "POST" and not is_same_origin(headers.get("origin"), host):
-            return _other_origin
+            return _other_origin()
         return (
             self._app if path.startswith(STATIC) else await self._admit(path, headers, address, is_stranger=is_stranger)
         )
@@ -125,17 +119,17 @@ class Guard:
             return await self._refusal(path, headers, address)
         if path in WATCHED_PATHS or await self._has_its_turn(address, is_stranger=is_stranger):
             return self._app
-        return _too_many
+        return _too_many()
 
     async def _refusal(self, path: str, headers: Headers, address: str) -> ASGIApp:
         if self._strangers > MAX_STRANGERS:
-            return _too_many
+            return _too_many()
         if sends_a_token(headers):
             if self._gate.is_beset(address):
-                return _slower
+                return _slower()
             async with self._gate.holding_back(address):
-                return _unauthorized
-        return _ask_to_log_in if _is_page(path) else _unauthorized
+                return _unauthorized()
+        return _ask_to_log_in if _is_page(path) else _unauthorized()
 
     async def _has_its_turn(self, address: str, *, is_stranger: bool) -> bool:
         """Wait for the request's turn; False when there is no room for it, or that would take too long."""
@@ -176,34 +170,25 @@ async def _ask_to_log_in(scope: Scope, receive: Receive, send: Send) -> None:
     await login_page(Request(scope), 401)(scope, receive, send)
 
 
-async def _unauthorized(scope: Scope, receive: Receive, send: Send) -> None:
-    error = Error(error="UNAUTHORIZED", message="Send the header `Authorization: Bearer <MONITOR_API_TOKEN>`")
-    await failure_response(401, error, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+def _refusal(status: int, code: str, message: str, **headers: str) -> Callable[[], ASGIApp]:
+    """Return what makes the application that refuses a request: a new one each time, since headers are added to it."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda: failure_response(status, Error(error=code, message=message), named)
 
 
-async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
-    error = Error(error="TOO_MANY_CLIENTS", message="More requests than the monitor answers; try again later")
-    await failure_response(503, error, {"Retry-After": "1"})(scope, receive, send)
-
-
-async def _slower(scope: Scope, receive: Receive, send: Send) -> None:
-    error = Error(error="TOO_MANY_TRIES", message="Too many wrong tokens come from there; try again in a moment")
-    await failure_response(429, error, {"Retry-After": "2"})(scope, receive, send)
-
-
-async def _too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    error = Error(error="TOO_LARGE", message=f"Give Content-Length, {MAX_BODY} bytes at most")
-    await failure_response(413, error, {"Connection": "close"})(scope, receive, send)
-
-
-async def _other_host(scope: Scope, receive: Receive, send: Send) -> None:
-    error = Error(
-        error="HOST_NOT_ALLOWED",
-        message="The monitor does not go by that name: call it by an address, or name it in MONITOR_ALLOWED_HOSTS",
-    )
-    await failure_response(421, error)(scope, receive, send)
-
-
-async def _other_origin(scope: Scope, receive: Receive, send: Send) -> None:
-    error = Error(error="ORIGIN_NOT_ALLOWED", message="Another site's page may not do that here")
-    await failure_response(403, error)(scope, receive, send)
+_unauthorized = _refusal(
+    401, "UNAUTHORIZED", "Send the header `Authorization: Bearer <MONITOR_API_TOKEN>`", WWW_Authenticate="Bearer"
+)
+_too_many = _refusal(
+    503, "TOO_MANY_CLIENTS", "More requests than the monitor answers; try again later", Retry_After="1"
+)
+_slower = _refusal(
+    429, "TOO_MANY_TRIES", "Too many wrong tokens come from there; try again in a moment", Retry_After="2"
+)
+_too_large = _refusal(413, "TOO_LARGE", f"Give Content-Length, {MAX_BODY} bytes at most", Connection="close")
+_other_host = _refusal(
+    421,
+    "HOST_NOT_ALLOWED",
+    "The monitor does not go by that name: call it by an address, or name it in MONITOR_ALLOWED_HOSTS",
+)
+_other_origin = _refusal(403, "ORIGIN_NOT_ALLOWED", "Another site's page may not do that here")

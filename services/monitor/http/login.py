@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, Dashboard, remembering, wishes_of
+from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, dashboard_of, remembering, wishes_of
 from services.monitor.http.gate import COOKIE, Gate
 
 LOGIN_PATH, LOGOUT_PATH = f"{PAGES}/login", f"{PAGES}/logout"
@@ -66,9 +66,8 @@ async def root(request: Request) -> Response:
 
 def login_page(request: Request, status: int, refusal: str = "") -> HTMLResponse:
     """Return the form that asks for the token, and why the last one was not taken: a key of the catalogue."""
-    dashboard: Dashboard = request.app.state.dashboard
     wishes = wishes_of(request)
-    return remembering(wishes, HTMLResponse(dashboard.login_page(wishes, LOGIN_PATH, refusal), status))
+    return remembering(wishes, HTMLResponse(dashboard_of(request).login_page(wishes, LOGIN_PATH, refusal), status))
 
 
 async def _token_in(request: Request) -> str | None:

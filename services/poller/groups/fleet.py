@@ -9,15 +9,12 @@ from typing import TypeAlias
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.group import PollingGroup
 from services.poller.groups.lease import Lease, LeaseBook
-from shared.logs import get_logger
 
 #: Builds a group from its configuration.
 Build = Callable[[GroupConfig], PollingGroup]
 
 #: What tells a file from its later self: name, time of change, size, and which file it is on which device.
 FileState: TypeAlias = tuple[str, int, int, int, int]
-
-_log = get_logger()
 
 
 @dataclass(eq=False)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
-from shared.logs import get_logger
 from shared.texts import tamed
 
 #: Where files go that are through, beside where they were.
@@ -22,8 +21,6 @@ SET_ASIDE_DIRECTORY = "set_aside"
 
 #: What a mount answers that has no locks, or can't sync a directory: NFS without lockd, FUSE, SMB, some overlays.
 _CANT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-
-_log = get_logger()
 
 
 class NotAFileError(OSError):

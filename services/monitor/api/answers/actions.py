@@ -5,7 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from services.monitor.api.answers.schemas import Answer, Count, moment, moment_if_known
+from services.monitor.api.answers.schemas import Answer, Count, moment_if_known
+from services.monitor.assess.humanize import moment
 from services.monitor.read.overview import KnownAction
 
 

@@ -29,7 +29,6 @@ from services.monitor.api.answers.schemas import (
     WriterFigures,
     WriterMetrics,
     WriterState,
-    moment,
     moment_if_known,
 )
 from services.monitor.api.state import State
@@ -37,6 +36,7 @@ from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.findings.backlog import waiting_files
 from services.monitor.assess.findings.losses import unacknowledged, went_back_since
 from services.monitor.assess.health import last_write_at
+from services.monitor.assess.humanize import moment
 from services.monitor.assess.stats import (
     batches_ended,
     late,

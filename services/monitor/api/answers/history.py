@@ -5,7 +5,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from services.monitor.api.answers.schemas import Answer, Count, Milliseconds, moment
+from services.monitor.api.answers.schemas import Answer, Count, Milliseconds
+from services.monitor.assess.humanize import moment
 from services.monitor.assess.stats import percentile_of_ms
 from services.monitor.read.buckets import HISTORY_S, Bucket
 from services.monitor.read.overview import Overview

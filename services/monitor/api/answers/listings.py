@@ -17,10 +17,10 @@ from services.monitor.api.answers.schemas import (
     Milliseconds,
     Percent,
     WriterMetrics,
-    moment,
 )
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert
+from services.monitor.assess.humanize import moment
 from services.monitor.read.groups import Group
 
 

@@ -21,13 +21,26 @@ from shared.settings.models import BufferSettings
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-_OUTCOMES = {
-    "written": Counter.WRITTEN,
-    "duplicate": Counter.DUPLICATES,
-    "rejected": Counter.REJECTED,
-    "backed_up": Counter.BACKED_UP,
-    "overflowed": Counter.OVERFLOWED,
-}
+#: Totals by what became of each.
+_BY_OUTCOME: dict[str, tuple[str, dict[str, Counter]]] = {
+    "tagpipe_values": (
+        "Values by what became of them",
+        {
+            "written": Counter.WRITTEN, "duplicate": Counter.DUPLICATES, "rejected": Counter.REJECTED,
+            "backed_up": Counter.BACKED_UP, "overflowed": Counter.OVERFLOWED,
+        },
+    ),
+    "tagpipe_batches": (
+        "Batches by what became of them", {"written": Counter.BATCHES_WRITTEN, "failed": Counter.BATCHES_FAILED}
+    ),
+    "tagpipe_messages": (
+        "Messages by what became of them",
+        {
+            "pushed": Counter.MESSAGES, "rejected": Counter.MESSAGES_REJECTED, "dropped": Counter.REJECTED_DROPPED,
+            "retried": Counter.REJECTED_RETRIED,
+        },
+    ),
+}  # fmt: skip
 _TOTALS = {
     "tagpipe_inserted_values": (Counter.INSERTED, "Values pushed on the buffer"),
     "tagpipe_removed_values": (Counter.REMOVED, "Values taken from the buffer by writers"),
@@ -105,23 +118,14 @@ class _Pipeline(Collector):
 def _values(overview: Overview) -> Iterator[Metric]:
     for name, (counter, text) in _TOTALS.items():
         yield CounterMetricFamily(name, text, overview.ledger[counter])
-    values = CounterMetricFamily("tagpipe_values", "Values by what became of them", labels=["outcome"])
-    for outcome, counter in _OUTCOMES.items():
-        values.add_metric([outcome], overview.ledger[counter])
-    yield values
+    for name, (text, outcomes) in _BY_OUTCOME.items():
+        family = CounterMetricFamily(name, text, labels=["outcome"])
+        for outcome, counter in outcomes.items():
+            family.add_metric([outcome], overview.ledger[counter])
+        yield family
     yield CounterMetricFamily(
         "tagpipe_values_late", "Values older than an hour when committed: replayed, or late", late(overview.observed)
     )
-    batches = CounterMetricFamily("tagpipe_batches", "Batches by what became of them", labels=["outcome"])
-    batches.add_metric(["written"], overview.ledger[Counter.BATCHES_WRITTEN])
-    batches.add_metric(["failed"], overview.ledger[Counter.BATCHES_FAILED])
-    yield batches
-    messages = CounterMetricFamily("tagpipe_messages", "Messages by what became of them", labels=["outcome"])
-    messages.add_metric(["pushed"], overview.ledger[Counter.MESSAGES])
-    messages.add_metric(["rejected"], overview.ledger[Counter.MESSAGES_REJECTED])
-    messages.add_metric(["dropped"], overview.ledger[Counter.REJECTED_DROPPED])
-    messages.add_metric(["retried"], overview.ledger[Counter.REJECTED_RETRIED])
-    yield messages
 
 
 def _gauges(overview: Overview, settings: BufferSettings) -> Iterator[Metric]:

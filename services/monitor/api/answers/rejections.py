@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from services.monitor.api.answers.schemas import Answer, Count, moment, moment_if_known
+from services.monitor.api.answers.schemas import Answer, Count, moment_if_known
+from services.monitor.assess.humanize import moment
 from services.monitor.read.overview import Overview
 from services.monitor.read.rejected import RejectedOfCode
 from shared.counters import Counter

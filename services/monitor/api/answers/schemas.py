@@ -1,11 +1,12 @@
 """What the API answers: every field with its unit, every model with an example."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.monitor.assess.alert_kinds import Status
+from services.monitor.assess.humanize import moment
 
 Count = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0)]
@@ -21,19 +22,6 @@ class Answer(BaseModel):
     def like(cls, source: object, **other: Any) -> Self:
         """Return an answer with what `source` has by the names of its fields, but for those that are given here."""
         return cls(**{name: getattr(source, name) for name in cls.model_fields if name not in other}, **other)
-
-
-#: The last second that a calendar shows, in seconds since 1970.
-_LAST_MOMENT_S = 253_402_300_799
-
-
-def moment(seconds: float) -> datetime:
-    """Return the aware UTC datetime of seconds since 1970; what lies before or beyond the calendar is put at its end.
-
-    >>> moment(1e18).year, moment(-5).year
-    (9999, 1970)
-    """
-    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_MOMENT_S), UTC)
 
 
 def moment_if_known(seconds: float | None) -> datetime | None:

@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.monitor.api.answers import schemas
 from services.monitor.api.state import Blame, Newest, State
 from services.monitor.api.whole import Whole
 from services.monitor.assess import humanize
@@ -63,7 +62,7 @@ class Tags(HTMLParser):
         assert self._open.pop() == tag
 
 
-@pytest.mark.parametrize("module", [humanize, sentences, schemas])
+@pytest.mark.parametrize("module", [humanize, sentences])
 def test_examples_of_the_docstrings_are_true(module: object) -> None:
     assert doctest.testmod(module, raise_on_error=True).attempted > 0  # type: ignore[arg-type]
 

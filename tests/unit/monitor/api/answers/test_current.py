@@ -4,10 +4,10 @@ import pytest
 
 from services.monitor.api.answers import current
 from services.monitor.api.answers.prometheus import metrics
-from services.monitor.api.answers.schemas import moment
 from services.monitor.api.state import State
 from services.monitor.api.stream import make_snapshot
 from services.monitor.assess.assessment import Assessor
+from services.monitor.assess.humanize import moment
 from services.monitor.read.overview import service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
