@@ -173,13 +173,13 @@ def write_all(descriptor: int, text: bytes | memoryview) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def sync_directory(directory: Path) -> None:
-    """Bring a directory's entries to the disk, where the mount can. Raises: OSError."""
+def sync_directory(directory: Path, *, strictly: bool = False) -> None:
+    """Bring a directory's entries to the disk, where the mount can; `strictly`: everywhere. Raises: OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _CANT:
+        if strictly or error.errno not in _CANT:
             raise
     finally:
         os.close(descriptor)
@@ -265,7 +265,7 @@ def try_out(directory: Path) -> list[str]:
             raise OSError(errno.EIO, "what was written does not read back the same")
         for what, attempt in (
             ("lock a file", lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)),
-            ("sync a directory", lambda: _sync_directory_strictly(directory)),
+            ("sync a directory", lambda: sync_directory(directory, strictly=True)),
             ("rename a file", lambda: path.replace(renamed)),
         ):
             try:
@@ -278,11 +278,3 @@ def try_out(directory: Path) -> list[str]:
             with suppress(FileNotFoundError):
                 name.unlink()
     return cant
-
-
-def _sync_directory_strictly(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,9 +1,8 @@
 """What the person at the terminal sees of `recover`: a progress bar, or plain lines where there is no terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
@@ -38,7 +37,7 @@ class Listener(Protocol):
     def ends(self, text: str) -> None:
         """Hear what became of the file begun last."""
 
-    def summary(self, tallies: Iterable[Tally], seconds: float) -> None:
+    def summary(self, tallies: Sequence[Tally], seconds: float) -> None:
         """Hear what became of all files together."""
 
 
@@ -92,14 +91,11 @@ class RecoverConsole:
             self._task = None
         self.say(text)
 
-    def summary(self, tallies: Iterable[Tally], seconds: float) -> None:
+    def summary(self, tallies: Sequence[Tally], seconds: float) -> None:
         """Show all files together."""
-        total, files = Tally(), 0
-        for tally in tallies:
-            total.add(tally)
-            files += 1
-        if files > 1:
-            self.say(f"All {files} files: {total}")
+        total = Tally.of_all(tallies)
+        if len(tallies) > 1:
+            self.say(f"All {len(tallies)} files: {total}")
         if total.read:
             self.say(f"{total.read / max(seconds, 1e-3):,.0f} rows/s over {seconds:.1f} s")
 
@@ -107,7 +103,5 @@ class RecoverConsole:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()

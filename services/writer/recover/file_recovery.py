@@ -40,10 +40,10 @@ class Tally:
     bad_lines: int = 0  #: no values: in a rejected_*.csv
     torn: int = 0  #: torn last lines
 
-    def add(self, other: "Tally") -> None:
-        """Add another file's figures."""
-        for figure in fields(self):
-            setattr(self, figure.name, getattr(self, figure.name) + getattr(other, figure.name))
+    @classmethod
+    def of_all(cls, tallies: Sequence["Tally"]) -> "Tally":
+        """Return the sums over several files."""
+        return cls(*(sum(getattr(tally, figure.name) for tally in tallies) for figure in fields(cls)))
 
     def __str__(self) -> str:
         parts = [f"{self.read} rows read, {self.written} written, {self.duplicates} in the table already"]

@@ -1,6 +1,6 @@
 """Recovering files because somebody asked through the monitor: what the command does, told to the action."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -123,19 +123,13 @@ class _Told(Listener):
         del path, position, size_bytes
         self._job.done = self._before + rows
 
-    def ends(self, text: str) -> None:
-        """Keep it for the outcome."""
-        self._lines.append(text)
+    ends = say
 
-    def summary(self, tallies: Iterable[Tally], seconds: float) -> None:
+    def summary(self, tallies: Sequence[Tally], seconds: float) -> None:
         """Keep the sum of several files."""
         del seconds
-        total, files = Tally(), 0
-        for tally in tallies:
-            total.add(tally)
-            files += 1
-        if files > 1:
-            self._lines.append(f"all {files} files: {total}")
+        if len(tallies) > 1:
+            self._lines.append(f"all {len(tallies)} files: {Tally.of_all(tallies)}")
 
 
 def _rows(path: Path) -> int:

@@ -59,11 +59,8 @@ def test_file_can_be_opened_again_once_it_was_closed(tmp_path: Path) -> None:
 
 
 def test_tally_says_what_there_is_to_say() -> None:
-    total = Tally()
-    total.add(Tally(read=10, written=7, duplicates=1, rejected=1, bad_lines=1, torn=1))
-    total.add(Tally(read=5, written=5, torn=1))
-
-    assert str(total) == (
+    first = Tally(read=10, written=7, duplicates=1, rejected=1, bad_lines=1, torn=1)
+    assert str(Tally.of_all([first, Tally(read=5, written=5, torn=1)])) == (
         "15 rows read, 12 written, 1 in the table already, 1 rejected, 1 bad lines, 2 torn last lines"
     )
     assert str(Tally(read=2, written=2)) == "2 rows read, 2 written, 0 in the table already"
