@@ -163,7 +163,7 @@ class Keys:
         return self._of(f"refused_logons:{secret}")
 
     #: String: written by `check`, to see whether Redis takes what services write; expires within a second.
-    trial = Key("trial")
+    probe = Key("trial")
 
     #: String: the writer that logs on to Oracle now. Taken (SET NX) and deleted by writers; expires.
     logon_turn = Key("logon_turn")

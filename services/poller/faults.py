@@ -24,7 +24,7 @@ async def outlive(what: str, run: Callable[[], Awaitable[None]], tries: int | No
     """Run a part of the poller to its end; when it meets the unforeseen, log it with its traceback and run it anew.
 
     For a side path. What the poller can't do without gives `tries`: what is fatal is raised at once, and the
-    unforeseen when it came so many times: what repeats does not go by, a new process may be the cure.
+    unforeseen when it came so many times: what repeats does not go by, a new process may be the remedy.
     """
     failures, told_s = 0, -math.inf
     while True:

@@ -24,7 +24,7 @@ from shared.records.actions import EXPIRES_S, Action, ActionKind, ActionState
 #: Seconds between two looks at the board.
 TICK_S = 0.5
 
-#: Seconds of the first and the last rest where Redis refuses to be asked: the rights may be of an older version.
+#: Seconds of the first and the last pause where Redis refuses to be asked: the rights may be of an older version.
 _FIRST_WAIT_S, _LAST_WAIT_S = 2.0, 60.0
 
 #: Seconds after which an owner says again that it is at an action which gets on without news.

@@ -119,8 +119,8 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
 
 
 def _salvaged(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault]]:
-    saved = salvage(raw, error)
-    return PollingData(**saved.fields), saved.faults
+    salvaged = salvage(raw, error)
+    return PollingData(**salvaged.fields), salvaged.faults
 
 
 def _row(row: _WireRow) -> Row:

@@ -32,7 +32,7 @@ class Event(StrEnum):
     OUTBOX_FAILED = "outbox_failed"  #: a poller's outbox can't be written or read: readings wait in memory alone
     OUTBOX_WORKS = "outbox_works"
     OUTBOX_SET_ASIDE = "outbox_set_aside"  #: its file is damaged and was renamed, with what waited in it
-    RECOVERY_REFUSED = "recovery_refused"  #: a backup file is not put back: meant for another table, or changed
+    RECOVERY_REFUSED = "recovery_refused"  #: a backup file is not recovered: meant for another table, or changed
     ROWS_REJECTED = "rows_rejected"
     CONFLICTS = "conflicts"  #: same key, other value
     RECOVERED = "recovered"

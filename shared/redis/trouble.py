@@ -35,7 +35,7 @@ class Trouble:
         with self._lock:
             if str(cause) in self._causes_said or len(self._causes_said) >= _MAX_CAUSES:
                 return
-            # The first is how it began; a later one may be what a person must cure.
+            # The first is how it began; a later one may be what a person must mend.
             self._causes_said.add(str(cause))
             begins = self._away_since is None
             self._away_since = self._away_since or monotonic()

@@ -80,7 +80,7 @@ def test_figures_agree_with_the_ledger_and_the_table(tab: Tab, scene: Scene) -> 
 
 
 @pytest.mark.req("OPS-1")
-def test_overflow_is_shown_with_its_figures_and_its_cure(tab: Tab, scene: Scene, browser: Browser) -> None:
+def test_overflow_is_shown_with_its_figures_and_its_remedy(tab: Tab, scene: Scene, browser: Browser) -> None:
     scene.stop("writer")
     assert "No writer is running" in tab.shows("state", "unhealthy")
     alerts = tab.shows("alerts", "critical Buffer overflowing", 40)

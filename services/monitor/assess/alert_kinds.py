@@ -191,7 +191,8 @@ KINDS = _kinds(
     ),
     Kind(
         "backup_lost", _CRITICAL,
-        "A backup file was cut short or emptied by somebody while a writer wrote it: rows that were saved are gone.",
+        "A backup file was cut short or emptied by somebody while a writer wrote it: rows that were backed up are "
+        "gone.",
         "Find out who changes files in BACKUP_DIR (log rotation, clean-up, an editor) and keep it away. The writer's "
         "log names the file and how many rows; what its open file still held is in a new file. Then "
         "`python -m services.monitor acknowledge`.",

@@ -70,10 +70,10 @@ class Waiting:
 
     def remove_spooled(self) -> None:
         """Take out what stands on the disk."""
-        saved = [held for held in self._all if held.place is not None]
-        if saved:
+        on_disk = [held for held in self._all if held.place is not None]
+        if on_disk:
             self._all = deque(held for held in self._all if held.place is None)
-            for held in saved:
+            for held in on_disk:
                 self._count(held, -1)
 
     def has_room(self, message: Message) -> bool:

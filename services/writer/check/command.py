@@ -197,7 +197,7 @@ class Checks:
         link = RedisLink.of(self.settings, "tagpipe-check")
         try:
             # By a script, as the services write. What Redis says of itself is left out where it may not be asked.
-            probe = Keys(self.settings.namespace).trial
+            probe = Keys(self.settings.namespace).probe
             link.command("EVAL", _WRITE, 1, probe)
             refused = [name.decode() for name in link.run("may", [probe], [*NEEDED, *OPTIONAL])]
             state = RedisStateReader(link).read()

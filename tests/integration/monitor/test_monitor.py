@@ -237,7 +237,7 @@ def test_answers_are_not_held_back_by_the_network_stack() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_address_of_another_machine_is_refused_with_the_cure(host: str) -> None:
+def test_address_of_another_machine_is_refused_with_the_remedy(host: str) -> None:
     settings = MonitorSettings.model_validate({"monitor_host": host, "monitor_port": 0, "monitor_insecure": True})
     with pytest.raises(FatalError, match=f"can't listen on {host}.*check MONITOR_HOST"):
         listen(settings)

@@ -107,7 +107,7 @@ _LONG = "timestamp,tag_name,tag_value"
         (f"{_LONG}\n{_A},a,1\n", "'a' is no PLC code, dot, address"),
     ],
 )  # fmt: skip
-def test_what_may_mean_two_things_is_refused_with_the_cure(tmp_path: Path, text: str, why: str) -> None:
+def test_what_may_mean_two_things_is_refused_with_the_remedy(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(PlanError, match=why) as refused:
         played(tmp_path, text)
     assert "\n" not in str(refused.value)

@@ -18,7 +18,7 @@ CLAIMS: tuple[Claim[Place], ...] = (
         "the driver does not say how it breaks a call off: see call-timeout",
     ),
     _untried(
-        "recover", "Backup files are put back by recover, after check found the table sound.",
+        "recover", "Backup files are recovered after check found the table sound.",
         "services.writer.recover.command.recover", "it needs Redis: `check`, then `recover`, where the writer runs",
     ),
 )  # fmt: skip

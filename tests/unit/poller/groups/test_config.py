@@ -117,7 +117,7 @@ def test_a_given_plc_code_goes_before_the_one_of_the_file_name(tmp_path: Path) -
         ),
     ],
 )
-def test_a_mistake_is_told_with_file_group_key_and_cure(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_mistake_is_told_with_file_group_key_and_remedy(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in problems(tmp_path, text)
 
 

@@ -28,7 +28,7 @@ _PROVEN_S = 5.0
 #: Seconds after which a stop is asked for again.
 _CANCEL_AGAIN_S = 0.2
 
-#: Refusals that repeating does not cure.
+#: Refusals that repeating does not mend.
 _A_PERSON_S = (
     ua.uaerrors.BadUserAccessDenied,
     ua.uaerrors.BadIdentityTokenRejected,
