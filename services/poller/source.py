@@ -31,7 +31,8 @@ class Reading:
     `values`: None is BAD without a value. `errors`: tags that could not be read, with the reason; they are not in
     `values`. `timestamp`: None is stamped with the time at which the poll ended. `due_s`: seconds after the group's
     start at which a self-paced source's reading is to be emitted; None is at once. `trouble`: why the source as a whole
-    could not be read this time. Without values and errors nothing is emitted.
+    could not be read this time. `lost`: readings that were lost on the way here since the last one, as far as the
+    source knows. Without values and errors nothing is emitted.
     """
 
     values: dict[str, Scalar]
@@ -41,6 +42,7 @@ class Reading:
     timestamp: datetime | None = None
     due_s: float | None = None
     trouble: str | None = None
+    lost: int = 0
 
 
 class TagSource(Protocol):

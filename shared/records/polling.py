@@ -48,6 +48,9 @@ class PollerGroup(Record, frozen=True):
     state: Text = "starting"  #: starting, running, finished, failed or stopped
     trouble: Text | None = None  #: why the source could not be read the last time
     late_p99_ms: Span | UnsetType = UNSET  #: of 100 polls 99 began no later than this after their time
+    skipped_lately: Count = 0  #: of the last 300 polls that were made, those left out between them
+    lost: Count = 0  #: readings that the source knows to be lost before they came to it
+    lost_at: Moment | None = None  #: when the last of them were missed, by the poller's clock
 
 
 class PollRequest(Record, frozen=True, kw_only=True):

@@ -263,6 +263,13 @@ KINDS = _kinds(
         status=Status.HEALTHY,
     ),
     Kind(
+        "readings_unsupported", _WARNING,
+        "Readings of the last 5 minutes were lists or objects, which no column holds: their tags were stored as BAD, "
+        "without a value; what they held is kept nowhere.",
+        "Let the polling engine send each element as a tag of its own (`line.temp[0]`, `line.temp[1]`), or as a text.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
         "tag_names_clash", _CRITICAL,
         "Two tags of different PLCs have one tag name: in the table each takes the other's rows for its own.",
         "Set TAG_NAME_SEPARATOR to what no PLC code holds (`|`, say) for all consumers and writers, or use "
@@ -334,6 +341,24 @@ KINDS = _kinds(
         "polling_silent", _WARNING,
         "A polling group in FIXED mode has sent nothing for several of its intervals.",
         "See whether its poller runs, whether the PLC or its server answers, and whether the consumer keeps up.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
+        "source_failing", _WARNING,
+        "A polling group of a poller of ours can't be read: its server is away or refuses, or the group has ended with "
+        "a fault. Its tags are BAD meanwhile, or nothing comes of them.",
+        "The alert says why, and the poller's log since when. A server that comes back is read again by itself, and so "
+        "is a group that has ended, once its keys or the file that it names are mended.",
+        hold_s=10.0,
+        status=Status.HEALTHY,
+    ),
+    Kind(
+        "readings_missed", _WARNING,
+        "Readings never came to a poller of ours: polls were skipped, since one took longer than its interval, or "
+        "changes were lost in a queue of an OPC UA server or on the way from it.",
+        "The last poll's duration is in /api/polling/status beside the interval: give the group a longer one, or fewer "
+        "tags. For changes raise queue_size, or sampling_ms (docs/sources.md).",
+        hold_s=10.0,
         status=Status.HEALTHY,
     ),
     Kind(

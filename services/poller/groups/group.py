@@ -38,8 +38,9 @@ class GroupStatus:
     """What became of a group so far.
 
     `polls`, `skipped`, `unforeseen`, `values`, `errors` are totals since the start: polls made, left out because one
-    took too long, and failed for a reason that nobody foresaw; values, and those of them that are BAD. `trouble`: why
-    the source could not be read the last time.
+    took too long, and failed for a reason that nobody foresaw; values, and those of them that are BAD. `lost`: readings
+    that were lost on the way to the source, the last of them at `lost_at`, in seconds since 1970. `trouble`: why the
+    source could not be read the last time.
     """
 
     polls: int = 0
@@ -48,6 +49,8 @@ class GroupStatus:
     values: int = 0
     errors: int = 0
     messages: int = 0
+    lost: int = 0
+    lost_at: float | None = None
     last_poll: str | None = None
     last_duration_ms: float = 0.0
     state: Literal["starting", "running", "finished", "failed", "stopped"] = "starting"
@@ -187,7 +190,11 @@ class PollingGroup:
         status.polls += 1
         status.values += values
         status.errors += errors
-        status.last_poll = self._clock.now().isoformat()
+        now = self._clock.now()
+        status.last_poll = now.isoformat()
+        if reading.lost:
+            status.lost += reading.lost
+            status.lost_at = now.timestamp()
         status.last_duration_ms = took_ms
         status.trouble = cut(reading.trouble) if reading.trouble else None
         state: Literal["read", "failed"] = "failed" if reading.trouble else "read"
@@ -204,13 +211,15 @@ class PollingGroup:
 
     def describe(self) -> dict[str, Any]:
         """Return the group's status for the monitor."""
+        fixed = self.trigger if isinstance(self.trigger, FixedInterval) else None
         group = PollerGroup(
             name=self.config.name,
             group_id=self.config.group_id,
             plc_code=self.config.plc,
             mode=self.config.mode,
             interval_ms=self._interval_ms(),
-            late_p99_ms=self.trigger.lateness_p99_ms() if isinstance(self.trigger, FixedInterval) else UNSET,
+            late_p99_ms=fixed.lateness_p99_ms() if fixed else UNSET,
+            skipped_lately=fixed.skipped_lately() if fixed else 0,
             **vars(self.status),
         )
         return {**to_builtins(group), **self._source.status()}

@@ -12,8 +12,8 @@ from shared.records.polling import PollOutcome
 #: Requests for one group within so many seconds are one.
 MERGE_S = 1.0
 
-#: Polls over which the lateness is told.
-_LATENESS_POLLS = 1000
+#: Polls over which the lateness is told, and over which it is told how many were skipped.
+_LATENESS_POLLS, _SKIPPED_POLLS = 1000, 300
 
 
 class Trigger(Protocol):
@@ -60,6 +60,7 @@ class FixedInterval(_Deaf):
         self._start_s: float | None = None
         self._next = 0
         self._late_s: deque[float] = deque(maxlen=_LATENESS_POLLS)
+        self._skipped: deque[int] = deque(maxlen=_SKIPPED_POLLS)
 
     async def wait(self) -> int:
         """Wait until the next poll is due; return how many were skipped."""
@@ -74,7 +75,12 @@ class FixedInterval(_Deaf):
             await self._sleep(left_s)
         self._late_s.append(self._clock.monotonic() - due_s)
         self._next += 1
+        self._skipped.append(missed)
         return missed
+
+    def skipped_lately(self) -> int:
+        """Return how many polls were skipped between the last 300 that were made."""
+        return sum(self._skipped)
 
     def lateness_p99_ms(self) -> float:
         """Return by how many milliseconds the latest of 99 % of the last 1,000 polls began too late."""

@@ -70,6 +70,11 @@ def _rows(overview: Overview) -> Iterator[Finding]:
         ),
         (Counter.MESSAGES_REJECTED, "messages_rejected", "{count:message} not understood in the last 5 minutes"),
         (Counter.TAGS_REJECTED, "tags_rejected", "{count:tag} can't be values, in the last 5 minutes"),
+        (
+            Counter.UNSUPPORTED,
+            "readings_unsupported",
+            "{count:value} of the last 5 minutes were lists or objects: stored as BAD, without what they held",
+        ),
     ):
         # Conflicts are rejected values with an alert of their own.
         found = window[counter] - (window[Counter.CONFLICTS] if counter is Counter.REJECTED else 0)

@@ -11,14 +11,19 @@ from services.monitor.read.overview import FORGET_AFTER_S, Overview, Service
 from shared.counters import WINDOW_S, Window
 from shared.records.events import Event
 from shared.records.heartbeats import ConsumerStatus, PollerStatus, WriterStatus
+from shared.records.polling import PollerGroup
 
 #: A FIXED group is silent after so many intervals, and not before so many seconds.
 SILENT_INTERVALS, SILENT_S = 3, 10.0
+
+#: Of 300 polls so many may be skipped before a person is told: a machine that is busy for a moment is no news.
+FEW_SKIPPED = 3
 
 
 def find_polling_trouble(overview: Overview) -> Iterator[Finding]:
     """Yield what is wrong with what comes in."""
     yield from _silent_groups(overview)
+    yield from _sources(overview)
     yield from _pollers(overview)
     yield from _names_clash(overview)
     yield from _times_ahead(overview)
@@ -44,6 +49,33 @@ def _silent_groups(overview: Overview) -> Iterator[Finding]:
         ]
         said = Said("Silent: {groups}", groups=some(names, len(silent)))
         yield Finding("polling_silent", said, min(silent.values()))
+
+
+def _sources(overview: Overview) -> Iterator[Finding]:
+    """Yield what our own pollers say of their sources: those that can't be read, and readings that never came here."""
+    own = {identity: group.own for identity, group in overview.groups.items() if group.own is not None}
+    failing = [
+        Said("{plc} {group}: {why}", plc=plc, group=name, why=group.trouble or group.state)
+        for (plc, name), group in own.items()
+        if group.trouble or group.state == "failed"
+    ]
+    if failing:
+        yield Finding("source_failing", Said("Can't be read: {groups}", groups=some(failing)))
+    missed = [
+        Said("{plc} {group}: {what}", plc=plc, group=name, what=what)
+        for (plc, name), group in own.items()
+        for what in _missed(group, overview.taken_at)
+    ]
+    if missed:
+        yield Finding("readings_missed", Said("Never came here: {groups}", groups=some(missed)))
+
+
+def _missed(group: PollerGroup, now: float) -> Iterator[Said]:
+    if group.skipped_lately > FEW_SKIPPED:
+        yield Said("{count:number} polls were skipped between the last 300", count=group.skipped_lately)
+    if group.lost_at is not None and now - group.lost_at <= WINDOW_S:
+        ago = max(0.0, now - group.lost_at)
+        yield Said("{count:number} changes were lost, the last ones {ago:duration} ago", count=group.lost, ago=ago)
 
 
 def _patience_s(group: Group) -> float:

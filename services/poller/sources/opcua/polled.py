@@ -34,4 +34,4 @@ class PolledServer(Server):
                 await asyncio.sleep(0)
         for address, reason in self.impossible.items():
             self.collector.fail(address, reason, now)
-        return self.collector.collect()
+        return self.collect()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class Server:
         self.clock = clock or SystemClock()
         self.times = RisingTimes(use_source=model.timestamps == "source")
         self.collector = Collector(self.times)
+        self._lost_told = 0
         self._group = group
         #: The nodes whose answers can't be read: they are left out, also in the next session.
         self.faults = Faults(self.clock, self._say)
@@ -99,8 +101,17 @@ class Server:
                 self.collector.fail(address, trouble, now)
                 if place % TAGS_AT_ONCE == 0:
                     await asyncio.sleep(0)
-        reading = self.collector.collect()
-        return Reading(reading.values, reading.errors, reading.qualities, reading.tag_timestamps, trouble=trouble)
+        return replace(self.collect(), trouble=trouble)
+
+    @property
+    def lost(self) -> int:
+        """Readings that are known to be lost on the way here, since the start."""
+        return self.collector.lost_at_server
+
+    def collect(self) -> Reading:
+        """Return what was collected, and how many readings were lost since the last time."""
+        before, self._lost_told = self._lost_told, self.lost
+        return replace(self.collector.collect(), lost=self._lost_told - before)
 
     async def ready(self, session: Session) -> None:
         """Do what is to be done with a new session before the first reading."""

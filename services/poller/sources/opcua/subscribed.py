@@ -68,6 +68,11 @@ class SubscribedServer(Server):
         """Return what the monitor shows of the server and of what was lost on the way."""
         return {**super().status(), "changes_dropped": self._dropped, "publishes_missed": self._missed}
 
+    @property
+    def lost(self) -> int:
+        """Those that the server's own queues lost, that found no room here, and publishings that never came."""
+        return super().lost + self._dropped + self._missed
+
     async def read(self) -> Reading | None:
         """Return what changed, as soon as something did, each tag once; empty after an interval without a change."""
         if not self._changes and not (self._unreadable and self.connection.session is not None):
@@ -213,7 +218,7 @@ class SubscribedServer(Server):
             self._changes.popleft()
             self._waiting_bytes -= _size(value)
             self.collector.add(address, value, now)
-        return self.collector.collect()
+        return self.collect()
 
 
 def _size(value: Answer) -> int:

@@ -1,5 +1,6 @@
 """Every alert: when it is raised and when it is not, since when, and that it is documented."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,11 @@ def poller(**fields: str) -> Service[ServiceStatus]:
 
 def monitor(**fields: str) -> Service[ServiceStatus]:
     return service_of("monitor", "monitor-1", NOW, {"state": "running", **fields})
+
+
+def own_group(**said: object) -> str:
+    """Return what a poller says of one group."""
+    return json.dumps([{"name": "a", "plc_code": "P1", "state": "running", **said}])
 
 
 def found(now: Overview, rates: Rates = STANDING) -> dict[str, Any]:
@@ -194,6 +200,31 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"events": [event(60, "overflow", "poller", details='{"values": 40}')]},
         "40 values were discarded by poller plant-1",
     ),
+    (
+        "readings_unsupported",
+        {"window": {3: {"unsupported": 3}}},
+        "3 values of the last 5 minutes were lists or objects",
+    ),
+    (
+        "source_failing",
+        {"services": [consumer(), writer(), poller(groups=own_group(trouble="no route to the PLC"))]},
+        "Can't be read: P1 a: no route to the PLC",
+    ),
+    (
+        "source_failing",
+        {"services": [consumer(), writer(), poller(groups=own_group(state="failed"))]},
+        "Can't be read: P1 a: failed",
+    ),
+    (
+        "readings_missed",
+        {"services": [consumer(), writer(), poller(groups=own_group(skipped_lately=150))]},
+        "Never came here: P1 a: 150 polls were skipped between the last 300",
+    ),
+    (
+        "readings_missed",
+        {"services": [consumer(), writer(), poller(groups=own_group(lost=7, lost_at=NOW - 60))]},
+        "Never came here: P1 a: 7 changes were lost, the last ones 1 min ago",
+    ),
     ("not_all_shown", {"services": [consumer(groups_left_out="7"), writer()]}, "7 polling groups by consumer"),
     ("not_all_shown", {"left_out": {"{t}:polling": 3}}, "too many or unreadable: 3 of {t}:polling"),
 ]
@@ -227,6 +258,8 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
         {"went_back": WentBackTotal(at=int(NOW)), "acknowledged": Loss(at=int(NOW))},
         {"redis": RedisState(replicas=0, min_replicas=0)},
         {"in_buffer": 799},
+        {"services": [consumer(), writer(), poller(groups=own_group(skipped=999, skipped_lately=3))]},
+        {"services": [consumer(), writer(), poller(groups=own_group(lost=7, lost_at=NOW - 400))]},
         {"window": {3: {"batches_written": 9_991, "batches_failed": 9}}},
         {"owners": [("writer", "plant-1"), ("consumer", "plant-1")]},
         {"backup_files": {"b": backup_file(state="recovered"), "r": backup_file(kind="rejected")}},

@@ -202,5 +202,15 @@ def test_the_status_tells_what_the_monitor_shows() -> None:
         "name": "line 1", "group_id": 3, "plc_code": "P1", "mode": "FIXED", "interval_ms": 1000,
         "polls": 1, "skipped": 0, "unforeseen": 0, "values": 1, "errors": 0, "messages": 1,
         "last_poll": EPOCH.isoformat(), "last_duration_ms": 0.0, "state": "finished",
-        "trouble": None, "late_p99_ms": 0.0, "server": "up",
+        "trouble": None, "late_p99_ms": 0.0, "server": "up", "skipped_lately": 0, "lost": 0, "lost_at": None,
     }  # fmt: skip
+
+
+def test_what_was_lost_or_skipped_before_a_poll_is_told_with_its_time() -> None:
+    """Kind: a loss that is counted where nobody looks: the ledger balances, since nothing of it ever came in."""
+    time = FakeClock(0.0)
+    readings = [Reading({"D1": 1}), Reading({"D1": 2}, lost=7), Reading({"D1": 3})]
+    group, _ = run_group(time, ScriptedSource(time, readings, read_s=2.5))
+    told = group.describe()
+    assert (told["lost"], told["lost_at"]) == (7, EPOCH.timestamp() + 5.0)
+    assert told["skipped_lately"] == told["skipped"] > 0
