@@ -7,6 +7,9 @@ from oracle_stand_in.data.nls import Nls
 from oracle_stand_in.engine.storage.transactions import BusyError, Transaction, TransactionLog
 from oracle_stand_in.sql.evaluation.context import Context
 
+#: executions after which other sessions get a turn
+TURN = 1000
+
 
 class Client(Protocol):
     """Runs statements in a transaction of its own."""
@@ -31,3 +34,9 @@ async def wait_for(client: Client, log: TransactionLog, busy: BusyError) -> None
         await client.wait(log.wait_for(client.txn, busy.holder))
     finally:
         client.txn.waiting_for = None
+
+
+async def give_way(executions: int) -> None:
+    """Let other sessions run from time to time: a batch without binds may be of millions."""
+    if executions % TURN == TURN - 1:
+        await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from oracle_stand_in.engine.changes.change import Changer
 from oracle_stand_in.engine.changes.insert import Inserter, Outcome
 from oracle_stand_in.engine.changes.plan import InsertPlan, bind_types_as_columns, normalise_binds
 from oracle_stand_in.engine.changes.trigger import ready
-from oracle_stand_in.engine.client import Client
+from oracle_stand_in.engine.client import Client, give_way
 from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.dictionary.dictionary import Dictionary
 from oracle_stand_in.engine.queries.query import Query, Result
@@ -188,6 +188,7 @@ class Engine:
     ) -> Outcome:
         outcome = Outcome()
         for offset in range(len(binds.rows)):
+            await give_way(offset)
             query = Query(self.dictionary, client, _values(binds, offset))
             try:
                 outcome.add(await Changer(query, client, self._plan).run(statement))

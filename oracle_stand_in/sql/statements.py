@@ -175,11 +175,11 @@ class DropIndex:
 
 @dataclass(frozen=True)
 class RaiseError:
-    """RAISE_APPLICATION_ERROR(code, text); `line` of the body."""
+    """RAISE_APPLICATION_ERROR(code, text); `place`: offset in the body."""
 
     code: Expression
     text: Expression
-    line: int
+    place: int
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class InsertRow:
     """An INSERT in the body of a trigger."""
 
     insert: Insert
-    line: int
+    place: int
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from oracle_stand_in.data.rows import Row, pack_row
 from oracle_stand_in.engine.changes.foreign_keys import check_parents
 from oracle_stand_in.engine.changes.plan import InsertPlan
 from oracle_stand_in.engine.changes.trigger import Planner, RowTriggers
-from oracle_stand_in.engine.client import Client, wait_for
+from oracle_stand_in.engine.client import Client, give_way, wait_for
 from oracle_stand_in.engine.storage.table import Table
 from oracle_stand_in.engine.storage.transactions import BusyError, TransactionLog
 from oracle_stand_in.errors import OracleError, RowError
@@ -68,7 +68,8 @@ class Inserter:
     async def _until_failure(self, plan: InsertPlan, bind_rows: list[Row]) -> Outcome:
         outcome = Outcome()
         try:
-            for binds in bind_rows:
+            for offset, binds in enumerate(bind_rows):
+                await give_way(offset)
                 await self.insert_new(plan.table, plan.row(binds), plan.check)
                 outcome.add(1)
         except OracleError as error:
@@ -82,6 +83,7 @@ class Inserter:
         """
         outcome = Outcome()
         for offset, binds in enumerate(bind_rows):
+            await give_way(offset)
             try:
                 await self.insert_new(plan.table, plan.row(binds), plan.check)
                 outcome.add(1)

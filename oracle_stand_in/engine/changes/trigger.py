@@ -61,16 +61,17 @@ def ready(trigger: CreateTrigger, table: Table, context: Context, planner: Plann
         return Scope(context, [], slots=slots)
 
     applies = compile_condition(trigger.when, scope("NEW")) if trigger.when else None
-    return applies, _Body(scope(":NEW"), planner, f"{table.schema}.{trigger.name}").steps(trigger.steps)
+    return applies, _Body(scope(":NEW"), planner, table.schema, trigger).steps(trigger.steps)
 
 
 class _Body:
     """Compiles the body of a trigger."""
 
-    def __init__(self, scope: Scope, planner: Planner, name: str) -> None:
+    def __init__(self, scope: Scope, planner: Planner, owner: str, trigger: CreateTrigger) -> None:
         self._scope = scope
         self._planner = planner
-        self._name = name
+        self._owner = owner
+        self._trigger = trigger
 
     def steps(self, steps: Sequence[Step]) -> Run:
         runs = [self._traced(step) for step in steps]
@@ -91,7 +92,8 @@ class _Body:
             try:
                 await compiled(row, insert)
             except OracleError as error:
-                text = f'{error.text}\nORA-06512: at "{self._name}", line {step.line}'
+                line = self._trigger.body.count("\n", 0, step.place) + 1
+                text = f'{error.text}\nORA-06512: at "{self._owner}.{self._trigger.name}", line {line}'
                 raise OracleError(error.code, text=text) from None
 
         return run

@@ -93,18 +93,18 @@ def _plain(stream: TokenStream, node: Condition) -> Condition:
 
 
 def _steps(stream: TokenStream, start: int, ends: tuple[str, ...]) -> tuple[Step, ...]:
-    """Parse steps up to one of these words; a line is counted from the body's first."""
+    """Parse steps up to one of these words, each with its place in the body, which begins at `start`."""
     steps: list[Step] = []
     if stream.at_any(*ends):
         raise _unknown_here(stream)
     while not stream.at_any(*ends):
-        line = stream.sql.count("\n", start, stream.current.position) + 1
+        place = stream.current.position - start
         if stream.accept("IF"):
             steps.append(_if(stream, start))
         elif stream.accept("RAISE_APPLICATION_ERROR"):
-            steps.append(_raise(stream, line))
+            steps.append(_raise(stream, place))
         elif stream.at("INSERT"):
-            steps.append(_insert(stream, line))
+            steps.append(_insert(stream, place))
         elif not stream.accept("NULL"):
             raise _unknown_here(stream)
         stream.expect_symbol(";")
@@ -124,18 +124,18 @@ def _if(stream: TokenStream, start: int) -> If:
     return If(tuple(branches), otherwise)
 
 
-def _raise(stream: TokenStream, line: int) -> RaiseError:
+def _raise(stream: TokenStream, place: int) -> RaiseError:
     stream.expect_symbol("(")
     code: Expression = expression(stream, query)
     stream.expect_symbol(",")
     text: Expression = expression(stream, query)
     stream.expect_symbol(")")
-    return RaiseError(code, text, line)
+    return RaiseError(code, text, place)
 
 
-def _insert(stream: TokenStream, line: int) -> InsertRow:
+def _insert(stream: TokenStream, place: int) -> InsertRow:
     position = stream.current.position
     statement = insert(stream)
     if isinstance(statement, InsertSelect):
         raise _unknown("INSERT ... SELECT", position)
-    return InsertRow(statement, line)
+    return InsertRow(statement, place)

@@ -6,9 +6,9 @@ client that does not read its answers did.
 
 import resource
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import oracledb
 import pytest
@@ -16,9 +16,12 @@ import pytest
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
 from tests.integration.oracle_stand_in.connecting import connect
+from tests.integration.oracle_stand_in.server.costs import memory_kb, processor_s
 from tests.integration.oracle_stand_in.server.wire_client import Recording, WireClient, recorded
 
 PATIENCE_S = 1.0
+#: Seconds of its processor that a statement may cost a stand-in: all sessions wait meanwhile.
+MOST_PROCESSOR_S = 5.0
 DEEP, LONG = "nested as deeply", "words and signs"
 
 
@@ -44,6 +47,10 @@ STATEMENTS: dict[str, tuple[str, object]] = {
     "queries in queries": (f"SELECT * FROM {'(SELECT * FROM ' * 500}dual{')' * 500}", DEEP),
     "calls in calls": (f"SELECT {'UPPER(' * 1000}'a'{')' * 1000} FROM dual", DEEP),
     "a statement without end": (f"SELECT 1 FROM dual WHERE 1 IN ({'1,' * 101_000}2)", LONG),
+    "a statement of half as many": (f"SELECT 1 FROM dual WHERE (1, 2) IN ({'(3,4),' * 15_000}(1,2))", 1),
+    "a trigger of as many": (
+        f"CREATE TRIGGER t BEFORE INSERT ON none FOR EACH ROW BEGIN {'NULL;' * 90_000} END;", "ORA-00942",
+    ),
     "a long list": (f"SELECT 1 FROM dual WHERE 1001 IN ({','.join(map(str, range(1001)))})", "ORA-01795"),
     "the longest list": (f"SELECT 1 FROM dual WHERE 999 IN ({','.join(map(str, range(1000)))})", 1),
     "a long text": (f"SELECT '{'x' * 4001}' FROM dual", "ORA-01704"),
@@ -72,6 +79,7 @@ STATEMENTS: dict[str, tuple[str, object]] = {
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_that_blows_up_is_answered(stand_in: OracleStandIn, name: str) -> None:
     statement, expected = STATEMENTS[name]
+    spent = processor_s(stand_in)
     with connect(stand_in) as connection, connection.cursor() as cursor:
         connection.call_timeout = 20_000
         if isinstance(expected, str):
@@ -81,6 +89,7 @@ def test_a_statement_that_blows_up_is_answered(stand_in: OracleStandIn, name: st
             cursor.execute(statement)
             assert cursor.fetchone() == (None if expected is None else (expected,))
         connection.ping()
+    assert processor_s(stand_in) - spent < MOST_PROCESSOR_S
     assert "internal error" not in stand_in.log_text()
 
 
@@ -103,6 +112,31 @@ def test_a_session_has_no_more_cursors_than_it_was_told(stand_in: OracleStandIn)
         execute(1001)
 
 
+def test_a_statement_that_is_executed_without_end_lets_others_go_on(stand_in: OracleStandIn) -> None:
+    """Kind: one client stops the server for all. A batch without binds costs its client nothing: 5 million at once."""
+    before = stand_in.control.status().executions
+    ended: list[str] = []
+
+    def execute() -> None:
+        with connect(stand_in) as connection:
+            try:
+                connection.cursor().executemany("DELETE FROM endless WHERE 1 = 0", 5_000_000)
+                ended.append("done")
+            except oracledb.DatabaseError as error:
+                ended.append(error.args[0].full_code)
+
+    with connect(stand_in) as other:
+        other.cursor().execute("CREATE TABLE endless (a NUMBER)")
+        thread = threading.Thread(target=execute)
+        thread.start()
+        wait_until(lambda: stand_in.control.status().executions > before + 1)
+        other.ping()
+    assert ended == []
+    stand_in.control.cut_sessions()
+    thread.join(10)
+    assert ended == ["DPY-4011"]
+
+
 @pytest.fixture(scope="module")
 def recording(stand_in: OracleStandIn) -> Recording:
     """A session whose last request before its end asks for 2 MB."""
@@ -122,11 +156,6 @@ def test_silence_before_the_logon_ends_in_a_close(stand_in: OracleStandIn, recor
         client.sendall(recording.packets[0][:said])
         while client.recv(65536):
             pass
-
-
-def memory_kb(stand_in: OracleStandIn) -> int:
-    assert stand_in.process is not None
-    return int(Path(f"/proc/{stand_in.process.pid}/status").read_text().partition("VmRSS:")[2].split()[0])
 
 
 def test_a_client_that_never_reads_is_told_no_more(stand_in: OracleStandIn, recording: Recording) -> None:
