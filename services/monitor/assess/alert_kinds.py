@@ -347,8 +347,9 @@ KINDS = _kinds(
         "source_failing", _WARNING,
         "A polling group of a poller of ours can't be read: its server is away or refuses, or the group has ended with "
         "a fault. Its tags are BAD meanwhile, or nothing comes of them.",
-        "The alert says why, and the poller's log since when. A server that comes back is read again by itself, and so "
-        "is a group that has ended, once its keys or the file that it names are mended.",
+        "The alert says why, and the poller's log since when. A server that comes back is read again by itself. A "
+        "group that has ended begins anew when the file of groups is saved again (SIGHUP: at once): mend what it names "
+        "first.",
         hold_s=10.0,
         status=Status.HEALTHY,
     ),

@@ -69,10 +69,13 @@ class Fleet:
     async def exchange(self, configs: Iterable[GroupConfig], tasks: asyncio.TaskGroup) -> str:
         """Take over another list of groups: unchanged ones go on as if nothing had happened; say what was done.
 
-        A changed group is stopped and, once it has let go of its source, started anew.
+        A changed group is stopped and, once it has let go of its source, started anew; so is one that ended with a
+        fault, whose cause may be mended by now.
         """
         before, after = self._running, {config.name: config for config in configs}
+        failed = {name for name, running in before.items() if running.group.status.state == "failed"}
         new = await asyncio.to_thread(self.to_start, after.values())
+        new += [config for config in after.values() if config.name in failed and config not in new]
         # Built before anything is stopped: what can't be built then changes nothing.
         built = {config.name: self._make(config) for config in new}
         same = after.keys() - built.keys()

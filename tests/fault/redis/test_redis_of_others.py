@@ -20,6 +20,7 @@ NAMES = 20_000
 
 def monitor_of(pipeline: Pipeline) -> str:
     pipeline.start_and_wait("monitor", MONITOR_PORT="0")
+    wait_until(lambda: "Monitor at " in pipeline.log("monitor"), what="its address")
     return pipeline.log("monitor").split("Monitor at ", 1)[1].split()[0]
 
 

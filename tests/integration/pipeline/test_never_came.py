@@ -40,6 +40,7 @@ def test_what_no_counter_knows_is_told(pipeline: Pipeline) -> None:
     pipeline.start_and_wait("poller", POLLER_CONFIG=str(groups))
     pipeline.start_and_wait("consumer")
     pipeline.start_and_wait("monitor", MONITOR_PORT="0")
+    wait_until(lambda: "Monitor at " in pipeline.log("monitor"), what="its address")
     monitor = pipeline.log("monitor").split("Monitor at ", 1)[1].split()[0]
     poll = {"plc_code": "P", "timestamp": "2026-01-02T03:04:05", "tag_values": {"list": [1, 2], "object": {"value": 3}}}
     pipeline.link.command("RPUSH", pipeline.keys.data_queue, json.dumps(poll))
@@ -56,4 +57,5 @@ def test_what_no_counter_knows_is_told(pipeline: Pipeline) -> None:
     assert "S well" not in told["source_failing"]
     # As the remedy says.
     (pipeline.directory / "nowhere.csv").write_text("timestamp,D1\n2026-01-02T03:04:05,1\n")
+    groups.touch()
     wait_until(lambda: "R played" not in alerts()["source_failing"], 30, "the group that begins anew")
