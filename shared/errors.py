@@ -4,7 +4,8 @@ PipelineError
 ├── TransientError              wait and try again; nothing was lost
 │   ├── RedisUnavailableError   Redis does not answer, or its answer was lost
 │   │   └── RedisRefusedError   Redis answers, but with an error: demoted, no permission, cluster down
-│   │       └── RedisFullError  ... because it has no room (memory limit, failing disk)
+│   │       ├── RedisFullError  ... because it has no room (memory limit, failing disk)
+│   │       └── AnswerTooLargeError  ... or its answer is more than we can take in
 │   └── QueueFullError          the DataQueue is at its bound
 ├── RejectedError               never retry this one: it is itself at fault
 ├── LedgerError                 give back what is in hand and begin with it anew
@@ -42,6 +43,10 @@ class RedisRefusedError(RedisUnavailableError):
 
 class RedisFullError(RedisRefusedError):
     """Redis has no room (memory limit, failing disk); nothing was done, and what needs no room is still done."""
+
+
+class AnswerTooLargeError(RedisRefusedError):
+    """Redis' answer is more than a service has memory for, and was not read; what was asked has been carried out."""
 
 
 class QueueFullError(TransientError):

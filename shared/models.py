@@ -124,6 +124,30 @@ def encode_values(values: Sequence[TagValue]) -> list[bytes]:
     return Lines.of(values).text.split(b"\n")[:-1]
 
 
+#: Bytes that are kept of an element that is too large to be read: enough to see whose it is.
+HEAD_BYTES = 1_024
+
+
+@dataclass(frozen=True)
+class Oversize:
+    """What is left of an element of a list that was too large to be read."""
+
+    size_bytes: int
+    head: bytes
+
+    @classmethod
+    def of(cls, raw: bytes) -> "Oversize | None":
+        """Return what an element is when it was cut; None for a whole one."""
+        if not raw.startswith(b"\0"):
+            return None
+        size, found, head = raw[1:].partition(b"\0")
+        return cls(int(size), head) if found and size.isdigit() and len(size) < _SIZE_DIGITS else None
+
+
+#: Digits of a size that a person can have written.
+_SIZE_DIGITS = 20
+
+
 @dataclass(frozen=True)
 class Decoded:
     """What a batch of raw elements holds: the values in their order, and apart what is no TagValue, with its reason."""
@@ -154,5 +178,7 @@ def _decode_one_by_one(raws: Sequence[bytes]) -> Decoded:
         try:
             decoded.values.append(_value_decoder.decode(raw))
         except _UNREADABLE as error:
-            decoded.unreadable.append((raw, str(error)))
+            cut = Oversize.of(raw)
+            reason = str(error) if cut is None else f"{cut.size_bytes:,} bytes, of which the beginning is kept"
+            decoded.unreadable.append((raw if cut is None else cut.head, reason))
     return decoded

@@ -25,3 +25,8 @@ class ConsumerSettings(OnePartitionSettings, BufferSettings):
         default=True,
         description="Keep the last value of each tag in Redis (50,000 tags), for `/api/tags` and the dashboard",
     )
+
+    @property
+    def answer_max_bytes(self) -> int:
+        """Bytes of one answer of Redis at most: what a claim takes, and one message of the largest size."""
+        return super().answer_max_bytes + self.message_max_bytes

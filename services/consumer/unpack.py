@@ -10,9 +10,9 @@ from services.consumer.settings import ConsumerSettings
 from shared.counters import Counter, by_code
 from shared.errors import RejectedError
 from shared.messages import read_message
-from shared.models import Lines, PollingData
+from shared.models import Lines, Oversize, PollingData
 from shared.queues.claims import MAX_TAKEOVERS
-from shared.queues.data_queue import MessageBatch, Oversize
+from shared.queues.data_queue import MessageBatch
 
 #: Share of the buffer's cap that the parts of a message have which is larger than that.
 _PART = 4

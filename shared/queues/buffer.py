@@ -12,12 +12,13 @@ from enum import Enum
 from typing import Any
 
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, Counts, flatten
-from shared.errors import RedisUnavailableError
+from shared.errors import AnswerTooLargeError, RedisUnavailableError
 from shared.journal.history import History, Reached
 from shared.keys import Keys, list_takeovers
 from shared.models import Decoded, Lines, decode_values
 from shared.queues.claims import MAX_TAKEOVERS, Claims
 from shared.queues.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
+from shared.queues.lightening import lighten
 from shared.redis.link import RedisLink
 from shared.redis.scripts import Call
 from shared.settings.models import BufferSettings
@@ -32,6 +33,9 @@ WANTED_S = 5
 #: while a batch is there: with fewer left, whoever is called costs more than it helps.
 CALL_AT_BATCHES = 4
 
+
+#: Values that no in-flight list of ours comes to: several times BUFFER_BATCH_SIZE_MAX, at most.
+MOST_CLAIMED = 20_000
 
 #: Rejected rows that wait in Redis at most while no file can take them, and bytes of all of them.
 MAX_REJECTED_ROWS, MAX_REJECTED_ROWS_BYTES = 10_000, 16_000_000
@@ -214,8 +218,15 @@ class TagBuffer:
         """
         list_key = claims.open()
         with _closing_on_failure(claims, list_key):
-            claimed, raws = self._link.run_all(self._claim_call(list_key, max_values), then=_held(list_key))
-            return self._claimed(claims, list_key, claimed, raws)
+            try:
+                return self._claim(claims, list_key, max_values)
+            except AnswerTooLargeError:
+                lighten(self._link, list_key, self._keys.buffer, most=MOST_CLAIMED)
+                return self._claim(claims, list_key, max_values)
+
+    def _claim(self, claims: Claims, list_key: str, max_values: int) -> Batch | None:
+        claimed, raws = self._link.run_all(self._claim_call(list_key, max_values), then=_held(list_key))
+        return self._claimed(claims, list_key, claimed, raws)
 
     def give_back(self, batch: Batch) -> None:
         """Put a batch that nobody settles back at the head of the buffer. It counts as removed once more, when claimed.
@@ -294,8 +305,10 @@ class TagBuffer:
         if count == 0:
             claims.close(list_key)
             return None
+        if count > MOST_CLAIMED:  # a list of that name that others filled
+            count = lighten(self._link, list_key, self._keys.buffer, most=MOST_CLAIMED)
         if len(raws) != count:  # they were read before they were claimed: the script was new to the server
-            raws = self._link.command("LRANGE", list_key, 0, -1)
+            raws = self._link.command(*_held(list_key))
         return Batch(list_key, decode_values(raws), left)
 
     def depth(self) -> int:
@@ -307,8 +320,8 @@ class TagBuffer:
 
 
 def _held(list_key: str) -> Sequence[str | int]:
-    """Return the command that reads what a list holds."""
-    return "LRANGE", list_key, 0, -1
+    """Return the command that reads what a list holds; one that is longer than ours is not read whole."""
+    return "LRANGE", list_key, 0, MOST_CLAIMED - 1
 
 
 @contextmanager

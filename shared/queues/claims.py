@@ -11,11 +11,11 @@ is split when it is taken over: the one that kills is soon alone. What to do wit
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import NamedTuple
 
-from shared.errors import RedisUnavailableError
+from shared.errors import AnswerTooLargeError, RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.keys import Keys, list_owner, list_takeovers
 from shared.life.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
@@ -30,6 +30,9 @@ SWEEP_INTERVAL_S = 3.0
 MAX_TAKEOVERS = 3
 
 _EXPIRY_MS = int(HEARTBEAT_EXPIRY_S * 1000)
+
+#: Lists that one is split into at most.
+_MAX_PARTS = 1_000
 
 #: Members of the set of lists that are none and are said; each once.
 _MAX_STRANGERS = 100
@@ -116,7 +119,7 @@ class Claims:
         """
         taken = 0
         prefix = self._list_key("", "").rstrip(":")
-        for raw in self._link.command("SMEMBERS", self._index_key):
+        for raw in self._names_of_lists():
             at_each()
             key = raw.decode(errors="replace")
             if key.startswith(f"{prefix}:") and key.count(":") > prefix.count(":") + 1:
@@ -127,6 +130,16 @@ class Claims:
                 self._strangers.add(key)
                 _log.warning(f"{self._index_key} holds what is no list of ours, left alone: {key[:200]!r}")
         return taken
+
+    def _names_of_lists(self) -> Iterable[bytes]:
+        """Return what the set of lists names; nothing where others made it too large to be read."""
+        try:
+            names: Iterable[bytes] = self._link.command("SMEMBERS", self._index_key)
+        except AnswerTooLargeError as error:
+            # Whoever wrote that, it must not end us, nor hold up what is not left behind.
+            _log.error(f"What dead processes left behind is not found until {self._index_key} is sound again: {error}")
+            return ()
+        return names
 
     def acquit(self, list_key: str) -> str:
         """Forget that a list was taken over: what it holds was worked on and did no harm. Returns its new name.
@@ -182,7 +195,8 @@ class Claims:
                 self._adopted.append(adopted)
             return
         with self._lock:
-            parts = [self._new_list() for _ in range(elements)]
+            # One that others filled has more than any of ours: what is left is found by the next sweep.
+            parts = [self._new_list() for _ in range(min(elements, _MAX_PARTS))]
         moved = 0
         try:
             moved = self._link.run("split", [adopted.list_key, self._index_key, *parts])

@@ -15,13 +15,14 @@ from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
-from shared.errors import QueueFullError, RedisUnavailableError
+from shared.errors import AnswerTooLargeError, QueueFullError, RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
-from shared.models import PollingData
+from shared.models import HEAD_BYTES, PollingData
 from shared.partitions import namespace_of, url_of
 from shared.queues.claims import MAX_TAKEOVERS, Claims
+from shared.queues.lightening import lighten
 from shared.queues.replicas import Put, Queued, ReplicatedPut
 from shared.redis.link import RedisLink
 
@@ -34,8 +35,8 @@ MAX_REJECTED_MESSAGES, MAX_REJECTED_BYTES = 1_000, 16_000_000
 #: Bytes of a message that the rejected list keeps whole, so that it can be put back. A poll of 3,491 tags has 80 kB.
 MAX_REJECTED_MESSAGE_BYTES = 256_000
 
-#: Bytes that are kept of a larger one: enough to see whose it is.
-HEAD_BYTES = 1_024
+#: Messages that one claimed list of ours may hold: more than any claim takes.
+MOST_CLAIMED = 1_000
 
 #: Seconds between two tries while the DataQueue is full and the caller still wants to wait.
 _FULL_RETRY_S = 0.02
@@ -83,22 +84,6 @@ class HeldMessage(NamedTuple):
     held_since_ms: int
     read_at_ms: int
     raw: bytes
-
-
-@dataclass(frozen=True)
-class Oversize:
-    """What is left of a message that was too large to be read."""
-
-    size_bytes: int
-    head: bytes
-
-    @classmethod
-    def of(cls, raw: bytes) -> "Oversize | None":
-        """Return what a claimed message is when it was cut; None for a whole one."""
-        if not raw.startswith(b"\0"):
-            return None
-        size, found, head = raw[1:].partition(b"\0")
-        return cls(int(size), head) if found and size.isdigit() else None
 
 
 class DataQueue:
@@ -255,12 +240,17 @@ class DataQueue:
         list_key = claims.open()
         if list_takeovers(list_key) >= MAX_TAKEOVERS:
             message_max_bytes = min(message_max_bytes, MAX_REJECTED_MESSAGE_BYTES)
+        places = [self._keys.data_queue, list_key, self._keys.claimed]
+        bounds = [max_messages, max_bytes, message_max_bytes, HEAD_BYTES]
         try:
-            answer = self._link.run(
-                "claim_messages",
-                [self._keys.data_queue, list_key, self._keys.claimed],
-                [max_messages, max_bytes, message_max_bytes, HEAD_BYTES],
-            )
+            try:
+                answer = self._link.run("claim_messages", places, bounds)
+                is_ours = len(answer) <= MOST_CLAIMED + 1
+            except AnswerTooLargeError:
+                is_ours = False
+            if not is_ours:  # a list of that name that others filled
+                lighten(self._link, list_key, self._keys.data_queue, most=MOST_CLAIMED, longest_bytes=message_max_bytes)
+                answer = self._link.run("claim_messages", places, bounds)
         except RedisUnavailableError:
             claims.close(list_key)
             raise

@@ -24,6 +24,10 @@ Moment = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
 Span = Annotated[float, msgspec.Meta(ge=0, lt=1e15)]
 
 
+#: Bytes of JSON that is read whatever it holds: it may take 25 times as much memory.
+_LARGEST = 1_000_000
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Something that one process says and another reads. Fields without a default are those it is nothing without."""
 
@@ -92,6 +96,8 @@ def json_object(raw: str | bytes | None) -> dict[str, Any] | None:
 
 
 def _decoded(raw: str | bytes | None) -> dict[str, Any] | None:
+    if raw is not None and len(raw) > _LARGEST:
+        return None
     try:
         found: dict[str, Any] = msgspec.json.decode(raw or b"", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

@@ -6,11 +6,14 @@ that is resolved anew, because the server that answered may have been demoted.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 
-from shared.errors import LedgerError, RedisFullError, RedisRefusedError, RedisUnavailableError
+from shared.errors import AnswerTooLargeError, LedgerError, RedisFullError, RedisRefusedError, RedisUnavailableError
+from shared.redis.bounded_answers import TooLargeError
+from shared.texts import cut
 
 #: What says that Redis has no room, by itself or because its disk fails.
 _FULL = frozenset({"OOM", "MISCONF"})
@@ -74,6 +77,19 @@ def translated(error: redis.exceptions.RedisError | OSError | ValueError) -> Exc
         # A redirection in a form that the library does not know, or no Redis at all.
         return RedisRefusedError(f"Redis answered what the client library can't read: {error}")
     return RedisUnavailableError(_in_plain_words(str(error) or type(error).__name__))
+
+
+def too_large(error: TooLargeError, asked: Sequence[Sequence[Any]]) -> AnswerTooLargeError:
+    """Return our error for an answer that was too large, with the commands of which one is meant."""
+    commands = "; ".join(_shown(command) for command in asked if command)
+    text = f"{cut(commands)}: {error}, and was not read (redis-cli --memkeys finds what is so large)"
+    return AnswerTooLargeError(text, "TOOLARGE")
+
+
+def _shown(command: Sequence[Any]) -> str:
+    """Return a command or script with its key, or keys."""
+    words = [command[0], *(command[1] if isinstance(command[1], list) else command[1:2])] if command[1:] else command
+    return " ".join(str(word) for word in words)
 
 
 #: What the client library says of a connection that did not come about, and what it means.

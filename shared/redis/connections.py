@@ -14,6 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared.redis.bounded_answers import bounded_by
 from shared.redis.topology import Primary
 
 #: Seconds until an answer counts as lost. A blocking command must wait for less, or redis-py raises.
@@ -34,13 +35,14 @@ ConnectionNumber = tuple[int, int]
 class Connections:
     """Connections that lead to the primary whenever they are opened; safe to use from several threads at once."""
 
-    def __init__(self, primary: Primary, client_name: str) -> None:
+    def __init__(self, primary: Primary, client_name: str, answer_max_bytes: int) -> None:
         self._pool = primary.pool(
             retry=Retry(NoBackoff(), 0),
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=SOCKET_TIMEOUT_S / 2,
             health_check_interval=20,
             client_name=client_name,
+            parser_class=bounded_by(answer_max_bytes),
         )
         #: For single commands and transactions.
         self.client = redis.Redis(connection_pool=self._pool)

@@ -16,12 +16,13 @@ from shared.backoff import Backoff
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.redis.answers import translated, without_errors
+from shared.redis.answers import too_large, translated, without_errors
+from shared.redis.bounded_answers import TooLargeError
 from shared.redis.connections import Argument, ConnectionNumber, Connections
 from shared.redis.scripts import Call, Scripts
 from shared.redis.topology import Primary
 from shared.redis.trouble import Trouble
-from shared.settings.models import ServiceSettings
+from shared.settings.models import ANSWER_MAX_BYTES, ServiceSettings
 
 #: Seconds that a blocking command waits at most: less than an answer may take.
 MAX_BLOCK_S = 5.0
@@ -57,15 +58,17 @@ class RedisLink:
         client_name: str = "tagpipe",
         namespace: str = "tagpipe",
         sentinel_password: Callable[[], str] = str,
+        answer_max_bytes: int = ANSWER_MAX_BYTES,
     ) -> None:
         """Open no connection yet. Those of services: `RedisLink.of`.
 
         Args: redis_url: or what reads it, for each connection anew. namespace: whose primary is sought in a cluster.
+            answer_max_bytes: beyond which no answer is read.
         Raises: ValueError: the URL has none of the forms of docs/redis.md.
         """
         read_url = redis_url if callable(redis_url) else lambda: redis_url
         self._primary = Primary(read_url, namespace, sentinel_password)
-        self._connections = Connections(self._primary, client_name)
+        self._connections = Connections(self._primary, client_name, answer_max_bytes)
         self._server_clock = (0.0, -math.inf)
         self._scripts = Scripts(self._connections)
         self._trouble = Trouble(lambda: self.address)
@@ -83,6 +86,7 @@ class RedisLink:
             client_name=client_name,
             namespace=settings.namespace,
             sentinel_password=settings.current_sentinel_password,
+            answer_max_bytes=settings.answer_max_bytes,
         )
 
     @property
@@ -126,7 +130,7 @@ class RedisLink:
         runs after the command.
         Raises: RedisUnavailableError: any of them may have run; RedisFullError: one did not. Both: repeat each.
         """
-        answers: list[Any] = self._guard(lambda: self._scripts.run(calls, then))
+        answers: list[Any] = self._guard(lambda: self._scripts.run(calls, then), *(call[:2] for call in calls), then)
         return answers
 
     def run_confirmed(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
@@ -160,7 +164,7 @@ class RedisLink:
     def command(self, *args: Argument) -> Any:
         """Run one Redis command and return its answer. Raises: RedisUnavailableError, RedisFullError."""
         execute: Callable[..., Any] = self._connections.client.execute_command
-        return self._guard(lambda: execute(*args))
+        return self._guard(lambda: execute(*args), args)
 
     def commands(self, *many: Sequence[Argument]) -> list[Any]:
         """Run several commands in one transaction and one round trip; return their answers in order.
@@ -174,11 +178,14 @@ class RedisLink:
                 pipeline.execute_command(*args)
             return list(pipeline.execute())
 
-        answers: list[Any] = self._guard(run)
+        answers: list[Any] = self._guard(run, *many)
         return answers
 
     def hash(self, key: str) -> dict[str, str]:
-        """Return a hash as text; empty when there is none."""
+        """Return a hash as text; empty when there is none.
+
+        Raises: RedisUnavailableError; AnswerTooLargeError: what is there is none of ours.
+        """
         answer: Mapping[bytes, bytes] = self.command("HGETALL", key)
         return {name.decode(): value.decode(errors="replace") for name, value in answer.items()}
 
@@ -248,7 +255,8 @@ class RedisLink:
             return
         self._connections.forget()
 
-    def _guard(self, call: Callable[[], Any]) -> Any:
+    def _guard(self, call: Callable[[], Any], *asked: Sequence[Any]) -> Any:
+        """Return what a call returns. `asked`: commands, for people, where the answer may be of any size."""
         if self._is_closed:
             raise RedisUnavailableError("the link is closed")
         try:
@@ -256,6 +264,9 @@ class RedisLink:
         except (UnicodeError, redis.exceptions.DataError):
             # The caller's own mistake, before anything was sent.
             raise
+        except TooLargeError as error:
+            self._trouble.refused()
+            raise too_large(error, asked) from error
         except (redis.exceptions.RedisError, OSError, ValueError) as error:
             ours = translated(error)
             if isinstance(ours, RedisRefusedError):

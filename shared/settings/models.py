@@ -14,6 +14,10 @@ from shared.zones import zone_of
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
 
+#: Bytes of one answer of Redis that a service takes in. Of the smallest elements that there are it takes seven times as
+#: much memory; a container has room for that in each of a service's threads.
+ANSWER_MAX_BYTES = 8 * 1024 * 1024
+
 
 class ServiceSettings(BaseSettings):
     """What every service reads."""
@@ -85,6 +89,11 @@ class ServiceSettings(BaseSettings):
     def namespace(self) -> str:
         """What all keys of the partition begin with."""
         return namespace_of(self.redis_namespace, self._partition, self.partitions)
+
+    @property
+    def answer_max_bytes(self) -> int:
+        """Bytes of one answer of Redis at most: a larger one is not read."""
+        return ANSWER_MAX_BYTES
 
     def current_redis_url(self) -> str:
         """Return the partition's URL as the file holds it now.

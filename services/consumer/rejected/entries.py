@@ -13,7 +13,8 @@ from shared.clock import Clock
 from shared.counters import OTHER_CODES, known_code
 from shared.life.heartbeat import Heartbeat
 from shared.messages.salvage import Fault
-from shared.queues.data_queue import HEAD_BYTES, MAX_REJECTED_MESSAGE_BYTES, Oversize
+from shared.models import HEAD_BYTES, Oversize
+from shared.queues.data_queue import MAX_REJECTED_MESSAGE_BYTES
 from shared.records.reading import from_json, to_json
 from shared.records.rejected import Rejected, RejectedEntry, RejectedExample
 from shared.texts import cut

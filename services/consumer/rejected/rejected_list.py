@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from services.consumer.rejected.entries import code_of, entry_id, message_of, what_of
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
+from shared.errors import AnswerTooLargeError
 from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.queues.data_queue import DEFAULT_MAX_MESSAGES, drop_rejected
+from shared.queues.lightening import lighten
 from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
 
@@ -138,9 +140,14 @@ class RejectedList:
         return sum(answer)
 
     def _read(self, start: int) -> list[bytes]:
-        entries: list[bytes] = self._link.command(
-            "LRANGE", self._keys.rejected_messages, start, start + ENTRIES_AT_ONCE - 1
-        )
+        key = self._keys.rejected_messages
+        entries: list[bytes]
+        try:
+            entries = self._link.command("LRANGE", key, start, start + ENTRIES_AT_ONCE - 1)
+        except AnswerTooLargeError:
+            # An entry that others put there; or several of ours, that hold what takes many letters to be told.
+            lighten(self._link, key, most=start + ENTRIES_AT_ONCE)
+            entries = self._link.command("LRANGE", key, start, start)
         return entries
 
 

@@ -24,9 +24,10 @@ from time import monotonic
 import msgspec
 from msgspec.structs import asdict
 
-from shared.errors import RejectedError
+from shared.errors import AnswerTooLargeError, RejectedError
 from shared.keys import Keys
 from shared.models import stored_timestamp
+from shared.queues.lightening import lighten
 from shared.records.heartbeats import PollerStatus
 from shared.records.polling import PollerGroup, PollOutcome, PollRequest, PollResult
 from shared.records.reading import from_hash, from_json, json_array, to_json
@@ -44,6 +45,9 @@ MAX_REQUEST_BYTES = 4096
 
 #: Requests that one poller takes in one step, and that wait for another one's attention at most.
 MAX_AT_ONCE, MAX_FORWARDED = 100, 10_000
+
+#: Services that beat last among which a group's poller is sought.
+_MAX_SERVICES = 5_000
 
 #: Seconds for which it is believed who has which group: a flood of requests must not have all heartbeats read for each.
 _OWNERS_AGE_S = 0.5
@@ -135,7 +139,13 @@ class PollRequests:
 
     def claimed(self, poller: str) -> list[bytes]:
         """Return what stands on a poller's list: also what an earlier process, or a lost reply, left there."""
-        return list(self._link.command("LRANGE", self._keys.claimed_poll_requests(poller), 0, MAX_FORWARDED))
+        claimed = self._keys.claimed_poll_requests(poller)
+        try:
+            raws: list[bytes] = self._link.command("LRANGE", claimed, 0, MAX_FORWARDED)
+        except AnswerTooLargeError:
+            kept = lighten(self._link, claimed, most=MAX_FORWARDED, longest_bytes=MAX_REQUEST_BYTES)
+            raws = self._link.command("LRANGE", claimed, 0, kept - 1)
+        return raws
 
     def settle(self, poller: str, claimed: ClaimedRequest, outcome: PollOutcome) -> None:
         """Write the outcome and take the request off the poller's list, in one step."""
@@ -178,7 +188,7 @@ class PollRequests:
 
     def _find_owners(self) -> dict[str, str]:
         owners: dict[str, str] = {}
-        for member in self._link.command("ZRANGE", self._keys.services, 0, -1):
+        for member in self._link.command("ZRANGE", self._keys.services, -_MAX_SERVICES, -1):
             role, _, instance = member.decode(errors="replace").partition(":")
             if role == "poller":
                 status = from_hash(PollerStatus, self._link.hash(self._keys.service(role, instance))) or PollerStatus()

@@ -12,7 +12,10 @@ import msgspec
 
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.format import NOT_A_VALUE
+from shared.errors import AnswerTooLargeError
 from shared.keys import Keys
+from shared.models import Oversize
+from shared.queues.lightening import lighten
 from shared.redis.link import RedisLink
 
 #: Rows that are put into a file at once: with the bound in bytes of all that wait, at most some MB.
@@ -37,12 +40,21 @@ class WaitingRows:
 
         Raises: RedisUnavailableError; BackupFailedError: they go on waiting.
         """
-        raws: list[bytes] = self._link.command("LRANGE", self._keys.rejected_rows, 0, ROWS_AT_ONCE - 1)
+        raws = self._oldest()
         if not raws:
             return None
         path = self._rejects.append([_cells(raw) for raw in raws])
         self._link.run("rows_filed", [self._keys.rejected_rows, self._keys.rejected_rows_bytes], raws)
         return path, len(raws)
+
+    def _oldest(self) -> list[bytes]:
+        rows = self._keys.rejected_rows
+        try:
+            raws: list[bytes] = self._link.command("LRANGE", rows, 0, ROWS_AT_ONCE - 1)
+        except AnswerTooLargeError:
+            kept = lighten(self._link, rows, most=ROWS_AT_ONCE)
+            raws = self._link.command("LRANGE", rows, 0, kept - 1)
+        return raws
 
 
 def _cells(raw: bytes) -> list[Any]:
@@ -50,5 +62,7 @@ def _cells(raw: bytes) -> list[Any]:
     try:
         return msgspec.json.decode(raw, type=list[str | None])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        shown = raw.decode(errors="backslashreplace")
-        return ["", "", "", "", shown, "BAD", "", NOT_A_VALUE, f"not a row of a rejected file: {error}"]
+        cut = Oversize.of(raw)
+        shown = (raw if cut is None else cut.head).decode(errors="backslashreplace")
+        reason = error if cut is None else f"{cut.size_bytes:,} bytes, of which the beginning is kept"
+        return ["", "", "", "", shown, "BAD", "", NOT_A_VALUE, f"not a row of a rejected file: {reason}"]

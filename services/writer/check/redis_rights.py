@@ -5,8 +5,8 @@ NEEDED = (
     "auth", "blpop", "client|setinfo", "client|setname", "copy", "decrby", "del", "eval", "eval_ro",
     "evalsha", "evalsha_ro", "exec", "exists", "expire", "get", "hdel", "hello", "hget", "hgetall", "hincrby",
     "hkeys", "hlen", "hmget", "hscan", "hset", "hsetnx", "incrby", "lindex", "llen", "lmove", "lpop",
-    "lrange", "lrem", "ltrim", "multi", "pexpire", "ping", "renamenx", "rpush", "sadd", "scard", "select",
-    "set", "smembers", "srem", "time", "type", "xadd", "zadd", "zrem", "zremrangebyscore",
+    "lrange", "lrem", "lset", "ltrim", "multi", "pexpire", "ping", "renamenx", "rpush", "sadd", "scard",
+    "select", "set", "smembers", "srem", "time", "type", "xadd", "zadd", "zrem", "zremrangebyscore",
 )  # fmt: skip
 
 #: Without these it can't tell how Redis is.
