@@ -1,10 +1,11 @@
 """The monitor's settings."""
 
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
 
 from services.monitor.notice_settings import NoticeSettings, parts_of
 from shared.settings.secret_files import current_secret
@@ -22,6 +23,10 @@ THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 class MonitorSettings(NoticeSettings):
     """What the monitor reads from the environment."""
 
+    may_hold_secrets: ClassVar = MappingProxyType(
+        dict.fromkeys(("monitor_operator_token", "alert_webhook_url", "alert_smtp_password"), "monitor_secrets_dir")
+    )
+
     monitor_host: str = Field(
         "127.0.0.1", min_length=1, description="Address that the monitor listens on; `0.0.0.0` for every network"
     )
@@ -38,6 +43,11 @@ class MonitorSettings(NoticeSettings):
     )
     monitor_operator_token_file: Path | None = Field(
         None, description="File that holds it; read again while the monitor runs: a new one ends all sessions"
+    )
+    monitor_secrets_dir: DirectoryPath | None = Field(
+        None,
+        description="Directory that may hold files called `monitor_operator_token`, `alert_webhook_url`, "
+        "`alert_smtp_password`: those that are there at the start count as if `..._FILE` named them",
     )
     monitor_insecure: bool = Field(
         default=False, description="Listen beyond this machine without a token: for those who mean it"

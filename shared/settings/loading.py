@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,7 +69,7 @@ def _read_secret_files(
     for name in settings_class.model_fields:
         variable = name.upper()
         named = next((place for place in places if place.get(f"{variable}_FILE") or place.get(variable)), {})
-        path = named.get(f"{variable}_FILE")
+        path = named.get(f"{variable}_FILE") or (None if named else _in_a_directory(settings_class, name, places))
         if f"{name}_file" in settings_class.model_fields:
             # For one that is read again: only if it is what the value comes from.
             values[f"{name}_file"] = path or None
@@ -80,6 +80,16 @@ def _read_secret_files(
         except (OSError, ValueError) as error:
             problems.append(f"{variable}_FILE={path}: can't be read ({_why(error)})")
     return values
+
+
+def _in_a_directory(
+    settings_class: type[ServiceSettings], name: str, places: Sequence[Mapping[str, str | None]]
+) -> str | None:
+    """Return the path of a secret that stands under its own name in a directory that may hold it, if it does."""
+    setting = settings_class.may_hold_secrets.get(name, "").upper()
+    directory = next((place[setting] for place in places if place.get(setting)), None)
+    path = Path(directory) / name if directory else None
+    return str(path) if path and path.is_file() else None
 
 
 def _why(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """What several services read: each service's own settings are made of these models."""
 
+from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -24,6 +25,9 @@ class ServiceSettings(BaseSettings):
 
     #: Settings that are no secrets, but into which a secret may have been put by mistake: complaints don't repeat them.
     unshown: ClassVar[frozenset[str]] = frozenset()
+
+    #: Secrets that may stand in a directory, a file of its name each; and the setting that names the directory.
+    may_hold_secrets: ClassVar[Mapping[str, str]] = {}
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding=ENCODING, extra="ignore", frozen=True)
 

@@ -12,6 +12,7 @@ from sandbox.harness.oracle import ROOT
 from sandbox.harness.process import Process
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
+from shared.redis.link import RedisLink
 from tests.fault.redis.test_hostile_redis import GROUPS, look, names
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
@@ -19,7 +20,7 @@ from tests.pipeline import Pipeline
 SERVICES = ("consumer", "writer", "monitor", "poller")
 
 #: Bytes of one value, and elements of one collection: what a Redis of 512 MB takes.
-LARGE, MANY = 80_000_000, 1_500_000
+LARGE, MANY = 80_000_000, 1_000_000
 
 #: Seconds for which it stays: every loop of every service turns in that time.
 EXPOSED_S = 1.0
@@ -70,6 +71,7 @@ class Attacked(Pipeline):
     def begin(self) -> None:
         (self.directory / "groups.toml").write_text(GROUPS)
         settings = {"POLLER_CONFIG": str(self.directory / "groups.toml"), "MONITOR_PORT": "0"}
+        self.attacker = RedisLink(f"{self.environment['REDIS_URL']}?socket_timeout=60")
         self.started = {name: self.start_and_wait(name, **settings) for name in SERVICES}
         wait_until(lambda: "Monitor at http" in self.log("monitor"), what="the monitor")
         address = self.log("monitor").split("Monitor at ", 1)[1].split()[0]
@@ -78,7 +80,7 @@ class Attacked(Pipeline):
 
     def spoil(self, key: str, kind: str, many: int = MANY) -> None:
         """Put what is too large there, and give everybody the time to meet it."""
-        self.link.command("EVAL", SPOIL, 1, key, kind, LARGE, many)
+        self.attacker.command("EVAL", SPOIL, 1, key, kind, LARGE, many)
         # Nothing tells that everybody has looked; who does not come through is found at the end as well.
         time.sleep(EXPOSED_S)
         ended = [name for name, process in self.started.items() if process.poll() is not None]
@@ -106,6 +108,7 @@ def pipeline(
         pipeline.begin()
         yield pipeline
         pipeline.is_over.set()
+        pipeline.attacker.close()
         for name, process in pipeline.started.items():
             print(f"{name}: at most {peak(process.pid) / 1e6:.0f} MB")
 
@@ -135,6 +138,6 @@ def test_nothing_of_any_size_in_a_key_ends_a_service(pipeline: Attacked) -> None
     for key in names(pipeline.keys.namespace):
         for kind in KINDS:
             pipeline.spoil(key, kind)
-        pipeline.link.command("DEL", key)
-    pipeline.link.command("FLUSHALL")
+        pipeline.attacker.command("DEL", key)
+    pipeline.attacker.command("FLUSHALL")
     pipeline.assert_goes_on()

@@ -14,6 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
+from services.monitor.settings import MonitorSettings
 from shared.settings.loading import load_settings
 from tools.redis_rights import USERS
 from tools.settings_table import SERVICES
@@ -131,6 +132,8 @@ def start_with(
             assert any(value.startswith(mount["mountPath"]) for mount in container["volumeMounts"])
             (tmp_path / name).write_text(_SECRETS[Path(value).name])
             value = str(tmp_path / name)
+        if name.endswith("_SECRETS_DIR"):
+            value = str(optional_secrets(pod, container, value, tmp_path))
         environ[name] = value
     if "POLLER_CONFIG" in environ:
         environ["POLLER_CONFIG"] = str(_DEPLOY / "overlays/single" / Path(environ["POLLER_CONFIG"]).name)
@@ -144,6 +147,47 @@ def start_with(
     # A Service named `oracle` or `redis` would set ORACLE_PORT and REDIS_PORT.
     assert pod["enableServiceLinks"] is False
     return environ
+
+
+def optional_secrets(pod: dict[str, Any], container: dict[str, Any], mounted_at: str, tmp_path: Path) -> Path:
+    """Put files where a container would find what its secret holds; return the directory."""
+    (mount,) = [mount for mount in container["volumeMounts"] if mount["mountPath"] == mounted_at]
+    (volume,) = [volume for volume in pod["volumes"] if volume["name"] == mount["name"]]
+    directory = tmp_path / "optional"
+    directory.mkdir(exist_ok=True)
+    for item in volume["secret"]["items"]:
+        (directory / item["path"]).write_text(_SECRETS[item["key"]])
+    return directory
+
+
+def test_no_secret_stands_in_an_environment() -> None:
+    """Kind: a secret where a crash report, `describe` or a child process shows it, and that a restart alone renews."""
+    for _, container in containers():
+        assert [each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})] == []
+
+
+def test_the_monitor_finds_what_its_secret_has_and_does_without_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pod, container) = next(each for each in ours() if each[1]["name"] == "monitor")
+    environ = start_with(pod, container, generated_settings(), tmp_path, monkeypatch)
+    settings = load_settings(MonitorSettings)
+    assert settings.current_operator_token() == _SECRETS["operator_token"].strip()
+    assert settings.current_webhook_url() == _SECRETS["alert_webhook_url"].strip()
+    assert settings.current_smtp_password() == _SECRETS["alert_smtp_password"]
+    # Each is read again: a secret that is replaced needs no restart.
+    directory = Path(environ["MONITOR_SECRETS_DIR"])
+    (directory / "monitor_operator_token").write_text("another-one-of-sixteen")
+    (directory / "alert_webhook_url").write_text("https://chat.example/other")
+    (directory / "alert_smtp_password").write_text("q")
+    assert settings.current_operator_token() == "another-one-of-sixteen"
+    assert settings.current_webhook_url() == "https://chat.example/other"
+    assert settings.current_smtp_password() == "q"
+    for file in directory.iterdir():
+        file.unlink()
+    settings = load_settings(MonitorSettings)
+    assert not settings.has_operators
+    assert settings.alert_webhook_url is None
 
 
 @pytest.mark.parametrize(("pod", "container"), list(containers()), ids=[c["name"] for _, c in containers()])
