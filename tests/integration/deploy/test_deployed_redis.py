@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -175,6 +176,20 @@ def test_a_restart_loses_nothing_though_everybody_has_few_rights(redis: Deployed
     redis.start()
     with closing(redis.link("admin")) as admin:
         assert admin.command("MGET", "{plant-1}:one", "{plant-1}:two") == [b"1", b"2"]
+
+
+def test_one_value_can_not_have_the_memory_of_the_whole_server(redis: DeployedRedis) -> None:
+    """Kind: a bound of all that is kept, and none of what one who writes sends at once."""
+    with closing(redis.link("admin")) as admin, socket.create_connection(("127.0.0.1", redis.port), 20) as stranger:
+        assert admin.command("CONFIG", "GET", "proto-max-bulk-len") == {b"proto-max-bulk-len": b"268435456"}
+        user, _, password = redis.secrets["redis_admin"].partition("//")[2].partition("@")[0].partition(":")
+        stranger.sendall(f"AUTH {user} {password}\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$300000000\r\n".encode())
+        said = b""
+        while part := stranger.recv(1000):
+            said += part
+        # Before a byte of it has come.
+        assert b"invalid bulk length" in said
+        assert admin.command("EXISTS", "k") == 0
 
 
 def test_everybody_has_a_user_and_who_gives_no_name_has_none(redis: DeployedRedis, password: str) -> None:
