@@ -1,6 +1,5 @@
 """Who may write to Redis can lose and forge values; he can't end a service, nor have anything of his run."""
 
-import inspect
 import json
 import threading
 import time
@@ -15,32 +14,13 @@ from sandbox.harness.oracle import ROOT
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.errors import RedisUnavailableError
-from shared.keys import Key, Keys
 from shared.redis.link import RedisLink
+from tests.fault.redis.hostile import GROUPS, look, names
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 
 #: Seconds for which a spoiled key stays: every loop of every service turns in that time.
 EXPOSED_S = 0.2
-
-GROUPS = """
-[[group]]
-name = "line 1"
-plc_code = "PLC01"
-mode = "FIXED"
-interval_ms = 200
-[group.source]
-type = "simulator"
-tags = 10
-
-[[group]]
-name = "line 2"
-plc_code = "PLC02"
-mode = "HANDSHAKE"
-[group.source]
-type = "simulator"
-tags = 10
-"""
 
 HUGE = "9" * 4_000_000
 DEEP = "[" * 100_000
@@ -49,20 +29,6 @@ CODE = "$(touch owned); `touch owned`; {{7*7}}; __import__('os').system('touch o
 TEXTS = (b"\xff\xfe\x00garbage", HUGE, DEEP, CODE, '{"v": 1e999}', "-1", "NaN", json.dumps([1] * 50_000), "")
 
 Command = Sequence[str | bytes]
-
-
-def names(namespace: str) -> list[str]:
-    """Return a key of every kind that there is; of those with parts, one that a service looks at."""
-    keys, found = Keys(namespace), []
-    for name, member in vars(Keys).items():
-        if name.startswith("_") or name in {"namespace", "window_prefix"}:
-            continue
-        if isinstance(member, Key):
-            found.append(str(getattr(keys, name)))
-        elif callable(member):
-            now, asked = int(time.time() // 10), [*inspect.signature(member).parameters][1:]
-            found.append(str(member(keys, *({"role": "writer", "bucket": now}.get(part, "w") for part in asked))))
-    return found
 
 
 def spoils(key: str) -> Iterator[list[Command]]:
@@ -80,17 +46,6 @@ def spoils(key: str) -> Iterator[list[Command]]:
         ["XADD", key, "*", "kind", CODE],
     ]
     yield [["XADD", key, f"{2**63}-1", "kind", "started", "message", "a year that no calendar has"]]
-
-
-def look(address: str, stop: threading.Event) -> None:
-    """Keep the monitor reading and drawing."""
-    with httpx.Client(timeout=10) as client:
-        while not stop.wait(0.1):
-            for path in ("/api/services", "/api/events", "/metrics", "/monitoring/buffer"):
-                try:
-                    client.get(f"{address}{path}")
-                except httpx.HTTPError:
-                    continue
 
 
 @pytest.mark.slow

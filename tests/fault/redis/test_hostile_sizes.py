@@ -13,7 +13,7 @@ from sandbox.harness.process import Process
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.redis.link import RedisLink
-from tests.fault.redis.test_hostile_redis import GROUPS, look, names
+from tests.fault.redis.hostile import GROUPS, look, names
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 
