@@ -21,6 +21,9 @@ from shared.redis.link import RedisLink
 
 T = TypeVar("T")
 
+#: Bytes of one answer of Redis at most: who compares reads whole lists at once.
+_ANSWER_MAX_BYTES = 1_000_000_000
+
 #: Seconds that a service may take to get ready: a cold machine reads many Python modules from its disk.
 READY_S = 60.0
 
@@ -64,7 +67,9 @@ class Services:
         self.backup_dir = directory / "backup"
         self.oracle = oracle
         self.keys = Keys(namespace)
-        self.link = link or RedisLink(redis_url, client_name="harness", namespace=namespace)
+        self.link = link or RedisLink(
+            redis_url, client_name="harness", namespace=namespace, answer_max_bytes=_ANSWER_MAX_BYTES
+        )
         self.supervisor = Supervisor(directory, grace_s)
         #: Lets seconds pass while something is waited for; may raise to say that it is over.
         self.pause: Callable[[float], object] = time.sleep

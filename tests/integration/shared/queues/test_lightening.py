@@ -1,6 +1,7 @@
 """Kind: what others put into a list is more than who claims it can take in. It is cut and counted, all else goes on."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from services.consumer.rejected.rejected_list import RejectedList
 from services.poller.handshake.requests import PollRequests
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.waiting_rows import WaitingRows, waiting_row
+from services.writer.verify.causes import RedisCauses
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError
 from shared.journal.events import EventLog
@@ -182,6 +184,21 @@ def test_rejected_entries_behind_a_huge_one_are_shown_and_put_back(consumer: Pro
     cleared = rejected.retry()
     assert (cleared.done, cleared.kept) == (6, 1)
     assert consumer.queue.depth() == 6
+
+
+def test_verify_leaves_out_what_is_too_large_and_cuts_nothing(writer: Process) -> None:
+    """It only looks: what is there stays as it is."""
+    entry = (
+        '{"code":"BAD_JSON","reason":"r","at":"2025-11-02T14:30:52","consumer":"c","message":'
+        '"{\\"timestamp\\":\\"2025-11-02T14:30:52\\",\\"plc_code\\":\\"PLC01\\",\\"group_id\\":1,'
+        '\\"group_name\\":\\"g\\",\\"mode\\":\\"FIXED\\",\\"tag_values\\":{\\"D1\\":1}}"}'
+    )
+    for key in (writer.keys.rejected_messages, writer.keys.rejected_rows, writer.keys.data_queue):
+        writer.link.command("RPUSH", key, HUGE, entry, entry)
+    causes = RedisCauses(writer.link, writer.keys, UTC, datetime(2025, 11, 1), ".")
+    assert len([cause for cause in causes.all() if cause.tags == frozenset({"PLC01.D1"})]) == 2
+    assert [*causes.waiting_rows()] == []
+    assert writer.link.command("LLEN", writer.keys.rejected_messages) == 3
 
 
 def test_a_pollers_list_with_a_huge_request_is_read_and_the_request_is_none(writer: Process) -> None:
