@@ -134,7 +134,7 @@ class OracleSink:
                 return self._refusals.of_all_rows(connection, value) or SinkError(error.code, str(error), Verdict.ROW)
         except SinkError as of_sample:
             if of_sample.verdict is Verdict.ROW:
-                return as_table_fault(of_sample)
+                return as_table_fault(of_sample, as_before=self._refusals.sample is not None)
             return error if of_sample.code == error.code else of_sample
 
     def probe(self) -> None:

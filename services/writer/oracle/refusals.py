@@ -80,7 +80,7 @@ class Refusals:
         if not errors or errors[0].verdict is Verdict.DUPLICATE:
             return None
         error = oracle_error(errors[0].code, errors[0].message)
-        return as_table_fault(error) if error.verdict in _BLAMING else error
+        return as_table_fault(error, as_before=self.sample is not None) if error.verdict in _BLAMING else error
 
     def _looked_up(
         self, connection: oracledb.Connection, values: Sequence[TagValue], errors: Sequence[RowError]
@@ -125,9 +125,13 @@ class Refusals:
         return self._key_names
 
 
-def as_table_fault(error: SinkError) -> SinkError:
-    """Return the error of a table that refuses every row with a code that would be a row's fault."""
-    text = f"{error} (the table refuses every row for it, one like those it took before as well)"
+def as_table_fault(error: SinkError, *, as_before: bool) -> SinkError:
+    """Return the error of a table that refuses every row with a code that would be a row's fault.
+
+    Args: as_before: whether a row like one that it took was tried; where it has taken none yet, it was an invented one.
+    """
+    tried = "one like those it took before as well" if as_before else "and has taken none since this writer began"
+    text = f"{error} (the table refuses every row for it, {tried})"
     return SinkError(error.code, text, Verdict.CONFIGURATION)
 
 

@@ -6,9 +6,7 @@ writer's: it has batches to back up meanwhile. So both are replaced after parsin
 
 import re
 import socket
-import ssl
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import oracledb
@@ -25,9 +23,6 @@ _EXPIRE_TIME_MIN = 2
 
 _LAST_PORT = 65535
 
-_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_ENCRYPTED = re.compile(rb"ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
-_CONFIGURATION = Verdict.CONFIGURATION
 
 _FORMS = (
     "give host:port/service, tcps://host:port/service, a descriptor (DESCRIPTION=...) with an address, a port up to "
@@ -58,49 +53,15 @@ def connect_params(settings: WriterSettings) -> oracledb.ConnectParams:
     return params
 
 
-def open_wallet(settings: WriterSettings, params: oracledb.ConnectParams) -> None:
-    """Give the driver what opens the wallet, where TLS needs one.
-
-    Raises: SinkError: code WALLET: it is encrypted and does not open; code WALLET_ORDER: our certificate is not the
-        first in it. The driver would ask for a password on the terminal, or go on without our certificate.
-    """
-    password = settings.oracle_wallet_password.get_secret_value() if settings.oracle_wallet_password else None
-    for directory in filter(None, _listed(params.wallet_location)):
-        wallet = Path(directory) / "ewallet.pem"
-        try:
-            content = wallet.read_bytes()
-        except OSError:
-            continue  # The driver says so, if it needs it.
-        if _PRIVATE_KEY.search(content):
-            _try_our_key(wallet, password, is_encrypted=_ENCRYPTED.search(content) is not None)
-    if password is not None:
-        params.set(wallet_password=password)
-
-
-def _try_our_key(wallet: Path, password: str | None, *, is_encrypted: bool) -> None:
-    """Load our certificate as the driver will, which leaves it out without a word where that fails."""
-    if is_encrypted and password is None:
-        raise SinkError("WALLET", f"{wallet} is encrypted, and there is no ORACLE_WALLET_PASSWORD", _CONFIGURATION)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(wallet, password=password)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            text = f"the key in {wallet} is not that of its first certificate"
-            raise SinkError("WALLET_ORDER", text, _CONFIGURATION) from error
-        if is_encrypted:
-            text = f"ORACLE_WALLET_PASSWORD does not open {wallet}: {error}"
-            raise SinkError("WALLET", text, _CONFIGURATION) from error
-
-
 def addresses(params: oracledb.ConnectParams) -> list[tuple[str, int]]:
     """Return the hosts and ports that the driver would try, in no order."""
-    hosts = _listed(params.host)
+    hosts = listed(params.host)
     ports = params.port if isinstance(params.port, list) else [params.port] * len(hosts)
     return [(host, port) for host, port in zip(hosts, ports, strict=False) if host]
 
 
-def _listed(value: Any) -> list[Any]:
-    """Return one for each address or description: the driver gives no list where there is but one."""
+def listed(value: Any) -> list[Any]:
+    """Return a parameter for each address or description: the driver gives no list where there is but one."""
     return value if isinstance(value, list) else [value]
 
 

@@ -5,8 +5,9 @@ import time
 
 import oracledb
 
-from services.writer.oracle.connections.address import addresses, connect_params, open_wallet, resolved
+from services.writer.oracle.connections.address import addresses, connect_params, resolved
 from services.writer.oracle.connections.hung_sockets import Connected, connected_sockets, shut_down
+from services.writer.oracle.connections.wallet import explained, open_wallet
 from services.writer.oracle.errors import from_driver, one_line
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
@@ -32,7 +33,7 @@ def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
         return _log_on(settings, password, params)
     except SinkError as error:
         if len(listed) == 1 or not _another_may_serve(error):
-            raise
+            raise explained(error, params) from error.__cause__
         failure = error
     # The driver ends at the first listener that lets it in, though the database behind it is not open: the old primary,
     # after a switchover. The one after it in the list may be.

@@ -24,6 +24,7 @@ from services.writer.sink import SinkError, Verdict
 from tests.tls import Identity
 
 PLANT, STRANGER = Identity("Plant Authority"), Identity("Somebody Else's Authority")
+EXPIRED = Identity("tagpipe", days=-1, authority=PLANT)
 OURS, THEIRS = Identity("tagpipe", authority=PLANT), Identity("tagpipe", authority=STRANGER)
 AUTHORITY = PLANT.certificate
 #: Of servers, by what is particular about their TLS.
@@ -165,6 +166,10 @@ MISTAKES = {
         "wants ours", Client(THEIRS.both() + AUTHORITY), SHOWN_OUT, "wallet with our key and certificate",
         Client(OURS.both() + AUTHORITY),
     ),
+    "an expired certificate of ours": (
+        "wants ours", Client(EXPIRED.both() + AUTHORITY), "our certificate in ewallet.pem has expired",
+        "a new ewallet.pem", Client(OURS.both() + AUTHORITY),
+    ),
     "TLS to a port without": (
         "no TLS", HASTY, "accepts connections and then says nothing", "tcps:// to a port without TLS",
         replace(TRUSTING, scheme=""),
@@ -175,8 +180,8 @@ MISTAKES = {
 }  # fmt: skip
 #: What an outage looks like as well: tried again, not left to a person.
 MAY_BE_AN_OUTAGE = {
-    "no certificate of ours", "a certificate of ours that it does not trust", "no TLS to a port with",
-    "TLS to a port without",
+    "no certificate of ours", "a certificate of ours that it does not trust", "an expired certificate of ours",
+    "no TLS to a port with", "TLS to a port without",
 }  # fmt: skip
 
 
@@ -193,6 +198,10 @@ def test_a_mistake_is_said_in_plain_words_with_a_remedy_that_works(connecting: C
     assert "guess" not in str(caught.value)
     if mended is not None:
         connecting(kind, mended)
+
+
+def test_a_server_that_does_not_look_at_our_certificate_lets_an_expired_one_in(connecting: Connecting) -> None:
+    connecting("sound", Client(EXPIRED.both() + AUTHORITY))
 
 
 def test_nobody_is_asked_for_a_password_on_the_terminal(
