@@ -3,7 +3,8 @@
 A profile locks an account after ten refusals (FAILED_LOGIN_ATTEMPTS). So all writers together make MAX_REFUSALS logons
 with one secret, ever more rarely, one writer at a time: Redis holds a record and a lock. After that nobody tries until
 the secret changes (ORACLE_PASSWORD_FILE is read for each logon) or a person's `check` gets in with it, which deletes
-the record: for an account that was unlocked, or got its grant.
+the record. Where Oracle refuses for what does not count (the account is locked, its password expired, a grant is
+missing), it is asked again each hour: an account unlocks itself (PASSWORD_LOCK_TIME), or a DBA mends it.
 
 Where Redis is away, a process goes by what it knows itself.
 """
@@ -30,8 +31,12 @@ from shared.redis.link import RedisLink
 #: other: those of each make their share, and at least one.
 MAX_REFUSALS = 3
 
-#: Seconds after the first refusal until the next logon; doubled for each further one.
-FIRST_PAUSE_S = 60.0
+#: Seconds after the first refusal until the next logon; doubled for each further one, up to the last.
+FIRST_PAUSE_S, LAST_PAUSE_S = 60.0, 3600.0
+
+#: Refusals that count against no account: it is locked already, its password has expired, or it may not log on. The
+#: password may be wrong all the same: then the next refusal is one that counts.
+_COUNTS_NOTHING = ("ORA-28000", "ORA-28001", "ORA-01045")
 
 #: Seconds that a record lives: nobody remembers a secret for so long.
 _RECORD_LIFE_S = 30 * 86400
@@ -81,20 +86,23 @@ class Logons:
     def _may_try(self, refusal: RefusedSecret) -> bool:
         wait_s = refusal.next_at - self._clock.now().timestamp()
         # Longer than any wait there is: the clock was put back since, by years where a machine began without one.
-        is_over = wait_s <= 0 or wait_s > doubled_s(FIRST_PAUSE_S, refusal.count)
-        return refusal.count < self._most and is_over
+        is_over = wait_s <= 0 or wait_s > doubled_s(FIRST_PAUSE_S, refusal.count, LAST_PAUSE_S)
+        return (refusal.count < self._most or refusal.code in _COUNTS_NOTHING) and is_over
 
     def _error(self, refusal: RefusedSecret) -> SinkError:
         """Return what whoever wants a connection gets."""
-        what_next = "tried again later" if refusal.count < self._most else (
-            "not tried again until the password changes or the command `check` gets in"
+        tries = f"refused {refusal.count} of {self._most} times"
+        what_next = f"{tries}, tried again later" if refusal.count < self._most else (
+            "tried again each hour, and at once when the command `check` gets in"
+            if refusal.code in _COUNTS_NOTHING
+            else f"{tries}, not tried again until the password changes or the command `check` gets in"
         )  # fmt: skip
-        said = f"{refusal.message} (refused {refusal.count} of {self._most} times, {what_next})"
+        said = f"{refusal.message} ({what_next})"
         return SinkError(refusal.code, said, Verdict.CREDENTIALS)
 
     def _note(self, digest: str, error: SinkError, before: RefusedSecret | None) -> RefusedSecret:
         count = 1 + (before.count if before else 0)
-        next_at = self._clock.now().timestamp() + doubled_s(FIRST_PAUSE_S, count)
+        next_at = self._clock.now().timestamp() + doubled_s(FIRST_PAUSE_S, count, LAST_PAUSE_S)
         refusal = self._known[digest] = RefusedSecret(count=count, code=error.code, message=str(error), next_at=next_at)
         if self._link is not None:
             key = self._keys.refused_logons(digest)

@@ -156,8 +156,8 @@ KINDS = _kinds(
         "Oracle answers and refuses: credentials, table, column, grant, or whatever it refuses every row for (no "
         "partition, a new NOT NULL column, a trigger). No retry can mend that.",
         "Run `python -m services.writer check` with the writer's settings; it says what is wrong. Mend it; a "
-        "new password in ORACLE_PASSWORD needs a restart. Refused logons are not repeated: where only the account was "
-        "mended, run check again, and the writers go on.",
+        "new password in ORACLE_PASSWORD needs a restart. A wrong password is not tried again, a locked account each "
+        "hour: where only the account was mended, run check again, and the writers go on at once.",
     ),
     Kind(
         "oracle_away", _WARNING,
@@ -245,6 +245,13 @@ KINDS = _kinds(
         "/monitoring/rejected shows them with their reasons, "
         "`python -m services.writer rejected rejected_....csv --view` a whole file. Mend the table or the source, then "
         "`python -m services.writer recover rejected_....csv`.",
+        status=Status.HEALTHY,
+    ),
+    Kind(
+        "import_rejected", _WARNING,
+        "Rows of imported files were refused in the last 5 minutes: they can't be read, or Oracle refused them.",
+        "`python -m services.writer rejected rejected_....csv --view` on the host of the import shows them with their "
+        "reasons. Mend them there, then `python -m services.writer recover rejected_....csv`.",
         status=Status.HEALTHY,
     ),
     Kind(

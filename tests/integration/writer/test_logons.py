@@ -7,7 +7,7 @@ import pytest
 
 from oracle_stand_in.faults.control import OracleControl
 from sandbox.harness.redis import EmbeddedRedis
-from services.writer.logons import MAX_REFUSALS, Logons
+from services.writer.logons import LAST_PAUSE_S, MAX_REFUSALS, Logons
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
@@ -93,20 +93,50 @@ def test_all_writers_together_make_three_logons_and_then_none(
 
 
 @pytest.mark.parametrize("ora_code", [28000, 28001, 1045])
-def test_what_a_person_cured_is_tried_again_when_a_person_got_in(
+def test_what_counts_against_no_account_is_asked_again_each_hour_or_when_a_person_got_in(
     writers: Writers, faults: OracleControl, settings: WriterSettings, link: RedisLink, ora_code: int
 ) -> None:
     """Kind: an account locked, expired or without its grant; no secret changes when that is mended."""
     faults.fail_logons(ora_code)
-    for _ in range(5):
+    for _ in range(3):
         writers.probe()
-        writers.clock.seconds += 3600
+        writers.clock.seconds += 200
     assert writers.made == MAX_REFUSALS
     faults.reset()
     assert set(writers.probe()) == {f"ORA-{ora_code:05}"}, "nobody knows that it was mended"
     with Logons(settings, writers.clock, link).attempt(by_a_person=True):
         pass  # `check` gets in
     assert set(writers.probe()) == {""}
+
+
+def test_an_account_that_unlocks_itself_needs_nobody(writers: Writers, faults: OracleControl) -> None:
+    """Kind: given up for good what passes. PASSWORD_LOCK_TIME was over after ten minutes, and values went to the
+    backup until somebody ran `check`."""
+    faults.lock_account()
+    made = []
+    for _ in range(20):
+        assert set(writers.probe()) == {"ORA-28000"}
+        made.append(writers.made)
+        writers.clock.seconds += 1800
+    assert 8 <= made[-1] <= 14, "each hour, by all writers together"
+    faults.unlock_account()
+    writers.clock.seconds += LAST_PAUSE_S
+    assert set(writers.probe()) == {""}
+
+
+def test_a_wrong_password_behind_a_locked_account_costs_it_one_refusal(writers: Writers, faults: OracleControl) -> None:
+    """Kind: a safeguard that is gone when what it guards against comes by another way."""
+    faults.lock_account()
+    for _ in range(10):
+        writers.probe()
+        writers.clock.seconds += LAST_PAUSE_S
+    faults.change_password("another")
+    faults.unlock_account()
+    before = writers.made
+    for _ in range(10):
+        writers.probe()
+        writers.clock.seconds += 2 * LAST_PAUSE_S
+    assert writers.made == before + 1
 
 
 def test_without_redis_a_process_goes_by_what_it_knows(

@@ -64,6 +64,11 @@ def _rows(overview: Overview) -> Iterator[Finding]:
     for counter, code, what in (
         (Counter.REJECTED, "rows_rejected", "{count:value} refused by Oracle in the last 5 minutes"),
         (
+            Counter.IMPORT_REJECTED,
+            "import_rejected",
+            "{count:row} of imported files refused in the last 5 minutes: kept in files",
+        ),
+        (
             Counter.CONFLICTS,
             "conflicts",
             "{count:value} in the last 5 minutes that the table holds otherwise: kept in files",
@@ -148,6 +153,11 @@ def _left_out(overview: Overview) -> Iterator[Finding]:
         Said("{count} polling groups by consumer {instance}", count=count, instance=consumer.instance)
         for consumer in overview.living(ConsumerStatus)
         if (count := consumer.status.groups_left_out)
+    ]
+    left_out += [
+        Said("{count} last values by consumer {instance}", count=count, instance=consumer.instance)
+        for consumer in overview.living(ConsumerStatus)
+        if (count := consumer.status.tags_left_out)
     ]
     if left_out:
         said = Said("Left out because they are too long, too many or unreadable: {these}", these=some(left_out))

@@ -121,6 +121,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("rejected_rows_waiting", {"rejected_rows_waiting": 2}, "2 rejected rows wait in Redis"),
     ("backup_waiting", {"backup_files": {"a": backup_file(), "b": backup_file(state="recovered")}}, "1 file with 500"),
     ("rows_rejected", {"window": {20: {"rejected": 3}}}, "3 values refused by Oracle"),
+    ("import_rejected", {"window": {20: {"import_rejected": 4}}}, "4 rows of imported files refused"),
     ("conflicts", {"window": {20: {"rejected": 3, "conflicts": 3}}}, "3 values in the last 5 minutes"),
     ("messages_rejected", {"window": {2: {"messages_rejected": 1}}}, "1 message not understood"),
     ("tags_rejected", {"window": {2: {"tags_rejected": 4}}}, "4 tags can't be values"),
@@ -225,6 +226,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"services": [consumer(), writer(), poller(groups=own_group(lost=7, lost_at=NOW - 60))]},
         "Never came here: P1 a: 7 changes were lost, the last ones 1 min ago",
     ),
+    ("not_all_shown", {"services": [consumer(tags_left_out="9"), writer()]}, "9 last values by consumer"),
     ("not_all_shown", {"services": [consumer(groups_left_out="7"), writer()]}, "7 polling groups by consumer"),
     ("not_all_shown", {"left_out": {"{t}:polling": 3}}, "too many or unreadable: 3 of {t}:polling"),
 ]
