@@ -89,15 +89,18 @@ class Checks:
 
     def all(self) -> Iterator[Finding]:
         """Yield what is found."""
-        yield from self._oracle()
+        # Asked first, told last: a Redis that says nothing is waited for once, and not at each question.
+        of_redis = list(self._redis())
+        yield from self._oracle(is_redis_there=of_redis[0].status is not Status.FAILED)
         yield self._backup_directory()
-        yield from self._redis()
+        yield from of_redis
 
-    def _oracle(self) -> Iterator[Finding]:
+    def _oracle(self, *, is_redis_there: bool = True) -> Iterator[Finding]:
         link = RedisLink.of(self.settings, "tagpipe-check")
         try:
             # A logon that succeeds is the word on which the writers try again.
-            with Logons(self.settings, SystemClock(), link).attempt(by_a_person=True) as password:
+            logons = Logons(self.settings, SystemClock(), link if is_redis_there else None)
+            with logons.attempt(by_a_person=True) as password:
                 connection = connect(self.settings, password)
         except SinkError as error:
             yield failure("connection", error)

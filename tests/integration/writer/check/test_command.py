@@ -1,6 +1,8 @@
 """`python -m services.writer check` as a process, against the real driver and tables of all kinds."""
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -387,6 +389,24 @@ def test_redis_that_refuses_what_services_write_fails(
     assert status == 1
     assert "FAILED" in line
     assert said in line
+
+
+def test_redis_that_says_nothing_is_waited_for_once(environment: dict[str, str]) -> None:
+    """Kind: a wait for each question where one answers them all: `check` took 33 s to say that Redis is silent."""
+    tries: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept_all, args=(listener, tries), daemon=True).start()
+        status, output = check(environment, REDIS_URL=f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+    assert (status, "FAILED" in line_of("Redis", output), "ok" in line_of("connection", output)) == (1, True, True)
+    assert len(tries) == 1
+    for connection in tries:
+        connection.close()
+
+
+def accept_all(listener: socket.socket, accepted: list[socket.socket]) -> None:
+    with suppress(OSError):
+        while True:
+            accepted.append(listener.accept()[0])
 
 
 @pytest.mark.parametrize(
