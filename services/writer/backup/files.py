@@ -20,7 +20,7 @@ RECOVERED_DIRECTORY = "recovered"
 SET_ASIDE_DIRECTORY = "set_aside"
 
 #: What a mount answers that has no locks, or can't sync a directory: NFS without lockd, FUSE, SMB, some overlays.
-_CANT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+CANT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class NotAFileError(OSError):
@@ -90,41 +90,6 @@ def open_to_read(path: Path) -> int:
     return open_regular(path)
 
 
-def lock(descriptor: int) -> bool | None:
-    """Lock a file against other processes until it is closed; return False when another one holds it.
-
-    None: its mount has no locks, and nothing was locked. Nothing is lost by that: a writer notices before it settles
-    that its file was moved away, and `recover` that a file grew while it was read.
-    """
-    for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            if error.errno == errno.EBADF:
-                continue  # NFS, and the descriptor can't write: a shared lock is what it can have.
-            if error.errno not in _CANT:
-                raise
-            return None
-        return True
-    return None
-
-
-def is_in_use(path: Path) -> bool:
-    """Tell whether a writer or a recovery holds a file. One that can't be opened is held by nobody of ours."""
-    try:
-        descriptor = open_to_read(path)
-    except OSError:
-        return False
-    try:
-        return lock(descriptor) is False
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-
-
 def create_exclusively(directory: Path, kind: str, moment: datetime, avoid: Path | None = None) -> tuple[int, Path]:
     """Create `<kind>_YYYYMMDD_HHMMSS.csv` (UTC), or the same with _2, _3... where it is taken; return it open.
 
@@ -179,7 +144,7 @@ def sync_directory(directory: Path, *, strictly: bool = False) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if strictly or error.errno not in _CANT:
+        if strictly or error.errno not in CANT:
             raise
     finally:
         os.close(descriptor)

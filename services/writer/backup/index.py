@@ -16,10 +16,10 @@ from services.writer.backup.files import (
     RECOVERED_DIRECTORY,
     SET_ASIDE_DIRECTORY,
     give_away,
-    is_in_use,
     reading,
     shown,
 )
+from services.writer.backup.locks import is_in_use
 from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys

@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from services.writer.backup.files import create_exclusively, lock, sync_directory, write_all
+from services.writer.backup.files import create_exclusively, sync_directory, write_all
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import Label, remove_label, write_label
+from services.writer.backup.locks import lock
 from services.writer.sink import Target
 
 _PIECE = 1024 * 1024

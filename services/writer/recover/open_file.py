@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
-from services.writer.backup.files import RECOVERED_DIRECTORY, lock, move_to_recovered, open_to_read, shown
+from services.writer.backup.files import (
+    RECOVERED_DIRECTORY,
+    move_to_recovered,
+    open_to_read,
+    shown,
+)
 from services.writer.backup.label import Label, conflict, describe, move_label, read_label
+from services.writer.backup.locks import is_being_written, lock
 from services.writer.backup.proof import differences
 from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
 from services.writer.sink import Target
@@ -95,6 +101,12 @@ class OpenFile:
         self._anyway = anyway
         #: What would have been refused; None when nothing.
         self.warning: str | None = None
+        # Before it is opened here: that would count.
+        if read_label(path) is None and is_being_written(path):
+            raise FileInUseError(
+                f"{self.name}: left out, another program has it open to write it: a copy that is not whole? It is "
+                "taken once that program has closed it"
+            )
         try:
             # Buffered, and written to by nobody: it is writable for the lock's sake alone.
             self._file = os.fdopen(open_to_read(path), "rb")  # closed by __exit__

@@ -4,14 +4,16 @@ Some rows are taken out into a file of their own first, whose name has the actio
 writer that was killed finds how far it came. What a retry is refused again is in another rejected file with its reason.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files, count_rows, created_at
-from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, is_in_use, move_beside, shown
+from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, move_beside, shown
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import move_label
+from services.writer.backup.locks import is_in_use
 from services.writer.backup.rejected_rows import refused_at, row_example, row_id
 from services.writer.recover.file_recovery import Recovery
 from services.writer.recover.open_file import FileInUseError, UnusableFileError
@@ -24,6 +26,9 @@ from shared.journal.rejected_examples import MAX_KEPT, RejectedExamples
 from shared.records.actions import ActionKind, ActionState
 from shared.records.files import REJECTED_HEADER, FileKind, FileStage
 from shared.records.rejected import Rejected
+
+#: Bytes of a file's name at most: the action's id follows it in that of a part, and more in a draft's.
+_MAX_NAME = 200
 
 #: Where the code stands among a row's cells.
 _CODE = REJECTED_HEADER.index("error_code")
@@ -89,7 +94,11 @@ class RequestedRejects:
     def _path_of(self, job: Job) -> Path:
         # Who writes to Redis may name anything; nothing else that lies there is moved or read for it.
         name = job.action.target or ""
-        if Path(name).name != name or not (FileKind.REJECTED.is_of(name) and name.endswith(".csv")):
+        if (
+            Path(name).name != name
+            or len(os.fsencode(name)) > _MAX_NAME
+            or not (FileKind.REJECTED.is_of(name) and name.endswith(".csv"))
+        ):
             raise WrongRequestError(f"{name!r} is no file of rejected rows")
         return self._directory / name
 

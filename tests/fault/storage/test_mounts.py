@@ -83,7 +83,8 @@ def test_a_file_that_a_writer_holds_is_left_alone_on_nfs_too(pipeline: Pipeline,
     path.write_text("")
     script = (
         "import sys, os, pathlib\n"
-        "from services.writer.backup.files import lock, open_regular\n"
+        "from services.writer.backup.files import open_regular\n"
+        "from services.writer.backup.locks import lock\n"
         "print(lock(open_regular(pathlib.Path(sys.argv[1]))))\n"
     )
     environment = {

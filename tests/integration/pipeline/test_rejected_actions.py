@@ -156,6 +156,7 @@ def test_who_writes_to_redis_has_no_other_file_moved_or_read(pipeline: Pipeline)
         str(pipeline.backup_dir / "kept.txt"),
         "\x00",
         "rejected_\x00.csv",
+        f"rejected_{'x' * 300}.csv",
     ]
     for kind in (ActionKind.SET_ASIDE_REJECTED_FILE, ActionKind.RETRY_REJECTED_FILE):
         for number, target in enumerate(targets):
@@ -165,6 +166,7 @@ def test_who_writes_to_redis_has_no_other_file_moved_or_read(pipeline: Pipeline)
     assert all((pipeline.backup_dir / name).read_text() == "a,b\n1,2\n" for name in named)
     moved = [path for path in pipeline.backup_dir.parent.rglob("*") if path.parent.name in {"set_aside", "recovered"}]
     assert moved == []
+    assert "Traceback" not in pipeline.log("writer")
 
 
 def test_messages_are_put_back_once_or_dropped_by_code_and_by_id(pipeline: Pipeline) -> None:

@@ -9,10 +9,11 @@ import pytest
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import Label, label_path, write_label
+from services.writer.backup.locks import is_being_written
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.auto import FILES_TICK_S, FIRST_PAUSE_S, LAST_PAUSE_S, TIME_TICK_S, AutoRecover
 from services.writer.recover.file_recovery import Recovery
-from services.writer.recover.open_file import UNLOCKED_IDLE_S
+from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, OpenFile
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.settings import WriterSettings
 from services.writer.sink import RowError, SinkError, Target, Verdict
@@ -286,3 +287,26 @@ def test_a_file_whose_rights_or_label_somebody_put_right_is_taken_at_once(stage:
     os.utime(label_path(path), (0, label_path(path).stat().st_mtime + 2))
     stage.run_for(2)
     assert stage.left() == []
+
+
+def test_a_copy_that_stands_still_is_no_file_that_rests(stage: Stage) -> None:
+    """Kind: silence taken for the end. `scp` over a line that hangs for a minute, and half of it was recovered and
+    moved away; by hand it was at once."""
+    values = tag_values(6)
+    path = stage.write(values)
+    whole, label = path.read_bytes(), label_path(path)
+    label.unlink()
+    with path.open("wb") as copy:
+        copy.write(whole[: len(whole) // 2])
+        copy.flush()
+        os.utime(path, (0, path.stat().st_mtime - 10 * UNLOCKED_IDLE_S))
+        if not is_being_written(path):
+            pytest.skip("here nobody tells who has a file open")
+        stage.run_for(2)
+        with pytest.raises(FileInUseError, match="has it open to write it"):
+            OpenFile(path)
+        assert (stage.left(), stage.sink.stored) == ([path.name], [])
+        copy.write(whole[len(whole) // 2 :])
+    os.utime(path, (0, path.stat().st_mtime - 10 * UNLOCKED_IDLE_S))
+    stage.run_for(2)
+    assert (stage.left(), stage.sink.stored) == ([], values)
