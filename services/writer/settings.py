@@ -86,7 +86,10 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
         100_000_000, ge=10_000, description="Bytes from which a backup file is closed and the next one begun"
     )
     backup_min_free_bytes: int = Field(
-        200_000_000, ge=0, description="Bytes of the disk that backups leave free; below it values stay in Redis"
+        200_000_000,
+        ge=0,
+        description="Bytes of the disk that backups leave free; below it values stay in Redis. Rejected files leave "
+        "up to six times as much, a tenth of the disk at most",
     )
     backup_auto_recover: bool = Field(
         default=False,

@@ -22,9 +22,14 @@ from services.writer.backup.written_file import FileState, WrittenFile
 from services.writer.sink import Target
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.records.files import FileKind
 
 #: Seconds without a new row after which a file is closed: `recover` takes none that a writer has open.
 IDLE_S = 10.0
+
+#: How much room rejected files leave to backups: so many times BACKUP_MIN_FREE_BYTES, and no more than this part of the
+#: disk.
+_RESERVE_TIMES, _RESERVE_PART = 5, 10
 
 #: Times that a file is replaced in one go: somebody may take files away as quickly as they are made.
 _REPLACEMENTS = 3
@@ -32,6 +37,10 @@ _REPLACEMENTS = 3
 
 class BackupFailedError(TransientError):
     """The file could not be written (disk full, no permission, no directory); nothing counts as backed up."""
+
+
+class NoRoomForRejectsError(BackupFailedError):
+    """What room is left is kept for backups: what Oracle refused must not crowd out what it will take."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +161,21 @@ class CsvBackup:
             self.free_bytes = None
             return
         free = disk.f_bavail * disk.f_frsize
+        if self._kind == FileKind.REJECTED:
+            self._check_reserve(free - size, disk.f_blocks * disk.f_frsize)
         self.free_bytes = max(0, free - size - self._min_free_bytes)
         if free - size < self._min_free_bytes:
             raise BackupFailedError(
                 f"{shown(self._directory)}: {free} bytes free and {size} to write, "
                 f"BACKUP_MIN_FREE_BYTES={self._min_free_bytes} must stay free"
+            )
+
+    def _check_reserve(self, left: int, total: int) -> None:
+        reserve = min(_RESERVE_TIMES * self._min_free_bytes, total // _RESERVE_PART)
+        if self._min_free_bytes <= left < self._min_free_bytes + reserve:
+            raise NoRoomForRejectsError(
+                f"{shown(self._directory)}: {left} bytes would be left, and {self._min_free_bytes + reserve} are kept "
+                "for backups. Make room, or move rejected_*.csv that are seen to away"
             )
 
     def _append_proven(self, text: bytes, rows: int) -> WrittenFile:

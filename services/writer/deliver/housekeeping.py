@@ -1,6 +1,8 @@
 """What is to be done about files beside the batches, in a thread of its own: a disk may take as long as it likes."""
 
-from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from contextlib import suppress
+
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup, NoRoomForRejectsError
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.deliver.breaker import Breaker
@@ -65,8 +67,9 @@ class Housekeeping:
         """
         try:
             self._see_to_files()
-            while not stop.is_set() and (written := self._waiting.write()) is not None:
-                self._report.wrote(*written)
+            with suppress(NoRoomForRejectsError):
+                while not stop.is_set() and (written := self._waiting.write()) is not None:
+                    self._report.wrote(*written)
         except BackupFailedError as error:
             self._failure = str(error)
             is_needed = self._breaker.state is not BreakerState.CLOSED

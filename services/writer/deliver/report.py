@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.writer.backup.csv_backup import FileFault
+from services.writer.backup.csv_backup import FileFault, NoRoomForRejectsError
 from services.writer.backup.index import Manifest
 from services.writer.backup.rejected_rows import row_example
 from services.writer.deliver.breaker import Breaker
@@ -103,8 +103,11 @@ class Report:
 
     def _files_fail(self, error: Exception, what: str, **figures: int) -> None:
         with self._lock:
-            begins, self.backup_failure = what not in self._said_failing, str(error)
+            begins = what not in self._said_failing
             self._said_failing.add(what)
+            if not isinstance(error, NoRoomForRejectsError):
+                # Else backups can be written, and that rows wait is an alert of its own.
+                self.backup_failure = str(error)
         if begins:
             message = f"{what.format(**figures)}: {error}"
             _log.critical(message)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup, NoRoomForRejectsError
 from services.writer.backup.directory import backup_files, count_rows
 from services.writer.backup.written_file import FileState
 from shared.models import TagValue
@@ -165,3 +165,21 @@ def test_a_torn_last_line_is_no_row(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write("2026-01-01 00:00:00.000001,PLC01,D5,PLC")
     assert count_rows(path) == 5
+
+
+def test_rejected_rows_leave_room_for_backups(tmp_path: Path) -> None:
+    """Kind: waste crowds out data. One tag that no column takes filled the disk, and in the next outage nothing could
+    be backed up."""
+    disk = os.statvfs(tmp_path)
+    free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    if free < total // 10:
+        pytest.skip("the disk of this machine is nearly full")
+    files = {
+        kind: CsvBackup(tmp_path, kind, FakeClock(), rotate_bytes=10**9, min_free_bytes=free - total // 20)
+        for kind in ("rejected", "backup")
+    }
+    with pytest.raises(NoRoomForRejectsError, match="kept for backups"):
+        files["rejected"].append([("a", "row")])
+    assert files["backup"].append(rows(tag_values(1))).exists()
+    # Where none must stay free, none is kept
+    assert CsvBackup(tmp_path, "rejected", FakeClock(), rotate_bytes=10**9, min_free_bytes=0).append([("a",)]).exists()

@@ -1,10 +1,12 @@
 """Files beside the batches: closed, proven, listed, whatever a disk or Redis does."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.writer.backup.csv_backup import BackupFailedError
+from services.writer.backup.csv_backup import BackupFailedError, NoRoomForRejectsError
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import WaitingRows, waiting_row
 from services.writer.deliver.housekeeping import CHECK_INTERVAL_S, MANIFEST_INTERVAL_S, TICK_S, Housekeeping
@@ -28,6 +30,7 @@ class ProvenFile(FakeFile):
     def __init__(self) -> None:
         super().__init__()
         self.checks = 0
+        self.full = False
         #: How often it was proven, and whether it might be closed.
         self.proofs: list[bool] = []
 
@@ -35,6 +38,11 @@ class ProvenFile(FakeFile):
         if self.fault:
             raise BackupFailedError(self.fault)
         self.proofs.append(close_idle)
+
+    def append(self, rows: Sequence[Sequence[Any]]) -> Path:
+        if self.full:
+            raise NoRoomForRejectsError("the room is kept")
+        return super().append(rows)
 
     def check(self) -> list[str]:
         self.checks += 1
@@ -143,3 +151,13 @@ def test_a_directory_that_takes_no_backup_is_told_before_an_outage_needs_it(stag
     stage.open.trouble = None
     stage.run_for(2)
     assert (stage.events.kinds[1:], stage.report.backup_failure) == ([Event.BACKUP_WORKS], None)
+
+
+def test_rows_that_wait_since_the_room_is_kept_for_backups_are_no_failure_of_these(stage: Stage) -> None:
+    stage.waiting.raws = [waiting_row(["2026-01-01", "P"])] * 3
+    stage.aside.full = True
+    stage.run_for(3)
+    assert (len(stage.waiting.raws), stage.events.kinds, stage.report.backup_failure) == (3, [], None)
+    stage.aside.full = False
+    stage.run_for(1)
+    assert (len(stage.aside.rows), stage.waiting.raws) == (3, [])
