@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from services.poller.groups.group import PollingGroup
 from services.poller.handshake.requests import PollRequests
@@ -23,31 +24,21 @@ from shared.records.heartbeats import PollerStatus
 _log = get_logger()
 
 
+@dataclass(kw_only=True)
 class Pulse:
     """Beats for a poller."""
 
-    def __init__(
-        self,
-        *,
-        heartbeat: Heartbeat,
-        events: EventLog,
-        polled: Callable[[], Sequence[PollingGroup]],
-        leases: Leases,
-        outbox: Outbox,
-        sender: Sender,
-        requests: PollRequests,
-        news: News,
-        clock: Clock,
-    ) -> None:
-        self._heartbeat = heartbeat
-        self._events = events
-        self._polled = polled
-        self._leases = leases
-        self._outbox = outbox
-        self._sender = sender
-        self._requests = requests
-        self._news = news
-        self._clock = clock
+    heartbeat: Heartbeat
+    events: EventLog
+    polled: Callable[[], Sequence[PollingGroup]]
+    leases: Leases
+    outbox: Outbox
+    sender: Sender
+    requests: PollRequests
+    news: News
+    clock: Clock
+
+    def __post_init__(self) -> None:
         self._episode = Overflow()
         self._status = PollerStatus()
         #: Seconds since 1970 of the last loss.
@@ -63,11 +54,11 @@ class Pulse:
 
         def on_name(name: str) -> None:
             _log.info(f"Poller {name} is known to the monitor")
-            self._events.add(Event.STARTED, f"Poller {name} started with {len(self._polled())} polling groups")
+            self.events.add(Event.STARTED, f"Poller {name} started with {len(self.polled())} polling groups")
             loop.call_soon_threadsafe(self.named.set)
 
         beating = Beating(
-            self._heartbeat, self._events, self._clock, lambda: self._status,
+            self.heartbeat, self.events, self.clock, lambda: self._status,
             on_name=on_name, state=lambda: self.state,
         )  # fmt: skip
         turn = beating.watch("the poller's loop")
@@ -83,21 +74,21 @@ class Pulse:
     def status(self) -> PollerStatus:
         """Return what the heartbeat says beside the state."""
         return PollerStatus(
-            groups=json.dumps([group.describe() for group in self._polled()], ensure_ascii=False),
-            ring=self._outbox.depth,
-            ring_overflowed=self._outbox.overflow.messages,
-            ring_overflowed_values=self._outbox.overflow.values,
-            messages_sent=self._sender.messages_sent,
-            values_sent=self._sender.values_sent,
+            groups=json.dumps([group.describe() for group in self.polled()], ensure_ascii=False),
+            ring=self.outbox.depth,
+            ring_overflowed=self.outbox.overflow.messages,
+            ring_overflowed_values=self.outbox.overflow.values,
+            messages_sent=self.sender.messages_sent,
+            values_sent=self.sender.values_sent,
             ring_overflowed_at=self._overflowed_at,
-            ring_bytes=self._outbox.size_bytes,
-            queue_full_times=self._sender.times_full,
-            queue_full_since=self._sender.full_since,
-            replicas_missing=self._sender.replicas_missing,
-            requests_rejected=self._requests.rejected,
-            groups_elsewhere=self._leases.elsewhere,
-            messages_left_out=self._sender.messages_left_out,
-            **self._outbox.on_disk(),
+            ring_bytes=self.outbox.size_bytes,
+            queue_full_times=self.sender.times_full,
+            queue_full_since=self.sender.full_since,
+            replicas_missing=self.sender.replicas_missing,
+            requests_rejected=self.requests.rejected,
+            groups_elsewhere=self.leases.elsewhere,
+            messages_left_out=self.sender.messages_left_out,
+            **self.outbox.on_disk(),
         )
 
     def close(self, message: str) -> None:
@@ -105,30 +96,30 @@ class Pulse:
 
         Raises: RedisUnavailableError: at the first step, so that a Redis that is silent is not waited for twice.
         """
-        self._heartbeat.close()
-        self._news.write(self._events)
+        self.heartbeat.close()
+        self.news.write(self.events)
         self._tell_overflow()
         self._report_episode()
-        self._events.add(Event.STOPPED, message, Pending(pending=self._outbox.depth))
+        self.events.add(Event.STOPPED, message, Pending(pending=self.outbox.depth))
 
     def _tell(self, *, ended: bool) -> None:
-        if not self._heartbeat.instance:
+        if not self.heartbeat.instance:
             # Redis has not been there yet: what there is to tell waits.
             return
-        self._news.write(self._events)
+        self.news.write(self.events)
         if ended:
             self._report_episode()
 
     def _tell_overflow(self) -> bool:
         """Log what the outbox discarded since the last beat; return whether it was anything."""
-        news = self._outbox.pop_overflow()
+        news = self.outbox.pop_overflow()
         if not news.messages:
             return False
-        self._overflowed_at = self._clock.now().timestamp()
+        self._overflowed_at = self.clock.now().timestamp()
         self._episode.add(news)
         _log.warning(
             f"Poller overflow: discarded {news.messages} oldest messages with {news.values} values (FIFO). "
-            f"Total overflow: {self._outbox.overflow.messages} messages, {self._outbox.overflow.values} values"
+            f"Total overflow: {self.outbox.overflow.messages} messages, {self.outbox.overflow.values} values"
         )
         return True
 
@@ -136,7 +127,7 @@ class Pulse:
         """Write an event for an overflow that has ended; while Redis is away it waits here."""
         episode, self._episode = self._episode, Overflow()
         if episode.messages:
-            self._events.add(
+            self.events.add(
                 Event.OVERFLOW,
                 f"Poller overflow: {episode.messages} messages with {episode.values} values were discarded, "
                 f"read from {episode.first} to {episode.last}",

@@ -61,25 +61,16 @@ class Opens(Protocol):
         """Return the file."""
 
 
+@dataclass(frozen=True)
 class Recovery:
     """Recovers files, one batch at a time."""
 
-    def __init__(
-        self,
-        sink: Sink,
-        rejects: CsvBackup,
-        progress: RecoveryProgress,
-        clock: Clock,
-        retry_delays_s: Sequence[float],
-        *,
-        opens: Opens = OpenFile,
-    ) -> None:
-        self.sink = sink
-        self.rejects = rejects
-        self.progress = progress
-        self.clock = clock
-        self.retry_delays_s = list(retry_delays_s)
-        self.opens = opens
+    sink: Sink
+    rejects: CsvBackup
+    progress: RecoveryProgress
+    clock: Clock
+    retry_delays_s: Sequence[float]
+    opens: Opens = OpenFile
 
     def begin(self, file: RowsFile) -> "FileRecovery":
         """Begin with a file."""

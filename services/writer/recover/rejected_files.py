@@ -7,6 +7,7 @@ writer that was killed finds how far it came. What a retry is refused again is i
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files, count_rows, created_at
@@ -34,27 +35,20 @@ _MAX_NAME = 200
 _CODE = REJECTED_HEADER.index("error_code")
 
 
+@dataclass(frozen=True)
 class RequestedRejects:
     """Carries out `retry_rejected_file` and `set_aside_rejected_file`, one at a time."""
 
-    def __init__(
-        self,
-        requested: RequestedRecovery,
-        recovery: Recovery,
-        manifest: Manifest,
-        examples: RejectedExamples,
-        settings: WriterSettings,
-    ) -> None:
-        self._requested = requested
-        self._recovery = recovery
-        self._manifest = manifest
-        self._examples = examples
-        self._directory = settings.backup_dir
+    requested: RequestedRecovery
+    recovery: Recovery
+    manifest: Manifest
+    examples: RejectedExamples
+    settings: WriterSettings
 
     @property
     def duties(self) -> list[Duty]:
         """What the actor needs to know of it."""
-        is_mine, lane = self._requested.is_mine, self._requested.duty.lane
+        is_mine, lane = self.requested.is_mine, self.requested.duty.lane
         return [
             Duty(ActionKind.RETRY_REJECTED_FILE, self.retry, is_mine, lane),
             Duty(ActionKind.SET_ASIDE_REJECTED_FILE, self.set_aside, is_mine, lane),
@@ -64,7 +58,7 @@ class RequestedRejects:
         """Put rows into the table. Raises: PipelineError: what is not there is in a file."""
         with self._failing_as_ours(job):
             path = self._file_of(job)
-            return self._already(path) or self._requested.recover(job, [path])
+            return self._already(path) or self.requested.recover(job, [path])
 
     def set_aside(self, job: Job) -> Outcome:
         """Move rows to `set_aside/`, where they wait for nobody. Raises: PipelineError: they are in a file."""
@@ -75,9 +69,9 @@ class RequestedRejects:
             rows = count_rows(path)
             moved_to = move_beside(path, SET_ASIDE_DIRECTORY)
             move_label(path, moved_to)
-        self._manifest.forget(path)
-        self._manifest.flush()
-        self._examples.forget_file(path.name)
+        self.manifest.forget(path)
+        self.manifest.flush()
+        self.examples.forget_file(path.name)
         job.unit, job.done, job.total = "rows", rows, rows
         return Outcome(ActionState.DONE, f"{rows} rows are in {shown(moved_to)}; they stay counted as rejected")
 
@@ -100,7 +94,7 @@ class RequestedRejects:
             or not (FileKind.REJECTED.is_of(name) and name.endswith(".csv"))
         ):
             raise WrongRequestError(f"{name!r} is no file of rejected rows")
-        return self._directory / name
+        return self.settings.backup_dir / name
 
     def _part_of(self, job: Job) -> Path:
         path = self._path_of(job)
@@ -113,7 +107,7 @@ class RequestedRejects:
         for name in (RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY):
             if (path.parent / name / path.name).exists():
                 return Outcome(ActionState.DONE, f"done already: it is {shown(path.parent / name / path.name)}")
-        raise WrongRequestError(f"no file {path.name!r} waits in {self._directory}")
+        raise WrongRequestError(f"no file {path.name!r} waits in {self.settings.backup_dir}")
 
     def _file_of(self, job: Job) -> Path:
         """Return the file that holds what is meant and nothing else, whether it is there or not.
@@ -123,8 +117,8 @@ class RequestedRejects:
         path = self._path_of(job)
         ids, codes = (frozenset(str(job.action.options.get(name, "")).split()) for name in ("ids", "codes"))
         # A writer's own file is closed for it; that of another one is by itself, 10 s after its last row.
-        self._recovery.rejects.finish()
-        is_there = path in backup_files(self._directory)
+        self.recovery.rejects.finish()
+        is_there = path in backup_files(self.settings.backup_dir)
         if is_there and is_in_use(path):
             raise FileInUseError(f"{shown(path)}: a writer still writes it; it closes it 10 s after its last row")
         if not ids and not codes:
@@ -156,18 +150,18 @@ class RequestedRejects:
         for file, rows in ((part, taken.rows), (path, taken.left)):
             if file.exists():
                 size, created = file.stat().st_size, created_at(file).timestamp()
-                self._manifest.set(file, FileStage.WAITING, rows=rows, size_bytes=size, created=created)
+                self.manifest.set(file, FileStage.WAITING, rows=rows, size_bytes=size, created=created)
             else:
-                self._manifest.forget(file)
-        self._manifest.flush()
+                self.manifest.forget(file)
+        self.manifest.flush()
         try:
             for code in {cells[_CODE] for cells in taken.cells if len(cells) > _CODE}:
                 ids = [row_id(cells) for cells in taken.cells if len(cells) > _CODE and cells[_CODE] == code]
-                self._examples.forget(Rejected.ROW, code, ids)
+                self.examples.forget(Rejected.ROW, code, ids)
         except PipelineError:
             return
         for cells in taken.cells:
             at = refused_at(cells)
             if at is not None:
-                self._examples.note(Rejected.ROW, cells[_CODE], at, row_example(cells, at, part.name))
-        self._examples.flush()
+                self.examples.note(Rejected.ROW, cells[_CODE], at, row_example(cells, at, part.name))
+        self.examples.flush()

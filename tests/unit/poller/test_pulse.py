@@ -158,7 +158,7 @@ def test_a_silent_redis_is_waited_for_once_at_the_end() -> None:
 
     async def run() -> None:
         found = Beaten()
-        found.pulse._heartbeat.register()
+        found.pulse.heartbeat.register()
         found.link.is_away = True
         with pytest.raises(RedisUnavailableError):
             found.pulse.close("never told")
