@@ -1,9 +1,7 @@
 """What the operator, the kernel and Redis can do to the services. Nothing is lost and nothing is stored twice."""
 
 import random
-import resource
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,16 +11,11 @@ from sandbox.harness.feed import Load
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
-from shared.keys import Keys
-from tests.fault.disks import mounted
 from tests.fault.ledger import assert_nothing_lost_nothing_twice, drain, events
+from tests.fault.processes.loads import put_until
 from tests.oracle_target import OracleTarget
-from tests.pipeline import Pipeline, in_csv
+from tests.pipeline import Pipeline
 from tests.redis_servers import REDIS_SERVERS
-
-
-def put_until(load: Load, values: int) -> None:
-    wait_until(lambda: load.values >= values, 60, f"{values} values put")
 
 
 @pytest.mark.req("EC-3")
@@ -256,158 +249,3 @@ def test_redis_at_its_memory_limit(oracle: OracleTarget, table: str, namespace: 
         expected |= pipeline.put(polls=10, tags=500)
         drain(pipeline)
         assert_nothing_lost_nothing_twice(pipeline, expected)
-
-
-@pytest.mark.req("EC-5")
-def test_a_backup_directory_that_cant_be_made(pipeline: Pipeline, oracle: OracleTarget) -> None:
-    if oracle.stand_in is None:
-        pytest.skip("a real Oracle has no switch for faults")
-    # Given: a file where the directory should be, and Oracle away
-    pipeline.backup_dir.write_text("in the way")
-    pipeline.start_and_wait("consumer")
-    pipeline.start_and_wait("writer")
-    oracle.control.stop_listening(cut="rst")
-    expected = pipeline.put(polls=4, tags=500)
-    # Expect: everything stays in Redis, nothing is acknowledged, and it is said
-    wait_until(lambda: "backup_failed" in events(pipeline), what="the event")
-    snapshot = pipeline.snapshot()
-    assert snapshot.in_buffer + snapshot.in_flight == len(expected)
-    assert "nothing is acknowledged" in pipeline.log("writer")
-    # And when it is cured it goes on
-    pipeline.backup_dir.unlink()
-    drain(pipeline)
-    assert in_csv(pipeline.csv_rows()) == expected
-    assert "backup_works" in events(pipeline)
-
-
-@pytest.mark.req("EC-5")
-def test_a_disk_that_fills_up_in_the_middle_of_a_file(pipeline: Pipeline, oracle: OracleTarget) -> None:
-    if oracle.stand_in is None:
-        pytest.skip("a real Oracle has no switch for faults")
-    # Given: no file of the writer's may grow beyond 100 kB, which ends a write in the middle of a row
-    writer = pipeline.start_and_wait("writer", WRITER_CONCURRENCY="1")
-    pipeline.start_and_wait("consumer")
-    limits = resource.prlimit(writer.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(writer.pid, resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    oracle.control.stop_listening(cut="rst")
-    expected = pipeline.put(polls=10, tags=500)
-    drain(pipeline)
-    oracle.control.listen()
-    # Expect: several files, each with whole rows, together everything and nothing twice
-    assert len(list(pipeline.backup_dir.glob("backup_*.csv"))) > 1
-    assert_nothing_lost_nothing_twice(pipeline, expected)
-
-
-@pytest.mark.req("EC-5")
-def test_a_disk_that_is_full(pipeline: Pipeline, oracle: OracleTarget) -> None:
-    if oracle.stand_in is None:
-        pytest.skip("a real Oracle has no switch for faults")
-    with mounted(pipeline.backup_dir, "64k"):
-        pipeline.start_and_wait("consumer")
-        pipeline.start_and_wait("writer")
-        oracle.control.stop_listening(cut="rst")
-        expected = pipeline.put(polls=10, tags=500)
-        wait_until(lambda: "backup_failed" in events(pipeline), what="the event")
-        assert "values stay in Redis and nothing is acknowledged" in pipeline.log("writer")
-        subprocess.run(["mount", "-o", "remount,size=10m", str(pipeline.backup_dir)], check=True)
-        drain(pipeline)
-        oracle.control.listen()
-        assert_nothing_lost_nothing_twice(pipeline, expected)
-
-
-@pytest.mark.req("EC-5")
-def test_the_reserve_of_free_disk_is_kept(pipeline: Pipeline, oracle: OracleTarget) -> None:
-    if oracle.stand_in is None:
-        pytest.skip("a real Oracle has no switch for faults")
-    pipeline.start_and_wait("consumer")
-    writer = pipeline.start_and_wait("writer", BACKUP_MIN_FREE_BYTES=str(10**18))
-    oracle.control.stop_listening(cut="rst")
-    expected = pipeline.put(polls=2, tags=500)
-    wait_until(lambda: "BACKUP_MIN_FREE_BYTES" in pipeline.log("writer"), what="the log line")
-    assert pipeline.csv_rows() == []
-    assert pipeline.stop(writer) == 0
-    oracle.control.listen()
-    pipeline.start_and_wait("writer")
-    drain(pipeline)
-    assert pipeline.table_rows() == expected
-
-
-def test_the_clock_jumps_by_an_hour(pipeline: Pipeline) -> None:
-    # Given: services whose wall clock is an hour off as soon as a file is there, ahead or back
-    jump = pipeline.directory / "jump"
-    (pipeline.directory / "sitecustomize.py").write_text(
-        "import datetime as d, pathlib\n"
-        "from shared.clock import SystemClock\n"
-        f"jump = pathlib.Path({str(jump)!r})\n"
-        "def now(self):\n"
-        "    real = d.datetime.now(d.UTC)\n"
-        "    return real + d.timedelta(hours=float(jump.read_text())) if jump.exists() else real\n"
-        "SystemClock.now = now\n"
-    )
-    path = f"{pipeline.directory}:{pipeline.environment['PYTHONPATH']}"
-    pipeline.start_and_wait("consumer", PYTHONPATH=path)
-    pipeline.start_and_wait("writer", PYTHONPATH=path)
-    expected = pipeline.put(polls=3, tags=300)
-    for hours in ("1", "-1"):
-        pipeline.wait_until_idle()
-        jump.write_text(hours)
-        expected |= pipeline.put(polls=3, tags=300)
-    ledger = drain(pipeline)
-    assert ledger[Counter.WRITTEN] == len(expected)
-    assert pipeline.table_rows() == expected
-
-
-@pytest.mark.req("FR-001")
-def test_malformed_messages_go_to_the_rejected_list_and_stop_nobody(pipeline: Pipeline) -> None:
-    pipeline.start_and_wait("consumer")
-    pipeline.start_and_wait("writer")
-    bad = [b"", b"{", b"null", b"\xff\x00", b'{"timestamp":"soon","plc_code":"P"}', b'{"plc_code":"P"}']
-    expected = pipeline.put(polls=2, tags=10)
-    pipeline.link.command("RPUSH", pipeline.keys.data_queue, *bad)
-    expected |= pipeline.put(polls=2, tags=10)
-    ledger = drain(pipeline)
-    assert ledger[Counter.MESSAGES_REJECTED] == ledger.rejected_messages_kept == len(bad)
-    kept = pipeline.link.command("LRANGE", pipeline.keys.rejected_messages, 0, -1)
-    assert all(b'"reason"' in entry for entry in kept)
-    assert b"Invalid isoformat string: 'soon'" in kept[4]
-    assert b"message_base64" in kept[3]
-    assert pipeline.table_rows() == expected
-    wait_until(lambda: "message_rejected" in events(pipeline), what="the event")
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("messages", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_a_queue_that_a_foreign_producer_filled_is_drained_in_order_in_bounded_memory(
-    pipeline: Pipeline, keys: Keys, messages: int
-) -> None:
-    for start in range(0, messages, 5000):
-        pipeline.link.command(
-            "RPUSH",
-            keys.data_queue,
-            *(
-                f'{{"timestamp":"2026-01-01T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}","plc_code":"P",'
-                f'"tag_values":{{"n":{n}}}}}'.encode()
-                if n < 86400
-                else f'{{"timestamp":"2026-01-02T00:00:00.{n:06}","plc_code":"P","tag_values":{{"n":{n}}}}}'.encode()
-                for n in range(start, start + 5000)
-            ),
-        )
-    consumer = pipeline.start("consumer")
-    pipeline.start("writer")
-    peak = 0
-    order: list[int] = []
-    while (snapshot := pipeline.snapshot())[Counter.INSERTED] != messages:
-        head = pipeline.link.command("LINDEX", keys.data_queue, 0)
-        if head:
-            order.append(int(head.rsplit(b":", 1)[1].strip(b"}")))
-        peak = max(peak, _resident_bytes(consumer.pid))
-        time.sleep(0.02)
-    assert order == sorted(order)
-    assert peak < 120_000_000
-    assert snapshot[Counter.OVERFLOWED] == 0
-    pipeline.wait_until_idle(90)
-    assert pipeline.oracle.count(pipeline.table) == messages
-
-
-def _resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()

@@ -2,107 +2,20 @@
 
 import asyncio
 import os
-import sqlite3
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.poller.outbox.disk import Disk
-from services.poller.outbox.durable import DurableOutbox
-from services.poller.outbox.message import OVERHEAD_BYTES, Message
+from services.poller.outbox.message import OVERHEAD_BYTES
 from services.poller.outbox.outbox import MAX_BYTES_IN_HAND
-from services.poller.outbox.spool import CHECK_S, RETRY_S, Spool, file_name
+from services.poller.outbox.spool import RETRY_S, file_name
 from services.poller.outbox.waiting import Bounds
 from shared.records.events import Event
-from tests.fakes import FakeClock
-
-BOUNDS = Bounds(100, 1000, 100_000_000)
-START = datetime(2025, 1, 1, tzinfo=UTC)
-ALL = 1_000_000
-
-
-def message(number: int, *, size_bytes: int = 1, lossless: bool = False) -> Message:
-    raw = str(number).encode().rjust(size_bytes)
-    return Message(raw, 2, START + timedelta(seconds=number), lossless=lossless)
-
-
-class Life:
-    """One life of an outbox in a directory, whose saving goes on in the background as it does in a poller."""
-
-    def __init__(self, directory: Path, max_bytes: int = 100_000_000, bounds: Bounds = BOUNDS) -> None:
-        self.clock = FakeClock()
-        self.told: list[tuple[Event, str]] = []
-        self.spool = Spool(
-            directory / file_name(), max_bytes, self.clock, lambda kind, text: self.told.append((kind, text))
-        )
-        self.outbox = DurableOutbox(bounds, self.spool, self._sleep)
-        #: Times that it began to write.
-        self.tries = 0
-
-    async def add(self, *numbers: int, **how: Any) -> None:
-        for number in numbers:
-            await self.outbox.add(message(number, **how))
-
-    async def save(self) -> None:
-        """Let pass what makes everything that waits be written."""
-        await self._save_until(lambda: not self.outbox._unsaved(ALL))
-
-    async def fail_to_save(self) -> None:
-        """Let pass what makes one try, on a disk that refuses it."""
-        tries = self.tries
-        # The second begins when the first is over.
-        await self._save_until(lambda: self.tries > tries + 1)
-
-    async def _save_until(self, is_over: Callable[[], bool]) -> None:
-        saving = asyncio.create_task(self.outbox.run())
-        async with asyncio.timeout(30):
-            while not is_over():  # noqa: ASYNC110 - what happens is in threads, and has no event
-                await asyncio.sleep(0.001)
-        saving.cancel()
-        with suppress(asyncio.CancelledError):
-            await saving
-
-    async def _sleep(self, seconds: float) -> None:
-        self.tries += 1
-        await self.clock.sleep(seconds)
-
-    async def claim(self, count: int = 1000) -> list[int]:
-        return [int(message.raw) for message in await self.outbox.claim(count)]
-
-    async def kill(self) -> None:
-        """What the kernel does for a process that is killed: its files are closed, its memory is gone."""
-        if self.spool._disk is not None:
-            self.spool._disk._connection.close()
-
-
-async def begun(directory: Path, **settings: Any) -> Life:
-    life = Life(directory, **settings)
-    await life.outbox.open()
-    return life
-
-
-def damaged_in(directory: Path) -> list[Path]:
-    return [*directory.glob("*.damaged-*")]
-
-
-def files_in(directory: Path) -> list[Path]:
-    return [*directory.iterdir()]
-
-
-def run(test: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
-    """Make a test of a coroutine that takes a directory."""
-
-    def in_loop(tmp_path: Path) -> None:
-        asyncio.run(test(tmp_path))
-
-    in_loop.__doc__ = test.__doc__
-    return in_loop
+from tests.unit.poller.outbox.lives import ALL, START, begun, files_in, message, run
 
 
 @run
@@ -241,155 +154,6 @@ async def test_a_directory_that_another_process_has_is_waited_for_in_memory(tmp_
     assert [kind for kind, _ in second.told] == [Event.OUTBOX_FAILED, Event.OUTBOX_WORKS]
     # The other one's came first.
     assert await second.claim() == [1, 2]
-
-
-@pytest.mark.parametrize("content", [b"this is no database, but it is long enough" * 200, b"SQLite format 3\0" * 500])
-def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, content: bytes) -> None:
-    async def test() -> None:
-        (tmp_path / file_name()).write_bytes(content)
-        life = await begun(tmp_path)
-        (kind, text), *_ = life.told
-        assert kind == Event.OUTBOX_SET_ASIDE
-        (aside,) = damaged_in(tmp_path)
-        assert aside.name in text
-        assert aside.read_bytes() == content
-        await life.add(1)
-        await life.save()
-        assert life.spool.damaged == [aside.name]
-        await life.kill()
-        assert await (await begun(tmp_path)).claim() == [1]
-        aside.unlink()
-        life.clock.seconds += CHECK_S
-        await life.spool.open()
-        assert life.spool.damaged == []
-
-    asyncio.run(test())
-
-
-@run
-async def test_a_file_that_is_damaged_while_it_is_open_costs_what_was_on_it_and_says_so(tmp_path: Path) -> None:
-    life = await begun(tmp_path)
-    await life.add(*range(40), size_bytes=5000)
-    await life.save()
-    assert life.spool._disk is not None
-    life.spool._disk._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    life.spool._disk._connection.execute("PRAGMA shrink_memory")
-    with (tmp_path / file_name()).open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * 300_000)
-    await life.add(99)
-    found = await life.claim()
-    assert found == [99]
-    assert [kind for kind, _ in life.told] == [Event.OUTBOX_SET_ASIDE]
-    assert "with 40 messages" in life.told[0][1]
-
-
-@run
-async def test_a_file_of_another_version_is_set_aside(tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / file_name())
-    other.execute("PRAGMA user_version=99")
-    other.close()
-    life = await begun(tmp_path)
-    assert [kind for kind, _ in life.told] == [Event.OUTBOX_SET_ASIDE]
-    assert "version 99" in life.told[0][1]
-
-
-@run
-async def test_a_file_that_somebody_took_away_is_noticed_and_a_new_one_begun(tmp_path: Path) -> None:
-    """Kind: what is written to a file that has no name any more is gone with the process."""
-    life = await begun(tmp_path)
-    await life.add(1)
-    await life.save()
-    (tmp_path / file_name()).rename(tmp_path / "elsewhere")
-    await life.add(2)
-    await life.fail_to_save()
-    assert [kind for kind, _ in life.told] == [Event.OUTBOX_FAILED]
-    life.clock.seconds += RETRY_S
-    await life.save()
-    assert life.told[-1][0] == Event.OUTBOX_WORKS
-    await life.kill()
-    assert await (await begun(tmp_path)).claim() == [2]
-
-
-class FullDisk:
-    """Makes SQLite say that the disk is full, as it does when it is: its own limit on the file's size."""
-
-    def __init__(self, life: Life) -> None:
-        assert life.spool._disk is not None
-        self._connection = life.spool._disk._connection
-
-    def __enter__(self) -> None:
-        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        self._connection.execute(f"PRAGMA max_page_count={pages}")
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.execute("PRAGMA max_page_count=1000000000")
-
-
-@run
-async def test_a_full_disk_costs_no_message_and_its_end_is_said(tmp_path: Path) -> None:
-    life = await begun(tmp_path)
-    await life.add(1, 2)
-    await life.save()
-    with FullDisk(life):
-        await life.add(3, 4, size_bytes=50_000)
-        await life.fail_to_save()
-        assert "full" in (life.spool.trouble or "")
-        # What is on the disk still goes first, then what is in memory.
-        assert await life.claim() == [1, 2]
-        await life.outbox.settle(ALL)
-        assert await life.claim(1) == [3]
-        await life.outbox.settle(ALL)
-    await life.save()
-    assert life.spool.trouble is None
-    assert [kind for kind, _ in life.told] == [Event.OUTBOX_FAILED, Event.OUTBOX_WORKS]
-    await life.kill()
-    assert await (await begun(tmp_path)).claim() == [4]
-
-
-@run
-async def test_a_disk_that_works_again_is_said_so_although_nothing_is_to_be_written(tmp_path: Path) -> None:
-    life = await begun(tmp_path)
-    with FullDisk(life):
-        await life.add(1, size_bytes=50_000)
-        await life.fail_to_save()
-        assert await life.claim() == [1]
-        await life.outbox.settle(ALL)
-    life.clock.seconds += CHECK_S
-    await life.spool.open()
-    assert life.spool.trouble is None
-    assert [kind for kind, _ in life.told] == [Event.OUTBOX_FAILED, Event.OUTBOX_WORKS]
-
-
-@run
-async def test_in_memory_the_bounds_hold_while_the_disk_is_full(tmp_path: Path) -> None:
-    life = await begun(tmp_path, bounds=Bounds(5, 1000, 100_000_000))
-    with FullDisk(life):
-        for number in range(12):
-            await life.add(number, size_bytes=20_000)
-            await life.fail_to_save()
-    assert life.outbox.overflow.messages == 7
-    assert await life.claim() == [*range(7, 12)]
-
-
-@run
-async def test_a_disk_that_refuses_to_strike_off_sends_nothing_twice_in_this_life(tmp_path: Path) -> None:
-    life = await begun(tmp_path)
-    await life.add(1, 2, 3)
-    await life.save()
-    assert life.spool._disk is not None
-    life.spool._disk._connection.execute("PRAGMA query_only=1")
-    assert await life.claim(2) == [1, 2]
-    await life.outbox.settle(ALL)
-    assert life.spool.trouble is not None
-    assert await life.claim() == [3]
-    await life.outbox.settle(0)
-    assert life.outbox.depth == 1
-    life.spool._disk._connection.execute("PRAGMA query_only=0")
-    assert await life.claim() == [3]
-    await life.outbox.settle(ALL)
-    await life.kill()
-    assert (await begun(tmp_path)).outbox.depth == 0
 
 
 @run
