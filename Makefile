@@ -77,7 +77,7 @@ sbom: $(READY)  ## what the image holds of others, as CycloneDX, and their licen
 audit: $(AUDIT)/.ready  ## known weaknesses of what the image holds, and what bandit says of our own code
 	$(AUDIT)/bin/bandit --quiet --recursive --configfile pyproject.toml services shared
 	@$(AUDIT)/bin/pip-audit --strict --disable-pip --progress-spinner off -r requirements/runtime.txt || { \
-	  echo "error: pip-audit found something, or can't reach its data (https://pypi.org): the lines above say which" >&2; exit 1; }
+	  echo "error: pip-audit found something, or can't reach its data (https://pypi.org): the lines above say which; a package 'not found' that there is means the latter, behind a mirror without such data" >&2; exit 1; }
 
 fmt: $(READY)  ## format the code and repair what ruff can repair
 	$(PY) -m ruff check --fix-only --quiet $(SOURCES)

@@ -16,11 +16,11 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 
-#: Where images of others are named.
-FILES = ("Dockerfile", "docker-compose.yml", "deploy/kubernetes/overlays/single/redis.yaml")
+#: Where images of others are pinned. Compose files and Dockerfile name the same tags, for engines without a registry.
+FILES = ("deploy/compose/images.env", "deploy/kubernetes/overlays/single/redis.yaml")
 
 _NAMED = re.compile(
-    r"(?P<before>^ARG PYTHON_IMAGE=|^\s*image: )(?P<name>[a-z0-9.-]+(?::[0-9]+(?=/))?[a-z0-9./_-]*):"
+    r"(?P<before>^[A-Z]+_IMAGE=|^\s*image: )(?P<name>[a-z0-9.-]+(?::[0-9]+(?=/))?[a-z0-9./_-]*):"
     r"(?P<tag>[A-Za-z0-9._-]+)"
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.MULTILINE,
