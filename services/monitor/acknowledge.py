@@ -6,7 +6,7 @@ the totals, and is an event.
 
 from msgspec.structs import replace
 
-from services.monitor.assess.findings.losses import sentences, total_loss
+from services.monitor.assess.findings.losses import AHEAD_S, sentences, total_loss
 from shared.acting.actor import Duty, Job, Outcome
 from shared.counters import Counter
 from shared.journal.events import EventLog
@@ -14,7 +14,7 @@ from shared.keys import Keys
 from shared.queues.snapshot import take_snapshot
 from shared.records.actions import ActionKind, ActionState
 from shared.records.events import Event
-from shared.records.losses import Loss
+from shared.records.losses import Loss, WentBackTotal
 from shared.records.reading import from_hash, to_hash
 from shared.redis.link import RedisLink
 
@@ -29,8 +29,11 @@ def acknowledge(link: RedisLink, keys: Keys, events: EventLog, by: str, told: Lo
     # In whole seconds, and not before what was just lost.
     total = told or replace(total_loss(ledger), at=int(ledger.taken_at) + 1)
     known = from_hash(Loss, link.hash(keys.loss_acknowledged)) or Loss()
-    if (known.at or 0) > (total.at or 0):
+    if (total.at or 0) < (known.at or 0) <= ledger.taken_at + AHEAD_S:
         return f"{known.by or 'somebody'} has acknowledged it, and what came later, already"
+    went_back = from_hash(WentBackTotal, link.hash(keys.went_back)) or WentBackTotal()
+    if went_back.at > ledger.taken_at + AHEAD_S:
+        link.command("HSET", keys.went_back, "at", int(ledger.taken_at))
     fields = to_hash(replace(total, by=by)).items()
     link.command("HSET", keys.loss_acknowledged, *(part for field in fields for part in field))
     said = "; ".join(text for _, text in sentences(total.beyond(known), ledger[Counter.INSERTED]))

@@ -2,6 +2,7 @@
 
 from msgspec import to_builtins
 
+from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, EventRecord
@@ -42,10 +43,18 @@ class EventLog:
             instance=self.instance,
             message=tamed(cut(message, MAX_MESSAGE)),
             details=_short(details) if details else None,
+            told_at=self._now(),
         )
         # A lone surrogate, from a file's name or a message, has no UTF-8.
         parts = [part.encode(errors="backslashreplace") for field in to_hash(event).items() for part in field]
         self._link.command("XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *parts)
+
+    def _now(self) -> float | None:
+        """Return the seconds since 1970 by Redis' clock; None where it may not be asked."""
+        try:
+            return round(self._link.server_time(), 3)
+        except RedisRefusedError:
+            return None
 
 
 def _short(details: Record) -> str:

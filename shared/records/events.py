@@ -219,11 +219,12 @@ class EventRecord(Record, frozen=True):
     instance: Text = ""
     message: Text = ""  #: one sentence for people
     details: str | None = None  #: JSON object: the details of its kind
+    told_at: Moment | None = None  #: by Redis' clock; an id never falls, also when that clock is put back
 
     @property
     def at(self) -> float:
-        """When, in seconds since 1970."""
-        return int((self.id or "0").partition("-")[0]) / 1000
+        """When, in seconds since 1970; as the id says where the event does not."""
+        return int((self.id or "0").partition("-")[0]) / 1000 if self.told_at is None else self.told_at
 
     @property
     def figures(self) -> Record | None:

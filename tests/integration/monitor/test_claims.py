@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -222,3 +223,31 @@ def test_ledger_that_does_not_balance_is_never_healthy(
 
         wait_until(is_healthy, what="healthy")
         assert monitor.get("/api/ledger").json()["difference"] == 5
+
+
+def test_what_was_told_before_redis_clock_was_put_back_does_not_stand_for_days(
+    monitor: Monitor, link: RedisLink, keys: Keys, redis_server: EmbeddedRedis
+) -> None:
+    """Kind: a moment taken for a span. Redis' host had begun days ahead; its clock is right by now."""
+    ahead = int(time.time()) + 3 * 86_400
+    # Given: a loss, a fault, a return to an earlier moment and an acknowledgement of the days to come
+    for number, fields in enumerate((("overflow", "poller", '{"values": 7}'), ("fault", "writer", "{}"))):
+        kind, role, details = fields
+        link.command("XADD", keys.events, f"{ahead}000-{number}", "kind", kind, "role", role, "details", details)
+    link.command("HSET", keys.went_back, "at", ahead, "times", 1)
+    link.command("HSET", keys.loss_acknowledged, "at", ahead, "by", "somebody")
+    # Expect: what is lost is told, nothing is called new that is not, and an event of now has the time of now
+    wait_until(lambda: {"readings_lost", "redis_went_back"} <= alerts(monitor).keys(), what="the losses")
+    assert "unforeseen_fault" not in alerts(monitor)
+    EventLog(link, keys, "writer").add(Event.FAULT, "one of now")
+    wait_until(lambda: "one of now" in str(alerts(monitor).get("unforeseen_fault")), what="a fault of now")
+    newest = monitor.get("/api/events?kind=fault").json()["events"][0]
+    assert abs(datetime.fromisoformat(newest["at"]).timestamp() - time.time()) < 60
+    # If: a person acknowledges it; expect: it is over, and what comes later is told
+    assert "already" not in acknowledge(redis_server.url, keys.namespace)
+    wait_until(lambda: not {"readings_lost", "redis_went_back"} & alerts(monitor).keys(), what="their end")
+    wait_until(lambda: link.server_time() > int(link.hash(keys.loss_acknowledged)["at"]), what="the second after it")
+    EventLog(link, keys, "poller").add(
+        Event.OVERFLOW, "more", OutboxOverflow(messages=1, values=5, first="a", last="b")
+    )
+    wait_until(lambda: "5 values" in str(alerts(monitor).get("readings_lost")), what="what was lost since")

@@ -110,7 +110,9 @@ def _orphans(overview: Overview) -> Iterator[Finding]:
 
 def _faults(overview: Overview) -> Iterator[Finding]:
     faults = [
-        event for event in overview.events if event.kind == Event.FAULT and overview.taken_at - event.at <= WINDOW_S
+        event
+        for event in overview.events
+        if event.kind == Event.FAULT and abs(overview.taken_at - event.at) <= WINDOW_S
     ]
     if faults:
         last = faults[0]

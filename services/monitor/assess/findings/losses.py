@@ -7,14 +7,20 @@ he was told stands in Redis then, in totals, and only what is lost beyond them i
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.said import NAMED, Said, some
 from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
-from shared.records.events import Event, Overflow, OverflowEpisode
+from shared.records.events import Event, EventRecord, Overflow, OverflowEpisode
 from shared.records.losses import Loss, WentBackTotal
+
+#: Seconds by which what stands in Redis may be ahead of its clock. What is further ahead was written before that clock
+#: was put back, and is of no moment that can be compared.
+AHEAD_S = 60.0
 
 
 def went_back_since(overview: Overview, acknowledged_at: float | None) -> WentBackTotal | None:
@@ -38,8 +44,11 @@ def total_loss(ledger: Snapshot) -> Loss:
 
 
 def unacknowledged(overview: Overview) -> Loss:
-    """Return what is lost and was not acknowledged."""
-    return total_loss(overview.ledger).beyond(overview.acknowledged)
+    """Return what is lost and was not acknowledged, and when that was, as far as it can be told."""
+    known = overview.acknowledged
+    if (known.at or 0) > overview.taken_at + AHEAD_S:
+        known = replace(known, at=None)
+    return total_loss(overview.ledger).beyond(known)
 
 
 def sentences(loss: Loss, inserted: int, *, since: str = "", where: str = "") -> Iterator[tuple[str, Said]]:
@@ -108,7 +117,7 @@ def find_losses(overview: Overview) -> Iterator[Finding]:
 
 def unacknowledged_overflows(overview: Overview) -> list[OverflowEpisode]:
     """Return the overflow episodes of which nobody has said that they are known, the newest first."""
-    known_at = overview.acknowledged.at or 0.0
+    known_at = unacknowledged(overview).at or 0.0
     # One that goes on, or went on, after the acknowledgement has lost more since.
     found = [
         episode
@@ -132,13 +141,18 @@ def _where(episodes: Sequence[OverflowEpisode]) -> str:
     return Said("; collected from {first} to {last}, of {tags}", first=first, last=last, tags=tags)
 
 
+def _since(overview: Overview, loss: Loss) -> Iterator[EventRecord]:
+    """Yield the events since the acknowledgement; of those ahead of Redis' clock, by their order, which nobody sets."""
+    is_known = False
+    for event in overview.events:
+        is_known = is_known or event.kind == Event.ACKNOWLEDGED
+        if event.at > (loss.at or 0.0) and not (is_known and event.at > overview.taken_at + AHEAD_S):
+            yield event
+
+
 def _lost_by_pollers(overview: Overview, loss: Loss) -> Iterator[Finding]:
     """Yield what pollers discarded while Redis took nothing: it never came in, so no counter knows it."""
-    episodes = [
-        event
-        for event in overview.events
-        if event.kind == Event.OVERFLOW and event.role == "poller" and event.at > (loss.at or 0.0)
-    ]
+    episodes = [event for event in _since(overview, loss) if event.kind == Event.OVERFLOW and event.role == "poller"]
     if episodes:
         values = sum(lost.values for event in episodes if isinstance(lost := event.figures, Overflow))
         names = some(sorted({event.instance for event in episodes}))

@@ -1,6 +1,7 @@
 """What explains a gap, how much of it, and what does not."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def gap(begin: float, end: float, *, tag: str = "P.a", is_open: bool = False) ->
     return Gap(tag, at(begin), at(end), int(end - begin) - 1, 1.0, is_open)
 
 
-def event(second: float, kind: str, message: str = "", *, instance: str = "plant-1", **details: str) -> EventRecord:
+def event(second: float, kind: str, message: str = "", *, instance: str = "plant-1", **details: Any) -> EventRecord:
     moment = at(second).replace(tzinfo=UTC).timestamp()
     return EventRecord(
         id=f"{moment * 1000:.0f}-0", kind=kind, role="poller", instance=instance, message=message, **details
