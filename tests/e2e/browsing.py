@@ -41,6 +41,26 @@ _CONTRAST = """() => {
 }"""
 
 
+#: Text and buttons that reach beyond their card, where another card covers them, and how far the page scrolls sideways.
+_BEYOND = """() => {
+  const wide = document.documentElement.scrollWidth - innerWidth, beyond = wide > 0 ? [`the page by ${wide}`] : [];
+  for (const card of document.querySelectorAll("main > *")) {
+    const edge = card.getBoundingClientRect().right + 1, texts = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+    const parts = [...card.querySelectorAll("button")];
+    while (texts.nextNode())
+      if (!texts.currentNode.parentElement.closest(".unseen, thead")) {
+        parts.push(document.createRange());
+        parts.at(-1).selectNodeContents(texts.currentNode);
+      }
+    for (const part of parts) {
+      const { right, width } = part.getBoundingClientRect(), what = (part.textContent ?? `${part}`).trim().slice(0, 40);
+      if (width && right > edge) beyond.push(`${card.dataset.testid ?? card.id}: ${what} by ${Math.round(right - edge)}`);
+    }
+  }
+  return beyond;
+}"""
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the system's Chromium; skip the tests where there is none."""
@@ -108,6 +128,13 @@ class Tab:
         """Return the pieces of text whose contrast is below 4.5:1."""
         poor: list[str] = self.page.evaluate(_CONTRAST)
         return poor
+
+    def beyond(self, width: int) -> list[str]:
+        """Return what reaches beyond its card, or the page, in a window so wide."""
+        self.page.set_viewport_size({"width": width, "height": 1000})
+        self.page.wait_for_timeout(100)
+        beyond: list[str] = self.page.evaluate(_BEYOND)
+        return [f"{width}: {each}" for each in beyond]
 
     def picture(self, name: str) -> None:
         """Save a picture of what is seen without scrolling, if pictures are wanted."""

@@ -175,6 +175,72 @@ def test_rejected_rows_and_messages_are_seen_retried_and_dropped(operator: Tab, 
     operator.shows("alerts", r"^((?!Rejected dropped).)*$", 40)
 
 
+def test_whole_file_of_rejected_rows_is_retried_or_set_aside(operator: Tab, scene: Scene) -> None:
+    page, backups = operator.page, operator.page.locator("[data-testid=backups] tr")
+    # Given a file of rejected rows, that nobody writes any more
+    before = scene.pipeline.snapshot()[Counter.RECOVERED]
+    for button, danger, outcome in (("Retry", False, "recovered"), ("Set aside", True, "set aside")):
+        scene.oracle.control.refuse_rows(12899, message="ORA-12899: value too large", containing="PLC02.D17", count=7)
+        row = backups.filter(has_text="rejected_").filter(has_text="waiting").filter(has=page.get_by_text("7", exact=True))
+        row.first.wait_for(timeout=40_000)
+        name = row.first.locator("code").inner_text()
+        # If it is asked for as a whole, expect to be told of which file
+        row.first.get_by_role("button", name=f"{button}…").click()
+        dialog = page.get_by_role("dialog")
+        assert name in dialog.inner_text()
+        assert dialog.get_by_label("Yes, I know what this does.").is_visible() == danger
+        if danger:
+            dialog.get_by_label("Yes, I know what this does.").check()
+        confirm(page, button)
+        operator.shows("actions", f"done {button} rejected (rows|file).*{name}|done .*{name}", 40)
+        # Expect it where it was put, and no longer among what waits
+        backups.filter(has_text=name).filter(has_text="waiting").wait_for(state="detached", timeout=20_000)
+        place = "recovered" if outcome == "recovered" else "set_aside"
+        assert (scene.pipeline.directory / "backup" / place / name).is_file()
+    assert scene.pipeline.snapshot()[Counter.RECOVERED] == before + 7
+    assert operator.complaints == []
+
+
+def test_process_that_was_killed_is_forgotten(operator: Tab, scene: Scene) -> None:
+    page = operator.page
+    second = scene.pipeline.start("writer", INSTANCE_NAME="plant-2")
+    operator.shows("services", "writer plant-2 running")
+    row = page.locator("[data-testid=services] tr", has_text="plant-2")
+    assert row.get_by_role("button", name="Forget…").count() == 0, "what lives can't be forgotten"
+    second.kill()
+    second.wait()
+    operator.shows("services", "writer plant-2 lost", 40)
+    row.get_by_role("button", name="Forget…").click()
+    assert "Forget writer:plant-2?" in page.get_by_role("dialog").inner_text()
+    page.get_by_role("dialog").get_by_label("Yes, I know what this does.").check()
+    confirm(page, "Forget")
+    operator.shows("actions", "done Forget service writer:plant-2", 20)
+    row.wait_for(state="detached")
+
+
+def test_nothing_reaches_beyond_its_card_however_wide_the_window_is(operator: Tab, scene: Scene) -> None:
+    """Kind: a button of an operator's lies below the next card, and can't be pressed."""
+    link, keys, page = scene.pipeline.link, scene.pipeline.keys, operator.page
+    # Given what makes tables wide: buttons, long names without a blank, a reason
+    scene.oracle.control.refuse_rows(12899, message="ORA-12899: value too large", containing="PLC02.D18", count=5)
+    plc, tag = "PLC_" + "7" * 40, "address_" * 14
+    poll = {"timestamp": "2026-01-01T00:00:00", "plc_code": plc, "group_name": "g" * 60, "tag_values": {tag: 1}}
+    link.command("RPUSH", keys.data_queue, json.dumps(poll), json.dumps({"plc_code": plc, "tag_values": {tag: 1}}))
+    operator.shows("backups", "rejected_.* waiting Retry", 40)
+    operator.shows("polling", "PLC_777")
+    beyond = []
+    try:
+        for path in ("buffer", "rejected", f"plc?code={plc}"):
+            page.goto(f"{scene.url}/monitoring/{path}")
+            page.wait_for_selector("[data-testid]")
+            page.evaluate("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+            for width in (320, 390, 601, 768, 901, 1024, 1280, 1400, 1920):
+                beyond += [f"{path} {each}" for each in operator.beyond(width)]
+    finally:
+        page.set_viewport_size({"width": 1600, "height": 1150})
+    assert not beyond, "\n".join(beyond)
+
+
 def test_group_and_process_that_are_gone_are_forgotten(operator: Tab, scene: Scene) -> None:
     link, keys, page = scene.pipeline.link, scene.pipeline.keys, operator.page
     # Given a group of another engine that sent once, with a name that would be markup
