@@ -54,7 +54,7 @@ _BEYOND = """() => {
       }
     for (const part of parts) {
       const { right, width } = part.getBoundingClientRect(), what = (part.textContent ?? `${part}`).trim().slice(0, 40);
-      if (width && right > edge) beyond.push(`${card.dataset.testid ?? card.id}: ${what} by ${Math.round(right - edge)}`);
+      if (width && right > edge) beyond.push(`${card.dataset.testid}: ${what} by ${Math.round(right - edge)}`);
     }
   }
   return beyond;

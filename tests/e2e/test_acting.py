@@ -175,29 +175,32 @@ def test_rejected_rows_and_messages_are_seen_retried_and_dropped(operator: Tab, 
     operator.shows("alerts", r"^((?!Rejected dropped).)*$", 40)
 
 
-def test_whole_file_of_rejected_rows_is_retried_or_set_aside(operator: Tab, scene: Scene) -> None:
-    page, backups = operator.page, operator.page.locator("[data-testid=backups] tr")
-    # Given a file of rejected rows, that nobody writes any more
+@pytest.mark.parametrize(("button", "place"), [("Retry", "recovered"), ("Set aside", "set_aside")])
+def test_whole_file_of_rejected_rows_is_retried_or_set_aside(
+    operator: Tab, scene: Scene, button: str, place: str
+) -> None:
+    page, files = operator.page, operator.page.locator("[data-testid=backups] tbody tr")
+    known = set(scene.pipeline.directory.glob("backup/**/rejected_*.csv"))
     before = scene.pipeline.snapshot()[Counter.RECOVERED]
-    for button, danger, outcome in (("Retry", False, "recovered"), ("Set aside", True, "set aside")):
-        scene.oracle.control.refuse_rows(12899, message="ORA-12899: value too large", containing="PLC02.D17", count=7)
-        row = backups.filter(has_text="rejected_").filter(has_text="waiting").filter(has=page.get_by_text("7", exact=True))
-        row.first.wait_for(timeout=40_000)
-        name = row.first.locator("code").inner_text()
-        # If it is asked for as a whole, expect to be told of which file
-        row.first.get_by_role("button", name=f"{button}…").click()
-        dialog = page.get_by_role("dialog")
-        assert name in dialog.inner_text()
-        assert dialog.get_by_label("Yes, I know what this does.").is_visible() == danger
-        if danger:
-            dialog.get_by_label("Yes, I know what this does.").check()
-        confirm(page, button)
-        operator.shows("actions", f"done {button} rejected (rows|file).*{name}|done .*{name}", 40)
-        # Expect it where it was put, and no longer among what waits
-        backups.filter(has_text=name).filter(has_text="waiting").wait_for(state="detached", timeout=20_000)
-        place = "recovered" if outcome == "recovered" else "set_aside"
-        assert (scene.pipeline.directory / "backup" / place / name).is_file()
-    assert scene.pipeline.snapshot()[Counter.RECOVERED] == before + 7
+    # Given a file of rejected rows that no writer has open any more
+    scene.oracle.control.refuse_rows(12899, message="ORA-12899: value too large", containing="PLC02.D17", count=7)
+    (path,) = wait_until(lambda: set(scene.pipeline.directory.glob("backup/rejected_*.csv")) - known, what="the file")
+    row = files.filter(has_text=path.name)
+    row.filter(has_text="waiting").wait_for(timeout=40_000)
+    # If it is asked for as a whole, expect to be told of which file, and whether it comes back
+    row.get_by_role("button", name=f"{button}…").click()
+    dialog = page.get_by_role("dialog")
+    assert path.name in dialog.inner_text()
+    sure = dialog.get_by_label("Yes, I know what this does.")
+    assert sure.is_visible() == (place == "set_aside")
+    if sure.is_visible():
+        sure.check()
+    confirm(page, button)
+    operator.shows("actions", rf"^Actions .*?done [\w ]+ {re.escape(path.name)}", 40)
+    # Expect it where it was put, and no longer among what waits
+    row.filter(has_text="waiting").wait_for(state="detached")
+    assert (path.parent / place / path.name).is_file()
+    assert scene.pipeline.snapshot()[Counter.RECOVERED] - before == (7 if place == "recovered" else 0)
     assert operator.complaints == []
 
 
