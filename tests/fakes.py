@@ -167,8 +167,13 @@ class FakeLink(RedisLink):
     def look_for_primary(self) -> None:
         self.ping()
 
-    def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
-        del cause
+    def wait_until_there(
+        self,
+        stop: StopFlag,
+        cause: RedisUnavailableError | None = None,
+        tell: Callable[[RedisUnavailableError], object] = lambda _: None,
+    ) -> bool:
+        del cause, tell
         self.waits += 1
         self.is_away = False
         return not stop.is_set()

@@ -84,8 +84,8 @@ class Loop:
                     self.run_once()
                     stop.wait(self._until_next_tick())
                 except RedisUnavailableError as error:
-                    self._newest.fail(str(error), refused=isinstance(error, RedisRefusedError))
-                    self._link.wait_until_there(stop, error)
+                    self._say_away(error)
+                    self._link.wait_until_there(stop, error, self._say_away)
                 except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
                     self._newest.fail(
                         Said("a reading could not be worked out: {error}", error=repr(error)), Blame.MONITOR
@@ -121,6 +121,9 @@ class Loop:
 
     def _say_hello(self, name: str) -> None:
         self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
+
+    def _say_away(self, error: RedisUnavailableError) -> None:
+        self._newest.fail(str(error), refused=isinstance(error, RedisRefusedError))
 
     def _say_unreadable(self, reason: str) -> None:
         if self._newest.fail(reason):

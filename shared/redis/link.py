@@ -220,10 +220,15 @@ class RedisLink:
         """Ask for an answer. Raises: RedisUnavailableError."""
         self.command("PING")
 
-    def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
+    def wait_until_there(
+        self,
+        stop: StopFlag,
+        cause: RedisUnavailableError | None = None,
+        tell: Callable[[RedisUnavailableError], object] = lambda _: None,
+    ) -> bool:
         """Return True as soon as Redis takes writes again, False when stopped, or this link closed, before that.
 
-        Says so once, not every try.
+        Says so once, not every try; `tell` hears of every try why it failed.
         """
         # Redis is away from all its clients at once, and back for all at once.
         backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
@@ -233,6 +238,7 @@ class RedisLink:
                     self.ping()
                 except RedisUnavailableError as error:
                     cause = error
+                    tell(error)
                 else:
                     return True
             if isinstance(cause, RedisRefusedError):

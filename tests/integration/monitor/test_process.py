@@ -58,6 +58,8 @@ def test_redis_away_is_a_503_that_ends_by_itself(
         assert answer.json()["error"] == "REDIS_UNAVAILABLE"
         assert set(answer.json()) == {"error", "message", "details"}
         assert "Traceback" not in answer.text
+    # What was said first (the connection was cut) is not what it is now, and a person acts on it.
+    wait_until(lambda: "nothing listens there" in monitor.get("/readyz").text, what="why it is away now")
     assert monitor.get("/livez").status_code == 200
     own_redis.start()
     wait_until(lambda: monitor.get("/api/ledger").status_code == 200, what="recovery")

@@ -48,7 +48,12 @@ class FakeLink(RedisLink):
     def hash(self, _key: str) -> dict[str, str]:
         return {}
 
-    def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
+    def wait_until_there(
+        self,
+        stop: StopFlag,
+        cause: RedisUnavailableError | None = None,
+        tell: Callable[[RedisUnavailableError], object] = lambda _: None,  # noqa: ARG002 - it is away for one reason
+    ) -> bool:
         self.waited.append(str(cause))
         return not stop.wait(1.0)
 
