@@ -85,6 +85,14 @@ def test_what_an_action_can_not_understand_is_said_and_no_fault_of_ours(acting: 
         assert len(answer.content) < 3_000
 
 
+def test_json_without_its_header_is_told_which_header(acting: FastAPI) -> None:
+    """Kind: at 3 in the morning, `curl -d '{"target": "writer"}'` is told that its dictionary is no dictionary."""
+    headers = {"Authorization": f"Bearer {OPERATORS}", "Content-Type": "application/x-www-form-urlencoded"}
+    answer = ask(acting, "POST", "/api/actions/pause", headers=headers, content=b'{"target": "writer"}')
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "body: It came without the header Content-Type: application/json"
+
+
 def test_a_fault_of_ours_is_answered_as_strictly_as_all_else() -> None:
     """Kind: an answer that goes past what stands before every answer."""
     app = monitor()
