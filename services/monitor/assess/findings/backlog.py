@@ -44,14 +44,7 @@ def how_long(
 ) -> Said:
     """Return what becomes of the values while these writers are without Oracle, and for how long that can go on."""
     if all(writer.status.backup == BackupState.FAILING for writer in writers):
-        room = settings.buffer_max_size - overview.ledger.in_buffer
-        if rates.inserted <= 0:
-            return Said("values stay in Redis, which has room for {room:number}", room=room)
-        return Said(
-            "values stay in Redis, which overflows in {left:duration} at {rate:number} values/s",
-            left=room / rates.inserted,
-            rate=rates.inserted,
-        )
+        return _how_long_in_redis(settings.buffer_max_size - overview.ledger.in_buffer, rates.inserted)
     if all(writer.status.breaker == BreakerState.RETRYING for writer in writers):
         return Said("batches are being retried; after that they go to the backup")
     free = [free for writer in writers if (free := writer.status.backup_free_bytes) is not None]
@@ -65,4 +58,17 @@ def how_long(
         "values go to the backup; nothing is lost, its disk lasts {left:duration} more at {rate:number} values/s",
         left=min(free) / (rates.inserted * row_bytes),
         rate=rates.inserted,
+    )
+
+
+def _how_long_in_redis(room: int, rate: float) -> Said:
+    if rate <= 0:
+        return Said("values stay in Redis, which has room for {room:number}", room=room)
+    if room <= 0:
+        return Said("the buffer is full: polls wait in the DataQueue, and only then the oldest values overflow")
+    return Said(
+        "values stay in Redis: the buffer is full in {left:duration} at {rate:number} values/s, then polls wait in the "
+        "DataQueue, and only then the oldest values overflow",
+        left=room / rate,
+        rate=rate,
     )

@@ -338,11 +338,11 @@ def test_outage_says_how_long_it_has_lasted_and_can_last() -> None:
 
 
 @pytest.mark.req("EC-5", "EC-1")
-def test_outage_without_backup_is_critical_and_says_when_the_buffer_overflows() -> None:
+def test_outage_without_backup_is_critical_and_says_when_the_buffer_is_full() -> None:
     stuck = [consumer(), writer(oracle="away", breaker="open", backup="failing")]
     outage = found(overview(services=stuck, in_buffer=400), Rates(inserted=100, removed=0))["oracle_away"]
     assert outage.severity is Severity.CRITICAL
-    assert "overflows in 6 s at 100 values/s" in outage.message
+    assert "the buffer is full in 6 s at 100 values/s, then polls wait in the DataQueue" in outage.message
 
 
 class TestSince:
