@@ -2,18 +2,14 @@
 
 import fcntl
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
-from sandbox.harness.waiting import wait_until
 from services.writer.backup.label import label_path
 from shared.keys import Keys
 from shared.models import TagValue
 from shared.redis.link import RedisLink
-from tests.fakes import tag_values
 from tests.integration.writer.recover.place import NOON, Place, expected, numbered
 
 AWKWARD = ["=1+1", "+5", "-5", "@cmd", "온도 센서", 'say "hi"', "a,b", "two\nlines", "a\rb\r\n", "  ", "'", None]
@@ -259,92 +255,6 @@ def test_a_directory_that_is_not_there_is_no_empty_one(place: Place, tmp_path: P
     assert (status, "no such directory" in output) == (1, True), output
 
 
-def test_oracle_away_is_retried_then_the_file_stays(place: Place) -> None:
-    place.write(numbered(5))
-    place.oracle.control.fail_next(None, ora_code=12570, verb="INSERT")
-
-    status, output = place.recover()
-
-    assert status == 1
-    assert output.count("Retrying in ") == 3
-    assert "ORA-12570" in output
-    assert len(place.files("backup_*.csv")) == 1
-    place.oracle.control.reset()
-    assert place.recover()[0] == 0
-    assert place.count() == 5
-
-
-@pytest.mark.req("EC-3")
-def test_lost_reply_after_the_commit_stores_nothing_twice(place: Place) -> None:
-    place.write(numbered(1_500))
-    place.oracle.control.lose_reply_after_commit(1)
-
-    status, output = place.recover()
-
-    assert status == 0, output
-    assert place.stored() == expected(numbered(1_500))
-    assert "1500 rows read, 1000 written, 500 in the table already" in output
-
-
-def test_redis_away_does_not_stop_it(place: Place) -> None:
-    place.write(numbered(1_100))
-    status, output = place.recover(REDIS_URL="redis://127.0.0.1:1/0")
-
-    assert status == 0
-    assert place.count() == 1_100
-    assert output.count("is not usable") == 1
-    assert "1100 rows too low" in output
-
-
-@pytest.mark.req("OPS-2")
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_it_after_the_batch_and_the_next_run_goes_on(place: Place, signum: signal.Signals) -> None:
-    path = place.write(numbered(3_000))
-    process = place.start("--rate", "1000")
-    wait_until(lambda: place.count() > 0, what="the first rows")
-    process.send_signal(signum)
-    output = process.output(10)
-
-    written = place.count()
-    assert process.returncode == 130, output
-    assert 0 < written < 3_000
-    assert f"interrupted after {written} rows read, {written} written" in output
-    assert path.exists()
-    status, output = place.recover()
-    assert status == 0
-    assert f"{3_000 - written} written, {written} in the table already" in output
-    assert place.stored() == expected(numbered(3_000))
-
-
-@pytest.mark.req("OPS-2")
-def test_kill_in_the_middle_loses_and_doubles_nothing(place: Place) -> None:
-    place.write(numbered(20_000))
-    for wanted in (1, 3_000):
-        process = place.start()
-        wait_until(lambda least=wanted: place.count() >= least, what="rows")  # type: ignore[misc]
-        process.kill()
-        process.output(10)
-
-    status, output = place.recover()
-
-    assert status == 0, output
-    assert place.stored() == expected(numbered(20_000))
-    assert len(place.files("recovered/*.csv")) + len(place.files("backup_*.csv")) == 1
-
-
-@pytest.mark.req("FR-003")
-def test_two_at_once_share_the_files(place: Place) -> None:
-    for first in range(0, 8_000, 2_000):
-        place.write(numbered(2_000, first))
-    processes = [place.start() for _ in range(2)]
-    outputs = [process.output(60) for process in processes]
-
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    assert place.stored() == expected(numbered(8_000))
-    assert len(place.files("recovered/*.csv")) == 4
-    assert place.files("*.csv") == []
-
-
 def test_progress_is_shown_in_plain_lines_without_a_terminal(place: Place) -> None:
     path = place.write(numbered(10))
     output = place.recover()[1]
@@ -359,118 +269,3 @@ def test_file_named_that_is_not_there_fails(place: Place) -> None:
 
     assert status == 1
     assert "there is no such file" in output
-
-
-@pytest.mark.req("OPS-2")
-def test_writer_puts_files_back_by_itself_where_it_is_told_to(place: Place, link: RedisLink, keys: Keys) -> None:
-    bad = place.directory / "backup_20250101_000000.csv"
-    bad.write_text("not a backup\n")
-    os.utime(bad, (0, 0))  # nobody copies it here any more
-    place.write(numbered(3_000))
-    process = place.start_writer(BACKUP_AUTO_RECOVER="true")
-    try:
-        wait_until(lambda: place.files("recovered/*.csv"), what="the file in recovered/")
-    finally:
-        process.terminate()
-        output = process.output(10)
-
-    assert process.returncode == 0, output
-    assert place.stored() == expected(numbered(3_000))
-    assert link.hash(keys.counters)["recovered"] == "3000"
-    assert output.count("Not recovered by itself") == 1
-    assert place.files("*.csv") == [bad.name]
-
-
-def test_writer_puts_files_back_by_the_same_rule_as_it_writes(place: Place, link: RedisLink, keys: Keys) -> None:
-    """Kind: one rule in two places. Conflicts are kept, and no row is blamed for what every row is refused for."""
-    place.write(numbered(3))
-    place.recover()
-    path = place.write([TagValue(NOON, "PLC01", "D0", "999", "GOOD"), *numbered(3, first=1)])
-    place.oracle.control.refuse_rows(1400, table="tag_data")
-    rollbacks_before = place.oracle.control.status().rollbacks
-    process = place.start_writer(BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
-    try:
-        # Given: rows of the file that are new are refused for the table's fault, which is found out once at least
-        wait_until(lambda: place.oracle.control.status().rollbacks > rollbacks_before, what="a sample")
-        assert path.exists()
-        assert place.files("rejected_*.csv") == []
-    finally:
-        process.terminate()
-        process.output(10)
-    assert link.hash(keys.counters).get("recovered", "0") == "3"
-    place.oracle.control.reset()
-    process = place.start_writer(BACKUP_AUTO_RECOVER="true", ORACLE_PROBE_INTERVAL="0.2")
-    try:
-        wait_until(lambda: not path.exists(), what="the file in recovered/")
-    finally:
-        process.terminate()
-        process.output(10)
-    (aside,) = place.files("rejected_*.csv")
-    assert "CONFLICT" in (place.directory / aside).read_text()
-    assert place.count() == 4
-
-
-def test_writer_leaves_files_alone_while_the_buffer_fills(place: Place, link: RedisLink, keys: Keys) -> None:
-    # Given: a buffer above 20 % that nobody drains, since all its tables' inserts are held up
-    place.write(numbered(10))
-    raws = [f'[1,"2026-01-01T00:00:00.{n:06}","PLC09","D1","1","GOOD"]' for n in range(50)]
-    link.command("RPUSH", keys.buffer, *raws)
-    place.oracle.control.hang_calls("before")
-    process = place.start_writer(
-        BACKUP_AUTO_RECOVER="true", BUFFER_MAX_SIZE="100", BUFFER_BATCH_SIZE_MAX="1", BUFFER_BATCH_THRESHOLD="1",
-        WRITER_CONCURRENCY="1",
-    )  # fmt: skip
-    try:
-        # If: it runs for a while
-        wait_until(lambda: link.hash(keys.counters).get("removed"), what="a claimed batch")
-        # Expect: the file waits; and goes as soon as the buffer is drained
-        assert len(place.files("backup_*.csv")) == 1
-        place.oracle.control.release()
-        wait_until(lambda: place.files("recovered/*.csv"), what="the file in recovered/")
-    finally:
-        process.terminate()
-        output = process.output(10)
-    assert "Recovering" in output
-    assert place.count() == 60
-
-
-REJECTED_CELLS = ",TOO_LONG,tag_name holds 100 bytes"
-
-
-def as_rejected(path: Path, *, last: str = "") -> Path:
-    """Make a file of rejected rows of a backup file, as an editor saves it that ends no last line."""
-    header, *rows = path.read_text().splitlines()
-    rejected = path.with_name(path.name.replace("backup", "rejected"))
-    lines = [f"{header},error_code,error_message", *(row + REJECTED_CELLS for row in rows), *filter(None, [last])]
-    path.write_text("\n".join(lines))
-    label_path(path).rename(label_path(rejected))
-    return path.rename(rejected)
-
-
-@pytest.mark.parametrize("is_labelled", [True, False])
-def test_the_last_row_of_a_file_that_an_editor_saved_is_not_torn(place: Place, is_labelled: bool) -> None:
-    """Kind: what a crash leaves taken for the only way to come about. The row that a person put right was left out."""
-    path = as_rejected(place.write(tag_values(5)))
-    if not is_labelled:
-        label_path(path).unlink()
-    status, output = place.recover(str(path))
-    assert (status, place.count()) == (0, 5), output
-    assert "torn" not in output
-
-
-def test_a_last_line_that_is_no_row_is_kept_where_no_writer_died(place: Place) -> None:
-    """Kind: as above: half a line that a person left goes where a person finds it, and is not left out."""
-    path = as_rejected(place.write(tag_values(3)), last="2026-01-01 00:00:00,PLC01")
-    status, output = place.recover(str(path))
-    assert (status, place.count()) == (0, 3), output
-    assert "1 bad lines" in output
-    (rejected,) = place.files("rejected_*.csv")
-    assert "2026-01-01 00:00:00,PLC01" in (place.directory / rejected).read_text()
-
-
-def test_the_last_row_of_a_changed_file_that_is_recovered_anyway_is_not_torn(place: Place) -> None:
-    path = place.write(tag_values(5))
-    path.write_text(path.read_text().rstrip("\n"))
-    assert place.recover(str(path))[0] == 1
-    assert place.recover("--anyway", str(path))[0] == 0
-    assert place.count() == 5

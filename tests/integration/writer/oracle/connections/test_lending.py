@@ -1,0 +1,255 @@
+"""Connections that die, hang, are too few or lead to several addresses: what the sink makes of them."""
+
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import oracledb
+import pytest
+
+from bench.measure import open_files
+from oracle_stand_in.faults.control import OracleControl
+from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.waiting import wait_until
+from services.writer.oracle.connections.connecting import connect
+from services.writer.oracle.connections.pool import IDLE_S
+from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.sink import SinkError, Verdict
+from tests.fakes import tag_values
+from tests.integration.writer.oracle.failing import at_once, failure, failure_or_none, works_again
+from tests.oracle_target import OracleTarget
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """A listener that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()
+
+
+def test_idle_connections_that_died_are_replaced_without_a_word(sink: OracleSink, faults: OracleControl) -> None:
+    assert sink.write(tag_values(5)).written == 5
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    idle_from = time.monotonic() + IDLE_S
+    faults.cut_sessions("rst")
+    wait_until(lambda: faults.status().sessions == 0 and time.monotonic() > idle_from, 5, "no session")
+    assert len(sink.write(tag_values(5)).duplicates) == 5
+
+
+@pytest.mark.req("EC-2", "FR-007")
+def test_a_pool_that_is_in_use_is_waited_for_and_not_replaced(oracle: OracleTarget, table: str) -> None:
+    sink = OracleSink(oracle.settings(table, oracle_pool_min=1, oracle_pool_max=1))
+    with sink.connection():
+        error: list[SinkError] = []
+        thread = threading.Thread(target=lambda: error.append(failure(sink, tag_values(1))))
+        thread.start()
+        thread.join(10)
+    assert error[0].code == "DPY-4005"
+    assert sink.write(tag_values(1)).written == 1
+    assert sink.connections == (1, 0)
+    sink.close()
+
+
+def test_a_listener_that_hangs_spoils_the_pool_and_leaves_no_thread_and_no_descriptor_behind(
+    sink: OracleSink, faults: OracleControl
+) -> None:
+    sink.probe()
+    before, descriptors = threading.active_count(), open_files(os.getpid())
+    faults.hang_new_connections()
+    faults.cut_sessions()
+    for _ in range(5):
+        assert failure(sink, tag_values(5)).verdict in (Verdict.TRANSIENT, Verdict.CONNECTION_LOST)
+    faults.reset()
+    works_again(sink)
+    wait_until(lambda: threading.active_count() <= before + 1, 10, "the stuck threads to end")
+    assert open_files(os.getpid()) <= descriptors + 5
+
+
+def test_a_line_that_a_firewall_forgot_is_found_out_before_values_go_over_it(
+    sink: OracleSink, faults: OracleControl
+) -> None:
+    """Kind: a connection that looks alive and is not."""
+    assert sink.write(tag_values(5)).written == 5
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    idle_from = time.monotonic() + IDLE_S
+    faults.forget_sessions()
+    wait_until(lambda: time.monotonic() > idle_from, 5, "a pause")
+    error = failure_or_none(sink, tag_values(5))
+    assert error is None or error.code == "DPY-4005", "asking takes longer than these tests wait for a connection"
+    works_again(sink)
+
+
+@pytest.mark.parametrize("code", [18, 2391, 12516])
+def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
+    oracle: OracleTarget, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: a wish that was not granted taken for an outage. ORA-02391 (SESSIONS_PER_USER) at the third session."""
+    sink = OracleSink(oracle.settings(table, oracle_pool_timeout=10, oracle_probe_interval=0.2))
+    sink.probe()
+    wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
+    faults.fail_logons(code)
+    faults.delay_ms(30)
+    outcomes = at_once(8, lambda number: sink.write(tag_values(50 + number)))
+    assert [outcome.written + len(outcome.duplicates) for outcome in outcomes] == [50 + n for n in range(8)]
+    assert sink.connections == (2, 0)
+    assert f"ORA-{code:05}" in str(sink.shortage)
+    # Expect: when Oracle allows more, they are opened as soon as the work wants them, and nobody complains any more
+    faults.reset()
+    faults.delay_ms(30)
+    wait_until(lambda: at_once(4, lambda _: sink.probe()) and sink.connections[0] > 2, 15, "a third connection")
+    assert sink.shortage is None
+    sink.close()
+
+
+def test_what_oracle_warns_of_at_a_logon_is_kept_until_one_without_it(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: a warning that nobody reads. The logon goes well until the day on which the password has expired."""
+    faults.warn_at_logon()
+    sink = OracleSink(oracle.settings(table))
+    sink.probe()
+    assert sink.logon_warning == "ORA-28002: the password will expire within 7 days"
+    wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
+    faults.reset()
+    faults.cut_sessions()
+    wait_until(lambda: at_once(4, lambda _: wrote(sink)) and sink.logon_warning is None, 15, "a new logon")
+    sink.close()
+
+
+def wrote(sink: OracleSink) -> bool:
+    try:
+        return sink.write(tag_values(1)).written >= 0
+    except SinkError:
+        return False
+
+
+def test_those_who_wait_for_a_first_connection_share_its_failure(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: every thread tries for itself what is known to fail; against an account, each try counts."""
+    sink = OracleSink(oracle.settings(table, oracle_pool_timeout=5, oracle_call_timeout=5))
+    faults.fail_logons(1017)
+    faults.hang_new_connections()
+    before = faults.status().connections
+    waiting = threading.Barrier(7)
+
+    def call(_: int) -> SinkError:
+        waiting.wait(5)
+        return failure(sink, tag_values(5))
+
+    with ThreadPoolExecutor(6) as threads:
+        errors = [threads.submit(call, number) for number in range(6)]
+        waiting.wait(5)
+        wait_until(lambda: faults.status().connections > before, 5, "the first to connect")
+        faults.release()
+        assert {error.result(5).code for error in errors} == {"ORA-01017"}
+    assert faults.status().connections - before == 1
+    sink.close()
+
+
+@pytest.mark.parametrize("rest", ["", "?retry_count=20&retry_delay=3"])
+@pytest.mark.parametrize("fault", ["stop_listening", "hang_new_connections"])
+def test_retries_in_the_connect_string_are_not_made(
+    oracle: OracleTarget, faults: OracleControl, table: str, fault: str, rest: str
+) -> None:
+    """Kind: what a connect string may say overrides what the writer planned (Oracle's advice for RAC: RETRY_COUNT)."""
+    host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
+    descriptor = (
+        f"(DESCRIPTION=(RETRY_COUNT=20)(RETRY_DELAY=3)(TRANSPORT_CONNECT_TIMEOUT=60)(ADDRESS_LIST=(LOAD_BALANCE=ON)"
+        f"(FAILOVER=ON)(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port}))(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port})))"
+        f"(CONNECT_DATA=(SERVICE_NAME={service})))"
+    )
+    dsn = oracle.dsn + rest if rest else descriptor
+    sink = OracleSink(oracle.settings(table, oracle_dsn=dsn, oracle_pool_timeout=10))
+    getattr(faults, fault)()
+    before = faults.status().connections
+    error = failure(sink, tag_values(5))
+    assert error.verdict is Verdict.TRANSIENT
+    assert error.code == ("HANGS" if fault == "hang_new_connections" else "DPY-6005")
+    assert faults.status().connections - before <= 2, "one try for each address"
+    faults.reset()
+    works_again(sink)
+    sink.close()
+
+
+def test_an_address_that_says_nothing_does_not_hide_the_next_one(
+    oracle: OracleTarget, faults: OracleControl, table: str, silent: tuple[str, int]
+) -> None:
+    """Kind: the first of several servers hangs. SCAN, Data Guard: the driver waits for it for ever."""
+    del faults
+    host, port, service = re.fullmatch(r"(.+):(\d+)/(.+)", oracle.dsn).groups()  # type: ignore[union-attr]
+    listed = "".join(f"(ADDRESS=(PROTOCOL=TCP)(HOST={h})(PORT={p}))" for h, p in (silent, silent, (host, port)))
+    dsn = f"(DESCRIPTION=(ADDRESS_LIST={listed})(CONNECT_DATA=(SERVICE_NAME={service})))"
+    sink = OracleSink(oracle.settings(table, oracle_dsn=dsn, oracle_pool_timeout=15))
+    assert sink.write(tag_values(5)).written == 5
+    sink.close()
+
+
+def test_where_no_thread_can_be_had_the_next_call_tries_again(
+    sink: OracleSink, faults: OracleControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a flag that is set for good by what then failed; clean-up that raises (a limit of processes)."""
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError):
+            sink.probe()
+    sink.probe()
+    faults.cut_before_execute(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        assert failure(sink, tag_values(5)).code == "DPY-4011"
+    works_again(sink)
+
+
+@pytest.mark.parametrize("trouble", [ValueError("list.remove(x): x not in list"), AttributeError("shutdown")])
+def test_clean_up_survives_whatever_the_driver_raises(
+    sink: OracleSink, faults: OracleControl, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    """Kind: clean-up that raises what nobody expects of clean-up."""
+
+    def raises(*_: object) -> None:
+        raise trouble
+
+    sink.probe()
+    wait_until(lambda: sink.connections == (2, 0), 5, "both connections")
+    with monkeypatch.context() as patch:
+        for name in ("close", "ping", "rollback"):
+            patch.setattr(oracledb.Connection, name, raises)
+        faults.cut_before_execute(1)
+        assert failure_or_none(sink, tag_values(5)) is not None
+        works_again(sink)
+        idle_from = time.monotonic() + IDLE_S
+        wait_until(lambda: time.monotonic() > idle_from, 5, "a pause")
+        works_again(sink)
+        sink.close()
+    assert sink.connections == (0, 0)
+
+
+@pytest.mark.parametrize("code", [1033, 1109, 18])
+@pytest.mark.parametrize("form", ["(DESCRIPTION=(ADDRESS_LIST={0}{1}){2})", "(DESCRIPTION_LIST={3}{4})"])
+def test_a_database_that_is_not_open_does_not_hide_the_next_one(oracle: OracleTarget, form: str, code: int) -> None:
+    """Kind: the first that answers is taken for the one that serves (python-oracledb issue 328: RAC, ORA-01109)."""
+    with OracleStandIn(user=oracle.user, password=oracle.password) as closed:
+        closed.control.fail_logons(code)
+        listed = [
+            f"(ADDRESS=(PROTOCOL=TCP)(HOST={host})(PORT={port}))"
+            for host, port in (dsn.split("/")[0].split(":") for dsn in (closed.dsn, oracle.dsn))
+        ]
+        data = "(CONNECT_DATA=(SERVICE_NAME=FREEPDB1))"
+        dsn = form.format(*listed, data, *(f"(DESCRIPTION={address}{data})" for address in listed))
+        before = closed.control.status().connections
+        connect(oracle.settings("t", oracle_dsn=dsn), oracle.password).close()
+        assert closed.control.status().connections - before <= 3
+        # If: nobody is open, it is what the first said
+        alone = form.format(listed[0], listed[0], data, *(f"(DESCRIPTION={listed[0]}{data})" for _ in range(2)))
+        with pytest.raises(SinkError) as caught:
+            connect(oracle.settings("t", oracle_dsn=alone), oracle.password)
+        assert caught.value.code == f"ORA-{code:05}"
