@@ -19,8 +19,9 @@ from tests.pipeline import Pipeline
 
 SERVICES = ("consumer", "writer", "monitor", "poller")
 
-#: Bytes of one value, and elements of one collection: what a Redis of 512 MB takes.
-LARGE, MANY = 80_000_000, 1_000_000
+#: Bytes of one value; elements of one collection: of small ones these just make an answer that is read whole, which takes
+#: the most memory.
+LARGE, MANY = 80_000_000, 300_000
 
 #: Seconds for which it stays: every loop of every service turns in that time.
 EXPOSED_S = 1.0
@@ -37,7 +38,7 @@ local function fill(command, element)
   end
 end
 local one = function(some, place) some[#some + 1] = key .. ':w:' .. place end
-local two = function(some, place) some[#some + 1] = place; some[#some + 1] = key .. place end
+local two = function(some, place) some[#some + 1] = place; some[#some + 1] = many + place end
 if kind == 'string' then redis.call('SET', key, string.rep('9', large))
 elseif kind == 'element' then redis.call('RPUSH', key, 'a', string.rep('[', large), 'b')
 elseif kind == 'field' then
