@@ -9,6 +9,11 @@ set -eu
 secrets=${SECRETS:-/run/secrets}
 here=$(dirname "$0")
 
+# Part of the rules below: with other letters it could say what somebody may do. As the services read it.
+case ${REDIS_NAMESPACE:-tagpipe} in
+    *[!A-Za-z0-9_.-]*) echo "error: REDIS_NAMESPACE has other letters than A-Z, a-z, 0-9, _, . and -" >&2; exit 2 ;;
+esac
+
 # user NAME RULES PASSWORD: a line of the configuration. What an empty password would be is a user without one.
 user() {
     [ -n "$3" ] || { echo "error: $secrets gives $1 no password: it wants redis://$1:PASSWORD@host:6379/0 without a %" >&2; exit 2; }

@@ -228,6 +228,32 @@ def test_what_strangers_send_is_never_a_fault_of_ours(garbled: MonitorProcess, r
             assert not connection.recv(1000).startswith(b"HTTP/1.1 500")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"5\r\nAAAAAXX0\r\n\r\n",
+        b"5\r\nAAAAA\n0\n0\r\n\r\n",
+        b"5;x=\n\r\nAAAAA\r\n0\r\n\r\n",
+        b"+5\r\nAAAAA\r\n0\r\n\r\n",
+        b"0x5\r\nAAAAA\r\n0\r\n\r\n",
+        b"5 \x0b\r\nAAAAA\r\n0\r\n\r\n",
+    ],
+)
+def test_a_body_that_a_proxy_may_read_otherwise_is_the_end_of_its_connection(
+    garbled: MonitorProcess, body: bytes
+) -> None:
+    """Kind: two readers of one stream that do not agree where a request ends: the next one is a stranger's."""
+    hidden = b"GET /api/ledger HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connect(garbled) as connection, suppress(OSError):
+        connection.settimeout(20)
+        connection.sendall(_LOGIN + b"Transfer-Encoding: chunked\r\n\r\n" + body + hidden)
+        said = b""
+        while part := connection.recv(65_536):
+            said += part
+        assert said.count(b"HTTP/1.1 ") <= 1, said
+        assert b"in_buffer" not in said
+
+
 def test_a_thousand_requests_in_one_go_are_answered_one_by_one_and_hold_up_nobody(
     start: Callable[..., MonitorProcess],
 ) -> None:

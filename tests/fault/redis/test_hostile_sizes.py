@@ -19,8 +19,8 @@ from tests.pipeline import Pipeline
 
 SERVICES = ("consumer", "writer", "monitor", "poller")
 
-#: Bytes of one value; elements of one collection: of small ones these just make an answer that is read whole, which takes
-#: the most memory.
+#: Bytes of one value; elements of one collection: of small ones they just make an answer that is read whole, which
+#: takes the most memory.
 LARGE, MANY = 80_000_000, 300_000
 
 #: Seconds for which it stays: every loop of every service turns in that time.

@@ -111,6 +111,10 @@ class DeployedRedis:
             "SECRETS": f"{directory}{given.get('SECRETS', '/run/secrets')}",
         }  # fmt: skip
 
+    def rename(self, namespace: str) -> None:
+        """Let it be that of another namespace."""
+        self._environ["REDIS_NAMESPACE"] = namespace
+
     def start(self) -> None:
         """Start it, with the file that it left, and wait until it answers."""
         self.begin()
@@ -235,6 +239,19 @@ def test_the_probes_ask_as_somebody_who_may(redis: DeployedRedis) -> None:
     redis.kill()
     assert redis.probe() == 1
     redis.start()
+
+
+@pytest.mark.parametrize(
+    "namespace", ["plant 1", "a ~* +@all", "a/b", "a&b", "a\nuser x on nopass ~* +@all", "{a}", "*"]
+)
+def test_a_namespace_that_is_no_name_stops_the_start(tmp_path: Path, deployment: str, namespace: str) -> None:
+    """Kind: a name that is a word of the language that it is put into: here of the rules who may do what."""
+    redis = DeployedRedis(tmp_path, deployment, "", "/bin/true")
+    redis.rename(namespace)
+    redis.begin()
+    assert redis.process.wait(20) == 2
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert line == "error: REDIS_NAMESPACE has other letters than A-Z, a-z, 0-9, _, . and -"
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,31 @@ def test_token_opens_the_api_and_never_reaches_the_log(
     assert "s3cret-token-of-the-tests" not in monitor.end()
 
 
+def test_a_token_that_somebody_puts_into_an_address_opens_nothing_and_reaches_no_log(
+    start_monitor: StartMonitor, redis_server: EmbeddedRedis, namespace: str
+) -> None:
+    """Kind: a secret where addresses are kept: logs, proxies, histories, the Referer of the next page."""
+    token = "s3cret-token-of-the-tests"
+    monitor = start_monitor(redis_server.url, namespace, MONITOR_API_TOKEN=token, LOG_LEVEL="DEBUG")
+    for path in (
+        f"/api/ledger?token={token}",
+        f"/api/ledger?access_token={token}",
+        f"/api/stream?token={token}&authorization=Bearer%20{token}",
+        f"/monitoring?token={token}",
+        f"/monitoring/login?token={token}",
+        f"/api/{token}",
+        f"/metrics;token={token}",
+    ):
+        answer = monitor.get(path, Referer=f"http://localhost/?token={token}", Cookie=f"token={token}")
+        assert answer.status_code in {200, 303, 401, 404}
+        # What is shown without one is the login alone.
+        assert answer.status_code != 200 or "/monitoring/login" in str(answer.url)
+        assert token not in answer.text
+        assert token not in str(answer.headers)
+    assert monitor.get("/api/ledger", Authorization=f"Bearer {token}").status_code == 200
+    assert token not in monitor.end()
+
+
 def test_redis_with_a_key_of_another_kind_is_said_once_and_answered_by_503(
     monitor: MonitorProcess, link: RedisLink, keys: Keys
 ) -> None:
