@@ -84,17 +84,19 @@ def test_a_constructor_that_takes_much_takes_it_by_name() -> None:
 def test_every_test_that_a_page_names_is_there() -> None:
     """Kind: a case that counts as shown by a test of another name, which was moved or is gone. `..._` names several."""
     files = [path for top in ("tests", "oracle_stand_in") for path in (ROOT / top).rglob("*.py")]
-    names = {name for path in files for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))}
-    pages = {path: path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}
-    found = [
-        (page.name, name) for page, text in pages.items() for name in re.findall(r"(?<![\w/])test_\w+(?![\w./])", text)
-    ]
-    found_files = [
-        (page.name, name) for page, text in pages.items() for name in re.findall(r"[\w/]*test_\w+\.py", text)
-    ]
-    assert len(found) > 100
-    assert len(found_files) > 20
-    assert [each for each in found if not any(name.startswith(each[1]) for name in names)] == []
-    assert [
-        each for each in found_files if not any(f"/{path.as_posix()}".endswith(f"/{each[1]}") for path in files)
-    ] == []
+    tests = {f"/{path.as_posix()}": re.findall(r"def (test_\w+)", path.read_text("utf-8")) for path in files}
+    pages = "\n".join(path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md"))
+
+    def is_there(file: str, name: str) -> bool:
+        return any(
+            not name or any(test.startswith(name) for test in found)
+            for path, found in tests.items()
+            if path.endswith(f"/{file}" if file else "")
+        )
+
+    names = re.findall(r"(?<![\w/])test_\w+(?![\w./])", pages)
+    in_files = re.findall(r"([\w/]*test_\w+\.py)(?:::(test_\w+))?", pages)
+    assert len(names) > 100
+    assert len(in_files) > 20
+    assert [name for name in names if not is_there("", name)] == []
+    assert [each for each in in_files if not is_there(*each)] == []
