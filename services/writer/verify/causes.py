@@ -1,7 +1,8 @@
 """Why rows may be missing, as Redis tells it: what is on its way, overflowed, was rejected, or never polled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, tzinfo
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from shared.zones import as_stored
 #: Entries of a stream and of a list that are read at once, and in-flight lists whose oldest value is looked at.
 _AT_ONCE, _LISTED_AT_ONCE, _MOST_LISTS = 500, 20, 1_000
 
+#: Reads a list from one place to another.
+_Read = Callable[[int, int], list[bytes]]
+
 
 class RedisCauses:
     """What the Redis of one partition knows. Every method raises RedisUnavailableError."""
@@ -52,7 +56,7 @@ class RedisCauses:
 
     def waiting_rows(self) -> Iterator[TagValue]:
         """Yield the rejected rows that wait here for a file."""
-        for raw in self._listed(self._keys.rejected_rows):
+        for raw in _listed(lambda at, to: self._link.command("LRANGE", self._keys.rejected_rows, at, to)):
             cells = _cells(raw)
             try:
                 yield value_of(cells, len(REJECTED_HEADER) if len(cells) > len(HEADER) else len(HEADER))
@@ -93,7 +97,7 @@ class RedisCauses:
 
     def _rejected(self) -> Iterator[Cause]:
         what = "on the rejected list: `rejected` of the consumer shows why, --retry puts it back"
-        for raw in self._listed(self._keys.rejected_messages):
+        for raw in _listed(lambda at, to: self._link.command("LRANGE", self._keys.rejected_messages, at, to)):
             entry = from_json(RejectedEntry, raw)
             message = entry.message if entry is not None else None
             if not isinstance(message, str):
@@ -120,8 +124,11 @@ class RedisCauses:
         messages = ledger.queued_messages + ledger.claimed_messages
         oldest = [] if ledger.oldest_value_at is None else [as_stored(ledger.oldest_value_at, self._zone)]
         for key in islice(self._link.command("SMEMBERS", self._keys.inflight), _MOST_LISTS):
-            oldest += [value.timestamp for value in decode_values(self._elements(key, 0, 1)).values]
-        for raw in self._elements(self._keys.data_queue, 0, 1):
+            oldest += [
+                value.timestamp
+                for value in decode_values(_elements(partial(self._link.command, "LRANGE", key), 0, 0)).values
+            ]
+        for raw in _elements(lambda at, to: self._link.command("LRANGE", self._keys.data_queue, at, to), 0, 0):
             try:
                 oldest.append(read_message(raw)[0].timestamp)
             except RejectedError:
@@ -129,23 +136,6 @@ class RedisCauses:
         if oldest:
             what = f"on its way: {count:,} values in buffer and in flight, {messages:,} messages queued"
             yield Cause(what, min(oldest), EVER, EXACT_S)
-
-    def _listed(self, key: str) -> Iterator[bytes]:
-        """Yield the elements of a list, read in pieces: each may have some hundred kB."""
-        for at in count(0, _LISTED_AT_ONCE):
-            some = self._elements(key, at, _LISTED_AT_ONCE)
-            yield from some
-            if len(some) < _LISTED_AT_ONCE:
-                return
-
-    def _elements(self, key: str, at: int, number: int) -> list[bytes]:
-        """Return elements of a list; an empty one in the place of each that is too large to be read."""
-        try:
-            found: list[bytes] = self._link.command("LRANGE", key, at, at + number - 1)
-        except AnswerTooLargeError:
-            each_alone = range(at, at + number) if number > 1 else ()
-            return [raw for place in each_alone for raw in self._elements(key, place, 1)] if each_alone else [b""]
-        return found
 
     def _event_records(self) -> Iterator[EventRecord]:
         next_id = "-"
@@ -158,6 +148,25 @@ class RedisCauses:
             if len(some) < _AT_ONCE:
                 return
             next_id = f"({_text(some[-1][0])}"
+
+
+def _listed(read: _Read) -> Iterator[bytes]:
+    """Yield the elements of a list, read in pieces: each may have some hundred kB."""
+    for at in count(0, _LISTED_AT_ONCE):
+        some = _elements(read, at, at + _LISTED_AT_ONCE - 1)
+        yield from some
+        if len(some) < _LISTED_AT_ONCE:
+            return
+
+
+def _elements(read: _Read, at: int, to: int) -> list[bytes]:
+    """Return elements of a list; an empty one in the place of each that is too large to be read."""
+    try:
+        return read(at, to)
+    except AnswerTooLargeError:
+        if at == to:
+            return [b""]
+        return [raw for place in range(at, to + 1) for raw in _elements(read, place, place)]
 
 
 def _cells(raw: bytes) -> list[str]:
