@@ -17,11 +17,12 @@ from services.poller.lane import Edges, Lane, say_strays
 from services.poller.settings import PollerSettings
 from services.poller.source import SourceError
 from services.poller.sources.opcua.model import OpcuaModel
+from services.poller.threads import are_stuck
 from services.poller.worker import Poller
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError, SettingsError
 from shared.keys import Keys
-from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, run_service, stop_on_signals
+from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, leave, run_service, stop_on_signals
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
 from shared.settings.loading import load_settings
@@ -187,7 +188,11 @@ def main(settings: PollerSettings) -> int:
     edges = [Edges.of(settings.in_partition(partition)) for partition in range(settings.partitions)]
     with stop_on_signals(STOP_LIMIT_S) as stop:
         lanes = [Lane(partition, settings, its_edges, clock) for partition, its_edges in enumerate(edges)]
-        return asyncio.run(_run_and_hang_up(Poller(settings, groups, lanes, clock), stop, edges))
+        status = asyncio.run(_run_and_hang_up(Poller(settings, groups, lanes, clock), stop, edges))
+    if are_stuck():
+        # All is sent, or kept: a name that nobody looks up must not hold up a restart.
+        leave(status)
+    return status
 
 
 async def _run_and_hang_up(poller: Poller, stop: StopFlag, edges: Sequence[Edges]) -> int:

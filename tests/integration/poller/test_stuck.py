@@ -51,3 +51,7 @@ def test_names_that_nobody_looks_up_hold_up_no_reading_of_others(
     assert "no more heartbeats" not in poller.log
     poller.process.terminate()
     poller.wait_for_log("; 0 messages not sent")
+    # Its end waits for no name either.
+    poller.process.wait(10)
+    assert "Stopping took longer" not in poller.log
+    assert poller.process.returncode == 0
