@@ -184,8 +184,8 @@ class Keys:
     #: Written by pollers.
     polling_leases = Key("polling:leases")
 
-    #: Hash: which poller has a polling group in its file, by the field of `polling`: `<name> <ms>`. `! <ms>`: it was
-    #: taken out of the file then. Written by pollers, read by monitors; an entry goes after a day.
+    #: Hash: which poller has a polling group in its file, by the field of `polling`: `<name> <ms>`. `= <ms>`: it was
+    #: at its end then, `! <ms>`: taken out of the file. Written by pollers, read by monitors; entries go after a day.
     polling_configured = Key("polling:configured")
 
     #: List of requests (JSON) to poll a HANDSHAKE group once. Written by whoever wants one, taken by pollers. A request

@@ -141,6 +141,8 @@ class Leases:
             return
         with suppress(RedisUnavailableError):
             await in_own_thread(self._link.run, "free_groups", [self._key], [self._process.incarnation, *groups])
+            # Recordings may have come to their end since the last renewal.
+            await in_own_thread(self._say_configured, [*self._leases], self._clock.monotonic())
 
     def _renew(self, groups: Sequence[str]) -> "tuple[int, list[tuple[str, int, str, int]]]":
         """Return the milliseconds since 1970, and of each group: state, who holds it, since when."""
@@ -163,12 +165,17 @@ class Leases:
 
     def _say_configured(self, groups: Sequence[str], now_s: float) -> None:
         """Say which groups the file has, when they change and now and then: one that was taken out is not silent."""
-        name, said = self._process.instance, tuple(groups)
+        name = self._process.instance
+        said = tuple(f"={group}" if self._is_finished(group) else group for group in groups)
         if name and (said != self._said or now_s - self._said_at_s >= SAY_S):
             # The lease goes before: whatever is wrong here, it is said again with the next renewal.
             with suppress(RedisUnavailableError):
-                self._link.run("have_groups", [self._configured_key], [name, SAID_KEPT_S * 1000, *groups])
+                self._link.run("have_groups", [self._configured_key], [name, SAID_KEPT_S * 1000, *said])
                 self._said, self._said_at_s = said, now_s
+
+    def _is_finished(self, group: str) -> bool:
+        lease = self._leases.get(group)
+        return lease is not None and lease.is_finished
 
     def _note(self, answer: "tuple[int, list[tuple[str, int, str, int]]]") -> None:
         now_ms, found = answer

@@ -23,6 +23,7 @@ class Group(msgspec.Struct, frozen=True):
     seen: SeenGroup  #: nothing but its names where nothing came through yet
     own: PollerGroup | None = None  #: what a living poller of ours says of it
     said: msgspec.Raw | None = None  #: the same as it was said, with what its source says
+    finished_at: float | None = None  #: when a poller of ours that may be gone said that it is at its end
 
     @property
     def group_id(self) -> int | None:
@@ -41,8 +42,10 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def is_finished(self) -> bool:
-        """Whether a living poller says that it is at the end of its recording."""
-        return self.own is not None and self.own.state == "finished"
+        """Whether it is at the end of its recording, as its poller says, or said before it ended, too."""
+        if self.own is not None or self.finished_at is None:
+            return self.own is not None and self.own.state == "finished"
+        return (self.seen.last_seen_at or 0.0) <= self.finished_at + LATE_S
 
     @property
     def details(self) -> dict[str, Any]:
@@ -56,24 +59,27 @@ class Group(msgspec.Struct, frozen=True):
         }
 
 
-#: Seconds for which messages of a group that was taken out of its poller's file may still come: they waited.
+#: Seconds for which messages of a group that was taken out of its poller's file, or ended, may still come: they waited.
 LATE_S = 3600.0
 
 
 def known_groups(
-    polling: Mapping[str, SeenGroup], pollers: Sequence[str], taken_out: Mapping[Identity, float] | None = None
+    polling: Mapping[str, SeenGroup],
+    pollers: Sequence[str],
+    taken_out: Mapping[Identity, float] | None = None,
+    finished: Mapping[Identity, float] | None = None,
 ) -> dict[Identity, Group]:
     """Return every group by PLC and name, in their order, without those that were taken out of their poller's file.
 
     Args: polling: what consumers saw, by field. pollers: what each living poller of ours says of its groups, as JSON.
-    taken_out: when, in seconds since 1970.
+    taken_out, finished: when, in seconds since 1970.
     """
     groups: dict[Identity, Group] = {}
     for seen in polling.values():
         identity = seen.plc_code, seen.group_name
         known = groups.get(identity)
         if known is None or (known.seen.last_seen_at or 0.0) < (seen.last_seen_at or 0.0):
-            groups[identity] = Group(seen)
+            groups[identity] = Group(seen, finished_at=(finished or {}).get(identity))
     for identity, at in (taken_out or {}).items():
         if identity in groups and (groups[identity].seen.last_seen_at or 0.0) <= at + LATE_S:
             del groups[identity]
@@ -94,21 +100,26 @@ def together(parts: Iterable[Mapping[Identity, Group]]) -> dict[Identity, Group]
         for identity, group in part.items():
             known = groups.get(identity, group)
             seen = max(known.seen, group.seen, key=lambda seen: seen.last_seen_at or 0.0)
-            groups[identity] = Group(seen, group.own or known.own, group.said or known.said)
+            finished_at = group.finished_at if seen is group.seen else known.finished_at
+            groups[identity] = Group(seen, group.own or known.own, group.said or known.said, finished_at)
     return dict(sorted(groups.items()))
 
 
-def taken_out_of(configured: Mapping[bytes, bytes]) -> dict[Identity, float]:
-    """Return the groups that no poller's file has any more, and since when; what is no entry is none."""
-    taken_out: dict[Identity, float] = {}
+#: How entries begin of groups that no poller's file has any more, and of those that are at their end.
+TAKEN_OUT, FINISHED = b"!", b"="
+
+
+def marked(configured: Mapping[bytes, bytes], with_mark: bytes) -> dict[Identity, float]:
+    """Return the groups whose entry has a mark, and since when; what is no entry is none."""
+    found: dict[Identity, float] = {}
     for field, value in configured.items():
         mark, _, at_ms = value.partition(b" ")
-        names = json_array(field.decode(errors="replace")) if mark == b"!" and at_ms.isdigit() else []
+        names = json_array(field.decode(errors="replace")) if mark == with_mark and at_ms.isdigit() else []
         if len(names) == 2:  # noqa: PLR2004 - PLC and name
             with suppress(msgspec.MsgspecError):
                 plc, name = (msgspec.json.decode(raw, type=str) for raw in names)
-                taken_out[plc, name] = int(at_ms[:15]) / 1000
-    return taken_out
+                found[plc, name] = int(at_ms[:15]) / 1000
+    return found
 
 
 class GroupsMemo:
@@ -124,6 +135,7 @@ class GroupsMemo:
         """Return every group by PLC and name; `polling` and `configured` are new when they are other objects."""
         before = self._made_of
         if before[0] is not polling or before[1] is not configured or before[2] != pollers:
-            self._made = known_groups(polling, pollers, taken_out_of(configured))
+            taken_out, finished = marked(configured, TAKEN_OUT), marked(configured, FINISHED)
+            self._made = known_groups(polling, pollers, taken_out, finished)
             self._made_of = polling, configured, pollers
         return self._made

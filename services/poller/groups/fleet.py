@@ -111,6 +111,7 @@ class Fleet:
 
     def _start(self, group: PollingGroup, files: tuple[FileState, ...], tasks: asyncio.TaskGroup) -> _Running:
         running = _Running(group, files, self._leases.lease_of(group.config))
+        running.lease.is_finished = False
         running.task = tasks.create_task(self._poll_in_turn(running), name=f"group {group.config.name}")
         running.task.add_done_callback(lambda _task: self._changed.set())
         return running
@@ -124,6 +125,7 @@ class Fleet:
             try:
                 await asyncio.wait([polling, losing], return_when=asyncio.FIRST_COMPLETED)
                 if polling.done():
+                    running.lease.is_finished = running.group.status.state == "finished"
                     return polling.result()
             finally:
                 polling.cancel()

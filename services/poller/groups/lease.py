@@ -15,6 +15,8 @@ class Lease:
         self.holder = ""
         #: Since when it is held, in milliseconds since 1970 by Redis' clock; 0 where Redis never said so.
         self.since_ms = 0
+        #: Whether the group's source has nothing more: there is nothing to poll, here or elsewhere.
+        self.is_finished = False
         self._changed = asyncio.Event()
 
     def set(self, *, is_held: bool, holder: str = "") -> bool:

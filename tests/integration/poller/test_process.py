@@ -58,6 +58,8 @@ def test_a_recording_played_once_is_queued_to_the_last_value_and_the_poller_ends
     assert "Emitted 500 messages with 2000 values; discarded 0 messages with 0 values; 0 messages not" in poller.log
     assert "Shutdown complete" in poller.log
     assert link.command("EXISTS", keys.service("poller", "poller-1")) == 0
+    # It says so for who asks later: nobody is silent who has nothing more to say.
+    assert {entry.split()[0] for entry in link.hash(keys.polling_configured).values()} == {"="}
 
 
 def test_a_missing_file_ends_its_group_and_no_other(
