@@ -77,10 +77,12 @@ class _Desk:
 
         Raises: HTTPException: 409, it is refused; 503, too many are open. NotFreshError: Redis is away.
         """
+        away = self._away(body.partition)
         try:
             wanted = make(body, self._overview)
         except RefusedRequestError as error:
-            raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
+            unknown = f"; the Redis of partition {', '.join(map(str, away))} is away, nobody knows of that" if away else ""
+            raise HTTPException(HTTPStatus.CONFLICT, f"{error}{unknown}") from error
         asked = [await _in_redis(_ask, self._boards[each.partition], each, self._asker) for each in wanted]
         if not any(is_new for _, is_new in asked):
             self._response.status_code = HTTPStatus.OK
@@ -88,7 +90,12 @@ class _Desk:
         entries = [
             ActionEntry.of(KnownAction(action, number)) for (action, _), number in zip(asked, numbers, strict=True)
         ]
-        return Asked(**entries[0].model_dump(), others=entries[1:])
+        return Asked(**entries[0].model_dump(), others=entries[1:], partitions_away=away)
+
+    def _away(self, only: int | None) -> list[int]:
+        """Return the partitions of which nothing can be asked, of those that are meant."""
+        known = self._overview.partitions or {0: self._overview}
+        return [number for number in range(len(self._boards)) if number not in known and only is None]
 
 
 Desk = Annotated[_Desk, Depends()]

@@ -52,6 +52,11 @@ class Asked(ActionEntry):
     others: list[ActionEntry] = Field(
         default_factory=list, description="Further ones of the same request", examples=[[]]
     )
+    partitions_away: list[int] = Field(
+        default_factory=list,
+        description="Partitions of which nothing was asked, since their Redis is away: ask again once it is back",
+        examples=[[]],
+    )
 
 
 class Actions(Answer):

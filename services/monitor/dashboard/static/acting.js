@@ -59,7 +59,11 @@ async function post(body) {
     body: JSON.stringify(body),
   }).catch(() => null);
   if (answer === null) return say("not_reached");
-  if (answer.ok) return tell(say(answer.status === 200 ? "asked_before" : "asked", { name: asked.name }));
+  if (answer.ok) {
+    const { partitions_away: away = [] } = await answer.json().catch(() => ({}));
+    if (away.length) return tell(say("asked_in_part", { name: asked.name, partitions: away.join(", ") }));
+    return tell(say(answer.status === 200 ? "asked_before" : "asked", { name: asked.name }));
+  }
   if (answer.status === 401) location.reload(); // the session is over: the form asks for the token
   const error = await answer.json().catch(() => null);
   return say("refused", { why: error?.message ?? answer.status });
