@@ -14,7 +14,7 @@ from shared.counters import known_code
 from shared.errors import PipelineError
 from shared.keys import Keys
 from shared.logs import get_logger
-from shared.records.reading import to_json
+from shared.records.reading import as_json, to_json
 from shared.records.rejected import Rejected, RejectedExample
 from shared.redis.connections import Argument
 from shared.redis.link import RedisLink
@@ -84,13 +84,16 @@ class RejectedExamples:
             with self._lock:
                 self._unsaid = {**unsaid, **self._unsaid}
 
-    def forget_file(self, file: str) -> None:
+    def forget_file(self, file: str, place: str | None) -> None:
         """Let the examples of a file go: its rows are in the table, or in another one.
 
+        place: its directory's own name; files of other places may have the same name.
         Raises: RedisUnavailableError: calling it again is safe.
         """
+        # As examples have it; and as those of writers have it that told no place: it may be this one.
+        named = [as_json({"file": file, "place": place})[1:-1], f'{as_json({"file": file})[1:-1]}, "consumer"']
         for code in self._codes(Rejected.ROW):
-            self.forget(Rejected.ROW, code, [f'"{file}"'])
+            self.forget(Rejected.ROW, code, named)
 
     def forget_all(self, *kinds: Rejected) -> None:
         """Let all examples of these kinds go. Raises: RedisUnavailableError: calling it again is safe."""
@@ -124,4 +127,6 @@ def _short(example: RejectedExample) -> str:
     text = to_json(example)
     if len(text.encode()) <= MAX_EXAMPLE_BYTES:
         return text
-    return to_json(RejectedExample(id=example.id, at=example.at, reason=example.reason, file=example.file))
+    return to_json(
+        RejectedExample(id=example.id, at=example.at, reason=example.reason, file=example.file, place=example.place)
+    )

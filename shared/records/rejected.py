@@ -50,6 +50,7 @@ class RejectedExample(Record, frozen=True):
     reason: LongText = ""
     cells: tuple[str, ...] = ()  #: of a row: those of its line in a file, as they stand there
     file: Text | None = None  #: of a row: the file that holds it; null while it waits for one
+    place: LongText | None = None  #: of a file: its directory's own name; null from a writer that told none
     consumer: Text | None = None  #: of a message or tags: who refused it
     tag: Text | None = None  #: of tags: the address of the first
     tags: Count | None = None  #: how many

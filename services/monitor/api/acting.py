@@ -81,7 +81,9 @@ class _Desk:
         try:
             wanted = make(body, self._overview)
         except RefusedRequestError as error:
-            unknown = f"; the Redis of partition {', '.join(map(str, away))} is away, nobody knows of that" if away else ""
+            unknown = (
+                f"; the Redis of partition {', '.join(map(str, away))} is away, nobody knows of that" if away else ""
+            )
             raise HTTPException(HTTPStatus.CONFLICT, f"{error}{unknown}") from error
         asked = [await _in_redis(_ask, self._boards[each.partition], each, self._asker) for each in wanted]
         if not any(is_new for _, is_new in asked):

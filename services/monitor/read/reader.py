@@ -10,7 +10,7 @@ from services.monitor.read.decoding import Records, counts_of, event_of, pairs_o
 from services.monitor.read.groups import GroupsMemo
 from services.monitor.read.heartbeats import HeartbeatsReader
 from services.monitor.read.overview import EVENTS_READ, Overview, living
-from services.monitor.read.rejected import RejectedReader
+from services.monitor.read.rejected import RejectedReader, as_listed
 from services.monitor.read.tags import Tags
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
@@ -113,12 +113,16 @@ class RedisReader:
         if services_left_out:
             left_out[keys.services] = services_left_out
         observed = counts_of(counts[0])
+        files = self._file_records.all(left_out)
+        rejected = self._rejected.read(self._link, observed)
+        if any(" at " in name for name in files):
+            rejected = tuple(as_listed(found, files) for found in rejected)
         return Overview(
             ledger=ledger,
             history=self._log.add(numbers, [counts_of(flat) for window in windows for flat in window]),
             services=services,
             events=tuple(event_of(id_, flat) for id_, flat in events),
-            backup_files=self._file_records.all(left_out),
+            backup_files=files,
             overflows=self._overflow_records.all(left_out),
             groups=self._groups(
                 self._polling_records.all(left_out),
@@ -126,7 +130,7 @@ class RedisReader:
                 self._configured.entries,
             ),
             observed=observed,
-            rejected=self._rejected.read(self._link, observed),
+            rejected=rejected,
             owners=self._owners(),
             acknowledged=from_hash(Loss, pairs_of(counts[1])) or Loss(),
             went_back=from_hash(WentBackTotal, pairs_of(counts[2])) or WentBackTotal(),

@@ -1,12 +1,15 @@
 """What was rejected, by code: exact counts, and the examples that services left, read again only where they changed."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from services.monitor.read.bounded_scan import BoundedScan
 from shared.counters import OTHER_CODES, Counter
 from shared.journal.rejected_examples import MAX_CODES, MAX_EXAMPLE_BYTES, MAX_KEPT
 from shared.keys import Keys
+from shared.records.files import BackupFile
 from shared.records.reading import from_json
 from shared.records.rejected import Rejected, RejectedCode, RejectedExample
 from shared.redis.link import RedisLink
@@ -72,6 +75,16 @@ class RejectedReader:
         return RejectedOfCode(
             what, code, count, record.again, record.first_at, record.last_at, self._examples.get((what, code), ())
         )
+
+
+def as_listed(found: RejectedOfCode, files: Mapping[str, BackupFile]) -> RejectedOfCode:
+    """Return a code whose examples name their files as the list of files does: by its place too, where two have one."""
+    return replace(found, examples=tuple(_as_listed(example, files) for example in found.examples))
+
+
+def _as_listed(example: RejectedExample, files: Mapping[str, BackupFile]) -> RejectedExample:
+    with_place = f"{example.file} at {example.place}"
+    return msgspec.structs.replace(example, file=with_place) if with_place in files else example
 
 
 def together(parts: Iterable[Iterable[RejectedOfCode]]) -> tuple[RejectedOfCode, ...]:

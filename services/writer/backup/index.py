@@ -88,6 +88,11 @@ class Manifest:
         parents = [self._directory, *(self._directory / name for name in (RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY))]
         return path.parent in parents or path.parent.resolve() in [parent.resolve() for parent in parents]
 
+    @property
+    def place(self) -> str | None:
+        """The directory's own name, once a file of it was taken note of."""
+        return self._here.place if self._here is not None else None
+
     def is_here(self, place: str) -> bool:
         """Tell whether a place, as the list names it, is this directory."""
         here = self._here or _where(self._directory)

@@ -16,11 +16,16 @@ def row_id(cells: Sequence[str]) -> str:
     return hashlib.sha1(text.encode(errors="backslashreplace"), usedforsecurity=False).hexdigest()[:16]
 
 
-def row_example(row: Sequence[Any], at: float, file: str | None) -> RejectedExample:
-    """Return what is shown of a row; `at` in seconds since 1970, `file` the name of the one that holds it."""
+def row_example(row: Sequence[Any], at: float, file: str | None, place: str | None) -> RejectedExample:
+    """Return what is shown of a row; `at` in seconds since 1970, `file` the name of the one that holds it.
+
+    place: the own name of that file's directory.
+    """
     # As the line has them: what is no text is written as it is printed, nothing as an empty cell.
     cells = tuple("" if cell is None else str(cell) for cell in row)
-    return RejectedExample(id=row_id(cells), at=round(at, 3), reason=cut(cells[-1]), cells=cells, file=file)
+    return RejectedExample(
+        id=row_id(cells), at=round(at, 3), reason=cut(cells[-1]), cells=cells, file=file, place=place
+    )
 
 
 def refused_at(cells: Sequence[str]) -> float | None:

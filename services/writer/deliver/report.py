@@ -148,7 +148,7 @@ class Report:
         """Note values refused for themselves, conflicts among them, as rows of a file (None: they wait for one)."""
         at, file = time.time(), path.name if path else None
         for (_, error), row in zip(refused, rows, strict=True):
-            self.examples.note(Rejected.ROW, error.code, at, row_example(row, at, file))
+            self.examples.note(Rejected.ROW, error.code, at, row_example(row, at, file, self._manifest.place))
         with self._lock:
             for value, error in refused:
                 if error.code == CONFLICT:

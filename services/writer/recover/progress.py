@@ -57,9 +57,9 @@ class RecoveryProgress:
 
     def rejected(self, rows: Sequence[Sequence[Any]], aside: Path) -> None:
         """Take note of rows of a file that are in another one now, each with its reason."""
-        at = self._clock.now().timestamp()
+        at, place = self._clock.now().timestamp(), self._manifest.place
         for row in rows:
-            self._examples.note(Rejected.ROW, str(row[-2]), at, row_example(row, at, aside.name), again=1)
+            self._examples.note(Rejected.ROW, str(row[-2]), at, row_example(row, at, aside.name, place), again=1)
         self._tell(self._examples.flush)
 
     def begins(self, path: Path, size_bytes: int) -> None:
@@ -77,7 +77,7 @@ class RecoveryProgress:
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, told: str) -> None:
         """Take note that a file is through; `told` is its name and what became of it."""
         if FileKind.REJECTED.is_of(path.name):
-            self._tell(lambda: self._examples.forget_file(path.name))
+            self._tell(lambda: self._examples.forget_file(path.name, self._manifest.place))
         self._file(path, moved_to, FileStage.RECOVERED, rows, size_bytes)
         message, details = f"{self.through.capitalize()} {told}", RowsRecovered(file=shown(Path(path.name)), rows=rows)
         self._tell(lambda: self.events.add(self.through, message, details))

@@ -71,7 +71,7 @@ class RequestedRejects:
             move_label(path, moved_to)
         self.manifest.forget(path)
         self.manifest.flush()
-        self.examples.forget_file(path.name)
+        self.examples.forget_file(path.name, self.manifest.place)
         job.unit, job.done, job.total = "rows", rows, rows
         return Outcome(ActionState.DONE, f"{rows} rows are in {shown(moved_to)}; they stay counted as rejected")
 
@@ -163,5 +163,7 @@ class RequestedRejects:
         for cells in taken.cells:
             at = refused_at(cells)
             if at is not None:
-                self.examples.note(Rejected.ROW, cells[_CODE], at, row_example(cells, at, part.name))
+                self.examples.note(
+                    Rejected.ROW, cells[_CODE], at, row_example(cells, at, part.name, self.manifest.place)
+                )
         self.examples.flush()
