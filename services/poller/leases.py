@@ -214,5 +214,10 @@ class Leases:
 
     def _poll_without_knowing(self) -> None:
         if not self._has_answer:
+            if not any(lease.is_held for lease in self._leases.values()):
+                _log.warning(
+                    "Redis can't tell yet who polls: this poller polls all its groups, and so would another one that "
+                    "starts now; what both read is stored"
+                )
             for lease in self._leases.values():
                 lease.set(is_held=True)

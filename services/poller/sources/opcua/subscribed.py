@@ -66,7 +66,13 @@ class SubscribedServer(Server):
 
     def status(self) -> Mapping[str, Any]:
         """Return what the monitor shows of the server and of what was lost on the way."""
-        return {**super().status(), "changes_dropped": self._dropped, "publishes_missed": self._missed}
+        queue_size = self._subscription.queue_size if self._subscription is not None else None
+        return {
+            **super().status(),
+            "changes_dropped": self._dropped,
+            "publishes_missed": self._missed,
+            "queue_size": queue_size,
+        }
 
     @property
     def lost(self) -> int:
@@ -122,10 +128,21 @@ class SubscribedServer(Server):
         self._refused = set()
         self._left_out = {place for place, node in enumerate(self.nodes) if node in self.faults}
         await self._watch([place for place in range(len(self.nodes)) if place not in self._left_out])
+        self._say_short_queue(self._subscription.queue_size)
         for place in self._left_out:
             self._queue(self.addresses[place], self.faults[self.nodes[place]], self.clock.now())
         for address, reason in self.impossible.items():
             self.collector.fail(address, reason, self.clock.now())
+
+    def _say_short_queue(self, granted: int | None) -> None:
+        """Say that changes between two publishings are lost: of a queue of one a server does not even say so itself."""
+        wanted, sampling_ms = self.model.queue_size, self.model.sampling_ms
+        is_sampled_faster = sampling_ms is not None and sampling_ms < self.interval_s * 1000
+        if granted is not None and granted < wanted and is_sampled_faster:
+            self._say(
+                f"it keeps {granted} changes of a tag between two publishings, not {wanted} (queue_size): what is more "
+                "is lost. Give the group a shorter interval_ms"
+            )
 
     async def added(self, places: range) -> None:
         """Watch what came later, too."""

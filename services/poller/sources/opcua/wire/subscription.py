@@ -19,6 +19,8 @@ class Subscription:
         #: Seconds after which a server without news says so.
         self.keep_alive_s = made.RevisedPublishingInterval / 1000 * made.RevisedMaxKeepAliveCount
         self._items: dict[int, ua.IntegerId] = {}
+        #: Changes of one tag that the server keeps between two publishings, of the tag with the fewest.
+        self.queue_size: int | None = None
 
     async def watch(
         self, nodes: Sequence[tuple[int, ua.NodeId]], params: ua.MonitoringParameters
@@ -46,6 +48,8 @@ class Subscription:
             for (number, _), answer in zip(some, answers, strict=True):
                 if answer.StatusCode.is_good():
                     self._items[number] = answer.MonitoredItemId
+                    granted = int(answer.RevisedQueueSize)
+                    self.queue_size = granted if self.queue_size is None else min(granted, self.queue_size)
                 else:
                     refused[number] = answer.StatusCode
         return refused

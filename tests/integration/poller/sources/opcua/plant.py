@@ -42,6 +42,7 @@ async def main(port: int) -> None:
     logging.disable(logging.CRITICAL)
     server = make_server()
     await server.init()
+    server.iserver.max_monitored_item_queue_size = int(os.environ.get("LONGEST_QUEUE", "10000"))
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
     for number in range(int(os.environ.get("NAMESPACES_BEFORE", "0"))):
         # Those that come before have nodes of the same names.

@@ -1,9 +1,10 @@
 """OPC UA against a small server of our own: what is read, what is subscribed, and what happens while it is away."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,6 +195,28 @@ def test_a_subscription_hands_on_every_change_once_and_in_order(shared_plant: Op
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     times = [time for _, time in seen]
     assert times == sorted(set(times))
+
+
+def test_a_server_that_keeps_fewer_changes_than_asked_for_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: what was asked for taken for granted. Of a queue of one no server says that changes are lost."""
+
+    async def use(source: TagSource) -> Mapping[str, Any]:
+        await read_until(source, lambda reading: reading.values)
+        return source.status()
+
+    server = OpcuaServer.quick(tmp_path)
+    server.start(LONGEST_QUEUE="1")
+    try:
+        keys: dict[str, Any] = {"tags": ["ns=2;s=Line.Counter"], "access": "subscribe", "queue_size": 100}
+        assert with_source(server.url, use, **keys, sampling_ms=0)["queue_size"] == 1
+        assert "it keeps 1 changes of a tag between two publishings, not 100" in capsys.readouterr().out
+        # Who samples as often as he is told loses nothing.
+        assert with_source(server.url, use, **keys)["queue_size"] == 1
+        assert "it keeps" not in capsys.readouterr().out
+    finally:
+        server.kill()
 
 
 def test_a_subscribed_node_that_is_none_is_bad_and_costs_only_itself(shared_plant: OpcuaServer) -> None:
