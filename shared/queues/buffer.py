@@ -161,6 +161,13 @@ class TagBuffer:
             return None
         return WakeUp.FULL if heard[0] == self._keys.full_token else WakeUp.READY
 
+    def wake_another(self) -> None:
+        """Leave a wake-up token for another writer: who was woken does not claim.
+
+        Raises: RedisUnavailableError.
+        """
+        self._link.commands(("DEL", self._keys.ready_token), ("RPUSH", self._keys.ready_token, 1))
+
     def wait_for_full(self, wait_s: float) -> bool:
         """Wait in Redis until there is a full batch; False when there was none within `wait_s`.
 

@@ -111,8 +111,13 @@ class Worker:
         if not self.batches.work.lead.acquire(timeout=wait_s):
             return None
         try:
-            is_there = self._wait_for_values(wait_s, stop)
-            return self._claim() if is_there and (self._goes_on(stop) or self.batches.claims.has_adopted) else None
+            if not self._wait_for_values(wait_s, stop):
+                return None
+            if self._goes_on(stop) or self.batches.claims.has_adopted:
+                return self._claim()
+            # What woke this one is not there any more for others.
+            self.batches.buffer.wake_another()
+            return None
         finally:
             self.batches.work.lead.release()
 

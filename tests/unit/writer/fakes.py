@@ -96,6 +96,10 @@ class FakeBuffer(TagBuffer):
             return None
         return self.heard.pop(0)
 
+    def wake_another(self) -> None:
+        self.calls.append("wake_another")
+        self.heard.insert(0, WakeUp.READY)
+
     def wait_for_full(self, wait_s: float) -> bool:
         self._call("wait_for_full")
         if self.heard and self.heard[0] is WakeUp.FULL:

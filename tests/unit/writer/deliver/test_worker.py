@@ -45,6 +45,16 @@ def test_without_a_token_nothing_is_claimed_until_one_may_have_been_lost() -> No
     assert stage.counts()["written"] == 3
 
 
+def test_who_is_woken_and_does_not_claim_wakes_another() -> None:
+    """Kind: a wake-up that is taken by who goes: beside a writer that stopped or was paused values waited for 5 s."""
+    stage = LoopStage(tag_values(10))
+    stage.buffer.heard = [WakeUp.FULL]
+    stage.stop.set()
+    assert not stage.worker.run_once(WAIT_S, stage.stop)
+    assert stage.buffer.calls == ["wait", "wake_another"]
+    assert stage.buffer.heard == [WakeUp.READY]
+
+
 def test_the_first_values_wait_for_the_interval_and_no_longer() -> None:
     stage = LoopStage(tag_values(2))
     stage.buffer.heard = [WakeUp.READY]
