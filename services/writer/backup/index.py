@@ -72,9 +72,8 @@ class Manifest:
         """Take note of a file's stage; one that lies elsewhere is in no list of this directory."""
         if not self._is_of_here(path):
             return
-        if self._here is None or self._here.place == self._here.nameless:
-            # Nor had it a name while the directory was not there.
-            self._here = _where(self._directory)
+        # Each time: a share may have been mounted there, or have gone, since the last.
+        self._here = _where(self._directory)
         with self._lock:
             self._unsaid[shown(Path(path.name))] = BackupFile(
                 rows=rows,

@@ -174,3 +174,34 @@ def test_a_directory_that_is_made_later_is_the_same_place(link: FakeLink, tmp_pa
     path.unlink()
     again.rebuild()
     assert link.entries == {}
+
+
+def test_files_are_listed_where_they_lie_after_another_directory_came_under_the_path(
+    link: FakeLink, tmp_path: Path
+) -> None:
+    """Kind: what was looked up once is taken for true for ever: a share is mounted after the writer was started, or goes.
+
+    Its files were listed as those of the directory below it: `recover` moved them, and the alert that they wait stayed.
+    """
+    directory = tmp_path / "backup"
+    manifest = Manifest(link, Keys("t"), directory)
+    manifest.rebuild()
+    file = CsvBackup(directory, "backup", FakeClock(), rotate_bytes=10**9, min_free_bytes=0, on_change=manifest.note)
+    file.append(rows(tag_values(1)))
+    file.finish()
+    manifest.flush()
+    # Given another directory in its place, with a name of its own
+    directory.rename(tmp_path / "below")
+    share = Manifest(link, Keys("t"), directory)
+    directory.mkdir()
+    share.rebuild()
+    # If a file is written there by who began before, and recovered
+    path = file.append(rows(tag_values(3)))
+    file.finish()
+    manifest.flush()
+    (directory / "recovered").mkdir()
+    path.rename(directory / "recovered" / path.name)
+    manifest.rebuild()
+    # Expect nothing of it to wait
+    entries = [json.loads(entry) for entry in link.entries.values()]
+    assert sorted((entry["rows"], entry["state"]) for entry in entries) == [(1, "waiting"), (3, "recovered")]
