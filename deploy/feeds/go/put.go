@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-const mostQueued, mostRows = 10000, 5000
+const mostQueued, mostRows, longest = 10000, 5000, 1 << 20
 
 type row struct {
 	PLC, Tag, Time, Quality string
@@ -71,20 +71,40 @@ func main() {
 	if key == "" {
 		key = "{tagpipe}:data_queue"
 	}
-	byPLC, count := map[string][][]any{}, 0
+	lines := make(chan row, mostRows)
+	go read(lines)
+	for isOpen := true; isOpen; {
+		byPLC, second := map[string][][]any{}, time.After(time.Second)
+		var found row
+		for count, more := 0, true; more && isOpen && count < mostRows; count++ {
+			select { // what comes within a second is put together
+			case <-second:
+				more = false
+			case found, isOpen = <-lines:
+				if isOpen {
+					byPLC[found.PLC] = append(byPLC[found.PLC], []any{found.Tag, found.Time, found.Value, found.Quality})
+				}
+			}
+		}
+		if len(byPLC) > 0 {
+			put(key, byPLC)
+		}
+	}
+}
+
+func read(rows chan<- row) {
 	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, longest)
 	for lines.Scan() {
 		found := row{Quality: "GOOD"}
 		if err := json.Unmarshal(lines.Bytes(), &found); err != nil {
-			log.Fatal(err)
+			log.Printf("left out: %.200s: %v", lines.Text(), err)
+			continue
 		}
-		byPLC[found.PLC] = append(byPLC[found.PLC], []any{found.Tag, found.Time, found.Value, found.Quality})
-		if count++; count%mostRows == 0 {
-			put(key, byPLC)
-			byPLC = map[string][][]any{}
-		}
+		rows <- found
 	}
-	if len(byPLC) > 0 {
-		put(key, byPLC)
+	if err := lines.Err(); err != nil {
+		log.Fatal(err) // a line longer than that
 	}
+	close(rows)
 }

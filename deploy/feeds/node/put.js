@@ -21,14 +21,23 @@ async function main() {
   const redis = createClient({ url: process.env.REDIS_URL });
   redis.on("error", error => console.error(`Redis: ${error.message}`));
   await redis.connect();
-  let byPlc = new Map(), count = 0;
-  for await (const line of readline.createInterface({ input: process.stdin })) {
-    const { plc, tag, time, value, quality } = JSON.parse(line);
-    if (!byPlc.has(plc)) byPlc.set(plc, []);
-    byPlc.get(plc).push([tag, time, value, quality ?? "GOOD"]);
-    if (++count % MOST_ROWS === 0) { await put(redis, byPlc); byPlc = new Map(); }
+  let byPlc = new Map(), count = 0, isOpen = true;
+  const lines = readline.createInterface({ input: process.stdin });
+  lines.on("close", () => { isOpen = false; }).on("line", line => {
+    try {
+      const { plc, tag, time, value, quality } = JSON.parse(line);
+      if (!byPlc.has(plc)) byPlc.set(plc, []);
+      byPlc.get(plc).push([tag, time, value, quality ?? "GOOD"]);
+      if (++count >= MOST_ROWS) lines.pause();
+    } catch (error) { console.error(`left out: ${line.slice(0, 200)}: ${error.message}`); }
+  });
+  while (isOpen || byPlc.size) {
+    if (isOpen && count < MOST_ROWS) await sleep(1000); // what comes within a second is put together
+    const held = byPlc;
+    byPlc = new Map(); count = 0;
+    if (held.size) await put(redis, held);
+    if (isOpen) lines.resume();
   }
-  if (byPlc.size) await put(redis, byPlc);
   await redis.close();
 }
 main();

@@ -1,13 +1,17 @@
 """pip install redis; REDIS_URL=redis://user:password@host:6379 python put.py < rows.jsonl
 
 Each line is a row: {"plc": "PLC01", "tag": "D100", "time": "2026-01-02T03:04:05.678Z", "value": 12.5, "quality": "GOOD"}
+What comes within a second is put together; standard input may stay open for ever.
 """
+
+from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
 import time
-from itertools import groupby, islice
 
 import redis
 
@@ -16,7 +20,7 @@ MOST_QUEUED, MOST_ROWS = 10_000, 5_000
 
 
 def put(server: redis.Redis, messages: list[str]) -> None:
-    while True:
+    while messages:
         try:  # What may have been put already is put again: the table's key tells the copies.
             if server.llen(KEY) < MOST_QUEUED:
                 server.rpush(KEY, *messages)
@@ -26,11 +30,28 @@ def put(server: redis.Redis, messages: list[str]) -> None:
         time.sleep(1)  # full or away: the rows wait here
 
 
+def read() -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    lines.put(None)
+
+
+lines: queue.Queue[str | None] = queue.Queue(MOST_ROWS)
+threading.Thread(target=read, daemon=True).start()
 server = redis.from_url(os.environ["REDIS_URL"])
-lines = map(json.loads, sys.stdin)
-while rows := sorted(islice(lines, MOST_ROWS), key=lambda row: row["plc"]):
-    put(server, [
-        json.dumps({"plc_code": plc, "group_name": "python",
-                    "rows": [[row["tag"], row["time"], row["value"], row.get("quality", "GOOD")] for row in of_plc]})
-        for plc, of_plc in groupby(rows, key=lambda row: row["plc"])
-    ])  # fmt: skip
+line: str | None = ""
+while line is not None:
+    rows: dict[str, list[list[object]]] = {}
+    until = time.monotonic() + 1
+    for _ in range(MOST_ROWS):
+        try:
+            if (line := lines.get(timeout=max(0.0, until - time.monotonic()))) is None:
+                break
+            row = json.loads(line)
+            values = [row["tag"], row["time"], row["value"], row.get("quality", "GOOD")]
+            rows.setdefault(row["plc"], []).append(values)
+        except queue.Empty:
+            break
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            print(f"left out: {line!r:.200}: {error!r}", file=sys.stderr)
+    put(server, [json.dumps({"plc_code": plc, "group_name": "python", "rows": of}) for plc, of in rows.items()])
