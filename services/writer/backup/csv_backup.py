@@ -124,12 +124,12 @@ class CsvBackup:
         """
         self._close_if(lambda: True)
 
-    def prove(self, *, close_idle: bool) -> None:
-        """Prove the open file again; `close_idle`: and close it when nothing was written to it for a while.
+    def prove(self, *, close_after_s: float) -> None:
+        """Prove the open file again, and close it when nothing was written to it for so long.
 
         Raises: BackupFailedError: as `finish`.
         """
-        self._close_if(lambda: close_idle and self._clock.monotonic() - self._used_at > IDLE_S)
+        self._close_if(lambda: self._clock.monotonic() - self._used_at > close_after_s)
 
     def check(self) -> list[str]:
         """See whether a file could be written now; return what the mount can't do that backups do without.

@@ -162,8 +162,8 @@ def test_a_thread_that_dies_ends_the_process_and_the_others_come_to_their_end(st
 
 
 def test_housekeeping_that_meets_the_unforeseen_ends_nothing(stage: Stage) -> None:
-    def broken(*, close_idle: bool) -> None:
-        raise ValueError(f"a strange disk ({close_idle})")
+    def broken(*, close_after_s: float) -> None:
+        raise ValueError(f"a strange disk ({close_after_s})")
 
     stage.backup.prove = broken  # type: ignore[method-assign]
     stage.service.housekeeping.run(FakeStop(stage.clock, after=30))

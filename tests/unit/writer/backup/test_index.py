@@ -179,7 +179,7 @@ def test_a_directory_that_is_made_later_is_the_same_place(link: FakeLink, tmp_pa
 def test_files_are_listed_where_they_lie_after_another_directory_came_under_the_path(
     link: FakeLink, tmp_path: Path
 ) -> None:
-    """Kind: what was looked up once is taken for true for ever: a share is mounted after the writer was started, or goes.
+    """Kind: what was looked up once is taken for true for ever: a share is mounted after the writer began, or goes.
 
     Its files were listed as those of the directory below it: `recover` moved them, and the alert that they wait stayed.
     """

@@ -1,19 +1,22 @@
 """Files beside the batches: closed, proven, listed, whatever a disk or Redis does."""
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.writer.backup.csv_backup import BackupFailedError, NoRoomForRejectsError
+from services.writer.backup.csv_backup import IDLE_S, BackupFailedError, CsvBackup, NoRoomForRejectsError
 from services.writer.backup.index import Manifest
+from services.writer.backup.label import Label, read_label
 from services.writer.backup.waiting_rows import WaitingRows, waiting_row
 from services.writer.deliver.housekeeping import CHECK_INTERVAL_S, MANIFEST_INTERVAL_S, TICK_S, Housekeeping
-from services.writer.sink import SinkError, Verdict
+from services.writer.sink import SinkError, Target, Verdict
 from shared.life.faults import Faults
 from shared.records.events import Event
-from tests.fakes import FakeStop
+from tests.fakes import FakeStop, tag_values
+from tests.unit.writer.backup.rows import rows
 from tests.unit.writer.deliver.stages import KEYS, LoopStage
 from tests.unit.writer.fakes import FakeFile
 
@@ -31,13 +34,13 @@ class ProvenFile(FakeFile):
         super().__init__()
         self.checks = 0
         self.full = False
-        #: How often it was proven, and whether it might be closed.
-        self.proofs: list[bool] = []
+        #: How often it was proven, and after how many idle seconds it was to be closed.
+        self.proofs: list[float] = []
 
-    def prove(self, *, close_idle: bool) -> None:
+    def prove(self, *, close_after_s: float) -> None:
         if self.fault:
             raise BackupFailedError(self.fault)
-        self.proofs.append(close_idle)
+        self.proofs.append(close_after_s)
 
     def append(self, rows: Sequence[Sequence[Any]]) -> Path:
         if self.full:
@@ -84,8 +87,12 @@ class Stage(LoopStage):
         self.open, self.aside = ProvenFile(), ProvenFile()
         self.waiting = Waiting(self.aside)
         self.manifest = CountedManifest(self.link, KEYS, directory)
+        self.keep(self.open)
+
+    def keep(self, backup: CsvBackup) -> None:
+        """Keep house over this backup."""
         self.housekeeping = Housekeeping(
-            backup=self.open, rejects=self.aside, waiting=self.waiting, manifest=self.manifest, breaker=self.breaker,
+            backup=backup, rejects=self.aside, waiting=self.waiting, manifest=self.manifest, breaker=self.breaker,
             report=self.report, clock=self.clock,
             faults=Faults(self.events, self.clock, "housekeeping", ends_the_process=False),
         )  # fmt: skip
@@ -101,16 +108,33 @@ def stage(tmp_path: Path) -> Stage:
 
 def test_while_oracle_takes_values_the_backup_is_closed_for_who_recovers_it(stage: Stage) -> None:
     stage.run_for(1)
-    assert (stage.open.is_finished, stage.aside.is_finished) == (True, False)
+    assert stage.open.proofs[-1] < stage.aside.proofs[-1] == IDLE_S
+
+
+def test_what_is_spilled_while_oracle_takes_values_goes_into_one_file_and_not_into_one_a_second(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Kind: a thing for each turn of a loop: 3,600 files an hour while Oracle is too slow."""
+    backup = CsvBackup(tmp_path, "backup", stage.clock, rotate_bytes=10**9, min_free_bytes=0)
+    stage.keep(backup)
+    for _ in range(10):
+        backup.append(rows(tag_values(3)))
+        stage.run_for(1)
+    (path,) = tmp_path.glob("backup_*.csv")
+    assert read_label(path) == Label(Target())
+    # Expect it to be closed soon after the last of it
+    stage.run_for(5)
+    assert (label := read_label(path)) is not None
+    assert label.rows == 30
 
 
 def test_in_an_outage_the_backup_stays_open_and_is_proven(stage: Stage) -> None:
     stage.breaker.failed(LOST, stage.clock.monotonic(), last=True)
     stage.run_for(3)
-    assert (stage.open.is_finished, stage.open.proofs, stage.aside.proofs) == (False, [False] * 3, [True] * 3)
+    assert (stage.open.is_finished, stage.open.proofs, stage.aside.proofs) == (False, [inf] * 3, [IDLE_S] * 3)
     stage.breaker.probe_succeeded(stage.clock.monotonic())
     stage.run_for(1)
-    assert stage.open.proofs[-1], "it may be over: an idle one is closed"
+    assert stage.open.proofs[-1] == IDLE_S, "it may be over: an idle one is closed"
 
 
 def test_rows_that_waited_for_a_file_are_written(stage: Stage) -> None:
