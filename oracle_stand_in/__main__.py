@@ -146,20 +146,10 @@ def main(
         raise typer.BadParameter("--tls-cert and --tls-key go together, and --tls-client-ca with them")
     tls = TlsFiles(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
     options = Options(
-        host,
-        port,
-        control_port,
-        user,
-        password,
-        service,
-        list(init_sql or []),
-        data,
-        field_version,
-        while_stdin_open,
-        patience_s,
-        tls,
-        minute_s,
-    )
+        host=host, port=port, control_port=control_port, user=user, password=password, service=service,
+        init_sql=list(init_sql or []), data=data, field_version=field_version, while_stdin_open=while_stdin_open,
+        patience_s=patience_s, tls=tls, minute_s=minute_s,
+    )  # fmt: skip
     try:
         asyncio.run(serve(options))
     except (OSError, OracleError) as error:

@@ -6,7 +6,6 @@ false critical, and its batches were taken over while it was alive.
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -166,11 +165,9 @@ def test_the_writer_beats_while_it_counts_a_backlog(
     assert counting.wait(10)
     seen = beat_at(link, keys)
     wait_until(lambda: beat_at(link, keys) >= seen + 3, what="beats meanwhile")
-    began = time.monotonic()
     stop.set()
-    running.join(10)
+    running.join(5)
     assert not running.is_alive()
-    assert time.monotonic() - began < 5
     counted.set()
     service.sink.close()
     service.link.close()

@@ -4,7 +4,6 @@ No answer ends a service, none but OOM and MISCONF counts as full, and nobody st
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -121,8 +120,7 @@ def test_who_waits_in_a_server_that_is_demoted_is_told_and_asks_again(
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    wait_until(lambda: len(admin.command("CLIENT", "LIST", "TYPE", "NORMAL")) > 1, what="who waits")
-    time.sleep(0.2)
+    wait_until(lambda: b"cmd=blpop" in admin.command("CLIENT", "LIST", "TYPE", "NORMAL"), what="who waits")
     make_replica(admin, other)
     waiting.join(5)
     assert len(errors) == 1

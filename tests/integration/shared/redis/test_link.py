@@ -1,6 +1,5 @@
 import socket
 import threading
-from time import monotonic
 
 import pytest
 
@@ -30,11 +29,9 @@ def test_a_closed_link_frees_who_waits_and_opens_no_connection_again() -> None:
         waiting.start()
         waiting.join(0.3)
         assert waiting.is_alive(), "a frozen server does not answer"
-        began = monotonic()
         link.close()
         waiting.join(SOCKET_TIMEOUT_S / 2)
         assert not waiting.is_alive()
-        assert monotonic() - began < SOCKET_TIMEOUT_S / 2
         server.resume()
     assert len(failures) == 3
     assert failures[1:] == ["the link is closed"] * 2
