@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -133,7 +134,11 @@ class Pipeline:
             "PYTHONPATH": str(ROOT)
         }
         lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
-        run = f'service=$1; shift; exec {shlex.quote(sys.executable)} -m "services.$service" "$@"'
+        run = (
+            'case "$1" in consumer|writer|monitor|poller) service=$1; shift ;; '
+            '*) echo "usage: $0 consumer|writer|monitor|poller [COMMAND] [--help]" >&2; exit 2 ;; esac\n'
+            f'exec {shlex.quote(sys.executable)} -m "services.$service" "$@"'
+        )
         self._command.write_text("\n".join(["#!/bin/sh", *lines, run, ""]), "utf-8")
         self._command.chmod(0o700)
 
@@ -235,14 +240,26 @@ class Pipeline:
             return []
 
 
-def clear(directory: Path) -> None:
-    """Remove what an earlier run left, but not its backup files: those may hold what is nowhere else."""
+def clear(directory: Path) -> Path | None:
+    """Remove what an earlier run left, but not its backup files: those may hold what is nowhere else.
+
+    Their table ended with that run, so that `recover` would refuse them in this one: they are put aside.
+
+    Returns: where they are now; None where there were none.
+    """
     for name in ("redis", RECORDING_DIRECTORY):
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("opcua", "oracle", "monitor", "writer", "consumer", "poller"):
         (directory / f"{name}.log").unlink(missing_ok=True)
     for path in (directory / "poller.toml", directory / COMMAND, *directory.glob("*.alive")):
         path.unlink(missing_ok=True)
+    backup = directory / "backup"
+    if not any(backup.glob("*.csv")):
+        return None
+    aside = Path(tempfile.mkdtemp(prefix="backup-earlier-", dir=directory))
+    backup.replace(aside)  # a directory may take the place of an empty one
+    backup.mkdir()
+    return aside
 
 
 def _chosen_ports(given: Mapping[str, int]) -> Iterator[tuple[str, int]]:

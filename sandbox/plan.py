@@ -211,5 +211,5 @@ def _port(variable: str, text: str) -> int:
 def _file(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.is_file():
-        raise PlanError(f"DEMO_CSV={text}: there is no such file")
+        raise PlanError(f"DEMO_CSV={text}: {'it is no file' if path.exists() else 'there is no such file'}")
     return path

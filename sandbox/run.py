@@ -128,7 +128,9 @@ def run(
         if plan.opcua:
             console.say("making sure of node-opcua (npm installs it once)")
         node_opcua = install() if plan.opcua else None
-        with _own_directory(plan.directory):
+        with _own_directory(plan.directory) as aside:
+            if aside is not None:
+                console.say(f"backup files of an earlier run are in {aside} now: their table ended with it")
             plan, recording = _with_recording(plan, console)
             status = _run(plan, recording, console, node_opcua)
     except (PlanError, NodeUnavailableError) as error:
@@ -214,9 +216,10 @@ def _say_end(console: DemoConsole, ledger: Snapshot | None) -> None:
 
 
 @contextmanager
-def _own_directory(directory: Path) -> Iterator[None]:
+def _own_directory(directory: Path) -> Iterator[Path | None]:
     """Keep other demos out of the directory while this one runs, and clear it of what an earlier one left.
 
+    Yields: where backup files of that one are now, if it left some.
     Raises: PlanError: another demo has it, or it can't be made.
     """
     try:
@@ -232,8 +235,7 @@ def _own_directory(directory: Path) -> Iterator[None]:
             raise PlanError(
                 f"another demo runs in {directory}: stop it, or name a DEMO_DIRECTORY for this one"
             ) from None
-        clear(directory)
-        yield
+        yield clear(directory)
     finally:
         os.close(lock)
 

@@ -33,6 +33,7 @@ def test_impossible_rate_is_refused_in_one_line(text: str) -> None:
         ({"DEMO_SECONDS": "-1"}, "DEMO_SECONDS=-1: "),
         ({"DEMO_SECONDS": "nan"}, "DEMO_SECONDS=nan: "),
         ({"DEMO_CSV": "nowhere.csv"}, "DEMO_CSV=nowhere.csv: there is no such file"),
+        ({"DEMO_CSV": "/"}, "DEMO_CSV=/: it is no file"),
         ({"DEMO_SPEED": "2"}, "DEMO_SPEED needs DEMO_CSV"),
         ({"DEMO_SOURCE": "modbus"}, "DEMO_SOURCE=modbus: use simulator or opcua"),
         ({"DEMO_SOURCE": "opcua", "DEMO_CSV": __file__}, "DEMO_SOURCE and DEMO_CSV: give one of them"),
