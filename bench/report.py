@@ -56,13 +56,14 @@ def as_markdown(section: Section) -> str:
     rows += [_cells(figure) for figure in section.figures]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     notes = "".join(f"\n- {note}" for note in section.notes)
-    return f"## {section.title}\n\n{section.how}\n\n{table}\n" + (f"{notes}\n" if notes else "")
+    shown = f"\n{table}\n" if section.figures else ""
+    return f"## {section.title}\n\n{section.how}\n{shown}" + (f"{notes}\n" if notes else "")
 
 
 def as_lines(section: Section) -> Iterator[str]:
     """Yield a section for the terminal."""
     rows = [_cells(figure) for figure in section.figures]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     yield f"\n{section.title}"
     for row in rows:
         name, median, spread, goal = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))

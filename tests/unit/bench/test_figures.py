@@ -94,3 +94,9 @@ def test_a_wrong_name_and_a_document_without_marks_are_refused_before_anything_r
     document.write_text("no marks")
     for arguments in (["nonsense"], ["writer", "--markdown", str(document)]):
         assert CliRunner().invoke(command.app, arguments).exit_code == 2
+
+
+def test_what_could_not_be_measured_says_why_and_ends_nothing() -> None:
+    nothing = Section("hot-spots", "14. Hot spots", "From outside.", notes=["no py-spy is installed"])
+    assert list(as_lines(nothing)) == ["\n14. Hot spots", "  - no py-spy is installed"]
+    assert as_markdown(nothing) == "## 14. Hot spots\n\nFrom outside.\n\n- no py-spy is installed\n"
