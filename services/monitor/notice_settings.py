@@ -101,10 +101,6 @@ def problem_with_url(url: str) -> str:
     return ""
 
 
-def _is_usable(url: str) -> bool:
-    return not problem_with_url(url)
-
-
 def parts_of(text: str) -> list[str]:
     """Return what stands between commas."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -95,9 +95,7 @@ def ledger(overview: Overview) -> Ledger:
 
 def _went_back(overview: Overview) -> WentBack | None:
     found = went_back_since(overview, overview.acknowledged.at)
-    if found is None:
-        return None
-    return WentBack.like(found, at=moment(found.at))
+    return None if found is None else WentBack.like(found, at=moment(found.at))
 
 
 def writer_metrics(overview: Overview) -> WriterMetrics:
