@@ -138,6 +138,7 @@ class Heartbeat:
             pid=os.getpid(),
             pid_space=pid_space(),
             started_at=self._started_at,
+            clock=round(time.time(), 3),
             state=state,
             partitions=self._partitions,
         )

@@ -17,6 +17,7 @@ class Process(Record, frozen=True):
     pid_space: Text = ""  #: what `pid` counts within
     started_at: Moment | None = None
     beat_at: Moment | None = None  #: on Redis' clock; written by the script
+    clock: Moment | None = None  #: what its own host's clock showed then
     state: Text = ""  #: what its loop does
     partitions: Count = 1  #: PARTITIONS as it was told
 

@@ -291,6 +291,14 @@ KINDS = _kinds(
         status=Status.HEALTHY,
     ),
     Kind(
+        "clocks_differ", _WARNING,
+        "The clock of a service's host differs from that of Redis' host by more than 30 s.",
+        "See which one is wrong (`timedatectl`), and have it follow a time server. Readings of our pollers have the "
+        "time of their host: rows of the meantime stand in the table with it.",
+        hold_s=5.0,
+        status=Status.HEALTHY,
+    ),
+    Kind(
         "conflicts", _WARNING,
         "The table held another value or quality under the keys of values that came in the last 5 minutes.",
         "Two sources write one tag, or a source repeats its time stamps (an hour that comes twice, naive local time). "

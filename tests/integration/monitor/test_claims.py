@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.read.overview import Overview
 from shared.journal.events import EventLog
 from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
 from shared.records.events import Event, OutboxOverflow
 from shared.records.heartbeats import WriterStatus
 from shared.redis.link import RedisLink
@@ -251,3 +253,17 @@ def test_what_was_told_before_redis_clock_was_put_back_does_not_stand_for_days(
         Event.OVERFLOW, "more", OutboxOverflow(messages=1, values=5, first="a", last="b")
     )
     wait_until(lambda: "5 values" in str(alerts(monitor).get("readings_lost")), what="what was lost since")
+
+
+def test_a_host_whose_clock_is_wrong_is_told(
+    monitor: Monitor, link: RedisLink, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: each trusts its own clock. A host without a battery began where it had ended, and so did its rows."""
+    poller = Heartbeat(link, keys, EventLog(link, keys, "poller"), "poller", "edge-1")
+    poller.register()
+    with monkeypatch.context() as patched:
+        patched.setattr("shared.life.heartbeat.time", SimpleNamespace(time=lambda: time.time() - 14 * 86_400))
+        poller.beat("running")
+    wait_until(lambda: "poller edge-1 is 14 d" in str(alerts(monitor).get("clocks_differ")), what="the alert")
+    poller.beat("running")
+    wait_until(lambda: "clocks_differ" not in alerts(monitor), what="its end")

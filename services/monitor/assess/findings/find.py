@@ -20,6 +20,9 @@ from shared.records.events import Event
 from shared.records.heartbeats import ConsumerStatus, MonitorStatus, WriterStatus
 from shared.settings.models import BufferSettings
 
+#: Seconds by which a host's clock may differ from Redis': more than a beat takes on its way.
+CLOCKS_DIFFER_S = 30.0
+
 #: Percent of batches that Oracle must take while it is there.
 PROMISED_SUCCESS_PCT = 99.9
 
@@ -41,6 +44,7 @@ def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Se
         *_notices(overview),
         *_left_out(overview),
         *_partitions(overview, settings),
+        *_clocks(overview),
     ]
 
 
@@ -176,3 +180,18 @@ def _partitions(overview: Overview, settings: BufferSettings) -> Iterator[Findin
         told = some([Said("{name} was told {count}", name=name, count=count) for name, count in others.items()])
         said = Said("PARTITIONS is {own} for this monitor; {others}", own=settings.partitions, others=told)
         yield Finding("partitions_differ", said)
+
+
+def _clocks(overview: Overview) -> Iterator[Finding]:
+    differ = []
+    for service in overview.services:
+        process = service.process
+        if process is None or process.clock is None or process.beat_at is None:
+            continue
+        ahead_s, name = process.clock - process.beat_at, f"{service.role} {service.instance}"
+        if ahead_s > CLOCKS_DIFFER_S:
+            differ.append(Said("{name} is {by:duration} ahead", name=name, by=ahead_s))
+        elif ahead_s < -CLOCKS_DIFFER_S:
+            differ.append(Said("{name} is {by:duration} behind", name=name, by=-ahead_s))
+    if differ:
+        yield Finding("clocks_differ", Said("By the clock of Redis' host: {these}", these=some(differ)))

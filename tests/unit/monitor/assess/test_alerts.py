@@ -227,6 +227,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         "Never came here: P1 a: 7 changes were lost, the last ones 1 min ago",
     ),
     ("not_all_shown", {"services": [consumer(tags_left_out="9"), writer()]}, "9 last values by consumer"),
+    (
+        "clocks_differ",
+        {"services": [consumer(), writer(), poller(beat_at=str(NOW), clock=str(NOW - 10_800))]},
+        "By the clock of Redis' host: poller poller-1 is 3 h",
+    ),
     ("not_all_shown", {"services": [consumer(groups_left_out="7"), writer()]}, "7 polling groups by consumer"),
     ("not_all_shown", {"left_out": {"{t}:polling": 3}}, "too many or unreadable: 3 of {t}:polling"),
 ]
@@ -260,6 +265,7 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
         {"went_back": WentBackTotal(at=int(NOW)), "acknowledged": Loss(at=int(NOW))},
         {"redis": RedisState(replicas=0, min_replicas=0)},
         {"in_buffer": 799},
+        {"services": [consumer(), writer(), poller(beat_at=str(NOW), clock=str(NOW - 29))]},
         {"services": [consumer(), writer(), poller(groups=own_group(skipped=999, skipped_lately=3))]},
         {"services": [consumer(), writer(), poller(groups=own_group(lost=7, lost_at=NOW - 400))]},
         {"window": {3: {"batches_written": 9_991, "batches_failed": 9}}},
