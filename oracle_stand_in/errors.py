@@ -144,6 +144,7 @@ MESSAGES = {
     28000: "The account is locked.",
     28001: "the password has expired",
     28002: "the password will expire within 7 days",
+    28150: "proxy not authorized to connect as client",
     28194: "Can perform read operations only.",
     30036: "unable to extend segment by 8 in undo tablespace 'UNDOTBS1'",
 }

@@ -29,7 +29,9 @@ _ZONED = "YYYY-MM-DD HH24:MI:SS.FF TZH:TZM"
 _NOT_PLAIN = re.compile(r"\b(clob|nclob|blob|interval|udt_|invisible)", re.IGNORECASE)
 #: Kinds of failures, the first that fits counts: what the error's text says.
 KINDS = {
-    "PL/SQL, REF CURSOR, arrays as binds": r"PL/SQL|CURSOR|arrays as binds|CREATE OR|ORA-06550|Test!|DBMS_DEBUG",
+    "PL/SQL, REF CURSOR, arrays as binds": (
+        r"PL/SQL|CURSOR|arrays as binds|CREATE OR|ORA-06550|Test!|DBMS_DEBUG|assert 900 == 20000|assert 0 == 3$"
+    ),
     "objects, collections, advanced queuing": r"function 122|UDT_|DPY-2035",
     "LOB, LONG, XML, JSON, VECTOR, BFILE": r"LOB|function 96|LONG|XML|JSON|VECTOR|BFILE",
     "two-phase and sessionless transactions": r"function 103|ORA-24776",
@@ -38,7 +40,10 @@ KINDS = {
     "scrollable cursors": r"scrollable",
     "intervals": r"INTERVAL",
     "change notification": r"function 125",
-    "administration": r"GRANT|ALTER SYSTEM|function 115|ORA-01017|ORA-01031|ORA-00988|EDITION|ORA-01435|ORA-28267",
+    "administration, proxy users": (
+        r"GRANT|ALTER SYSTEM|function 115|ORA-01017|ORA-01031|ORA-00988|EDITION|ORA-01435|ORA-28267|ORA-28150"
+    ),
+    "what the driver itself says, which is newer than the suite": r"(Connect|Pool)Params\(",
     "tables of types that are not there": r"ORA-00942",
     "SQL outside of the subset": r"ORA-009\d\d|ORA-01008|ROWID",
 }

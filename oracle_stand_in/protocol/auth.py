@@ -102,6 +102,8 @@ class AuthMessage:
 
     user: str
     values: dict[str, str]
+    #: what the client's contexts are to hold: namespace and name -> value
+    contexts: dict[tuple[str, str], str]
 
 
 def read_auth_message(reader: Reader, *, has_lengths: bool = True) -> AuthMessage:
@@ -112,12 +114,16 @@ def read_auth_message(reader: Reader, *, has_lengths: bool = True) -> AuthMessag
     pairs = reader.ub()
     reader.skip("bb")
     user = reader.characters(size, has_length=has_lengths) if has_user else b""
-    values = {}
+    values: dict[str, str] = {}
+    contexts = {}
     for _ in range(pairs):
         key = reader.clr2().rstrip(b"\x00").decode()
         values[key] = reader.clr2().rstrip(b"\x00").decode("utf-8", "replace")
         reader.ub()
-    return AuthMessage(user.decode().strip('"').upper(), values)
+        if key == "AUTH_APPCTX_VALUE":  # the last of three, which are sent again for each
+            place = (values.get("AUTH_APPCTX_NSPACE", "").upper(), values.get("AUTH_APPCTX_ATTR", "").upper())
+            contexts[place] = values[key]
+    return AuthMessage(user.decode().strip('"').upper(), values, contexts)
 
 
 def parameters(pairs: list[tuple[str, str, int]]) -> bytes:
@@ -148,6 +154,7 @@ def session_pairs(flavour: Flavour, service: str, session_id: int, proof: str) -
         "AUTH_SC_SERVICE_NAME": service,
         "AUTH_INSTANCENAME": "STANDIN",
         "AUTH_SC_DBUNIQUE_NAME": name,
+        "AUTH_SC_REAL_DBUNIQUE_NAME": name,
         "AUTH_DBNAME": name,
     }
     return [(key, value, 0) for key, value in values.items()]

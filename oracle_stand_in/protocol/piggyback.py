@@ -14,8 +14,16 @@ class Piggybacks:
     schema: str | None = None
     #: what the client says of itself, and values of its contexts: namespace and name -> value
     values: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: namespaces that are emptied before these values are set
+    cleared: list[str] = field(default_factory=list)
+    #: whether this is the first of several requests that are sent without waiting for answers
+    begins_pipeline: bool = False
+    #: whether what follows one of them that fails is not to be done
+    aborts_pipeline: bool = False
 
 
+#: how a pipeline is to go on where a request fails
+ABORT_ON_ERROR = 2
 #: attributes in the order in which they are sent
 END_TO_END = ("CLIENT_IDENTIFIER", "MODULE", "ACTION", "CLIENT_INFO", "DBOP")
 
@@ -54,10 +62,17 @@ def _key_values(reader: Reader, found: Piggybacks) -> None:
     count = reader.ub()
     reader.skip("ub")
     namespace = reader.clr().decode("utf-8", "replace").upper()
+    if not count:
+        found.cleared.append(namespace)
     for _ in range(count):
         name = reader.clr2().decode("utf-8", "replace").upper()
         found.values[namespace, name] = reader.clr2().decode("utf-8", "replace")
         reader.ub()
+
+
+def _begin_pipeline(reader: Reader, found: Piggybacks) -> None:
+    reader.skip("ub")
+    found.begins_pipeline, found.aborts_pipeline = True, reader.u8() == ABORT_ON_ERROR
 
 
 def _session_state(reader: Reader, _found: Piggybacks) -> None:
@@ -71,4 +86,5 @@ PIGGYBACKS: dict[int, Callable[[Reader, Piggybacks], None]] = {
     152: _set_schema,
     154: _key_values,
     176: _session_state,
+    199: _begin_pipeline,
 }

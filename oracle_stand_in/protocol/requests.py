@@ -32,6 +32,7 @@ class Function(IntEnum):
     AUTH_ONE = 118
     PING = 147
     RELEASE = 163
+    END_PIPELINE = 200
 
 
 class Option(IntFlag):
@@ -205,6 +206,11 @@ def read_version(reader: Reader, field_version: int) -> None:
 def read_release(reader: Reader) -> None:
     """Read SESSION RELEASE, which asks for nothing here."""
     reader.skip("bbu")
+
+
+def read_end_pipeline(reader: Reader) -> None:
+    """Read END PIPELINE, which wants an answer after all others."""
+    reader.ub()
 
 
 def in_bind_order(bind_types: Sequence[BindType]) -> Callable[[Row], Row] | None:

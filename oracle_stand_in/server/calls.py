@@ -15,6 +15,7 @@ from oracle_stand_in.protocol.requests import (
     Option,
     UnknownFunctionError,
     in_bind_order,
+    read_end_pipeline,
     read_execute,
     read_fetch,
     read_reexecute,
@@ -64,6 +65,15 @@ class Calls:
         if function == Function.RELEASE:
             await self.dialogue.parse(read_release)
             return b""
+        if function == Function.END_PIPELINE:
+            await self.dialogue.parse(read_end_pipeline)
+            self.dialogue.in_pipeline = self.dialogue.pipeline_aborts = False
+        else:
+            await self._simple(function)
+        return self.dialogue.status()
+
+    async def _simple(self, function: int) -> None:
+        """Do what has no arguments and no result. Raises: UnknownFunctionError."""
         simple = {
             Function.COMMIT: self._commit,
             Function.ROLLBACK: self._rollback,
@@ -74,7 +84,6 @@ class Calls:
             raise UnknownFunctionError(function)
         await self._hang()
         simple[Function(function)]()
-        return self.dialogue.status()
 
     def _ping(self) -> None:
         self.instance.counters.pings += 1
@@ -92,6 +101,9 @@ class Calls:
         self.instance.counters.rollbacks += 1
 
     async def _hang(self) -> None:
+        """Wait where a fault says so; a request is read by then. Raises: OracleError: it is not to be done."""
+        if self.dialogue.pipeline_aborts and self.dialogue.has_failed:
+            raise OracleError(1013)
         gate = self.instance.faults.calls.hold("before")
         if gate is not None:
             await self.dialogue.connection.wait(gate)

@@ -13,7 +13,7 @@ from oracle_stand_in.errors import OracleError, RowError
 from oracle_stand_in.protocol import answers
 from oracle_stand_in.protocol.packets import ProtocolError, data_packets
 from oracle_stand_in.protocol.requests import Header, read_header
-from oracle_stand_in.server.connection import Connection
+from oracle_stand_in.server.connection import ClosedError, Connection
 from oracle_stand_in.server.instance import Instance
 
 T = TypeVar("T")
@@ -40,6 +40,10 @@ class Dialogue:
         self.negotiated = Negotiated()
         #: of the request that is being answered
         self.sequence = 0
+        #: whether the client sends requests without waiting for answers
+        self.in_pipeline = False
+        #: whether of these none is to be done that follows one that failed, and whether one has
+        self.pipeline_aborts = self.has_failed = False
         self._instance = instance
         self._txn = txn
         self._input = b""
@@ -111,7 +115,13 @@ class Dialogue:
             timer.cancel()
 
     async def start_anew(self, error: OracleError) -> None:
-        """Throw away what has arrived, and tell the client by the break handshake."""
+        """Throw away what has arrived, and tell the client by the break handshake.
+
+        Raises: ClosedError: it is in a pipeline, and would wait for the answers to all that is in it.
+        """
+        if self.in_pipeline:
+            self.connection.cut("fin")
+            raise ClosedError
         self._input, self._pos = b"", 0
         with self.soon():
             await self.connection.finish_break()
@@ -144,6 +154,7 @@ class Dialogue:
 
     def error(self, error: OracleError, cursor_id: int = 0, row_count: int = 0) -> bytes:
         """Build the answer that says what went wrong, and count it."""
+        self.has_failed = True
         self._instance.counters.errors += 1
         return self.end(error, cursor_id=cursor_id, row_count=row_count)
 

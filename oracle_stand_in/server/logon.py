@@ -22,6 +22,8 @@ class LoggedOn:
     machine: str
     #: what the client wants the session to be set to: its time zone
     alter_session: str
+    #: what its contexts are to hold: namespace and name -> value
+    contexts: dict[tuple[str, str], str]
     #: that the server knows the password, too
     proof: str
 
@@ -42,13 +44,14 @@ class Logon:
         first = await self._read_message()
         self._dialogue.negotiated.field_version = field_version
         try:
-            alter_session, proof = await self._authenticate(first.user)
+            second, proof = await self._authenticate(first.user)
         except OracleError as error:
             self._dialogue.answer(self._dialogue.error(error))
             self._connection.cut("fin")
             raise EndSession from None
         program, machine = first.values.get("AUTH_PROGRAM_NM", ""), first.values.get("AUTH_MACHINE", "")
-        return LoggedOn(first.user, program, machine, alter_session, proof)
+        alter_session = second.values.get("AUTH_ALTER_SESSION", "").strip()
+        return LoggedOn(first.user, program, machine, alter_session, second.contexts, proof)
 
     def welcome(self, session_id: int, proof: str) -> None:
         """Tell the client that it is logged on."""
@@ -110,8 +113,8 @@ class Logon:
         has_lengths = self._dialogue.negotiated.has_lengths
         return await self._dialogue.parse(lambda reader: auth.read_auth_message(reader, has_lengths=has_lengths))
 
-    async def _authenticate(self, name: str) -> tuple[str, str]:
-        """Exchange the logon messages and return what the session is to be set to, and the server's proof.
+    async def _authenticate(self, name: str) -> tuple[auth.AuthMessage, str]:
+        """Exchange the logon messages and return the client's second one, and the server's proof.
 
         Raises: OracleError: the logon is refused.
         """
@@ -131,9 +134,11 @@ class Logon:
         proof = challenge.proof(message.values, user.password) if user and user.password else None
         if user is None or proof is None:
             raise OracleError(1017)
+        if "PROXY_CLIENT_NAME" in message.values:
+            raise OracleError(28150)
         self._check_account(user)
         self._check_limit()
-        return message.values.get("AUTH_ALTER_SESSION", "").strip(), proof
+        return message, proof
 
     def _check_account(self, user: User) -> None:
         """Check what stands in the way of one who knows the password. Raises: OracleError: 28001, 1045, 2391."""

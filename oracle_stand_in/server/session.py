@@ -112,6 +112,7 @@ class Session:
         logon = Logon(self.instance, self._dialogue)
         client = await logon.run()
         self.user, self.program, self.machine = client.user, client.program, client.machine
+        self.values.update(client.contexts)
         self.engine = self._calls.engine = self.instance.engine_of(client.user)
         await self._set_up(client.alter_session)
         self.instance.database.sessions.append(self)
@@ -145,6 +146,11 @@ class Session:
         self.instance.counters.round_trips += not header.is_one_way
         self.round_trips += not header.is_one_way
         self._calls.cursors.close(header.piggybacks.closed_cursors)
+        if header.piggybacks.begins_pipeline:
+            self._dialogue.in_pipeline, self._dialogue.has_failed = True, False
+            self._dialogue.pipeline_aborts = header.piggybacks.aborts_pipeline
+        cleared = header.piggybacks.cleared
+        self.values = {place: value for place, value in self.values.items() if place[0] not in cleared}
         self.values.update(header.piggybacks.values)
         self._end_if_over()
         self._is_busy = True

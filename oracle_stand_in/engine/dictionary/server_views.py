@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from oracle_stand_in.data.nls import DATABASE_ZONE
 from oracle_stand_in.engine.dictionary.dictionary import Cells, Dictionary, none, view
+from oracle_stand_in.protocol.auth import MAX_OPEN_CURSORS
 from oracle_stand_in.sql.evaluation.context import Context
 
 #: settings that are the same for every session
@@ -144,7 +145,8 @@ def _statistic_names(_d: Dictionary, _context: Context) -> Iterator[Cells]:
 
 
 def _parameters_of_the_server(_d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for name, value in {"resource_limit": "TRUE", "processes": "300"}.items():
+    values = {"resource_limit": "TRUE", "processes": "300", "open_cursors": str(MAX_OPEN_CURSORS), "db_domain": None}
+    for name, value in values.items():
         yield {"NAME": name, "VALUE": value}
 
 
