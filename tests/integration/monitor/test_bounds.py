@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sandbox.harness.redis import EmbeddedRedis
@@ -146,9 +147,15 @@ def test_record_that_is_no_record_hides_no_other(monitor: Monitor, link: RedisLi
     for path in ("/api/polling/status", "/api/events", "/api/services", "/api/overflows", "/api/alerts", "/metrics"):
         assert monitor.get(path).status_code == 200, path
     wait_until(
-        lambda: [event["at"][:4] for event in monitor.get("/api/events").json()["events"]][:1] == ["9999"],
+        lambda: "9999" in [event["at"][:4] for event in monitor.get("/api/events").json()["events"]],
         what="the event of no year",
     )
+    # The page that is open is drawn on, and does not say "live" over what stands still.
+    with httpx.stream("GET", f"{monitor.url}/monitoring/news", timeout=20) as news:
+        drawn = (line for line in news.iter_lines() if line.startswith("data:"))
+        assert "41,041" not in next(drawn)
+        link.command("HSET", keys.counters, "inserted", 41_041, "overflowed", 41_041)
+        assert any("41,041" in line for line in drawn)
 
 
 def test_many_small_entries_are_bounded_too(monitor: Monitor, link: RedisLink, keys: Keys) -> None:
