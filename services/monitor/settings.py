@@ -108,6 +108,11 @@ class MonitorSettings(NoticeSettings):
         return self
 
     @property
+    def answer_max_bytes(self) -> int:
+        """Bytes of Redis' answers at most: each script has a bound of its own, and several are asked at once."""
+        return 4 * super().answer_max_bytes
+
+    @property
     def has_operators(self) -> bool:
         """Whether anybody may act."""
         return self.monitor_operator_token is not None

@@ -14,7 +14,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.redis.bounded_answers import bounded_by
 from shared.redis.topology import Primary
 
 #: Seconds until an answer counts as lost. A blocking command must wait for less, or redis-py raises.
@@ -42,7 +41,7 @@ class Connections:
             socket_connect_timeout=SOCKET_TIMEOUT_S / 2,
             health_check_interval=20,
             client_name=client_name,
-            parser_class=bounded_by(answer_max_bytes),
+            answer_max_bytes=answer_max_bytes,
         )
         #: For single commands and transactions.
         self.client = redis.Redis(connection_pool=self._pool)

@@ -19,6 +19,7 @@ from redis.crc import key_slot
 from redis.retry import Retry
 
 from shared.logs import get_logger
+from shared.redis.bounded_answers import Bounded
 from shared.settings.redis_url import Node, RedisUrl, Topology, problem_with
 
 #: Seconds for one sentinel's or one node's word on who is primary: one that is silent must not hold up the others.
@@ -198,7 +199,7 @@ def _named(server: Sequence[Any], asked: Node) -> Node:
     return Node(asked.host if host in {"", "?"} else host, int(server[1]))
 
 
-class _Leading:
+class _Leading(Bounded):
     """A connection that asks where the primary is whenever it is opened."""
 
     def __init__(self, *args: Any, primary: Primary, **options: Any) -> None:

@@ -96,7 +96,7 @@ class ServiceSettings(BaseSettings):
 
     @property
     def answer_max_bytes(self) -> int:
-        """Bytes of one answer of Redis at most: a larger one is not read."""
+        """Bytes of Redis' answers to what is asked at once, at most: larger ones are not read."""
         return ANSWER_MAX_BYTES
 
     def current_redis_url(self) -> str:

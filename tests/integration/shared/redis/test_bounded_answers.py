@@ -50,7 +50,7 @@ def test_an_answer_beyond_the_bound_fails_this_read_and_no_other(
 def test_what_is_within_the_bound_is_read_however_many_answers_come_on_one_connection(
     link: RedisLink, keys: Keys
 ) -> None:
-    """The bound is that of one answer: a connection that lives for a year reads more than that."""
+    """The bound is that of what is asked at once: a connection that lives for a year reads more than that."""
     key = f"{{{keys.namespace}}}:small"
     link.command("RPUSH", key, *[b"x" * 100_000] * 9)
     for _ in range(5):
