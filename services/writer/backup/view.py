@@ -48,6 +48,9 @@ def list_files(directory: Path) -> int:
     except OSError as error:
         typer.echo(f"error: {shown(directory)} can't be listed: {error.strerror}", err=True)
         return 1
+    if not files and not directory.is_dir():
+        typer.echo(f"error: {shown(directory)}: no such directory. BACKUP_DIR is the writer's, on its host", err=True)
+        return 1
     for path in files:
         typer.echo(f"{_rows_in(path):>9}  {shown(path)}")
     typer.echo(f"{len(files)} files of rejected rows wait in {shown(directory)}")

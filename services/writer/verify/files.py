@@ -87,6 +87,8 @@ def explain_by_files(
     directory: Path, gaps: GapsByTag, say: Callable[[str], None], unreadable: Callable[[str], None]
 ) -> None:
     """Explain what files hold that wait, or were set aside; `unreadable` is told of those that nobody can read."""
+    if not directory.is_dir():
+        unreadable(f"{shown(directory)} is no directory, so no file was looked into: is BACKUP_DIR the writer's?")
     paths: list[Path] = []
     for place in (directory, directory / SET_ASIDE_DIRECTORY):
         try:

@@ -2,6 +2,7 @@ import csv
 import fcntl
 import os
 import resource
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,27 @@ def test_rejected_rows_leave_room_for_backups(tmp_path: Path) -> None:
     assert files["backup"].append(rows(tag_values(1))).exists()
     # Where none must stay free, none is kept
     assert CsvBackup(tmp_path, "rejected", FakeClock(), rotate_bytes=10**9, min_free_bytes=0).append([("a",)]).exists()
+
+
+def test_a_trial_that_hangs_holds_up_no_backup_and_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a side path in the way of the main one. A server that did not answer held the trial, and the trial what a
+    stop and each backup wait for."""
+    hangs, tried = threading.Event(), threading.Event()
+
+    def hang(_directory: Path) -> list[str]:
+        tried.set()
+        hangs.wait(30)
+        return []
+
+    monkeypatch.setattr("services.writer.backup.csv_backup.try_out", hang)
+    file = backup(tmp_path)
+    trial = threading.Thread(target=file.check, daemon=True)
+    trial.start()
+    tried.wait(30)
+    done = threading.Thread(target=lambda: (file.append(rows(tag_values(1))), file.finish()), daemon=True)
+    done.start()
+    done.join(10)
+    assert not done.is_alive()
+    assert trial.is_alive()
+    hangs.set()
+    trial.join(30)

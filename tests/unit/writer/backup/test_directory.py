@@ -13,7 +13,7 @@ from services.writer.backup.directory import backup_files
 from services.writer.backup.files import move_to_recovered
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import label_path
-from services.writer.backup.view import view_file
+from services.writer.backup.view import list_files, view_file
 from services.writer.recover.open_file import OpenFile, UnusableFileError
 from services.writer.recover.run import find_files
 from services.writer.verify.files import GapsByTag, explain_by_files
@@ -79,6 +79,9 @@ def test_a_directory_that_can_not_be_listed_is_not_an_empty_one(directory: Path)
         assert any("can't be listed" in text for text in said), said
     with pytest.raises(UnusableFileError, match="no such directory"):
         find_files((), directory / "mistyped")
+    assert list_files(directory / "mistyped") == 1
+    explain_by_files(directory / "mistyped", GapsByTag([], ".", lambda values: values), said.append, said.append)
+    assert "is no directory" in said[-1]
     assert backup_files(directory / "not made yet") == []
 
 
