@@ -36,6 +36,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 
+#: How files begin that are no text, and what to do with them.
+_PACKED = {
+    b"PK\x03\x04": "a workbook of Excel, or a zip archive: save the sheet as CSV (UTF-8), or unpack it",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old Excel: save the sheet as CSV (UTF-8)",
+    b"\x1f\x8b": "packed by gzip: gunzip it",
+    b"PAR1": "a Parquet file: export it as CSV",
+}
+
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
 _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", re.ASCII)
 _GROUPS_OF_COMMAS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
@@ -145,6 +153,8 @@ def find_dialect(
     """
     head = file.read(HEAD_BYTES)
     file.seek(0)
+    if (packed := next((what for begin, what in _PACKED.items() if head.startswith(begin)), None)) is not None:
+        raise DialectError(f"it is no CSV file but {packed}")
     encoding = _encoding(head, said.encoding)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     lines = [line.rstrip("\r") for line in text.split("\n")]

@@ -122,3 +122,14 @@ def test_what_a_spreadsheet_says_in_the_place_of_a_value_is_none(tmp_path: Path,
     values, bad = read(tmp_path, f"timestamp,tag_name,tag_value\n{TIME},P.A,{cell}\n{TIME},P.B,#1 pump\n")
     assert [(value.tag_value, value.quality) for value in values] == [(None, "BAD"), ("#1 pump", "GOOD")]
     assert bad == []
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"), [(b"PK\x03\x04\x14\0\x06\0", "workbook of Excel"), (b"\x1f\x8b\x08\0", "gunzip it")]
+)
+def test_a_file_that_is_packed_is_called_so(tmp_path: Path, begins: bytes, said: str) -> None:
+    """Kind: a symptom with several causes. A workbook was said to be in an encoding that is not known."""
+    path = tmp_path / "history.csv"
+    path.write_bytes(begins + bytes(range(256)) * 40)
+    with pytest.raises(UnusableFileError, match=said):
+        ForeignFile(path, Said(), columns())
