@@ -1,8 +1,8 @@
 """The list of backup files in Redis, for the monitor. The directory is the truth; the list is made from it."""
 
-import os
 import secrets
 import socket
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -166,10 +166,8 @@ class Manifest:
     def _is_elsewhere(self, name: str) -> bool:
         """Tell whether a file that is not listed is there all the same: there are more than are listed."""
         file_name = name.split(" at ", maxsplit=1)[0]
-        return any(
-            os.path.lexists(self._directory / part / file_name)
-            for part in ("", RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY)
-        )
+        places = ("", RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY)
+        return any(_is_regular(self._directory / part / file_name) for part in places)
 
     def _tell_further(self, paths: list[Path], here: "_Here") -> None:
         """Put all files that are too many for the list into one entry."""
@@ -233,6 +231,14 @@ class _Here(NamedTuple):
             return entry.place in (self.place, self.nameless)
         # Of a writer that knew no places. Its host does not tell: a container has another name after each upgrade.
         return entry.directory in (None, self.directory)
+
+
+def _is_regular(path: Path) -> bool:
+    """Tell whether a file is there: a link is none, and nobody takes it."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def lies_in(directory: Path, file: BackupFile) -> bool:

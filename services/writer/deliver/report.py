@@ -132,7 +132,10 @@ class Report:
 
     def file_gone(self, name: str, rows: int) -> None:
         """Take note of a file that waited for `recover` and is gone from the disk."""
-        message = f"{name} with {rows} rows waited for recovery and is gone from BACKUP_DIR; nobody recovered it"
+        message = (
+            f"{name} with {rows} rows waited for recovery and is gone from BACKUP_DIR; nobody recovered it "
+            "(a link in its place is not followed)"
+        )
         _log.critical(message)
         with self._lock:
             self._faults.append(message)

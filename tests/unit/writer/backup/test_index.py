@@ -205,3 +205,18 @@ def test_files_are_listed_where_they_lie_after_another_directory_came_under_the_
     # Expect nothing of it to wait
     entries = [json.loads(entry) for entry in link.entries.values()]
     assert sorted((entry["rows"], entry["state"]) for entry in entries) == [(1, "waiting"), (3, "recovered")]
+
+
+def test_a_file_that_somebody_put_elsewhere_and_linked_is_told(manifest: Manifest, tmp_path: Path) -> None:
+    """Kind: gone from a list without a word. The disk was full, a person moved a file to another one and left a link,
+    which nobody follows: it was in no list, in no alert, and `recover` did not take it."""
+    gone: list[tuple[str, int]] = []
+    manifest.on_gone = lambda name, rows: gone.append((name, rows))
+    file = backup(tmp_path)
+    path = file.append(rows(tag_values(3)))
+    file.finish()
+    manifest.rebuild()
+    (tmp_path / "another disk").mkdir()
+    path.symlink_to(path.rename(tmp_path / "another disk" / path.name))
+    manifest.rebuild()
+    assert gone == [(path.name, 3)]
