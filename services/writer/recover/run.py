@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
+from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.directory import backup_files
 from services.writer.backup.files import in_directory, shown
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
@@ -127,8 +128,10 @@ class Run:
             return False
         self._console.ends(f"{name}: left where it is after {tally}")
         if not isinstance(error, SinkError):
-            self._fail(str(error))
-        elif self._stop.is_set():
+            self._fail(f"{name}: {error.strerror}" if isinstance(error, OSError) else str(error))
+            # What ails this file need not ail the next; that refused rows can't be set aside does.
+            return not isinstance(error, BackupFailedError)
+        if self._stop.is_set():
             self._status = INTERRUPTED
         else:
             self._fail(f"Oracle: {error}. When it is available, run `{self._command}` again; `check` finds the cause")

@@ -207,6 +207,22 @@ def test_file_that_is_no_backup_is_left_and_the_others_go_on(place: Place) -> No
     assert place.count() == 5
 
 
+def test_a_file_that_can_not_be_moved_or_read_to_its_end_holds_up_no_other(place: Place) -> None:
+    """Kind: one's fault costs all. A bad sector, or a `recovered` that may not be written, in the first of many files,
+    and the others were not tried."""
+    place.write(numbered(600))
+    place.write(numbered(600, first=600))
+    (place.directory / "recovered").write_text("in the way")
+
+    status, output = place.recover()
+
+    assert (status, place.count()) == (1, 1_200), output
+    assert output.count("left where it is after 600 rows read, 600 written") == 2
+    (place.directory / "recovered").unlink()
+    assert place.recover()[0] == 0
+    assert place.files("backup_*.csv") == []
+
+
 def test_file_that_a_writer_still_writes_is_left_out(place: Place) -> None:
     path = place.write(numbered(5))
     with path.open("ab") as file:
