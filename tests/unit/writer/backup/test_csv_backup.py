@@ -201,7 +201,12 @@ def test_a_trial_that_hangs_holds_up_no_backup_and_no_end(tmp_path: Path, monkey
     trial = threading.Thread(target=file.check, daemon=True)
     trial.start()
     tried.wait(30)
-    done = threading.Thread(target=lambda: (file.append(rows(tag_values(1))), file.finish()), daemon=True)
+
+    def back_up() -> None:
+        file.append(rows(tag_values(1)))
+        file.finish()
+
+    done = threading.Thread(target=back_up, daemon=True)
     done.start()
     done.join(10)
     assert not done.is_alive()
