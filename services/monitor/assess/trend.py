@@ -113,14 +113,9 @@ def rates_of(samples: Sequence[Sample]) -> Rates:
         return Rates()
     then = samples[-min(GROWTH_S + 1, len(samples))]
     grown = (samples[-1].inserted - then.inserted) - (samples[-1].removed - then.removed)
-    return Rates(
-        inserted=_mean(early, "inserted", late) / seconds,
-        removed=_mean(early, "removed", late) / seconds,
-        written=_mean(early, "written", late) / seconds,
-        backed_up=_mean(early, "backed_up", late) / seconds,
-        overflowed=_mean(early, "overflowed", late) / seconds,
-        growth=grown / (samples[-1].at - then.at),
-    )
+    moved = ("inserted", "removed", "written", "backed_up", "overflowed")
+    rates = {name: _mean(early, name, late) / seconds for name in moved}
+    return Rates(**rates, growth=grown / (samples[-1].at - then.at))
 
 
 def _mean(early: Sequence[Sample], field: str, late: Sequence[Sample]) -> float:

@@ -23,6 +23,9 @@ _OF_LOSSES = {
     "backup_lost", "recovered_exceeds",
 }  # fmt: skip
 
+#: What can be done with rejected rows.
+_OF_ROWS = (ActionKind.RETRY_REJECTED_FILE, ActionKind.SET_ASIDE_REJECTED_FILE)
+
 #: What takes something away that does not come back by itself.
 _DESTROYING = {ActionKind.DROP_MESSAGES, ActionKind.SET_ASIDE_REJECTED_FILE, ActionKind.FORGET_GROUP,
                ActionKind.FORGET_SERVICE, ActionKind.ACKNOWLEDGE}  # fmt: skip
@@ -65,8 +68,7 @@ class Offers:
 
     def for_rejected_file(self, name: str) -> Sequence[Offer]:
         """Offer what can be done with a file of rejected rows."""
-        kinds = (ActionKind.RETRY_REJECTED_FILE, ActionKind.SET_ASIDE_REJECTED_FILE)
-        return [offer for kind in kinds for offer in self._offer(kind, name, {"target": name})]
+        return [offer for kind in _OF_ROWS for offer in self._offer(kind, name, {"target": name})]
 
     def for_service(self, service: Service[ServiceStatus]) -> Sequence[Offer]:
         """Offer to pause what runs, to let it go on, or to forget what is dead."""
@@ -97,10 +99,9 @@ class Offers:
 
     def for_selected_rows(self, code: str) -> Sequence[Offer]:
         """Offer what can be done with the rows that are ticked."""
-        kinds = (ActionKind.RETRY_REJECTED_FILE, ActionKind.SET_ASIDE_REJECTED_FILE)
         return [
             offer
-            for kind in kinds
+            for kind in _OF_ROWS
             for offer in self._offer(kind, f"{code}:selected", {}, name=f"{kind}_selected", takes_selected=True)
         ]
 

@@ -137,8 +137,8 @@ class WriterState(Answer):
     last_error: str | None = Field(description="Its last failure", examples=[None])
 
 
-class WriterMetrics(Answer):
-    """All writers together: totals since the namespace began, averages over the last 5 minutes."""
+class WriteTotals(Answer):
+    """Batches ever, by what became of them."""
 
     total_writes: Count = Field(description="Batches that ended", examples=[181])
     successful_writes: Count = Field(description="Batches that Oracle took", examples=[180])
@@ -146,6 +146,11 @@ class WriterMetrics(Answer):
     success_rate_pct: Percent = Field(
         description="successful_writes in percent of total_writes; 100 before the first", examples=[99.4475]
     )
+
+
+class WriterMetrics(WriteTotals):
+    """All writers together: totals since the namespace began, averages over the last 5 minutes."""
+
     last_write_timestamp: datetime | None = Field(
         description="Last commit, UTC; null when none is known", examples=["2025-11-02T14:30:51.900000Z"]
     )
@@ -193,13 +198,9 @@ class BufferFigures(Answer):
     overflow_count: Count = Field(description="Values ever discarded", examples=[0])
 
 
-class WriterFigures(Answer):
+class WriterFigures(WriteTotals):
     """The writers in short. Unit of the totals: batches; averages over the last 5 minutes."""
 
-    total_writes: Count = Field(description="Batches that ended", examples=[181])
-    successful_writes: Count = Field(description="Batches that Oracle took", examples=[180])
-    failed_writes: Count = Field(description="Batches that were backed up instead", examples=[1])
-    success_rate_pct: Percent = Field(description="successful_writes in percent of total_writes", examples=[99.4475])
     avg_batch_size: float | None = Field(description="Values in a batch; null without one", examples=[474.3])
     avg_write_latency_ms: Milliseconds = Field(description="Claim to settled, in ms", examples=[12.4])
     last_write_time: datetime | None = Field(description="Last commit, UTC", examples=["2025-11-02T14:30:51.900000Z"])
