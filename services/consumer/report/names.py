@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 #: PLC codes, and addresses of one PLC, that are remembered.
 MAX_PLCS, MAX_ADDRESSES = 10_000, 20_000
 
+#: Letters of all addresses that are remembered: some thirty million bytes of memory, of the 256 that a container has.
+MAX_LETTERS = 8_000_000
+
 #: Clashes that are remembered and told.
 MAX_CLASHES = 100
 
@@ -42,6 +45,7 @@ class NameWatch:
     def __init__(self, separator: str) -> None:
         self._separator = separator
         self._plcs: dict[str, _Plc | None] = {}
+        self._letters = 0
         #: What was found so far, by tag name.
         self.clashes: dict[str, Clash] = {}
 
@@ -66,8 +70,10 @@ class NameWatch:
 
     def _compare(self, plc_code: str, plc: _Plc, addresses: set[str]) -> list[Clash]:
         new = addresses - plc.seen
-        if not new or len(plc.seen) + len(new) > MAX_ADDRESSES:
+        letters = self._letters + sum(map(len, new))
+        if not new or len(plc.seen) + len(new) > MAX_ADDRESSES or letters > MAX_LETTERS:
             return []
+        self._letters = letters
         found = []
         for relative in plc.relatives:
             other = self._plcs[relative]

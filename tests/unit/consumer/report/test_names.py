@@ -66,3 +66,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = [len(plc.seen) for plc in watch._plcs.values() if plc is not None]
     assert len(seen) == 2
     assert max(seen) <= names.MAX_ADDRESSES
+
+
+def test_what_is_remembered_of_all_plcs_together_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a bound for each of many, and none for all: sixty PLCs below one took the memory that a container has."""
+    monkeypatch.setattr(names, "MAX_LETTERS", 100)
+    watch = NameWatch(".")
+    assert watch.see("A", ["x" * 10]) == []
+    for number in range(60):
+        assert watch.see(f"A.{number}", [f"{number}-{tag}" for tag in range(10)]) == []
+    plcs = filter(None, watch._plcs.values())
+    assert 80 < sum(len(address) for plc in plcs for address in plc.seen) <= 100
