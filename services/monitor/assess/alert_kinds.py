@@ -326,6 +326,14 @@ KINDS = _kinds(
         status=Status.HEALTHY,
     ),
     Kind(
+        "batch_stuck", _WARNING,
+        "A consumer or a writer takes up the same batch every few seconds and never gets it done, while others may go "
+        "on: the connection to Redis is cut at it.",
+        "Nothing is lost, it waits. An answer is larger than Redis or a proxy lets through: set "
+        "`client-output-buffer-limit normal 0 0 0` in Redis, or raise the proxy's limit.",
+        status=Status.DEGRADED,
+    ),
+    Kind(
         "poller_overflowing", _CRITICAL,
         "A poller of ours discarded readings in the last 5 minutes: more waited for the DataQueue than it may keep.",
         "See why the DataQueue takes none: Redis away or full, or no consumer that keeps up. The event says which "

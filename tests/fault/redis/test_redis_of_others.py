@@ -87,3 +87,19 @@ def test_names_of_the_dead_hide_nobody_who_lives(pipeline: Pipeline) -> None:
     wait_until(lambda: "not_all_shown" not in alerts(monitor), what="names within the bounds")
     assert "no_consumer" not in alerts(monitor)
     assert pipeline.link.command("ZCARD", pipeline.keys.services) <= 500
+
+
+@pytest.mark.parametrize("own", [["--client-output-buffer-limit", "normal 256kb 0 0"]], indirect=True)
+def test_a_message_at_which_redis_hangs_up_holds_up_no_other_and_is_told(own: Pipeline) -> None:
+    """Kind: what is tried again for ever, beside all that goes on: the ledger balances, health says healthy."""
+    monitor = monitor_of(own)
+    own.start_and_wait("consumer")
+    own.put(polls=1, tags=20_000)
+    expected = own.put(polls=2, tags=10)
+    wait_until(lambda: own.snapshot()[Counter.INSERTED] == len(expected), what="the others")
+    wait_until(lambda: "consumer " in alerts(monitor).get("batch_stuck", ""), 40, "the alert")
+    assert "client-output-buffer-limit" in own.log("consumer")
+    assert own.snapshot().claimed_messages == 1
+    # As the remedy says.
+    own.link.command("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0")
+    wait_until(lambda: own.snapshot().claimed_messages == 0, what="the message")

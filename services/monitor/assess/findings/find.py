@@ -16,9 +16,12 @@ from services.monitor.assess.stats import batches_ended, success_pct
 from services.monitor.assess.trend import Rates, Sample
 from services.monitor.read.overview import Overview
 from shared.counters import WINDOW_S, Counter
-from shared.records.events import Event
+from shared.records.events import Event, TakenOver
 from shared.records.heartbeats import ConsumerStatus, MonitorStatus, WriterStatus
 from shared.settings.models import BufferSettings
+
+#: Times in STUCK_WITHIN_S seconds that a process takes up what it holds before it counts as stuck at it.
+STUCK_TIMES, STUCK_WITHIN_S = 5, 60.0
 
 #: Seconds by which a host's clock may differ from Redis': more than a beat takes on its way.
 CLOCKS_DIFFER_S = 30.0
@@ -39,6 +42,7 @@ def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Se
         *find_redis_trouble(overview),
         *_rows(overview),
         *_orphans(overview),
+        *_stuck(overview),
         *find_polling_trouble(overview),
         *_faults(overview),
         *_notices(overview),
@@ -110,6 +114,26 @@ def _orphans(overview: Overview) -> Iterator[Finding]:
     if orphans:
         names = some([f"{role} {name}" for role, name in orphans])
         yield Finding("inflight_orphaned", Said("{names} is gone and still holds what it had claimed", names=names))
+
+
+def _stuck(overview: Overview) -> Iterator[Finding]:
+    """Yield who takes up a batch of its own again and again: its sweeps are seconds apart, a restart's is one."""
+    times: dict[tuple[str, str], set[int]] = {}
+    for event in overview.events:
+        if event.kind == Event.RECLAIMED and abs(overview.taken_at - event.at) <= STUCK_WITHIN_S:
+            taken = event.figures
+            if isinstance(taken, TakenOver) and taken.owner == event.instance:
+                times.setdefault((event.role, event.instance), set()).add(int(event.at))
+    stuck = {who: seconds for who, seconds in times.items() if len(seconds) >= STUCK_TIMES}
+    if stuck:
+        named = [
+            Said("{role} {name} {count} times", role=role, name=name, count=len(seconds))
+            for (role, name), seconds in stuck.items()
+        ]
+        said = Said(
+            "A batch was taken up again and again in the last minute, and never done: {these}", these=some(named)
+        )
+        yield Finding("batch_stuck", said, float(min(map(min, stuck.values()))))
 
 
 def _faults(overview: Overview) -> Iterator[Finding]:

@@ -232,6 +232,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"services": [consumer(), writer(), poller(beat_at=str(NOW), clock=str(NOW - 10_800))]},
         "By the clock of Redis' host: poller poller-1 is 3 h",
     ),
+    (
+        "batch_stuck",
+        {"events": [event(3 * n, "reclaimed", details='{"elements": 1, "owner": "plant-1"}') for n in range(5)]},
+        "never done: writer plant-1 5 times",
+    ),
     ("not_all_shown", {"services": [consumer(groups_left_out="7"), writer()]}, "7 polling groups by consumer"),
     ("not_all_shown", {"left_out": {"{t}:polling": 3}}, "too many or unreadable: 3 of {t}:polling"),
 ]
@@ -265,6 +270,9 @@ def test_cause_raises_its_alert_and_no_other(code: str, parts: Mapping[str, Any]
         {"went_back": WentBackTotal(at=int(NOW)), "acknowledged": Loss(at=int(NOW))},
         {"redis": RedisState(replicas=0, min_replicas=0)},
         {"in_buffer": 799},
+        # All that a killed process left, taken up at once by the next one of its name; and what others left.
+        {"events": [event(3, "reclaimed", details='{"elements": 1, "owner": "plant-1"}')] * 9},
+        {"events": [event(3 * n, "reclaimed", details='{"elements": 1, "owner": "other"}') for n in range(9)]},
         {"services": [consumer(), writer(), poller(beat_at=str(NOW), clock=str(NOW - 29))]},
         {"services": [consumer(), writer(), poller(groups=own_group(skipped=999, skipped_lately=3))]},
         {"services": [consumer(), writer(), poller(groups=own_group(lost=7, lost_at=NOW - 400))]},
