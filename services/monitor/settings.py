@@ -110,7 +110,7 @@ class MonitorSettings(NoticeSettings):
     @property
     def answer_max_bytes(self) -> int:
         """Bytes of Redis' answers at most: each script has a bound of its own, and several are asked at once."""
-        return 4 * super().answer_max_bytes
+        return 8 * super().answer_max_bytes
 
     @property
     def has_operators(self) -> bool:

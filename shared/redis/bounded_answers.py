@@ -18,17 +18,22 @@ class Bounded:
     """A connection of which what comes for one request, or for several that were sent at once, has a bound."""
 
     def __init__(self, *args: Any, answer_max_bytes: int, **options: Any) -> None:
-        self._answer_max_bytes = self.answer_left = answer_max_bytes
+        self._answer_max_bytes = answer_max_bytes
+        self.expect(answer_max_bytes)
         super().__init__(*args, **options, parser_class=_Parser)  # type: ignore[call-arg]
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send what is asked: what comes now is counted anew."""
-        self.answer_left = self._answer_max_bytes
+        self.expect(self._answer_max_bytes)
         super().send_packed_command(command, check_health)  # type: ignore[misc]
+
+    def expect(self, max_bytes: int) -> None:
+        """Let what comes from now on, until something is sent again, have so many bytes at most."""
+        self._expected = self.answer_left = max_bytes
 
     def give_up(self) -> NoReturn:
         """Say that it is too much. Raises: TooLargeError."""
-        raise TooLargeError(f"it has more than {self._answer_max_bytes:,} bytes")
+        raise TooLargeError(f"it has more than {self._expected:,} bytes")
 
 
 class _Reader:

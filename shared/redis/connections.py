@@ -60,17 +60,21 @@ class Connections:
         return id(connection), connection.times_opened
 
     def exchange(
-        self, commands: Sequence[Sequence[Argument]], answers: int | None = None, patience_s: float | None = None
+        self,
+        commands: Sequence[Sequence[Argument]],
+        answers: int | None = None,
+        patience_s: float | None = None,
+        max_bytes: int | None = None,
     ) -> list[Any]:
         """Send commands and read their answers, errors among them, on this thread's own connection.
 
         `answers`: how many come, where it is not one a command. `patience_s`: seconds until the first must have come,
-        where they are fewer than SOCKET_TIMEOUT_S.
+        where they are fewer than SOCKET_TIMEOUT_S. `max_bytes`: of all answers, where they are fewer than usual.
 
         The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
         several commands.
         """
-        connection = getattr(self._local, "connection", None)
+        connection: Any = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._pool.get_connection()
             self._local.used_at = monotonic()
@@ -81,6 +85,8 @@ class Connections:
         try:
             # redis-py's own packing looks at every argument: half of what a push of thousands of values costs us.
             connection.send_packed_command([b"".join(map(_packed, commands))])
+            if max_bytes is not None:
+                connection.expect(max_bytes)
             if patience_s is not None:
                 _wait_for_answer(connection, patience_s)
             for _ in range(len(commands) if answers is None else answers):

@@ -6,7 +6,7 @@ repeat those.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple, Self
 
@@ -186,8 +186,13 @@ class RedisLink:
 
         Raises: RedisUnavailableError; AnswerTooLargeError: what is there is none of ours.
         """
-        answer: Mapping[bytes, bytes] = self.command("HGETALL", key)
-        return {name.decode(): value.decode(errors="replace") for name, value in answer.items()}
+        asked = ("HGETALL", key)
+        # As two texts for each field it takes many times what it was on its way.
+        (answer,) = self._guard(
+            lambda: without_errors(self._connections.exchange([asked], max_bytes=ANSWER_MAX_BYTES)), asked
+        )
+        fields = answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+        return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields}
 
     def blocking_pop(self, keys: Sequence[str], wait_s: float) -> tuple[str, bytes] | None:
         """Wait in Redis until one of the lists holds something, take one element; return its list's key and itself.

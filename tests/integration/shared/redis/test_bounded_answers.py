@@ -82,6 +82,22 @@ def test_it_counts_as_the_servers_word_that_is_waited_for_and_not_as_a_server_th
     assert link.connection_number == before
 
 
+def test_a_hash_is_read_as_far_as_it_becomes_no_more_than_that_of_a_small_link(
+    redis_server: EmbeddedRedis, keys: Keys
+) -> None:
+    """Kind: what is small on its way and large where it arrives: a field becomes two texts and a place in a table."""
+    link, key = RedisLink(redis_server.url, answer_max_bytes=10**9), f"{{{keys.namespace}}}:hash"
+    fill = "for i = 1, ARGV[1], 1000 do local f = {} for j = i, i + 999 do f[#f + 1] = j f[#f + 1] = j end "
+    link.command("EVAL", f"{fill} redis.call('HSET', KEYS[1], unpack(f)) end", 1, key, 1000)
+    assert link.hash(key)["7"] == "7"
+    link.command("EVAL", f"{fill} redis.call('HSET', KEYS[1], unpack(f)) end", 1, key, 400_000)
+    with pytest.raises(AnswerTooLargeError, match=r"HGETALL .* more than 8,388,608 bytes"):
+        link.hash(key)
+    assert len(link.command("HGETALL", key)) == 400_000, "what asks for more gets it"
+    link.command("DEL", key)
+    link.close()
+
+
 def test_memory_grows_by_the_bound_and_not_by_what_is_there(redis_server: EmbeddedRedis, keys: Keys) -> None:
     link, key = RedisLink(redis_server.url), f"{{{keys.namespace}}}:huge"
     link.run_all(then=("PING",))
