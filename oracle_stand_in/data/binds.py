@@ -11,9 +11,12 @@ from oracle_stand_in.data.values import (
     DOUBLE_MINUS_ZERO,
     FLOAT_MINUS_ZERO,
     TIMESTAMP_SIZE,
+    decode_timestamp,
     encode_double,
     encode_float,
     encode_number,
+    encode_zoned,
+    zone_of,
 )
 from oracle_stand_in.errors import OracleError, unsupported
 
@@ -21,6 +24,10 @@ from oracle_stand_in.errors import OracleError, unsupported
 NCHAR_FORM = 2
 #: an offset of zero, as it stands behind a TIMESTAMP WITH TIME ZONE
 NO_OFFSET = bytes((20, 60))
+#: in place of the offset's hours: a region's number follows instead; the moment is that of the zone's clocks, not UTC
+IS_REGION, IS_LOCAL = 0x80, 0x40
+#: Etc/UTC, GMT, UTC. Source: go-ora's converters/type_conversion.go, oracleZones
+REGIONS_OF_UTC = (28, 513, 5121)
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,21 @@ def _normal_timestamp(raw: bytes) -> bytes:
 
 
 def _normal_zoned(raw: bytes) -> bytes:
-    """Give it its fraction and its offset, which a client may leave out."""
+    """Bring it to its form: UTC with its fraction, then the offset; a client may leave out either.
+
+    Raises: OracleError: 1882, the zone is one of those regions whose offsets are not known here.
+    """
     moment = raw[:TIMESTAMP_SIZE].ljust(TIMESTAMP_SIZE, b"\x00")
-    return moment + (raw[TIMESTAMP_SIZE:] or NO_OFFSET)
+    zone = raw[TIMESTAMP_SIZE:] or NO_OFFSET
+    if zone[0] & IS_REGION:
+        if ((zone[0] & ~IS_REGION) << 6 | zone[1] >> 2) not in REGIONS_OF_UTC:
+            raise OracleError(1882)
+        zone = NO_OFFSET
+    if zone[0] & IS_LOCAL:
+        zone = bytes((zone[0] & ~IS_LOCAL, zone[1]))
+        local, nanoseconds = decode_timestamp(moment)
+        return encode_zoned(local - zone_of(moment + zone), nanoseconds, zone_of(moment + zone))
+    return moment + zone
 
 
 def _normal_double(raw: bytes) -> bytes:

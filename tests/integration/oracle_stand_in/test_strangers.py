@@ -1,6 +1,6 @@
-"""Clients that nobody here wrote: JDBC, node-oracledb, seerdb, SQLAlchemy, pandas. What is not there is skipped.
+"""Clients that nobody here wrote: JDBC, node-oracledb, go-ora, ADBC, seerdb, SQLAlchemy, pandas.
 
-go-ora can't be had from a registry of these machines; what it sends otherwise is in tests/unit/oracle_stand_in.
+What is not there is skipped. What go-ora sends otherwise is in tests/unit/oracle_stand_in.
 """
 
 import asyncio
@@ -72,6 +72,46 @@ def test_jdbc(stand_in: OracleStandIn) -> None:
         "inserted 500", "row 7 이름 7 null 2026-01-02 03:04:05.678 2026-01-02 2", "fetched 493", "duplicate ORA-1",
         "refused ORA-904", "table JAVA_T", "key ID",
     ]  # fmt: skip
+
+
+@pytest.mark.timeout(200)
+def test_go_ora(stand_in: OracleStandIn, tmp_path: Path) -> None:
+    """Kind: a zone by its region's number was taken for an offset: the moment was stored a week off."""
+    go, source = shutil.which("go"), os.environ.get("GO_ORA")
+    if go is None or source is None:
+        pytest.skip("no go, or no GO_ORA=/.../go-ora/v2 (a checkout of github.com/sijms/go-ora)")
+    module = "github.com/sijms/go-ora/v2"
+    (tmp_path / "go.mod").write_text(f"module strangers\n\nrequire {module} v2.9.0\n\nreplace {module} => {source}\n")
+    shutil.copy(_SCRIPT.with_name("strangers.go"), tmp_path)
+    done = subprocess.run(
+        [go, "run", ".", stand_in.dsn, stand_in.user, stand_in.password],
+        cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=180, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "inserted": 499, "row": ["이름 7", "2026-01-02T03:04:05.678Z", 7.5], "duplicate": "ORA-00001",
+        "orphan": "ORA-02291", "unknown": "ORA-00904", "fetched": 500,
+    }  # fmt: skip
+
+
+def test_adbc(stand_in: OracleStandIn) -> None:
+    """The Go client in the Arrow driver, by its Python face."""
+    dbapi = pytest.importorskip("adbc_driver_oracle.dbapi", reason="no ADBC: pip install adbc-driver-oracle pyarrow")
+    at = datetime(2026, 1, 2, 3, 4, 5, 678000)
+    where = f"oracle://{stand_in.user}:{stand_in.password}@{stand_in.host}:{stand_in.port}/{stand_in.service}"
+    with dbapi.connect(where) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE adbc_t (id NUMBER PRIMARY KEY, name VARCHAR2(40), at TIMESTAMP)")
+        cursor.executemany("INSERT INTO adbc_t VALUES (:1, :2, :3)", [(n, f"이름 {n}", at) for n in range(500)])
+        connection.commit()
+        cursor.execute("SELECT * FROM adbc_t WHERE id >= 3 ORDER BY id")
+        rows = cursor.fetch_arrow_table().to_pylist()
+        assert (len(rows), rows[0]) == (497, {"ID": 3.0, "NAME": "이름 3", "AT": at})
+        with pytest.raises(Exception, match="ORA-00001"):
+            cursor.execute("INSERT INTO adbc_t (id) VALUES (7)")
+        cursor.execute("DELETE FROM adbc_t")
+        connection.rollback()
+        cursor.execute("SELECT COUNT(*) FROM adbc_t")
+        assert cursor.fetchone() == (500,)
 
 
 def test_seerdb(stand_in: OracleStandIn) -> None:
