@@ -214,7 +214,8 @@ KINDS = _kinds(
     Kind(
         "backup_waiting", _WARNING,
         "Backup files hold values that are not in the table yet.",
-        "When Oracle works again: `python -m services.writer recover` on the writer's host. It can be repeated.",
+        "When Oracle works again: `python -m services.writer recover` on the host that has them. It can be repeated. "
+        "Where that host is gone for good: docs/operations.md.",
         status=Status.HEALTHY,
     ),
     Kind(

@@ -44,7 +44,8 @@ class Report:
         self.examples = examples
         self._lock = threading.Lock()
         self._in_files: Counter[Path] = Counter()
-        self._announced: set[Path] = set()
+        #: The last file that was told of, by its kind: of each kind one is open.
+        self._announced: dict[str, Path] = {}
         self._faults: list[str] = []
         self._lost = 0
         self._duplicates = 0
@@ -178,8 +179,9 @@ class Report:
             self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", OracleError(code=error.code))
         for path, rows in in_files.items():
             _log.info(f"Saved {rows} items to {path}")
-            if path not in self._announced:
-                self._announced.add(path)
+            kind = path.name.partition("_")[0]
+            if self._announced.get(kind) != path:
+                self._announced[kind] = path
                 self._events.add(Event.BACKUP_FILE, f"Writing to {path}", FileNamed(file=path.name))
         if duplicates:
             _log.info(f"{duplicates} rows were in the table already (ORA-00001): skipped")

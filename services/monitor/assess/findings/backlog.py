@@ -22,6 +22,7 @@ class Waiting:
     rows: int
     bytes: int
     oldest: float  #: when the oldest was begun, in seconds since 1970
+    hosts: tuple[str, ...] = ()  #: that have them, as far as they are known
 
 
 def waiting_files(overview: Overview) -> Waiting:
@@ -36,6 +37,7 @@ def waiting_files(overview: Overview) -> Waiting:
         rows=sum(file.rows for file in waiting),
         bytes=sum(file.bytes for file in waiting),
         oldest=min((file.created for file in waiting), default=0.0),
+        hosts=tuple(sorted({file.host for file in waiting if file.host})),
     )
 
 

@@ -113,10 +113,11 @@ def _backup(overview: Overview) -> Iterator[Finding]:
         yield Finding(
             "backup_waiting",
             Said(
-                "{files:file} with {rows:row} ({bytes:size}) to recover; the oldest is {age:duration} old",
+                "{files:file} with {rows:row} ({bytes:size}) to recover{where}; the oldest is {age:duration} old",
                 files=waiting.files,
                 rows=waiting.rows,
                 bytes=waiting.bytes,
+                where=Said(" on {hosts}", hosts=some(waiting.hosts)) if waiting.hosts else "",
                 age=overview.taken_at - waiting.oldest,
             ),
             waiting.oldest,

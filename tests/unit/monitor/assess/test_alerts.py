@@ -120,6 +120,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ("rejected_rows_dropped", {"counters": {Counter.ROWS_DROPPED: 9}}, "9 rejected rows lost"),
     ("rejected_rows_waiting", {"rejected_rows_waiting": 2}, "2 rejected rows wait in Redis"),
     ("backup_waiting", {"backup_files": {"a": backup_file(), "b": backup_file(state="recovered")}}, "1 file with 500"),
+    (
+        "backup_waiting",
+        {"backup_files": {"a": backup_file(host="plant-2"), "b": backup_file(host="plant-1")}},
+        "to recover on plant-1, plant-2; the oldest",
+    ),
     ("rows_rejected", {"window": {20: {"rejected": 3}}}, "3 values refused by Oracle"),
     ("import_rejected", {"window": {20: {"import_rejected": 4}}}, "4 rows of imported files refused"),
     ("conflicts", {"window": {20: {"rejected": 3, "conflicts": 3}}}, "3 values in the last 5 minutes"),
