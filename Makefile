@@ -24,10 +24,10 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 SOURCES := bench oracle_stand_in sandbox services shared tests tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock digests sbom audit fmt lint test test-slow test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover verify acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
+.PHONY: help setup lock digests sbom audit fmt lint test test-e2e test-slow test-again cover test-unit test-integration test-fault demo chaos overflow-drill outage-drill up down secrets logs ps scale restart check recover verify acknowledge test-compose oracle-conformance oracle-suite requirements settings codes rights contract bench soak profile bench-sandbox clean
 
 help:  ## list the commands (this text)
-	@awk 'BEGIN { FS = ":.*##" } /^[a-z-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*##" } /^[a-z0-9-]+:.*##/ { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo takes DEMO_SECONDS=30 DEMO_RATE=5000/500ms DEMO_CSV=file.csv and more:"
 	@echo "  $(PY) -m sandbox.run --help explains them"
@@ -154,7 +154,7 @@ scale: need-SERVICE need-N  ## with Docker: run N of one service (SERVICE=writer
 restart: need-SERVICE  ## with Docker: restart one service alone (SERVICE=writer)
 	$(COMPOSE) restart --no-deps $(SERVICE)
 
-check:  ## with Docker: try all that the writer needs of Oracle, Redis and the disk; each fault with its cure
+check:  ## with Docker: try all that the writer needs of Oracle, Redis and the disk; each fault with its remedy
 	@$(COMPOSE) run --rm --no-deps writer check $(CHECK)
 
 recover:  ## with Docker: put backup files into Oracle (RECOVER="--dry-run", RECOVER="rejected_....csv")
