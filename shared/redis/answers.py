@@ -104,7 +104,7 @@ _PLAIN = (
     (r"CERTIFICATE_REQUIRED|certificate required|EOF occurred in violation of protocol",
      "it was cut while TLS was agreed upon: does it want a certificate of ours (ssl_certfile, docs/redis.md)?"),
     (r"Connection reset by peer|Connection closed by server",
-     "the connection was cut: it restarts, speaks TLS alone (rediss://), or it is above client-output-buffer-limit"),
+     "the connection was cut: it restarts, speaks TLS alone (rediss://) or has a client-output-buffer-limit"),
 )  # fmt: skip
 
 
