@@ -96,3 +96,24 @@ def test_a_container_that_was_killed_comes_back_under_another_name_and_its_batch
     pipeline.wait_until_idle(HEARTBEAT_EXPIRY_S + 20)
     assert pipeline.table_rows() == expected
     assert "Took over a batch of 500" in containers[1].log.read_text()
+
+
+#: Sends a service SIGTERM while it imports its modules.
+STOPPED_AT_ONCE = """
+import os, signal, sys, threading, time
+def stop():
+    while "services" not in sys.modules:
+        time.sleep(0.001)
+    time.sleep(0.02)
+    os.kill(1, signal.SIGTERM)
+threading.Thread(target=stop, daemon=True).start()
+"""
+
+
+def test_a_container_that_is_stopped_while_it_starts_ends(pipeline: Pipeline, containers: list[Container]) -> None:
+    """Kind: a signal before there is somebody to hear it: to the first process of a container it does nothing then."""
+    (pipeline.directory / "sitecustomize.py").write_text(STOPPED_AT_ONCE)
+    path = f"{pipeline.directory}:{pipeline.environment['PYTHONPATH']}"
+    containers.append(Container(pipeline, "consumer", "early", PYTHONPATH=path))
+    assert containers[0].process.wait(30) == 0
+    assert "takes from" not in containers[0].log.read_text()
