@@ -148,6 +148,8 @@ def test_insert_select_copies_all_or_nothing(cursor: oracledb.Cursor) -> None:
     [
         ("SELEC 1 FROM dual", "ORA-00900: invalid SQL statement (the stand-in does not support"),
         ("MERGE INTO t USING dual ON (1 = 1)", "ORA-00900"),
+        ("CREATE TABLE i (id NUMBER GENERATED ALWAYS AS IDENTITY)", "GENERATED in CREATE TABLE"),
+        ("SELECT LISTAGG(name, ',') WITHIN GROUP (ORDER BY name) FROM t", "ORA-00900"),
         ("BEGIN NULL; END;", "ORA-00900"),
         ("SELECT name FROM t FOR UPDATE", "ORA-00900"),
         ("SELECT name FROM t UNION SELECT name, at FROM t", "ORA-01789"),
