@@ -310,3 +310,14 @@ def test_a_copy_that_stands_still_is_no_file_that_rests(stage: Stage) -> None:
     os.utime(path, (0, path.stat().st_mtime - 10 * UNLOCKED_IDLE_S))
     stage.run_for(2)
     assert (stage.left(), stage.sink.stored) == ([], values)
+
+
+def test_a_share_that_knows_no_leases_holds_up_no_file(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: "I can't tell" taken for yes. NFS refuses a lease as if somebody had the file open to write it."""
+    monkeypatch.setattr("services.writer.backup.locks._LOCAL", frozenset({"none"}))
+    path = stage.write(tag_values(3))
+    label_path(path).unlink()
+    os.utime(path, (0, path.stat().st_mtime - 10 * UNLOCKED_IDLE_S))
+    with path.open("ab"):
+        stage.run_for(2)
+    assert stage.left() == []
