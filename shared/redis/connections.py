@@ -77,6 +77,7 @@ class Connections:
         connection: Any = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._pool.get_connection()
+            self._local.lease = _Lease(self._pool, connection)
             self._local.used_at = monotonic()
         elif self._local.generation != self._generation or self._was_hung_up(connection):
             connection.disconnect()
@@ -123,6 +124,19 @@ class Connections:
     def close(self) -> None:
         """Close all, whoever waits on them."""
         self._pool.disconnect()
+
+
+class _Lease:
+    """A thread's connection; it is closed with its thread, or each one that ends would leave one open for good."""
+
+    def __init__(self, pool: Any, connection: Any) -> None:
+        self._pool = pool
+        self._connection = connection
+
+    def __del__(self) -> None:
+        # Not for others: they may have been told meanwhile to forget what was open.
+        self._connection.disconnect()
+        self._pool.release(self._connection)
 
 
 def _wait_for_answer(connection: Any, patience_s: float) -> None:

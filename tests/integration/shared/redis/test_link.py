@@ -121,3 +121,22 @@ def test_a_script_that_the_server_forgot_for_others_is_sent_again() -> None:
         assert int(stranger.command("INFO", "stats")["evicted_scripts"]) > 0
         assert link.run("put", ["queue"], [10, "b"]) == 2
         assert link.command("LRANGE", "queue", 0, -1) == [b"a", b"b"]
+
+
+def test_threads_that_end_leave_no_connection_open(redis_server: EmbeddedRedis) -> None:
+    """The writer asks Redis in the thread that opens a connection to Oracle: one more stayed open with every outage."""
+    link = RedisLink(redis_server.url, client_name="brief")
+    watch = RedisLink(redis_server.url, client_name="watch")
+
+    def ask() -> None:
+        link.hash("nothing")
+        link.run("counts", ["counters"])
+
+    for _ in range(20):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert b"name=brief" not in watch.command("CLIENT", "LIST")
+    ask()
+    link.close()
+    watch.close()
