@@ -1,5 +1,6 @@
 """The table, checked to its last row and then emptied, so that a run may be longer than the stand-in's memory."""
 
+from collections import Counter as Counts
 from datetime import datetime
 
 from bench.stage import Stage
@@ -12,16 +13,26 @@ class Inspection:
     def __init__(self, stage: Stage, tags: int) -> None:
         self._stage = stage
         self._tags = tags
-        self._partial: dict[datetime, int] = {}
+        #: Rows of each poll, by its time, in all checks together.
+        self._found: Counts[datetime] = Counts()
         self.rows = 0
-        self.polls = 0
         self.missing = 0  #: rows that were counted as written, and were not found
         self.bad = 0  #: rows that are not GOOD, though every reading was
 
     @property
+    def polls(self) -> int:
+        """Polls of which as many rows were found as there are tags, or more."""
+        return sum(rows >= self._tags for rows in self._found.values())
+
+    @property
     def partial(self) -> int:
         """Polls of which some rows were found, and not as many as there are tags; at a moment of rest 1 is normal."""
-        return len(self._partial)
+        return sum(rows < self._tags for rows in self._found.values())
+
+    @property
+    def again(self) -> int:
+        """Rows beyond those of a whole poll: put again, by who had no answer, when the table was emptied meanwhile."""
+        return sum(max(0, rows - self._tags) for rows in self._found.values())
 
     def run(self) -> int:
         """Count every row and empty the table, while nothing is on its way; return the number of rows."""
@@ -39,9 +50,5 @@ class Inspection:
 
     def _take(self, moment: datetime, quality: str, count: int) -> int:
         self.bad += count if quality != "GOOD" else 0
-        rows = self._partial.pop(moment, 0) + count
-        if rows == self._tags:
-            self.polls += 1
-        else:
-            self._partial[moment] = rows
+        self._found[moment] += count
         return count

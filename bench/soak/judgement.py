@@ -70,7 +70,11 @@ def _values(section: Section, samples: Samples) -> None:
     section.add("values a second, faults and checks included", [end["emitted"] / end["seconds"]], "", 0)
     section.add(f"rows counted in {len(samples.checks)} checks", [end["rows"]], "", 0)
     # A poll whose reply was lost is in no count of the poller's, and there all the same.
-    section.add("values emitted that are in no row", [max(0, end["emitted"] - end["rows"])], "", 0, Goal(at_most=0))
+    # What was put again by who had no answer is refused by the key, but where the table was emptied in between.
+    again = end.get("again", 0)
+    section.add("rows that came again after a check had emptied the table", [again], "", 0)
+    lacking = max(0, end["emitted"] - end["rows"] + again)
+    section.add("values emitted that are in no row", [lacking], "", 0, Goal(at_most=0))
     section.add("rows counted as written that are not there", [end["missing"]], "", 0, Goal(at_most=0))
     section.add("polls of which every tag has its row", [end["polls"]], "", 0)
     section.add("polls of which not every tag has its row", [end["partial"]], "", 0, Goal(at_most=0))

@@ -171,6 +171,7 @@ class Soak:
             "rows": self._inspection.rows,
             "polls": self._inspection.polls,
             "partial": self._inspection.partial,
+            "again": self._inspection.again,
             "missing": self._inspection.missing,
             "bad": self._inspection.bad,
             **{name.value: ledger[name] for name in (Counter.BACKED_UP, Counter.OVERFLOWED, Counter.DUPLICATES)},
