@@ -13,6 +13,7 @@ from sandbox.harness.oracle import ROOT, Oracle
 from sandbox.harness.process import Process
 from sandbox.harness.supervisor import Child, ChildDiedError, Supervisor, python
 from sandbox.harness.waiting import wait_until
+from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.queues.snapshot import Snapshot, take_snapshot
 from shared.records import heartbeats
@@ -158,7 +159,11 @@ class Services:
         """Wait until nothing is queued, buffered or in flight; return the ledger then."""
 
         def idle() -> Snapshot | None:
-            snapshot = self.snapshot()
+            try:
+                snapshot = self.snapshot()
+            except RedisUnavailableError:
+                # It was there a moment ago, or is there again: what it held is not known to have come to rest.
+                return None
             return snapshot if is_idle(snapshot) else None
 
         return self.until(idle, "no value to be on its way", timeout_s)

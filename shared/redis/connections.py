@@ -48,16 +48,15 @@ class Connections:
         self._local = threading.local()
         self._state = threading.Lock()
         self._forgotten_at = 0.0
-        #: Connections of an earlier generation are not used any more.
-        self._generation = 0
+        self._generation = _Generation()
 
     @property
     def number(self) -> ConnectionNumber | None:
         """Which connection this thread has; None while it has none."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None or not connection.is_connected or self._local.generation != self._generation:
+        lease: _Lease | None = getattr(self._local, "lease", None)
+        if lease is None or not lease.connection.is_connected or lease.is_forgotten:
             return None
-        return id(connection), connection.times_opened
+        return id(lease.connection), lease.connection.times_opened
 
     def exchange(
         self,
@@ -74,14 +73,13 @@ class Connections:
         The client's own way costs as much CPU again (its pool, retries and telemetry), and one batch of values takes
         several commands.
         """
-        connection: Any = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._pool.get_connection()
-            self._local.lease = _Lease(self._pool, connection)
-            self._local.used_at = monotonic()
-        elif self._local.generation != self._generation or self._was_hung_up(connection):
-            connection.disconnect()
-        self._local.generation = self._generation
+        lease: _Lease | None = getattr(self._local, "lease", None)
+        if lease is None:
+            lease = self._local.lease = _Lease(self._pool, self._generation)
+        elif lease.is_forgotten or lease.was_hung_up():
+            lease.connection.disconnect()
+        lease.number = self._generation.number
+        connection = lease.connection
         read: list[Any] = []
         try:
             # redis-py's own packing looks at every argument: half of what a push of thousands of values costs us.
@@ -99,17 +97,8 @@ class Connections:
             # An answer that was not read must not be taken for the next command's.
             connection.disconnect()
             raise
-        self._local.used_at = monotonic()
+        lease.used_at = monotonic()
         return read
-
-    def _was_hung_up(self, connection: Any) -> bool:
-        """Tell whether an idle connection has ended: nobody asked anything, so what is there to read is its end."""
-        if monotonic() - self._local.used_at < _IDLE_S or not connection.is_connected:
-            return False
-        try:
-            return bool(connection.can_read(0))
-        except (redis.exceptions.RedisError, OSError):
-            return True
 
     def forget(self) -> None:
         """Give up all connections, those of other threads before their next command; not again and again."""
@@ -118,7 +107,7 @@ class Connections:
             if now - self._forgotten_at < _FORGET_INTERVAL_S:
                 return
             self._forgotten_at = now
-            self._generation += 1
+            self._generation.number += 1
         self._pool.disconnect(inuse_connections=False)
 
     def close(self) -> None:
@@ -126,17 +115,42 @@ class Connections:
         self._pool.disconnect()
 
 
-class _Lease:
-    """A thread's connection; it is closed with its thread, or each one that ends would leave one open for good."""
+class _Generation:
+    """Of the connections that may be used; those of an earlier one were forgotten."""
 
-    def __init__(self, pool: Any, connection: Any) -> None:
+    number = 0
+
+
+class _Lease:
+    """A thread's connection; it goes back to the pool with the thread, or each one that ends would leave one open."""
+
+    def __init__(self, pool: Any, generation: _Generation) -> None:
         self._pool = pool
-        self._connection = connection
+        self._generation = generation
+        self.connection: Any = None
+        self.connection = pool.get_connection()
+        self.number = generation.number
+        self.used_at = monotonic()
+
+    @property
+    def is_forgotten(self) -> bool:
+        return self.number != self._generation.number
+
+    def was_hung_up(self) -> bool:
+        """Tell whether an idle connection has ended: nobody asked anything, so what is there to read is its end."""
+        if monotonic() - self.used_at < _IDLE_S or not self.connection.is_connected:
+            return False
+        try:
+            return bool(self.connection.can_read(0))
+        except (redis.exceptions.RedisError, OSError):
+            return True
 
     def __del__(self) -> None:
-        # Not for others: they may have been told meanwhile to forget what was open.
-        self._connection.disconnect()
-        self._pool.release(self._connection)
+        if self.connection is None:
+            return
+        if self.is_forgotten:
+            self.connection.disconnect()
+        self._pool.release(self.connection)
 
 
 def _wait_for_answer(connection: Any, patience_s: float) -> None:

@@ -69,7 +69,10 @@ def start(
 
 
 def queued(link: RedisLink, keys: Keys) -> list[PollingData]:
-    return [read_message(raw)[0] for raw in link.command("LRANGE", keys.data_queue, 0, -1)]
+    length = link.command("LLEN", keys.data_queue)
+    # A few at once: what an answer may have is bounded.
+    pieces = (link.command("LRANGE", keys.data_queue, first, first + 9) for first in range(0, length, 10))
+    return [read_message(raw)[0] for piece in pieces for raw in piece]
 
 
 def events(link: RedisLink, keys: Keys, kind: str) -> list[dict[bytes, bytes]]:
