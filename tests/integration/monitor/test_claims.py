@@ -261,9 +261,13 @@ def test_a_host_whose_clock_is_wrong_is_told(
     """Kind: each trusts its own clock. A host without a battery began where it had ended, and so did its rows."""
     poller = Heartbeat(link, keys, EventLog(link, keys, "poller"), "poller", "edge-1")
     poller.register()
+
+    def is_told() -> bool:
+        poller.beat("running")
+        return "poller edge-1 is 14 d" in str(alerts(monitor).get("clocks_differ"))
+
     with monkeypatch.context() as patched:
         patched.setattr("shared.life.heartbeat.time", SimpleNamespace(time=lambda: time.time() - 14 * 86_400))
-        poller.beat("running")
-    wait_until(lambda: "poller edge-1 is 14 d" in str(alerts(monitor).get("clocks_differ")), what="the alert")
+        wait_until(is_told, what="the alert")
     poller.beat("running")
     wait_until(lambda: "clocks_differ" not in alerts(monitor), what="its end")
