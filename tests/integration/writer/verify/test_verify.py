@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -180,6 +181,8 @@ def test_what_was_not_polled_is_explained_by_the_poller_that_was_stopped(pipelin
     pipeline.start_and_wait("consumer")
     pipeline.start_and_wait("writer")
     for until in (50, 100):
+        # A gap of many intervals between the two, however quick a poller starts.
+        time.sleep(1)
         poller = pipeline.start_and_wait("poller", POLLER_CONFIG=config)
         wait_until(lambda least=until: pipeline.snapshot()[Counter.WRITTEN] >= least, what="values")  # type: ignore[misc]
         pipeline.stop(poller)
