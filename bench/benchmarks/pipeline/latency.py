@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bench.figures import Goal, Section
 from bench.measure import mean, percentile
@@ -9,8 +10,9 @@ from bench.stage import Stage
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
 
-#: Seconds left out at the beginning: the first batch learns the table and opens connections.
-_WARM_UP_S = 2.0
+#: Seconds left out at the beginning, when the first batch learns the table and opens connections; and at the end, whose
+#: values wait for others that don't come any more.
+_WARM_UP_S, _COOL_DOWN_S = 2.0, 1.0
 
 _LOOK_S = 0.005
 
@@ -82,8 +84,9 @@ def _ages(stage: Stage) -> list[tuple[float, int]]:
         cursor.execute("SELECT timestamp, inserted_at, COUNT(*) FROM tag_values GROUP BY timestamp, inserted_at")
         found = list(cursor)
     ages = [((stored - read).total_seconds(), count, read) for read, stored, count in found]
-    begun = min(read for _, _, read in ages)
-    return [(age, count) for age, count, read in ages if (read - begun).total_seconds() >= _WARM_UP_S]
+    first = min(read for _, _, read in ages) + timedelta(seconds=_WARM_UP_S)
+    last = max(read for _, _, read in ages) - timedelta(seconds=_COOL_DOWN_S)
+    return [(age, count) for age, count, read in ages if first <= read <= last]
 
 
 def _places(looks: list[Snapshot], rate: float) -> dict[str, float]:
