@@ -41,6 +41,21 @@ class Claim(Generic[P]):
     early: Callable[[P], None] | None = None
 
 
+class Claims(list[Claim[P]]):
+    """The claims of a module, in the order in which they are tried. Each is its probe, and the docstring its text."""
+
+    def relied_on_by(
+        self, whom: str, early: Callable[[P], None] | None = None
+    ) -> Callable[[Callable[[P], str]], Callable[[P], str]]:
+        """Return what makes a claim of a probe, called as the function is."""
+
+        def add(probe: Callable[[P], str]) -> Callable[[P], str]:
+            self.append(Claim(probe.__name__.replace("_", "-"), probe.__doc__ or "", whom, probe, early))
+            return probe
+
+        return add
+
+
 @dataclass(frozen=True)
 class Result:
     """What became of a claim; `seen` is what was seen, or why it was not tried."""

@@ -1,5 +1,6 @@
 """The claims, a module for each part of Oracle that they are about.
 
-Each module ends in its CLAIMS: a name, a text, the code that relies on it, and the probe that tries it in a place.
+In CLAIMS each module gathers its probes: what a probe is called and what its docstring says is the claim, and the code
+that relies on it stands above it.
 Must not know: the command, its report, each other.
 """

@@ -2,7 +2,7 @@
 
 import oracledb
 
-from services.writer.conformance.claim import Claim, expect
+from services.writer.conformance.claim import Claims, expect
 from services.writer.conformance.place import MOMENT, Place, ends, values
 from services.writer.oracle.statements import LOOKUP_SIZES
 
@@ -10,6 +10,9 @@ from services.writer.oracle.statements import LOOKUP_SIZES
 _ROWS = 50
 
 _INSERT = "INSERT INTO {} (tag_name, tag_value, timestamp, quality) VALUES (:1, :2, :3, :4)"
+
+
+CLAIMS = Claims[Place]()
 
 
 def _insert(
@@ -23,7 +26,9 @@ def _insert(
         return [(error.offset, error.full_code) for error in cursor.getbatcherrors()]
 
 
-def _commit_travels(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.statements.insert")
+def commit_travels(place: Place) -> str:
+    """With autocommit a batch without faults is committed by its own call."""
     table = place.table()
     with place.connection() as connection:
         connection.autocommit = True
@@ -35,7 +40,9 @@ def _commit_travels(place: Place) -> str:
     return f"{_ROWS} rows seen by another connection after one call"
 
 
-def _errors_commit_nothing(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.statements.insert")
+def errors_commit_nothing(place: Place) -> str:
+    """Where rows of a batch are refused, autocommit commits nothing: the commit of the others is a trip more."""
     table = place.table()
     with place.connection() as connection:
         connection.autocommit = True
@@ -59,7 +66,9 @@ def _mixed() -> tuple[list[tuple[str | None, str | None]], dict[int, str]]:
     return rows, {7: "ORA-00001", 11: "ORA-12899", 20: "ORA-01400", 21: "ORA-00001", 40: "ORA-12899"}
 
 
-def _all_listed(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.sink.decide")
+def errors_all_listed(place: Place) -> str:
+    """Every refused row is listed once, by its place and code; all others are stored."""
     table = place.table()
     rows, expected = _mixed()
     with place.connection() as connection:
@@ -71,7 +80,9 @@ def _all_listed(place: Place) -> str:
     return f"places and codes in Oracle's order: {', '.join(f'{place} {code}' for place, code in errors)}"
 
 
-def _order(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.sink.decide")
+def errors_order(place: Place) -> str:
+    """Batch errors come in the rows' order, ORA-00001 after all others (no code relies on the order)."""
     table = place.table()
     rows, _ = _mixed()
     with place.connection() as connection:
@@ -80,7 +91,9 @@ def _order(place: Place) -> str:
     return "what rows break by themselves first, then what the key refuses, each in the order of the rows"
 
 
-def _batch_of_one(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.statements.insert")
+def batch_of_one(place: Place) -> str:
+    """The only row of a batch is refused as one of many is."""
     table = place.table()
     with place.connection() as connection:
         first, second = (_insert(connection, table, [("a", "1")]) for _ in range(2))
@@ -88,7 +101,9 @@ def _batch_of_one(place: Place) -> str:
     return "the refused row is a batch error, no exception"
 
 
-def _all_refused(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.statements.lookup")
+def all_refused(place: Place) -> str:
+    """A batch may be refused to its last row, and is looked up by all of its keys in one query."""
     table = place.table()
     with place.sink(table) as sink:
         many = values(LOOKUP_SIZES[-1])
@@ -98,7 +113,9 @@ def _all_refused(place: Place) -> str:
     return f"{ends(again)}, looked up by {3 * len(many)} binds at once"
 
 
-def _long_binds(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.columns.bind_type")
+def long_binds(place: Place) -> str:
+    """Texts in columns of VARCHAR2(n CHAR) are bound by four times their bytes, over 4,000 declared."""
     table = place.table(tag_name="VARCHAR2(100 CHAR) NOT NULL", tag_value="VARCHAR2(255 CHAR) NOT NULL")
     text = "\N{THERMOMETER}" * 255
     with place.sink(table) as sink:
@@ -107,37 +124,3 @@ def _long_binds(place: Place) -> str:
         (found,) = sink.lookup(values(1, text))
     expect(found == (text, "GOOD"), f"{str(found)[:60]} came back")
     return "255 letters of 4 bytes, in a bind that declares 4,080"
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "commit-travels", "With autocommit a batch without faults is committed by its own call.",
-        "services.writer.oracle.statements.insert", _commit_travels,
-    ),
-    Claim(
-        "errors-commit-nothing",
-        "Where rows of a batch are refused, autocommit commits nothing: the commit of the others is a trip more.",
-        "services.writer.oracle.statements.insert", _errors_commit_nothing,
-    ),
-    Claim(
-        "errors-all-listed", "Every refused row is listed once, by its place and code; all others are stored.",
-        "services.writer.sink.decide", _all_listed,
-    ),
-    Claim(
-        "errors-order",
-        "Batch errors come in the rows' order, ORA-00001 after all others. (No code relies on the order.)",
-        "services.writer.sink.decide", _order,
-    ),
-    Claim(
-        "batch-of-one", "The only row of a batch is refused as one of many is.",
-        "services.writer.oracle.statements.insert", _batch_of_one,
-    ),
-    Claim(
-        "all-refused", "A batch may be refused to its last row, and is looked up by all of its keys in one query.",
-        "services.writer.oracle.statements.lookup", _all_refused,
-    ),
-    Claim(
-        "long-binds", "Texts in columns of VARCHAR2(n CHAR) are bound by four times their bytes, over 4,000 declared.",
-        "services.writer.oracle.columns.bind_type", _long_binds,
-    ),
-)  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import oracledb
 
-from services.writer.conformance.claim import Claim, expect
+from services.writer.conformance.claim import Claims, expect
 from services.writer.conformance.place import MOMENT, Place, code_of, ends, values
 from services.writer.oracle.columns import CHARACTER_SETS
 from services.writer.oracle.dictionary import TableShape
@@ -13,6 +13,9 @@ from shared.models import TagValue
 
 #: Letters of several scripts, one of them of 4 bytes in UTF-8 and of two units in UTF-16.
 _LETTERS = "온도 Ω é € \N{THERMOMETER}"
+
+
+CLAIMS = Claims[Place]()
 
 
 def _texts(*texts: str) -> list[TagValue]:
@@ -35,7 +38,9 @@ def _comes_back(place: Place, declared: str, texts: tuple[str, ...], held: tuple
     return f"{', '.join(texts)} held as {', '.join(map(str, found))}; duplicates when they come again"
 
 
-def _sizes(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.columns.column_as_found")
+def described_sizes(place: Place) -> str:
+    """SELECT ... WHERE 1 = 0 describes types, bytes, digits and NOT NULL."""
     table = place.table(tag_name="VARCHAR2(100 CHAR) NOT NULL", tag_value="NUMBER(10,2)", quality="NVARCHAR2(20)")
     with place.connection() as connection:
         found = [_described(info) for info in TableShape(connection, table).columns()]
@@ -52,7 +57,9 @@ def _described(info: Any) -> tuple[object, ...]:
     return info.name, kind, info.internal_size, info.precision, info.scale, info.null_ok
 
 
-def _microseconds(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.columns.bind_type")
+def microseconds(place: Place) -> str:
+    """A TIMESTAMP(6) holds a time to the microsecond."""
     table = place.table()
     with place.sink(table) as sink:
         sink.write(values(1))
@@ -61,7 +68,9 @@ def _microseconds(place: Place) -> str:
     return f"{found}"
 
 
-def _letters(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.columns.Column")
+def letters(place: Place) -> str:
+    """A text comes back as it was, or is rejected where the character set does not hold it."""
     with place.connection() as connection:
         character_set = TableShape(connection, place.table()).character_set()
     table = place.table()
@@ -75,7 +84,9 @@ def _letters(place: Place) -> str:
     return f"{character_set}: {_LETTERS}"
 
 
-def _national(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.columns.Column")
+def nvarchar2_units(place: Place) -> str:
+    """NVARCHAR2 counts UTF-16 units."""
     table = place.table(tag_value="NVARCHAR2(4) NOT NULL")
     fits, too_long = "\N{THERMOMETER}" * 2, "\N{THERMOMETER}" * 2 + "x"
     with place.sink(table) as sink:
@@ -95,8 +106,28 @@ def _national(place: Place) -> str:
     return "two letters of two units each fill NVARCHAR2(4)"
 
 
-def _local_zone(place: Place) -> str:
-    """A key WITH LOCAL TIME ZONE is another moment for a session in another zone, and is read back by CAST."""
+@CLAIMS.relied_on_by("services.writer.oracle.columns.Column")
+def number_rounds(place: Place) -> str:
+    """NUMBER(10,2) rounds half away from zero, without a word."""
+    return _comes_back(place, "NUMBER(10,2)", ("12.345", "-12.345", "0.004"), (12.35, -12.35, 0))
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.layout.RowBinder")
+def least_number(place: Place) -> str:
+    """A NUMBER holds 1e-129; what is below 1e-130 is bound as 0."""
+    return _comes_back(place, "NUMBER", ("1e-129", "1e-150"), (1e-129, 0))
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.columns.Column")
+def binary_float(place: Place) -> str:
+    """A BINARY_FLOAT holds 24 binary digits."""
+    return _comes_back(place, "BINARY_FLOAT", ("0.1", "16777217"), (0.10000000149011612, 16777216.0))
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.columns.Column")
+def local_time_zone(place: Place) -> str:
+    """A key WITH LOCAL TIME ZONE is read back as it was sent by a CAST in the session's zone."""
+    # For a session in another zone the same time is another moment.
     table = place.table(timestamp="TIMESTAMP(6) WITH LOCAL TIME ZONE NOT NULL")
     seen = {}
     for zone in ("+09:00", "-03:30"):
@@ -115,7 +146,9 @@ def _local_zone(place: Place) -> str:
     return f"two rows; by the driver they are {', '.join(map(str, seen.values()))}"
 
 
-def _char_key(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.layout.RowBinder")
+def char_key(place: Place) -> str:
+    """A CHAR compares without its blanks with a bind of CHAR."""
     table = place.table(tag_name="CHAR(40) NOT NULL")
     with place.sink(table) as sink:
         sink.write(values(5))
@@ -125,7 +158,9 @@ def _char_key(place: Place) -> str:
     return "a key of CHAR(40) is found by its text without blanks"
 
 
-def _empty_text(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.columns.Column")
+def empty_text(place: Place) -> str:
+    """An empty text is NULL."""
     table = place.table(tag_value="VARCHAR2(255)")
     with place.sink(table) as sink:
         sink.write(_texts(""))
@@ -135,7 +170,9 @@ def _empty_text(place: Place) -> str:
     return "NULL"
 
 
-def _not_a_number(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.codes.RAISED_WHILE_BINDING")
+def not_a_number(place: Place) -> str:
+    """The driver refuses NaN for a NUMBER in mid-message, and the connection lives on."""
     table = place.table(tag_value="NUMBER")
     with place.connection() as connection, connection.cursor() as cursor:
         try:
@@ -150,49 +187,3 @@ def _not_a_number(place: Place) -> str:
         alive = cursor.fetchone()
     expect((code, alive) == ("DPY-4004", (1,)), f"{code}, then {alive}")
     return "DPY-4004 in the middle of the message; the connection answers the next call"
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "described-sizes", "SELECT ... WHERE 1 = 0 describes types, bytes, digits and NOT NULL.",
-        "services.writer.oracle.columns.column_as_found", _sizes,
-    ),
-    Claim(
-        "microseconds", "A TIMESTAMP(6) holds a time to the microsecond.",
-        "services.writer.oracle.columns.bind_type", _microseconds,
-    ),
-    Claim(
-        "letters", "A text comes back as it was, or is rejected where the character set does not hold it.",
-        "services.writer.oracle.columns.Column", _letters,
-    ),
-    Claim(
-        "nvarchar2-units", "NVARCHAR2 counts UTF-16 units.", "services.writer.oracle.columns.Column", _national,
-    ),
-    Claim(
-        "number-rounds", "NUMBER(10,2) rounds half away from zero, without a word.",
-        "services.writer.oracle.columns.Column",
-        lambda place: _comes_back(place, "NUMBER(10,2)", ("12.345", "-12.345", "0.004"), (12.35, -12.35, 0)),
-    ),
-    Claim(
-        "least-number", "A NUMBER holds 1e-129; what is below 1e-130 is bound as 0.",
-        "services.writer.oracle.layout.RowBinder",
-        lambda place: _comes_back(place, "NUMBER", ("1e-129", "1e-150"), (1e-129, 0)),
-    ),
-    Claim(
-        "binary-float", "A BINARY_FLOAT holds 24 binary digits.", "services.writer.oracle.columns.Column",
-        lambda place: _comes_back(place, "BINARY_FLOAT", ("0.1", "16777217"), (0.10000000149011612, 16777216.0)),
-    ),
-    Claim(
-        "local-time-zone", "A key WITH LOCAL TIME ZONE is read back as it was sent by a CAST in the session's zone.",
-        "services.writer.oracle.columns.Column", _local_zone,
-    ),
-    Claim(
-        "char-key", "A CHAR compares without its blanks with a bind of CHAR.",
-        "services.writer.oracle.layout.RowBinder", _char_key,
-    ),
-    Claim("empty-text", "An empty text is NULL.", "services.writer.oracle.columns.Column", _empty_text),
-    Claim(
-        "not-a-number", "The driver refuses NaN for a NUMBER in mid-message, and the connection lives on.",
-        "services.writer.oracle.codes.RAISED_WHILE_BINDING", _not_a_number,
-    ),
-)  # fmt: skip

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import oracledb
 
-from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, expect
+from services.writer.conformance.claim import Claims, DiffersError, NotTriedError, expect
 from services.writer.conformance.place import Place, ends, values
 from services.writer.oracle.codes import verdict_of
 from services.writer.oracle.connections.connecting import connect
@@ -28,6 +28,9 @@ _NO_ROWS_FAULT = (Verdict.SPACE, Verdict.CONFIGURATION)
 
 #: Tries of a write by a sink whose connections were ended: it repairs one of them at a time.
 _TRIES = 5
+
+
+CLAIMS = Claims[Place]()
 
 
 def _error_of(action: Callable[[], object]) -> SinkError:
@@ -59,7 +62,9 @@ def _written_in_the_end(sink: OracleSink, place: Place) -> int:
     raise DiffersError(f"no write goes well in {_TRIES} tries")
 
 
-def _killed(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def killed_session(place: Place) -> str:
+    """A session that a DBA kills is lost (ORA-00028, DPY-4011), and the sink repairs itself."""
     with place.guest() as guest:
         table = guest.table()
         with guest.connection() as victim, guest.sink(table) as sink:
@@ -70,27 +75,9 @@ def _killed(place: Place) -> str:
     return f"{killed} killed, then {seen}; the sink writes again after {failed} failed writes"
 
 
-def _open_idle_session(place: Place) -> None:
-    settings = place.settings_of(place.dba.user("IDLE_TIME 1", ""))
-    place.early[_IDLE] = connect(settings, settings.current_password())
-
-
-def _idle_time(place: Place) -> str:
-    idle = place.early[_IDLE]
-    if isinstance(idle, str):
-        raise NotTriedError(idle)
-    looks = int(_IDLE_S / _LOOK_S)
-    asked = "SELECT status FROM gv$session WHERE username = :1"
-    while ("SNIPED",) not in place.dba.rows(asked, str(idle.username)):
-        looks -= 1
-        if looks <= 0:
-            limit = place.dba.rows("SELECT value FROM v$parameter WHERE name = 'resource_limit'")
-            raise NotTriedError(f"not ended within {_IDLE_S:.0f} s more; RESOURCE_LIMIT {limit}")
-        place.pause(_LOOK_S)
-    return _expect_lost(_error_of(lambda: idle.cursor().execute("SELECT 1 FROM dual")), "ORA-02396")
-
-
-def _sessions_per_user(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.connections.pool.Connections")
+def sessions_per_user(place: Place) -> str:
+    """One session too many is refused (ORA-02391), the others work on."""
     with place.guest(limits=f"SESSIONS_PER_USER {_SESSIONS}") as guest:
         table = guest.table()
         with guest.connection() as first, guest.connection():
@@ -108,7 +95,9 @@ def _sessions_per_user(place: Place) -> str:
     return f"session {_SESSIONS + 1} gets ORA-02391, the others work on; a sink makes do with the one that is left"
 
 
-def _account(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def account(place: Place) -> str:
+    """A wrong password, a missing CREATE SESSION, a locked account and an expired password have codes of their own."""
     with place.guest() as guest:
         user, password = guest.settings.oracle_user, guest.settings.current_password()
         seen = [_refused(guest, f"{password}x", "ORA-01017")]
@@ -131,7 +120,9 @@ def _refused(guest: Place, password: str, code: str) -> str:
     return error.code
 
 
-def _read_only(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def read_only(place: Place) -> str:
+    """What lies in a read-only tablespace, or is a read-only user's, takes no row and blames none."""
     with place.guest(tablespace_size="1M") as guest:
         table, user = guest.table(), guest.settings.oracle_user
         tablespace = place.dba.tablespace_of(user)
@@ -163,8 +154,32 @@ def _kept(sink: OracleSink, code: str) -> str:
     return f"{code} of each row"
 
 
-def _standby(place: Place) -> str:
-    """Be told by a database that takes nothing; where ORACLE_DSN is that of one that does, there is nothing to try."""
+def _open_idle_session(place: Place) -> None:
+    settings = place.settings_of(place.dba.user("IDLE_TIME 1", ""))
+    place.early[_IDLE] = connect(settings, settings.current_password())
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of", early=_open_idle_session)
+def idle_time(place: Place) -> str:
+    """A session that is idle past its profile's IDLE_TIME is lost (ORA-02396, DPY-4011)."""
+    idle = place.early[_IDLE]
+    if isinstance(idle, str):
+        raise NotTriedError(idle)
+    looks = int(_IDLE_S / _LOOK_S)
+    asked = "SELECT status FROM gv$session WHERE username = :1"
+    while ("SNIPED",) not in place.dba.rows(asked, str(idle.username)):
+        looks -= 1
+        if looks <= 0:
+            limit = place.dba.rows("SELECT value FROM v$parameter WHERE name = 'resource_limit'")
+            raise NotTriedError(f"not ended within {_IDLE_S:.0f} s more; RESOURCE_LIMIT {limit}")
+        place.pause(_LOOK_S)
+    return _expect_lost(_error_of(lambda: idle.cursor().execute("SELECT 1 FROM dual")), "ORA-02396")
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def standby(place: Place) -> str:
+    """A database that is read-only as a whole, such as a standby, says ORA-16000."""
+    # Where ORACLE_DSN is that of a database that takes writes, there is nothing to try.
     try:
         place.table()
     except NotTriedError as error:
@@ -172,32 +187,3 @@ def _standby(place: Place) -> str:
         expect(verdict_of("ORA-16000") is Verdict.TRANSIENT, "it is not waited for")
         return str(error)
     raise NotTriedError("this database takes writes: ask with the ORACLE_DSN of its standby")
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "killed-session", "A session that a DBA kills is lost (ORA-00028, DPY-4011), and the sink repairs itself.",
-        "services.writer.oracle.codes.verdict_of", _killed,
-    ),
-    Claim(
-        "sessions-per-user", "One session too many is refused (ORA-02391), the others work on.",
-        "services.writer.oracle.connections.pool.Connections", _sessions_per_user,
-    ),
-    Claim(
-        "account",
-        "A wrong password, a missing CREATE SESSION, a locked account and an expired password have codes of their own.",
-        "services.writer.oracle.codes.verdict_of", _account,
-    ),
-    Claim(
-        "read-only", "What lies in a read-only tablespace, or is a read-only user's, takes no row and blames none.",
-        "services.writer.oracle.codes.verdict_of", _read_only,
-    ),
-    Claim(
-        _IDLE, "A session that is idle past its profile's IDLE_TIME is lost (ORA-02396, DPY-4011).",
-        "services.writer.oracle.codes.verdict_of", _idle_time, early=_open_idle_session,
-    ),
-    Claim(
-        "standby", "A database that is read-only as a whole, such as a standby, says ORA-16000.",
-        "services.writer.oracle.codes.verdict_of", _standby,
-    ),
-)  # fmt: skip

@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import oracledb
 
-from services.writer.conformance.claim import Claim, expect
+from services.writer.conformance.claim import Claims, expect
 from services.writer.conformance.place import Place, ends, later, values
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import CONFLICT, SinkError, Verdict
 from shared.models import TagValue
+
+CLAIMS = Claims[Place]()
 
 
 def _rejected(sink: OracleSink, batch: Sequence[TagValue], code: str, *, stored: int) -> str:
@@ -25,7 +27,9 @@ def _rejected(sink: OracleSink, batch: Sequence[TagValue], code: str, *, stored:
     return texts[0]
 
 
-def _codes(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def codes(place: Place) -> str:
+    """NOT NULL, CHECK, length, precision and conversion each refuse a row with a code of their own."""
     table = place.table(quality="VARCHAR2(20) NOT NULL CHECK (quality IN ('GOOD', 'BAD'))", more=", batch NUMBER(3)")
     wrong = {
         "ORA-02290": ("'UGLY'", "1"), "ORA-01400": ("NULL", "1"), "ORA-01438": ("'GOOD'", "1000"),
@@ -44,7 +48,9 @@ def _codes(place: Place) -> str:
     return ", ".join(found)
 
 
-def _foreign_key(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def foreign_key(place: Place) -> str:
+    """A missing parent is the row's fault: ORA-02291."""
     other = place.new_name()
     place.make(f"CREATE TABLE {other} (tag_name VARCHAR2(100) PRIMARY KEY)")
     table = place.table(more=f", CONSTRAINT {other}_fk FOREIGN KEY (tag_name) REFERENCES {other} (tag_name)")
@@ -53,7 +59,9 @@ def _foreign_key(place: Place) -> str:
         return _rejected(sink, values(2), "ORA-02291", stored=1)
 
 
-def _second_unique(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.refusals.Refusals")
+def second_unique_index(place: Place) -> str:
+    """A second unique index says ORA-00001 too, and its name: such rows are no duplicates."""
     table = place.table(more=", id NUMBER DEFAULT 7")
     place.make(f"CREATE UNIQUE INDEX {table}_u ON {table} (id)")
     with place.sink(table) as sink:
@@ -62,7 +70,9 @@ def _second_unique(place: Place) -> str:
     return text
 
 
-def _key_is_named(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.dictionary.TableShape")
+def key_is_named(place: Place) -> str:
+    """ORA-00001 names the primary key as the dictionary does, in the first parentheses."""
     table = place.table()
     with place.connection() as connection:
         shape = TableShape(connection, table)
@@ -80,7 +90,9 @@ def _key_is_named(place: Place) -> str:
     return text.splitlines()[0]
 
 
-def _duplicates_and_conflicts(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.refusals.Refusals")
+def duplicates_and_conflicts(place: Place) -> str:
+    """A look-up tells what is there already from what is there with other contents."""
     table = place.table()
     with place.sink(table) as sink:
         sink.write(values(20))
@@ -92,7 +104,9 @@ def _duplicates_and_conflicts(place: Place) -> str:
     return ends(outcome)
 
 
-def _deferred_key(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def deferred_key(place: Place) -> str:
+    """A key that is checked at the commit takes the whole batch back: ORA-02091."""
     table = place.table(key="DEFERRABLE INITIALLY DEFERRED")
     with place.sink(table) as sink:
         sink.write(values(5))
@@ -112,14 +126,18 @@ def _trigger(place: Place, table: str, body: str) -> None:
     place.make(f"CREATE TRIGGER {table}_t BEFORE INSERT ON {table} FOR EACH ROW BEGIN {body} END;")
 
 
-def _raising_trigger(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.refusals.Refusals")
+def trigger_raises(place: Place) -> str:
+    """What a trigger raises (-20001) costs its row alone."""
     table = place.table()
     _trigger(place, table, "IF :NEW.tag_name = 'CF.D1' THEN RAISE_APPLICATION_ERROR(-20001, 'not that one'); END IF;")
     with place.sink(table) as sink:
         return _rejected(sink, values(5), "ORA-20001", stored=4)
 
 
-def _trigger_with_a_key(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.refusals.Refusals")
+def trigger_with_a_key(place: Place) -> str:
+    """ORA-00001 out of a trigger's own table is no duplicate."""
     audit, table = place.new_name(), place.table()
     place.make(f"CREATE TABLE {audit} (quality VARCHAR2(20) PRIMARY KEY)")
     _trigger(place, table, f"INSERT INTO {audit} VALUES (:NEW.quality);")  # noqa: S608 - a name of ours
@@ -127,14 +145,18 @@ def _trigger_with_a_key(place: Place) -> str:
         return _rejected(sink, values(3), "ORA-00001", stored=1)
 
 
-def _no_partition(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.refusals.Refusals")
+def no_partition(place: Place) -> str:
+    """A time that no partition takes costs its row alone: ORA-14400."""
     first = "PARTITION BY RANGE (timestamp) (PARTITION p1 VALUES LESS THAN (TIMESTAMP '2026-01-03 00:00:00'))"
     table = place.table(after=first)
     with place.sink(table) as sink:
         return _rejected(sink, [*values(3), later(values(1)[0], 86_400)], "ORA-14400", stored=3)
 
 
-def _partition_at_once(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.oracle_sink.OracleSink")
+def partition_at_once(place: Place) -> str:
+    """Several sessions may insert into a day that has no partition yet."""
     day = "PARTITION BY RANGE (timestamp) INTERVAL (NUMTODSINTERVAL(1, 'DAY'))"
     table = place.table(after=f"{day} (PARTITION p1 VALUES LESS THAN (TIMESTAMP '2025-01-01 00:00:00'))")
     batches = [values(50, first=50 * n) for n in range(4)]
@@ -143,47 +165,3 @@ def _partition_at_once(place: Place) -> str:
     stored = sum(outcome.written for outcome in outcomes)
     expect(stored == 200, "; ".join(map(ends, outcomes)))  # noqa: PLR2004 - all of them
     return f"{stored} rows by {len(batches)} sessions into a day that had no partition"
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "codes", "NOT NULL, CHECK, length, precision and conversion each refuse a row with a code of their own.",
-        "services.writer.oracle.codes.verdict_of", _codes,
-    ),
-    Claim(
-        "foreign-key", "A missing parent is the row's fault: ORA-02291.",
-        "services.writer.oracle.codes.verdict_of", _foreign_key,
-    ),
-    Claim(
-        "second-unique-index", "A second unique index says ORA-00001 too, and its name: such rows are no duplicates.",
-        "services.writer.oracle.refusals.Refusals", _second_unique,
-    ),
-    Claim(
-        "key-is-named", "ORA-00001 names the primary key as the dictionary does, in the first parentheses.",
-        "services.writer.oracle.dictionary.TableShape", _key_is_named,
-    ),
-    Claim(
-        "duplicates-and-conflicts", "A look-up tells what is there already from what is there with other contents.",
-        "services.writer.oracle.refusals.Refusals", _duplicates_and_conflicts,
-    ),
-    Claim(
-        "deferred-key", "A key that is checked at the commit takes the whole batch back: ORA-02091.",
-        "services.writer.oracle.codes.verdict_of", _deferred_key,
-    ),
-    Claim(
-        "trigger-raises", "What a trigger raises (-20001) costs its row alone.",
-        "services.writer.oracle.refusals.Refusals", _raising_trigger,
-    ),
-    Claim(
-        "trigger-with-a-key", "ORA-00001 out of a trigger's own table is no duplicate.",
-        "services.writer.oracle.refusals.Refusals", _trigger_with_a_key,
-    ),
-    Claim(
-        "no-partition", "A time that no partition takes costs its row alone: ORA-14400.",
-        "services.writer.oracle.refusals.Refusals", _no_partition,
-    ),
-    Claim(
-        "partition-at-once", "Several sessions may insert into a day that has no partition yet.",
-        "services.writer.oracle.oracle_sink.OracleSink", _partition_at_once,
-    ),
-)  # fmt: skip

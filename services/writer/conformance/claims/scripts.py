@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from services.writer.conformance.claim import Claim, NotTriedError, expect
+from services.writer.conformance.claim import Claims, NotTriedError, expect
 from services.writer.conformance.place import Place, ends, values
 from services.writer.oracle.oracle_sink import OracleSink
 
@@ -22,7 +22,12 @@ _INSERTED_AT = ("CONSTRAINT", "inserted_at TIMESTAMP(6) DEFAULT SYSTIMESTAMP, CO
 _DIRECTORY = Path("deploy/oracle")
 
 
-def _tables(place: Place) -> str:
+CLAIMS = Claims[Place]()
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.layout.LAYOUTS")
+def deploy_scripts(place: Place) -> str:
+    """The tables of deploy/oracle are made by their scripts, partitioned or not, and take values."""
     if not _DIRECTORY.is_dir():
         raise NotTriedError(f"{_DIRECTORY} is not here: run it in a checkout")
     told = [f"{script}: {_written(place, script, layout)}" for script, layout in _SCRIPTS.items()]
@@ -43,11 +48,3 @@ def _written(place: Place, script: str, layout: str, change: tuple[str, str] = (
     told = first.written, len(again.duplicates)
     expect(told == (10, 10), f"{script}: first {ends(first)}, then {ends(again)}")
     return "10 stored, 10 duplicates"
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "deploy-scripts", "The tables of deploy/oracle are made by their scripts, partitioned or not, and take values.",
-        "services.writer.oracle.layout.LAYOUTS", _tables,
-    ),
-)  # fmt: skip

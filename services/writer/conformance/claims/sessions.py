@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import oracledb
 
-from services.writer.conformance.claim import Claim, DiffersError, NotTriedError, expect
+from services.writer.conformance.claim import Claims, DiffersError, NotTriedError, expect
 from services.writer.conformance.place import Place, code_of, ends, values
 from services.writer.conformance.slow_relay import slow_relay
 from services.writer.oracle.connections.address import addresses, connect_params
@@ -26,7 +26,22 @@ _SLOW_S = 0.1
 _INSERT = "INSERT INTO {} VALUES ('a', '1', TIMESTAMP '2026-01-01 00:00:00', 'GOOD')"
 
 
-def _uncommitted(place: Place) -> str:
+CLAIMS = Claims[Place]()
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.dictionary.TableShape")
+def who_we_are(place: Place) -> str:
+    """The logon tells the database's name, and the dictionary the schema."""
+    with place.connection() as connection:
+        names = connection.db_name, connection.instance_name, connection.version
+        ((schema,),) = place.rows("SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual")
+    expect(all(names) and schema, f"{names}, schema {schema}")
+    return f"database {names[0]}, instance {names[1]}, version {names[2]}"
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.connections.pool.Connections")
+def uncommitted(place: Place) -> str:
+    """What was not committed goes with its connection."""
     table = place.table()
     with place.connection() as connection, connection.cursor() as cursor:
         cursor.execute(_INSERT.format(table))
@@ -36,8 +51,28 @@ def _uncommitted(place: Place) -> str:
     return "gone with its connection"
 
 
-def _timeout(place: Place) -> str:
-    """A second insert of a key waits for the first one's transaction."""
+@CLAIMS.relied_on_by("services.writer.oracle.connections.pool.Connections")
+def error_and_on(place: Place) -> str:
+    """A statement that is refused costs neither the connection nor the transaction."""
+    table = place.table()
+    with place.connection() as connection, connection.cursor() as cursor:
+        cursor.execute(_INSERT.format(table))
+        for wrong in (f"SELECT nothing FROM {table}", "SELEKT 1", "SELECT 1 FROM tt_there_is_none"):  # noqa: S608 - a name of ours
+            try:
+                cursor.execute(wrong)
+            except oracledb.Error as error:
+                verdict = from_driver(error).verdict
+                expect(verdict is not Verdict.CONNECTION_LOST, f"{error} took the connection")
+        expect(connection.transaction_in_progress, "an error ended the transaction")
+        connection.commit()
+    expect(place.count(table) == 1, "the row before the errors is gone")
+    return "three statements refused; the row before them could be committed"
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
+def call_timeout(place: Place) -> str:
+    """A call that waits too long is broken off (DPY-4024), and its connection lives on."""
+    # A second insert of a key waits for the first one's transaction.
     table = place.table()
     with place.connection() as holder, place.connection() as waiting:
         holder.cursor().execute(_INSERT.format(table))
@@ -62,7 +97,9 @@ def _refused_after(connection: oracledb.Connection, sql: str) -> tuple[str, floa
     return code, time.monotonic() - began
 
 
-def _waits_for_a_key(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.refusals.Refusals")
+def waits_for_a_key(place: Place) -> str:
+    """Who inserts a key that another transaction holds waits for it, then gets ORA-00001."""
     table = place.table()
     with place.connection() as holder, place.connection() as waiting:
         holder.cursor().execute(_INSERT.format(table))
@@ -75,30 +112,6 @@ def _waits_for_a_key(place: Place) -> str:
     return f"refused after {took_s:.1f} s, once the other had committed"
 
 
-def _error_and_on(place: Place) -> str:
-    table = place.table()
-    with place.connection() as connection, connection.cursor() as cursor:
-        cursor.execute(_INSERT.format(table))
-        for wrong in (f"SELECT nothing FROM {table}", "SELEKT 1", "SELECT 1 FROM tt_there_is_none"):  # noqa: S608 - a name of ours
-            try:
-                cursor.execute(wrong)
-            except oracledb.Error as error:
-                verdict = from_driver(error).verdict
-                expect(verdict is not Verdict.CONNECTION_LOST, f"{error} took the connection")
-        expect(connection.transaction_in_progress, "an error ended the transaction")
-        connection.commit()
-    expect(place.count(table) == 1, "the row before the errors is gone")
-    return "three statements refused; the row before them could be committed"
-
-
-def _who_we_are(place: Place) -> str:
-    with place.connection() as connection:
-        names = connection.db_name, connection.instance_name, connection.version
-        ((schema,),) = place.rows("SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual")
-    expect(all(names) and schema, f"{names}, schema {schema}")
-    return f"database {names[0]}, instance {names[1]}, version {names[2]}"
-
-
 def _failure(settings: WriterSettings) -> SinkError:
     try:
         connect(settings, settings.current_password()).close()
@@ -107,7 +120,9 @@ def _failure(settings: WriterSettings) -> SinkError:
     raise DiffersError("a connection was made")
 
 
-def _refusing(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
+def listener_refuses(place: Place) -> str:
+    """Where nothing listens the driver says so at once."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     error = _failure(place.settings.model_copy(update={"oracle_dsn": f"127.0.0.1:{port}/none"}))
@@ -121,7 +136,9 @@ def _silent_listener() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def _silent(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
+def listener_silent(place: Place) -> str:
+    """A listener that says nothing is given up within the timeouts."""
     quick = {"oracle_connect_timeout": _CALL_TIMEOUT_S, "oracle_call_timeout": _CALL_TIMEOUT_S}
     with _silent_listener() as port:
         began = time.monotonic()
@@ -132,8 +149,9 @@ def _silent(place: Place) -> str:
     return f"given up after {took_s:.1f} s"
 
 
-def _slow(place: Place) -> str:
-    """Stand between the writer and the database: what answers in the end is waited for, what takes too long is not."""
+@CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
+def listener_slow(place: Place) -> str:
+    """A slow way to the database is waited for, and given up where it is past the timeouts."""
     params = connect_params(place.settings)
     (host, port), *others = addresses(params)
     if others or not isinstance(params.service_name, str) or params.protocol != "tcp":
@@ -160,50 +178,12 @@ def _slow(place: Place) -> str:
     return f"{_SLOW_S} s more for each answer: logged on and asked in {took_s:.1f} s; far more: {error.code}"
 
 
-def _sessions_of_a_sink(place: Place) -> str:
+@CLAIMS.relied_on_by("services.writer.oracle.connections.pool.Connections")
+def sink_gives_back(place: Place) -> str:
+    """The sink's connections are free again after a write."""
     table = place.table()
     with place.sink(table) as sink:
         outcome = sink.write(values(3))
         opened, busy = sink.connections
     expect((outcome.written, busy) == (3, 0) and opened > 0, f"{ends(outcome)}, {opened} open, {busy} busy")
     return f"{opened} open, none busy afterwards"
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "who-we-are", "The logon tells the database's name, and the dictionary the schema.",
-        "services.writer.oracle.dictionary.TableShape", _who_we_are,
-    ),
-    Claim(
-        "uncommitted", "What was not committed goes with its connection.",
-        "services.writer.oracle.connections.pool.Connections", _uncommitted,
-    ),
-    Claim(
-        "error-and-on", "A statement that is refused costs neither the connection nor the transaction.",
-        "services.writer.oracle.connections.pool.Connections", _error_and_on,
-    ),
-    Claim(
-        "call-timeout", "A call that waits too long is broken off (DPY-4024), and its connection lives on.",
-        "services.writer.oracle.connections.connecting.connect", _timeout,
-    ),
-    Claim(
-        "waits-for-a-key", "Who inserts a key that another transaction holds waits for it, then gets ORA-00001.",
-        "services.writer.oracle.refusals.Refusals", _waits_for_a_key,
-    ),
-    Claim(
-        "listener-refuses", "Where nothing listens the driver says so at once.",
-        "services.writer.oracle.connections.connecting.connect", _refusing,
-    ),
-    Claim(
-        "listener-silent", "A listener that says nothing is given up within the timeouts.",
-        "services.writer.oracle.connections.connecting.connect", _silent,
-    ),
-    Claim(
-        "listener-slow", "A slow way to the database is waited for, and given up where it is past the timeouts.",
-        "services.writer.oracle.connections.connecting.connect", _slow,
-    ),
-    Claim(
-        "sink-gives-back", "The sink's connections are free again after a write.",
-        "services.writer.oracle.connections.pool.Connections", _sessions_of_a_sink,
-    ),
-)  # fmt: skip

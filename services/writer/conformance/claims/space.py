@@ -1,8 +1,6 @@
 """Claims about a tablespace that is full: whom the database blames, and that no row is lost for it."""
 
-from functools import partial
-
-from services.writer.conformance.claim import Claim, DiffersError, expect
+from services.writer.conformance.claim import Claims, DiffersError, expect
 from services.writer.conformance.place import Place, ends, values
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import BatchOutcome, SinkError, Verdict
@@ -15,6 +13,20 @@ _BY_DAY = (
     "STORAGE (INITIAL 64K NEXT 64K) PARTITION BY RANGE (timestamp) INTERVAL (NUMTODSINTERVAL(1, 'DAY')) "
     "(PARTITION p1 VALUES LESS THAN (TIMESTAMP '2025-01-01 00:00:00'))"
 )
+
+CLAIMS = Claims[Place]()
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def tablespace_full(place: Place) -> str:
+    """A full tablespace (ORA-01653) is no row's fault, said of a row or of the call."""
+    return _full(place, after="")
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.codes.verdict_of")
+def partition_full(place: Place) -> str:
+    """So is one that a partition has no room in (ORA-01688)."""
+    return _full(place, after=_BY_DAY)
 
 
 def _full(place: Place, after: str) -> str:
@@ -63,15 +75,3 @@ def _of_rows(outcome: BatchOutcome) -> str:
     expect(verdicts == {Verdict.SPACE}, f"{verdicts}: {outcome.kept[0].message}")
     codes = sorted({error.code for error in outcome.kept})
     return f"{', '.join(codes)} of {len(outcome.kept)} of {outcome.size} rows"
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "tablespace-full", "A full tablespace (ORA-01653) is no row's fault, said of a row or of the call.",
-        "services.writer.oracle.codes.verdict_of", partial(_full, after=""),
-    ),
-    Claim(
-        "partition-full", "So is one that a partition has no room in (ORA-01688).",
-        "services.writer.oracle.codes.verdict_of", partial(_full, after=_BY_DAY),
-    ),
-)  # fmt: skip

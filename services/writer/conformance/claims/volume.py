@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from services.writer.conformance.claim import Claim, NotTriedError, expect
+from services.writer.conformance.claim import Claims, NotTriedError, expect
 from services.writer.conformance.place import Place, values
 from services.writer.sink import BatchOutcome
 from shared.models import TagValue
@@ -13,7 +13,12 @@ from shared.models import TagValue
 _MOST_S = 90.0
 
 
-def _redelivery(place: Place) -> str:
+CLAIMS = Claims[Place]()
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.statements.lookup")
+def redelivery(place: Place) -> str:
+    """Many thousand rows that come again are all told as duplicates, at a bearable price."""
     table = place.table()
     rows, size = values(place.many_rows), place.settings.buffer_batch_size_max
     batches = [rows[begin : begin + size] for begin in range(0, len(rows), size)]
@@ -39,11 +44,3 @@ def _timed(
         if time.monotonic() - began > _MOST_S:
             break
     return outcomes, time.monotonic() - began
-
-
-CLAIMS: tuple[Claim[Place], ...] = (
-    Claim(
-        "redelivery", "Many thousand rows that come again are all told as duplicates, at a bearable price.",
-        "services.writer.oracle.statements.lookup", _redelivery,
-    ),
-)  # fmt: skip
