@@ -96,7 +96,7 @@ class Pressure:
 
 
 class TagBuffer:
-    """The buffer of one namespace; safe to use from several threads."""
+    """The buffer of one namespace; safe to use from several threads. Every method raises RedisUnavailableError."""
 
     def __init__(self, link: RedisLink, keys: Keys, settings: BufferSettings, history: History | None = None) -> None:
         """Take what remembers how far the counters have come: it is shown what every push and settling finds."""
@@ -152,34 +152,22 @@ class TagBuffer:
                 self._history.compare(reached, found, inserted=inserted, written=written)
 
     def wait(self, wait_s: float) -> WakeUp | None:
-        """Wait in Redis until there is a value or a full batch; None when nothing came within `wait_s`.
-
-        Raises: RedisUnavailableError.
-        """
+        """Wait in Redis until there is a value or a full batch; None when nothing came within `wait_s`."""
         heard = self._link.blocking_pop([self._keys.full_token, self._keys.ready_token], wait_s)
         if heard is None:
             return None
         return WakeUp.FULL if heard[0] == self._keys.full_token else WakeUp.READY
 
     def wake_another(self) -> None:
-        """Leave a wake-up token for another writer: who was woken does not claim.
-
-        Raises: RedisUnavailableError.
-        """
+        """Leave a wake-up token for another writer: who was woken does not claim."""
         self._link.commands(("DEL", self._keys.ready_token), ("RPUSH", self._keys.ready_token, 1))
 
     def wait_for_full(self, wait_s: float) -> bool:
-        """Wait in Redis until there is a full batch; False when there was none within `wait_s`.
-
-        Raises: RedisUnavailableError.
-        """
+        """Wait in Redis until there is a full batch; False when there was none within `wait_s`."""
         return self._link.blocking_pop([self._keys.full_token], wait_s) is not None
 
     def wait_for_pressure(self, wait_s: float) -> Pressure | None:
-        """Wait in Redis until the buffer is under pressure; None when it was not within `wait_s`.
-
-        Raises: RedisUnavailableError.
-        """
+        """Wait in Redis until the buffer is under pressure; None when it was not within `wait_s`."""
         heard = self._link.blocking_pop([self._keys.pressure_token], wait_s)
         if heard is None:
             return None
@@ -188,17 +176,11 @@ class TagBuffer:
         return Pressure(int(target), mark == b"!") if target.isdigit() and len(target) <= _DIGITS else None
 
     def forget_pressure(self) -> None:
-        """Take the pressure token away: for a writer that begins, whom one left for another would mislead.
-
-        Raises: RedisUnavailableError.
-        """
+        """Take the pressure token away: for a writer that begins, whom one left for another would mislead."""
         self._link.command("DEL", self._keys.pressure_token)
 
     def ask_for_room(self, values: int, *, urgent: bool) -> None:
-        """Leave a pressure token: a push of so many values waits for room; urgent when it can't wait much longer.
-
-        Raises: RedisUnavailableError.
-        """
+        """Leave a pressure token: a push of so many values waits for room; urgent when it can't wait much longer."""
         token = f"{max(0, self._settings.buffer_max_size - values)}{'!' if urgent else ''}"
         self._link.commands(("DEL", self._keys.pressure_token), ("RPUSH", self._keys.pressure_token, token))
 
@@ -319,10 +301,7 @@ class TagBuffer:
         return Batch(list_key, decode_values(raws), left)
 
     def depth(self) -> int:
-        """Return the number of values in the buffer.
-
-        Raises: RedisUnavailableError.
-        """
+        """Return the number of values in the buffer."""
         return int(self._link.command("LLEN", self._keys.buffer))
 
 

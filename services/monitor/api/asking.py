@@ -1,4 +1,7 @@
-"""From what a person asks for to the actions that it takes: of whom, and where. No I/O, no clock."""
+"""From what a person asks for to the actions that it takes: of whom, and where. No I/O, no clock.
+
+Every function raises RefusedRequestError where there is nothing to do, or it may not be done.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -40,10 +43,7 @@ class Wanted:
 
 
 def recover(request: RecoverRequest, overview: Overview) -> list[Wanted]:
-    """Return what it takes to recover files: one action for each directory that has some of them.
-
-    Raises: RefusedRequestError.
-    """
+    """Return what it takes to recover files: one action for each directory that has some of them."""
     found = (
         files_named(overview, request.target, request.partition)
         if request.target
@@ -54,20 +54,16 @@ def recover(request: RecoverRequest, overview: Overview) -> list[Wanted]:
             if file.kind == FileKind.BACKUP and file.state != FileStage.RECOVERED
         ]
     )
-    if not found:
-        raise RefusedRequestError("Nothing to recover: no backup file waits")
     # The name of a file that another place has, too, is followed by its place.
     target = request.target.split(" at ", maxsplit=1)[0] if request.target else None
-    return [
+    wanted = [
         Wanted(number, ActionKind.RECOVER, target, place, request.options()) for number, place in dict.fromkeys(found)
     ]
+    return _unless_empty(wanted, "Nothing to recover: no backup file waits")
 
 
 def of_each(kind: ActionKind, request: ServiceRequest, overview: Overview) -> list[Wanted]:
-    """Return what it takes to pause processes, or to let them go on: an action for each.
-
-    Raises: RefusedRequestError.
-    """
+    """Return what it takes to pause processes, or to let them go on: an action for each."""
     role, _, instance = request.target.partition(":")
     wanted = [
         Wanted(number, kind, f"{role}:{service.instance}")
@@ -75,9 +71,7 @@ def of_each(kind: ActionKind, request: ServiceRequest, overview: Overview) -> li
         for service in part.services
         if service.alive and service.role == role and instance in ("", service.instance)
     ]
-    if not wanted:
-        raise RefusedRequestError(f"No {request.target} is running; /api/services lists all")
-    return wanted
+    return _unless_empty(wanted, f"No {request.target} is running; /api/services lists all")
 
 
 def forget_group(request: ForgetGroupRequest, overview: Overview) -> list[Wanted]:
@@ -96,9 +90,7 @@ def forget_group(request: ForgetGroupRequest, overview: Overview) -> list[Wanted
         if part.taken_at - (group.seen.last_seen_at or 0.0) <= LEAST_SILENCE_S:
             raise RefusedRequestError(f"This group was seen in the last {LEAST_SILENCE_S:g} s: it is polled")
         wanted.append(Wanted(number, ActionKind.FORGET_GROUP, polling_field(*identity)))
-    if not wanted:
-        raise RefusedRequestError("There is no such polling group; /api/polling/status lists all")
-    return wanted
+    return _unless_empty(wanted, "There is no such polling group; /api/polling/status lists all")
 
 
 def forget_service(request: ForgetServiceRequest, overview: Overview) -> list[Wanted]:
@@ -118,24 +110,17 @@ def forget_service(request: ForgetServiceRequest, overview: Overview) -> list[Wa
                 f"{request.target} still holds what it had claimed: a living {found.role} takes it over within seconds"
             )
         wanted.append(Wanted(number, ActionKind.FORGET_SERVICE, request.target))
-    if not wanted:
-        raise RefusedRequestError(f"There is no {request.target}; /api/services lists all")
-    return wanted
+    return _unless_empty(wanted, f"There is no {request.target}; /api/services lists all")
 
 
 def messages(kind: ActionKind, request: MessagesRequest, overview: Overview) -> list[Wanted]:
-    """Return what it takes to put rejected messages back or to drop them: one action for each partition that has some.
-
-    Raises: RefusedRequestError.
-    """
+    """Return what it takes to put rejected messages back or drop them: one action for each partition that has some."""
     wanted = [
         Wanted(number, kind, options={**request.options(), **_oldest(kind, waiting)})
         for number, part in parts(overview, request.partition)
         if (waiting := part.ledger.rejected_messages_kept)
     ]
-    if not wanted:
-        raise RefusedRequestError("Nothing to do: no message or tag is on the rejected list")
-    return wanted
+    return _unless_empty(wanted, "Nothing to do: no message or tag is on the rejected list")
 
 
 def _oldest(kind: ActionKind, waiting: int) -> Mapping[str, int]:
@@ -147,16 +132,13 @@ def acknowledge(request: Request, overview: Overview) -> list[Wanted]:
     """Return what it takes to acknowledge the losses that are told: an action for each partition that has some.
 
     It holds the totals that are told now: what is lost until it is carried out is not known to who asks.
-    Raises: RefusedRequestError.
     """
     wanted = [
         Wanted(number, ActionKind.ACKNOWLEDGE, options=_totals(part))
         for number, part in parts(overview, request.partition)
         if any(find_losses(part))
     ]
-    if not wanted:
-        raise RefusedRequestError("Nothing was lost that nobody has acknowledged")
-    return wanted
+    return _unless_empty(wanted, "Nothing was lost that nobody has acknowledged")
 
 
 def _totals(overview: Overview) -> Mapping[str, int]:
@@ -165,15 +147,18 @@ def _totals(overview: Overview) -> Mapping[str, int]:
 
 
 def rejected_file(kind: ActionKind, request: RejectedFileRequest, overview: Overview) -> list[Wanted]:
-    """Return what it takes to retry or set aside a file of rejected rows: one action of a writer that has it.
-
-    Raises: RefusedRequestError.
-    """
+    """Return what it takes to retry or set aside a file of rejected rows: one action of a writer that has it."""
     name = request.target.split(" at ", maxsplit=1)[0]
     if not FileKind.REJECTED.is_of(name):
         raise RefusedRequestError(f"{request.target} is no file of rejected rows; `recover` takes the others")
     ((number, place),) = files_named(overview, request.target, request.partition)
     return [Wanted(number, kind, name, place, request.options())]
+
+
+def _unless_empty(wanted: list[Wanted], refusal: str) -> list[Wanted]:
+    if not wanted:
+        raise RefusedRequestError(refusal)
+    return wanted
 
 
 def parts(overview: Overview, partition: int | None = None) -> Iterator[tuple[int, Overview]]:
