@@ -9,7 +9,7 @@ from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
-from shared.queues.buffer import Pressure
+from shared.queues.tokens import Pressure
 from shared.records.heartbeats import BreakerState
 
 #: An attempt that has lasted so long while the buffer is under pressure counts as stuck.

@@ -15,7 +15,8 @@ from shared.keys import list_takeovers
 from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.queues.buffer import LOST_TOKEN_S, Batch, WakeUp
+from shared.queues.buffer import Batch
+from shared.queues.tokens import LOST_TOKEN_S, WakeUp
 from shared.records.heartbeats import BreakerState
 
 #: Seconds that a stopping writer goes on draining the buffer; it must be gone within 5.

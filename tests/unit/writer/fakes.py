@@ -10,8 +10,9 @@ from services.writer.sink import RowError, SinkError, Verdict
 from shared.counters import Counts
 from shared.errors import RedisUnavailableError
 from shared.models import Decoded, TagValue
-from shared.queues.buffer import Batch, Pressure, TagBuffer, WakeUp
+from shared.queues.buffer import Batch, TagBuffer
 from shared.queues.claims import Claims
+from shared.queues.tokens import Pressure, WakeUp
 from tests.fakes import FakeClock, Step
 
 

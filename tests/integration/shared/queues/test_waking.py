@@ -8,10 +8,8 @@ import pytest
 
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
-from shared.queues.buffer import (
-    CALL_AT_BATCHES,
-    WakeUp,
-)
+from shared.queues.buffer import CALL_AT_BATCHES
+from shared.queues.tokens import WakeUp
 from tests.integration.shared.queues.sides import Side, numbered, side
 
 

@@ -2,7 +2,7 @@
 
 from services.writer.deliver.spill import SLOW_ATTEMPT_S
 from services.writer.sink import SinkError, Verdict
-from shared.queues.buffer import Pressure
+from shared.queues.tokens import Pressure
 from shared.records.events import Event
 from tests.fakes import FakeStop, tag_values
 from tests.unit.writer.deliver.stages import LoopStage

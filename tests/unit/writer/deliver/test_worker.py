@@ -9,7 +9,7 @@ from services.writer.sink import RowError, SinkError, Verdict
 from shared.errors import FatalError, RedisUnavailableError
 from shared.life.faults import MAX_FAULTS
 from shared.models import TagValue
-from shared.queues.buffer import LOST_TOKEN_S, WakeUp
+from shared.queues.tokens import LOST_TOKEN_S, WakeUp
 from shared.records.events import Event
 from shared.records.heartbeats import BreakerState
 from tests.fakes import tag_values
