@@ -49,6 +49,9 @@ OPTIONAL = ("config|get", "info", "role", "xrange", "zremrangebyrank")
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
+#: What is done when one of a class is made.
+_BEGINNINGS = ("__init__", "__post_init__")
+
 
 class _Reached(NamedTuple):
     """A function that a service comes to, and whose it is: keys are written by who writes anything."""
@@ -134,7 +137,10 @@ class _Shared:
         for node in made.body if made else []:
             if isinstance(node, _FUNCTIONS):
                 self.functions.setdefault(node.name, []).append(_Reached(name, node))
-        return found + (self.functions.pop("__init__", []) if made else [])
+        if made is None:
+            return found
+        bases = [each for base in made.bases if isinstance(base, ast.Name) for each in self.called(base.id)]
+        return [*found, *bases, *(each for name in _BEGINNINGS for each in self.functions.pop(name, []))]
 
 
 @cache
