@@ -88,7 +88,7 @@ def _main(settings: ConsumerSettings) -> None:
     beating = Beating(heartbeat, events, clock, lambda: report.status(memory, pause.said), state=lambda: pause.state)
     turn = beating.watch("the consumer")
     consumer = Consumer(
-        link=link, queue=queue, buffer=buffer, claims=claims, heartbeat=heartbeat, report=report, unpacker=unpacker,
+        link=link, queue=queue, buffer=buffer, claims=claims, report=report, unpacker=unpacker,
         memory=memory, settings=settings, clock=clock, events=events, turn=turn, pause=pause,
     )  # fmt: skip
     duties = [

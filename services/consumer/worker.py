@@ -1,7 +1,7 @@
 """The consumer's loop: claim messages, expand them, push their values. Every step can be repeated."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import InitVar, dataclass, replace
 
 from services.consumer.report.redis_memory import RedisMemory
 from services.consumer.report.report import Report
@@ -13,7 +13,7 @@ from shared.errors import RedisFullError, RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.life.beating import Turn
 from shared.life.faults import Faults
-from shared.life.heartbeat import BEAT_INTERVAL_S, Heartbeat
+from shared.life.heartbeat import BEAT_INTERVAL_S
 from shared.lifecycle import StopFlag
 from shared.queues.buffer import PushOutcome, TagBuffer
 from shared.queues.claims import SWEEP_INTERVAL_S, Claims
@@ -50,42 +50,28 @@ MAX_HOLD_FACTOR = 5
 HOLD_AFTER_DRAIN_S = 15.0
 
 
+@dataclass(kw_only=True)
 class Consumer:
     """Moves messages from the DataQueue to the buffer until stopped."""
 
-    def __init__(
-        self,
-        *,
-        link: RedisLink,
-        queue: DataQueue,
-        buffer: TagBuffer,
-        claims: Claims,
-        heartbeat: Heartbeat,
-        report: Report,
-        unpacker: Unpacker,
-        memory: RedisMemory,
-        settings: ConsumerSettings,
-        clock: Clock,
-        events: EventLog,
-        turn: Turn,
-        pause: Pause,
-    ) -> None:
-        self._link = link
-        self._queue = queue
-        self._buffer = buffer
-        self._claims = claims
-        self._heartbeat = heartbeat
-        self._report = report
-        self._unpacker = unpacker
-        self._memory = memory
-        self._settings = settings
-        self._clock = clock
+    link: RedisLink
+    queue: DataQueue
+    buffer: TagBuffer
+    claims: Claims
+    report: Report
+    unpacker: Unpacker
+    memory: RedisMemory
+    settings: ConsumerSettings
+    clock: Clock
+    events: InitVar[EventLog]
+    turn: Turn
+    pause: Pause
+
+    def __post_init__(self, events: EventLog) -> None:
         self._depth = self._queued = self._left = 0
-        self._hold_until = clock.monotonic() + HOLD_AFTER_DRAIN_S
-        self._turn = turn
-        self._pause = pause
-        self._faults = Faults(events, clock, "the consumer")
-        self._side_faults = Faults(events, clock, "the consumer's chores", ends_the_process=False)
+        self._hold_until = self.clock.monotonic() + HOLD_AFTER_DRAIN_S
+        self._faults = Faults(events, self.clock, "the consumer")
+        self._side_faults = Faults(events, self.clock, "the consumer's chores", ends_the_process=False)
         self._next_tick = self._next_sweep = 0.0
         self._pending: MessageBatch | None = None
 
@@ -97,33 +83,33 @@ class Consumer:
                 if self._is_resting(stop):
                     continue
                 self._pending = self._pending or self.claim(stop, wait_s=BEAT_INTERVAL_S)
-                if self._pending is not None and self.push(self._pending, self._pause.within(stop)):
+                if self._pending is not None and self.push(self._pending, self.pause.within(stop)):
                     self._pending = None
             except RedisUnavailableError as error:
-                self._link.wait_until_there(stop, error)
+                self.link.wait_until_there(stop, error)
             except Exception as error:  # noqa: BLE001 - it costs a turn; Faults decides whether to go on
                 if self._pending is not None:
-                    self._claims.give_back(self._pending.list_key)
+                    self.claims.give_back(self._pending.list_key)
                 self._pending = None
                 self._faults.met(error, stop)
 
     @property
     def has_work(self) -> bool:
         """Whether messages are in hand."""
-        return self._claims.active_count > 0
+        return self.claims.active_count > 0
 
     def _is_resting(self, stop: StopFlag) -> bool:
         """Give back what is in hand and wait a moment, where this consumer is paused; return whether it is.
 
         A batch that was taken over from the dead is worked first, as long as there is room: its list says how often.
         """
-        if not self._pause.is_on():
+        if not self.pause.is_on():
             return False
-        if self._pending is None and self._claims.has_adopted:
+        if self._pending is None and self.claims.has_adopted:
             return False
         if self._pending is not None and not self._pending.is_taken_over:
-            self._queue.give_back(self._pending)
-            self._claims.close(self._pending.list_key)
+            self.queue.give_back(self._pending)
+            self.claims.close(self._pending.list_key)
             self._pending = None
         stop.wait(_PAUSE_TICK_S)
         return True
@@ -134,18 +120,18 @@ class Consumer:
         Raises: RedisUnavailableError.
         """
         # Where the last claim left some there is nothing to wait for, and to wait is a write that Redis syncs.
-        if not self._claims.has_adopted and not self._left:
-            began = self._clock.monotonic()
-            is_there = self._queue.wait(wait_s)
-            if self._pause.is_on():
+        if not self.claims.has_adopted and not self._left:
+            began = self.clock.monotonic()
+            is_there = self.queue.wait(wait_s)
+            if self.pause.is_on():
                 return None
             if not is_there:
-                if self._clock.monotonic() - began >= wait_s / 2:
+                if self.clock.monotonic() - began >= wait_s / 2:
                     return None
                 # Redis does not let us wait: at its memory limit it lets us claim; a replica says now what it is.
                 stop.wait(_REFUSED_WAIT_S)
-        max_bytes = min(CLAIM_MAX_BYTES, CLAIM_BYTES_PER_CAP * self._settings.buffer_max_size)
-        batch = self._queue.claim(self._claims, CLAIM_MAX_MESSAGES, max_bytes, self._settings.message_max_bytes)
+        max_bytes = min(CLAIM_MAX_BYTES, CLAIM_BYTES_PER_CAP * self.settings.buffer_max_size)
+        batch = self.queue.claim(self.claims, CLAIM_MAX_MESSAGES, max_bytes, self.settings.message_max_bytes)
         self._left = 0 if batch is None else batch.left
         if batch is not None:
             self._queued = batch.left
@@ -158,32 +144,32 @@ class Consumer:
         sweep.
         Raises: RedisUnavailableError: the same batch can be pushed again.
         """
-        unpacked = self._unpacker.unpack(batch)
+        unpacked = self.unpacker.unpack(batch)
         if unpacked.in_parts:
-            self._queue.put_back(batch, unpacked.in_parts)
-            self._claims.close(batch.list_key)
+            self.queue.put_back(batch, unpacked.in_parts)
+            self.claims.close(batch.list_key)
             return True
         count = unpacked.values.count
         if batch.is_taken_over:
-            self._see_depth(self._buffer.depth())
+            self._see_depth(self.buffer.depth())
             if not self._has_room(count):
                 # It was unpacked and did no harm: who ends while it waits, however often, did not die of it.
-                batch = self._pending = replace(batch, list_key=self._claims.acquit(batch.list_key))
+                batch = self._pending = replace(batch, list_key=self.claims.acquit(batch.list_key))
         # Looked at before: a push that is refused has cost Redis and us as much as one that is not.
         while self._wait_for_room(count, stop):
-            done = self._buffer.push(
+            done = self.buffer.push(
                 batch, unpacked.values, unpacked.rejected, unpacked.counts,
-                may_overflow=self._may_overflow(), may_keep=not self._memory.is_short,
+                may_overflow=self._may_overflow(), may_keep=not self.memory.is_short,
             )  # fmt: skip
             if done.outcome is not PushOutcome.NO_ROOM:
                 break
             self._see_depth(done.depth)
         else:
             return False
-        self._claims.close(batch.list_key)
+        self.claims.close(batch.list_key)
         if done.outcome is PushOutcome.PUSHED:
             self._depth = done.depth
-            self._report.pushed(done.depth, done.dropped, unpacked.rejected)
+            self.report.pushed(done.depth, done.dropped, unpacked.rejected)
         return True
 
     def _may_overflow(self) -> bool:
@@ -193,48 +179,48 @@ class Consumer:
         restarts or waits for its disk finds everything. It is the DataQueue that fills first. Nor while somebody drains
         the buffer, or may only just have been started: after an outage of ours it is full of what nobody had to lose.
         """
-        hold_messages = self._settings.consumer_hold_messages
-        is_full = self._memory.is_short or self._queued >= MAX_HOLD_FACTOR * hold_messages
-        return is_full and (not hold_messages or self._clock.monotonic() >= self._hold_until)
+        hold_messages = self.settings.consumer_hold_messages
+        is_full = self.memory.is_short or self._queued >= MAX_HOLD_FACTOR * hold_messages
+        return is_full and (not hold_messages or self.clock.monotonic() >= self._hold_until)
 
     def _see_depth(self, depth: int) -> None:
         """Take note of the buffer's depth; if it fell since the last look, somebody drains it."""
         if depth < self._depth:
-            self._hold_until = self._clock.monotonic() + HOLD_AFTER_DRAIN_S
+            self._hold_until = self.clock.monotonic() + HOLD_AFTER_DRAIN_S
         self._depth = depth
 
     def _has_room(self, count: int) -> bool:
         """Tell whether a push of `count` values fits, as far as is known; a larger one than the cap fits when empty."""
-        return self._depth + min(count, self._settings.buffer_max_size) <= self._settings.buffer_max_size
+        return self._depth + min(count, self.settings.buffer_max_size) <= self.settings.buffer_max_size
 
     def _wait_for_room(self, count: int, stop: StopFlag) -> bool:
         """Wait until a push of `count` values fits, or may overflow, and ask for room; False when stopped meanwhile."""
-        next_asking, look_s = self._clock.monotonic() + FIRST_ASK_S, FIRST_LOOK_S
+        next_asking, look_s = self.clock.monotonic() + FIRST_ASK_S, FIRST_LOOK_S
         while not self._has_room(count) and not self._may_overflow():
             # The depth was that after the last push; writers have been at work since.
-            self._see_depth(self._buffer.depth())
+            self._see_depth(self.buffer.depth())
             if self._has_room(count):
                 break
             if self._is_stopped_in_wait(count, look_s, stop):
                 return False
             look_s = min(2 * look_s, LAST_LOOK_S)
-            if self._clock.monotonic() >= next_asking:
-                next_asking = self._clock.monotonic() + ASK_INTERVAL_S
-                room_for = min(count, self._settings.buffer_max_size)
-                is_urgent = self._memory.is_short or self._queued >= self._settings.consumer_hold_messages
-                self._buffer.ask_for_room(room_for, urgent=is_urgent)
+            if self.clock.monotonic() >= next_asking:
+                next_asking = self.clock.monotonic() + ASK_INTERVAL_S
+                room_for = min(count, self.settings.buffer_max_size)
+                is_urgent = self.memory.is_short or self._queued >= self.settings.consumer_hold_messages
+                self.buffer.ask_for_room(room_for, urgent=is_urgent)
             self._chores()
         return True
 
     def _is_stopped_in_wait(self, count: int, look_s: float, stop: StopFlag) -> bool:
         try:
-            self._buffer.wait_for_room(count, look_s)
+            self.buffer.wait_for_room(count, look_s)
         except RedisFullError:
             stop.wait(look_s)
         return stop.is_set()
 
     def _chores(self) -> None:
-        self._turn()
+        self.turn()
         try:
             self._due_chores()
         except RedisUnavailableError:
@@ -243,14 +229,14 @@ class Consumer:
             self._side_faults.note(error)
 
     def _due_chores(self) -> None:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if now >= self._next_tick:
             self._next_tick = now + BEAT_INTERVAL_S
-            self._memory.tick()
-            self._queued = self._queue.depth()
+            self.memory.tick()
+            self._queued = self.queue.depth()
             with suppress(RedisFullError):  # what could not be said is said later; values go on
-                self._report.tick(self._buffer.depth(), is_short=self._memory.is_short)
+                self.report.tick(self.buffer.depth(), is_short=self.memory.is_short)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_INTERVAL_S
             # What a paused consumer took over would wait with it.
-            self._claims.sweep(self._turn, only_own=self._pause.is_on())
+            self.claims.sweep(self.turn, only_own=self.pause.is_on())

@@ -6,7 +6,7 @@ can, or by its restart, from the beginning: whatever an action does can be done 
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -88,28 +88,21 @@ class Duty:
     lane: str = ""
 
 
+@dataclass
 class Actor:
     """Carries out the actions of one process; `run` is for a thread of its own."""
 
-    def __init__(
-        self,
-        board: Board,
-        heartbeat: Heartbeat,
-        role: str,
-        duties: Sequence[Duty],
-        *,
-        clock: Clock,
-        faults: Faults,
-        gives_up: bool = False,
-    ) -> None:
-        """Take what the process carries out; `gives_up`: and whether it ends what nobody takes up."""
-        self._board = board
-        self._heartbeat = heartbeat
-        self._role = role
+    board: Board
+    heartbeat: Heartbeat
+    role: str
+    duties: InitVar[Sequence[Duty]]
+    _: KW_ONLY
+    clock: Clock
+    faults: Faults
+    gives_up: bool = False  #: whether it ends what nobody takes up
+
+    def __post_init__(self, duties: Sequence[Duty]) -> None:
         self._duties = {duty.kind.value: duty for duty in duties}
-        self._clock = clock
-        self._faults = faults
-        self._gives_up = gives_up
         self._refusals = 0
         self._jobs: dict[bytes, Job] = {}
 
@@ -122,7 +115,7 @@ class Actor:
                 # Others say that it is away; what is under way goes on.
                 self._wait_if_refused(error, stop)
             except Exception as error:  # noqa: BLE001 - a side path never ends the main one
-                self._faults.met(error, stop)
+                self.faults.met(error, stop)
             else:
                 self._refusals = 0
             stop.wait(TICK_S)
@@ -137,30 +130,30 @@ class Actor:
 
     def run_once(self) -> None:
         """Look at the board once. Raises: RedisUnavailableError."""
-        if not self._heartbeat.instance:
+        if not self.heartbeat.instance:
             return
-        posted, now = self._board.open(), self._board.now()
+        posted, now = self.board.open(), self.board.now()
         there = {each.field: each for each in posted}
         for name, job in [*self._jobs.items()]:
             self._tend(job, there.get(name), now)
         for each in posted:
             if each.field not in self._jobs and each.action is not None and self._may_take(each.action, now):
                 self._take(each, each.action, now)
-            elif self._gives_up:
+            elif self.gives_up:
                 self._give_up(each, now)
 
     def _give_up(self, posted: Posted, now: float) -> None:
         """End what nobody takes up, and take away what is no action."""
         action = posted.action
         if action is None:
-            self._board.drop(posted)
+            self.board.drop(posted)
         elif action.is_free(now) and action.is_given_up(now):
             state, text = _given_up(action)
-            self._board.end(posted, action, state, text, self._me)
+            self.board.end(posted, action, state, text, self._me)
 
     @property
     def _me(self) -> str:
-        return f"{self._role}:{self._heartbeat.instance}"
+        return f"{self.role}:{self.heartbeat.instance}"
 
     def _may_take(self, action: Action, now: float) -> bool:
         duty = self._duties.get(action.kind)
@@ -171,14 +164,14 @@ class Actor:
     def _take(self, posted: Posted, action: Action, now: float) -> None:
         if action.stop_asked_by:
             text = f"stopped: {action.owner} is gone, and nobody carried on"
-            self._board.end(posted, action, ActionState.STOPPED, text, self._me)
+            self.board.end(posted, action, ActionState.STOPPED, text, self._me)
             return
         if action.attempts >= MAX_ATTEMPTS:
             text = f"given up: {action.attempts} processes ended while they were at it, {action.owner} the last"
-            self._board.end(posted, action, ActionState.FAILED, text, self._me)
+            self.board.end(posted, action, ActionState.FAILED, text, self._me)
             return
-        mine = replace(action, owner=self._me, incarnation=self._heartbeat.incarnation, alive_at=now)
-        taken = self._board.move(posted, mine)
+        mine = replace(action, owner=self._me, incarnation=self.heartbeat.incarnation, alive_at=now)
+        taken = self.board.move(posted, mine)
         if taken is not None:
             job = self._jobs[posted.field] = Job(taken, mine)
             self._begin_when_free(job, now)
@@ -186,7 +179,7 @@ class Actor:
     def _tend(self, job: Job, posted: Posted | None, now: float) -> None:
         """Say how far it is, or how it ended; let it go where it is somebody else's by now."""
         action = posted.action if posted else None
-        if posted is None or action is None or action.incarnation != self._heartbeat.incarnation:
+        if posted is None or action is None or action.incarnation != self.heartbeat.incarnation:
             job.stop.set()
             del self._jobs[job.posted.field]
             return
@@ -196,7 +189,7 @@ class Actor:
             if job.thread is None:
                 job.outcome = Outcome(ActionState.STOPPED, "stopped before it was begun with")
         if job.outcome is not None:
-            if self._board.end(posted, _so_far(job), *job.outcome, by=self._me):
+            if self.board.end(posted, _so_far(job), *job.outcome, by=self._me):
                 del self._jobs[posted.field]
         elif job.thread is None:
             self._begin_when_free(job, now)
@@ -211,7 +204,7 @@ class Actor:
             self._say(job, job.action, now)
 
     def _say(self, job: Job, action: Action, now: float) -> None:
-        if (posted := self._board.move(job.posted, said := replace(action, alive_at=now))) is not None:
+        if (posted := self.board.move(job.posted, said := replace(action, alive_at=now))) is not None:
             job.posted, job.action = posted, said
 
     def _begin_when_free(self, job: Job, now: float) -> None:
@@ -224,7 +217,7 @@ class Actor:
         begun = replace(
             begun, state=ActionState.RUNNING, started_at=now, attempts=begun.attempts + 1, done=None, total=None
         )
-        if (posted := self._board.move(job.posted, begun, step=ActionState.RUNNING, by=self._me)) is None:
+        if (posted := self.board.move(job.posted, begun, step=ActionState.RUNNING, by=self._me)) is None:
             return
         job.posted, job.action = posted, begun
         job.thread = threading.Thread(
@@ -238,17 +231,17 @@ class Actor:
         except PipelineError as error:
             job.outcome = Outcome(ActionState.FAILED, f"{error}; ask for it again")
         except Exception as error:  # noqa: BLE001 - it costs the action
-            self._faults.note(error)
+            self.faults.note(error)
             job.outcome = Outcome(ActionState.FAILED, f"met what nobody foresaw: {error!r}; see the log of {self._me}")
 
     def _leave(self) -> None:
         """Give up what is under way for another, or the next life of this process, to begin anew."""
         for job in self._jobs.values():
             job.stop.set()
-        deadline = self._clock.monotonic() + _END_S
+        deadline = self.clock.monotonic() + _END_S
         for job in self._jobs.values():
             if job.thread is not None:
-                job.thread.join(max(0.0, deadline - self._clock.monotonic()))
+                job.thread.join(max(0.0, deadline - self.clock.monotonic()))
         try:
             for job in self._jobs.values():
                 self._let_go(job)
@@ -258,13 +251,13 @@ class Actor:
     def _let_go(self, job: Job) -> None:
         interrupted = job.outcome is None or (job.outcome.state is ActionState.STOPPED and not job.action.stop_asked_by)
         if not interrupted and job.outcome is not None:
-            self._board.end(job.posted, _so_far(job), *job.outcome, by=self._me)
+            self.board.end(job.posted, _so_far(job), *job.outcome, by=self._me)
         elif not job.is_under_way:
             free = replace(
-                job.action, state=ActionState.REQUESTED, owner=None, incarnation=None, alive_at=self._board.now(),
+                job.action, state=ActionState.REQUESTED, owner=None, incarnation=None, alive_at=self.board.now(),
                 attempts=max(0, job.action.attempts - (job.thread is not None)),
             )  # fmt: skip
-            self._board.move(job.posted, free)
+            self.board.move(job.posted, free)
 
 
 def _given_up(action: Action) -> tuple[ActionState, str]:

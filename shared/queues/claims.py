@@ -12,6 +12,7 @@ is split when it is taken over: the one that kills is soon alone. What to do wit
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass
 from itertools import count
 from typing import NamedTuple
 
@@ -47,29 +48,21 @@ class _Adopted(NamedTuple):
     is_from_the_dead: bool
 
 
+@dataclass
 class Claims:
     """One process's claimed lists of one kind; safe to use from several threads."""
 
-    def __init__(
-        self,
-        link: RedisLink,
-        keys: Keys,
-        heartbeat: Heartbeat,
-        events: EventLog,
-        *,
-        role: str,
-        index_key: str,
-        list_key: Callable[[str, str], str],
-        apart: bool = False,
-    ) -> None:
-        self._link = link
-        self._keys = keys
-        self._heartbeat = heartbeat
-        self._events = events
-        self._role = role
-        self._index_key = index_key
-        self._list_key = list_key
-        self._apart = apart
+    link: RedisLink
+    keys: Keys
+    heartbeat: Heartbeat
+    events: EventLog
+    _: KW_ONLY
+    role: str
+    index_key: str
+    list_key: Callable[[str, str], str]
+    apart: bool = False
+
+    def __post_init__(self) -> None:
         self._numbers = count(1)
         self._lock = threading.Lock()
         self._active: set[str] = set()
@@ -118,26 +111,26 @@ class Claims:
         Raises: RedisUnavailableError: some may be taken over; the next sweep goes on.
         """
         taken = 0
-        prefix = self._list_key("", "").rstrip(":")
+        prefix = self.list_key("", "").rstrip(":")
         for raw in self._names_of_lists():
             at_each()
             key = raw.decode(errors="replace")
             if key.startswith(f"{prefix}:") and key.count(":") > prefix.count(":") + 1:
-                if not only_own or list_owner(key) == self._heartbeat.instance:
+                if not only_own or list_owner(key) == self.heartbeat.instance:
                     taken += self._take_over(key)
             elif key not in self._strangers and len(self._strangers) < _MAX_STRANGERS:
                 # Whoever wrote that, it must not end us.
                 self._strangers.add(key)
-                _log.warning(f"{self._index_key} holds what is no list of ours, left alone: {key[:200]!r}")
+                _log.warning(f"{self.index_key} holds what is no list of ours, left alone: {key[:200]!r}")
         return taken
 
     def _names_of_lists(self) -> Iterable[bytes]:
         """Return what the set of lists names; nothing where others made it too large to be read."""
         try:
-            names: Iterable[bytes] = self._link.command("SMEMBERS", self._index_key)
+            names: Iterable[bytes] = self.link.command("SMEMBERS", self.index_key)
         except AnswerTooLargeError as error:
             # Whoever wrote that, it must not end us, nor hold up what is not left behind.
-            _log.error(f"What dead processes left behind is not found until {self._index_key} is sound again: {error}")
+            _log.error(f"What dead processes left behind is not found until {self.index_key} is sound again: {error}")
             return ()
         return names
 
@@ -151,9 +144,9 @@ class Claims:
     def _rename(self, list_key: str, takeovers: int) -> str:
         with self._lock:
             new_key = self._new_list(takeovers)
-        owner = self._keys.service(self._role, self._heartbeat.instance)
+        owner = self.keys.service(self.role, self.heartbeat.instance)
         try:
-            self._link.run("reclaim", [list_key, new_key, self._index_key, owner], [1, _EXPIRY_MS])
+            self.link.run("reclaim", [list_key, new_key, self.index_key, owner], [1, _EXPIRY_MS])
         except RedisUnavailableError:
             self.close(new_key)
             raise
@@ -163,7 +156,7 @@ class Claims:
 
     def _take_over(self, list_key: str) -> int:
         owner = list_owner(list_key)
-        own = owner == self._heartbeat.instance
+        own = owner == self.heartbeat.instance
         with self._lock:
             if list_key in self._active:
                 return 0
@@ -171,9 +164,9 @@ class Claims:
         from_the_dead = not (own and self._is_of_this_life(list_key))
         elements = 0
         try:
-            elements = self._link.run(
+            elements = self.link.run(
                 "reclaim",
-                [list_key, new_key, self._index_key, self._keys.service(self._role, owner)],
+                [list_key, new_key, self.index_key, self.keys.service(self.role, owner)],
                 [int(own), _EXPIRY_MS],
             )
         finally:
@@ -185,12 +178,12 @@ class Claims:
         self._adopt(_Adopted(new_key, from_the_dead), elements)
         message = f"Took over a batch of {elements} that {owner} left behind"
         _log.warning(message)
-        self._events.add(Event.RECLAIMED, message, TakenOver(elements=elements, owner=owner))
+        self.events.add(Event.RECLAIMED, message, TakenOver(elements=elements, owner=owner))
         return int(elements)
 
     def _adopt(self, adopted: "_Adopted", elements: int) -> None:
         """Give a list that was taken over to whom opens the next one; each element apart where that is wanted."""
-        if not self._apart or elements == 1 or not adopted.is_from_the_dead:
+        if not self.apart or elements == 1 or not adopted.is_from_the_dead:
             with self._lock:
                 self._adopted.append(adopted)
             return
@@ -199,7 +192,7 @@ class Claims:
             parts = [self._new_list() for _ in range(min(elements, _MAX_PARTS))]
         moved = 0
         try:
-            moved = self._link.run("split", [adopted.list_key, self._index_key, *parts])
+            moved = self.link.run("split", [adopted.list_key, self.index_key, *parts])
         finally:
             with self._lock:
                 self._active.discard(adopted.list_key)
@@ -207,10 +200,10 @@ class Claims:
                 self._adopted.extend(_Adopted(part, is_from_the_dead=True) for part in parts[:moved])
 
     def _is_of_this_life(self, list_key: str) -> bool:
-        return list_key.rsplit(":", 1)[1].startswith(f"{self._heartbeat.incarnation}-")
+        return list_key.rsplit(":", 1)[1].startswith(f"{self.heartbeat.incarnation}-")
 
     def _new_list(self, takeovers: int = 0) -> str:
-        batch = f"{self._heartbeat.incarnation}-{next(self._numbers)}"
-        key = self._list_key(self._heartbeat.instance, f"{batch}+{takeovers}" if takeovers else batch)
+        batch = f"{self.heartbeat.incarnation}-{next(self._numbers)}"
+        key = self.list_key(self.heartbeat.instance, f"{batch}+{takeovers}" if takeovers else batch)
         self._active.add(key)
         return key

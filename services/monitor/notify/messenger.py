@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from services.monitor.api.state import State
 from services.monitor.notify.memory import Memory, Turn
@@ -36,34 +36,25 @@ class Fares:
     failing_since: float | None = None
 
 
+@dataclass
 class Messenger:
     """Tells one receiver what is due, as long as it takes."""
 
-    def __init__(
-        self,
-        receiver: Receiver,
-        schedule: Schedule,
-        memory: Memory,
-        state: Callable[[], State],
-        *,
-        clock: Clock,
-        faults: Faults,
-        pipeline: str,
-        dashboard: str = "",
-    ) -> None:
-        self.kind = receiver.kind
-        self._receiver = receiver
-        self._schedule = schedule
-        self._memory = memory
-        self._state = state
-        self._clock = clock
-        self._faults = faults
-        self._pipeline = pipeline
-        self._dashboard = dashboard
+    receiver: Receiver
+    schedule: Schedule
+    memory: Memory
+    state: Callable[[], State]
+    _: KW_ONLY
+    clock: Clock
+    faults: Faults
+    pipeline: str
+    dashboard: str = ""
+
+    def __post_init__(self) -> None:
+        self.kind = self.receiver.kind
         self._who = secrets.token_hex(8)
         self._thread: threading.Thread | None = None
-        self._failures_in_a_row, self._next_try = 0, 0.0
-        self._sent, self._failed = 0, 0
+        self._failures_in_a_row, self._next_try, self._sent, self._failed = 0, 0.0, 0, 0
         self._failure: str | None = None
         self._failing_since: float | None = None
 
@@ -87,35 +78,35 @@ class Messenger:
             try:
                 self.turn()
             except Exception as error:  # noqa: BLE001 - who tells of trouble must outlive it
-                self._faults.met(error, stop)
+                self.faults.met(error, stop)
         try:
-            self._memory.give_back(self._who)
+            self.memory.give_back(self._who)
         except RedisUnavailableError as error:
             _log.debug(f"the turn to send notices ends by itself: {error}")
 
     def turn(self) -> None:
         """Look once, and send what is due."""
-        state, now = self._state(), self._clock.now().timestamp()
-        whose = self._memory.take_turn(self._who)
-        self._schedule.told = dict(self._memory.told)
-        self._schedule.see(state.alerts, _stale(state), now)
+        state, now = self.state(), self.clock.now().timestamp()
+        whose = self.memory.take_turn(self._who)
+        self.schedule.told = dict(self.memory.told)
+        self.schedule.see(state.alerts, _stale(state), now)
         if whose is not Turn.OURS:
-            self._schedule.stand_by()
+            self.schedule.stand_by()
             self._goes_well()
             return
-        news = self._schedule.due(now)
-        if news and self._clock.monotonic() >= self._next_try:
+        news = self.schedule.due(now)
+        if news and self.clock.monotonic() >= self._next_try:
             self._try(news, now)
         self._remember()
 
     def _try(self, news: list[News], now: float) -> None:
         try:
-            complaint = self._receiver.send(Notice(self._pipeline, now, news, self._dashboard))
+            complaint = self.receiver.send(Notice(self.pipeline, now, news, self.dashboard))
         except NotTakenError as error:
             self._goes_wrong(str(error), now)
             return
         self._sent += 1
-        self._schedule.tell(news, now)
+        self.schedule.tell(news, now)
         if complaint:
             self._say(complaint, now)
         else:
@@ -123,7 +114,7 @@ class Messenger:
 
     def _remember(self) -> None:
         try:
-            self._memory.remember(self._schedule.told)
+            self.memory.remember(self.schedule.told)
         except RedisUnavailableError as error:
             _log.debug(f"what was told is written down later: {error}")
 
@@ -131,7 +122,7 @@ class Messenger:
         self._say(why, now)
         self._failed += 1
         self._failures_in_a_row += 1
-        self._next_try = self._clock.monotonic() + doubled_s(_FIRST_RETRY_S, self._failures_in_a_row, _LAST_RETRY_S)
+        self._next_try = self.clock.monotonic() + doubled_s(_FIRST_RETRY_S, self._failures_in_a_row, _LAST_RETRY_S)
 
     def _say(self, why: str, now: float) -> None:
         if why != self._failure:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -57,40 +57,31 @@ class GroupStatus:
     trouble: str | None = None
 
 
+@dataclass
 class PollingGroup:
     """One group at work; its troubles are its own."""
 
-    def __init__(
-        self,
-        config: GroupConfig,
-        source: TagSource,
-        trigger: Trigger,
-        outbox: Outbox,
-        *,
-        stamper: Stamper,
-        clock: Clock,
-        read_by: Callable[[], ReadBy],
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        tell: Tell = nobody,
-    ) -> None:
-        """Open nothing yet. `read_by`: tells who reads, and when it is."""
-        self.config = config
-        self.trigger = trigger
+    config: GroupConfig
+    source: TagSource
+    trigger: Trigger
+    outbox: Outbox
+    _: KW_ONLY
+    stamper: Stamper
+    clock: Clock
+    read_by: InitVar[Callable[[], ReadBy]]  #: tells who reads, and when it is
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    tell: Tell = nobody
+
+    def __post_init__(self, read_by: Callable[[], ReadBy]) -> None:
         self.status = GroupStatus()
-        self._source = source
-        self._outbox = outbox
-        self._stamper = stamper
-        self._clock = clock
-        self._sleep = sleep
-        self._tell = tell
         self._told_s = -math.inf
         self._started_s = 0.0
         self._packer = Packer(
-            group_id=config.group_id or 0,
-            group_name=config.name,
-            plc_code=config.plc,
-            mode=config.mode,
-            lossless=source.lossless,
+            group_id=self.config.group_id or 0,
+            group_name=self.config.name,
+            plc_code=self.config.plc,
+            mode=self.config.mode,
+            lossless=self.source.lossless,
             read_by=read_by,
         )
 
@@ -102,7 +93,7 @@ class PollingGroup:
         try:
             await self._open()
             self.status.state = "running"
-            self._started_s = self._clock.monotonic()
+            self._started_s = self.clock.monotonic()
             while await self._poll_whatever_happens():
                 pass
             self.status.state = "finished"
@@ -116,21 +107,21 @@ class PollingGroup:
         finally:
             self.trigger.close(f"group '{self.config.name}' is {self.status.state}")
             with suppress(Exception):
-                await self._source.close()
+                await self.source.close()
 
     async def _open(self) -> None:
         failures = 0
         while True:
             try:
-                return await self._source.open()
+                return await self.source.open()
             except SourceError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a source may raise
                 self._say_unforeseen(error)
                 with suppress(Exception):
-                    await self._source.close()
+                    await self.source.close()
             failures += 1
-            await self._sleep(doubled_s(_FIRST_RETRY_S, failures, _LAST_RETRY_S))
+            await self.sleep(doubled_s(_FIRST_RETRY_S, failures, _LAST_RETRY_S))
 
     async def _poll_whatever_happens(self) -> bool:
         try:
@@ -140,9 +131,9 @@ class PollingGroup:
         except Exception as error:  # noqa: BLE001 - whatever a source may raise
             self._say_unforeseen(error)
             self.trigger.polled(PollOutcome("failed", message=self.status.trouble or ""))
-        if self._source.self_paced:
+        if self.source.self_paced:
             # It would fail again at once.
-            await self._sleep(_FIRST_RETRY_S)
+            await self.sleep(_FIRST_RETRY_S)
         return True
 
     def _say_unforeseen(self, error: Exception) -> None:
@@ -150,10 +141,10 @@ class PollingGroup:
         self.status.trouble = cut(f"unforeseen: {type(error).__name__}: {error}")
         message = f"Group '{self.config.name}': {self.status.trouble}"
         _log.exception(message, kind=self.config.name)
-        now_s = self._clock.monotonic()
+        now_s = self.clock.monotonic()
         if now_s - self._told_s >= TELL_S:
             self._told_s = now_s
-            self._tell(Event.FAULT, message)
+            self.tell(Event.FAULT, message)
 
     async def poll_once(self) -> bool:
         """Wait for the next poll's time, poll, hand on what was read; return False when there is nothing more.
@@ -161,15 +152,15 @@ class PollingGroup:
         Raises: SourceError.
         """
         self.status.skipped += await self.trigger.wait()
-        began_s = self._clock.monotonic()
-        reading = await self._source.read()
-        took_ms = round((self._clock.monotonic() - began_s) * 1000, 3)
+        began_s = self.clock.monotonic()
+        reading = await self.source.read()
+        took_ms = round((self.clock.monotonic() - began_s) * 1000, 3)
         if reading is None:
             return False
         await self._wait_until_due(reading)
         values = errors = 0
         for message in self._packer.pack(reading, self._timestamp(reading), took_ms):
-            await self._outbox.add(message)
+            await self.outbox.add(message)
             self.status.messages += 1
             values += message.values
             errors += message.bad
@@ -182,15 +173,15 @@ class PollingGroup:
         if reading.timestamp is not None and is_in_calendar(reading.timestamp):
             return reading.timestamp
         # A reading that holds nothing is not emitted and must not use up a time.
-        now = self._clock.now()
-        return self._stamper.stamp(now) if reading.values or reading.errors else now
+        now = self.clock.now()
+        return self.stamper.stamp(now) if reading.values or reading.errors else now
 
     def _count(self, reading: Reading, values: int, errors: int, took_ms: float) -> None:
         status = self.status
         status.polls += 1
         status.values += values
         status.errors += errors
-        now = self._clock.now()
+        now = self.clock.now()
         status.last_poll = now.isoformat()
         if reading.lost:
             status.lost += reading.lost
@@ -222,15 +213,15 @@ class PollingGroup:
             skipped_lately=fixed.skipped_lately() if fixed else 0,
             **vars(self.status),
         )
-        return {**to_builtins(group), **self._source.status()}
+        return {**to_builtins(group), **self.source.status()}
 
     def _interval_ms(self) -> int | None:
-        is_fixed = self.config.mode == "FIXED" and not self._source.self_paced
+        is_fixed = self.config.mode == "FIXED" and not self.source.self_paced
         return round(self.config.interval_s * 1000) if is_fixed else None
 
     async def _wait_until_due(self, reading: Reading) -> None:
         if reading.due_s is not None:
-            await self._sleep(max(0.0, self._started_s + reading.due_s - self._clock.monotonic()))
+            await self.sleep(max(0.0, self._started_s + reading.due_s - self.clock.monotonic()))
 
     def _totals(self) -> str:
         return f"{self.status.polls} polls, {self.status.values} values, {self.status.errors} of them BAD"

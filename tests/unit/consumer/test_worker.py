@@ -177,7 +177,7 @@ class Stage:
         )  # fmt: skip
         self.report = QuietReport(self.link, KEYS, self.events, settings, clock=self.clock, incarnation="x")
         self.consumer = Consumer(
-            link=self.link, queue=self.queue, buffer=self.buffer, claims=self.claims, heartbeat=heartbeat,
+            link=self.link, queue=self.queue, buffer=self.buffer, claims=self.claims,
             report=self.report, unpacker=Unpacker(self.report, Rejections(heartbeat, self.clock), settings),
             memory=EnoughMemory(self.link, KEYS, self.clock), settings=settings, clock=self.clock, events=self.events,
             turn=Turn("the consumer", 15.0, self.clock), pause=NeverPaused(self.link, KEYS, heartbeat, "consumer"),

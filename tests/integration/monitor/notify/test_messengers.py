@@ -108,7 +108,7 @@ def test_next_life_of_a_monitor_does_not_repeat_what_was_told(hook: HookServer, 
     """Kind: each restart sends all open alerts again."""
     first = monitors.start()
     monitors.run(60, first)
-    first._memory.give_back(first._who)
+    first.memory.give_back(first._who)
     second = monitors.start()
     monitors.run(3600, second)
     assert told(hook) == ["raised no_writer"]
@@ -198,7 +198,7 @@ def test_what_others_write_to_our_keys_stops_no_notice(
     hook: HookServer, monitors: Monitors, link: RedisLink, keys: Keys, what: str
 ) -> None:
     messenger = monitors.start()
-    told_key = keys.notices(messenger._receiver.identity)
+    told_key = keys.notices(messenger.receiver.identity)
     if what == "string":
         link.command("SET", told_key, "no hash")
     elif what == "junk":

@@ -158,7 +158,7 @@ def test_the_writer_beats_while_it_counts_a_backlog(
         counting.set()
         counted.wait(60)
 
-    monkeypatch.setattr(service.housekeeping._manifest, "rebuild", rebuild)
+    monkeypatch.setattr(service.housekeeping.manifest, "rebuild", rebuild)
     assert service.heartbeat.register_when_there(stop)
     running = threading.Thread(target=service.run, args=[stop])
     running.start()
@@ -248,7 +248,7 @@ def test_the_unforeseen_costs_the_consumer_a_turn(
     unpacker = Unpacker(report, Rejections(heartbeat, clock), settings)
     memory = RedisMemory(link, keys, clock)
     consumer = Consumer(
-        link=link, queue=queue, buffer=buffer, claims=claims, heartbeat=heartbeat, report=report, unpacker=unpacker,
+        link=link, queue=queue, buffer=buffer, claims=claims, report=report, unpacker=unpacker,
         memory=memory, settings=settings, clock=clock, events=events, turn=turn,
         pause=Pause(link, keys, heartbeat, "consumer"),
     )  # fmt: skip
