@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import InitVar, dataclass, replace
 from time import monotonic
 from typing import Protocol
 
@@ -32,32 +32,24 @@ GOODBYE_S = 0.5
 _log = get_logger()
 
 
+@dataclass(kw_only=True)
 class Loop:
     """Publishes a new state from Redis until stopped, whatever Redis does meanwhile."""
 
-    def __init__(
-        self,
-        *,
-        link: RedisLink,
-        reader: RedisReader,
-        assessor: Assessor,
-        newest: Newest,
-        heartbeat: Heartbeat,
-        events: EventLog,
-        clock: Clock,
-        describe: Callable[[], ServiceStatus | None] = lambda: None,
-    ) -> None:
-        self._link = link
-        self._reader = reader
-        self._assessor = assessor
-        self._newest = newest
-        self._heartbeat = heartbeat
-        self._events = events
-        self._clock = clock
-        self._beating = Beating(heartbeat, events, clock, describe, on_name=self._say_hello)
+    link: RedisLink
+    reader: RedisReader
+    assessor: Assessor
+    newest: Newest
+    heartbeat: Heartbeat
+    events: EventLog
+    clock: Clock
+    describe: InitVar[Callable[[], ServiceStatus | None]] = lambda: None
+
+    def __post_init__(self, describe: Callable[[], ServiceStatus | None]) -> None:
+        self._beating = Beating(self.heartbeat, self.events, self.clock, describe, on_name=self._say_hello)
         self._turn = self._beating.watch("the monitor's reader")
-        self._faults = Faults(events, clock, "the monitor's reader", ends_the_process=False)
-        self._next_tick, self._took_s = clock.monotonic(), 0.0
+        self._faults = Faults(self.events, self.clock, "the monitor's reader", ends_the_process=False)
+        self._next_tick, self._took_s = self.clock.monotonic(), 0.0
         self._thread: threading.Thread | None = None
         #: What ended the thread although nobody asked it to.
         self.crash: BaseException | None = None
@@ -85,9 +77,9 @@ class Loop:
                     stop.wait(self._until_next_tick())
                 except RedisUnavailableError as error:
                     self._say_away(error)
-                    self._link.wait_until_there(stop, error, self._say_away)
+                    self.link.wait_until_there(stop, error, self._say_away)
                 except Exception as error:  # noqa: BLE001 - who watches must not be the first to fall
-                    self._newest.fail(
+                    self.newest.fail(
                         Said("a reading could not be worked out: {error}", error=repr(error)), Blame.MONITOR
                     )
                     self._faults.met(error, stop)
@@ -95,45 +87,45 @@ class Loop:
 
     def _until_next_tick(self) -> float:
         """Return the seconds to the next reading: even distances, but half of the time at least is left to others."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         pause_s = self._took_s if self._took_s > TICK_S / 2 else 0.0
         self._next_tick = max(self._next_tick + TICK_S, now + pause_s)
         return self._next_tick - now
 
     def run_once(self) -> None:
         """Read, judge and publish. Raises: RedisUnavailableError."""
-        began, self._took_s = self._clock.monotonic(), 0.0
-        self._newest.asks()
+        began, self._took_s = self.clock.monotonic(), 0.0
+        self.newest.asks()
         try:
-            overview = self._reader.read(self._asks)
+            overview = self.reader.read(self._asks)
         except FatalError as error:
             self._say_unreadable(str(error))
             return
-        self._newest.answered()
+        self.newest.answered()
         overview = replace(overview, redis=replace(overview.redis, refusal=self._beating.refusal))
-        self._newest.publish(self._assessor.assess(overview))
-        self._took_s = self._clock.monotonic() - began
+        self.newest.publish(self.assessor.assess(overview))
+        self._took_s = self.clock.monotonic() - began
 
     def _asks(self) -> None:
         # A reading of much from a slow Redis is no loop that stands still.
         self._turn()
-        self._newest.asks()
+        self.newest.asks()
 
     def _say_hello(self, name: str) -> None:
-        self._events.add(Event.STARTED, f"Monitor {name} {__version__} started")
+        self.events.add(Event.STARTED, f"Monitor {name} {__version__} started")
 
     def _say_away(self, error: RedisUnavailableError) -> None:
-        self._newest.fail(str(error), refused=isinstance(error, RedisRefusedError))
+        self.newest.fail(str(error), refused=isinstance(error, RedisRefusedError))
 
     def _say_unreadable(self, reason: str) -> None:
-        if self._newest.fail(reason):
+        if self.newest.fail(reason):
             _log.error(f"{reason}; the API answers 503 until that is mended")
 
     def _say_goodbye(self) -> None:
-        if self._heartbeat.instance and not self._newest.is_failing:
+        if self.heartbeat.instance and not self.newest.is_failing:
             try:
-                self._events.add(Event.STOPPED, f"Monitor {self._heartbeat.instance} stopped")
-                self._heartbeat.close()
+                self.events.add(Event.STOPPED, f"Monitor {self.heartbeat.instance} stopped")
+                self.heartbeat.close()
             except RedisUnavailableError as error:
                 _log.debug(f"the heartbeat ends by itself: {error}")
 

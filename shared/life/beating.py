@@ -17,6 +17,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, InitVar, dataclass
 
 from shared.clock import Clock
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
@@ -70,38 +71,30 @@ class Turn:
         return "".join(traceback.format_stack(frame)) if frame is not None else "its thread is gone\n"
 
 
+@dataclass
 class Beating:
     """Beats once a second while every loop that it watches turns."""
 
-    def __init__(
-        self,
-        heartbeat: Heartbeat,
-        events: EventLog,
-        clock: Clock,
-        describe: Callable[[], ServiceStatus | None] = lambda: None,
-        *,
-        on_name: Callable[[str], None] = lambda _name: None,
-        state: Callable[[], str] = lambda: "running",
-    ) -> None:
-        """Take what to say: `describe` and `state` are called at each beat and touch no file and no network.
+    heartbeat: Heartbeat
+    events: InitVar[EventLog]
+    clock: Clock
+    #: What to say: this and `state` are called at each beat, and touch no file and no network.
+    describe: Callable[[], ServiceStatus | None] = lambda: None
+    _: KW_ONLY
+    on_name: Callable[[str], None] = lambda _name: None  #: called once with the process's name, if it has none yet
+    state: Callable[[], str] = lambda: "running"
 
-        `on_name`: called once with the process's name, if it has none yet.
-        """
-        self._heartbeat = heartbeat
-        self._clock = clock
-        self._describe = describe
-        self._on_name = on_name
-        self._faults = Faults(events, clock, "the heartbeat", ends_the_process=False)
+    def __post_init__(self, events: EventLog) -> None:
+        self._faults = Faults(events, self.clock, "the heartbeat", ends_the_process=False)
         self._stop = StopFlag()
         self._turns: list[Turn] = []
-        self._ticked_at = clock.monotonic()
-        self._state = state
+        self._ticked_at = self.clock.monotonic()
         #: Why Redis refused the last beat although it answers and has room; None when it took it.
         self.refusal: str | None = None
 
     def watch(self, loop: str, patience_s: float = LOOP_PATIENCE_S) -> Turn:
         """Return what a loop calls once a turn."""
-        turn = Turn(loop, patience_s, self._clock)
+        turn = Turn(loop, patience_s, self.clock)
         self._turns.append(turn)
         return turn
 
@@ -110,9 +103,9 @@ class Beating:
         """Beat until the block ends; then nothing more is said, so that the name can be given back."""
         for turn in self._turns:
             turn.forgive()
-        with self._heartbeat.sign.shown(lambda: any(turn.stands_for_s() for turn in self._turns)):
+        with self.heartbeat.sign.shown(lambda: any(turn.stands_for_s() for turn in self._turns)):
             yield from self._beats()
-        self._heartbeat.sign.remove()
+        self.heartbeat.sign.remove()
 
     def _beats(self) -> Iterator[None]:
         thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -138,14 +131,14 @@ class Beating:
         if any(self._is_hung(turn) for turn in self._turns):
             return
         try:
-            if not self._heartbeat.instance:
-                self._on_name(self._heartbeat.register(self._state()))
-            self._heartbeat.beat(self._state(), self._describe())
+            if not self.heartbeat.instance:
+                self.on_name(self.heartbeat.register(self.state()))
+            self.heartbeat.beat(self.state(), self.describe())
             self.refusal = None
-            self._heartbeat.sign.is_ready = True
+            self.heartbeat.sign.is_ready = True
             self._look_around()
         except RedisUnavailableError as error:
-            self._heartbeat.sign.is_ready = False
+            self.heartbeat.sign.is_ready = False
             is_refused = isinstance(error, RedisRefusedError) and not isinstance(error, RedisFullError)
             self.refusal = str(error) if is_refused else None
             # The loops say that Redis is away, and wait for it; here the next beat is soon enough.
@@ -155,13 +148,13 @@ class Beating:
 
     def _look_around(self) -> None:
         try:
-            self._heartbeat.look_around()
+            self.heartbeat.look_around()
         except RedisUnavailableError as error:
             _log.debug(f"not looked around: {error}")
 
     def _forgive_a_pause(self) -> None:
         """See whether this thread stood still as well: then the process was stopped, and no loop is to blame."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if now - self._ticked_at > _PAUSE_S:
             for turn in self._turns:
                 turn.forgive()

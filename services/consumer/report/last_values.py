@@ -8,6 +8,7 @@ here and in Redis. Against what Redis holds, the newer value counts.
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import KW_ONLY, dataclass
 from itertools import chain
 from time import thread_time
 
@@ -54,25 +55,19 @@ FORGET_S, AHEAD_S = 7 * 86_400, 86_400
 _log = get_logger()
 
 
+@dataclass
 class LastValues:
     """The last values that this consumer saw. For one thread."""
 
-    def __init__(
-        self,
-        link: RedisLink,
-        keys: Keys,
-        separator: str,
-        clock: Clock,
-        *,
-        is_on: bool,
-        cpu_s: Callable[[], float] = thread_time,
-    ) -> None:
-        self._link = link
-        self._keys = keys
-        self._separator = separator
-        self._clock = clock
-        self._is_on = is_on
-        self._cpu_s = cpu_s
+    link: RedisLink
+    keys: Keys
+    separator: str
+    clock: Clock
+    _: KW_ONLY
+    is_on: bool
+    cpu_s: Callable[[], float] = thread_time
+
+    def __post_init__(self) -> None:
         self._small: dict[Hashable, bytes] = {}
         self._kept: dict[Hashable, bytes] = {}  # newest last
         self._bytes = self._unlike = self._left_out = 0
@@ -86,7 +81,7 @@ class LastValues:
 
     def see(self, poll: PollingData, raw: bytes) -> None:
         """Keep a message aside, in the place of the one before it of the same poll."""
-        if not self._is_on:
+        if not self.is_on:
             return
         tags = poll.tag_values
         if len(tags) <= MOST_NAMED and len(raw) <= _SMALL_BYTES and not poll.rows and not poll.error_tags:
@@ -117,7 +112,7 @@ class LastValues:
         Raises: RedisUnavailableError: Redis is away; the piece is forgotten.
         """
         try:
-            if is_short or not self._is_on:
+            if is_short or not self.is_on:
                 self._clear()
             else:
                 self._save_some()
@@ -135,27 +130,27 @@ class LastValues:
         self._forget()
         self._to_save.clear()
         if self._may_be_there:
-            self._link.command("DEL", self._keys.last_values)
+            self.link.command("DEL", self.keys.last_values)
             self._may_be_there = False
 
     def _save_some(self) -> None:
-        began_s = self._cpu_s()
+        began_s = self.cpu_s()
         if not self._to_save:
             if not self._is_due(began_s):
                 return
             self._begin()
-        until = self._clock.monotonic() + MAX_TURN_S
-        while self._to_save and self._clock.monotonic() < until:
+        until = self.clock.monotonic() + MAX_TURN_S
+        while self._to_save and self.clock.monotonic() < until:
             piece = self._next_piece()
             for first in range(0, len(piece), 2 * SAVED_AT_ONCE):
                 some = piece[first : first + 2 * SAVED_AT_ONCE]
-                self._left_out += self._link.run("save_last_values", [self._keys.last_values], [*self._bounds(), *some])
-        self._took_s += self._cpu_s() - began_s
+                self._left_out += self.link.run("save_last_values", [self.keys.last_values], [*self._bounds(), *some])
+        self._took_s += self.cpu_s() - began_s
         if not self._to_save:
             self._wait_for_next()
 
     def _is_due(self, cpu_s: float) -> bool:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         return (
             bool(self._small or self._kept)
             and now >= self._next_at
@@ -183,16 +178,16 @@ class LastValues:
         return piece
 
     def _wait_for_next(self) -> None:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         # Soon again at first: not every tag comes in the first seconds.
         self._longest_s = min(LONGEST_INTERVAL_S, 2 * self._longest_s)
         self._next_at, self._latest_at = now + LEAST_INTERVAL_S, now + self._longest_s
-        self._next_cpu_s = self._cpu_s() + PAUSE_FACTOR * self._took_s
+        self._next_cpu_s = self.cpu_s() + PAUSE_FACTOR * self._took_s
         self.left_out, self._refusal = self._left_out, ""
 
     def _named(self, values: list[TagValue]) -> Iterator[str | bytes]:
         """Yield name, value, name, value... of what one message holds."""
-        names = [f"{value.plc_code}{self._separator}{value.tag_address}" for value in values]
+        names = [f"{value.plc_code}{self.separator}{value.tag_address}" for value in values]
         encoded = encode_values(values)
         # A letter has four bytes at most: this holds nearly always.
         if values and 4 * max(map(len, names)) <= MAX_NAME_BYTES and max(map(len, encoded)) <= MAX_ENTRY_BYTES:
@@ -207,7 +202,7 @@ class LastValues:
                 yield short
 
     def _bounds(self) -> tuple[int, str, str]:
-        now = self._clock.now().timestamp()
+        now = self.clock.now().timestamp()
         return MAX_TAGS, stored_second(now + AHEAD_S), stored_second(now - FORGET_S)
 
 

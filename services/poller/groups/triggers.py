@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.clock import Clock
@@ -39,6 +40,7 @@ class _Deaf:
         """Nobody waits for it."""
 
 
+@dataclass
 class FixedInterval(_Deaf):
     """Polls at start, start + interval, start + 2 intervals...: without drift, however long a poll takes.
 
@@ -46,17 +48,12 @@ class FixedInterval(_Deaf):
     `phase_s`: how much later than at once it starts.
     """
 
-    def __init__(
-        self,
-        interval_s: float,
-        clock: Clock,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        phase_s: float = 0.0,
-    ) -> None:
-        self._interval_s = interval_s
-        self._phase_s = phase_s
-        self._clock = clock
-        self._sleep = sleep
+    interval_s: float
+    clock: Clock
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    phase_s: float = 0.0
+
+    def __post_init__(self) -> None:
         self._start_s: float | None = None
         self._next = 0
         self._late_s: deque[float] = deque(maxlen=_LATENESS_POLLS)
@@ -64,16 +61,16 @@ class FixedInterval(_Deaf):
 
     async def wait(self) -> int:
         """Wait until the next poll is due; return how many were skipped."""
-        now_s = self._clock.monotonic()
+        now_s = self.clock.monotonic()
         if self._start_s is None:
-            self._start_s = now_s + self._phase_s
-        missed = max(0, int((now_s - self._start_s) / self._interval_s) - self._next)
+            self._start_s = now_s + self.phase_s
+        missed = max(0, int((now_s - self._start_s) / self.interval_s) - self._next)
         self._next += missed
-        due_s = self._start_s + self._next * self._interval_s
+        due_s = self._start_s + self._next * self.interval_s
         # A loop as well as a sleep: a sleep may end a little early, and a poll before its time counts as two.
-        while (left_s := due_s - self._clock.monotonic()) > 0:
-            await self._sleep(left_s)
-        self._late_s.append(self._clock.monotonic() - due_s)
+        while (left_s := due_s - self.clock.monotonic()) > 0:
+            await self.sleep(left_s)
+        self._late_s.append(self.clock.monotonic() - due_s)
         self._next += 1
         self._skipped.append(missed)
         return missed

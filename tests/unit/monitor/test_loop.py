@@ -161,7 +161,7 @@ def test_reading_that_takes_long_leaves_as_much_time_to_others() -> None:
         scene.clock.advance(2.0)
         return make_overview(taken_at=NOW + scene.clock.seconds)
 
-    scene.loop._reader = ScriptedReader([takes_long])
+    scene.loop.reader = ScriptedReader([takes_long])
     scene.run()
     assert scene.stop.waits == [2.0] * 3
 

@@ -108,7 +108,7 @@ def test_a_turn_ends_soon_and_the_next_goes_on(stage: Stage, monkeypatch: pytest
     monkeypatch.setattr(module, "SAVED_AT_ONCE", 10)
     for number in range(25):
         stage.see(tag_values={f"t{number}": number})
-    stage.clock = stage.last_values._clock = HastyClock()
+    stage.clock = stage.last_values.clock = HastyClock()
     counts: list[int] = []
     while not counts or counts[-1] < 25:
         stage.last_values.save()
