@@ -142,7 +142,6 @@ def _recovery(redis: Redis, files: Files, sink: OracleSink, clock: Clock, retry_
 def _actor(
     settings: WriterSettings, redis: Redis, files: Files, sink: OracleSink, work: WorkInHand, pause: Pause, clock: Clock
 ) -> Actor:
-    """Return who carries out what people ask of writers."""
     link, keys, events = redis.link, redis.keys, redis.events
     # With retries, as the command: who asked is told when they are used up.
     asked = _recovery(redis, files, sink, clock, settings.retry_delays_s)

@@ -90,7 +90,6 @@ class Logons:
         return (refusal.count < self._most or refusal.code in _COUNTS_NOTHING) and is_over
 
     def _error(self, refusal: RefusedSecret) -> SinkError:
-        """Return what whoever wants a connection gets."""
         tries = f"refused {refusal.count} of {self._most} times"
         what_next = f"{tries}, tried again later" if refusal.count < self._most else (
             "tried again each hour, and at once when the command `check` gets in"

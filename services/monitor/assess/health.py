@@ -68,7 +68,6 @@ def last_write_at(overview: Overview) -> float | None:
 
 
 def _recent_write_success(overview: Overview) -> bool | None:
-    """Tell whether batches were written when batches last ended."""
     bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN, Counter.BATCHES_FAILED)
     return bool(bucket.counts.get(Counter.BATCHES_WRITTEN)) if bucket else None
 

@@ -28,12 +28,12 @@ _log = get_logger()
 
 @dataclass(frozen=True)
 class Fares:
-    """How the notices to a receiver fare; nothing where there is none."""
+    """How the notices to a receiver fare: of `MonitorStatus` what follows its kind."""
 
-    sent: int | None = None  #: since the start
-    failed: int | None = None  #: tries since the start
-    failure: str | None = None  #: why the last try failed; None when it did not
-    failing_since: float | None = None
+    sent: int  #: since the start
+    failed: int  #: tries since the start
+    failure: str | None  #: why the last try failed; None when it did not
+    failing_since: float | None
 
 
 @dataclass

@@ -1,13 +1,14 @@
 """All receivers that the settings name, each with its messenger."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.notice_settings import NoticeSettings
 from services.monitor.notify.mail import Mail, MailPlace
 from services.monitor.notify.memory import Memory
-from services.monitor.notify.messenger import Fares, Messenger
+from services.monitor.notify.messenger import Messenger
 from services.monitor.notify.receiver import Receiver
 from services.monitor.notify.schedule import Schedule
 from services.monitor.notify.webhook import Webhook
@@ -59,15 +60,6 @@ def messengers_of(
 
 def status_of(messengers: Sequence[Messenger]) -> MonitorStatus:
     """Return how they fare, for the heartbeat."""
-    by_kind = {each.kind: each.fares for each in messengers}
-    webhook, mail = by_kind.get("webhook", Fares()), by_kind.get("mail", Fares())
     return MonitorStatus(
-        webhook_sent=webhook.sent,
-        webhook_failed=webhook.failed,
-        webhook_failure=webhook.failure,
-        webhook_failing_since=webhook.failing_since,
-        mail_sent=mail.sent,
-        mail_failed=mail.failed,
-        mail_failure=mail.failure,
-        mail_failing_since=mail.failing_since,
+        **{f"{each.kind}_{name}": figure for each in messengers for name, figure in asdict(each.fares).items()}
     )

@@ -177,7 +177,6 @@ def _repeated(key: str, values: Sequence[object]) -> list[str]:
 
 
 def _explain(problem: Any, document: dict[str, Any]) -> str:
-    """Return one line for one of pydantic's findings."""
     where, keys, known = _locate(list(problem["loc"]), document)
     key = ".".join(keys)
     kind = problem["type"]

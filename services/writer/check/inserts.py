@@ -123,7 +123,6 @@ class InsertChecks:
         return (Status.OK, "it comes back as it was") if text == LETTERS else self._changed(LETTERS, str(text))
 
     def _decimals(self) -> tuple[Status, str]:
-        """Try a number with more decimals than most columns have."""
         self._insert([msgspec.structs.replace(self._value, tag_value=DECIMALS)])
         stored = self._table.stored(self._value)
         text = str(stored[0] if stored else None)

@@ -83,7 +83,6 @@ def conformance(settings: WriterSettings, wanted: Wanted) -> int:
 
 
 def _secrets(settings: WriterSettings, wanted: Wanted) -> Iterator[str]:
-    """Yield the passwords that are used."""
     yield settings.current_password()
     if settings.oracle_wallet_password is not None:
         yield settings.oracle_wallet_password.get_secret_value()

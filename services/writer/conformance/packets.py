@@ -107,7 +107,6 @@ class Recorder(io.TextIOBase):
 
 
 def _bytes_of(text: str) -> bytes:
-    """Return the packet in the driver's dump."""
     return bytes.fromhex(" ".join(_DUMPED.findall(text)))
 
 

@@ -103,7 +103,6 @@ class Worker:
             _log.info(f"Final batch written: {rows} rows")
 
     def _claimed_along(self) -> Batch | None:
-        """Return what was claimed along with the last settling."""
         batch, self._claimed = self._claimed, None
         return batch
 

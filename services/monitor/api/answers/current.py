@@ -79,18 +79,8 @@ def ledger(overview: Overview) -> Ledger:
         Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED, Counter.TAGS_REJECTED,
         Counter.ROWS_DROPPED, Counter.BACKUP_LOST, Counter.IMPORTED,
     )  # fmt: skip
-    return Ledger(
-        **{counter.value: snapshot[counter] for counter in same_name},
-        in_buffer=snapshot.in_buffer,
-        in_flight=snapshot.in_flight,
-        balances=snapshot.balances,
-        difference=snapshot.difference,
-        queued_messages=snapshot.queued_messages,
-        claimed_messages=snapshot.claimed_messages,
-        rejected_rows_waiting=snapshot.rejected_rows_waiting,
-        went_back=_went_back(overview),
-        taken_at=moment(overview.taken_at),
-    )
+    counts = {counter.value: snapshot[counter] for counter in same_name}
+    return Ledger.like(snapshot, **counts, went_back=_went_back(overview), taken_at=moment(overview.taken_at))
 
 
 def _went_back(overview: Overview) -> WentBack | None:
