@@ -38,7 +38,7 @@ def _clear(connection: oracledb.Connection, run: str, tables: list[str]) -> str:
     try:
         connection.cursor().execute(f"TRUNCATE TABLE {marker_of(run)}")
     except oracledb.Error as error:
-        if _code_of(error) == _IN_USE:
+        if from_driver(error).code == _IN_USE:
             return f"run {run} goes on as well: its tables are left alone"
         return f"run {run}: {one_line(str(error))}"
     left = drop_tables(connection, [marker_of(run), *sorted(tables, key=lambda name: int(name.rpartition("_")[2]))])
@@ -53,7 +53,7 @@ def drop_tables(connection: oracledb.Connection, tables: Sequence[str]) -> str:
         try:
             connection.cursor().execute(f"DROP TABLE {table} PURGE")
         except oracledb.Error as error:
-            if _code_of(error) != _NO_TABLE:
+            if from_driver(error).code != _NO_TABLE:
                 left.append(table)
                 why = one_line(str(error))
     return f"TABLE {first_words(left)}: {why}" if left else ""
@@ -63,7 +63,3 @@ def first_words(names: Sequence[str], most: int = 8) -> str:
     """Return names in a line, not too many of them."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def _code_of(error: oracledb.Error) -> str:
-    return from_driver(error).code

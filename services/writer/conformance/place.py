@@ -5,11 +5,12 @@ dropped by the next run once nobody holds that row. To a DBA its connection show
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Self
 
+import msgspec
 import oracledb
 
 from services.writer.conformance.administrator import Administrator, Credentials, logged_on_as
@@ -41,9 +42,7 @@ def values(count: int, text: str | None = "1.5", first: int = 0) -> list[TagValu
 
 def later(value: TagValue, seconds: int) -> TagValue:
     """Return the same value at a later time."""
-    return TagValue(
-        value.timestamp + timedelta(seconds=seconds), value.plc_code, value.tag_address, value.tag_value, value.quality
-    )
+    return msgspec.structs.replace(value, timestamp=value.timestamp + timedelta(seconds=seconds))
 
 
 def ends(outcome: BatchOutcome) -> str:
@@ -54,9 +53,13 @@ def ends(outcome: BatchOutcome) -> str:
     )
 
 
-def code_of(error: oracledb.Error) -> str:
-    """Return the code of what the driver raised."""
-    return from_driver(error).code
+def code_of(insert: Callable[[], object]) -> str:
+    """Return the code with which the database, or the driver, refuses an insert; `stored` where neither does."""
+    try:
+        insert()
+    except oracledb.Error as error:
+        return from_driver(error).code
+    return "stored"
 
 
 class Place:
@@ -158,13 +161,10 @@ class Place:
         """
         dba, made = self.dba, self.dba.made
         try:
-            yield Place(self.settings_of(dba.user(limits, tablespace_size)), self.many_rows, self._stop)
+            settings = logged_on_as(self.settings, dba.user(limits, tablespace_size))
+            yield Place(settings, self.many_rows, self._stop)
         finally:
             dba.drop_all(besides=made)
-
-    def settings_of(self, who: Credentials) -> WriterSettings:
-        """Return the settings of somebody else at the same database."""
-        return logged_on_as(self.settings, who)
 
     @contextmanager
     def connection(self, *setting: str) -> Iterator[oracledb.Connection]:

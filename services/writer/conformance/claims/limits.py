@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import oracledb
 
+from services.writer.conformance.administrator import logged_on_as
 from services.writer.conformance.claim import Claims, DiffersError, NotTriedError, expect
 from services.writer.conformance.place import Place, ends, values
 from services.writer.oracle.codes import verdict_of
@@ -155,7 +156,7 @@ def _kept(sink: OracleSink, code: str) -> str:
 
 
 def _open_idle_session(place: Place) -> None:
-    settings = place.settings_of(place.dba.user("IDLE_TIME 1", ""))
+    settings = logged_on_as(place.settings, place.dba.user("IDLE_TIME 1", ""))
     place.early[_IDLE] = connect(settings, settings.current_password())
 
 

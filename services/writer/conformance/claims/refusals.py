@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import msgspec
 import oracledb
 
 from services.writer.conformance.claim import Claims, expect
-from services.writer.conformance.place import Place, ends, later, values
+from services.writer.conformance.place import Place, code_of, ends, later, values
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import CONFLICT, SinkError, Verdict
@@ -38,12 +39,9 @@ def codes(place: Place) -> str:
     found = {}
     with place.connection() as connection, connection.cursor() as cursor:
         for code, (quality, batch) in wrong.items():
-            try:
-                row = f"'a', '1', TIMESTAMP '2026-01-01 00:00:00', {quality}, {batch}"
-                cursor.execute(f"INSERT INTO {table} VALUES ({row})")  # noqa: S608 - our own words
-                found[code] = "stored"
-            except oracledb.Error as error:
-                found[code] = error.args[0].full_code
+            row = f"'a', '1', TIMESTAMP '2026-01-01 00:00:00', {quality}, {batch}"
+            insert = f"INSERT INTO {table} VALUES ({row})"  # noqa: S608 - our own words
+            found[code] = code_of(partial(cursor.execute, insert))
     expect(all(code == seen for code, seen in found.items()), f"{found}")
     return ", ".join(found)
 

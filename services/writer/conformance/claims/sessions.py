@@ -89,11 +89,7 @@ def call_timeout(place: Place) -> str:
 
 def _refused_after(connection: oracledb.Connection, sql: str) -> tuple[str, float]:
     began = time.monotonic()
-    try:
-        connection.cursor().execute(sql)
-        code = "no error"
-    except oracledb.Error as error:
-        code = code_of(error)
+    code = code_of(lambda: connection.cursor().execute(sql))
     return code, time.monotonic() - began
 
 
