@@ -12,7 +12,6 @@ import pytest
 from sandbox.harness.process import Process
 from sandbox.harness.supervisor import python
 from sandbox.harness.waiting import wait_until
-from shared.life.heartbeat import HEARTBEAT_EXPIRY_S
 from tests.oracle_target import OracleTarget
 from tests.pipeline import Pipeline
 
@@ -91,9 +90,11 @@ def test_a_container_that_was_killed_comes_back_under_another_name_and_its_batch
     containers[0].kill()
     oracle.control.reset()
     containers.append(Container(pipeline, "writer", "b"))
-    # Nobody can know that the other is dead before its heartbeat has expired; then it takes 3 s more at most.
-    wait_until(lambda: {"writer:plant", "writer:plant-2"} & set(pipeline.living()), what="the second")
-    pipeline.wait_until_idle(HEARTBEAT_EXPIRY_S + 20)
+    wait_until(lambda: {"writer:plant", "writer:plant-2"} <= set(pipeline.living()), what="another name for the second")
+    # Nobody can know that the other is dead before its heartbeat has expired.
+    assert pipeline.snapshot().in_flight == 500
+    pipeline.link.command("DEL", pipeline.keys.service("writer", "plant"))
+    pipeline.wait_until_idle()
     assert pipeline.table_rows() == expected
     assert "Took over a batch of 500" in containers[1].log.read_text()
 

@@ -121,7 +121,10 @@ def test_a_writer_killed_while_it_takes_rows_out_loses_none_and_the_next_one_goe
     rows = examples(desk, "rows", 4)
     (name,) = {row["file"] for row in rows.values()}
     oracle.execute(f"DELETE FROM {pipeline.table} WHERE tag_name IN ('P.D1', 'P.D2')")
-    wait_until(lambda: name in file_names(desk, 1), what="the file to be closed")
+    # Who ends closes the file at once; else it is open until nothing came for a while.
+    pipeline.stop(writer)
+    writer = pipeline.start_and_wait("writer")
+    wait_until(lambda: name in file_names(desk, 1), what="the closed file to be listed")
     writer.send_signal(signal.SIGSTOP)
     asked = desk.ask("retry_rejected_file", target=name, codes=["CONFLICT"])
     # Given: a writer that died after the new file was there, and before the old one was replaced
