@@ -88,10 +88,10 @@ def test_what_came_late_does_not_push_out_a_newer_one_unless_that_lies_in_the_fu
 def test_saving_takes_a_fiftieth_of_the_cpu_time_however_many_tags_there_are(stage: Stage) -> None:
     """Kind: a side path that grows with the data until it slows it."""
     stage.save()
-    stage.last_values._cpu_s = iter([0.0, 0.02, 0.02]).__next__  # a saving that costs 20 ms
+    stage.last_values.cpu_s = iter([0.0, 0.02, 0.02]).__next__  # a saving that costs 20 ms
     stage.see(tag_values={"a": 1})
     stage.last_values.save()
-    stage.last_values._cpu_s = lambda: stage.cpu_s
+    stage.last_values.cpu_s = lambda: stage.cpu_s
     assert stage.held() == {"P.a": ("1", "GOOD")}
     stage.see(NOW + timedelta(seconds=1), tag_values={"a": 2})
     for seconds, cpu_s, expected in (
