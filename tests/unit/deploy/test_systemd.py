@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from services.monitor.settings import MonitorSettings
 from services.poller.settings import PollerSettings
@@ -67,6 +68,15 @@ def test_each_unit_starts_a_service_of_ours() -> None:
     ]
     assert sorted(sum_of(started)) == [f"services.{name}" for name in sorted(SERVICES)]
     assert all(find_spec(f"{module}.__main__") for module in sum_of(started))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_use_the_memory_that_it_has_in_compose(service: str) -> None:
+    """Kind: a bound that was raised in one place: a message that containers took ended each consumer under systemd."""
+    (unit,) = (unit for unit in UNITS.glob("*.service") if unit.stem.rstrip("@") == f"tagpipe-{service}")
+    (limit,) = re.findall(r"^MemoryMax=(\S+)$", unit.read_text(), re.MULTILINE)
+    compose = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())
+    assert limit.lower() == compose["services"][service]["mem_limit"]
 
 
 def test_a_service_may_have_a_user_of_redis_of_its_own() -> None:
