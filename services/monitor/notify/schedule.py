@@ -20,6 +20,10 @@ LASTS_S = {Severity.CRITICAL: 10.0, Severity.WARNING: 60.0}
 #: Seconds that it must have stayed away to be resolved: doubled each time that it came back.
 CALM_S, MOST_CALM_S = 60.0, 3600.0
 
+#: Seconds that a monitor watches before what an earlier life of it, or another one, told counts as over because it sees
+#: nothing of it: some causes show over more than a minute alone.
+LEARNS_S = 180.0
+
 #: Seconds from its end within which an alert that comes again came back.
 CAME_BACK_S = 3600.0
 
@@ -38,6 +42,13 @@ class _Watched:
     seen_at: float  #: since when it stands, as far as this monitor saw it
     gone_at: float | None = None
     was_due: bool = False  #: it was to be told while it stood
+    is_inherited: bool = False  #: another told it, and this monitor has not seen it
+
+    def put_back(self, now: float) -> None:
+        """Take what was seen in the future for seen now: the clock was put back, and nobody should wait for that."""
+        self.seen_at = min(self.seen_at, now)
+        if self.gone_at is not None:
+            self.gone_at = min(self.gone_at, now)
 
 
 class Schedule:
@@ -56,13 +67,14 @@ class Schedule:
         raised = {key_of(alert): alert for alert in alerts if _RANK[alert.severity] >= _RANK[self._least]}
         for key, alert in raised.items():
             watched = self._watched.setdefault(key, _Watched(alert, now))
-            watched.alert, watched.gone_at = alert, None
+            watched.alert, watched.gone_at, watched.is_inherited = alert, None, False
         for key, told in self.told.items():
             # Told by an earlier life or another monitor, and over since.
             known = _alert_of(key, told)
             if told.is_open and known is not None and key not in self._watched:
-                self._watched[key] = _Watched(known, now)
+                self._watched[key] = _Watched(known, now, is_inherited=True)
         for key, watched in self._watched.items():
+            watched.put_back(now)
             if key not in raised and watched.gone_at is None and watched.alert.partition not in stale:
                 watched.gone_at = now
 
@@ -99,7 +111,8 @@ class Schedule:
         if watched.gone_at is not None:
             if told is None or not told.is_open:
                 return News(What.OVER, alert, watched.gone_at) if watched.was_due else None
-            if now - watched.gone_at >= doubled_s(CALM_S, told.times, MOST_CALM_S):
+            calm_s = doubled_s(CALM_S, told.times, MOST_CALM_S)
+            if now - watched.gone_at >= (max(calm_s, LEARNS_S) if watched.is_inherited else calm_s):
                 return News(What.RESOLVED, alert, watched.gone_at)
             return None
         if told is None or not told.is_open:

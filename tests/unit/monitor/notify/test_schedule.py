@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.monitor.assess.alert_kinds import Severity
+from services.monitor.assess.alert_kinds import KINDS, Severity
 from services.monitor.assess.assessment import Alert
+from services.monitor.assess.findings.movement import GROWTH_S
 from services.monitor.notify.notice import What
-from services.monitor.notify.schedule import CALM_S, CAME_BACK_S, LASTS_S, Schedule
+from services.monitor.notify.schedule import CALM_S, CAME_BACK_S, LASTS_S, LEARNS_S, Schedule
 
 T0 = 1_767_225_600.0
 REPEAT_S = 4 * 3600.0
@@ -141,6 +142,29 @@ def test_next_life_repeats_nothing_within_the_interval_and_says_what_ended_meanw
     second.now, second.schedule.told = first.now + 600, dict(first.schedule.told)
     told = second.run(3600, warning())
     assert [(what, name) for _, what, name in told] == [(What.RESOLVED, "no_writer")]
+
+
+def test_next_life_resolves_nothing_that_it_can_not_see_yet() -> None:
+    """Kind: no news taken for good news: a monitor that was restarted told that a queue had ceased to grow."""
+    first, second = Scene(), Scene()
+    first.run(60, critical("queue_grows"))
+    second.now, second.schedule.told = first.now + 5, dict(first.schedule.told)
+    # That a queue grows shows when it has been watched for a minute and some seconds.
+    assert second.run(75) == []
+    assert second.run(600, critical("queue_grows")) == []
+    assert [what for _, what, _ in second.run(CALM_S + 20)] == [What.RESOLVED]
+    assert GROWTH_S + max(kind.hold_s for kind in KINDS.values()) + LASTS_S[Severity.WARNING] < LEARNS_S
+
+
+def test_clock_that_is_put_back_keeps_nothing_from_being_told() -> None:
+    """Kind: a moment taken for a span: a host that had begun hours ahead told of its alerts hours later."""
+    scene = Scene()
+    scene.run(8, critical())
+    scene.now -= 7200
+    assert [what for _, what, _ in scene.run(20, critical())] == [What.RAISED]
+    scene.run(4)
+    scene.now -= 7200
+    assert [what for _, what, _ in scene.run(CALM_S + 20)] == [What.RESOLVED]
 
 
 def test_notice_from_the_future_holds_nothing_back() -> None:
