@@ -37,7 +37,7 @@ class TestLogin:
         assert (answer.status_code, answer.headers["location"]) == (303, DASHBOARD_PATH)
         given = answer.headers["set-cookie"]
         assert "HttpOnly" in given
-        assert "SameSite=strict" in given
+        assert "SameSite=lax" in given
         assert TOKEN not in given
         cookies = {"Cookie": f"other=1; {COOKIE}={answer.cookies[COOKIE]}"}
         assert "Ledger" in ask(app, "GET", DASHBOARD_PATH, headers=cookies).text
@@ -235,6 +235,7 @@ class TestRoles:
             ({ACTION_HEADER: "yes"}, 403),
             ({ACTION_HEADER: "1", "Origin": "https://evil.example"}, 403),
             ({ACTION_HEADER: "1", "Origin": "null"}, 403),
+            ({ACTION_HEADER: "1", "Origin": "http://localhost", "Sec-Fetch-Site": "cross-site"}, 403),
         ],
     )
     def test_what_another_site_can_send_is_no_action(self, headers: dict[str, str], status: int) -> None:

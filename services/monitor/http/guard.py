@@ -108,7 +108,7 @@ class Guard:
             return self._app
         if not self._hosts.allow(host):
             return _other_host()
-        if scope["method"] == "POST" and not is_same_origin(headers.get("origin"), host):
+        if scope["method"] == "POST" and not is_same_origin(headers):
             return _other_origin()
         return (
             self._app if path.startswith(STATIC) else await self._admit(path, headers, address, is_stranger=is_stranger)
@@ -191,4 +191,9 @@ _other_host = _refusal(
     "HOST_NOT_ALLOWED",
     "The monitor does not go by that name: call it by an address, or name it in MONITOR_ALLOWED_HOSTS",
 )
-_other_origin = _refusal(403, "ORIGIN_NOT_ALLOWED", "Another site's page may not do that here")
+_other_origin = _refusal(
+    403,
+    "ORIGIN_NOT_ALLOWED",
+    "Another site's page may not do that here. Behind a proxy: have it pass on the Host that it was asked for, with its "
+    "port (nginx: `proxy_set_header Host $http_host`)",
+)

@@ -9,6 +9,11 @@ import socket
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+
+#: Ports that go without saying.
+_PORTS = {"http": 80, "https": 443}
+
 #: Names that can't lead elsewhere.
 _LOCAL = {"localhost", ""}
 
@@ -29,10 +34,28 @@ class AllowedHosts:
         return name in self._names or name.endswith(".localhost") or _is_address(name)
 
 
-def is_same_origin(origin: str | None, host: str) -> bool:
-    """Tell whether what a browser says it comes from is the host that it asks; who says nothing is no browser."""
+def is_same_origin(headers: Headers) -> bool:
+    """Tell whether what a browser says it comes from is the place that it asks; who says nothing is no browser.
+
+    A proxy may ask us by another name than the browser asked it. So the browser's own verdict goes before, where there
+    is one (by https, and on its own machine): no page can write it.
+    """
+    verdict, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if verdict is not None:
+        return verdict in {"same-origin", "none"}
+    return origin is None or _is_at(origin, headers.get("host", ""))
+
+
+def _is_at(origin: str, host: str) -> bool:
+    """Tell whether an origin is that of a host; some name a port that goes without saying, and some do not."""
     try:
-        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+        from_there, asked = urlsplit(origin), urlsplit(f"//{host}")
+        usual = _PORTS.get(from_there.scheme)
+        return (
+            usual is not None
+            and from_there.hostname == asked.hostname
+            and (from_there.port or usual) == (asked.port or usual)
+        )
     except ValueError:
         return False
 

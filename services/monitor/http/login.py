@@ -37,8 +37,9 @@ async def login(request: Request) -> Response:
         async with gate.holding_back(address):
             return login_page(request, 401, "wrong")
     answer = RedirectResponse(wishes_of(request).address(DASHBOARD_PATH), 303)
-    # Without an age: it is gone with the browser, and a session ends by itself before that.
-    answer.set_cookie(COOKIE, session, path="/", secure=request.url.scheme == "https", httponly=True, samesite="strict")
+    # Without an age: it is gone with the browser, and a session ends by itself before that. Lax: who follows a link out
+    # of a mail must not be asked for the token again; nothing that changes anything is a GET.
+    answer.set_cookie(COOKIE, session, path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax")
     return answer
 
 
@@ -48,7 +49,7 @@ async def logout(request: Request) -> Response:
     gate: Gate = request.app.state.gate
     gate.end_session(request.headers)
     answer = RedirectResponse(LOGIN_PATH, 303)
-    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
     return answer
 
 
