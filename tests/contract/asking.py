@@ -41,6 +41,11 @@ def log_in(app: FastAPI, token: str) -> httpx.Response:
     return ask(app, "POST", LOGIN_PATH, content=urlencode({"token": token}))
 
 
+def leads_to(answer: httpx.Response) -> str:
+    """Return the path that an answer sends a browser to."""
+    return answer.url.join(answer.headers["location"]).path
+
+
 class Inner:
     """An application that counts who reaches it, and holds them until told."""
 

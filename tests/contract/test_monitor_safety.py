@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, static
 from services.monitor.http.login import LOGIN_PATH
-from tests.contract.asking import OPERATORS, TOKEN, ask, monitor
+from tests.contract.asking import OPERATORS, TOKEN, ask, leads_to, monitor
 
 
 @pytest.mark.parametrize("path", ["/livez", "/api/ledger", "/metrics", DASHBOARD_PATH, "/api/stream", f"{PAGES}/news"])
@@ -31,7 +31,8 @@ def test_a_name_that_is_none_of_ours_is_not_answered_without_a_token() -> None:
 
 def test_without_a_token_everyone_may_see_the_page() -> None:
     app = monitor()
-    assert ask(app, "GET", "/").headers["location"] == DASHBOARD_PATH
+    for path in ("/", "/monitoring", "/monitoring/"):
+        assert leads_to(ask(app, "GET", path)) == DASHBOARD_PATH
     assert "Ledger" in ask(app, "GET", DASHBOARD_PATH).text
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from sandbox.harness.waiting import wait_until
 from shared.counters import Counter
 from tests.e2e.browsing import Tab
+from tests.e2e.proxying import Proxy
 from tests.e2e.scene import OPERATOR_TOKEN, Scene
 
 pytestmark = pytest.mark.e2e
@@ -319,7 +320,7 @@ def test_card_drawn_anew_keeps_each_row_what_it_was(operator: Tab) -> None:
 
 
 def test_who_logs_out_elsewhere_has_no_buttons_any_more(operator: Tab) -> None:
-    """Kind: a stream that was begun in a session goes on for ever when the session is over."""
+    """Kind: a stream that was begun in a session goes on for ever when the session is over, or a page says it does."""
     elsewhere = operator.page.context.new_page()
     elsewhere.goto(operator.page.url)
     elsewhere.get_by_role("button", name="Log out").click()
@@ -327,6 +328,35 @@ def test_who_logs_out_elsewhere_has_no_buttons_any_more(operator: Tab) -> None:
     elsewhere.close()
     operator.shows("actions", "Who acts logs in with MONITOR_OPERATOR_TOKEN")
     assert operator.page.locator("button.act").count() == 0
+    operator.page.get_by_role("button", name="Log out").wait_for(state="hidden")
+
+
+def test_all_of_it_works_behind_a_proxy_as_nginx_is_by_default(scene: Scene, browser: Browser) -> None:
+    """Kind: one place, named as the browser names it: a proxy has a path of its own and asks by another name."""
+    scene.make_well()
+    with Proxy(scene.url, "/plant/tagpipe") as proxy:
+        tab, root = Tab(browser, f"{proxy.url}/plant/tagpipe"), f"{proxy.url}/plant/tagpipe/"
+        page = tab.page
+        tab.shows("freshness", "live")
+        page.get_by_role("link", name="Log in as operator").click()
+        page.get_by_label("Token").fill(OPERATOR_TOKEN)
+        page.get_by_role("button", name="Log in").click()
+        row = page.locator("[data-testid=services] tr", has_text="consumer")
+        for wish, state in (("Pause", "paused"), ("Resume", "running")):
+            row.get_by_role("button", name=f"{wish}…").click()
+            confirm(page, wish)
+            tab.shows("services", f"consumer plant-1 {state}")
+        page.get_by_role("link", name="PLC02").first.click()
+        tab.shows("plc", "line 2 FIXED, every 200 ms")
+        page.get_by_label("Last values of tags").fill("d10")
+        tab.shows("tags", r"PLC02\.D10")
+        page.goto(f"{root}monitoring")
+        page.get_by_role("button", name="Log out").click()
+        page.get_by_label("Token").wait_for()
+        assert page.url == f"{root}monitoring/login"
+        assert [asked for asked in tab.asked if not asked.startswith(root)] == []
+        assert tab.complaints == []
+        tab.close()
 
 
 def test_everything_that_was_asked_for_balances_in_the_end(scene: Scene) -> None:

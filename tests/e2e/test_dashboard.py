@@ -54,9 +54,9 @@ def test_page_needs_nothing_from_elsewhere_and_breaks_no_rule_of_its_own(tab: Ta
     policy = answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert httpx.get(f"{scene.url}/").headers["location"] == "/monitoring/buffer"
+    assert httpx.get(f"{scene.url}/").headers["location"] == "./monitoring/buffer"
     kept = httpx.get(f"{scene.url}/?theme=dark&wall=1&next=//evil").headers["location"]
-    assert kept == "/monitoring/buffer?theme=dark&wall=1"
+    assert kept == "./monitoring/buffer?theme=dark&wall=1"
 
 
 def test_figures_agree_with_the_ledger_and_the_table(tab: Tab, scene: Scene) -> None:

@@ -23,7 +23,7 @@ from services.monitor.dashboard.picture import Painter
 from services.monitor.dashboard.rejected import REJECTED_PATH
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import PLC_PATH
-from services.monitor.dashboard.wishes import COOKIE, COOKIE_AGE_S, Wishes
+from services.monitor.dashboard.wishes import COOKIE, COOKIE_AGE_S, UP, Wishes, way_up
 from services.monitor.read.overview import Overview
 from services.monitor.settings import MonitorSettings
 from shared import __version__
@@ -70,7 +70,12 @@ PlcCode = Annotated[str, Query(max_length=TEXT_LIMIT)]
 
 
 def _path(path: str, **query: object) -> str:
-    return f"{path}?{urlencode(query)}"
+    """Return a part of ours as a page asks for it."""
+    return f"{UP}{path}?{urlencode(query)}" if query else UP + path
+
+
+def _static(wishes: Wishes) -> Callable[[str], str]:
+    return lambda name: wishes.up + static(name)
 
 
 class Dashboard:
@@ -113,7 +118,7 @@ class Dashboard:
             wishes=wishes,
             others=[language for code, language in self._languages.items() if code != wishes.language],
             version=__version__,
-            static=static,
+            static=_static(wishes),
             tags_path=_path(_TAGS_PATH, plc=parts.get("plc_code", "")),
             **parts,
         )
@@ -130,7 +135,7 @@ class Dashboard:
     def rejected_page(self, wishes: Wishes) -> str:
         """Return the page of what was rejected."""
         return self._page(
-            "rejected_page.html", wishes, card=self.rejected_card(wishes), card_path=f"{REJECTED_PATH}/card"
+            "rejected_page.html", wishes, card=self.rejected_card(wishes), card_path=_path(f"{REJECTED_PATH}/card")
         )
 
     def rejected_card(self, wishes: Wishes) -> str:
@@ -153,7 +158,7 @@ class Dashboard:
         """Return the form that asks for the token; `refusal` is the key of why the last one was not taken."""
         t = self._languages[wishes.language]
         why = t(f"login.{refusal}") if refusal else ""
-        return render("login.html", t, path=wishes.address(path), refusal=why, static=static)
+        return render("login.html", t, path=wishes.address(path), refusal=why, static=_static(wishes))
 
     def _painter(self, wishes: Wishes) -> Painter:
         return self._painters[wishes.language, wishes.may_act]
@@ -187,7 +192,12 @@ def wishes_of(request: Request) -> Wishes:
     """Return how who asks wants to see the dashboard, and what they may do there."""
     asker: Visitor = getattr(request.state, "visitor", Visitor())
     wishes = dashboard_of(request).wishes(request.url.query, request.headers)
-    return replace(wishes, may_act=asker.role is Role.OPERATOR, has_session=asker.has_session)
+    return replace(
+        wishes,
+        may_act=asker.role is Role.OPERATOR,
+        has_session=asker.has_session,
+        up=way_up(request.scope["path"]),
+    )
 
 
 def _page(request: Request, make: Callable[..., str], *about: str) -> HTMLResponse:
@@ -244,7 +254,10 @@ def remembering(wishes: Wishes, answer: R) -> R:
 @router.get(f"{PAGES}/news", response_class=EventSourceResponse)
 async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
     """Send what changes on the page."""
-    async for event in dashboard_of(request).news(wishes_of(request)):
+    wishes = wishes_of(request)
+    # The page may be older than the process, which knows no session of before.
+    yield ServerSentEvent(event="session", raw_data="open" if wishes.has_session else "none")
+    async for event in dashboard_of(request).news(wishes):
         if not is_still_admitted(request):
             return
         yield event

@@ -25,6 +25,12 @@ _KNOWN = {"theme": {"auto", "dark", "light"}, "range": {each.key for each in RAN
 #: Parts of an address that are looked at.
 _MAX_PARTS = 20
 
+#: What leads from a page to where we are served from, which a proxy may have below a path of its own: all are as deep.
+UP = ".."
+
+#: Steps up at most: a stranger's path may have thousands.
+_MAX_UP = 10
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -34,6 +40,7 @@ class Wishes:
     said: Mapping[str, str]
     may_act: bool = False  #: whether who wants it is an operator
     has_session: bool = False  #: whether who wants it has logged in
+    up: str = UP  #: what leads from the address that was asked for to where we are served from
 
     @classmethod
     def of(cls, query: str, headers: Headers, languages: set[str]) -> "Wishes":
@@ -50,6 +57,15 @@ class Wishes:
         return cls(language, said)
 
     def address(self, path: str, **others: str) -> str:
-        """Return a path with what was said, and with others in its place."""
+        """Return a path as the page reaches it, with what was said, and with others in its place."""
         query = urlencode({**self.said, **others})
-        return f"{path}?{query}" if query else path
+        return (self.up + path if path else "") + (f"?{query}" if query else "")
+
+
+def way_up(path: str) -> str:
+    """Return what leads from the page of a path to where we are served from.
+
+    >>> [way_up(path) for path in ("/", "/monitoring", "/monitoring/buffer", "/monitoring/a/b")]
+    ['.', '.', '..', '../..']
+    """
+    return "/".join([".."] * min(path.count("/") - 1, _MAX_UP)) or "."

@@ -194,6 +194,6 @@ _other_host = _refusal(
 _other_origin = _refusal(
     403,
     "ORIGIN_NOT_ALLOWED",
-    "Another site's page may not do that here. Behind a proxy: have it pass on the Host that it was asked for, with its "
+    "Another site's page may not do that here. Behind a proxy: have it pass on the Host that it was asked, with the "
     "port (nginx: `proxy_set_header Host $http_host`)",
 )

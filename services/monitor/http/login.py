@@ -48,7 +48,7 @@ async def logout(request: Request) -> Response:
     """End the session."""
     gate: Gate = request.app.state.gate
     gate.end_session(request.headers)
-    answer = RedirectResponse(LOGIN_PATH, 303)
+    answer = RedirectResponse(wishes_of(request).address(LOGIN_PATH), 303)
     answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
     return answer
 
@@ -60,6 +60,8 @@ async def ask_to_log_in(request: Request) -> Response:
 
 
 @router.get("/")
+@router.get(PAGES)
+@router.get(f"{PAGES}/")
 async def root(request: Request) -> Response:
     """Lead to the dashboard, with what the address says of how it should look."""
     return RedirectResponse(wishes_of(request).address(DASHBOARD_PATH), 307)

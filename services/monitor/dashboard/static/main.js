@@ -85,8 +85,9 @@ class Page {
     this.source?.close();
     clearInterval(this.titles);
     this.heardAt = performance.now();
-    this.source = new EventSource(`/monitoring/news?lang=${document.documentElement.lang}`);
+    this.source = new EventSource(`news?lang=${document.documentElement.lang}`);
     this.source.onmessage = (event) => this.take(JSON.parse(event.data));
+    this.source.addEventListener("session", ({ data }) => (byId("log-out").hidden = data !== "open"));
     // The browser tries again by itself, but not after an answer that is none: a proxy's 502, a token that is over.
     this.source.onerror = () => {
       if (this.source.readyState === EventSource.CLOSED && !document.hidden) this.askAgain();
@@ -107,7 +108,7 @@ class Page {
     this.source?.close();
     clearInterval(this.titles);
     this.titles = setInterval(async () => {
-      const title = await fetch(`/monitoring/title?lang=${document.documentElement.lang}`)
+      const title = await fetch(`title?lang=${document.documentElement.lang}`)
         .then((answer) => (answer.ok ? answer.text() : null)).catch(() => null);
       document.title = title ?? `${say("unknown")}, tagpipe`;
     }, HIDDEN_MS);

@@ -39,7 +39,7 @@ def test_plc_is_the_sum_of_its_groups() -> None:
 def test_all_plcs_are_listed_and_lead_to_their_pages() -> None:
     html = all_plcs(EN, overview(a=seen("PLC02", "one")))
     assert "PLC02 1 98 2 failed 196 now" in said(html)
-    assert 'href="/monitoring/plc?code=PLC02"' in html
+    assert 'href="../monitoring/plc?code=PLC02"' in html
 
 
 def test_page_of_a_plc_shows_its_groups_and_what_its_poller_says() -> None:
