@@ -58,6 +58,28 @@ def test_counters_say_what_became_of_values() -> None:
     assert found["tagpipe_ledger_difference_values",] == 0
 
 
+def test_totals_that_a_failover_took_back_do_not_fall() -> None:
+    """Kind: who reads it takes a fall for a new beginning: a thousand values less were a billion more in a minute."""
+    assessor = Assessor(SETTINGS)
+
+    def told(at: float, inserted: int, rejected: int, late: int) -> tuple[float, float, float]:
+        counters = {Counter.INSERTED: inserted, Counter.WRITTEN: inserted - rejected, Counter.REJECTED: rejected}
+        overview = make_overview(counters=counters, observed={"lag:inf": late}, taken_at=NOW + at)
+        found = samples(metrics(State(assessor.assess(overview)), SETTINGS).decode())
+        return found["tagpipe_inserted_values_total",], found["tagpipe_values_total", "rejected"], found[
+            "tagpipe_values_late_total",
+        ]
+
+    assert told(0, 1_000_000, 40, 7) == (1_000_000, 40, 7)
+    assert told(60, 1_200_000, 50, 9) == (1_200_000, 50, 9)
+    # A second is gone, is held, and is made up for
+    assert told(61, 1_196_000, 49, 8) == (1_200_000, 50, 9)
+    assert told(62, 1_199_000, 49, 8) == (1_200_000, 50, 9)
+    assert told(63, 1_203_000, 52, 9) == (1_203_000, 52, 9)
+    # Another Redis, or yesterday's, is told as it is
+    assert told(64, 900_000, 5, 0) == (900_000, 5, 0)
+
+
 @pytest.mark.req("OPS-4")
 def test_histograms_are_cumulative_and_in_seconds() -> None:
     observed = {

@@ -1,5 +1,6 @@
 """An overview judged, and what only time tells of it: how fast values move, and since when something is wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -8,6 +9,7 @@ from services.monitor.assess.commands import Commands
 from services.monitor.assess.findings.find import find
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health, judge
+from services.monitor.assess.rising import Rising
 from services.monitor.assess.trend import Rates, Sample, Trend
 from services.monitor.read.overview import Overview
 from shared.settings.models import BufferSettings
@@ -43,6 +45,8 @@ class Assessment:
     alerts: tuple[Alert, ...]  #: critical ones first
     health: Health
     samples: tuple[Sample, ...]  #: one a second, oldest first
+    #: By name, for who takes a fall for a new beginning; none of several partitions together.
+    totals: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def raised(self) -> frozenset[str]:
@@ -58,15 +62,18 @@ class Assessor:
         self._settings = settings
         self._commands = commands
         self._trend = Trend()
+        self._rising = Rising()
         self._first_seen: dict[str, float] = {}
 
     def assess(self, overview: Overview) -> Assessment:
         """Return what is made of the newest overview."""
+        # A failover takes seconds back, and not minutes.
+        totals = self._rising.totals(overview, self._trend.samples[0].inserted if self._trend.samples else 0)
         rates = self._trend.add(overview)
         samples = tuple(self._trend.samples)
         findings = find(overview, rates, self._settings, samples)
         alerts = self._alerts(findings, overview.taken_at)
-        return Assessment(overview, rates, alerts, judge(overview, findings, self._settings), samples)
+        return Assessment(overview, rates, alerts, judge(overview, findings, self._settings), samples, totals)
 
     def _alerts(self, findings: list[Finding], now: float) -> tuple[Alert, ...]:
         # What is found again keeps the time when it was first seen; what is not is forgotten.

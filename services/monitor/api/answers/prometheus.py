@@ -1,6 +1,6 @@
 """The pipeline as Prometheus wants it: base units, `_total` for what only grows, no label without a bound."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -105,26 +105,26 @@ class _Pipeline(Collector):
         yield info
         if self._assessment is None:
             return
-        overview = self._assessment.overview
-        yield from _values(overview)
+        overview, totals = self._assessment.overview, self._assessment.totals
+        yield from _values(totals)
         yield from _gauges(overview, self._settings)
-        yield from _histograms(overview)
+        yield from _histograms(totals)
         yield from _services(overview)
         yield from _backups(overview)
         yield from _polling(overview)
         yield from _verdicts(self._assessment)
 
 
-def _values(overview: Overview) -> Iterator[Metric]:
+def _values(totals: Mapping[str, int]) -> Iterator[Metric]:
     for name, (counter, text) in _TOTALS.items():
-        yield CounterMetricFamily(name, text, overview.ledger[counter])
+        yield CounterMetricFamily(name, text, totals[counter])
     for name, (text, outcomes) in _BY_OUTCOME.items():
         family = CounterMetricFamily(name, text, labels=["outcome"])
         for outcome, counter in outcomes.items():
-            family.add_metric([outcome], overview.ledger[counter])
+            family.add_metric([outcome], totals[counter])
         yield family
     yield CounterMetricFamily(
-        "tagpipe_values_late", "Values older than an hour when committed: replayed, or late", late(overview.observed)
+        "tagpipe_values_late", "Values older than an hour when committed: replayed, or late", late(totals)
     )
 
 
@@ -155,20 +155,20 @@ def _gauges(overview: Overview, settings: BufferSettings) -> Iterator[Metric]:
         yield GaugeMetricFamily(name, text, figure)
 
 
-def _histograms(overview: Overview) -> Iterator[Metric]:
+def _histograms(totals: Mapping[str, int]) -> Iterator[Metric]:
     for name, text, prefix, sum_field in (
         ("tagpipe_write_latency_seconds", "Batches: claim to settled", Window.LATENCY, Window.LATENCY_SUM_MS),
         ("tagpipe_lag_seconds", "Values: collection to commit, up to an hour", Window.LAG, Window.LAG_SUM_MS),
     ):
         below, buckets = 0, []
         bounds = [*(f"{bound / 1000:g}" for bound in HISTOGRAM_BOUNDS_MS), "+Inf"]
-        found = histogram(overview.observed, prefix)
+        found = histogram(totals, prefix)
         if prefix is Window.LAG:
             found[-1] = 0
         for bound, count in zip(bounds, found, strict=True):
             below += count
             buckets.append((bound, below))
-        yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=overview.observed.get(sum_field, 0) / 1000)
+        yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=totals.get(sum_field, 0) / 1000)
 
 
 def _services(overview: Overview) -> Iterator[Metric]:
