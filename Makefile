@@ -133,8 +133,8 @@ demo: $(READY)  ## run the whole pipeline on this machine; says where the dashbo
 OVERRIDE = $(firstword $(wildcard compose.override.yml compose.override.yaml docker-compose.override.yml docker-compose.override.yaml))
 COMPOSE = docker compose $(if $(STACK),-f docker-compose.yml -f docker-compose.$(STACK).yml $(OVERRIDE:%=-f %))
 
-secrets:  ## with Docker: make the passwords of the full stack in ./secrets, those that are not there yet
-	@sh deploy/compose/secrets.sh
+secrets:  ## with Docker: make the passwords of the full stack in ./secrets, those that are not there yet (NEW=redis: new ones of Redis)
+	@sh deploy/compose/secrets.sh $(NEW)
 
 up: $(if $(STACK),,secrets)  ## with Docker: build and start the stack, wait until it is healthy (STACK=lite: no Oracle image needed; WITHOUT=poller: not that service)
 	$(COMPOSE) up --build --detach --wait $(WITHOUT:%=--scale %=0)
