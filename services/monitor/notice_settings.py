@@ -1,5 +1,6 @@
 """Where alerts go, and which: the monitor's settings of webhook and mail."""
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -8,6 +9,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.settings.models import BufferSettings
 from shared.settings.secret_files import current_secret
+
+
+#: An address, or a name with one: never two, of which a server would take the first alone, or none.
+_ADDRESS = re.compile(r"(?:[^<>@\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)")
 
 
 class NoticeSettings(BufferSettings):
@@ -30,7 +35,7 @@ class NoticeSettings(BufferSettings):
     alert_smtp_password: SecretStr = Field(SecretStr(""), description="Its password")
     alert_smtp_password_file: Path | None = Field(None, description="File that holds it; read again for every notice")
     alert_smtp_from: str = Field("", description="Sender of the mails")
-    alert_smtp_to: str = Field("", description="Recipients, with commas")
+    alert_smtp_to: str = Field("", description="Recipients, with commas or semicolons")
     alert_severity: Literal["warning", "critical"] = Field(
         "warning", description="The least severity that is told; alerts that get worse are told then"
     )
@@ -61,8 +66,10 @@ class NoticeSettings(BufferSettings):
     def _mail_is_whole(self) -> Self:
         if not self.alert_smtp_host:
             return self
-        for name, address in (("ALERT_SMTP_FROM", self.alert_smtp_from), ("ALERT_SMTP_TO", self.alert_smtp_to)):
-            if "@" not in address or any(letter in address for letter in "\r\n"):
+        for name, addresses in (
+            ("ALERT_SMTP_FROM", [self.alert_smtp_from]), ("ALERT_SMTP_TO", self.alert_recipients),
+        ):
+            if not addresses or not all(map(_ADDRESS.fullmatch, addresses)):
                 raise ValueError(f"{name}: ALERT_SMTP_HOST is set, so it must be an address such as plant@example.com")
         if self.alert_smtp_tls == "none" and self.alert_smtp_password.get_secret_value():
             raise ValueError("ALERT_SMTP_TLS=none: ALERT_SMTP_PASSWORD could be read on its way; use starttls or tls")
@@ -71,7 +78,8 @@ class NoticeSettings(BufferSettings):
     @property
     def alert_recipients(self) -> list[str]:
         """The addresses of ALERT_SMTP_TO."""
-        return parts_of(self.alert_smtp_to)
+        # As Outlook writes them.
+        return parts_of(self.alert_smtp_to.replace(";", ","))
 
     def current_webhook_url(self) -> str:
         """Return the URL as its file holds it now, or as it was while that can't be used."""

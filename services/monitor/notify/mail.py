@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from typing import Any
 
 from services.monitor.notify.limit import shut_after
 from services.monitor.notify.notice import Notice
@@ -28,8 +29,22 @@ class MailPlace:
     recipients: Sequence[str]
 
 
+class _Utf8(str):
+    """A text that becomes UTF-8 whatever is asked for: smtplib asks for ASCII, and servers take more (RFC 4616)."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Return it in an encoding, or as UTF-8 in the place of ASCII."""
+        return super().encode("utf-8" if encoding == "ascii" else encoding, errors)
+
+
 class _Smtp(smtplib.SMTP):
     """A server that is not connected to yet: only then can its socket be shut from the first letter on."""
+
+    def auth_plain(self, challenge: Any = None) -> str:
+        """Return what logs on; as UTF-8."""
+        return _Utf8(super().auth_plain(challenge))
 
     def __init__(self, host: str) -> None:
         super().__init__(timeout=STEP_S)
@@ -39,6 +54,10 @@ class _Smtp(smtplib.SMTP):
 
 class _SmtpOverTls(smtplib.SMTP_SSL):
     """The same, with TLS from the first letter on."""
+
+    def auth_plain(self, challenge: Any = None) -> str:
+        """Return what logs on; as UTF-8."""
+        return _Utf8(super().auth_plain(challenge))
 
     def __init__(self, host: str, context: ssl.SSLContext | None) -> None:
         super().__init__(timeout=STEP_S, context=context)
@@ -85,7 +104,7 @@ class Mail:
         if place.tls == "starttls":
             server.starttls(context=context)
         if place.user:
-            server.login(place.user, password)
+            server.login(place.user, _Utf8(password))
         refused = server.send_message(mail)
         # It has the mail: what becomes of the goodbye is no matter.
         with suppress(*TROUBLE):
@@ -111,6 +130,8 @@ def _why(error: BaseException, where: str, secrets: Sequence[str]) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         whom = [f"{name} ({code}: {_said(words, secrets)})" for name, (code, words) in error.recipients.items()]
         return f"{where} refuses every recipient of ALERT_SMTP_TO: {', '.join(whom)}"
+    if isinstance(error, smtplib.SMTPNotSupportedError) and "SMTPUTF8" in str(error):
+        return f"{where} takes no addresses with letters beyond ASCII: see ALERT_SMTP_FROM and ALERT_SMTP_TO"
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return f"{where} offers no TLS, or no log-on: ALERT_SMTP_TLS and ALERT_SMTP_USER do not fit it"
     if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, OSError):

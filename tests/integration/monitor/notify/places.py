@@ -109,6 +109,8 @@ class MailServer:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pem)
         self._tls = tls
+        #: What lets USER in.
+        self.password = PASSWORD
         #: Mails that were taken.
         self.mails: list[Message] = []
         #: Recipients that are refused.
@@ -183,7 +185,7 @@ class _Talk:
     def _auth(self, rest: str) -> None:
         self._server.was_open |= not self._is_encrypted
         _, _, given = rest.partition(" ")
-        known = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
+        known = base64.b64encode(f"\0{USER}\0{self._server.password}".encode()).decode()
         self._is_in = given == known
         # Some repeat what they were given.
         self._say("235 in" if self._is_in else f"535 5.7.8 no: {base64.b64decode(given)!r}")

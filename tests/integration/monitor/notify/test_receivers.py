@@ -230,6 +230,24 @@ def test_mail_is_handed_over_with_tls_and_log_on(tmp_path: Path, trusted: Trust,
     assert not server.was_open
 
 
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+def test_password_may_have_any_letters(tmp_path: Path, trusted: Trust, tls: str) -> None:
+    """Kind: a library that takes ASCII alone: "does not speak as it should", of a server that was never asked."""
+    with trusted(MailServer(tmp_path, name="localhost", tls=tls)) as server:
+        server.password = "Pläntchen-비밀번호-€"
+        assert Mail(place(server, tls=tls, current_password=lambda: server.password)).send(notice()) == ""
+    assert len(server.mails) == 1
+
+
+def test_address_that_the_server_can_not_take_is_not_said_to_be_tls(tmp_path: Path, trusted: Trust) -> None:
+    """Kind: one cause told for all that a library calls by one name."""
+    with (
+        trusted(MailServer(tmp_path, name="localhost")) as server,
+        pytest.raises(NotTakenError, match="no addresses with letters beyond ASCII: see ALERT_SMTP_FROM"),
+    ):
+        Mail(place(server, recipients=["schicht@exämple.com"])).send(notice())
+
+
 def test_password_is_not_sent_where_the_server_offers_no_tls(tmp_path: Path) -> None:
     """Kind: somebody on the way takes STARTTLS out of the answer, and the password goes in the open."""
     with MailServer(tmp_path, tls="none") as server:
