@@ -393,6 +393,11 @@ def test_page_follows_the_system_theme_and_can_be_told_another(scene: Scene, bro
     assert dark.count() == 1
     tab.shows("services", "writer plant-1")
     assert tab.poor_contrast() == []
+    # On paper there is no dark ground: browsers leave it out, and nobody reads light letters without it.
+    tab.page.emulate_media(media="print")
+    assert tab.page.evaluate("getComputedStyle(document.body).color") == "rgb(23, 32, 42)"
+    assert not tab.page.get_by_role("button", name="Theme").is_visible()
+    tab.page.emulate_media(media="screen")
     for theme in ("auto", "dark"):
         tab.page.get_by_role("button", name=f"Theme: {theme}").click()
     dark.wait_for(state="detached")
