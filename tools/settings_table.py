@@ -29,7 +29,8 @@ only its own. A mistake stops the start with one line for each, exit status 2; s
 of these but is none. `<NAME>_FILE` names a file that holds the value, for secrets. `make settings` writes this page.
 
 In `.env`, `${NAME}` stands for another variable, in quotes too, and ` #` begins a comment, but not in quotes; systemd
-reads the same file with neither. A `${...}` that names nothing stops the start: what looks so belongs in a file.
+reads the same file with neither. A `${...}` that names nothing stops the start: what looks so belongs in a file. So
+does a variable with a comment behind its value (systemd) or quotes around it (`docker run --env-file`, kustomize).
 """
 
 

@@ -24,6 +24,10 @@ _TYPO_LIKENESS = 0.87
 #: What is replaced in `.env`, in whatever quotes: by the variable, else by the default, else by nothing.
 _REFERENCE = re.compile(r"\$\{(?P<name>[^}:]*)(?P<default>:-[^}]*)?\}")
 
+#: What some readers of files hand on of a line, and no person means: systemd a comment behind a value, `docker run
+#: --env-file` and kustomize the quotes around it, too.
+_OF_A_LINE = re.compile(r"""(?s)(?P<quote>["']).+(?P=quote)|.*\s\#.*""")
+
 #: What the `.env` of the Compose stack says of its own Oracle: no slip of the pen for a command beside it.
 _COMPOSE_S = {"ORACLE_SYS_PASSWORD"}
 
@@ -48,6 +52,7 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     from_files = _read_secret_files(settings_class, environ, dotenv, problems)
     problems += _typing_slips(settings_class, {*environ, *dotenv})
     problems += _left_out(settings_class, as_written, environ)
+    problems += _handed_on(settings_class, environ)
     try:
         settings = settings_class(**from_files)
     except ValidationError as error:
@@ -123,6 +128,17 @@ def _left_out(
         if name.upper() in known
         and name not in environ
         and any(found["name"] not in there and not found["default"] for found in _REFERENCE.finditer(value or ""))
+    ]
+
+
+def _handed_on(settings_class: type[ServiceSettings], environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each setting that holds more of a file's line than its value: a password would be another."""
+    known = {name.upper() for name in settings_class.model_fields}
+    return [
+        f"{name} begins and ends with a quote, or holds a comment: not every reader of a file takes them off. Write it "
+        f"without; or the value into a file, and {name}_FILE=... here"
+        for name, value in sorted(environ.items())
+        if name.upper() in known and _OF_A_LINE.fullmatch(value)
     ]
 
 

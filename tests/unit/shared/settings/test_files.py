@@ -54,6 +54,29 @@ def test_a_password_of_which_dotenv_would_leave_a_part_out_ends_the_start(tmp_pa
     assert "cd" not in problem
 
 
+@pytest.mark.parametrize("value", ['"secret-word"', "'secret-word'", "secret-word # of the plant", "secret-word\t#"])
+def test_a_password_that_came_with_more_of_its_line_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """Kind: one file that two readers read in two ways: the logons failed, and counted against the account.
+
+    systemd hands on a comment behind a value, `docker run --env-file` and kustomize the quotes around it, too.
+    """
+    with pytest.raises(SettingsError) as refused:
+        load(monkeypatch, {**GOOD, "ORACLE_PASSWORD": value})
+    (problem,) = refused.value.problems
+    assert problem.startswith("ORACLE_PASSWORD begins and ends with a quote, or holds a comment")
+    assert "ORACLE_PASSWORD_FILE" in problem
+    assert "secret-word" not in problem
+
+
+@pytest.mark.parametrize("value", ["secret#word", '"secret', "it's", '"', "#secret"])
+def test_a_password_may_have_such_letters(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    settings = load(monkeypatch, {**GOOD, "ORACLE_PASSWORD": value})
+    assert isinstance(settings, WriterSettings)
+    assert settings.oracle_password.get_secret_value() == value
+
+
 def test_a_value_in_dotenv_may_be_made_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lines = ("P=pass", "REDIS_URL=redis://:${P}@${REDIS_HOST}/${REDIS_DB:-2}", "ORACLE_PASSWORD=${nobody}s")
     (tmp_path / ".env").write_text("\n".join(lines))
