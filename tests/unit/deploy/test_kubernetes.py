@@ -204,6 +204,12 @@ def test_a_pod_is_confined_and_bounded(pod: dict[str, Any], container: dict[str,
     assert "livenessProbe" in container
 
 
+def test_who_logs_in_at_one_of_several_monitors_stays_there() -> None:
+    """Kind: what one knows is asked of another: with two behind one address the form came back after each login."""
+    (service,) = (each for each in manifests() if ids(each) == "Service-tagpipe-monitor")
+    assert service["spec"]["sessionAffinity"] == "ClientIP"
+
+
 def test_a_service_has_the_memory_that_it_has_in_compose() -> None:
     compose = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())["services"]
     for _, container in ours():
