@@ -129,9 +129,9 @@ demo: $(READY)  ## run the whole pipeline on this machine; says where the dashbo
 	@$(PY) -m sandbox.run
 
 #: The Compose stack: full by default; STACK=lite with the Oracle stand-in, STACK=staging with an Oracle and a Redis outside.
-#: Where a stack is named, Compose no longer looks for the override file by itself.
+#: Where files are named, Compose no longer looks for the override file by itself.
 OVERRIDE = $(firstword $(wildcard compose.override.yml compose.override.yaml docker-compose.override.yml docker-compose.override.yaml))
-COMPOSE = docker compose $(if $(STACK),-f docker-compose.yml -f docker-compose.$(STACK).yml $(OVERRIDE:%=-f %))
+COMPOSE = $(if $(STACK),COMPOSE_FILE=docker-compose.yml:docker-compose.$(STACK).yml$(OVERRIDE:%=:%) )docker compose
 
 secrets:  ## with Docker: make the passwords of the full stack in ./secrets, those that are not there yet (NEW=redis: new ones of Redis)
 	@sh deploy/compose/secrets.sh $(NEW)

@@ -233,25 +233,30 @@ def test_override_file_goes_for_every_stack(tmp_path: Path) -> None:
     """Kind: the plant's limits and ports are silently not there, since the stack was named with -f."""
     assert "override" not in made("ps", "STACK=lite", directory=tmp_path)
     (tmp_path / "docker-compose.override.yml").touch()
-    assert made("ps", "STACK=lite", directory=tmp_path).split("docker compose ")[1].split() == [
-        "-f", "docker-compose.yml", "-f", "docker-compose.lite.yml", "-f", "docker-compose.override.yml", "ps", "--all",
-    ]  # fmt: skip
+    files = "docker-compose.yml:docker-compose.lite.yml:docker-compose.override.yml"
+    assert made("ps", "STACK=lite", directory=tmp_path) == f"COMPOSE_FILE={files} docker compose ps --all\n"
     # Without a stack's name Compose finds it by itself
-    assert " -f " not in made("ps", directory=tmp_path)
+    assert made("ps", directory=tmp_path) == "docker compose ps --all\n"
 
 
 @pytest.mark.parametrize("stack", ["", "lite", "staging"])
-def test_remedies_name_commands_of_the_stack_in_which_they_are_read(stack: str) -> None:
-    """Kind: `python -m services.writer recover` on a host that has Docker and no Python of ours."""
-    environment = configured(stack, **OUTSIDE)["services"]["monitor"]["environment"]
-    files = ["-f", "docker-compose.yml", "-f", f"docker-compose.{stack}.yml"] if stack else []
+@pytest.mark.parametrize("named", ["", ":docker-compose.override.yml"])
+def test_remedies_name_commands_of_the_stack_in_which_they_are_read(stack: str, named: str) -> None:
+    """Kind: `python -m services.writer recover` on a host that has Docker and no Python of ours.
+
+    Or one that starts a writer anew without the limits and networks that the plant's own file gave it.
+    """
+    read = f"docker-compose.yml:docker-compose.{stack}.yml"
+    files = {"COMPOSE_FILE": read + named} if stack and named else {}
+    environment = configured(stack, **OUTSIDE, **files)["services"]["monitor"]["environment"]
     here = Commands(environment["MONITOR_COMMAND"], environment["MONITOR_START_COMMAND"])
     for kind in KINDS.values():
         assert "python -m" not in here.said(kind.remedy)
     recover = here.said("`python -m services.writer recover`").strip("`").split()
-    assert recover == ["docker", "compose", *files, "run", "--rm", "--no-deps", "writer", "recover"]
+    before = [f"COMPOSE_FILE={files.get('COMPOSE_FILE', read)}"] if stack else []
+    assert recover == [*before, "docker", "compose", "run", "--rm", "--no-deps", "writer", "recover"]
     start = here.said("`python -m services.consumer`").strip("`").split()
-    assert start == ["docker", "compose", *files, "up", "--detach", "--no-deps", "consumer"]
+    assert start == [*before, "docker", "compose", "up", "--detach", "--no-deps", "consumer"]
 
 
 def test_services_can_be_left_out_of_what_is_started(tmp_path: Path) -> None:

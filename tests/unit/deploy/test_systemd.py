@@ -79,6 +79,12 @@ def test_a_service_may_use_the_memory_that_it_has_in_compose(service: str) -> No
     assert limit.lower() == compose["services"][service]["mem_limit"]
 
 
+def test_who_reads_a_file_anew_can_be_told_to() -> None:
+    """Kind: `systemctl reload` is "not applicable", though there is a signal for it."""
+    (reload,) = re.findall(r"^ExecReload=(.*)$", (UNITS / "tagpipe-poller.service").read_text(), re.MULTILINE)
+    assert reload == "/bin/kill -HUP $MAINPID"
+
+
 def test_a_service_may_have_a_user_of_redis_of_its_own() -> None:
     """Kind: one file of settings for all, and so one password with every right."""
     common = (UNITS / "tagpipe-.service.d/10-common.conf").read_text()
