@@ -14,6 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
+from services.monitor.assess.commands import Commands
 from services.monitor.settings import MonitorSettings
 from shared.settings.loading import load_settings
 from tools.redis_rights import USERS
@@ -99,7 +100,32 @@ def test_a_service_starts_with_the_settings_of_its_manifest(
     environ = start_with(pod, container, generated_settings(), tmp_path, monkeypatch)
     assert container["args"] == [f"services.{container['name']}"]
     known = {name.upper() for each in SERVICES.values() for name in each.model_fields}
-    assert {name.removesuffix("_FILE") for name in environ} <= known | {"ORACLE_PASSWORD"}
+    assert {name.removesuffix("_FILE") for name in environ} <= known | {"ORACLE_PASSWORD", "POD_NAMESPACE"}
+
+
+def test_remedies_reach_every_pod_of_the_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a command that works where it was written: elsewhere it found no pod, and of two writers' files one's."""
+    ((pod, container),) = [each for each in ours() if each[1]["name"] == "monitor"]
+    environ = start_with(pod, container, generated_settings(), tmp_path, monkeypatch)
+    (tmp_path / "kubectl").write_text(
+        """#!/bin/sh
+        case "$*" in
+            "get pod -n plant -o name -l app.kubernetes.io/component=writer") printf 'pod/%s\n' writer-0 writer-1 ;;
+            "exec -n plant "*) echo "$*" ;;
+            *) exit 1 ;;
+        esac
+        """
+    )
+    (tmp_path / "kubectl").chmod(0o755)
+    here = Commands(environ["MONITOR_COMMAND"], environ["MONITOR_START_COMMAND"])
+    told = here.said("`python -m services.writer recover`").strip("`")
+    run = subprocess.run(
+        ["sh", "-c", told], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines() == [
+        f"exec -n plant pod/writer-{number} -- python -m services.writer recover" for number in (0, 1)
+    ]
+    assert "-n plant " in here.said("`python -m services.writer`")
 
 
 def generated_settings() -> dict[str, dict[str, str]]:
@@ -127,7 +153,9 @@ def start_with(
     for variable in container["env"]:
         name, value = variable["name"], variable.get("value")
         if value is None:
-            value = _SECRETS[variable["valueFrom"]["secretKeyRef"]["key"]]
+            source = variable["valueFrom"]
+            value = "plant" if "fieldRef" in source else _SECRETS[source["secretKeyRef"]["key"]]
+        value = re.sub(r"\$\((\w+)\)", lambda named: environ[named[1]], value)
         if name.endswith("_FILE"):
             assert any(value.startswith(mount["mountPath"]) for mount in container["volumeMounts"])
             (tmp_path / name).write_text(_SECRETS[Path(value).name])
