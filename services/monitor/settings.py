@@ -28,7 +28,9 @@ class MonitorSettings(NoticeSettings):
     )
 
     monitor_host: str = Field(
-        "127.0.0.1", min_length=1, description="Address that the monitor listens on; `0.0.0.0` for every network"
+        "127.0.0.1",
+        min_length=1,
+        description="Address that the monitor listens on; `0.0.0.0` for every network, `::` for those of IPv6 as well",
     )
     monitor_port: int = Field(8000, ge=0, le=65_535, description="Port of the monitor; 0 chooses a free one")
     monitor_api_token: SecretStr | None = Field(

@@ -13,6 +13,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from services.monitor.http.addresses import bare
+
 #: Bytes of a request's line and headers.
 MAX_HEADERS = 16_384
 
@@ -49,6 +51,9 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or close one that has nothing to do, or this one."""
         super().connection_made(transport)
+        if self.client is not None:
+            # IPv4 that came by IPv6 is IPv4: to who counts, and to who knows a proxy by its address.
+            self.client = bare(self.client[0]), self.client[1]
         self.began_at = self.loop.time()
         self._start_deadline()
         # One that is closed still counts while its client reads nothing of what is left: it has its descriptor.

@@ -31,8 +31,10 @@ def listen(settings: MonitorSettings) -> socket.socket:
     """
     host, port = settings.monitor_host, settings.monitor_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Every network of IPv6 is one of IPv4, too: else whoever asks by the other is refused.
+    is_both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        listener = socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family, dualstack_ipv6=is_both)
     except OSError as error:
         remedy = {
             errno.EADDRINUSE: "another program listens there; stop it or set MONITOR_PORT to a free port",

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime, formataddr, make_msgid
 from typing import Any
 
 from services.monitor.notify.limit import shut_after
@@ -116,7 +116,7 @@ def mail_of(notice: Notice, place: MailPlace) -> EmailMessage:
     """Return a notice as a mail."""
     mail = EmailMessage()
     mail["Subject"] = notice.subject
-    mail["From"] = place.sender
+    mail["From"] = _with_name(place.sender)
     mail["To"] = ", ".join(place.recipients)
     mail["Date"] = format_datetime(datetime.fromtimestamp(notice.sent_at, UTC))
     mail["Message-ID"] = make_msgid("tagpipe", domain=place.sender.rpartition("@")[2].strip("> ") or "tagpipe")
@@ -124,6 +124,12 @@ def mail_of(notice: Notice, place: MailPlace) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(notice.text, cte="base64" if not notice.text.isascii() else None)
     return mail
+
+
+def _with_name(given: str) -> str:
+    """Return a sender as a header has it: a comma in a name makes no two of it."""
+    name, _, address = given.rpartition("<")
+    return formataddr((name.strip().strip('"'), address.strip("> ")))
 
 
 def _why(error: BaseException, where: str, secrets: Sequence[str]) -> str:

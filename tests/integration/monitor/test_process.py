@@ -1,6 +1,7 @@
 """The monitor as a process: real Redis, real HTTP, real signals."""
 
 import signal
+import socket
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -11,7 +12,7 @@ from sandbox.harness.redis import EmbeddedRedis, free_port
 from sandbox.harness.waiting import wait_until
 from shared.keys import Keys
 from shared.redis.link import RedisLink
-from tests.integration.monitor.monitors import MonitorProcess, environment, start_process
+from tests.integration.monitor.monitors import MonitorProcess, environment, monitor_in_a_thread, start_process
 
 StartMonitor = Callable[..., MonitorProcess]
 
@@ -43,6 +44,21 @@ def own_redis() -> Iterator[EmbeddedRedis]:
     """A server that the test may kill or freeze."""
     with EmbeddedRedis() as server:
         yield server
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_every_network_of_ipv6_is_one_of_ipv4_too(redis_server: EmbeddedRedis, namespace: str) -> None:
+    """Kind: another default than everybody's: on `::` nobody was answered who asked by IPv4."""
+    token, over_tls = "a-token-of-the-tests", {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+    settings = {"monitor_host": "::", "monitor_api_token": token, "monitor_trusted_proxies": "127.0.0.1"}
+    with monitor_in_a_thread(redis_server.url, namespace, **settings) as monitor:
+        port = monitor.url.rsplit(":", 1)[1]
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{host}:{port}/livez", timeout=5).status_code == 200
+        # A proxy is known by its own address, and not by the one that IPv6 makes of it
+        login = f"http://127.0.0.1:{port}/monitoring/login"
+        answer = httpx.post(login, data={"token": token}, headers=over_tls, timeout=5)
+        assert "Secure" in answer.headers["set-cookie"]
 
 
 def test_redis_away_is_a_503_that_ends_by_itself(

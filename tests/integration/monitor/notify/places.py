@@ -113,6 +113,8 @@ class MailServer:
         self.password = PASSWORD
         #: Mails that were taken.
         self.mails: list[Message] = []
+        #: Who each was said to come from.
+        self.senders: list[str] = []
         #: Recipients that are refused.
         self.refused: set[str] = set()
         #: What the greeting is; an endless one drips.
@@ -190,7 +192,8 @@ class _Talk:
         # Some repeat what they were given.
         self._say("235 in" if self._is_in else f"535 5.7.8 no: {base64.b64decode(given)!r}")
 
-    def _mail(self, _rest: str) -> None:
+    def _mail(self, rest: str) -> None:
+        self._server.senders.append(rest.partition("<")[2].partition(">")[0])
         self._server.was_open |= not self._is_encrypted
         self._say("250 ok" if self._is_in or self._tls == "none" else "530 log on first")
 
