@@ -144,8 +144,15 @@ def test_style_and_script_need_no_token_and_may_be_kept(app: FastAPI, name: str)
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_page_of_another_version_has_style_and_script_all_the_same() -> None:
+    """Kind: two versions behind one address, as a rollout has them: a page without style and script, and no way back."""
+    answer = ask(monitor(), "GET", static("main.js").replace("/static/", "/static/0"))
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert "EventSource" in answer.text
+
+
 @pytest.mark.parametrize(
-    "path", ["static/x/main.js", "static/main.js", "static/../pages.py", "static/%2e%2e/pages.py", "other"]
+    "path", ["static/x/other.js", "static/main.js", "static/../pages.py", "static/%2e%2e/pages.py", "other"]
 )
 def test_other_paths_below_the_pages_are_a_404_and_keep_nothing(path: str) -> None:
     """Kind: a flood of 404s below /monitoring kept 471 MB: each made a page."""
