@@ -29,7 +29,7 @@ class Proxy:
                 ) as answer:
                     self.send_response(answer.status_code)
                     for name, value in answer.headers.multi_items():
-                        if name not in _OWN:
+                        if name.lower() not in _OWN:
                             self.send_header(name, value)
                     self.end_headers()
                     for part in answer.iter_raw():

@@ -1,11 +1,15 @@
 """A notice in the form that each kind of webhook takes. No I/O."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.notify.notice import News, Notice, What
+
+#: What begins a mention or a link where text is Markdown: the @ of a name (not of an address), the end of a link's text.
+_LIVE = re.compile(r"(?<!\w)@(?=\w)|\](?=[(\[])")
 
 #: Colours of cards in Teams.
 _COLOURS = {Severity.CRITICAL: "attention", Severity.WARNING: "warning"}
@@ -42,7 +46,9 @@ def as_slack(notice: Notice) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # What Mattermost and Rocket.Chat make something of is parted by a space that nobody sees.
+    return _LIVE.sub(lambda found: f"{found[0]}\u200b", text)
 
 
 def as_teams(notice: Notice) -> dict[str, Any]:

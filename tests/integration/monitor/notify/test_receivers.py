@@ -1,5 +1,6 @@
 """Webhook and mail against real servers that are well, slow, dead, mistaken or malicious."""
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -33,6 +34,9 @@ T0 = 1_767_225_600.0
 
 #: Whatever a tag or a file may be called.
 ODD = "태그 <!channel> [a](http://evil) & \udce9"
+
+#: The same, where text is Markdown, as in Mattermost.
+ODD_MARKDOWN = "@channel, @all: [open](http://evil.example) [b][c], by shift@plant.example"
 
 SECRET = "secret-token-of-the-tests"
 
@@ -82,6 +86,16 @@ def test_slack_gets_text_in_which_nothing_is_a_mention(hook: HookServer) -> None
     assert "RESOLVED oracle_away (warning since 2025-12-31 23:58:30 UTC, for 1 min 30 s)" in text
     assert "&lt;!channel&gt;" in text
     assert "<" not in text
+
+
+def test_mattermost_gets_text_in_which_nothing_is_a_mention_or_a_link(hook: HookServer) -> None:
+    """Kind: text from outside is no text in the language of who shows it: only Slack's own signs were escaped."""
+    alert = Alert("unforeseen_fault", Severity.WARNING, T0, ODD_MARKDOWN, "Look.")
+    Webhook(lambda: hook.url, "slack").send(Notice("plant-7", T0, [News(What.RAISED, alert)]))
+    text = hook.payloads[0]["text"]
+    assert not re.search(r"(?<!\w)@\w|\]\(|\]\[", text)
+    assert ODD_MARKDOWN in text.replace("\u200b", "")
+    assert "shift@plant.example" in text
 
 
 def test_teams_gets_a_card_within_its_bound(hook: HookServer) -> None:
