@@ -10,7 +10,6 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from shared.settings.models import BufferSettings
 from shared.settings.secret_files import current_secret
 
-
 #: An address, or a name with one: never two, of which a server would take the first alone, or none.
 _ADDRESS = re.compile(r"(?:[^<>@\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)")
 
@@ -67,7 +66,8 @@ class NoticeSettings(BufferSettings):
         if not self.alert_smtp_host:
             return self
         for name, addresses in (
-            ("ALERT_SMTP_FROM", [self.alert_smtp_from]), ("ALERT_SMTP_TO", self.alert_recipients),
+            ("ALERT_SMTP_FROM", [self.alert_smtp_from]),
+            ("ALERT_SMTP_TO", self.alert_recipients),
         ):
             if not addresses or not all(map(_ADDRESS.fullmatch, addresses)):
                 raise ValueError(f"{name}: ALERT_SMTP_HOST is set, so it must be an address such as plant@example.com")

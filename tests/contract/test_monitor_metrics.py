@@ -66,9 +66,11 @@ def test_totals_that_a_failover_took_back_do_not_fall() -> None:
         counters = {Counter.INSERTED: inserted, Counter.WRITTEN: inserted - rejected, Counter.REJECTED: rejected}
         overview = make_overview(counters=counters, observed={"lag:inf": late}, taken_at=NOW + at)
         found = samples(metrics(State(assessor.assess(overview)), SETTINGS).decode())
-        return found["tagpipe_inserted_values_total",], found["tagpipe_values_total", "rejected"], found[
-            "tagpipe_values_late_total",
-        ]
+        return (
+            found["tagpipe_inserted_values_total",],
+            found["tagpipe_values_total", "rejected"],
+            found["tagpipe_values_late_total",],
+        )
 
     assert told(0, 1_000_000, 40, 7) == (1_000_000, 40, 7)
     assert told(60, 1_200_000, 50, 9) == (1_200_000, 50, 9)

@@ -145,7 +145,7 @@ def test_style_and_script_need_no_token_and_may_be_kept(app: FastAPI, name: str)
 
 
 def test_page_of_another_version_has_style_and_script_all_the_same() -> None:
-    """Kind: two versions behind one address, as a rollout has them: a page without style and script, and no way back."""
+    """Kind: two versions behind one address, as in a rollout: a page without style and script, and no way back."""
     answer = ask(monitor(), "GET", static("main.js").replace("/static/", "/static/0"))
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert "EventSource" in answer.text

@@ -24,9 +24,10 @@ class Proxy:
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN}
                 asked = target + self.path.removeprefix(path)
                 # A stream has no end but that somebody goes.
-                with suppress(OSError, httpx.HTTPError), httpx.stream(
-                    self.command, asked, headers=headers, content=body, timeout=30
-                ) as answer:
+                with (
+                    suppress(OSError, httpx.HTTPError),
+                    httpx.stream(self.command, asked, headers=headers, content=body, timeout=30) as answer,
+                ):
                     self.send_response(answer.status_code)
                     for name, value in answer.headers.multi_items():
                         if name.lower() not in _OWN:
@@ -35,7 +36,8 @@ class Proxy:
                     for part in answer.iter_raw():
                         self.wfile.write(part)
 
-            do_POST = do_GET
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: Any) -> None:
                 return

@@ -10,7 +10,7 @@ _OBSERVED = (Window.LATENCY.value, Window.LAG.value)
 
 
 class Rising:
-    """What the totals have been at most. A failover takes some seconds of them back, and soon they stand higher again."""
+    """What the totals have been at most. A failover takes seconds of them back, and soon they stand higher again."""
 
     def __init__(self) -> None:
         self._highest: dict[str, int] = {}

@@ -51,13 +51,10 @@ def _is_at(origin: str, host: str) -> bool:
     try:
         from_there, asked = urlsplit(origin), urlsplit(f"//{host}")
         usual = _PORTS.get(from_there.scheme)
-        return (
-            usual is not None
-            and from_there.hostname == asked.hostname
-            and (from_there.port or usual) == (asked.port or usual)
-        )
+        places = {(each.hostname, each.port or usual) for each in (from_there, asked)}
     except ValueError:
         return False
+    return usual is not None and len(places) == 1
 
 
 def _name_of(host: str) -> str:

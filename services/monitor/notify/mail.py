@@ -136,10 +136,13 @@ def _why(error: BaseException, where: str, secrets: Sequence[str]) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         whom = [f"{name} ({code}: {_said(words, secrets)})" for name, (code, words) in error.recipients.items()]
         return f"{where} refuses every recipient of ALERT_SMTP_TO: {', '.join(whom)}"
-    if isinstance(error, smtplib.SMTPNotSupportedError) and "SMTPUTF8" in str(error):
-        return f"{where} takes no addresses with letters beyond ASCII: see ALERT_SMTP_FROM and ALERT_SMTP_TO"
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return f"{where} offers no TLS, or no log-on: ALERT_SMTP_TLS and ALERT_SMTP_USER do not fit it"
+        what = (
+            "takes no addresses with letters beyond ASCII: see ALERT_SMTP_FROM and ALERT_SMTP_TO"
+            if "SMTPUTF8" in str(error)
+            else "offers no TLS, or no log-on: ALERT_SMTP_TLS and ALERT_SMTP_USER do not fit it"
+        )
+        return f"{where} {what}"
     if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, OSError):
         # smtplib says so of an answer that did not come in time, too.
         return why(error.__context__, where)

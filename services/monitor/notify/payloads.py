@@ -8,7 +8,7 @@ from typing import Any
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.notify.notice import News, Notice, What
 
-#: What begins a mention or a link where text is Markdown: the @ of a name (not of an address), the end of a link's text.
+#: What begins a mention or a link where text is Markdown: the @ of a name (not an address's), the end of a link's text.
 _LIVE = re.compile(r"(?<!\w)@(?=\w)|\](?=[(\[])")
 
 #: Colours of cards in Teams.

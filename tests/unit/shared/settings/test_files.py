@@ -55,9 +55,7 @@ def test_a_password_of_which_dotenv_would_leave_a_part_out_ends_the_start(tmp_pa
 
 
 @pytest.mark.parametrize("value", ['"secret-word"', "'secret-word'", "secret-word # of the plant", "secret-word\t#"])
-def test_a_password_that_came_with_more_of_its_line_ends_the_start(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_a_password_that_came_with_more_of_its_line_ends_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """Kind: one file that two readers read in two ways: the logons failed, and counted against the account.
 
     systemd hands on a comment behind a value, `docker run --env-file` and kustomize the quotes around it, too.
