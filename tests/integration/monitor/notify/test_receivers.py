@@ -256,9 +256,9 @@ def test_password_may_have_any_letters(tmp_path: Path, trusted: Trust, tls: str)
 def test_name_of_the_sender_may_have_a_comma(tmp_path: Path) -> None:
     """Kind: a name that is a list in the language that it is put into: mail came from `tagpipe` alone."""
     with MailServer(tmp_path, tls="none") as server:
-        Mail(place(server, tls="none", user="", sender="tagpipe, 7호기 <plant@example.com>")).send(notice())
+        Mail(place(server, tls="none", user="", sender="tagpipe, plant 7 <plant@example.com>")).send(notice())
     (got,) = server.mails
-    assert got["From"] == '"tagpipe, 7호기" <plant@example.com>'
+    assert got["From"] == '"tagpipe, plant 7" <plant@example.com>'
     assert server.senders == ["plant@example.com"]
 
 
