@@ -78,6 +78,19 @@ class TestLogin:
         assert ask(app, "POST", LOGOUT_PATH, headers={"Cookie": f"{neighbours}; {mine}".encode()}).status_code == 303
         assert ask(app, "GET", "/api/ledger", headers={"Cookie": mine}).status_code == 401
 
+    def test_who_logs_in_at_one_port_is_not_logged_out_at_another(self) -> None:
+        """Kind: cookies know no ports: of two monitors on one machine each ended the session at the other."""
+        plants = {8000: monitor(monitor_api_token=TOKEN), 8001: monitor(monitor_api_token=TOKEN)}
+        jar: dict[str, str] = {}
+        for port, app in plants.items():
+            answer = ask(
+                app, "POST", LOGIN_PATH, headers={"Host": f"plant:{port}"}, content=urlencode({"token": TOKEN})
+            )
+            jar |= dict(part.split(";")[0].split("=", 1) for part in answer.headers.get_list("set-cookie"))
+        for port, app in plants.items():
+            headers = {"Host": f"plant:{port}", "Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())}
+            assert ask(app, "GET", "/api/ledger", headers=headers).status_code == 200
+
     def test_a_strangers_cookie_is_not_unquoted(self, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
         """Kind: work that grows with the square of what is sent: 15 kB of backslashes took 1.5 s of the loop."""
         seen: list[str] = []

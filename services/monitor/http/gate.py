@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -62,7 +63,10 @@ class Gate:
         if role is not None:
             return Visitor(role, address)
         now_s = time.monotonic()
-        role = next(filter(None, (self._sessions.role(key, now_s) for key in cookies_named(COOKIE, headers))), None)
+        role = next(
+            filter(None, (self._sessions.role(key, now_s) for key in cookies_named(session_cookie(headers), headers))),
+            None,
+        )
         if role is not None:
             return Visitor(role, address, has_session=True)
         # A wrong token is a guess at the operators' even where everybody may read.
@@ -81,7 +85,7 @@ class Gate:
 
     def end_session(self, headers: Headers) -> None:
         """End the session whose cookie these headers hold."""
-        for key in cookies_named(COOKIE, headers):
+        for key in cookies_named(session_cookie(headers), headers):
             self._sessions.end(key)
 
     @asynccontextmanager
@@ -115,6 +119,12 @@ class Gate:
                 _log.info("A token is another one: all who are logged in must log in again")
                 self._tokens = tokens
                 self._sessions.end_all()
+
+
+def session_cookie(headers: Headers) -> str:
+    """Return how a session's cookie is called at the port that was asked: cookies know no ports, a host has several."""
+    port = headers.get("host", "").rpartition(":")[2]
+    return f"{COOKIE}_{port}" if re.fullmatch("[0-9]{1,5}", port) else COOKIE
 
 
 def sends_a_token(headers: Headers) -> bool:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.monitor.dashboard.pages import DASHBOARD_PATH, PAGES, dashboard_of, remembering, wishes_of
-from services.monitor.http.gate import COOKIE, Gate
+from services.monitor.http.gate import Gate, session_cookie
 
 LOGIN_PATH, LOGOUT_PATH = f"{PAGES}/login", f"{PAGES}/logout"
 
@@ -39,7 +39,14 @@ async def login(request: Request) -> Response:
     answer = RedirectResponse(wishes_of(request).address(DASHBOARD_PATH), 303)
     # Without an age: it is gone with the browser, and a session ends by itself before that. Lax: who follows a link out
     # of a mail must not be asked for the token again; nothing that changes anything is a GET.
-    answer.set_cookie(COOKIE, session, path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax")
+    answer.set_cookie(
+        session_cookie(request.headers),
+        session,
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
     return answer
 
 
@@ -49,7 +56,7 @@ async def logout(request: Request) -> Response:
     gate: Gate = request.app.state.gate
     gate.end_session(request.headers)
     answer = RedirectResponse(wishes_of(request).address(LOGIN_PATH), 303)
-    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+    answer.delete_cookie(session_cookie(request.headers), path="/", httponly=True, samesite="lax")
     return answer
 
 
