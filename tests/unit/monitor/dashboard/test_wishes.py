@@ -20,9 +20,9 @@ def test_language_is_that_of_the_address_then_of_the_cookie_then_of_the_browser(
 
 
 def test_what_was_wanted_goes_on_into_the_next_address() -> None:
-    assert wishes("theme=dark&range=1+h&wall=1").address("/x") == "/x?theme=dark&range=1h&wall=1"
-    assert wishes("theme=dark&lang=en").address("/x", lang="ko") == "/x?theme=dark&lang=ko"
-    assert wishes().address("/x") == "/x"
+    assert wishes("theme=dark&range=1+h&wall=1").address("/x") == "../x?theme=dark&range=1h&wall=1"
+    assert wishes("theme=dark&lang=en").address("/x", lang="ko") == "../x?theme=dark&lang=ko"
+    assert wishes().address("/x") == "../x"
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_what_was_wanted_goes_on_into_the_next_address() -> None:
     ],
 )
 def test_nothing_of_a_stranger_goes_on_into_the_next_address(query: str) -> None:
-    assert wishes(query).address("/x") == "/x"
+    assert wishes(query).address("/x") == "../x"
