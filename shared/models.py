@@ -77,6 +77,15 @@ _values_decoder = msgspec.json.Decoder(list[TagValue])
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+def iso_time(text: str) -> datetime:
+    """Return the time that an ISO 8601 text names, naive or aware as it says. Raises: ValueError: no time."""
+    if text[:9].isdigit():
+        # Python takes the ninth digit for what parts date and time: 20260102120000Z would be at 20:00, and milliseconds
+        # since 1970 in the year 1769.
+        raise ValueError(f"no ISO 8601, which has a T between date and time: {text[:40]!r}")
+    return datetime.fromisoformat(text)
+
+
 def stored_timestamp(text: str) -> datetime:
     """Return the time that an ISO 8601 text names, as the naive datetime that is stored.
 
@@ -84,7 +93,7 @@ def stored_timestamp(text: str) -> datetime:
 
     Raises: ValueError, OverflowError: no time, or one that leaves the calendar when converted.
     """
-    moment = datetime.fromisoformat(text)
+    moment = iso_time(text)
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

@@ -3,6 +3,8 @@
 import re
 from datetime import datetime, timedelta, tzinfo
 
+from shared.models import iso_time
+
 _AGO = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -30,7 +32,7 @@ def _named(text: str, zone: tzinfo, now: datetime) -> datetime:
     ago = _AGO.fullmatch(text)
     if ago is not None:
         return as_table(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), zone)
-    moment = datetime.fromisoformat(text)
+    moment = iso_time(text)
     return moment if moment.tzinfo is None else as_table(moment, zone)
 
 

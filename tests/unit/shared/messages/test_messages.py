@@ -86,6 +86,24 @@ def test_a_tag_whose_time_cant_be_read_is_left_out_alone_and_told(time: str) -> 
     assert "time" in faults["a"]
 
 
+@pytest.mark.parametrize("time", ["20260102120000Z", "20260102103000+09:00", "20260102235959Z", "1769092341842"])
+def test_digits_without_a_t_between_date_and_time_are_no_time(time: str) -> None:
+    """Kind: a guess where two readings are possible. 20260102120000Z was stored at 20:00, and milliseconds since 1970 in
+    the year 1769 where their digits happened to allow it.
+    """
+    values, faults = read(f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":"{time}"}}')
+    assert list(values) == ["b"]
+    assert list(faults) == ["a"]
+    with pytest.raises(RejectedError, match="has a T between date and time"):
+        read_message(f'{{"timestamp":"{time}","plc_code":"P","tag_values":{{"a":1}}}}'.encode())
+
+
+def test_iso_8601_without_dashes_is_a_time() -> None:
+    values, faults = read('"tag_values":{"a":1},"tag_timestamps":{"a":"20260102T120000Z"}')
+    assert values["a"].timestamp == datetime(2026, 1, 2, 12)
+    assert faults == {}
+
+
 def test_what_is_left_out_is_kept_as_a_message_of_that_tag_alone() -> None:
     raw = (
         b'{"timestamp":"2026-01-01","plc_code":"P","group_id":7,"mode":"FIXED","tag_values":{"a":1,"b":2},'

@@ -28,7 +28,10 @@ def test_a_time_is_one_of_the_table(text: str, zone: str, expected: str) -> None
     assert str(table_time(text, zone_of(zone), NOW)) == expected
 
 
-@pytest.mark.parametrize("text", ["yesterday", "", "-1h", "2x", "2026-13-01", "99999999999d", "9999-12-31T23:59-09:00"])
+@pytest.mark.parametrize(
+    "text",
+    ["yesterday", "", "-1h", "2x", "2026-13-01", "99999999999d", "9999-12-31T23:59-09:00", "20260301120000Z"],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no time: write 2026-03-01T08:00"):
         table_time(text, UTC, NOW)
