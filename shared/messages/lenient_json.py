@@ -1,6 +1,7 @@
 """JSON as it is meant: of any Unicode encoding, with bytes that are no text, and with numbers as printf writes them.
 
-A number that is none (NaN, Infinity, 1e999, an integer of a thousand digits) is null. Pure.
+A number that is none (NaN, Infinity, 1e999, an integer of a thousand digits) is null; a line break, a tab or a NUL may
+stand in a text as it is. Pure.
 """
 
 import json
@@ -50,7 +51,7 @@ def read_json(raw: bytes) -> Any:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=lambda _: None)
+    return json.loads(text, strict=False, parse_int=_integer, parse_float=_number, parse_constant=lambda _: None)
 
 
 def _without_depths(text: str) -> str:

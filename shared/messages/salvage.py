@@ -6,6 +6,8 @@ Only for messages that the strict decoder of `shared/messages/__init__.py` refus
 - A quality is known by its beginning ("Good", "UncertainLastUsableValue"); one that says nothing is UNCERTAIN.
 - A time of a tag that is absent in any way (null, empty, the calendar's first or last moment with an offset that leaves
   it) is that of the poll; second 60 is the next minute's first, as in PostgreSQL.
+- NULs at the end of a text, an address or a PLC code go: they fill a place of fixed length, and nobody could look for
+  `RUN` any more. A tag whose address would be another's then is left out.
 - Text with bytes or surrogates that are no characters keeps the rest, with U+FFFD in their place, and is UNCERTAIN.
 - What can't be a value at all is a `Fault`: its tag, or its row, is left out, and is to be told and kept.
 
@@ -26,6 +28,7 @@ from shared.messages.tag_fields import (
     leap_second,
     quality_of,
     time_of_tag,
+    without_end,
     without_surrogates,
 )
 from shared.models import Quality, Row, stored_timestamp
@@ -123,7 +126,7 @@ class _Reading:
 
     def _read_tag(self, address: str, moment_of_poll: datetime | None) -> None:
         """Put one tag among the fields. Raises: TagError: it can't become a value; nothing was put there."""
-        check_address(address)
+        name = self._name(address)
         quality = self._blanket_quality
         if address in self._qualities:
             quality = quality_of(self._qualities[address])
@@ -136,7 +139,16 @@ class _Reading:
             ("tag_timestamps", moment, moment is not None),
         ):
             if is_there:
-                self._out[key][address] = found
+                self._out[key][name] = found
+
+    def _name(self, address: str) -> str:
+        """Return the address that a tag is stored under. Raises: TagError: there is none, or another tag has it."""
+        name = without_end(address)
+        check_address(name)
+        taken = (self._values, self._errors, self._out["tag_values"], self._out["error_tags"])
+        if name != address and any(name in tags for tags in taken):
+            raise TagError("NO_ADDRESS", "without the NULs at its end it is another tag's", address)
+        return name
 
     def _read_rows(self, moment_of_poll: datetime | None) -> Iterator[Row]:
         found = self._message.get("rows")
@@ -161,6 +173,7 @@ class _Reading:
         address, time, reading, quality = (*row, None)[: _ROW_MEMBERS + 1]
         if not isinstance(address, str):
             raise TagError("NO_ADDRESS", "the address is no text", address)
+        address = without_end(address)
         check_address(address)
         moment = self._time(time, moment_of_poll)
         reading, quality = _clean(reading, quality_of(quality))
@@ -196,8 +209,11 @@ def _clean(reading: Any, quality: Quality | None) -> tuple[Any, Quality | None]:
 
     Raises: TagError.
     """
-    if not isinstance(reading, str) or (clean := clean_text(reading)) == reading:
+    if not isinstance(reading, str):
         return reading, quality
+    clean = clean_text(reading)
+    if clean == without_end(reading):
+        return clean, quality
     return clean, "BAD" if quality == "BAD" else "UNCERTAIN"
 
 
@@ -218,6 +234,7 @@ def _plc_code(message: dict[str, Any]) -> str:
     plc_code = message["plc_code"]
     if not isinstance(plc_code, str):
         raise RejectedError(f"plc_code: Expected `str`, got `{_json_type(plc_code)}`", "NO_PLC_CODE")
+    plc_code = without_end(plc_code)
     if not plc_code or len(plc_code) > MAX_NAME or without_surrogates(plc_code) != plc_code:
         raise RejectedError(f"plc_code: {cut(repr(plc_code))} is no text of 1 to {MAX_NAME} characters", "NO_PLC_CODE")
     return plc_code

@@ -46,8 +46,14 @@ def quality_of(found: object) -> Quality:
     return next((quality for quality in _QUALITIES if text.startswith(quality)), "UNCERTAIN")
 
 
+def without_end(text: str) -> str:
+    """Return a text without the NULs with which C and controllers fill what it does not take of its place."""
+    return text.rstrip("\0")
+
+
 def clean_text(text: str) -> str:
     """Return a text without what is no character. Raises: TagError: it is too long for any column."""
+    text = without_end(text)
     if len(text) > MAX_VALUE_TEXT:
         raise TagError("TOO_LONG", f"the text is longer than {MAX_VALUE_TEXT} characters: no column can hold it", text)
     return without_surrogates(text)

@@ -129,12 +129,15 @@ def _elements(value: Any, index: str) -> Iterator[tuple[str, Any]]:
 def scalar(value: Any) -> Scalar:
     """Return what is stored for a value of any of OPC UA's built-in types.
 
-    Times as ISO 8601, bytes as hexadecimal digits, names and node ids as they are written.
+    Times as ISO 8601, bytes as hexadecimal digits, names and node ids as they are written; a text without the NULs that
+    fill its place in the controller.
 
     Raises: UnsupportedError: it has no text of its own: a structure.
     """
-    if isinstance(value, bool | str) or value is None:
+    if isinstance(value, bool) or value is None:
         return value
+    if isinstance(value, str):
+        return value.rstrip("\0")
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -153,7 +156,7 @@ _TEXTS: dict[type, Callable[[Any], str | None]] = {
     datetime: lambda value: value.isoformat(),
     bytes: lambda value: value.hex(),
     UUID: str,
-    ua.LocalizedText: lambda value: value.Text,
+    ua.LocalizedText: lambda value: value.Text and value.Text.rstrip("\0"),
     ua.NodeId: lambda value: value.to_string(),
     ua.QualifiedName: lambda value: value.to_string(),
     ua.StatusCode: lambda value: value.name,

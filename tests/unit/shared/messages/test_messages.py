@@ -88,8 +88,8 @@ def test_a_tag_whose_time_cant_be_read_is_left_out_alone_and_told(time: str) -> 
 
 @pytest.mark.parametrize("time", ["20260102120000Z", "20260102103000+09:00", "20260102235959Z", "1769092341842"])
 def test_digits_without_a_t_between_date_and_time_are_no_time(time: str) -> None:
-    """Kind: a guess where two readings are possible. 20260102120000Z was stored at 20:00, and milliseconds since 1970 in
-    the year 1769 where their digits happened to allow it.
+    """Kind: a guess where two readings are possible. 20260102120000Z was stored at 20:00, milliseconds since 1970 in
+    the year 1769, where their digits happened to allow it.
     """
     values, faults = read(f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":"{time}"}}')
     assert list(values) == ["b"]
@@ -222,6 +222,40 @@ def test_the_end_of_a_string_of_c_does_not_cost_the_message() -> None:
     raw = b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":1}}'
     for end in (b"\0", b"\0\0", b"\n\0", b"\r\n"):
         assert read_message(raw + end)[0].tag_values == {"a": 1}
+
+
+@pytest.mark.parametrize("mark", ["\t", "\n", "\r\n", "\x1b", "\x00"])
+def test_a_control_character_in_a_text_does_not_cost_the_message(mark: str) -> None:
+    """Kind: one tag's fault costs the whole message: of a text with a line break, as it is, no tag was stored."""
+    values, faults = read(f'"tag_values":{{"a":"low{mark}level","b":2,"{mark}c":3}}')
+    assert told(values["a"]) == (f"low{mark}level", "GOOD")
+    assert told(values["b"]) == ("2", "GOOD")
+    assert told(values[f"{mark}c"]) == ("3", "GOOD")
+    assert faults == {}
+
+
+@pytest.mark.parametrize("nul", ["\\u0000", "\0"])
+def test_nuls_that_fill_a_text_or_a_name_are_no_part_of_it(nul: str) -> None:
+    """Kind: what nobody needs costs something. With them no query finds `RUN`, and a tag is another one."""
+    fields = (
+        f'"tag_values":{{"a":"RUN{nul * 5}","b{nul}":2,"c":"{nul}","d":"x{nul}y"}},"error_tags":{{"e{nul}":"late"}},'
+        f'"tag_qualities":{{"b{nul}":"UNCERTAIN"}},"rows":[["f{nul}",null,"STOP{nul}"]]'
+    )
+    values, faults = read(fields)
+    assert {address: told(value) for address, value in values.items()} == {
+        "a": ("RUN", "GOOD"), "b": ("2", "UNCERTAIN"), "c": (None, "BAD"), "d": ("x\0y", "GOOD"), "e": (None, "BAD"),
+        "f": ("STOP", "GOOD"),
+    }  # fmt: skip
+    assert faults == {}
+    data, _ = read_message(f'{{"timestamp":"2026-01-01","plc_code":"P{nul}","tag_values":{{"a":1}}}}'.encode())
+    assert data.plc_code == "P"
+
+
+def test_two_tags_whose_names_differ_by_nuls_alone_do_not_become_one() -> None:
+    values, faults = read('"tag_values":{"a":1,"a\\u0000":2,"b\\u0000":3,"b\\u0000\\u0000":4}')
+    assert {address: value.tag_value for address, value in values.items()} == {"a": "1", "b": "3"}
+    assert {"a\0", "b\0\0"} == faults.keys()
+    assert "another tag's" in faults["a\0"]
 
 
 @pytest.mark.parametrize("time", ["-0370-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "1601-01-01T00:00:00Z"])

@@ -86,6 +86,7 @@ def test_values_that_the_server_s_queue_lost_are_counted() -> None:
     ("value", "stored"),
     [
         (True, True), (2**64 - 1, 2**64 - 1), (0.1, 0.1), ("점검중", "점검중"), (None, None), (b"\x00\xff", "00ff"),
+        ("RUN\0\0", "RUN"), (ua.LocalizedText("RUN\0"), "RUN"),
         (ua.Int32(5), 5), (NOW, "2026-01-02T03:04:05+00:00"), (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (ua.LocalizedText("warm", "en"), "warm"), (ua.QualifiedName("a", 2), "2:a"),
         (ua.NodeId("D1", 2), "ns=2;s=D1"), (ua.StatusCode(ua.UInt32(BAD)), "BadAttributeIdInvalid"),
