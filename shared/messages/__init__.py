@@ -14,7 +14,7 @@ from msgspec import Meta, structs
 
 from shared.errors import RejectedError
 from shared.messages.salvage import MAX_NAME, Fault, salvage
-from shared.messages.tag_fields import MAX_ADDRESS, MAX_VALUE_TEXT
+from shared.messages.tag_fields import MAX_ADDRESS, MAX_VALUE_TEXT, own_time
 from shared.models import Mode, PollingData, Quality, Row, stored_timestamp
 from shared.texts import cut
 
@@ -111,7 +111,7 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
             poll_time_ms=wire.poll_time_ms,
             error_tags={address: message or "" for address, message in wire.error_tags.items()},
             tag_qualities=wire.tag_qualities,
-            tag_timestamps={address: stored_timestamp(text) for address, text in wire.tag_timestamps.items()},
+            tag_timestamps={address: own_time(text) for address, text in wire.tag_timestamps.items()},
             rows=rows,
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
@@ -126,7 +126,7 @@ def _salvaged(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault
 
 
 def _row(row: _WireRow) -> Row:
-    moment = stored_timestamp(row.timestamp) if row.timestamp is not None else None
+    moment = own_time(row.timestamp) if row.timestamp is not None else None
     return Row(row.tag_address, moment, row.value, row.quality or "GOOD")
 
 

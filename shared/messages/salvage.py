@@ -4,8 +4,8 @@ Only for messages that the strict decoder of `shared/messages/__init__.py` refus
 
 - A reading that no column can hold as a number (NaN, Infinity, 1e999, an integer of a thousand digits) is no value.
 - A quality is known by its beginning ("Good", "UncertainLastUsableValue"); one that says nothing is UNCERTAIN.
-- A time of a tag that is absent in any way (null, empty, the calendar's first or last moment with an offset that leaves
-  it) is that of the poll; second 60 is the next minute's first, as in PostgreSQL.
+- A time of a tag that is absent in any way (null, empty, the begin of a calendar, its first or last moment with an
+  offset that leaves it) is that of the poll; second 60 is the next minute's first, as in PostgreSQL.
 - NULs at the end of a text, an address or a PLC code go: they fill a place of fixed length, and nobody could look for
   `RUN` any more. A tag whose address would be another's then is left out.
 - Text with bytes or surrogates that are no characters keeps the rest, with U+FFFD in their place, and is UNCERTAIN.

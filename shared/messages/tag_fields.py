@@ -15,6 +15,10 @@ MAX_VALUE_TEXT = 32_767
 #: Hours and minutes, second 60, the rest.
 _SECOND_60 = re.compile(r"(.*\d\d:\d\d):60(?!\d)(.*)", re.ASCII)
 
+#: Where calendars begin: who writes that knows no time. .NET's and Go's, Windows' and OPC UA's, Unix'.
+_BEGINS = frozenset(map(datetime.fromisoformat, ("0001-01-01", "1601-01-01", "1970-01-01")))
+_LAST_BEGIN_YEAR = 1970
+
 _QUALITIES: tuple[Quality, ...] = ("GOOD", "BAD", "UNCERTAIN")
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -66,6 +70,17 @@ def without_surrogates(text: str) -> str:
     return "".join(_REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
+def own_time(text: str) -> datetime:
+    """Return the time of its own that a tag or a row has.
+
+    Raises: ValueError: no time; OverflowError: how libraries write that they know none.
+    """
+    moment = stored_timestamp(text)
+    if moment.year <= _LAST_BEGIN_YEAR and moment in _BEGINS:
+        raise OverflowError("the begin of a calendar")
+    return moment
+
+
 def time_of_tag(text: object) -> datetime | None:
     """Return a tag's own time; None where it has none. Raises: TagError: it has one that can't be read."""
     if text is None or text == "":
@@ -73,9 +88,9 @@ def time_of_tag(text: object) -> datetime | None:
     if not isinstance(text, str):
         raise TagError("NO_TIME", "the time is no text", text)
     try:
-        return stored_timestamp(text)
+        return own_time(text)
     except OverflowError:
-        return None  # how many libraries write that they know no time
+        return None
     except ValueError:
         leap = leap_second(text)
         if leap is None:

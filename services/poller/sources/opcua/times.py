@@ -1,14 +1,14 @@
 """Which time a tag's value gets: the source's own, while that tells one value from the next."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.poller.sources.stamps import PUT_BACK, TICK
 
 #: A source whose clock is further ahead than this is not believed.
 MAX_AHEAD = timedelta(minutes=1)
 
-#: Where OPC UA's calendar begins, servers mean that they know no time.
-_FIRST_YEAR = 1970
+#: Where a calendar begins, OPC UA's or Unix', servers mean that they know no time.
+_LAST_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RisingTimes:
@@ -41,7 +41,7 @@ class RisingTimes:
         return last + TICK
 
     def _is_believed(self, source: datetime, now: datetime) -> bool:
-        if not self._use_source or source.year < _FIRST_YEAR:
+        if not self._use_source or source <= _LAST_BEGIN:
             return False
         if source - now > MAX_AHEAD:
             self.ahead += 1

@@ -258,6 +258,22 @@ def test_two_tags_whose_names_differ_by_nuls_alone_do_not_become_one() -> None:
     assert "another tag's" in faults["a\0"]
 
 
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00", "1601-01-01T00:00:00Z", "1970-01-01T00:00:00.000+00:00"]
+)
+@pytest.mark.parametrize("other", ["", ',"tag_qualities":{"b":"Good"}'])
+def test_the_begin_of_a_calendar_is_no_time(time: str, other: str) -> None:
+    """Kind: a sign that there is none taken for one. Each sample of such a tag had one key, and all that followed the
+    first were duplicates of it.
+    """
+    values, faults = read(
+        f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":"{time}"}}{other},"rows":[["c","{time}",3]]'
+    )
+    assert {value.timestamp for value in values.values()} == {MOMENT}
+    assert values.keys() == {"a", "b", "c"}
+    assert faults == {}
+
+
 @pytest.mark.parametrize("time", ["-0370-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "1601-01-01T00:00:00Z"])
 def test_a_time_that_a_controller_never_set_costs_at_most_its_tag(time: str) -> None:
     values, faults = read(f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":"{time}"}}')

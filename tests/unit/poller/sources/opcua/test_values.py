@@ -130,6 +130,7 @@ def test_a_source_whose_clock_is_wrong_is_not_believed() -> None:
     times = RisingTimes(use_source=True)
     assert times.time("ahead", NOW + MAX_AHEAD + TICK, NOW) is None
     assert times.time("zero", datetime(1601, 1, 1, tzinfo=UTC), NOW) is None
+    assert times.time("zero of Unix", datetime(1970, 1, 1, tzinfo=UTC), NOW) is None
     assert times.ahead == 1
     slightly = NOW + timedelta(seconds=5)
     assert times.time("a", slightly, NOW) == slightly
