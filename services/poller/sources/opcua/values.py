@@ -1,6 +1,7 @@
 """DataValues of OPC UA -> a Reading: quality, time, and values that a table can hold. Pure."""
 
 import math
+import struct
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -20,9 +21,14 @@ from shared.texts import cut
 _QUALITIES: tuple[Quality, ...] = ("GOOD", "UNCERTAIN", "BAD", "BAD")
 _SEVERITY_SHIFT = 30
 
+#: The bits of a status code that have a name; those below say more of the value: limits, an overflow.
+_NAMED_BITS = 0xFFFF0000
+
 #: Info type DataValue with the overflow bit: the server's queue of this item was full, values were lost there.
 _OVERFLOW = 0x480
 
+#: A 32-bit number: six digits of it are always sure, nine always enough.
+_SINGLE = struct.Struct("<f")
 
 #: Elements of an array that become tags: one node must not be as many tags as a plant has.
 MAX_ELEMENTS = 100_000
@@ -79,11 +85,11 @@ class Collector:
         time = self._times.time(address, data.SourceTimestamp or data.ServerTimestamp, now)
         self._seen.add(address)
         if quality == "BAD":
-            self._fail_at(address, ua.StatusCode(ua.UInt32(code)).name, time)
+            self._fail_at(address, ua.StatusCode(ua.UInt32(code & _NAMED_BITS)).name, time)
             return
         variant = data.Value
         if variant is None or not variant.is_array:
-            self._put(address, variant.Value if variant is not None else None, quality, time)
+            self._put(address, _decoded(variant, variant.Value) if variant is not None else None, quality, time)
             return
         elements = list(islice(_elements(variant.Value, ""), MAX_ELEMENTS + 1))
         if not elements:
@@ -95,7 +101,7 @@ class Collector:
             return
         self._elements[address] = [f"{address}[{index}]" for index, _ in elements]
         for element, (_, value) in zip(self._elements[address], elements, strict=True):
-            self._put(element, value, quality, time)
+            self._put(element, _decoded(variant, value), quality, time)
 
     def _put(self, address: str, value: Any, quality: Quality, time: datetime | None) -> None:
         try:
@@ -114,6 +120,24 @@ class Collector:
             self._reading.errors[element] = reason
             if time is not None:
                 self._reading.tag_timestamps[element] = time
+
+
+def _decoded(variant: ua.Variant, value: Any) -> Any:
+    """Return a value of a variant; of a 32-bit number what its controller shows, not the double that it came in."""
+    return shortest(value) if variant.VariantType is ua.VariantType.Float and isinstance(value, float) else value
+
+
+def shortest(single: float) -> float:
+    """Return the number of the fewest digits that is the same one in 32 bits.
+
+    >>> shortest(0.10000000149011612), shortest(16777216.0)
+    (0.1, 16777216.0)
+    """
+    if not math.isfinite(single):
+        return single
+    bits = _SINGLE.pack(single)
+    texts = (f"{single:.{digits}g}" for digits in range(6, 9))
+    return next((near for near in map(float, texts) if _SINGLE.pack(near) == bits), float(f"{single:.9g}"))
 
 
 def _elements(value: Any, index: str) -> Iterator[tuple[str, Any]]:

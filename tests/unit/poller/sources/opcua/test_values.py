@@ -1,3 +1,4 @@
+import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -96,6 +97,34 @@ def test_values_that_the_server_s_queue_lost_are_counted() -> None:
 def test_every_scalar_type_has_a_stored_form(value: Any, stored: Any) -> None:
     assert scalar(value) == stored
     assert type(scalar(value)) is type(stored)
+
+
+@pytest.mark.parametrize(
+    "shown", [0.1, -0.1, 69.8, 23.4, 0.12345679, 1.4013e-45, 3.4028235e38, -0.0, 16777216.0, 1e20, 5.0]
+)
+def test_a_number_of_32_bits_has_the_digits_that_its_controller_shows(shown: float) -> None:
+    """Kind: what is stored is not what was there. A REAL of 69.8 was stored as 69.80000305175781."""
+    (decoded,) = struct.unpack("<f", struct.pack("<f", shown))
+    variant = ua.Variant(decoded, ua.VariantType.Float)
+    double = ua.Variant(decoded, ua.VariantType.Double)
+    several = ua.Variant([decoded, decoded], ua.VariantType.Float)
+    tags = {"real": ua.DataValue(variant), "lreal": ua.DataValue(double), "array": ua.DataValue(several)}
+    values = collect(collector(), tags).values
+    assert repr(values["real"]) == repr(values["array[1]"]) == repr(shown)
+    assert repr(values["lreal"]) == repr(decoded)
+    assert struct.pack("<f", shown) == struct.pack("<f", decoded)
+
+
+def test_a_number_of_32_bits_that_is_none_costs_only_itself() -> None:
+    tags = {"nan": ua.DataValue(ua.Variant(float("nan"), ua.VariantType.Float)), "good": data(1)}
+    reading = collect(collector(), tags)
+    assert (reading.values, reading.errors) == ({"good": 1}, {"nan": "not a number that can be stored: nan"})
+
+
+def test_what_a_status_says_of_limits_does_not_hide_its_name() -> None:
+    """Kind: a word that is not known hides those that are: 0x80050100, a BAD that stands at its limit, was `Bad`."""
+    reading = collect(collector(), {"low": data(None, 0x80050100), "good": data(7, 0x00000400)})
+    assert (reading.values, reading.errors) == ({"good": 7}, {"low": "BadCommunicationError"})
 
 
 def test_infinity_can_not_be_stored() -> None:
