@@ -30,6 +30,13 @@ MAX_WAITING_BYTES = 64_000_000
 #: A server that has nothing to tell says so this often (seconds), and is taken for dead after three times as long.
 _KEEP_ALIVE_S = 5.0
 
+#: Publishings have numbers from 1 to 2^32 - 1, and then from 1 again.
+#: Source: OPC UA Part 4, 5.14.1.1.
+_NUMBERS = 2**32 - 1
+
+#: How many times slower than asked for a server may look at a tag before it is said.
+_SLOWER = 1.5
+
 #: Seconds since a connection last told something within which its end is taken for the fault of a node.
 _SHORT_LIFE_S = 5.0
 
@@ -56,7 +63,9 @@ class SubscribedServer(Server):
         #: Places of the nodes that the server would not watch, and when it is asked again.
         self._refused: set[int] = set()
         self._refused_due_s = 0.0
-        self._unreadable = False
+        #: Whether changes did not come, whosever they were: all tags are to be read.
+        self._is_gap = False
+        self._has_dropped = False
         self._arrived = asyncio.Event()
         self._sequence: int | None = None
         self._published_s = -math.inf
@@ -66,12 +75,13 @@ class SubscribedServer(Server):
 
     def status(self) -> Mapping[str, Any]:
         """Return what the monitor shows of the server and of what was lost on the way."""
-        queue_size = self._subscription.queue_size if self._subscription is not None else None
+        granted = self._subscription
         return {
             **super().status(),
             "changes_dropped": self._dropped,
             "publishes_missed": self._missed,
-            "queue_size": queue_size,
+            "queue_size": granted.queue_size if granted is not None else None,
+            "sampling_ms": granted.sampling_ms if granted is not None else None,
         }
 
     @property
@@ -81,13 +91,13 @@ class SubscribedServer(Server):
 
     async def read(self) -> Reading | None:
         """Return what changed, as soon as something did, each tag once; empty after an interval without a change."""
-        if not self._changes and not (self._unreadable and self.connection.session is not None):
+        if not self._changes and not (self._is_gap and self.connection.session is not None):
             await self._wait()
         session = self.connection.session
         if session is not None:
             self.browse_again(session)
             try:
-                if self._unreadable or self._left_out:
+                if self._is_gap or self._left_out:
                     await self._read_what_can_not_be_told(session)
                 if self._refused and self.clock.monotonic() >= self._refused_due_s:
                     await self._watch(sorted(self._refused))
@@ -123,25 +133,31 @@ class SubscribedServer(Server):
             if session.lost is not None:
                 raise session.lost
         self._sequence, self._published_s = None, self.clock.monotonic()
+        self._has_dropped = False
         self._subscription = await session.subscribe(params, self._hear, self._miss)
         self._keep_alive_s = self._subscription.keep_alive_s
         self._refused = set()
         self._left_out = {place for place, node in enumerate(self.nodes) if node in self.faults}
         await self._watch([place for place in range(len(self.nodes)) if place not in self._left_out])
-        self._say_short_queue(self._subscription.queue_size)
+        self._say_what_is_less(self._subscription)
         for place in self._left_out:
             self._queue(self.addresses[place], self.faults[self.nodes[place]], self.clock.now())
         for address, reason in self.impossible.items():
             self.collector.fail(address, reason, self.clock.now())
 
-    def _say_short_queue(self, granted: int | None) -> None:
-        """Say that changes between two publishings are lost: of a queue of one a server does not even say so itself."""
-        wanted, sampling_ms = self.model.queue_size, self.model.sampling_ms
-        is_sampled_faster = sampling_ms is not None and sampling_ms < self.interval_s * 1000
-        if granted is not None and granted < wanted and is_sampled_faster:
+    def _say_what_is_less(self, granted: Subscription) -> None:
+        """Say that changes are not seen, or lost: of a slower look, or of a queue of one, no server says so itself."""
+        asked_ms, wanted = float(self._item.SamplingInterval), self.model.queue_size
+        sampling_ms, queue_size = granted.sampling_ms or 0.0, granted.queue_size
+        if sampling_ms > _SLOWER * (asked_ms or self.interval_s * 1000):
             self._say(
-                f"it keeps {granted} changes of a tag between two publishings, not {wanted} (queue_size): what is more "
-                "is lost. Give the group a shorter interval_ms"
+                f"it looks at a tag every {sampling_ms:g} ms, not every {asked_ms:g}: what changes and changes back in "
+                "between is not seen. That is a limit of the server's (MinimumSamplingInterval), or of its node's"
+            )
+        if queue_size is not None and queue_size < wanted and asked_ms < granted.publishing_ms:
+            self._say(
+                f"it keeps {queue_size} changes of a tag between two publishings, not {wanted} (queue_size): what is "
+                "more is lost. Give the group a shorter interval_ms"
             )
 
     async def added(self, places: range) -> None:
@@ -158,22 +174,26 @@ class SubscribedServer(Server):
                 self._queue(self.addresses[place], ua.DataValue(StatusCode=status), self.clock.now())
 
     async def _read_what_can_not_be_told(self, session: Session) -> None:
-        """Read all tags after a publishing that could not be read; and, when they are due, those that are not watched.
+        """Read all tags after changes that did not come; and, when they are due, those that are not watched.
 
-        Whose change was in it can't be known. So the value that each tag has now is handed on; a node that is found to
-        be at fault is watched no more, or every further publishing with it would be lost, too.
+        Whose changes they were can't be known: a publishing could not be read or was lost on the way, or there was no
+        room for what waited. A tag that seldom changes would keep an old value for hours. So the value that each tag
+        has now is handed on; a node that is found to be at fault is watched no more, or every further publishing with
+        it would be lost, too.
         """
         places: Sequence[int] = range(len(self.nodes))
-        if not self._unreadable:
+        if not self._is_gap:
             due = set(self.faults.due(self.nodes[place] for place in self._left_out))
             places = [place for place in self._left_out if self.nodes[place] in due]
-        self._unreadable = False
+        self._is_gap = False
         answers = await session.read([self.nodes[place] for place in places]) if places else []
         if session.lost is not None:
             raise session.lost
         now = self.clock.now()
         for place, answer in zip(places, answers, strict=True):
             self._queue(self.addresses[place], answer, now)
+        # More than there is room for would be read again and again.
+        self._has_dropped = False
         at_fault = {place for place, answer in zip(places, answers, strict=True) if isinstance(answer, NodeFault)}
         mended = [place for place in places if place in self._left_out and place not in at_fault]
         if self._subscription is not None:
@@ -184,7 +204,7 @@ class SubscribedServer(Server):
     def _miss(self) -> None:
         """Hear that the server told changes that can't be read."""
         self._published_s = self.clock.monotonic()
-        self._unreadable = True
+        self._is_gap = True
         self._arrived.set()
 
     def _hear(self, result: ua.PublishResult) -> None:
@@ -197,18 +217,24 @@ class SubscribedServer(Server):
     def _take_in(self, result: ua.PublishResult) -> None:
         self._published_s, now = self.clock.monotonic(), self.clock.now()
         message = result.NotificationMessage
-        if not message.NotificationData:
-            return
-        number = int(message.SequenceNumber)
-        if self._sequence is not None and number > self._sequence + 1:
-            self._missed += number - self._sequence - 1
-        self._sequence = number
-        for notification in message.NotificationData:
+        self._see_number(int(message.SequenceNumber), tells=bool(message.NotificationData))
+        for notification in message.NotificationData or ():
             if isinstance(notification, ua.DataChangeNotification):
                 for item in notification.MonitoredItems:
                     self._queue(self.addresses[int(item.ClientHandle)], item.Value, now)
             elif isinstance(notification, ua.StatusChangeNotification):
                 self.connection.lose(ConnectionError(f"the server ended the subscription: {notification.Status.name}"))
+
+    def _see_number(self, number: int, *, tells: bool) -> None:
+        """Notice publishings that never came. `number`: of one that tells something, else of the next that will."""
+        ahead = 0 if self._sequence is None else (number - self._sequence - 1) % _NUMBERS
+        if 0 < ahead < _NUMBERS // 2:
+            self._missed += ahead
+            self._say(f"{ahead} publishings never came: all tags are read instead")
+            self._sequence = number - 1
+            self._miss()
+        if tells:
+            self._sequence = number
 
     def _queue(self, address: str, value: Answer, now: datetime) -> None:
         self._changes.append((address, value, now))
@@ -216,6 +242,7 @@ class SubscribedServer(Server):
         while len(self._changes) > MAX_CHANGES or self._waiting_bytes > MAX_WAITING_BYTES:
             self._waiting_bytes -= _size(self._changes.popleft()[1])
             self._dropped += 1
+            self._has_dropped = True
         self._arrived.set()
 
     async def _wait(self) -> None:
@@ -235,6 +262,8 @@ class SubscribedServer(Server):
             self._changes.popleft()
             self._waiting_bytes -= _size(value)
             self.collector.add(address, value, now)
+        if not self._changes and self._has_dropped:
+            self._has_dropped, self._is_gap = False, True
         return self.collect()
 
 

@@ -18,6 +18,10 @@ class Subscription:
         self._chunk = chunk
         #: Seconds after which a server without news says so.
         self.keep_alive_s = made.RevisedPublishingInterval / 1000 * made.RevisedMaxKeepAliveCount
+        #: Milliseconds between two publishings.
+        self.publishing_ms = float(made.RevisedPublishingInterval)
+        #: Milliseconds between two looks at a tag, of the tag that is looked at least often.
+        self.sampling_ms: float | None = None
         self._items: dict[int, ua.IntegerId] = {}
         #: Changes of one tag that the server keeps between two publishings, of the tag with the fewest.
         self.queue_size: int | None = None
@@ -49,6 +53,7 @@ class Subscription:
                 if answer.StatusCode.is_good():
                     self._items[number] = answer.MonitoredItemId
                     granted = int(answer.RevisedQueueSize)
+                    self.sampling_ms = max(self.sampling_ms or 0.0, float(answer.RevisedSamplingInterval))
                     self.queue_size = granted if self.queue_size is None else min(granted, self.queue_size)
                 else:
                     refused[number] = answer.StatusCode

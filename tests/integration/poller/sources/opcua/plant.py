@@ -9,6 +9,7 @@ from typing import Any
 
 from asyncua import ua as typed_ua
 from asyncua.common.node import Node
+from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.server import Server
 
 from tests.integration.poller.sources.opcua.space import make_server
@@ -33,13 +34,27 @@ STILL: dict[str, tuple[Any, typed_ua.VariantType]] = {
     "Empty": ([], ua.VariantType.Int32),
 }
 
+#: A value of Line/Switch: the publishing that tells it gets lost, and nothing else is told.
+LOST = 4711
+
 _BAD = ua.UInt32(0x80350000)  # BadAttributeIdInvalid: any bad one does
 _UNCERTAIN = ua.UInt32(0x40900000)  # UncertainLastUsableValue
+
+
+_pop: Any = InternalSubscription._pop_publish_result
+
+
+def _pop_but_what_is_lost(subscription: Any) -> Any:
+    result = _pop(subscription)
+    told = [getattr(data, "MonitoredItems", ()) for data in result.NotificationMessage.NotificationData]
+    is_lost = any(item.Value.Value.Value == LOST for items in told for item in items)
+    return _pop(subscription) if is_lost else result
 
 
 async def main(port: int) -> None:
     """Serve until ended."""
     logging.disable(logging.CRITICAL)
+    setattr(InternalSubscription, "_pop_publish_result", _pop_but_what_is_lost)  # noqa: B010 - no type says so
     server = make_server()
     await server.init()
     server.iserver.max_monitored_item_queue_size = int(os.environ.get("LONGEST_QUEUE", "10000"))
@@ -62,6 +77,9 @@ async def main(port: int) -> None:
     await server.write_attribute_value(
         stamped.nodeid, ua.DataValue(ua.Variant(1, ua.VariantType.Int64), SourceTimestamp=STAMPED_AT)
     )
+    # Beside the others, which are read all at once.
+    switch = await server.nodes.objects.add_variable(ua.NodeId("Switch", index), "Switch", 0, ua.VariantType.Int32)
+    await switch.set_writable()
     counter = await add("Counter", 0, ua.VariantType.Int64)
     async with server:
         print("ready", flush=True)

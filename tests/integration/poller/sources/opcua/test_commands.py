@@ -32,7 +32,7 @@ def test_browse_lists_what_can_be_read_as_a_tree_and_as_a_file_to_build_a_group_
     file = tmp_path / "tags.csv"
     file.write_text(command("browse", shared_plant.url, "--csv").stdout)
     tags = read_tags(file)
-    assert len(tags) == 14
+    assert len(tags) == 15
     reading = with_source(shared_plant.url, one, tags={"file": str(file)})
     assert reading.values["Line/Int"] == -7
 

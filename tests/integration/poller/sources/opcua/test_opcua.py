@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncua import ua
+from asyncua.client.client import Client
 
 from sandbox.harness.redis import EmbeddedRedis
 from sandbox.harness.waiting import wait_until
 from services.poller.source import Reading, TagSource
+from services.poller.sources.opcua import subscribed
 from services.poller.sources.opcua.server import Server
 from services.poller.sources.opcua.wire.session import SESSION_MS
 from shared.keys import Keys
 from shared.records.events import Event
 from shared.redis.link import RedisLink
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
-from tests.integration.poller.sources.opcua.plant import STAMPED_AT
+from tests.integration.poller.sources.opcua.plant import LOST, STAMPED_AT
 from tests.integration.poller.sources.opcua.reading import Told, one, read_until, toml, with_source
 from tests.integration.poller.sources.opcua.servers import OpcuaServer
 
@@ -195,6 +198,42 @@ def test_a_subscription_hands_on_every_change_once_and_in_order(shared_plant: Op
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     times = [time for _, time in seen]
     assert times == sorted(set(times))
+
+
+def test_a_change_whose_publishing_got_lost_is_read(shared_plant: OpcuaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a loss that is counted and not made good. A tag that seldom changes kept its old value until it changed
+    again; and while no other changed nobody even counted.
+    """
+    monkeypatch.setattr(subscribed, "_KEEP_ALIVE_S", 0.5)
+
+    async def use(source: TagSource) -> None:
+        await read_until(source, lambda reading: reading.values == {"ns=2;s=Switch": 0})
+        async with Client(shared_plant.url) as client:
+            switch = client.get_node("ns=2;s=Switch")
+            await switch.write_value(LOST, ua.VariantType.Int32)
+            await read_until(source, lambda reading: reading.values == {"ns=2;s=Switch": LOST})
+            await switch.write_value(0, ua.VariantType.Int32)
+        assert source.status()["publishes_missed"] == 1
+        assert source.status()["reconnects"] == 0
+
+    with_source(shared_plant.url, use, tags=["ns=2;s=Switch"], access="subscribe")
+
+
+def test_a_server_that_looks_less_often_than_asked_for_is_told(
+    shared_plant: OpcuaServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: what was asked for taken for granted."""
+
+    async def use(source: TagSource) -> Mapping[str, Any]:
+        await read_until(source, lambda reading: reading.values)
+        return source.status()
+
+    keys: dict[str, Any] = {"tags": ["ns=2;s=Line.Int"], "access": "subscribe"}
+    # This server looks as often as it publishes.
+    assert with_source(shared_plant.url, use, **keys, sampling_ms=20)["sampling_ms"] == 100
+    assert "it looks at a tag every 100 ms, not every 20" in capsys.readouterr().out
+    assert with_source(shared_plant.url, use, **keys)["sampling_ms"] == 100
+    assert "it looks" not in capsys.readouterr().out
 
 
 def test_a_server_that_keeps_fewer_changes_than_asked_for_is_told(
