@@ -26,6 +26,9 @@ _NODE_CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable
 #: References that are asked for at a time where all of a node's are too many for one answer.
 _REFERENCES_AT_A_TIME = 100
 
+#: Walks for the globs of one group; where they name more folders, one goes through the whole server.
+_MAX_WALKS = 20
+
 _log = get_logger()
 
 #: Nodes after which a walk is given up: something goes in circles by ever new names.
@@ -40,8 +43,11 @@ class Variable:
     path: str
 
 
-async def walk(session: Session) -> AsyncIterator[Variable]:
-    """Yield every variable once, level by level.
+async def walk(session: Session, begin: str = "") -> AsyncIterator[Variable]:
+    """Yield every variable whose path begins with a text, and some more, each once, level by level.
+
+    Nothing else is looked at: what is wanted may be a small part of the server, or be below several folders, of which
+    another one would come first.
 
     Raises: SourceError: there are more than MAX_NODES; what asyncua raises.
     """
@@ -55,10 +61,11 @@ async def walk(session: Session) -> AsyncIterator[Variable]:
             for (_, path), references in zip(parents, children, strict=True):
                 for reference in references:
                     node = _local(reference.NodeId)
-                    if node in seen or reference.ReferenceTypeId == _HAS_PROPERTY:
+                    name = f"{path}/{reference.BrowseName.Name}" if path else str(reference.BrowseName.Name)
+                    is_beside = not _leads_to(name, begin)
+                    if node in seen or is_beside or reference.ReferenceTypeId == _HAS_PROPERTY:
                         continue
                     seen.add(node)
-                    name = f"{path}/{reference.BrowseName.Name}" if path else str(reference.BrowseName.Name)
                     below.append((node, name))
                     if reference.NodeClass == ua.NodeClass.Variable:
                         yield Variable(node, name)
@@ -70,19 +77,44 @@ async def walk(session: Session) -> AsyncIterator[Variable]:
 async def find(session: Session, globs: Sequence[str]) -> list[tuple[ua.NodeId, Tag]]:
     """Return the variables that match: by their path, or by their node id for a pattern that begins like one.
 
-    A tag is called by its path; where two have the same one, by its node id.
+    A tag is called by its path; where two have the same one, by its node id. A node below several folders is found by a
+    glob that begins with any of them, and by one that does not as if it were only in the first.
     """
-    expressions = [(compile_glob(pattern), _is_of_node_id(pattern)) for pattern in globs]
+    walks: dict[str, list[tuple[re.Pattern[str], bool]]] = {}
+    for pattern, begin in zip(globs, _begins(globs), strict=True):
+        walks.setdefault(begin, []).append((compile_glob(pattern), _is_of_node_id(pattern)))
     found: dict[str, tuple[ua.NodeId, Tag]] = {}
-    async for variable in walk(session):
-        node_id = variable.node_id.to_string()
-        for expression, by_id in expressions:
-            name = node_id if by_id else variable.path
-            if expression.fullmatch(name):
-                address = name if name not in found else node_id
-                found[address] = variable.node_id, Tag(node_id, address)
-                break
+    for begin, expressions in walks.items():
+        async for variable in walk(session, begin):
+            node_id = variable.node_id.to_string()
+            for expression, by_id in expressions:
+                name = node_id if by_id else variable.path
+                if expression.fullmatch(name):
+                    address = name if name not in found or found[name][0] == variable.node_id else node_id
+                    found[address] = variable.node_id, Tag(node_id, address)
+                    break
     return list(found.values())
+
+
+def _begins(globs: Sequence[str]) -> list[str]:
+    """Return where the walk for each glob goes: the folders before its first wildcard.
+
+    >>> _begins(["Plant/Line 1/**", "Plant/*/T", "**"]), _begins(["Plant/**", "ns=2;s=T*"])
+    (['Plant/Line 1/', 'Plant/', ''], ['', ''])
+    """
+    fixed = [re.split(r"[*?]", pattern, maxsplit=1)[0] for pattern in globs]
+    begins = [text[: text.rfind("/") + 1] for text in fixed]
+    goes_everywhere = any(map(_is_of_node_id, globs)) or len(set(begins)) > _MAX_WALKS
+    return [""] * len(globs) if goes_everywhere else begins
+
+
+def _leads_to(path: str, begin: str) -> bool:
+    """Tell whether a path begins with a text, or leads to paths that may.
+
+    >>> [_leads_to(path, "Plant/Line") for path in ("Plant", "Plant/Line 1", "Plant/Lamp", "Pl")]
+    [True, True, False, False]
+    """
+    return path.startswith(begin) or begin.startswith(f"{path}/")
 
 
 def _is_of_node_id(pattern: str) -> bool:

@@ -80,6 +80,9 @@ async def main(port: int) -> None:
     # Beside the others, which are read all at once.
     switch = await server.nodes.objects.add_variable(ua.NodeId("Switch", index), "Switch", 0, ua.VariantType.Int32)
     await switch.set_writable()
+    # The same nodes by another way, which is longer.
+    views = await server.nodes.objects.add_folder(ua.NodeId("Views", index), ua.QualifiedName("Views", index))
+    await views.add_reference(line.nodeid, ua.ObjectIds.Organizes)
     counter = await add("Counter", 0, ua.VariantType.Int64)
     async with server:
         print("ready", flush=True)

@@ -75,6 +75,18 @@ def test_nodes_are_named_in_a_list_or_a_file_and_a_bad_one_costs_only_itself(
     assert with_source(shared_plant.url, one, tags={"file": str(file)}).values == expected
 
 
+def test_a_node_below_two_folders_is_found_by_the_path_that_is_asked_for(shared_plant: OpcuaServer) -> None:
+    """Kind: one way to a thing hides the others. A folder whose nodes were met elsewhere before held nothing."""
+    reading = with_source(shared_plant.url, one, tags={"glob": "Views/**/I*"})
+    assert reading.values == {"Views/Line/Int": -7}
+    both = with_source(shared_plant.url, one, tags={"glob": ["Line/Int", "Views/Line/*t"]})
+    assert {address: value for address, value in both.values.items() if "Int" in address} == {
+        "Line/Int": -7, "Views/Line/Int": -7,
+    }  # fmt: skip
+    everything = with_source(shared_plant.url, one, tags={"glob": "**/Int"})
+    assert everything.values == {"Line/Int": -7}
+
+
 def test_a_large_group_is_read_in_chunks(shared_plant: OpcuaServer) -> None:
     tags = [{"address": "ns=2;s=Line.Int", "name": f"D{number}"} for number in range(50)]
     reading = with_source(shared_plant.url, one, tags=tags, read_chunk=7)
