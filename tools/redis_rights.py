@@ -45,7 +45,7 @@ _CONTAINERS = {"CLIENT", "CLUSTER", "CONFIG"}
 _ELSEWHERE = {"SENTINEL", "CLUSTER|SLOTS"}
 
 #: What a service does without, where it must: managed services often forbid it.
-OPTIONAL = ("config|get", "info", "role", "xrange", "zremrangebyrank")
+OPTIONAL = ("config|get", "info", "persist", "role", "xrange", "zremrangebyrank")
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -258,11 +258,14 @@ def acl(user: str) -> str:
 
 def checked() -> str:
     """Return the module of what `check` tries."""
-    needed = _in_lines(right for right in rights("writer") if right not in OPTIONAL)
+    needed, optional = (
+        _in_lines(right for right in rights("writer") if (right in OPTIONAL) is is_optional)
+        for is_optional in (False, True)
+    )
     return (
         '"""What the writer asks of Redis, as ACL names. Written by `make rights`: do not edit."""\n\n'
         f"#: Without one of these it can't work.\nNEEDED = (\n{needed}\n)  # fmt: skip\n\n"
-        f"#: Without these it can't tell how Redis is.\nOPTIONAL = (\n{_in_lines(OPTIONAL)}\n)  # fmt: skip\n"
+        f"#: Without these it can't tell how Redis is.\nOPTIONAL = (\n{optional}\n)  # fmt: skip\n"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from services.consumer.rejected.entries import example_of
 from services.consumer.report.groups import PollingGroups
 from services.consumer.report.last_values import LastValues
+from services.consumer.report.lifetimes import Lifetimes
 from services.consumer.report.names import NameWatch
 from services.consumer.report.overflow import Episode, OverflowWatch, UtilizationAlert
 from services.consumer.report.redis_memory import RedisMemory
@@ -59,6 +60,7 @@ class Report:
         self._overflow = OverflowWatch()
         self._alert = UtilizationAlert(settings.buffer_alert_threshold)
         self._groups = PollingGroups(link, keys)
+        self._lifetimes = Lifetimes(link, keys)
         #: Told of what is rejected; whoever clears the rejected list tells them of it, too.
         self.examples = RejectedExamples(link, keys)
         self._names = NameWatch(settings.tag_name_separator)
@@ -139,6 +141,7 @@ class Report:
         self._say_overflow()
         self._groups.save()
         self.last_values.save(is_short=is_short)
+        self._lifetimes.look()
 
     def _watch_utilization(self) -> None:
         size, cap = self._depth, self._settings.buffer_max_size

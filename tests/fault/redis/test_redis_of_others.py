@@ -76,6 +76,24 @@ def test_a_redis_that_throws_away_heartbeats_is_told_before_it_does(own: Pipelin
     assert own.snapshot()[Counter.MESSAGES_REJECTED] == 0
 
 
+def test_values_stay_although_somebody_gives_every_key_an_expiry(pipeline: Pipeline) -> None:
+    """Kind: what others may end. A program that tidies up gives one to each key without: what waited in the DataQueue
+    and in the buffer vanished with them.
+    """
+    pipeline.start_and_wait("consumer")
+    expected = pipeline.put(polls=2, tags=10)
+    wait_until(lambda: pipeline.snapshot()[Counter.INSERTED] == len(expected), what="the values")
+    for key in pipeline.link.command("KEYS", f"{pipeline.keys.data_queue.partition(':')[0]}:*"):
+        pipeline.link.command("PEXPIRE", key, 2500)
+    pipeline.link.command("SET", f"{pipeline.keys.namespace}-expires", 1, "PX", 2500)
+    wait_until(lambda: f"Somebody gave {pipeline.keys.buffer} an expiry" in pipeline.log("consumer"), what="the word")
+    wait_until(lambda: not pipeline.link.command("EXISTS", f"{pipeline.keys.namespace}-expires"), what="the expiry")
+    pipeline.start_and_wait("writer")
+    wait_until(lambda: pipeline.table_rows() == expected, 30, "all in the table")
+    assert pipeline.snapshot().difference == 0
+    assert pipeline.snapshot()[Counter.INSERTED] == len(expected)
+
+
 def test_names_of_the_dead_hide_nobody_who_lives(pipeline: Pipeline) -> None:
     """Kind: what the dead leave has no bound, and who reads it has one."""
     now = time()
