@@ -16,6 +16,7 @@ from services.poller.sources.opcua.keys import OpcuaKeys
 from services.poller.sources.opcua.server import Server
 from services.poller.sources.opcua.wire import faults
 from services.poller.sources.opcua.wire.faults import Answer, NodeFault
+from services.poller.sources.opcua.wire.publishings import Publishings
 from services.poller.sources.opcua.wire.session import Session
 from services.poller.sources.opcua.wire.subscription import Subscription
 from shared.clock import Clock
@@ -29,10 +30,6 @@ MAX_WAITING_BYTES = 64_000_000
 
 #: A server that has nothing to tell says so this often (seconds), and is taken for dead after three times as long.
 _KEEP_ALIVE_S = 5.0
-
-#: Publishings have numbers from 1 to 2^32 - 1, and then from 1 again.
-#: Source: OPC UA Part 4, 5.14.1.1.
-_NUMBERS = 2**32 - 1
 
 #: How many times slower than asked for a server may look at a tag before it is said.
 _SLOWER = 1.5
@@ -67,7 +64,7 @@ class SubscribedServer(Server):
         self._is_gap = False
         self._has_dropped = False
         self._arrived = asyncio.Event()
-        self._sequence: int | None = None
+        self._publishings = Publishings(self.clock)
         self._published_s = -math.inf
         self._keep_alive_s = _KEEP_ALIVE_S
         self._dropped = 0
@@ -108,8 +105,7 @@ class SubscribedServer(Server):
         session = self.connection.session
         if session is None:
             return await self.away()
-        silent_s = self.clock.monotonic() - self._published_s
-        if silent_s > 3 * max(_KEEP_ALIVE_S, self._keep_alive_s):
+        if self._publishings.silent_s() > 3 * max(_KEEP_ALIVE_S, self._keep_alive_s):
             self.connection.lose(TimeoutError(), session)
             return await self.away()
         return Reading({})
@@ -132,7 +128,8 @@ class SubscribedServer(Server):
             await session.read(self.nodes)
             if session.lost is not None:
                 raise session.lost
-        self._sequence, self._published_s = None, self.clock.monotonic()
+        self._publishings.begin()
+        self._published_s = self.clock.monotonic()
         self._has_dropped = False
         self._subscription = await session.subscribe(params, self._hear, self._miss)
         self._keep_alive_s = self._subscription.keep_alive_s
@@ -167,6 +164,7 @@ class SubscribedServer(Server):
     async def _watch(self, places: Sequence[int]) -> None:
         if self._subscription is not None:
             refused = await self._subscription.watch([(place, self.nodes[place]) for place in places], self._item)
+            self._publishings.expect(self._subscription.ids)
             # A server that has just started may not have them yet.
             self._refused = (self._refused - set(places)) | refused.keys()
             self._refused_due_s = self.clock.monotonic() + faults.RETRY_S
@@ -204,6 +202,7 @@ class SubscribedServer(Server):
     def _miss(self) -> None:
         """Hear that the server told changes that can't be read."""
         self._published_s = self.clock.monotonic()
+        self._publishings.hear_any()
         self._is_gap = True
         self._arrived.set()
 
@@ -217,24 +216,18 @@ class SubscribedServer(Server):
     def _take_in(self, result: ua.PublishResult) -> None:
         self._published_s, now = self.clock.monotonic(), self.clock.now()
         message = result.NotificationMessage
-        self._see_number(int(message.SequenceNumber), tells=bool(message.NotificationData))
+        number, tells = int(message.SequenceNumber), bool(message.NotificationData)
+        if missed := self._publishings.hear(int(result.SubscriptionId), number, tells=tells):
+            self._missed += missed
+            self._say(f"{missed} publishings never came: all tags are read instead")
+            self._is_gap = True
+            self._arrived.set()
         for notification in message.NotificationData or ():
             if isinstance(notification, ua.DataChangeNotification):
                 for item in notification.MonitoredItems:
                     self._queue(self.addresses[int(item.ClientHandle)], item.Value, now)
             elif isinstance(notification, ua.StatusChangeNotification):
                 self.connection.lose(ConnectionError(f"the server ended the subscription: {notification.Status.name}"))
-
-    def _see_number(self, number: int, *, tells: bool) -> None:
-        """Notice publishings that never came. `number`: of one that tells something, else of the next that will."""
-        ahead = 0 if self._sequence is None else (number - self._sequence - 1) % _NUMBERS
-        if 0 < ahead < _NUMBERS // 2:
-            self._missed += ahead
-            self._say(f"{ahead} publishings never came: all tags are read instead")
-            self._sequence = number - 1
-            self._miss()
-        if tells:
-            self._sequence = number
 
     def _queue(self, address: str, value: Answer, now: datetime) -> None:
         self._changes.append((address, value, now))

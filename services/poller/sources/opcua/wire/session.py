@@ -243,7 +243,7 @@ class Session:
                 raise
 
         link.publish = publish_or_say
-        return Subscription(link, await link.create_subscription(params, on_publish), self._monitor_chunk)
+        return await Subscription.make(link, params, on_publish, self._monitor_chunk)
 
     async def namespaces(self) -> list[str]:
         """Return the server's namespaces by their index; none where it does not say.

@@ -10,6 +10,7 @@ from typing import Any
 from asyncua import ua as typed_ua
 from asyncua.common.node import Node
 from asyncua.server.internal_subscription import InternalSubscription
+from asyncua.server.monitored_item_service import MonitoredItemService
 from asyncua.server.server import Server
 
 from tests.integration.poller.sources.opcua.space import make_server
@@ -41,6 +42,18 @@ _BAD = ua.UInt32(0x80350000)  # BadAttributeIdInvalid: any bad one does
 _UNCERTAIN = ua.UInt32(0x40900000)  # UncertainLastUsableValue
 
 
+#: Nodes that one subscription may watch.
+MOST_ITEMS = int(os.environ.get("MOST_ITEMS", "10000"))
+
+_create: Any = MonitoredItemService._create_data_change_monitored_item
+
+
+async def _create_as_many_as_may_be(service: Any, params: Any) -> Any:
+    if len(service._monitored_items) < MOST_ITEMS:
+        return await _create(service, params)
+    return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(0x80DB0000)))  # BadTooManyMonitoredItems
+
+
 _pop: Any = InternalSubscription._pop_publish_result
 
 
@@ -54,6 +67,7 @@ def _pop_but_what_is_lost(subscription: Any) -> Any:
 async def main(port: int) -> None:
     """Serve until ended."""
     logging.disable(logging.CRITICAL)
+    setattr(MonitoredItemService, _create.__name__, _create_as_many_as_may_be)
     setattr(InternalSubscription, "_pop_publish_result", _pop_but_what_is_lost)  # noqa: B010 - no type says so
     server = make_server()
     await server.init()

@@ -231,6 +231,30 @@ def test_a_change_whose_publishing_got_lost_is_read(shared_plant: OpcuaServer, m
     with_source(shared_plant.url, use, tags=["ns=2;s=Switch"], access="subscribe")
 
 
+def test_more_tags_than_a_subscription_may_have_are_in_several(tmp_path: Path) -> None:
+    """Kind: a limit of one, where several may be. A controller has 1,000 items in each subscription; the others were
+    BAD for as long as the group had more.
+    """
+
+    async def use(source: TagSource) -> None:
+        seen: set[str] = set()
+        counted: set[object] = set()
+        async with asyncio.timeout(20):
+            while not (seen >= {"Line/Bool", "Line/Time", "Line/Stamped", "Line/Bytes"} and len(counted) > 3):
+                reading = await one(source)
+                assert "BadTooManyMonitoredItems" not in reading.errors.values()
+                seen |= reading.values.keys()
+                counted |= {reading.values.get("Line/Counter")}
+        assert source.status()["reconnects"] == 0
+
+    server = OpcuaServer.quick(tmp_path)
+    server.start(MOST_ITEMS="4")
+    try:
+        with_source(server.url, use, access="subscribe")
+    finally:
+        server.kill()
+
+
 def test_a_server_that_looks_less_often_than_asked_for_is_told(
     shared_plant: OpcuaServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
