@@ -229,7 +229,8 @@ def import_(
     delimiter: Annotated[str | None, typer.Option(help="comma, semicolon, tab or bar; found out.")] = None,
     decimal: Annotated[str | None, typer.Option(help="point or comma; found out.")] = None,
     time_format: Annotated[
-        str | None, typer.Option(help="As strptime takes it, or unix, unix_ms; ISO 8601 and its like are found out.")
+        str | None,
+        typer.Option(help="As strptime takes it, or unix, unix_ms, unix_us, unix_ns; ISO 8601 is found out."),
     ] = None,
     time_zone: Annotated[
         str | None, typer.Option(help="Of times that name none: Asia/Seoul. Else they are stored as they are.")

@@ -66,7 +66,7 @@ class Said:
     """What a person says of a file; None: it is found out.
 
     `time_zone`: of times that name none; else they are stored as they are. `time_format`: as strptime takes it, or
-    `unix`, `unix_ms`.
+    `unix`, `unix_ms`, `unix_us`, `unix_ns`.
     """
 
     encoding: str | None = None

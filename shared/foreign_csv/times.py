@@ -3,10 +3,14 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-#: What may be said instead of a form of strptime: seconds, or milliseconds, since 1970 in UTC.
-UNIX_FORMATS = {"unix": 1, "unix_ms": 1000}
+#: What may be said instead of a form of strptime, and how many of it a second has, since 1970 in UTC.
+UNIX_FORMATS = {"unix": 1, "unix_ms": 1_000, "unix_us": 1_000_000, "unix_ns": 1_000_000_000}
+
+#: From when to when a recording may be, in seconds since 1970: what lies outside is of another unit (1980, 2100).
+_FIRST_S, _LAST_S = 315_532_800, 4_102_444_800
 
 #: Year first, in digits: 2026-01-02 3:04, 2026/1/2 03:04:05.678, 2026. 1. 2. 오후 3:04:05, and an offset.
 _YEAR_FIRST = re.compile(
@@ -64,7 +68,7 @@ class Times:
 
     def _moment(self, text: str) -> datetime:
         if self.time_format in UNIX_FORMATS:
-            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(text) / UNIX_FORMATS[self.time_format])
+            return _since_1970(text, self.time_format)
         if self.time_format is not None:
             return datetime.strptime(text, self.time_format)  # noqa: DTZ007 - naive where the form has no zone
         found = _YEAR_FIRST.fullmatch(text) or _DAY_FIRST.fullmatch(text)
@@ -73,6 +77,24 @@ class Times:
         if "T" in text:
             return datetime.fromisoformat(text)
         raise ValueError(_why_not(text))
+
+
+def _since_1970(text: str, unit: str) -> datetime:
+    """Return the time that a number names, to the microsecond.
+
+    Raises: ValueError: it is no number, or one of another unit: milliseconds of today taken for microseconds would be
+        in January 1970.
+    """
+    try:
+        count = Decimal(text)
+        fitting = [name for name, per_s in UNIX_FORMATS.items() if _FIRST_S <= count / per_s < _LAST_S]
+        if unit in fitting:
+            microseconds = int(count * 1_000_000 / UNIX_FORMATS[unit])
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"{text[:40]!r} is no number") from None
+    remedy = f": say --time-format {fitting[0]}" if fitting else ""
+    raise ValueError(f"{text[:40]!r} as {unit} is no time from 1980 to 2100{remedy}")
 
 
 def _of_parts(parts: dict[str, str | None]) -> datetime:

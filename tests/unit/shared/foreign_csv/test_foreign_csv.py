@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.foreign_csv.dialect import Dialect, DialectError, Said, find_dialect
 from shared.foreign_csv.lines import MAX_RECORD, Record, Records
-from shared.foreign_csv.times import Times
+from shared.foreign_csv.times import UNIX_FORMATS, Times
 
 HEADER = "시각;온도;압력"
 ROWS = ["2026-01-02 03:04:05;12,5;7", "2026-01-02 03:04:06;-0,25;1000"]
@@ -160,6 +160,28 @@ def test_what_is_said_of_times_counts() -> None:
         with pytest.raises(ValueError, match="shown twice, or never"):
             berlin.read(shown)
     assert berlin.read("2026-10-25 03:30:00") == datetime(2026, 10, 25, 2, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("1767322800.5", "unix"), ("1767322800500", "unix_ms"), ("1767322800500000", "unix_us"),
+        ("1767322800500000999", "unix_ns"), ("1.7673228005E9", "unix"),
+    ],
+)  # fmt: skip
+def test_a_number_of_a_unit_is_exact_and_one_of_another_is_told_apart(text: str, unit: str) -> None:
+    """Kind: one unit taken for another: seconds read as milliseconds were imported into January 1970, all GOOD."""
+    assert Times(unit).read(text) == datetime(2026, 1, 2, 3, 0, 0, 500_000)
+    for other in UNIX_FORMATS.keys() - {unit}:
+        with pytest.raises(ValueError, match=f"is no time from 1980 to 2100: say --time-format {unit}$"):
+            Times(other).read(text)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-Infinity", "1e999999", "0", "0.25", "-1767322800"])
+def test_what_is_no_moment_since_1970_is_none(text: str) -> None:
+    for unit in UNIX_FORMATS:
+        with pytest.raises(ValueError, match=r"is no number|is no time from 1980"):
+            Times(unit).read(text)
 
 
 def test_a_damaged_record_costs_nothing_but_itself() -> None:
