@@ -53,6 +53,11 @@ _GROUPS_OF_POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII)
 _KOREAN = re.compile(r"[\x01-\x7f\uac00-\ud7a3\u3131-\u318e\u2000-\u30ff\u3200-\u33ff\xa7\xb0\xb1\xb4\xb7\xd7\xf7]*")
 
 
+def packed_as(head: bytes) -> str | None:
+    """Return what a file is that does not begin as text does, and what to do with it; None for the others."""
+    return next((what for begin, what in _PACKED.items() if head.startswith(begin)), None)
+
+
 class DialectError(RejectedError):
     """A file can't be read for certain; `option` names what a person may say of it, None where nothing helps."""
 
@@ -153,7 +158,7 @@ def find_dialect(
     """
     head = file.read(HEAD_BYTES)
     file.seek(0)
-    if (packed := next((what for begin, what in _PACKED.items() if head.startswith(begin)), None)) is not None:
+    if (packed := packed_as(head)) is not None:
         raise DialectError(f"it is no CSV file but {packed}")
     encoding = _encoding(head, said.encoding)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)

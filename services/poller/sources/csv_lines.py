@@ -1,5 +1,6 @@
 """A recorded CSV file `timestamp,<tag>,...`, read line by line; a damaged line costs nothing but itself."""
 
+import codecs
 import csv
 import math
 import re
@@ -11,6 +12,7 @@ from typing import BinaryIO
 
 from services.poller.source import SourceError
 from services.poller.sources.files import open_regular
+from shared.foreign_csv.dialect import packed_as
 from shared.models import Scalar, stored_timestamp
 from shared.texts import cut
 
@@ -69,9 +71,9 @@ class CsvLines:
             names = [name.strip() for name in _cells(raw.removeprefix(b"\xef\xbb\xbf"))]
             _ = "".join(names).encode()
         except UnicodeEncodeError as error:
-            raise SourceError(f"{self._path}: line 1: not UTF-8") from error
+            raise SourceError(f"{self._path}: line 1: {_why_no_text(raw, 'not UTF-8')}") from error
         except (ValueError, csv.Error) as error:
-            raise SourceError(f"{self._path}: line 1: {error}") from error
+            raise SourceError(f"{self._path}: line 1: {_why_no_text(raw, error)}") from error
         if not names or names[0].lower() != "timestamp":
             first = names[0][:40] if names else ""
             raise SourceError(
@@ -89,6 +91,12 @@ class CsvLines:
         if not columns:
             raise SourceError(f"{self._path}: line 1: the header names no tag")
         return len(names), columns
+
+
+def _why_no_text(raw: bytes, otherwise: object) -> str:
+    """Return what a file is whose first line can't be read."""
+    is_utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return packed_as(raw) or ("UTF-16: save it as UTF-8" if is_utf16 else str(otherwise))
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from services.poller.source import SourceError
 from services.poller.sources.files import MAX_TAGS_BYTES, read_regular
 from services.poller.sources.long_lived import long_lived
+from shared.foreign_csv.dialect import packed_as
 
 #: A node id as OPC UA writes it: `ns=2;s=Line1.Speed`, `i=2258`, `nsu=http://maker/;i=5`.
 _NODE_ID = re.compile(
@@ -122,11 +123,13 @@ def read_tags(path: Path) -> list[Tag]:
     Raises: SourceError: with line numbers.
     """
     try:
-        lines = read_regular(path, MAX_TAGS_BYTES).decode("utf-8-sig").splitlines()
+        raw = read_regular(path, MAX_TAGS_BYTES)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
+    try:
+        lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: not UTF-8: {error}") from error
+        raise SourceError(f"{path}: {packed_as(raw) or f'not UTF-8: {error}'}") from error
     reader = csv.DictReader(lines)
     if "address" not in (reader.fieldnames or ()):
         raise SourceError(f"{path}: line 1: no column is called address: begin the file with `address,name`")

@@ -61,6 +61,14 @@ def test_a_file_of_another_kind_is_told(tmp_path: Path, text: str, reason: str) 
         read(tmp_path, text)
 
 
+def test_a_workbook_under_the_name_of_a_csv_file_is_called_so(tmp_path: Path) -> None:
+    """Kind: a symptom with several causes."""
+    path = tmp_path / "tags.csv"
+    path.write_bytes(b"PK\x03\x04\x14\0\x06\0\x08\0\0\0\x21\0\xff\xfe")
+    with pytest.raises(SourceError, match="a workbook of Excel, or a zip archive: save the sheet as CSV"):
+        read_tags(path)
+
+
 @pytest.mark.parametrize(
     ("pattern", "matches", "others"),
     [
