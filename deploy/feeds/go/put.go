@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"os"
@@ -93,18 +94,28 @@ func main() {
 }
 
 func read(rows chan<- row) {
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, longest)
-	for lines.Scan() {
-		found := row{Quality: "GOOD"}
-		if err := json.Unmarshal(lines.Bytes(), &found); err != nil {
-			log.Printf("left out: %.200s: %v", lines.Text(), err)
-			continue
+	lines := bufio.NewReaderSize(os.Stdin, longest)
+	for {
+		line, isCut, err := lines.ReadLine()
+		if err != nil {
+			if err != io.EOF {
+				log.Print(err)
+			}
+			break
 		}
-		rows <- found
-	}
-	if err := lines.Err(); err != nil {
-		log.Fatal(err) // a line longer than that
+		found := row{Quality: "GOOD"}
+		if isCut { // the rest of it, too: what comes after it goes on
+			log.Printf("left out: %.200s: longer than %d bytes", line, longest)
+			for isCut && err == nil {
+				_, isCut, err = lines.ReadLine()
+			}
+		} else if err := json.Unmarshal(line, &found); err != nil {
+			log.Printf("left out: %.200s: %v", line, err)
+		} else if found.PLC == "" || found.Tag == "" { // else it would cost the rows beside it
+			log.Printf("left out: %.200s: plc or tag is missing", line)
+		} else {
+			rows <- found
+		}
 	}
 	close(rows)
 }

@@ -5,6 +5,9 @@ const readline = require("node:readline");
 
 const KEY = process.env.TAGPIPE_KEY || "{tagpipe}:data_queue";
 const MOST_QUEUED = 10000, MOST_ROWS = 5000;
+// Numbers that JavaScript would round (above 2^53) as text: it is stored the same.
+const LONG = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
+const exact = number => number[0] === '"' || Number.isSafeInteger(Number(number)) ? number : `"${number}"`;
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 
 async function put(redis, byPlc) {
@@ -25,7 +28,8 @@ async function main() {
   const lines = readline.createInterface({ input: process.stdin });
   lines.on("close", () => { isOpen = false; }).on("line", line => {
     try {
-      const { plc, tag, time, value, quality } = JSON.parse(line);
+      const { plc, tag, time, value, quality } = JSON.parse(line.replace(LONG, exact));
+      if (!plc || !tag) throw new Error("plc or tag is missing"); // else it would cost the rows beside it
       if (!byPlc.has(plc)) byPlc.set(plc, []);
       byPlc.get(plc).push([tag, time, value, quality ?? "GOOD"]);
       if (++count >= MOST_ROWS) lines.pause();

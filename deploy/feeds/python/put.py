@@ -31,6 +31,8 @@ def put(server: redis.Redis, messages: list[str]) -> None:
 
 
 def read() -> None:
+    # Bytes that are no UTF-8 cost their own row at most; strictly read they would end this thread, and all that comes.
+    sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
     for line in sys.stdin:
         lines.put(line)
     lines.put(None)

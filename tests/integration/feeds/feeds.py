@@ -1,5 +1,6 @@
 """What the tests of feeds share: rows as a plant has them, and what the table must hold of them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,29 @@ VALUES: list[tuple[Any, str, str]] = [
     (-3e-9, "-3e-09", "GOOD"), (9007199254740991, "9007199254740991", "GOOD"),
 ]  # fmt: skip
 
+#: Integers that JavaScript has no number for.
+BEYOND: list[tuple[Any, str, str]] = [
+    (number, str(number), "GOOD") for number in (2**53 + 1, 2**64 - 1, -(2**63), 12_345_678_901_234_567_890_123)
+]
 
-def rows(plcs: list[str], count: int = 3) -> list[dict[str, Any]]:
+
+def rows(plcs: list[str], count: int = 3, values: Sequence[tuple[Any, str, str]] = VALUES) -> list[dict[str, Any]]:
     """Return rows of several times of each tag of each PLC."""
     return [
         {"plc": plc, "tag": f"D{tag}", "time": f"{(NOON + timedelta(seconds=n)).isoformat()}.000001Z", "value": value}
         for plc in plcs
         for n in range(count)
-        for tag, (value, _, _) in enumerate(VALUES)
+        for tag, (value, _, _) in enumerate(values)
     ]
 
 
-def stored(plcs: list[str], count: int = 3) -> Cells:
+def stored(plcs: list[str], count: int = 3, values: Sequence[tuple[Any, str, str]] = VALUES) -> Cells:
     """Return what the table must hold of those rows."""
     return {
         (f"{plc}.D{tag}", NOON + timedelta(seconds=n, microseconds=1)): (text, quality)
         for plc in plcs
         for n in range(count)
-        for tag, (_, text, quality) in enumerate(VALUES)
+        for tag, (_, text, quality) in enumerate(values)
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from sandbox.harness.redis import free_port
 from sandbox.harness.supervisor import Child
 from sandbox.harness.waiting import wait_until
-from tests.integration.feeds.feeds import FEEDS, in_table, messages_of, rows, stored
+from tests.integration.feeds.feeds import BEYOND, FEEDS, in_table, messages_of, rows, stored
 from tests.integration.feeds.npm import installed
 from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline
@@ -26,6 +26,8 @@ MQTT = {
     "D1": ("21.5", ("21.5", "GOOD")), "D2": ('{"time":"2026-01-02T12:00:00Z","value":7}', ("7", "GOOD")),
     "D3": ("nan", ("NULL", "BAD")), "D4": ("open", ("open", "GOOD")),
     "D5": ('{"value":1,"quality":"UNCERTAIN"}', ("1", "UNCERTAIN")),
+    "D6": ("9007199254740993", ("9007199254740993", "GOOD")),
+    "D7": ('{"value": -9223372036854775807, "note": "\\"12345678901234567"}', ("-9223372036854775807", "GOOD")),
 }  # fmt: skip
 
 
@@ -112,6 +114,14 @@ def test_what_redis_refuses_is_the_senders_again(pipeline: Pipeline, producer: P
 def test_a_row_without_a_plc_is_refused_and_nothing_is_put(node_red: NodeRed) -> None:
     status, answer = node_red.post([*rows(["NR-3"], 1), {"tag": "D1", "value": 1}])
     assert (status, answer["error"]) == (400, "row 8 says no PLC: write tag as PLC01.D100, or plc and tag")
+
+
+def test_a_number_that_is_rounded_already_is_refused(pipeline: Pipeline, node_red: NodeRed) -> None:
+    """Kind: a number that a language has no room for. 9007199254740993 was stored as 9007199254740992, GOOD."""
+    status, answer = node_red.post(rows(["NR-6"], 1, BEYOND))
+    assert (status, answer["error"].partition(":")[0]) == (400, "row 1 has an integer above 2^53")
+    assert node_red.post([{**row, "value": str(row["value"])} for row in rows(["NR-6"], 1, BEYOND)])[0] == 202
+    assert in_table(pipeline, stored(["NR-6"], 1, BEYOND)) == stored(["NR-6"], 1, BEYOND)
 
 
 def test_while_the_queue_is_full_rows_are_refused_or_held(pipeline: Pipeline, node_red: NodeRed) -> None:
