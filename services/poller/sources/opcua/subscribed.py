@@ -131,7 +131,9 @@ class SubscribedServer(Server):
         self._publishings.begin()
         self._published_s = self.clock.monotonic()
         self._has_dropped = False
-        self._subscription = await session.subscribe(params, self._hear, self._miss)
+        self._subscription = await session.subscribe(
+            params, self._hear, self._miss, lambda error: self.connection.lose(error, session)
+        )
         self._keep_alive_s = self._subscription.keep_alive_s
         self._refused = set()
         self._left_out = {place for place, node in enumerate(self.nodes) if node in self.faults}

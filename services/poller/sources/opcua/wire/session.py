@@ -224,9 +224,9 @@ class Session:
 
     async def subscribe(
         self, params: ua.CreateSubscriptionParameters, on_publish: Callable[[ua.PublishResult], None],
-        on_unreadable: Callable[[], None],
+        on_unreadable: Callable[[], None], on_gone: Callable[[Exception], None],
     ) -> "Subscription":  # fmt: skip
-        """Let the server tell changes; `on_unreadable` is called when it told some that can't be read."""
+        """Let the server tell changes. `on_unreadable`: some can't be read; `on_gone`: it has no subscription left."""
         link: Any = self.client.uaclient.session
         publish = link.publish
 
@@ -237,6 +237,10 @@ class Session:
                 on_unreadable()
                 # The library goes on with the next at this one.
                 raise UaStructParsingError from error
+            except ua.uaerrors.BadNoSubscription as error:
+                # The library takes it for an end in good order, and asks for no more.
+                on_gone(error)
+                raise
             except ua.uaerrors.UaStatusCodeError as error:
                 if is_of_the_answer(error):
                     on_unreadable()
