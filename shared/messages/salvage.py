@@ -5,7 +5,8 @@ Only for messages that the strict decoder of `shared/messages/__init__.py` refus
 - A reading that no column can hold as a number (NaN, Infinity, 1e999, an integer of a thousand digits) is no value.
 - A quality is known by its beginning ("Good", "UncertainLastUsableValue"); one that says nothing is UNCERTAIN.
 - A time of a tag that is absent in any way (null, empty, the begin of a calendar, its first or last moment with an
-  offset that leaves it) is that of the poll; second 60 is the next minute's first, as in PostgreSQL.
+  offset that leaves it) is that of the poll; second 60 is the next minute's first, as in PostgreSQL, hour 24 the next
+  day's.
 - NULs at the end of a text, an address or a PLC code go: they fill a place of fixed length, and nobody could look for
   `RUN` any more. A tag whose address would be another's then is left out.
 - Text with bytes or surrogates that are no characters keeps the rest, with U+FFFD in their place, and is UNCERTAIN.
@@ -25,9 +26,9 @@ from shared.messages.tag_fields import (
     TagError,
     check_address,
     clean_text,
-    leap_second,
     quality_of,
     time_of_tag,
+    unusual_time,
     without_end,
     without_surrogates,
 )
@@ -224,7 +225,7 @@ def _time_of_message(text: object) -> tuple[datetime | None, str]:
     try:
         return stored_timestamp(text), ""
     except (ValueError, OverflowError) as error:
-        return leap_second(text), cut(str(error))
+        return unusual_time(text), cut(str(error))
 
 
 def _plc_code(message: dict[str, Any]) -> str:

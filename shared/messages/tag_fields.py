@@ -12,8 +12,14 @@ MAX_ADDRESS = 1000
 #: Characters of a text value: the longest VARCHAR2 that there is, with MAX_STRING_SIZE=EXTENDED.
 MAX_VALUE_TEXT = 32_767
 
-#: Hours and minutes, second 60, the rest.
+#: What a leap second has in place of the second before it: hours and minutes, second 60, the rest.
 _SECOND_60 = re.compile(r"(.*\d\d:\d\d):60(?!\d)(.*)", re.ASCII)
+
+#: The end of a day, as ISO 8601 had it until 2019 and XML has it.
+_HOUR_24 = re.compile(r"(.*[T ])24(:?00(?::?00(?:[.,]0+)?)?(?:Z|[+-].*)?)", re.ASCII)
+
+#: The name of a zone, which Java writes behind the offset that it had.
+_ZONE_NAME = re.compile(r"(?:(?<=Z)|(?<=[+-]\d\d:\d\d))\[[\w/+-]+\]$", re.ASCII)
 
 #: Where calendars begin: who writes that knows no time. .NET's and Go's, Windows' and OPC UA's, Unix'.
 _BEGINS = frozenset(map(datetime.fromisoformat, ("0001-01-01", "1601-01-01", "1970-01-01")))
@@ -92,18 +98,24 @@ def time_of_tag(text: object) -> datetime | None:
     except OverflowError:
         return None
     except ValueError:
-        leap = leap_second(text)
-        if leap is None:
+        moment = unusual_time(text)
+        if moment is None:
             raise TagError("NO_TIME", "the time can't be read", text) from None
-        return leap
+        return moment
 
 
-def leap_second(text: str) -> datetime | None:
-    """Return the time that a text with second 60 names; None when it is something else."""
-    found = _SECOND_60.fullmatch(text)
-    if found is None:
-        return None
+def unusual_time(text: str) -> datetime | None:
+    """Return the time that a text names as standards allow it and Python does not read; None: it is something else.
+
+    Small letters (RFC 3339), blanks around it, Java's name of a zone, second 60, hour 24.
+    """
+    text = _ZONE_NAME.sub("", text.strip().upper())
+    more = timedelta()
+    if found := _SECOND_60.fullmatch(text):
+        text, more = f"{found[1]}:59{found[2]}", timedelta(seconds=1)
+    elif found := _HOUR_24.fullmatch(text):
+        text, more = f"{found[1]}00{found[2]}", timedelta(days=1)
     try:
-        return stored_timestamp(f"{found[1]}:59{found[2]}") + timedelta(seconds=1)
+        return stored_timestamp(text) + more
     except (ValueError, OverflowError):
         return None

@@ -86,6 +86,33 @@ def test_a_tag_whose_time_cant_be_read_is_left_out_alone_and_told(time: str) -> 
     assert "time" in faults["a"]
 
 
+@pytest.mark.parametrize(
+    ("time", "stored"),
+    [
+        ("2026-01-02t12:00:00z", datetime(2026, 1, 2, 12)), (" 2026-01-02 12:00 ", datetime(2026, 1, 2, 12)),
+        ("2026-01-02T12:00:00+09:00[Asia/Seoul]", datetime(2026, 1, 2, 3)),
+        ("2026-01-02T12:00:00.5Z[UTC]", datetime(2026, 1, 2, 12, 0, 0, 500_000)),
+        ("2026-12-31T24:00:00", datetime(2027, 1, 1)), ("2026-12-31T24:00:00.000+09:00", datetime(2026, 12, 31, 15)),
+        ("20261231T2400", datetime(2027, 1, 1)), ("2016-12-31T23:59:60z", datetime(2017, 1, 1)),
+    ],
+)  # fmt: skip
+def test_a_time_that_standards_allow_is_one(time: str, stored: datetime) -> None:
+    """Kind: what a standard allows, and a library does not read. The message was rejected, with all of its tags."""
+    message, faults = read_message(f'{{"timestamp":"{time}","plc_code":"P","tag_values":{{"a":1}}}}'.encode())
+    assert (message.timestamp, faults) == (stored, [])
+    values, told_of = read(f'"tag_values":{{"a":1}},"tag_timestamps":{{"a":"{time}"}}')
+    assert (values["a"].timestamp, told_of) == (stored, {})
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-12-31T24:00:01", "2026-12-31T24:30Z", "2026-01-02T12:00:00[Asia/Seoul]", "9999-12-31T24:00:00", "  "]
+)
+def test_a_time_of_which_a_part_would_have_to_be_guessed_is_none(time: str) -> None:
+    """Kind: a guess where two readings are possible."""
+    with pytest.raises(RejectedError):
+        read_message(f'{{"timestamp":"{time}","plc_code":"P","tag_values":{{"a":1}}}}'.encode())
+
+
 @pytest.mark.parametrize("time", ["20260102120000Z", "20260102103000+09:00", "20260102235959Z", "1769092341842"])
 def test_digits_without_a_t_between_date_and_time_are_no_time(time: str) -> None:
     """Kind: a guess where two readings are possible. 20260102120000Z was stored at 20:00, milliseconds since 1970 in
