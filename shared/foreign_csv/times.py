@@ -29,6 +29,9 @@ _DATE_ALONE = re.compile(r"\d{4}[-/.] ?\d{1,2}[-/.] ?\d{1,2}\.?|\d{1,2}[./]\d{1,
 
 _NOON = 12
 
+#: How reports of whole hours call the last one of a day: the next day's first moment.
+_MIDNIGHT = 24
+
 
 @dataclass(frozen=True)
 class Times:
@@ -107,7 +110,9 @@ def _of_parts(parts: dict[str, str | None]) -> datetime:
     seconds = (parts["S"] or "00").replace(",", ".")
     zone = (parts.get("zone") or "").strip()
     date = f"{parts['y']}-{int(parts['m'] or 0):02}-{int(parts['d'] or 0):02}"
-    return datetime.fromisoformat(f"{date}T{hour:02}:{parts['M']}:{seconds}{zone}")
+    is_end_of_day = hour == _MIDNIGHT and not half and float(f"{parts['M']}{seconds}") == 0
+    moment = datetime.fromisoformat(f"{date}T{0 if is_end_of_day else hour:02}:{parts['M']}:{seconds}{zone}")
+    return moment + timedelta(days=is_end_of_day)
 
 
 def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
