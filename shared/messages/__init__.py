@@ -14,8 +14,8 @@ from msgspec import Meta, structs
 
 from shared.errors import RejectedError
 from shared.messages.salvage import MAX_NAME, Fault, salvage
-from shared.messages.tag_fields import MAX_ADDRESS, MAX_VALUE_TEXT, own_time
-from shared.models import Mode, PollingData, Quality, Row, stored_timestamp
+from shared.messages.tag_fields import MAX_ADDRESS, MAX_VALUE_TEXT, told_time
+from shared.models import Mode, PollingData, Quality, Row
 from shared.texts import cut
 
 #: Bytes of a message beyond which a consumer sets it aside unread, unless MESSAGE_MAX_BYTES says otherwise.
@@ -102,7 +102,7 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
         wire = _wire_decoder.decode(raw)
         rows = tuple(map(_row, wire.rows)) if wire.rows else ()
         data = PollingData(
-            timestamp=_newest(wire, rows) if wire.timestamp is None else stored_timestamp(wire.timestamp),
+            timestamp=_newest(wire, rows) if wire.timestamp is None else told_time(wire.timestamp),
             group_id=wire.group_id,
             group_name=wire.group_name,
             plc_code=wire.plc_code,
@@ -111,7 +111,7 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
             poll_time_ms=wire.poll_time_ms,
             error_tags={address: message or "" for address, message in wire.error_tags.items()},
             tag_qualities=wire.tag_qualities,
-            tag_timestamps={address: own_time(text) for address, text in wire.tag_timestamps.items()},
+            tag_timestamps={address: told_time(text) for address, text in wire.tag_timestamps.items()},
             rows=rows,
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
@@ -126,7 +126,7 @@ def _salvaged(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault
 
 
 def _row(row: _WireRow) -> Row:
-    moment = own_time(row.timestamp) if row.timestamp is not None else None
+    moment = told_time(row.timestamp) if row.timestamp is not None else None
     return Row(row.tag_address, moment, row.value, row.quality or "GOOD")
 
 

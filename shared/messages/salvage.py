@@ -28,11 +28,12 @@ from shared.messages.tag_fields import (
     clean_text,
     quality_of,
     time_of_tag,
+    told_time,
     unusual_time,
     without_end,
     without_surrogates,
 )
-from shared.models import Quality, Row, stored_timestamp
+from shared.models import Quality, Row
 from shared.texts import TEXT_LIMIT, cut
 
 #: Characters of a name: PLC codes and group names are words for people.
@@ -223,7 +224,7 @@ def _time_of_message(text: object) -> tuple[datetime | None, str]:
     if not isinstance(text, str):
         return None, f"Expected `str`, got `{_json_type(text)}`"
     try:
-        return stored_timestamp(text), ""
+        return told_time(text), ""
     except (ValueError, OverflowError) as error:
         return unusual_time(text), cut(str(error))
 

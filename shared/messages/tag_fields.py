@@ -76,14 +76,14 @@ def without_surrogates(text: str) -> str:
     return "".join(_REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
-def own_time(text: str) -> datetime:
-    """Return the time of its own that a tag or a row has.
+def told_time(text: str) -> datetime:
+    """Return the time that a poll, a tag or a row has.
 
     Raises: ValueError: no time; OverflowError: how libraries write that they know none.
     """
     moment = stored_timestamp(text)
     if moment.year <= _LAST_BEGIN_YEAR and moment in _BEGINS:
-        raise OverflowError("the begin of a calendar")
+        raise OverflowError("the begin of a calendar is what libraries write that know no time")
     return moment
 
 
@@ -94,7 +94,7 @@ def time_of_tag(text: object) -> datetime | None:
     if not isinstance(text, str):
         raise TagError("NO_TIME", "the time is no text", text)
     try:
-        return own_time(text)
+        return told_time(text)
     except OverflowError:
         return None
     except ValueError:
@@ -116,6 +116,6 @@ def unusual_time(text: str) -> datetime | None:
     elif found := _HOUR_24.fullmatch(text):
         text, more = f"{found[1]}00{found[2]}", timedelta(days=1)
     try:
-        return stored_timestamp(text) + more
+        return told_time(text) + more
     except (ValueError, OverflowError):
         return None

@@ -301,6 +301,17 @@ def test_the_begin_of_a_calendar_is_no_time(time: str, other: str) -> None:
     assert faults == {}
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "1601-01-01T00:00:00Z", "1970-01-01"])
+def test_a_poll_at_the_begin_of_a_calendar_has_no_time(time: str) -> None:
+    """Kind: a sign that there is none taken for one, and stored in that year without a word."""
+    with pytest.raises(RejectedError, match="begin of a calendar") as caught:
+        read_message(f'{{"timestamp":"{time}","plc_code":"P","tag_values":{{"a":1}}}}'.encode())
+    assert caught.value.code == "NO_TIME"
+    # And: what its rows say counts, as where it has none.
+    message, faults = read_message(f'{{"timestamp":"{time}","plc_code":"P","rows":[["a","2026-01-02",1]]}}'.encode())
+    assert (message.timestamp, faults) == (datetime(2026, 1, 2), [])
+
+
 @pytest.mark.parametrize("time", ["-0370-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "1601-01-01T00:00:00Z"])
 def test_a_time_that_a_controller_never_set_costs_at_most_its_tag(time: str) -> None:
     values, faults = read(f'"tag_values":{{"a":1,"b":2}},"tag_timestamps":{{"a":"{time}"}}')
