@@ -31,8 +31,11 @@ def test_a_name_that_is_none_of_ours_is_not_answered_without_a_token() -> None:
 
 def test_without_a_token_everyone_may_see_the_page() -> None:
     app = monitor()
-    for path in ("/", "/monitoring", "/monitoring/"):
+    for path in ("/", "/monitoring", "/monitoring/", f"{DASHBOARD_PATH}/"):
         assert leads_to(ask(app, "GET", path)) == DASHBOARD_PATH
+    for other in ("//evil.example/", "%2F%2Fevil.example/", "\\evil.example/"):
+        answer = ask(app, "GET", f"{PAGES}/{other}")
+        assert answer.status_code == 404 or answer.url.join(answer.headers["location"]).host == "localhost"
     assert "Ledger" in ask(app, "GET", DASHBOARD_PATH).text
 
 

@@ -74,6 +74,12 @@ async def root(request: Request) -> Response:
     return RedirectResponse(wishes_of(request).address(DASHBOARD_PATH), 307)
 
 
+@router.get(PAGES + "/{page}/")
+async def without_slash(request: Request, page: str) -> Response:
+    """Lead to the page that is meant: people and proxies put a slash behind an address."""
+    return RedirectResponse(wishes_of(request).address(f"{PAGES}/{page}"), 307)
+
+
 def login_page(request: Request, status: int, refusal: str = "") -> HTMLResponse:
     """Return the form that asks for the token, and why the last one was not taken: a key of the catalogue."""
     wishes = wishes_of(request)
