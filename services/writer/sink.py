@@ -54,12 +54,16 @@ class SinkError(PipelineError):
 
 @dataclass(frozen=True)
 class RowError:
-    """One row of a batch failed; `offset` is its place in the batch, from 0."""
+    """One row of a batch failed; `offset` is its place in the batch, from 0.
+
+    `is_alone`: it must be kept, and the sink takes other rows meanwhile: no reason to keep those from it.
+    """
 
     offset: int
     code: str
     message: str
     verdict: Verdict = Verdict.ROW
+    is_alone: bool = False
 
 
 @dataclass(frozen=True)

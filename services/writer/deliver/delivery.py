@@ -24,6 +24,10 @@ from shared.records.heartbeats import BreakerState
 #: Seconds between two tries to write a file while it can't be written.
 BACKUP_RETRY_S = 1.0
 
+#: Seconds for which rows are not tried again that are refused for what others were, while the rest goes in: a plant
+#: that sends some in each batch would wait for them all day.
+IN_VAIN_S = 600.0
+
 _log = get_logger()
 
 
@@ -58,7 +62,7 @@ class Delivered(Insertion):
             **by_code(Counter.REJECTED, (error.code for _, error in self.rejected)),
             Counter.CONFLICTS: sum(error.code == CONFLICT for _, error in self.rejected),
             Counter.RETRIES: self.retries,
-            Counter.BATCHES_FAILED if self.backed_up else Counter.BATCHES_WRITTEN: 1,
+            Counter.BATCHES_FAILED if self.backed_up and not self.is_alone else Counter.BATCHES_WRITTEN: 1,
         }
 
 
@@ -83,6 +87,8 @@ class Delivery:
         self._report = report
         self._clock = clock
         self._retry_delays_s = list(retry_delays_s)
+        #: Until when rows that are refused with a code, while others go in, are tried once: monotonic times.
+        self._tried_in_vain: dict[str, float] = {}
 
     def deliver(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """See a batch through; return what became of it, or None when stopped first: then nothing may be settled."""
@@ -95,7 +101,7 @@ class Delivery:
                 if error is not None and stop.is_set() and self._breaker.state is BreakerState.RETRYING:
                     return None
                 # Another worker may have found out meanwhile that Oracle takes nothing: then this one is asked again.
-                is_given_up = permit is Permit.TRIAL
+                is_given_up = permit is Permit.TRIAL or delivered.is_alone
                 continue
             if not self._back_up_pending(delivered, stop) and stop.is_set():
                 return None
@@ -108,6 +114,10 @@ class Delivery:
         delays_s = self._retry_delays_s if permit is Permit.TRY else []
 
         def failed(error: SinkError, failures: int, is_last: bool) -> None:
+            if delivered.is_alone:
+                # Oracle takes what others bring: no reason to keep that from it.
+                self._rows_refused(delivered, error, failures, is_last=is_last)
+                return
             if is_last and error.verdict is Verdict.UNKNOWN:
                 # Nobody knows this code, no try mended it, and no row is proven to be at fault: a person must see it.
                 error = SinkError(error.code, str(error), Verdict.CONFIGURATION)
@@ -121,11 +131,25 @@ class Delivery:
         error = insert_with_retries(
             delivered, self._sink, delays_s, stop, failed=failed,
             may_go_on=lambda: self._breaker.state in (BreakerState.CLOSED, BreakerState.RETRYING),
+            known=self._known(),
         )  # fmt: skip
         # Rows that were refused before they were bound say nothing of Oracle.
-        if error is None and (delivered.written or delivered.duplicates):
+        if (error is None or delivered.is_alone) and (delivered.written or delivered.duplicates):
             self._breaker.succeeded(self._clock.monotonic())
         return error
+
+    def _rows_refused(self, delivered: Delivered, error: SinkError, failures: int, *, is_last: bool) -> None:
+        """Take note of rows that are refused while others go in."""
+        if not is_last:
+            delivered.retries += 1
+            self._report.retrying(error, failures)
+        elif error.code not in self._known():
+            self._tried_in_vain[error.code] = self._clock.monotonic() + IN_VAIN_S
+            self._report.rows_kept(error, len(delivered.pending))
+
+    def _known(self) -> frozenset[str]:
+        now = self._clock.monotonic()
+        return frozenset(code for code, until in self._tried_in_vain.copy().items() if now < until)
 
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
         """Back a batch up without trying Oracle; None when stopped before that was done."""

@@ -1,6 +1,6 @@
 """Values on their way into the table, and what became of each: written, duplicate, rejected, or still to be tried."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from itertools import count
 
 from services.writer.sink import RowError, SinkError, Verdict, WritesValues
@@ -19,6 +19,8 @@ class Insertion:
         self.written = 0
         self.duplicates: list[TagValue] = []
         self.rejected: list[tuple[TagValue, RowError]] = []
+        #: Whether the sink takes others meanwhile: it refused those that are pending, one by one, and nothing else.
+        self.is_alone = False
 
     def attempt(self, sink: WritesValues) -> SinkError | None:
         """Insert what is pending once, and find the rows by halving that fail a whole call.
@@ -40,6 +42,7 @@ class Insertion:
             if failure is None:
                 continue
             if failure.verdict is not Verdict.ROW:
+                self.is_alone = self.is_alone and not chunks
                 return failure
             if len(kept) == 1:
                 self.rejected.append((kept[0], RowError(0, failure.code, str(failure))))
@@ -49,6 +52,7 @@ class Insertion:
         return None
 
     def _insert(self, sink: WritesValues, values: list[TagValue]) -> tuple[list[TagValue], SinkError | None]:
+        self.is_alone = False
         try:
             outcome = sink.write(values)
         except SinkError as error:
@@ -58,6 +62,7 @@ class Insertion:
         self.rejected += [(values[error.offset], error) for error in outcome.rejected]
         if not outcome.kept:
             return [], None
+        self.is_alone = all(error.is_alone for error in outcome.kept)
         first = outcome.kept[0]
         return [values[error.offset] for error in outcome.kept], SinkError(first.code, first.message, first.verdict)
 
@@ -70,11 +75,13 @@ def insert_with_retries(
     *,
     failed: Callable[[SinkError, int, bool], None] = lambda _error, _failures, _is_last: None,
     may_go_on: Callable[[], bool] = lambda: True,
+    known: Container[str] = (),
 ) -> SinkError | None:
     """Try until every value has its outcome, with these waits between two tries; none for what a person must mend.
 
     failed: is told of each try that failed: the error, how many failed, and whether it was the last.
     may_go_on: is asked before each further try.
+    known: codes for which rows were tried again of late, in vain, while others were taken: they are tried once.
     Returns: None when all have an outcome; else why some have none, when the tries are used up, or it may not go on,
         or was stopped. What happens then is the caller's affair; it may call again to go on with them.
     """
@@ -82,7 +89,8 @@ def insert_with_retries(
         error = insertion.attempt(sink)
         if error is None:
             return None
-        is_last = failures > len(delays_s) or error.needs_a_person
+        is_known = insertion.is_alone and error.code in known
+        is_last = failures > len(delays_s) or error.needs_a_person or is_known
         _log.warning(f"Oracle write failed (attempt {failures}/{len(delays_s) + 1}): {error}")
         failed(error, failures, is_last)
         if is_last:

@@ -66,6 +66,16 @@ class Report:
             self._retrying = (error, failures)
             self.last_error = error.plain
 
+    def rows_kept(self, error: SinkError, rows: int) -> None:
+        """Say that rows are refused for a state of the database while others go in, and where they go."""
+        message = (
+            f"{rows} rows go to the CSV backup while Oracle takes others, and so will all that it refuses so: {error}"
+        )
+        _log.error(message)
+        with self._lock:
+            self.last_error = error.plain
+        self._events.add(Event.ORACLE_RETRY, message, OracleError(code=error.code))
+
     def wrote(self, path: Path, rows: int) -> None:
         """Take note of rows written to a file."""
         with self._lock:

@@ -8,6 +8,9 @@ Two of its answers do not say what they seem to say:
 - A code that is a row's fault (NOT NULL, no partition, a check, a trigger) may be the table's. Where others of the same
   call were stored it is the row's. Where none was, a sample is tried and rolled back: a row like the last one that was
   stored. If that is refused too, no row is to blame.
+
+A state of the database (a partition that is read-only, a row that is locked) may be that of some rows alone: old ones,
+while those of today go in. The same sample tells.
 """
 
 import re
@@ -56,11 +59,18 @@ class Refusals:
         judged = self._looked_up(connection, values, [error for error in errors if error.verdict is Verdict.DUPLICATE])
         others = [error for error in errors if error.verdict is not Verdict.DUPLICATE]
         blamed = [error for error in others if error.verdict in _BLAMING]
+        kept = [error for error in others if error.verdict not in _BLAMING]
         if blamed:
             some_were_stored = len(errors) < len(values)
             table_fault = None if some_were_stored else self.of_all_rows(connection, values[blamed[0].offset])
             blamed = [_blame(error, table_fault) for error in blamed]
-        return [*judged, *blamed, *(error for error in others if error.verdict not in _BLAMING)]
+        if kept and self._others_go_in(connection, values[kept[0].offset], refused=len(errors), of=len(values)):
+            kept = [replace(error, is_alone=True) for error in kept]
+        return [*judged, *blamed, *kept]
+
+    def _others_go_in(self, connection: oracledb.Connection, value: TagValue, *, refused: int, of: int) -> bool:
+        """Tell whether the table takes other rows; a few go in for a while where a tablespace has just become full."""
+        return 2 * refused <= of or self.of_all_rows(connection, value) is None
 
     def of_all_rows(self, connection: oracledb.Connection, value: TagValue) -> SinkError | None:
         """Return why the table takes no row at all now; None: a sample is taken.

@@ -10,7 +10,7 @@ from services.writer.backup.directory import backup_files
 from services.writer.backup.files import shown
 from services.writer.backup.label import label_path
 from services.writer.deliver.breaker import Breaker
-from services.writer.recover.file_recovery import FileRecovery, Recovery
+from services.writer.recover.file_recovery import FileRecovery, Recovery, RowsKeptError
 from services.writer.recover.loop import Ended, Failure, recover_file
 from services.writer.recover.open_file import FileInUseError, RefusedFileError, RowsFile, was_just_written
 from services.writer.settings import WriterSettings
@@ -114,10 +114,11 @@ class AutoRecover:
         while not self._has_time() and not stop.wait(TIME_TICK_S):
             pass
 
-    def went_well(self, _file: RowsFile, _recovery: FileRecovery) -> None:
+    def went_well(self, _file: RowsFile, recovery: FileRecovery) -> None:
         """Forget the failures before; Oracle takes what it is given."""
         self._backoff.reset()
-        if self._breaker.state is BreakerState.HALF_OPEN:
+        is_taken = recovery.tally.written or recovery.tally.duplicates
+        if is_taken and self._breaker.state is BreakerState.HALF_OPEN:
             self._breaker.succeeded(self._recovery.clock.monotonic())
 
     def goes_on_after(self, failure: Failure, stop: StopFlag) -> bool:
@@ -143,9 +144,12 @@ class AutoRecover:
             before = self._left.get(ended.path)
             if not isinstance(error, RefusedFileError) and (before is None or before.reason != reason):
                 self._recovery.progress.refuses(ended.path, reason)
-            # What the file system says may pass: an NFS server that is away, a right that is missing.
+            # What the file system says may pass: an NFS server that is away, a right that is missing. So may what keeps
+            # rows from the table; but what was set aside would be so again each time.
             tries = before.tries + 1 if before is not None else 1
+            is_repeatable = ended.tally is not None and not ended.tally.set_aside
             may_pass = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
+            may_pass = may_pass or (isinstance(error, RowsKeptError) and is_repeatable)
             wait_s = doubled_s(LAST_PAUSE_S, tries, LONGEST_PAUSE_S) if may_pass else math.inf
             until = self._recovery.clock.monotonic() + wait_s
             self._left[ended.path] = _Left(_changes(ended.path), reason, until, tries)

@@ -16,8 +16,9 @@ from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import tell_conflicts
 from services.writer.recover.open_file import OpenFile, RowsFile
 from services.writer.recover.progress import RecoveryProgress
-from services.writer.sink import CONFLICT, RowError, Sink, Target
+from services.writer.sink import CONFLICT, RowError, Sink, SinkError, Target
 from shared.clock import Clock
+from shared.errors import TransientError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import TagValue
@@ -39,6 +40,12 @@ class Tally:
     rejected: int = 0  #: the table can't hold them: in a rejected_*.csv
     bad_lines: int = 0  #: no values: in a rejected_*.csv
     torn: int = 0  #: torn last lines
+    kept: int = 0  #: not taken now, though others were: their file stays
+
+    @property
+    def set_aside(self) -> int:
+        """Rows that are in a rejected_*.csv now: recovered again, they would be there twice."""
+        return self.conflicts + self.rejected + self.bad_lines
 
     @classmethod
     def of_all(cls, tallies: Sequence["Tally"]) -> "Tally":
@@ -50,8 +57,13 @@ class Tally:
         parts += [f"{self.conflicts} there with another value (rejected)"] if self.conflicts else []
         parts += [f"{self.rejected} rejected"] if self.rejected else []
         parts += [f"{self.bad_lines} bad lines"] if self.bad_lines else []
+        parts += [f"{self.kept} not taken now"] if self.kept else []
         parts += ["last line torn" if self.torn == 1 else f"{self.torn} torn last lines"] if self.torn else []
         return ", ".join(parts)
+
+
+class RowsKeptError(TransientError):
+    """The table does not take rows of a file now, though it takes others: the file stays, to be recovered again."""
 
 
 class Opens(Protocol):
@@ -87,6 +99,8 @@ class FileRecovery:
         self._batch: ReadBatch | None = None
         self._insert: Insertion | None = None
         self._first_conflict: tuple[TagValue, RowError] | None = None
+        #: Why rows were not taken while others were, by code.
+        self._kept: dict[str, SinkError] = {}
         self.tally = Tally()
 
     @property
@@ -108,9 +122,13 @@ class FileRecovery:
         written_before = insert.written
         try:
             if insert.pending:
-                error = insert_with_retries(insert, self._all.sink, self._all.retry_delays_s, stop)
+                delays_s = self._all.retry_delays_s
+                error = insert_with_retries(insert, self._all.sink, delays_s, stop, known=self._kept)
                 if error is not None:
-                    raise error
+                    if stop.is_set() or not insert.is_alone:
+                        raise error
+                    # One month that takes nothing holds up no other.
+                    self._kept.setdefault(error.code, error)
         finally:
             self._all.progress.wrote(insert.written - written_before)
         self._set_aside(batch, insert)
@@ -121,9 +139,16 @@ class FileRecovery:
     def finish(self) -> Path:
         """Put the file, which is through, away; return where it is now.
 
-        Raises: OSError: it stays; recovered again, all its rows are duplicates. FileInUseError: a writer wrote to it
-            meanwhile, on a mount that has no locks; it stays, too.
+        Raises: RowsKeptError: it stays, with rows that the table does not take now. OSError: it stays; recovered again,
+            all its rows are duplicates. FileInUseError: a writer wrote to it meanwhile, on a mount that has no locks;
+            it stays, too.
         """
+        if self._kept:
+            reasons = "; ".join(map(str, self._kept.values()))
+            raise RowsKeptError(
+                f"{self._file.name}: stays, the table does not take {self.tally.kept} of its rows now, while it takes "
+                f"others: {reasons}. Recover it again once that is mended: what is there is skipped"
+            )
         self.tally.torn = int(self._file.reader.torn_line is not None)
         if self.tally.torn:
             _log.warning(
@@ -169,6 +194,7 @@ class FileRecovery:
         self.tally.read += batch.rows
         self.tally.written += insert.written
         self.tally.duplicates += len(insert.duplicates)
+        self.tally.kept += len(insert.pending)
         conflicts = [(value, error) for value, error in insert.rejected if error.code == CONFLICT]
         self._first_conflict = self._first_conflict or next(iter(conflicts), None)
         self.tally.conflicts += len(conflicts)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from services.writer.backup.csv_backup import BackupFailedError
-from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
+from services.writer.recover.file_recovery import FileRecovery, Recovery, RowsKeptError, Tally
 from services.writer.recover.open_file import FileInUseError, RefusedFileError, RowsFile, UnusableFileError
 from services.writer.sink import SinkError
 from shared.lifecycle import StopFlag
@@ -76,7 +76,7 @@ def _recover(file: RowsFile, recovery: FileRecovery, requester: Requester, stop:
             if not goes_on:
                 return Ended(file.path, recovery.finish(), tally=recovery.tally)
             requester.went_well(file, recovery)
-    except (SinkError, BackupFailedError, FileInUseError, OSError) as error:
+    except (SinkError, BackupFailedError, FileInUseError, RowsKeptError, OSError) as error:
         recovery.leave()
         return Ended(file.path, error=error, tally=recovery.tally)
     recovery.leave()

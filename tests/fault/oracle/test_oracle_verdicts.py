@@ -119,3 +119,26 @@ def test_a_verifier_that_the_driver_does_not_know_is_nobodys_row(pipeline: Pipel
     wait_until(lambda: writer_beat(pipeline).get("oracle") == "configuration", what="the heartbeat to say so")
     assert "DPY-3015" in pipeline.log("writer")
     assert faults.status().connections - before < 10  # one a probe, and not one a row
+
+
+@pytest.mark.parametrize("code", [372, 1502, 54])
+def test_rows_that_a_state_of_oracles_keeps_out_keep_no_others_from_the_table(
+    running: Pipeline, faults: OracleControl, code: int
+) -> None:
+    """Kind: one row's fault costs all. Old rows, of a month whose partition is read-only, took all others to the
+    backup, for as long as they came.
+    """
+    faults.refuse_rows(code, containing="LATE", table=running.table)
+    expected, late = running.put(polls=1, tags=50), running.put(polls=3, tags=5, plc_code="LATE")
+    running.wait_until_idle()
+    for _ in range(10):
+        expected |= running.put(polls=1, tags=50)
+        late |= running.put(polls=1, tags=5, plc_code="LATE")
+    ledger = running.wait_until_idle()
+    assert running.table_rows() == expected
+    assert in_csv(running.csv_rows()) == late
+    assert (ledger[Counter.BACKED_UP], ledger[Counter.REJECTED]) == (len(late), 0)
+    assert writer_beat(running)["breaker"] == "closed"
+    told = events(running)
+    assert "oracle_retry" in told
+    assert not {"oracle_lost", "oracle_configuration"} & set(told)

@@ -16,11 +16,15 @@ from shared.queues.tokens import Pressure, WakeUp
 from tests.fakes import FakeClock, Step
 
 
-def failing(*addresses: str, verdict: Verdict = Verdict.ROW, code: str = "CODE") -> Step:
+def failing(*addresses: str, verdict: Verdict = Verdict.ROW, code: str = "CODE", is_alone: bool = False) -> Step:
     """Return a step in which the rows of these addresses fail with an error of their own."""
 
     def step(values: Sequence[TagValue]) -> list[RowError]:
-        return [RowError(n, code, "why", verdict) for n, value in enumerate(values) if value.tag_address in addresses]
+        return [
+            RowError(n, code, "why", verdict, is_alone)
+            for n, value in enumerate(values)
+            if value.tag_address in addresses
+        ]
 
     return step
 

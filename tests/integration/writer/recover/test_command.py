@@ -285,3 +285,24 @@ def test_file_named_that_is_not_there_fails(place: Place) -> None:
 
     assert status == 1
     assert "there is no such file" in output
+
+
+def test_rows_that_the_table_does_not_take_now_hold_up_neither_their_file_nor_the_next(place: Place) -> None:
+    """Kind: one's fault costs all. A row of a read-only partition ended the command at the first file."""
+    values = numbered(1_200)
+    first = place.write(values[:600])
+    place.write(values[600:])
+    place.oracle.control.refuse_rows(372, containing="PLC01.D3", table="tag_data")
+    status, output = place.recover()
+    assert status == 1
+    late = [value for value in values if value.tag_address == "D3"]
+    assert place.stored() == expected([value for value in values if value not in late])
+    assert len(place.files("backup_*.csv")) == 2
+    assert f"does not take {len([v for v in late if v in values[:600]])} of its rows now" in output
+    assert first.name in output
+    assert "ORA-00372" in output
+    place.oracle.control.reset()
+    status, output = place.recover()
+    assert status == 0, output
+    assert place.stored() == expected(values)
+    assert place.files("backup_*.csv") == []

@@ -212,3 +212,35 @@ def test_rows_refused_before_they_are_bound_do_not_close_the_breaker() -> None:
 def test_duplicates_are_counted_apart() -> None:
     bench = Bench(failing("D0", "D1", verdict=Verdict.DUPLICATE))
     assert bench.deliver(tag_values(5)) == {"written": 3, "duplicates": 2, "batches_written": 1}
+
+
+def test_rows_that_a_state_keeps_out_alone_keep_no_others_from_the_table() -> None:
+    """Kind: one row's fault costs all. Rows of a month whose partition is read-only opened the breaker, each batch of
+    them anew: a plant with one clock that is behind wrote nothing but the backup.
+    """
+    bench = Bench(*[failing("D1", "D2", verdict=Verdict.SPACE, is_alone=True)] * 99)
+    assert bench.deliver(tag_values(10)) == {"written": 8, "backed_up": 2, "batches_written": 1, "retries": 3}
+    assert bench.stop.waits == [1.0, 2.0, 4.0]
+    assert bench.breaker.state is BreakerState.CLOSED
+    # If: they come again; expect: they are not waited for, and a batch of them alone opens nothing either
+    bench.sink.calls.clear()
+    assert bench.deliver(tag_values(11)) == {"written": 1, "duplicates": 8, "backed_up": 2, "batches_written": 1}
+    assert bench.deliver(tag_values(3)[1:]) == {"backed_up": 2, "batches_written": 1}
+    assert (bench.sink.calls, len(bench.stop.waits)) == ([11, 2], 3)
+    assert bench.breaker.state is BreakerState.CLOSED
+
+
+def test_a_trial_of_which_some_rows_were_taken_closes_the_breaker() -> None:
+    """Kind: as above. No batch of such a plant is taken whole."""
+    bench = Bench(LOST, LOST, LOST, LOST, failing("D1", verdict=Verdict.SPACE, is_alone=True))
+    bench.deliver(tag_values(5))
+    bench.breaker.probe_succeeded(bench.delivery._clock.monotonic())
+    assert bench.deliver(tag_values(5)) == {"written": 4, "backed_up": 1, "batches_written": 1}
+    assert bench.breaker.state is BreakerState.CLOSED
+
+
+def test_what_is_left_when_others_are_in_may_meet_an_outage() -> None:
+    """Kind: what was true at the first try taken for true at the last."""
+    bench = Bench(failing("D1", verdict=Verdict.SPACE, is_alone=True), LOST, LOST, LOST)
+    assert bench.deliver(tag_values(5)) == {"written": 4, "backed_up": 1, "batches_failed": 1, "retries": 3}
+    assert bench.breaker.state is BreakerState.OPEN

@@ -321,3 +321,32 @@ def test_a_share_that_knows_no_leases_holds_up_no_file(stage: Stage, monkeypatch
     with path.open("ab"):
         stage.run_for(2)
     assert stage.left() == []
+
+
+def test_rows_that_the_table_does_not_take_now_hold_up_neither_their_file_nor_others(stage: Stage) -> None:
+    """Kind: one's fault costs all. One row of a read-only partition, and no file came back by itself any more."""
+    values = tag_values(20)
+    path = stage.write(values[:10])
+    stage.write(values[10:])
+    stage.sink.steps = [failing("D1", verdict=Verdict.SPACE, is_alone=True)] * 6
+    stage.run_for(2)
+    assert stage.sink.stored == [values[0], *values[2:]]
+    assert stage.left() == [path.name]
+    assert any("does not take 1 of its rows now" in message for message in stage.events.messages)
+    # If: somebody mends it; expect: the file is looked at again by itself
+    stage.sink.steps.clear()
+    stage.clock.advance(LAST_PAUSE_S)
+    stage.run_for(2)
+    assert stage.sink.stored == [values[0], *values[2:], values[1]]
+    assert stage.left() == []
+
+
+def test_a_file_whose_rows_were_set_aside_is_not_gone_through_again_and_again(stage: Stage) -> None:
+    """Kind: what has no bound. Each time what was refused of it would be in one more rejected file."""
+    stage.write(tag_values(3))
+    refused = [RowError(1, "CODE", "why"), RowError(2, "STATE", "read-only", Verdict.SPACE, is_alone=True)]
+    stage.sink.steps = [lambda _values: refused] * 9
+    stage.run_for(2)
+    stage.clock.advance(100 * LAST_PAUSE_S)
+    stage.run_for(2)
+    assert len(stage.rejects.rows) == 1
