@@ -22,6 +22,12 @@ _DIGITS_A_BIT = 0.30103
 #: Source: Oracle SQL Language Reference, NUMBER; IEEE 754: half a unit above the largest of 24 binary digits.
 _NUMBER_LIMIT, _SINGLE_LIMIT = 1e126, 2.0**128 - 2.0**103
 
+#: Types of a column that holds times, and of one that holds a name or a quality.
+_TIMES = (
+    oracledb.DB_TYPE_DATE, oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ,
+)  # fmt: skip
+_TEXTS = oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NCHAR
+
 #: Digits of a second's fraction that a time of ours has.
 _MICROSECONDS = 6
 
@@ -164,6 +170,17 @@ def column_as_found(column: Column, info: Any, character_set: str) -> Column:
         has_zone=kind in (oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ),
         character_set=character_set if is_text and not is_national and character_set in CHARACTER_SETS else None,
     )
+
+
+def misfit(column: Column, info: Any) -> str | None:
+    """Return why a column as the driver describes it can't hold what is written there; None where it can.
+
+    What it takes all the same, Oracle converts by the session's settings, and what it refuses would be blamed on rows.
+    """
+    wanted = _TIMES if column.name == "timestamp" else _TEXTS
+    if column.name == "tag_value" or info.type_code in wanted:
+        return None
+    return f"{column.name} is {described(info).type_name}"
 
 
 def _digits(info: Any) -> int | None:

@@ -13,10 +13,10 @@ import oracledb
 
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE, RAISED_WHILE_BINDING
-from services.writer.oracle.columns import column_as_found
+from services.writer.oracle.columns import column_as_found, misfit
 from services.writer.oracle.connections.pool import Connections
 from services.writer.oracle.dictionary import TableShape
-from services.writer.oracle.errors import from_driver, row_error
+from services.writer.oracle.errors import from_driver, oracle_error, row_error
 from services.writer.oracle.layout import LAYOUTS, Row, RowBinder
 from services.writer.oracle.refusals import Refusals, as_table_fault
 from services.writer.oracle.statements import insert, lookup
@@ -184,7 +184,10 @@ class OracleSink:
         return self._clock.monotonic() - self._learned_at > KNOWN_FOR_S
 
     def _learn_table(self, connection: oracledb.Connection) -> None:
-        """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes."""
+        """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes.
+
+        Raises: SinkError: code WRONG_TYPE: a column can't hold what is written there.
+        """
         # First: of several workers one is enough.
         self._learned_at = self._clock.monotonic()
         shape = TableShape(connection, self._settings.oracle_table)
@@ -195,6 +198,11 @@ class OracleSink:
         # The name that a standby shares with its primary; the driver has it from the logon.
         self._database = connection.db_name or None
         layout = LAYOUTS[self._settings.oracle_table_layout]
+        misfits = [misfit(column, found[column.name]) for column in layout.columns if column.name in found]
+        if any(misfits):
+            wrong = ", ".join(filter(None, misfits))
+            text = f"{self._settings.oracle_table} is no table of the layout {layout.name}: {wrong}"
+            raise oracle_error("WRONG_TYPE", text)
         as_found = tuple(
             column_as_found(column, found.get(column.name), self._character_set) for column in layout.columns
         )

@@ -192,3 +192,26 @@ def test_a_table_that_was_changed_is_seen_before_a_row_is_refused(
         assert ends(outcome) == (3, 0, 0, 0)
         assert oracle.count(name) == 3
         oracle.execute(f"DROP TABLE {name}_before")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("quality   VARCHAR2(20)", "quality NUMBER(3)", "quality is NUMBER"),
+        ("timestamp TIMESTAMP(6)", "timestamp VARCHAR2(40)", "timestamp is VARCHAR2"),
+        ("tag_name  VARCHAR2(100)", "tag_name NUMBER", "tag_name is NUMBER"),
+    ],
+)
+def test_a_table_whose_columns_are_of_another_kind_is_no_fault_of_rows_or_of_ours(
+    oracle: OracleTarget, before: str, after: str, said: str
+) -> None:
+    """Kind: rows blamed for the table's fault. Where the quality is a NUMBER each value was rejected, by a call of its
+    own; where the time is a text the writer met a TypeError, gave its batches back and ended.
+    """
+    with oracle.table(changes=((before, after),)) as name:
+        sink = OracleSink(oracle.settings(name))
+        with pytest.raises(SinkError, match=said) as caught:
+            sink.write(tag_values(5))
+        sink.close()
+        assert caught.value.verdict is Verdict.CONFIGURATION
+        assert oracle.count(name) == 0
