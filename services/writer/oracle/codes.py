@@ -7,12 +7,9 @@ Sources: Oracle Database Error Messages (docs.oracle.com/error-help), python-ora
 troubleshooting pages, and tests against a listener, a killed session, a full tablespace and the like.
 """
 
-import re
 from dataclasses import dataclass
 
-from services.writer.sink import SinkError, Verdict
-
-_CODE = re.compile(r"(?:ORA|DPY)-\d{4,5}")
+from services.writer.sink import Verdict
 
 #: What is said to one who may do something else with the table, and not this.
 NO_PRIVILEGE = ("ORA-01031", "ORA-41900")
@@ -43,7 +40,7 @@ _UNREACHABLE = (
 )  # fmt: skip
 _NO_ALIAS = ("this is no address", "ORACLE_DSN as host:port/service, or ORACLE_HOST and ORACLE_SERVICE_NAME")
 _NOT_OPEN = ("the database is starting or stopping", "wait, or ask the DBA; the writer waits by itself")
-_LOST = ("the connection broke", "try again; when it stays: a firewall, or the database's alert log")
+LOST = ("the connection broke", "try again; when it stays: a firewall, or the database's alert log")
 _CURSORS = (
     "the session has as many cursors open as it may",
     "a new session is tried; when it stays: DBA, OPEN_CURSORS, and does a trigger of the table leave its cursors open?",
@@ -55,7 +52,7 @@ _SESSIONS = (
     "DBA: SESSIONS, PROCESSES, SESSIONS_PER_USER; or ORACLE_POOL_MAX lower",
 )
 _MEMORY = ("the database is short of memory", "DBA: shared pool, PGA")
-_TABLESPACE = ("no room in the table's or its index' tablespace", "DBA: add a data file, or let it grow")
+TABLESPACE = ("no room in the table's or its index' tablespace", "DBA: add a data file, or let it grow")
 _QUOTA = (
     "the owner's quota of the tablespace is used up, or there is none",
     "DBA: ALTER USER ... QUOTA ... ON the tablespace",
@@ -100,7 +97,7 @@ _CONFIGURATION, _CREDENTIALS, _OF_ROW = Verdict.CONFIGURATION, Verdict.CREDENTIA
 _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     (Verdict.DUPLICATE, ("a unique key refuses the row", "a unique index other than the primary key? drop it"), (1,)),
     # --- the connection is gone: reconnect and repeat; the rows may have been stored
-    (_CONNECTION_LOST, _LOST, (
+    (_CONNECTION_LOST, LOST, (
         "DPY-4011", "DPY-1001", "DPY-1002", "DPY-4033", 28, 600, 602, 603, 609, 1012, 1041, 1043, 2396, 2399, 3113,
         3114, 3135, 12153, 12537, 12547, 12570, 12571, 12583, 12592, 12609, *_RAC_LOST,
     )),
@@ -137,7 +134,7 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
                   "ORACLE_DSN of the primary, best a service that moves with that role"), (16000,)),
     (_TRANSIENT, ("a switchover is going on", "wait; the writer waits by itself"), (16456,)),
     # --- no room: hold, alarm, never blame the rows
-    (_SPACE, _TABLESPACE, (1653, 1654, 1658, 1659, 1683, 1685, 1688, 1691, 1692, 3233, 3234)),
+    (_SPACE, TABLESPACE, (1653, 1654, 1658, 1659, 1683, 1685, 1688, 1691, 1692, 3233, 3234)),
     (_SPACE, _QUOTA, (1536, 1950)),
     (_SPACE, _EXTENTS, (1631, 1632, 60_002, 60_003, 60_004, 60_005, 60_006, 60_007)),
     (_SPACE, _TEMP, (1652,)),
@@ -215,45 +212,6 @@ CODES = _by_code()
 #: What drivers name while they bind a value; any other error of theirs comes from the connection.
 RAISED_WHILE_BINDING = frozenset({"DPY-3002", "DPY-3013", "DPY-4003", "DPY-4004"})
 
-#: "Cannot connect" (DPY-6005, or what the driver lets through) says why in its text: words of the operating system and
-#: of OpenSSL, the most telling first.
-_WHY_NOT_CONNECTED: tuple[tuple[str, Verdict, str, str], ...] = (
-    (r"Name or service not known|nodename nor servname|name resolution|gaierror", _TRANSIENT,
-     "nobody knows a host of this name",
-     "ORACLE_HOST (or ORACLE_DSN); can this machine resolve it? A container that was stopped has no name any more"),
-    (r"certificate has expired", _CONFIGURATION,
-     "the certificate has expired", "DBA: renew the listener's certificate; is this machine's clock right?"),
-    (r"Hostname mismatch|IP address mismatch|DPY-6002|DPY-6006", _CONFIGURATION,
-     "the server's certificate is for another name",
-     "ORACLE_DSN with the name that the certificate has, or with ?ssl_server_cert_dn=CN=... as it says"),
-    (r"CERTIFICATE_VERIFY_FAILED", _CONFIGURATION,
-     "the server's certificate is signed by somebody whom this machine does not trust",
-     "ORACLE_WALLET_LOCATION: a directory with the authority's certificate as ewallet.pem"),
-    (r"DPY-2018", _CONFIGURATION, "there is no ewallet.pem", "ORACLE_WALLET_LOCATION: the directory that holds it"),
-    (r"NO_CERTIFICATE_OR_CRL_FOUND|NO_START_LINE|PEM lib|X509", _CONFIGURATION,
-     "ewallet.pem holds no certificate", "ORACLE_WALLET_LOCATION: an ewallet.pem in PEM form (orapki ... -pem)"),
-    (r"EOF occurred in violation|CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|UNKNOWN_CA|BAD_CERTIFICATE", _TRANSIENT,
-     "the server ended the TLS handshake: it wants a certificate of ours (mTLS), or another one",
-     "ORACLE_WALLET_LOCATION: the wallet with our key and certificate"),
-    (r"WRONG_VERSION_NUMBER|RECORD_LAYER", _CONFIGURATION,
-     "that port does not speak TLS", "ORACLE_DSN: the port of the listener's TCPS address, or without tcps://"),
-    (r"Connection refused", _TRANSIENT, "nothing accepts connections there",
-     "ORACLE_HOST, ORACLE_PORT (or ORACLE_DSN); is the listener up?"),
-    (r"timed out|No route to host|Network is unreachable|Host is down", _TRANSIENT,
-     "no answer from there", "ORACLE_HOST, ORACLE_PORT (or ORACLE_DSN); is the host up, is there a firewall?"),
-    (r"DPY-4011", _TRANSIENT, "it accepts connections and closes them again",
-     "is that Oracle's listener? TLS alone: ORACLE_DSN=tcps://...; for mTLS: a wallet with our key and certificate"),
-)  # fmt: skip
-
-#: Codes under which it comes.
-_CANNOT_CONNECT = ("DPY-6005", "UNKNOWN")
-
-_BY_VERDICT = {
-    _SPACE: Meaning(_SPACE, *_TABLESPACE),
-    _CONNECTION_LOST: Meaning(_CONNECTION_LOST, *_LOST),
-    _TRANSIENT: Meaning(_TRANSIENT, "Oracle can't do it now", "try again"),
-}
-
 
 def verdict_of(code: str) -> Verdict:
     """Return what a full code such as `ORA-00001` asks for.
@@ -263,30 +221,3 @@ def verdict_of(code: str) -> Verdict:
     """
     known = CODES.get(code)
     return known.verdict if known else Verdict.UNKNOWN
-
-
-def meaning_of(error: SinkError) -> Meaning:
-    """Return what an error means; for one that nobody foresaw, Oracle's own words and where they are explained."""
-    known = _known_meaning(error) or _BY_VERDICT.get(error.verdict)
-    if known is not None:
-        return known
-    if _CODE.fullmatch(error.code):
-        return Meaning(error.verdict, "see the text", f"https://docs.oracle.com/error-help/db/{error.code.lower()}/")
-    return Meaning(error.verdict, "see the text", "send it to who maintains tagpipe")
-
-
-def hint_of(error: SinkError) -> str:
-    """Return in a line what an error means and what to do; empty where only its own text is known."""
-    known = _known_meaning(error)
-    return f"{known.cause}: {known.remedy}" if known is not None else ""
-
-
-def _known_meaning(error: SinkError) -> Meaning | None:
-    if error.code in _CANNOT_CONNECT:
-        for pattern, verdict, cause, remedy in _WHY_NOT_CONNECTED:
-            if re.search(pattern, str(error)):
-                return Meaning(verdict, cause, remedy)
-    # "Cannot connect" says in its text why not.
-    inner = [code for code in _CODE.findall(str(error)) if code in CODES and code != "DPY-6005"]
-    code = inner[-1] if error.code == "DPY-6005" and inner else error.code
-    return CODES.get(code)

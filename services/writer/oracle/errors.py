@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import oracledb
 
-from services.writer.oracle.codes import hint_of, meaning_of, verdict_of
+from services.writer.oracle.codes import verdict_of
+from services.writer.oracle.meanings import hint_of, meaning_of
 from services.writer.sink import RowError, SinkError, Verdict
 
 _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
