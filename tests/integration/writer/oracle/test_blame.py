@@ -142,7 +142,7 @@ def test_a_grant_that_is_taken_away_costs_the_rows_that_were_being_looked_up_a_t
     assert ends(sink.write(tag_values(6))) == (1, 0, 5, 0)
 
 
-@pytest.mark.parametrize("code", [376, 1591, 1647, 4068, 8103])
+@pytest.mark.parametrize("code", [376, 1135, 1555, 1591, 1647, 2393, 4063, 4068, 6508, 8102, 8103, 14403])
 def test_a_row_that_the_databases_state_refuses_is_kept_though_its_neighbours_were_stored(
     sink: OracleSink, faults: OracleControl, table: str, code: int
 ) -> None:
@@ -215,3 +215,21 @@ def test_a_table_whose_columns_are_of_another_kind_is_no_fault_of_rows_or_of_our
         sink.close()
         assert caught.value.verdict is Verdict.CONFIGURATION
         assert oracle.count(name) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (980, "synonym"), (903, "ORACLE_TABLE"), (3050, "a word of SQL's own"), (54013, "virtual"),
+        (25128, "disabled and validated"), (28112, "policy"),
+    ],
+)  # fmt: skip
+def test_what_only_a_person_can_mend_is_said_at_once_and_in_words(
+    sink: OracleSink, faults: OracleControl, code: int, said: str
+) -> None:
+    """Kind: a code that nobody listed: three retries for each batch, and nothing but Oracle's own text at 3 a.m."""
+    faults.fail_next(None, ora_code=code, verb="INSERT")
+    with pytest.raises(SinkError) as caught:
+        sink.write(tag_values(3))
+    assert caught.value.verdict is Verdict.CONFIGURATION
+    assert said in caught.value.hint
