@@ -162,11 +162,6 @@ class RowBinder:
             and text.as_stored(row[quality_place]) == text.as_stored(quality)
         )
 
-    @property
-    def changes_keys(self) -> bool:
-        """Whether the table holds less of a key than is sent: what differs in no more than that is one row there."""
-        return any(column.decimals is not None or column.has_zone for _, column in self._key)
-
     def key_of(self, row: Row) -> tuple[Any, ...]:
         """Return a row's primary key as the table holds it."""
         return tuple(column.as_stored(row[place]) for place, column in self._key)

@@ -16,10 +16,10 @@ from services.writer.oracle.codes import NO_PRIVILEGE, RAISED_WHILE_BINDING
 from services.writer.oracle.columns import column_as_found, misfit
 from services.writer.oracle.connections.pool import Connections
 from services.writer.oracle.dictionary import TableShape
-from services.writer.oracle.errors import from_driver, oracle_error, row_error
+from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import LAYOUTS, Row, RowBinder
 from services.writer.oracle.refusals import Refusals, as_table_fault
-from services.writer.oracle.statements import insert, lookup
+from services.writer.oracle.statements import insert_and_commit, lookup
 from services.writer.oracle.transaction import Transaction
 from services.writer.settings import WriterSettings
 from services.writer.sink import BatchOutcome, RowError, SinkError, Target, Verdict, decide
@@ -107,7 +107,7 @@ class OracleSink:
         refused = None
         try:
             with self.connection() as connection:
-                refused = _refused(connection, table, rows)
+                refused = insert_and_commit(connection, table, rows)
                 if len(refused) < len(rows):
                     self._refusals.sample = _one_that_was_stored(values, refused)
                 if refused and (not self.may_select or self._may_be_another()):
@@ -228,20 +228,6 @@ class OracleSink:
                     "since nobody can tell duplicates from conflicts. DBA: GRANT SELECT ON the table TO the user"
                 )
             return []
-
-
-def _refused(connection: oracledb.Connection, table: RowBinder, rows: list[Row]) -> list[RowError]:
-    """Insert and commit; return what the key and others refuse, be it the only row of a batch, by an exception.
-
-    No document says whether a batch of one is told as one of many is; one server at least does not.
-    """
-    try:
-        return insert(connection, table, rows, commit=True)
-    except oracledb.IntegrityError as error:
-        found = from_driver(error)
-        if len(rows) > 1 or found.verdict is not Verdict.DUPLICATE:
-            raise
-        return [row_error(0, found.code, str(found))]
 
 
 def _one_that_was_stored(values: Sequence[TagValue], refused: Sequence[RowError]) -> TagValue:

@@ -4,7 +4,9 @@ Two of its answers do not say what they seem to say:
 
 - ORA-00001 is no proof that the row is there: a second unique index or a trigger's own table says the same. So every
   row refused with it is looked up by its key: there with the same value and quality, it is a duplicate; there with
-  others, a conflict; not there, the name in the error's text decides whether it was the key that refused it.
+  others, a conflict. Not there, it is inserted once more: its row may be gone since. If the key refuses it again, it is
+  another row's key for the table (which holds less of it than is sent, takes A for a, or has a trigger that changes
+  it), or a policy hides that row: a conflict with what nobody can see.
 - A code that is a row's fault (NOT NULL, no partition, a check, a trigger) may be the table's. Where others of the same
   call were stored it is the row's. Where none was, a sample is tried and rolled back: a row like the last one that was
   stored. If that is refused too, no row is to blame.
@@ -26,7 +28,7 @@ import oracledb
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import RowBinder
-from services.writer.oracle.statements import insert, lookup
+from services.writer.oracle.statements import insert, insert_and_commit, lookup
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
 from shared.models import TagValue
 
@@ -34,6 +36,12 @@ from shared.models import TagValue
 _TODAY = timedelta(days=1)
 
 _NAMED = re.compile(r"\(([^()]+)\)")
+
+#: What is said of a row whose key is taken by one that is not found under it.
+_HIDDEN = (
+    "no row is found under the key as sent: another one has it (the table rounds it, a trigger or a collation changes "
+    "it), or a policy hides that row"
+)
 
 #: What may be the row's fault, or the table's.
 _BLAMING = (Verdict.ROW, Verdict.UNKNOWN)
@@ -100,27 +108,49 @@ class Refusals:
         if not self._may_select:
             unknown = "whether the table holds the same is not known: the user may not SELECT"
             return [replace(error, message=f"{error.message}; {unknown}", verdict=Verdict.ROW) for error in errors]
+        judged, not_there = self._compared(connection, values, errors)
+        again: list[RowError] = []
+        for error in not_there:
+            if _name_in(error.message) in self._names_of_the_key(connection):
+                again.append(error)
+            else:
+                judged.append(replace(error, verdict=Verdict.ROW))
+        return judged + self._once_more(connection, values, again)
+
+    def _compared(
+        self, connection: oracledb.Connection, values: Sequence[TagValue], errors: Sequence[RowError]
+    ) -> tuple[list[RowError], list[RowError]]:
+        """Return the errors of rows that the table holds, each with its true verdict, and those of the others."""
         rows, _ = self._table.rows([values[error.offset] for error in errors])
-        judged = []
+        judged, not_there = list[RowError](), list[RowError]()
         for error, row, stored in zip(errors, rows, lookup(connection, self._table, rows), strict=True):
             if stored is None:
-                judged.append(self._not_there(connection, error))
+                not_there.append(error)
             elif self._table.is_stored_as(row, *stored):
                 judged.append(error)
             else:
                 judged.append(replace(error, code=CONFLICT, message=_holds(*stored), verdict=Verdict.ROW))
-        return judged
+        return judged, not_there
 
-    def _not_there(self, connection: oracledb.Connection, error: RowError) -> RowError:
-        """Judge a row that nothing is found for: the key refused it and its row is gone since, or it was not the key.
-
-        Where the table changes the times of keys nobody knows which row it was: it is set aside.
-        """
-        if _name_in(error.message) not in self._names_of_the_key(connection):
-            return replace(error, verdict=Verdict.ROW)
-        if self._table.changes_keys:
-            return replace(error, code=CONFLICT, message=f"{error.message}; none found as sent", verdict=Verdict.ROW)
-        return error
+    def _once_more(
+        self, connection: oracledb.Connection, values: Sequence[TagValue], errors: Sequence[RowError]
+    ) -> list[RowError]:
+        """Insert rows that the key refused, and that it has no row for; return the errors of those it refuses again."""
+        if not errors:
+            return []
+        rows, _ = self._table.rows([values[error.offset] for error in errors])
+        refused = [
+            replace(error, offset=errors[error.offset].offset)
+            for error in insert_and_commit(connection, self._table, rows)
+        ]
+        others = [error for error in refused if error.verdict is not Verdict.DUPLICATE]
+        duplicates = [error for error in refused if error.verdict is Verdict.DUPLICATE]
+        judged, not_there = self._compared(connection, values, duplicates) if duplicates else ([], [])
+        hidden = [
+            replace(error, code=CONFLICT, message=f"{error.message}; {_HIDDEN}", verdict=Verdict.ROW)
+            for error in not_there
+        ]
+        return [*others, *judged, *hidden]
 
     def _names_of_the_key(self, connection: oracledb.Connection) -> frozenset[str]:
         if self._key_names is None:

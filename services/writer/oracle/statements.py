@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 import oracledb
 
-from services.writer.oracle.errors import one_line, row_error
+from services.writer.oracle.errors import from_driver, one_line, row_error
 from services.writer.oracle.layout import Row, RowBinder
-from services.writer.sink import RowError
+from services.writer.sink import RowError, Verdict
 
 #: Keys of one query: few statements that the statement cache knows, of which the next larger one is filled up.
 LOOKUP_SIZES = (1, 10, 50, 500)
@@ -27,6 +27,20 @@ def insert(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row
         if commit and 0 < len(failed) < len(rows):
             connection.commit()
     return [row_error(error.offset, error.full_code, one_line(error.message)) for error in failed]
+
+
+def insert_and_commit(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row]) -> list[RowError]:
+    """Insert and commit; return what the key and others refuse, be it the only row of a batch, by an exception.
+
+    No document says whether a batch of one is told as one of many is; one server at least does not.
+    """
+    try:
+        return insert(connection, table, rows, commit=True)
+    except oracledb.IntegrityError as error:
+        found = from_driver(error)
+        if len(rows) > 1 or found.verdict is not Verdict.DUPLICATE:
+            raise
+        return [row_error(0, found.code, str(found))]
 
 
 def lookup(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row]) -> list[Stored]:
