@@ -202,7 +202,9 @@ class ScriptedSink:
         self.connections = (1, 0)
         self.shortage: str | None = None
         self.logon_warning: str | None = None
+        self.table_warning: str | None = None
         self.is_closed = False
+        self.inspections = 0
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
         self.calls.append(len(values))
@@ -247,6 +249,11 @@ class ScriptedSink:
         if self.trouble is not None:
             raise self.trouble
         self.target = Target("SCRIPT.TAG_DATA", "memory", "MEMORY")
+
+    def inspect(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.inspections += 1
 
     def close(self) -> None:
         self.is_closed = True

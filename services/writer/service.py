@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
@@ -38,6 +39,9 @@ THREADS_END_S = 4.0
 TICK_S = 1.0
 
 _PROBER_TICK_S = 0.1
+
+#: Seconds between two looks at the table while Oracle takes values.
+INSPECT_INTERVAL_S = 60.0
 
 _log = get_logger()
 
@@ -157,17 +161,27 @@ class WriterService:
             connections_busy=busy,
             connections_short=self.sink.shortage,
             logon_warning=self.sink.logon_warning,
+            table_warning=self.sink.table_warning,
         )
 
     def probe_when_due(self, stop: StopFlag) -> None:
-        """Learn the table at the start; later ask Oracle at intervals while the breaker is open."""
+        """Learn the table at the start; ask Oracle at intervals while the breaker is open; look at the table else."""
+        next_look = 0.0
         try:
             self.sink.probe()
         except SinkError as error:
             _log.warning(f"Oracle is not usable yet: {error}")
             if error.needs_a_person:
                 self.breaker.failed(error, self.clock.monotonic(), last=True)
+            next_look = self.clock.monotonic() + INSPECT_INTERVAL_S
         while not stop.wait(_PROBER_TICK_S):
+            if self.breaker.state is not BreakerState.CLOSED:
+                # Whatever took Oracle away may have left another table.
+                next_look = 0.0
+            elif self.clock.monotonic() >= next_look:
+                next_look = self.clock.monotonic() + INSPECT_INTERVAL_S
+                with suppress(SinkError):  # That Oracle is away is found out, and told, by a batch.
+                    self.sink.inspect()
             if not self.breaker.probe_due(self.clock.monotonic()):
                 continue
             try:

@@ -144,11 +144,21 @@ class Sink(WritesValues, LooksUp, Protocol):
         """What it said of our account when it let us in last: a password that expires; None where nothing."""
 
     @property
+    def table_warning(self) -> str | None:
+        """What of the table doubles values without a word, as `inspect` found it; None where nothing."""
+
+    @property
     def target(self) -> Target:
         """What files of its values say they were meant for."""
 
     def probe(self) -> None:
         """Ask whether it is there; learn the table. Raises: SinkError."""
+
+    def inspect(self) -> None:
+        """Look at the table again: what was learned of it, and whether it still knows what comes twice.
+
+        Raises: SinkError.
+        """
 
     def close(self) -> None:
         """Close everything; does not wait for what is in use."""

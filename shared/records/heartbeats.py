@@ -86,6 +86,7 @@ class WriterStatus(PausableStatus, frozen=True):
     connections_busy: Count | None = None
     connections_short: Text | None = None  #: why there are no more
     logon_warning: Text | None = None  #: what Oracle said of the account at the newest logon: its password expires
+    table_warning: Text | None = None  #: what of the table doubles values without a word: it has no key any more
 
 
 class PollerStatus(ServiceStatus, frozen=True):

@@ -183,6 +183,14 @@ KINDS = _kinds(
         status=Status.HEALTHY,
     ),
     Kind(
+        "key_missing", _WARNING,
+        "The table has no key any more, or it is disabled: what comes twice (a batch whose answer was lost, a file "
+        "that is recovered again) is stored twice, and no counter tells.",
+        "DBA: put the primary key back (deploy/oracle/*.sql has it); rows that are there twice must go first, "
+        "docs/oracle.md has the query. Values are written meanwhile; BACKUP_AUTO_RECOVER waits, `recover` wants "
+        "--anyway. The alert ends within a minute after the key is back.",
+    ),
+    Kind(
         "backup_failed", _CRITICAL,
         "A writer can't write its backup directory: disk full, read-only or no permission.",
         "Make room in BACKUP_DIR or grant the writer's user access to it; it tries again by itself. Until then values "

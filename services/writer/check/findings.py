@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.writer.oracle.columns import CHARACTER_SETS, FLOATING, FoundColumn, float_digits
-from services.writer.oracle.dictionary import UniqueKey
+from services.writer.oracle.dictionary import UniqueKey, guards
 from services.writer.oracle.layout import Layout
 
 
@@ -170,7 +170,10 @@ def _or_nullable(column: FoundColumn, detail: str) -> Finding:
 def compare_unique_keys(layout: Layout, keys: Sequence[UniqueKey]) -> list[Finding]:
     """Compare what can refuse a row by ORA-00001 with the layout's key: anything else refuses values."""
     primary = next((key for key in keys if key.is_primary), None)
-    findings = [compare_key(layout, primary.columns if primary else ())]
+    if primary is None and guards(keys, layout.key):
+        findings = [Finding("primary key", Status.OK, "there is none, and a unique key in its place")]
+    else:
+        findings = [compare_key(layout, primary.columns if primary else ())]
     if primary is not None and primary.is_deferred:
         findings.append(
             Finding(

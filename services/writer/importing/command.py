@@ -51,4 +51,4 @@ def import_files(
     is_ambiguous = settings.oracle_table_layout == "tag_values"
     columns = Columns(named, settings.tag_name_separator, is_ambiguous, plc_code)
     way = Way("import", ImportProgress, Opener(said, columns))
-    return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s)
+    return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s, anyway=True)

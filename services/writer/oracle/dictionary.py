@@ -11,7 +11,7 @@ from services.writer.oracle.errors import translated
 _CONSTRAINTS = """
 SELECT c.owner, c.constraint_name, c.constraint_type, c.deferred, cc.column_name
 FROM all_constraints c JOIN all_cons_columns cc ON cc.owner = c.owner AND cc.constraint_name = c.constraint_name
-WHERE c.owner = :1 AND c.table_name = :2 AND c.constraint_type IN ('P', 'U')
+WHERE c.owner = :1 AND c.table_name = :2 AND c.constraint_type IN ('P', 'U') AND c.status = 'ENABLED'
 ORDER BY c.constraint_name, cc.position
 """
 _UNIQUE_INDEXES = """
@@ -30,6 +30,11 @@ class UniqueKey:
     columns: tuple[str, ...]
     is_primary: bool = False
     is_deferred: bool = False  #: checked at the commit
+
+
+def guards(keys: Sequence[UniqueKey], key: Sequence[str]) -> bool:
+    """Tell whether one of them refuses what comes twice under a key: it is on these columns, or on fewer of them."""
+    return any(set(unique.columns) <= set(key) for unique in keys)
 
 
 class TableShape:

@@ -15,7 +15,7 @@ from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE, RAISED_WHILE_BINDING
 from services.writer.oracle.columns import column_as_found, misfit
 from services.writer.oracle.connections.pool import Connections
-from services.writer.oracle.dictionary import TableShape
+from services.writer.oracle.dictionary import TableShape, guards
 from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import LAYOUTS, Row, RowBinder
 from services.writer.oracle.refusals import Refusals, as_table_fault
@@ -46,6 +46,8 @@ class OracleSink:
         self._refusals = Refusals(self._table, None)
         #: Whether the user may SELECT from the table, as far as is known.
         self.may_select = True
+        #: What of the table doubles values without a word, as `inspect` found it; None where nothing.
+        self.table_warning: str | None = None
         self._table_is_known = False
         self._learned_at = float("-inf")
         self._database: str | None = None
@@ -141,6 +143,22 @@ class OracleSink:
         """Ask Oracle for the table; learn its columns. Raises: SinkError."""
         with self.connection() as connection:
             self._learn_table(connection)
+
+    def inspect(self) -> None:
+        """Look at the table again: its columns, and whether its key still refuses what comes twice. Raises: SinkError.
+
+        A DBA drops or disables it for a load, or puts another table under the name, and no insert is refused for that.
+        """
+        with self.connection() as connection:
+            self._learn_table(connection)
+            shape = TableShape(connection, self._settings.oracle_table)
+            # Of a view nobody can tell.
+            is_guarded = not shape.locate() or guards(shape.unique_keys(), self._table.layout.key)
+        key = ", ".join(self._table.layout.key)
+        warning = None if is_guarded else f"{self.target.table} has no key on ({key}): what comes twice is stored twice"
+        if warning and warning != self.table_warning:
+            _log.critical(warning)
+        self.table_warning = warning
 
     def lookup(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
         """Return what the table holds under the values' keys, in one query: value as text and quality, or None.

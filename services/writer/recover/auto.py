@@ -98,6 +98,9 @@ class AutoRecover:
         state = self._breaker.state
         if self._pause.is_on() or state not in (BreakerState.CLOSED, BreakerState.HALF_OPEN):
             return False
+        if self._recovery.sink.table_warning is not None:
+            # What is there already would be there twice.
+            return False
         try:
             depth = self._buffer.depth()
         except RedisUnavailableError:

@@ -79,13 +79,20 @@ class Run:
 
     def _reaches_database(self) -> bool:
         """Ask the database its name: files know whose they are. False when a person must act first."""
+        sink = self._recovery.sink
         try:
-            self._recovery.sink.probe()
+            sink.probe()
+            sink.inspect()
         except SinkError as error:
             if error.needs_a_person:
                 self._fail(f"Oracle: {error}. All files stay where they are; `check` finds the cause")
                 return False
             # It may be back when the first file is through with its retries.
+        if sink.table_warning is not None and not self._anyway:
+            self._fail(f"{sink.table_warning}. All files stay where they are; --anyway puts them in all the same, once")
+            return False
+        if sink.table_warning is not None:
+            self._console.say(f"anyway: {sink.table_warning}")
         return True
 
     def begins(self, file: RowsFile) -> None:

@@ -138,6 +138,25 @@ def test_while_the_breaker_is_open_it_probes_and_the_first_answer_lets_a_batch_t
     assert stage.clock.monotonic() - began <= 5.0 + 0.3, "an interval, at most"
 
 
+def test_the_table_is_looked_at_at_the_start_each_minute_and_after_an_outage(stage: Stage) -> None:
+    """Kind: what was learned once is believed for ever. Its key was dropped for a load, and values came twice."""
+    stage.service.probe_when_due(FakeStop(stage.clock, after=1300))
+    assert stage.sink.inspections == 3
+    # If: Oracle is away at the start; expect: nobody asks it beside the batches that find that out
+    stage.sink.trouble, stage.sink.inspections = LOST, 0
+    stage.service.probe_when_due(FakeStop(stage.clock, after=100))
+    stage.breaker.failed(LOST, stage.clock.monotonic(), last=True)
+    stage.sink.trouble = None
+    # If: it comes back; expect: it is looked at as soon as a batch was written, not before
+    stage.service.probe_when_due(stop_when(stage.clock, lambda: stage.breaker.state is BreakerState.HALF_OPEN))
+    assert stage.sink.inspections == 0
+    stage.breaker.succeeded(stage.clock.monotonic())
+    stage.service.probe_when_due(FakeStop(stage.clock, after=5))
+    assert stage.sink.inspections == 1
+    stage.sink.table_warning = "no key"
+    assert stage.service.describe().table_warning == "no key"
+
+
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 

@@ -80,6 +80,12 @@ def _logons(overview: Overview) -> Iterator[Finding]:
             "logon_warning",
             Said("Oracle warns {names}: {warning}", names=_names(warned), warning=warned[0].status.logon_warning),
         )
+    doubling = [writer for writer in overview.living(WriterStatus) if writer.status.table_warning]
+    if doubling:
+        yield Finding(
+            "key_missing",
+            Said("{names} found: {warning}", names=_names(doubling), warning=doubling[0].status.table_warning),
+        )
 
 
 def _last_error(writers: Iterable[Service[WriterStatus]]) -> str:

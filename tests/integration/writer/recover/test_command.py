@@ -306,3 +306,22 @@ def test_rows_that_the_table_does_not_take_now_hold_up_neither_their_file_nor_th
     assert status == 0, output
     assert place.stored() == expected(values)
     assert place.files("backup_*.csv") == []
+
+
+def test_a_table_without_its_key_takes_no_file_unless_it_is_told_to(place: Place) -> None:
+    """Kind: what makes a repetition safe, taken for granted. The command was interrupted and run again, as it says one
+    may: half of the file was there twice.
+    """
+    place.sql(
+        "CREATE TABLE keyless (tag_name VARCHAR2(100) NOT NULL, tag_value VARCHAR2(255) NOT NULL, "
+        "timestamp TIMESTAMP(6) NOT NULL, quality VARCHAR2(20) NOT NULL)"
+    )
+    place.write(numbered(5))
+    status, output = place.recover(ORACLE_TABLE="keyless")
+    assert status == 1
+    assert "KEYLESS has no key on (tag_name, timestamp)" in output
+    assert (len(place.files("backup_*.csv")), place.sql("SELECT COUNT(*) FROM keyless")) == (1, [(0,)])
+    status, output = place.recover("--anyway", ORACLE_TABLE="keyless")
+    assert status == 0, output
+    assert (place.files("backup_*.csv"), place.sql("SELECT COUNT(*) FROM keyless")) == ([], [(5,)])
+    place.sql("DROP TABLE keyless")

@@ -107,6 +107,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         "Oracle warns writer plant-1: ORA-28002: the password will expire within 7 days",
     ),
     (
+        "key_missing",
+        {"services": [consumer(), writer(table_warning="PLANT.TAG_DATA has no key on (tag_name, timestamp)")]},
+        "writer plant-1 found: PLANT.TAG_DATA has no key",
+    ),
+    (
         "backup_failed",
         {"services": [consumer(), writer(backup="failing", backup_failure="disk full")]},
         "writer plant-1 can't write the backup: disk full",

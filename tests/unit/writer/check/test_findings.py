@@ -163,3 +163,9 @@ def test_what_an_alert_says_begins_with_plain_words(text: str, words: str) -> No
     said = from_driver(raised(message), connecting=True).plain
     assert said.startswith(words)
     assert message in said
+
+
+def test_a_unique_key_in_the_primary_ones_place_is_as_good() -> None:
+    """Kind: one form of a thing taken for the only one. "Values that come twice are stored twice" was not true."""
+    (found,) = compare_unique_keys(TAG_DATA, [UniqueKey("PLANT.TAG_DATA_U", ("timestamp", "tag_name"))])
+    assert found.status is Status.OK

@@ -350,3 +350,14 @@ def test_a_file_whose_rows_were_set_aside_is_not_gone_through_again_and_again(st
     stage.clock.advance(100 * LAST_PAUSE_S)
     stage.run_for(2)
     assert len(stage.rejects.rows) == 1
+
+
+def test_no_file_is_begun_while_the_table_has_no_key(stage: Stage) -> None:
+    """Kind: what makes a repetition safe, taken for granted."""
+    stage.write(tag_values(3))
+    stage.sink.table_warning = "no key: what comes twice is stored twice"
+    stage.run_for(3)
+    assert (stage.sink.calls, len(stage.left())) == ([], 1)
+    stage.sink.table_warning = None
+    stage.run_for(2)
+    assert (stage.sink.stored, stage.left()) == (tag_values(3), [])

@@ -1,0 +1,51 @@
+"""What a DBA makes of the table while values go in, and no insert is refused for it."""
+
+from services.writer.oracle.oracle_sink import OracleSink
+from tests.fakes import tag_values
+from tests.integration.writer.oracle.ends import ends
+from tests.oracle_target import OracleTarget
+
+#: The table's key, as its DDL has it.
+KEY = ",\n  CONSTRAINT tag_data_pk PRIMARY KEY (tag_name, timestamp) USING INDEX COMPRESS 1"
+
+
+def take_its_place(oracle: OracleTarget, name: str, other: str) -> None:
+    """Put another table under a name, as a DBA does."""
+    oracle.execute(f"ALTER TABLE {name} RENAME TO {name}_before", f"ALTER TABLE {other} RENAME TO {name}")
+    oracle.execute(f"DROP TABLE {name}_before")
+
+
+def test_a_key_that_is_gone_is_said_before_values_are_there_twice(oracle: OracleTarget) -> None:
+    """Kind: a guarantee that is looked at once. The key was left out when the table was made anew, and what came again
+    after a lost answer was stored twice; `check` was run a year ago.
+    """
+    with oracle.table() as name, oracle.table(changes=((KEY, ""),)) as other:
+        sink = OracleSink(oracle.settings(name))
+        sink.inspect()
+        assert sink.table_warning is None
+        assert ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        take_its_place(oracle, name, other)
+        sink.inspect()
+        assert "has no key on (tag_name, timestamp): what comes twice is stored twice" in (sink.table_warning or "")
+        # As it says
+        assert ends(sink.write(tag_values(3))) == ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        # If: the DBA puts one back, in whatever form and order; expect: the warning ends
+        oracle.execute(f"TRUNCATE TABLE {name}", f"CREATE UNIQUE INDEX {name}_u ON {name} (timestamp, tag_name)")
+        sink.inspect()
+        sink.close()
+        assert sink.table_warning is None
+
+
+def test_another_type_is_seen_though_no_row_is_refused_for_it(oracle: OracleTarget) -> None:
+    """Kind: what was learned once is believed for ever. A number went into a text column as Oracle writes numbers: .5
+    for 0.5, and with a comma where the database's country has one.
+    """
+    text = "tag_value VARCHAR2(255) NOT NULL"
+    with oracle.table(changes=((text, "tag_value NUMBER"),)) as name, oracle.table() as other:
+        sink = OracleSink(oracle.settings(name))
+        sink.write(tag_values(1, text="0.5"))
+        take_its_place(oracle, name, other)
+        sink.inspect()
+        sink.write(tag_values(1, text="0.5"))
+        sink.close()
+        assert [value for value, _ in oracle.cells(name).values()] == ["0.5"]
