@@ -205,6 +205,8 @@ class ScriptedSink:
         self.table_warning: str | None = None
         self.is_closed = False
         self.inspections = 0
+        #: What it took, and lost since.
+        self.lost: list[TagValue] = []
 
     def write(self, values: Sequence[TagValue]) -> BatchOutcome:
         self.calls.append(len(values))
@@ -254,6 +256,10 @@ class ScriptedSink:
         if self.trouble is not None:
             raise self.trouble
         self.inspections += 1
+
+    def gone(self) -> tuple[int, list[TagValue]]:
+        lost, self.lost = self.lost, []
+        return len(self.stored), lost
 
     def close(self) -> None:
         self.is_closed = True

@@ -166,7 +166,7 @@ class WriterService:
 
     def probe_when_due(self, stop: StopFlag) -> None:
         """Learn the table at the start; ask Oracle at intervals while the breaker is open; look at the table else."""
-        next_look = 0.0
+        next_look, was_away = 0.0, False
         try:
             self.sink.probe()
         except SinkError as error:
@@ -176,12 +176,13 @@ class WriterService:
             next_look = self.clock.monotonic() + INSPECT_INTERVAL_S
         while not stop.wait(_PROBER_TICK_S):
             if self.breaker.state is not BreakerState.CLOSED:
-                # Whatever took Oracle away may have left another table.
-                next_look = 0.0
+                # Whatever took Oracle away may have left another table, or an earlier one.
+                next_look, was_away = 0.0, True
             elif self.clock.monotonic() >= next_look:
                 next_look = self.clock.monotonic() + INSPECT_INTERVAL_S
                 with suppress(SinkError):  # That Oracle is away is found out, and told, by a batch.
-                    self.sink.inspect()
+                    self._look_at_table(was_away=was_away)
+                    was_away = False
             if not self.breaker.probe_due(self.clock.monotonic()):
                 continue
             try:
@@ -190,6 +191,14 @@ class WriterService:
                 self.breaker.probe_failed(error, self.clock.monotonic())
             else:
                 self.breaker.probe_succeeded(self.clock.monotonic())
+
+    def _look_at_table(self, *, was_away: bool) -> None:
+        """See whether the table is as it was, and after an outage whether it holds what it took. Raises: SinkError."""
+        self.sink.inspect()
+        if was_away:
+            looked_for, gone = self.sink.gone()
+            if gone:
+                self.report.went_back(looked_for, gone)
 
     def _start(
         self, loop: Callable[[StopFlag], None], stop: StopFlag, name: str, failures: list[BaseException]

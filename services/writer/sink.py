@@ -160,5 +160,11 @@ class Sink(WritesValues, LooksUp, Protocol):
         Raises: SinkError.
         """
 
+    def gone(self) -> tuple[int, list[TagValue]]:
+        """Look for what it took lately; return how many values, and those that it does not hold any more.
+
+        Raises: SinkError.
+        """
+
     def close(self) -> None:
         """Close everything; does not wait for what is in use."""

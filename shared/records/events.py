@@ -25,6 +25,7 @@ class Event(StrEnum):
     ORACLE_LOST = "oracle_lost"
     ORACLE_BACK = "oracle_back"  #: it answers; with details: a batch was written
     ORACLE_CONFIGURATION = "oracle_configuration"  #: credentials, table, column or grant: a person must act
+    ORACLE_WENT_BACK = "oracle_went_back"  #: values that it had committed are gone: a failover, a restored copy
     BACKUP_FILE = "backup_file"
     BACKUP_FAILED = "backup_failed"
     BACKUP_WORKS = "backup_works"
@@ -134,6 +135,14 @@ class OracleError(Record, frozen=True):
     code: Text | None
 
 
+class OracleWentBack(Record, frozen=True):
+    """How many of the values that were looked for are gone, and the times of the first and the last of them."""
+
+    missing: Count
+    first: Text
+    last: Text
+
+
 class OracleWrites(Record, frozen=True):
     """After how many seconds without a batch written."""
 
@@ -198,6 +207,7 @@ DETAILS: Mapping[str, type[Record]] = {
     Event.ORACLE_RETRY: OracleError,
     Event.ORACLE_LOST: OracleError,
     Event.ORACLE_BACK: OracleWrites,
+    Event.ORACLE_WENT_BACK: OracleWentBack,
     Event.ORACLE_CONFIGURATION: OracleError,
     Event.BACKUP_FILE: FileNamed,
     Event.RECOVERY_REFUSED: FileNamed,

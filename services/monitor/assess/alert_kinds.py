@@ -108,6 +108,15 @@ KINDS = _kinds(
         status=Status.DEGRADED,
     ),
     Kind(
+        "oracle_went_back", _CRITICAL,
+        "Oracle came back without values that it had committed: a standby took over that lagged, a copy was restored, "
+        "or somebody deleted them. They count as written; nobody has acknowledged it yet.",
+        "`python -m services.writer verify --from ...` of the time before the outage says what is missing. What the "
+        "source still has can be put there again (`import`); a backup file in recovered/ by `recover recovered/...`. "
+        "DBA: Data Guard in MAXIMUM AVAILABILITY loses nothing. Then `python -m services.monitor acknowledge`.",
+        status=Status.DEGRADED,
+    ),
+    Kind(
         "readings_lost", _WARNING,
         "A poller discarded readings because Redis took nothing for too long, and nobody has acknowledged it yet.",
         "The event says which times are lost. Then `python -m services.monitor acknowledge`.",

@@ -19,8 +19,8 @@ from shared.records.heartbeats import ConsumerStatus, ServiceStatus, WriterStatu
 
 #: Alerts that end when a person says that the loss is known.
 _OF_LOSSES = {
-    "ledger_unbalanced", "values_lost", "redis_went_back", "readings_lost", "rejected_dropped", "rejected_rows_dropped",
-    "backup_lost", "recovered_exceeds",
+    "ledger_unbalanced", "values_lost", "redis_went_back", "oracle_went_back", "readings_lost", "rejected_dropped",
+    "rejected_rows_dropped", "backup_lost", "recovered_exceeds",
 }  # fmt: skip
 
 #: What can be done with rejected rows.

@@ -18,7 +18,15 @@ from shared.journal.events import EventLog
 from shared.journal.rejected_examples import RejectedExamples
 from shared.logs import get_logger
 from shared.models import TagValue
-from shared.records.events import Conflicts, Event, FileNamed, OracleError, OracleWrites, RowsRefused
+from shared.records.events import (
+    Conflicts,
+    Event,
+    FileNamed,
+    OracleError,
+    OracleWentBack,
+    OracleWrites,
+    RowsRefused,
+)
 from shared.records.heartbeats import BreakerState
 from shared.records.rejected import Rejected
 
@@ -75,6 +83,18 @@ class Report:
         with self._lock:
             self.last_error = error.plain
         self._events.add(Event.ORACLE_RETRY, message, OracleError(code=error.code))
+
+    def went_back(self, looked_for: int, gone: Sequence[TagValue]) -> None:
+        """Say that values which Oracle had committed are not in the table any more."""
+        first, last = (str(value.timestamp) for value in (gone[0], gone[-1]))
+        message = (
+            f"Oracle came back from an earlier moment: of {looked_for} values that it had committed, a second apart, "
+            f"{len(gone)} are gone, and what came between them, collected from {first} to {last}: a failover, a "
+            "restored or flashed back database, or somebody deleted them. They count as written; `verify` says what "
+            "is missing"
+        )
+        _log.critical(message)
+        self._events.add(Event.ORACLE_WENT_BACK, message, OracleWentBack(missing=len(gone), first=first, last=last))
 
     def wrote(self, path: Path, rows: int) -> None:
         """Take note of rows written to a file."""

@@ -17,6 +17,7 @@ from services.writer.oracle.columns import column_as_found, misfit
 from services.writer.oracle.connections.pool import Connections
 from services.writer.oracle.dictionary import TableShape, guards
 from services.writer.oracle.errors import oracle_error
+from services.writer.oracle.landmarks import Landmarks
 from services.writer.oracle.layout import LAYOUTS, Row, RowBinder
 from services.writer.oracle.refusals import Refusals, as_table_fault
 from services.writer.oracle.statements import insert_and_commit, lookup
@@ -44,6 +45,7 @@ class OracleSink:
         names = settings.no_value_text, settings.tag_name_separator
         self._table = RowBinder(layout, settings.oracle_table, *names)
         self._refusals = Refusals(self._table, None)
+        self._landmarks = Landmarks(self._clock)
         #: Whether the user may SELECT from the table, as far as is known.
         self.may_select = True
         #: What of the table doubles values without a word, as `inspect` found it; None where nothing.
@@ -111,7 +113,8 @@ class OracleSink:
             with self.connection() as connection:
                 refused = insert_and_commit(connection, table, rows)
                 if len(refused) < len(rows):
-                    self._refusals.sample = _one_that_was_stored(values, refused)
+                    self._refusals.sample = stored = _one_that_was_stored(values, refused)
+                    self._landmarks.note(stored)
                 if refused and (not self.may_select or self._may_be_another()):
                     # The right to SELECT may be granted by now.
                     self._learn_table(connection)
@@ -160,11 +163,24 @@ class OracleSink:
             _log.critical(warning)
         self.table_warning = warning
 
+    def gone(self) -> tuple[int, list[TagValue]]:
+        """Look for what the table took lately; return how many values, and those that it does not hold any more.
+
+        Raises: SinkError.
+        """
+        landmarks = self._landmarks.all() if self.may_select else []
+        gone = [value for value, held in zip(landmarks, self.lookup(landmarks), strict=True) if held is None]
+        if gone:
+            self._landmarks.forget()
+        return len(landmarks), gone
+
     def lookup(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
         """Return what the table holds under the values' keys, in one query: value as text and quality, or None.
 
         Raises: SinkError.
         """
+        if not values:
+            return []
         self._know_table()
         rows, _ = self._table.rows(values)
         with self.connection() as connection:

@@ -10,7 +10,7 @@ from shared.records.reading import from_json
 from shared.zones import as_stored
 
 #: Events that tell of losses, and not of which times: they let nobody off, and are told beside.
-_NOTED = (Event.BACKUP_LOST, Event.REDIS_WENT_BACK, Event.OUTBOX_SET_ASIDE)
+_NOTED = (Event.BACKUP_LOST, Event.REDIS_WENT_BACK, Event.ORACLE_WENT_BACK, Event.OUTBOX_SET_ASIDE)
 
 
 class EventCauses:

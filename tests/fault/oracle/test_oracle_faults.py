@@ -387,3 +387,26 @@ def test_pressure_is_relieved_to_the_backup_while_oracle_is_slow(pipeline: Pipel
     ledger = drain(pipeline)
     assert ledger[Counter.BACKED_UP] > 5000
     assert_nothing_lost_nothing_twice(pipeline, load.rows)
+
+
+def test_an_oracle_that_comes_back_without_what_it_had_committed_is_told(
+    pipeline: Pipeline, faults: OracleControl
+) -> None:
+    """Kind: what was acknowledged, taken for stored for ever. The standby that took over had not all of it yet: the
+    values of some seconds counted as written, were in no place, and the ledger balanced.
+    """
+    pipeline.start_and_wait("consumer")
+    pipeline.start_and_wait("writer")
+    lost = pipeline.put(polls=4, tags=50)
+    drain(pipeline)
+    faults.fail_next(None, ora_code=3113, verb="INSERT", table=pipeline.table)
+    saved = pipeline.put(polls=1, tags=5)
+    wait_until(lambda: pipeline.snapshot()[Counter.BACKED_UP] > 0, what="values in the backup")
+    pipeline.oracle.execute(f"DELETE FROM {pipeline.table}", "COMMIT")
+    faults.reset()
+    later = written_again(pipeline)
+    wait_until(lambda: "oracle_went_back" in events(pipeline), what="the loss to be named")
+    assert not pipeline.table_rows().keys() & lost.keys()
+    assert {**pipeline.table_rows(), **in_csv(pipeline.csv_rows())} == {**saved, **later}
+    log = pipeline.log("writer")
+    assert any(f"collected from {moment}" in log for _, moment in lost)

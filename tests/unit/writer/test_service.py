@@ -157,6 +157,24 @@ def test_the_table_is_looked_at_at_the_start_each_minute_and_after_an_outage(sta
     assert stage.service.describe().table_warning == "no key"
 
 
+def test_after_an_outage_it_is_asked_whether_oracle_holds_what_it_took_and_not_without_one(stage: Stage) -> None:
+    """Kind: what was acknowledged, taken for stored for ever. Between two looks a plant may move its rows elsewhere."""
+    stage.sink.lost = tag_values(2)
+    stage.service.probe_when_due(FakeStop(stage.clock, after=1300))
+    assert Event.ORACLE_WENT_BACK not in stage.events.kinds
+
+    class Outage(FakeStop):
+        def wait(self, wait_s: float) -> bool:
+            if self.waits == [0.1, 0.1]:
+                stage.breaker.failed(LOST, stage.clock.monotonic(), last=False)
+            if len(self.waits) == 5:
+                stage.breaker.succeeded(stage.clock.monotonic())
+            return super().wait(wait_s)
+
+    stage.service.probe_when_due(Outage(stage.clock, after=10))
+    assert stage.events.kinds.count(Event.ORACLE_WENT_BACK) == 1
+
+
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from services.monitor.assess.stats import percent
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
-from shared.records.events import Event, EventRecord, Overflow, OverflowEpisode
+from shared.records.events import Event, EventRecord, OracleWentBack, Overflow, OverflowEpisode
 from shared.records.losses import Loss, WentBackTotal
 
 #: Seconds by which what stands in Redis may be ahead of its clock. What is further ahead was written before that clock
@@ -112,6 +112,7 @@ def find_losses(overview: Overview) -> Iterator[Finding]:
             ),
             went_back.at,
         )
+    yield from _lost_by_oracle(overview, loss)
     yield from _lost_by_pollers(overview, loss)
 
 
@@ -148,6 +149,22 @@ def _since(overview: Overview, loss: Loss) -> Iterator[EventRecord]:
         is_known = is_known or event.kind == Event.ACKNOWLEDGED
         if event.at > (loss.at or 0.0) and not (is_known and event.at > overview.taken_at + AHEAD_S):
             yield event
+
+
+def _lost_by_oracle(overview: Overview, loss: Loss) -> Iterator[Finding]:
+    """Yield that what Oracle had committed is gone: it counts as written, so no counter knows it."""
+    told = [(event.at, event.figures) for event in _since(overview, loss)]
+    losses = [(at, figures) for at, figures in told if isinstance(figures, OracleWentBack)]
+    if losses:
+        yield Finding(
+            "oracle_went_back",
+            Said(
+                "values that Oracle had committed, collected from {first} to {last}, are not in the table any more",
+                first=min(figures.first for _, figures in losses),
+                last=max(figures.last for _, figures in losses),
+            ),
+            losses[-1][0],
+        )
 
 
 def _lost_by_pollers(overview: Overview, loss: Loss) -> Iterator[Finding]:

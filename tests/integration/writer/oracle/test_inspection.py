@@ -49,3 +49,18 @@ def test_another_type_is_seen_though_no_row_is_refused_for_it(oracle: OracleTarg
         sink.write(tag_values(1, text="0.5"))
         sink.close()
         assert [value for value, _ in oracle.cells(name).values()] == ["0.5"]
+
+
+def test_what_was_committed_and_is_gone_is_found(oracle: OracleTarget) -> None:
+    """Kind: what was acknowledged, taken for stored for ever. A standby took over that lagged: the seconds before were
+    in no place, counted as written, and the ledger balanced.
+    """
+    with oracle.table() as name:
+        sink = OracleSink(oracle.settings(name))
+        assert sink.gone() == (0, [])
+        sink.write(tag_values(3))
+        assert sink.gone() == (1, [])
+        oracle.execute(f"DELETE FROM {name}", "COMMIT")
+        assert sink.gone() == (1, tag_values(3)[2:])
+        assert sink.gone() == (0, [])
+        sink.close()

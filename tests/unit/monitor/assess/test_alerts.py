@@ -207,6 +207,15 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         "2 rows more were recovered",
     ),
     (
+        "oracle_went_back",
+        {
+            "events": [
+                event(60, "oracle_went_back", details='{"missing": 3, "first": "2026-03-01", "last": "2026-03-02"}')
+            ]
+        },
+        "values that Oracle had committed, collected from 2026-03-01 to 2026-03-02, are not in the table any more",
+    ),
+    (
         "readings_lost",
         {"events": [event(60, "overflow", "poller", details='{"values": 40}')]},
         "40 values were discarded by poller plant-1",
