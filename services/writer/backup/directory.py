@@ -1,17 +1,21 @@
 """What lies in a backup directory: the files that are ours, how old they are, how many rows they hold. Reads only."""
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.writer.backup.files import RECOVERED_DIRECTORY, reading
+from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, reading
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import read_label
 from shared.records.files import FileKind
 
 #: Bytes that are read of a file to count its rows; of a longer one the others are estimated.
 _COUNTED_BYTES = 16 * 1024 * 1024
+
+#: A file's name with something behind it, or in the place of `.csv`; not its label's.
+_RENAMED = re.compile(r"(?P<stem>(?P<prefix>backup|rejected)_\d{8}_\d{6}(_\d+)?)\.(?!csv$|csv\.json$).+")
 
 
 def backup_files(directory: Path, *kinds: FileKind) -> list[Path]:
@@ -25,6 +29,26 @@ def backup_files(directory: Path, *kinds: FileKind) -> list[Path]:
 def recovered_files(directory: Path, most: int) -> list[Path]:
     """Return the newest files that were put into the table, so many at most. Raises: OSError: as `backup_files`."""
     return _files(directory / RECOVERED_DIRECTORY, tuple(FileKind))[-most:]
+
+
+def passed_over(directory: Path, *kinds: FileKind) -> list[Path]:
+    """Return what is left of files of ours under other names: packed, or renamed, by a log rotation or a person.
+
+    Of a directory that is not there, none. Raises: OSError: it can't be listed.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            found = [(_RENAMED.fullmatch(entry.name), Path(entry.path)) for entry in entries if _is_ours(entry)]
+    except FileNotFoundError:
+        return []
+    places = [directory, directory / RECOVERED_DIRECTORY, directory / SET_ASIDE_DIRECTORY]
+    return sorted(
+        path
+        for match, path in found
+        if match is not None
+        and match["prefix"] in (kinds or tuple(FileKind))
+        and not any((place / f"{match['stem']}.csv").exists() for place in places)  # else it is a copy
+    )
 
 
 def _files(directory: Path, kinds: Sequence[FileKind]) -> list[Path]:

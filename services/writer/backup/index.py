@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from services.writer.backup.directory import backup_files, count_rows, created_at, recovered_files
+from services.writer.backup.directory import backup_files, count_rows, created_at, passed_over, recovered_files
 from services.writer.backup.files import (
     RECOVERED_DIRECTORY,
     SET_ASIDE_DIRECTORY,
@@ -158,7 +158,7 @@ class Manifest:
         for name, entry in gone.items():
             waited = entry is not None and entry.state in (FileStage.WAITING, FileStage.RECOVERING)
             if entry is not None and waited and not self._is_elsewhere(name):
-                self.on_gone(name, entry.rows)
+                self.on_gone(name + self._beside(name), entry.rows)
         if gone:
             self._link.command("HDEL", self._key, *gone)
         self.flush()
@@ -168,6 +168,11 @@ class Manifest:
         file_name = name.split(" at ", maxsplit=1)[0]
         places = ("", RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY)
         return any(_is_regular(self._directory / part / file_name) for part in places)
+
+    def _beside(self, name: str) -> str:
+        """Return, in words, what lies there under a name that begins so; nothing where nothing does."""
+        found = [shown(Path(path.name)) for path in passed_over(self._directory) if path.name.startswith(name)]
+        return f" ({', '.join(found)} lies there: unpack it, and give it its name back)" if found else ""
 
     def _tell_further(self, paths: list[Path], here: "_Here") -> None:
         """Put all files that are too many for the list into one entry."""

@@ -32,6 +32,13 @@ _BEGINNING = re.compile(rb'"?\d{4}-\d\d-\d\d[ T]\d\d:')
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+#: How files begin that are packed, or a workbook, and what to do.
+_NO_TEXT = {
+    b"\x1f\x8b": "it is packed: gunzip it", b"\x28\xb5\x2f\xfd": "it is packed: unzstd it",
+    b"\xfd7zXZ": "it is packed: unxz it", b"PK\x03\x04": "it is a workbook or a ZIP archive",
+}  # fmt: skip
+
+
 class WrongHeaderError(RejectedError):
     """The file does not begin as a backup file does; the text says how it begins."""
 
@@ -136,6 +143,9 @@ class BackupReader:
         for header in (HEADER, REJECTED_HEADER):
             if line.rstrip(b"\r\n").decode(errors="replace").replace('"', "") == ",".join(header):
                 return len(header)
+        for beginning, what in _NO_TEXT.items():
+            if line.startswith(beginning):
+                raise WrongHeaderError(f"line 1 is no text, {what}")
         begins = line.rstrip(b"\r\n")[:80].decode(errors="backslashreplace")
         raise WrongHeaderError(f"line 1 is {begins!r}, a backup file begins with {','.join(HEADER)!r}")
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
+from services.writer.backup.directory import passed_over
+from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
 from services.writer.leave import close_and_leave
-from services.writer.recover.console import LEFT, RecoverConsole
+from services.writer.recover.console import DONE, LEFT, RecoverConsole
 from services.writer.recover.dry_run import DryRun
 from services.writer.recover.file_recovery import Opens, Recovery
 from services.writer.recover.open_file import OpenFile, UnusableFileError
@@ -19,6 +21,7 @@ from shared.clock import SystemClock
 from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.lifecycle import stop_on_signals
+from shared.records.files import FileKind
 from shared.redis.link import RedisLink
 
 
@@ -40,8 +43,14 @@ def recover(
     except UnusableFileError as error:
         RecoverConsole().error(str(error))
         return LEFT
+    left = [] if names else passed_over(settings.backup_dir, FileKind.BACKUP)
+    for path in left:
+        RecoverConsole().error(f"{shown(path)}: left, it is packed or renamed. Unpack it, and give it its name back")
     way = Way("recover", RecoveryProgress, OpenFile)
-    return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s, anyway=anyway)
+    return put_into_table(
+        settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s, anyway=anyway,
+        is_more_left=bool(left),
+    )  # fmt: skip
 
 
 class Way(NamedTuple):
@@ -61,8 +70,9 @@ def put_into_table(
     dry_run: bool,
     max_rows_per_s: float | None,
     anyway: bool = False,
+    is_more_left: bool = False,
 ) -> int:
-    """Put files into the table; return the exit status."""
+    """Put files into the table; return the exit status; `is_more_left`: a person must see to others, too."""
     link, clock = RedisLink.of(settings, f"tagpipe-{way.command}"), SystemClock()
     keys = Keys(settings.namespace)
     events = EventLog(link, keys, way.command)
@@ -92,6 +102,7 @@ def put_into_table(
         except BackupFailedError as error:
             console.error(str(error))
             status = status or LEFT
+    status = status or (LEFT if is_more_left else DONE)
     progress.flush()
     link.close()
     close_and_leave(sink, status)

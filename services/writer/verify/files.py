@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from services.writer.backup.directory import backup_files
+from services.writer.backup.directory import backup_files, passed_over
 from services.writer.backup.files import SET_ASIDE_DIRECTORY, NotAFileError, reading, shown
 from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.verify.gaps import Gap
@@ -93,6 +93,8 @@ def explain_by_files(
     for place in (directory, directory / SET_ASIDE_DIRECTORY):
         try:
             paths += backup_files(place)
+            for path in passed_over(place):
+                unreadable(f"{shown(path)} is packed or renamed: nobody looked into it")
         except OSError as error:
             unreadable(f"{shown(place)} can't be listed, nobody knows what waits there: {error.strerror}")
     for path in paths:

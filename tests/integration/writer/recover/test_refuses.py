@@ -1,5 +1,6 @@
 """What `recover` does not take: files for another table, files that were changed, and what is no file at all."""
 
+import gzip
 import json
 import os
 import resource
@@ -245,3 +246,26 @@ def test_file_of_any_size_takes_bounded_memory(place: Place, kind: str) -> None:
         assert aside.stat().st_size < 10_000
         assert "[cut: the line has 300,000,001 bytes]" in aside.read_text()
         assert json.loads(label_path(aside).read_text())["rows"] == 1
+
+
+def test_a_file_that_a_log_rotation_packed_is_named_with_what_to_do(place: Place) -> None:
+    """Kind: what has another name is not there. "Nothing to recover", status 0, beside a day's values in a .gz."""
+    values = numbered(600)
+    path = place.write(values)
+    packed = path.with_name(f"{path.name}.1.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    whole = path.read_bytes()
+    path.unlink()
+    status, output = place.recover()
+    assert status == 1
+    assert f"{packed.name}: left, it is packed or renamed. Unpack it" in output
+    # If: it is named; expect: it is called what it is
+    status, output = place.recover(str(packed))
+    assert status == 1
+    assert "it is packed: gunzip it" in output
+    # If: somebody does as it says
+    packed.unlink()
+    path.write_bytes(whole)
+    status, output = place.recover()
+    assert status == 0, output
+    assert place.stored() == expected(values)

@@ -220,3 +220,16 @@ def test_a_file_that_somebody_put_elsewhere_and_linked_is_told(manifest: Manifes
     path.symlink_to(path.rename(tmp_path / "another disk" / path.name))
     manifest.rebuild()
     assert gone == [(path.name, 3)]
+
+
+def test_a_file_that_was_packed_is_gone_and_said_to_lie_beside(manifest: Manifest, tmp_path: Path) -> None:
+    """Kind: what has another name is not there. It was told as gone, with nobody to say where it went."""
+    gone: list[tuple[str, int]] = []
+    manifest.on_gone = lambda name, count: gone.append((name, count))
+    file = backup(tmp_path)
+    path = file.append(rows(tag_values(3)))
+    file.finish()
+    manifest.rebuild()
+    path.rename(path.with_name(f"{path.name}.1"))
+    manifest.rebuild()
+    assert gone == [(f"{path.name} ({path.name}.1 lies there: unpack it, and give it its name back)", 3)]
