@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.writer.backup.files import make_directory, shown, try_out, why
+from services.writer.backup.files import RECOVERED_DIRECTORY, make_directory, recovered_bytes, shown, try_out, why
 from services.writer.backup.format import HEADERS, csv_text
 from services.writer.backup.written_file import FileState, WrittenFile
 from services.writer.sink import Target
@@ -30,6 +30,9 @@ IDLE_S = 10.0
 #: How much room rejected files leave to backups: so many times BACKUP_MIN_FREE_BYTES, and no more than this part of the
 #: disk.
 _RESERVE_TIMES, _RESERVE_PART = 5, 10
+
+#: Bytes in recovered/ from which on it is worth saying that they could go.
+_WORTH_SAYING = 50_000_000
 
 #: Times that a file is replaced in one go: somebody may take files away as quickly as they are made.
 _REPLACEMENTS = 3
@@ -168,15 +171,22 @@ class CsvBackup:
         if free - size < self._min_free_bytes:
             raise BackupFailedError(
                 f"{shown(self._directory)}: {free} bytes free and {size} to write, "
-                f"BACKUP_MIN_FREE_BYTES={self._min_free_bytes} must stay free"
+                f"BACKUP_MIN_FREE_BYTES={self._min_free_bytes} must stay free{self._could_go()}"
             )
+
+    def _could_go(self) -> str:
+        """Return, in words, what of ours fills the disk and is in the table; nothing where that is little."""
+        size = recovered_bytes(self._directory)
+        if size < _WORTH_SAYING:
+            return ""
+        return f". {shown(self._directory / RECOVERED_DIRECTORY)} has {size / 1e9:,.1f} GB that are in the table"
 
     def _check_reserve(self, left: int, total: int) -> None:
         reserve = min(_RESERVE_TIMES * self._min_free_bytes, total // _RESERVE_PART)
         if self._min_free_bytes <= left < self._min_free_bytes + reserve:
             raise NoRoomForRejectsError(
                 f"{shown(self._directory)}: {left} bytes would be left, and {self._min_free_bytes + reserve} are kept "
-                "for backups. Make room, or move rejected_*.csv that are seen to away"
+                f"for backups. Make room, or move rejected_*.csv that are seen to away{self._could_go()}"
             )
 
     def _append_proven(self, text: bytes, rows: int) -> WrittenFile:
