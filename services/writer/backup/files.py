@@ -23,6 +23,14 @@ SET_ASIDE_DIRECTORY = "set_aside"
 CANT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
+#: File systems whose files go with what they are part of.
+_PASSING = {
+    "tmpfs": "it is in memory: gone with the machine's next start",
+    "ramfs": "it is in memory: gone with the machine's next start",
+    "overlay": "it is the container's own layer: gone with the container, unless a volume is mounted there",
+}
+
+
 class NotAFileError(OSError):
     """A FIFO, a socket, a device, a directory or a link stands where a file should."""
 
@@ -214,6 +222,18 @@ def _move(path: Path, target: Path) -> None:
         path.unlink()
 
 
+def file_system_of(descriptor: int) -> str:
+    """Return the type of the file system that a file is on, in Linux' words; "" where nobody says. Raises: OSError."""
+    device = os.fstat(descriptor).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    # Source: proc(5), mountinfo: the third field is the device; behind " - " stands the type.
+    for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+        mount, _, kind = line.partition(" - ")
+        if mount.split()[2] == number:
+            return kind.split()[0]
+    return ""
+
+
 def recovered_bytes(directory: Path) -> int:
     """Return how many bytes the files have that are through; 0 where there is none, or nobody can say."""
     try:
@@ -224,7 +244,7 @@ def recovered_bytes(directory: Path) -> int:
 
 
 def try_out(directory: Path) -> list[str]:
-    """Do with a file of its own all that a backup needs; return what the mount can't do and backups can do without.
+    """Do with a file of its own all that a backup needs; return what the mount can't do, though files can be written.
 
     Raises: OSError: backups can't be written here.
     """
@@ -246,6 +266,9 @@ def try_out(directory: Path) -> list[str]:
                 attempt()
             except OSError as error:
                 cant.append(f"{what} ({error.strerror})")
+        with suppress(OSError):
+            if (kind := file_system_of(descriptor)) in _PASSING:
+                cant.append(f"keep a file ({_PASSING[kind]})")
     finally:
         os.close(descriptor)
         for name in (path, renamed):

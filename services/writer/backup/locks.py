@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from services.writer.backup.files import CANT, open_to_read, reading
+from services.writer.backup.files import CANT, file_system_of, open_to_read, reading
 
 #: File systems of this machine alone. A share refuses leases as if somebody wrote: NFS without a delegation, SMB.
 _LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "f2fs", "jfs", "tmpfs", "overlay"})
@@ -59,7 +59,8 @@ def is_being_written(path: Path) -> bool:
     if _LEASE is None:
         return False
     with suppress(OSError), reading(path) as file:
-        if not _is_on_local_disk(file.fileno()):
+        # A disk of this machine for certain?
+        if file_system_of(file.fileno()) not in _LOCAL:
             return False
         # Who wants to write just now wakes us by a signal, which by default would end the process.
         fcntl.fcntl(file, _LEASE_SIGNAL, signal.SIGURG)
@@ -68,16 +69,4 @@ def is_being_written(path: Path) -> bool:
         except BlockingIOError:
             return True
         fcntl.fcntl(file, _LEASE, fcntl.F_UNLCK)
-    return False
-
-
-def _is_on_local_disk(descriptor: int) -> bool:
-    """Tell whether a file is for certain on a disk of this machine. Raises: OSError."""
-    device = os.fstat(descriptor).st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
-    # Source: proc(5), mountinfo: the third field is the device; behind " - " stands the type.
-    for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
-        mount, _, kind = line.partition(" - ")
-        if mount.split()[2] == number:
-            return kind.split()[0] in _LOCAL
     return False

@@ -192,7 +192,8 @@ class Checks:
         if cant:
             return Finding(
                 check, Status.WARNING, f"{settings.backup_dir.resolve()}: {room}; its mount can't {', '.join(cant)}",
-                "a local disk can; backups do without, but a power cut or two `recover` at once find less protection",
+                "a local disk, or a volume, can; backups do without, but a power cut, a new container or two `recover` "
+                "at once find less protection",
             )  # fmt: skip
         return Finding(check, Status.OK, f"{settings.backup_dir.resolve()}: written, synced, locked, renamed; {room}")
 

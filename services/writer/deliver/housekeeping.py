@@ -12,7 +12,10 @@ from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
+from shared.logs import get_logger
 from shared.records.heartbeats import BreakerState
+
+_log = get_logger()
 
 #: Seconds between two times that the open files are proven.
 TICK_S = 1.0
@@ -54,6 +57,7 @@ class Housekeeping:
         self._faults = faults
         self._next_rebuild = self._next_check = 0.0
         self._failure: str | None = None
+        self._cant: list[str] = []
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever happens."""
@@ -94,4 +98,9 @@ class Housekeeping:
         # Whether a backup can be written is not to be found out in the outage that needs it.
         if self._failure is not None or self._clock.monotonic() >= self._next_check:
             self._next_check = self._clock.monotonic() + CHECK_INTERVAL_S
-            self._backup.check()
+            self._say_cant(self._backup.check())
+
+    def _say_cant(self, cant: list[str]) -> None:
+        if cant and cant != self._cant:
+            _log.warning(f"BACKUP_DIR: its mount can't {', '.join(cant)}")
+        self._cant = cant

@@ -1,6 +1,7 @@
 """`python -m services.writer check` as a process, against the real driver and tables of all kinds."""
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -80,8 +81,10 @@ def test_sound_table_passes_and_is_left_as_it_was(
     assert status == 0, output
     assert "FAILED" not in output
     for name in ("connection", "table", "primary key", "insert and read back", "duplicate detection",
-                 "commit, seen by another connection", "insert of 500 rows", "backup directory", "Redis"):  # fmt: skip
+                 "commit, seen by another connection", "insert of 500 rows", "Redis"):  # fmt: skip
         assert " ok " in line_of(name, output), name
+    # Tests run in containers, too.
+    assert " ok " in (line := line_of("backup directory", output)) or "the container's own layer" in line
     assert "index on timestamp" in output
     assert "rows/s" in output
     assert run_sql(oracle, f"SELECT COUNT(*) FROM {layout}") == [(0,)]
@@ -142,7 +145,7 @@ def test_password_that_expires_is_a_warning(oracle: OracleStandIn, environment: 
 
     assert status == 0
     assert "ORA-28002: the password will expire within 7 days" in output
-    assert "1 warnings" in output or "2 warnings" in output
+    assert re.search(r"0 failed, [1-3] warnings", output)
 
 
 def test_listener_that_says_nothing_ends_the_check(oracle: OracleStandIn, environment: dict[str, str]) -> None:

@@ -2,6 +2,7 @@ import csv
 import fcntl
 import os
 import resource
+import tempfile
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -177,6 +178,20 @@ def test_what_is_in_the_table_already_is_named_where_there_is_no_room(tmp_path: 
         file.truncate(2_000_000_000)
     with pytest.raises(BackupFailedError, match=r"recovered has 2\.0 GB that are in the table"):
         backup(tmp_path, min_free_bytes=10**18).append(rows(tag_values(1)))
+
+
+def test_a_directory_in_memory_is_said_to_be_one() -> None:
+    """Kind: a place that goes with who writes there. BACKUP_DIR lay in /run, or on no volume: the backup of an outage
+    was gone with the restart that was to end it, and nobody had said so.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - that it is in memory is the point
+    if not memory.is_dir() or not os.access(memory, os.W_OK):
+        pytest.skip("no file system in memory here")
+    with tempfile.TemporaryDirectory(dir=memory) as name:
+        found = backup(Path(name)).check()
+        assert any("it is in memory: gone with the machine's next start" in cant for cant in found)
+        path = backup(Path(name)).append(rows(tag_values(1)))
+        assert path.exists()
 
 
 def test_rejected_rows_leave_room_for_backups(tmp_path: Path) -> None:
