@@ -53,10 +53,13 @@ def connected(version: str, warning: str | None) -> Finding:
 def compare_columns(layout: Layout, found: Sequence[FoundColumn]) -> list[Finding]:
     """Compare a table with its layout: names, types, lengths, NOT NULL."""
     by_name = {column.name.lower(): column for column in found}
+    quoted = {name: column.name for name, column in by_name.items() if not column.name.isupper()}
     findings = []
     for column in layout.columns:
         there = by_name.pop(column.name, None)
-        if there is None:
+        if column.name in quoted:
+            findings.append(_made_with_quotes(column.name, quoted[column.name]))
+        elif there is None:
             others = ", ".join(sorted(by_name)) or "none"
             findings.append(
                 Finding(
@@ -78,6 +81,14 @@ def compare_columns(layout: Layout, found: Sequence[FoundColumn]) -> list[Findin
         if name != "inserted_at" and not column.nullable
     ]
     return findings
+
+
+def _made_with_quotes(name: str, as_made: str) -> Finding:
+    return Finding(
+        f"column {name}", Status.FAILED,
+        f'it was made with quotes, as "{as_made}": SQL without quotes does not find it (ORA-00904)',
+        f'DBA: ALTER TABLE ... RENAME COLUMN "{as_made}" TO {name}',
+    )  # fmt: skip
 
 
 def _time_column(column: FoundColumn) -> Finding:

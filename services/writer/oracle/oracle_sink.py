@@ -228,7 +228,8 @@ class OracleSink:
         columns = self._columns(shape)
         if not self._table_is_known:
             self._character_set = shape.character_set()
-        found = {info.name.lower(): info for info in columns}
+        # As SQL without quotes finds them: a column that was made as "tag_name" is another one.
+        found = {info.name.lower(): info for info in columns if info.name.isupper()}
         # The name that a standby shares with its primary; the driver has it from the logon.
         self._database = connection.db_name or None
         layout = LAYOUTS[self._settings.oracle_table_layout]

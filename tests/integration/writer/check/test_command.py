@@ -468,3 +468,19 @@ def test_a_right_that_is_missing_is_said_by_the_command(
     found, output = check(environment, REDIS_URL=f"redis://narrow:p@127.0.0.1:{redis_server.port}/0")
     assert found == status
     assert right.split("|", maxsplit=1)[0] in output.lower()
+
+
+def test_a_column_that_was_made_with_quotes_is_named_with_what_to_do(
+    oracle: OracleStandIn, environment: dict[str, str]
+) -> None:
+    """Kind: names compared by another rule than the database's. All columns were "ok", and each insert ORA-00904."""
+    run_sql(
+        oracle,
+        'CREATE TABLE quoted ("tag_name" VARCHAR2(100) NOT NULL, tag_value VARCHAR2(255) NOT NULL, '
+        "timestamp TIMESTAMP(6) NOT NULL, quality VARCHAR2(20) NOT NULL)",
+    )
+    status, output = check(environment, ORACLE_TABLE="quoted")
+    run_sql(oracle, "DROP TABLE quoted")
+    assert status == 1
+    assert "FAILED" in (line := line_of("column tag_name", output))
+    assert 'made with quotes, as "tag_name"' in line

@@ -169,3 +169,11 @@ def test_a_unique_key_in_the_primary_ones_place_is_as_good() -> None:
     """Kind: one form of a thing taken for the only one. "Values that come twice are stored twice" was not true."""
     (found,) = compare_unique_keys(TAG_DATA, [UniqueKey("PLANT.TAG_DATA_U", ("timestamp", "tag_name"))])
     assert found.status is Status.OK
+
+
+def test_a_column_that_was_made_with_quotes_is_not_the_one_that_our_sql_names() -> None:
+    """Kind: names compared by another rule than the database's. "column tag_name: ok", and each insert ORA-00904."""
+    found = [FoundColumn("tag_name", "VARCHAR2", 100, 0, nullable=False), *GOOD[1:]]
+    first = compare_columns(TAG_DATA, found)[0]
+    assert (first.status, first.check) == (Status.FAILED, "column tag_name")
+    assert first.remedy == 'DBA: ALTER TABLE ... RENAME COLUMN "tag_name" TO tag_name'
