@@ -56,7 +56,8 @@ class SinkError(PipelineError):
 class RowError:
     """One row of a batch failed; `offset` is its place in the batch, from 0.
 
-    `is_alone`: it must be kept, and the sink takes other rows meanwhile: no reason to keep those from it.
+    `is_alone`: it must be kept, and the sink takes other rows meanwhile: no reason to keep those from it. `hint` as
+    that of SinkError, of rows that must be kept.
     """
 
     offset: int
@@ -64,6 +65,7 @@ class RowError:
     message: str
     verdict: Verdict = Verdict.ROW
     is_alone: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True)

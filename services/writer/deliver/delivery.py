@@ -120,7 +120,7 @@ class Delivery:
                 return
             if is_last and error.verdict is Verdict.UNKNOWN:
                 # Nobody knows this code, no try mended it, and no row is proven to be at fault: a person must see it.
-                error = SinkError(error.code, str(error), Verdict.CONFIGURATION)
+                error = SinkError(error.code, str(error), Verdict.CONFIGURATION, error.hint)
             self._breaker.failed(error, self._clock.monotonic(), last=is_last)
             if not is_last:
                 delivered.retries += 1

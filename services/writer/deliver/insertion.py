@@ -64,7 +64,8 @@ class Insertion:
             return [], None
         self.is_alone = all(error.is_alone for error in outcome.kept)
         first = outcome.kept[0]
-        return [values[error.offset] for error in outcome.kept], SinkError(first.code, first.message, first.verdict)
+        kept = [values[error.offset] for error in outcome.kept]
+        return kept, SinkError(first.code, first.message, first.verdict, first.hint)
 
 
 def insert_with_retries(

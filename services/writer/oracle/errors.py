@@ -14,8 +14,9 @@ _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
 
 
 def oracle_error(code: str, message: str) -> SinkError:
-    """Return the error of a whole call, with what this code asks for."""
-    return SinkError(code, message, verdict_of(code))
+    """Return the error of a whole call, with what this code asks for and what it means."""
+    error = SinkError(code, message, verdict_of(code))
+    return SinkError(code, message, error.verdict, hint_of(error))
 
 
 def row_error(offset: int, code: str, message: str) -> RowError:

@@ -74,6 +74,7 @@ class Refusals:
             blamed = [_blame(error, table_fault) for error in blamed]
         if kept and self._others_go_in(connection, values[kept[0].offset], refused=len(errors), of=len(values)):
             kept = [replace(error, is_alone=True) for error in kept]
+        kept = [replace(error, hint=oracle_error(error.code, error.message).hint) for error in kept]
         return [*judged, *blamed, *kept]
 
     def _others_go_in(self, connection: oracledb.Connection, value: TagValue, *, refused: int, of: int) -> bool:
@@ -172,13 +173,15 @@ def as_table_fault(error: SinkError, *, as_before: bool) -> SinkError:
     """
     tried = "one like those it took before as well" if as_before else "and has taken none since this writer began"
     text = f"{error} (the table refuses every row for it, {tried})"
-    return SinkError(error.code, text, Verdict.CONFIGURATION)
+    return SinkError(error.code, text, Verdict.CONFIGURATION, error.hint)
 
 
 def _blame(error: RowError, table_fault: SinkError | None) -> RowError:
     if table_fault is None:
         return replace(error, verdict=Verdict.ROW)
-    return replace(error, code=table_fault.code, message=str(table_fault), verdict=table_fault.verdict)
+    return replace(
+        error, code=table_fault.code, message=str(table_fault), verdict=table_fault.verdict, hint=table_fault.hint
+    )
 
 
 def _name_in(message: str) -> str:

@@ -23,6 +23,7 @@ from services.writer.oracle.connections.address import connect_params
 from services.writer.oracle.connections.connecting import connect, warning_of
 from services.writer.oracle.connections.upkeep import end_transaction, lives, part_with, say
 from services.writer.oracle.errors import from_driver, oracle_error
+from services.writer.oracle.meanings import hint_of
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.backoff import spread_s
@@ -145,7 +146,8 @@ class Connections:
             failures = self._failures
             while not self._idle:
                 if self._failure is not None and self._failures != failures and not self._open:
-                    raise SinkError(self._failure.code, str(self._failure), self._failure.verdict)
+                    failure = self._failure
+                    raise SinkError(failure.code, str(failure), failure.verdict, failure.hint)
                 self._open_one_more()
                 if not self._changed.wait(deadline - self._clock.monotonic()) and not self._idle:
                     raise self._none_came()
@@ -158,9 +160,8 @@ class Connections:
             said = f"DPY-4005: all {self._open} connections were in use for {wait_s:g} s{more}"
             return oracle_error("DPY-4005", said)
         last = f"; the last try: {self._failure}" if self._failure else ""
-        return oracle_error(
-            "DPY-4005", f"DPY-4005: no connection to {self._settings.dsn} could be opened in {wait_s:g} s{last}"
-        )
+        said = f"DPY-4005: no connection to {self._settings.dsn} could be opened in {wait_s:g} s{last}"
+        return SinkError("DPY-4005", said, Verdict.TRANSIENT, self._failure.hint if self._failure else "")
 
     def _open_one_more(self) -> None:
         """Begin to open a connection, where one may be opened and nobody is at it. The lock is held."""
@@ -176,7 +177,9 @@ class Connections:
             with self._logons.attempt() as password:
                 connection = self._connect(self._settings, password)
         except Exception as error:  # noqa: BLE001 - those who wait must hear of it, whatever it is
-            self._note_failure(error if isinstance(error, SinkError) else from_driver(error, connecting=True))
+            failure = error if isinstance(error, SinkError) else from_driver(error, connecting=True)
+            hint = failure.hint or hint_of(failure)
+            self._note_failure(SinkError(failure.code, str(failure), failure.verdict, hint))
             return
         self._note_warning(connection)
         with self._changed:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from oracle_stand_in.faults.control import OracleControl
+from services.writer.deliver.insertion import Insertion
 from services.writer.oracle import oracle_sink
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.sink import SinkError, Verdict
@@ -233,3 +234,17 @@ def test_what_only_a_person_can_mend_is_said_at_once_and_in_words(
         sink.write(tag_values(3))
     assert caught.value.verdict is Verdict.CONFIGURATION
     assert said in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(14400, "PARTITION BY RANGE ... INTERVAL"), (1653, "add a data file"), (1502, "ALTER INDEX ... REBUILD")],
+)
+def test_the_remedy_comes_with_what_every_row_is_refused_for(
+    sink: OracleSink, faults: OracleControl, table: str, code: int, remedy: str
+) -> None:
+    """Kind: a remedy that is lost on the way. The alert had Oracle's own text, and only `check` what to do."""
+    faults.refuse_rows(code, table=table)
+    error = Insertion(tag_values(3)).attempt(sink)
+    assert error is not None
+    assert remedy in error.plain

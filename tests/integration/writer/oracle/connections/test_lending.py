@@ -2,11 +2,14 @@
 
 import os
 import re
+import resource
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import oracledb
 import pytest
@@ -253,3 +256,38 @@ def test_a_database_that_is_not_open_does_not_hide_the_next_one(oracle: OracleTa
         with pytest.raises(SinkError) as caught:
             connect(oracle.settings("t", oracle_dsn=alone), oracle.password)
         assert caught.value.code == f"ORA-{code:05}"
+
+
+def test_no_descriptor_left_is_not_taken_for_a_listener_that_is_down(oracle: OracleTarget, table: str) -> None:
+    """Kind: words that lead to the wrong place. Something of ours held all descriptors, and the DBA was asked whether
+    his listener is up.
+    """
+    sink = OracleSink(oracle.settings(table))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, limit[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        with pytest.raises(SinkError) as caught:
+            sink.probe()
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert caught.value.plain.startswith("this process has no file descriptor left: ulimit -n")
+    assert sink.write(tag_values(1)).written == 1
+    sink.close()
+
+
+def test_who_waits_for_a_connection_hears_what_to_do(oracle: OracleTarget, faults: OracleControl, table: str) -> None:
+    """Kind: a remedy that is lost on the way. `check` had it; heartbeat and alert had Oracle's own text alone."""
+    sink = OracleSink(oracle.settings(table))
+    faults.stop_listening()
+    with pytest.raises(SinkError) as caught:
+        sink.write(tag_values(1))
+    faults.listen()
+    sink.close()
+    assert caught.value.plain.startswith("nothing accepts connections there: ORACLE_HOST, ORACLE_PORT")
