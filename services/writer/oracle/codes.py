@@ -107,6 +107,9 @@ _TABLE: tuple[tuple[Verdict, tuple[str, str], tuple[int | str, ...]], ...] = (
     )),
     (_CONNECTION_LOST, _CURSORS, (1000,)),
     (_CONNECTION_LOST, _PROFILE, (2392, 2394)),
+    (_CONNECTION_LOST, ("the session is in disorder: it does not know its statement any more",
+                        "a new session is tried; when it stays: a dedicated server in the place of DRCP or a proxy"),
+     (1001, 1003, 1006, 1008, 1023, 3106, 3137, 56_600)),
     (_CONNECTION_LOST, _NOT_OPEN, (31, 1033, 1034, 1089, 1090, 1092, 1109)),
     (_CONNECTION_LOST, _SERVICE, (12514,)),
     # --- not now; on whatever connection

@@ -88,6 +88,21 @@ def test_a_session_with_all_its_cursors_open_is_replaced(sink: OracleSink) -> No
     assert sink.write(tag_values(5)).written == 5
 
 
+@pytest.mark.parametrize("code", [1001, 3106, 3137, 56600])
+def test_a_session_in_disorder_is_replaced_and_its_rows_are_not_blamed(
+    sink: OracleSink, faults: OracleControl, code: int
+) -> None:
+    """Kind: a state of the session's, of which nothing but another session helps: a pooled server has it from whom it
+    served before. A code that nobody knew: its batch was halved, and each row that met it again rejected.
+    """
+    sink.probe()
+    logons = faults.status().logons
+    faults.fail_next(1, ora_code=code, verb="INSERT")
+    assert failure(sink, tag_values(5)).verdict is Verdict.CONNECTION_LOST
+    assert sink.write(tag_values(5)).written == 5
+    wait_until(lambda: faults.status().logons > logons, 5, "another session")
+
+
 CUTS: dict[str, tuple[Fault, int]] = {
     "cut before executing": (lambda c: c.cut_before_execute(1), 0),
     "cut before executing, in order": (lambda c: c.cut_before_execute(1, how="fin"), 0),
