@@ -16,6 +16,9 @@ from services.writer.settings import WriterSettings
 #: For `OracleTarget.table`: a column that no writer fills, with a default that repeats, and a unique index on it.
 SECOND_UNIQUE = (("quality   VARCHAR2(20)  NOT NULL", "quality VARCHAR2(20) NOT NULL, id NUMBER DEFAULT 7 UNIQUE"),)
 
+#: For the same: no key.
+NO_KEY = ((",\n  CONSTRAINT tag_data_pk PRIMARY KEY (tag_name, timestamp) USING INDEX COMPRESS 1", ""),)
+
 
 @dataclass(frozen=True)
 class OracleTarget(Oracle):

@@ -30,17 +30,21 @@ def read_minutes(
     end: datetime,
     plcs: Sequence[str],
     separator: str,
+    *,
+    has_doubles: bool = False,
 ) -> list[Minute]:
     """Return what the table holds from `begin` up to `end`, by tag and time; of these PLCs where any are named.
 
+    has_doubles: rows may be there twice, and count once: else they would make up for others that are missing.
     Raises: SinkError.
     """
     time = next(column for column in table.layout.columns if column.name == "timestamp")
     key = [name for name in table.layout.key if name != "timestamp"]
     names, at = ", ".join(key), time.read_as
+    count = f"COUNT(DISTINCT {at})" if has_doubles else "COUNT(*)"
     condition, binds = _of_plcs(key, plcs, separator)
     sql = (
-        f"SELECT {names}, COUNT(*), MIN({at}), MAX({at}) FROM {table.table} "  # noqa: S608 - our own names
+        f"SELECT {names}, {count}, MIN({at}), MAX({at}) FROM {table.table} "  # noqa: S608 - our own names
         f"WHERE timestamp >= :1 AND timestamp < :2{condition} GROUP BY {names}, TRUNC({at}, 'MI')"
     )
     with translated(), connection.cursor() as cursor:

@@ -118,7 +118,9 @@ class Verification:
 
     def verdict(self) -> Verdict:
         """Return what was found. Raises: SinkError, _Stopped."""
-        self._sink.probe()
+        self._sink.inspect()
+        if self._sink.table_warning is not None:
+            self._notes.append(f"{self._sink.table_warning}; here each counts once")
         causes = list(self._partitions())
         intervals = self._intervals(causes)
         judge = Judge(intervals, self._begin, self._end, self._zone)
@@ -187,7 +189,10 @@ class Verification:
             until = min(end, at + span)
             with self._sink.connection() as connection:
                 connection.call_timeout = _QUERY_MS
-                minutes = read_minutes(connection, self._sink.table, at, until, self._question.plcs, self._separator)
+                minutes = read_minutes(
+                    connection, self._sink.table, at, until, self._question.plcs, self._separator,
+                    has_doubles=self._sink.table_warning is not None,
+                )  # fmt: skip
             yield minutes
             at = until
             if len(minutes) > WANTED_MINUTES:

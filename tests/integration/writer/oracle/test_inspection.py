@@ -3,10 +3,7 @@
 from services.writer.oracle.oracle_sink import OracleSink
 from tests.fakes import tag_values
 from tests.integration.writer.oracle.ends import ends
-from tests.oracle_target import OracleTarget
-
-#: The table's key, as its DDL has it.
-KEY = ",\n  CONSTRAINT tag_data_pk PRIMARY KEY (tag_name, timestamp) USING INDEX COMPRESS 1"
+from tests.oracle_target import NO_KEY, OracleTarget
 
 
 def take_its_place(oracle: OracleTarget, name: str, other: str) -> None:
@@ -19,7 +16,7 @@ def test_a_key_that_is_gone_is_said_before_values_are_there_twice(oracle: Oracle
     """Kind: a guarantee that is looked at once. The key was left out when the table was made anew, and what came again
     after a lost answer was stored twice; `check` was run a year ago.
     """
-    with oracle.table() as name, oracle.table(changes=((KEY, ""),)) as other:
+    with oracle.table() as name, oracle.table(changes=NO_KEY) as other:
         sink = OracleSink(oracle.settings(name))
         sink.inspect()
         assert sink.table_warning is None

@@ -18,7 +18,7 @@ from services.writer.verify.period import table_time
 from shared.counters import Counter
 from shared.lifecycle import StopFlag
 from shared.models import PollingData, TagValue
-from tests.oracle_target import OracleTarget
+from tests.oracle_target import NO_KEY, OracleTarget
 from tests.pipeline import Pipeline
 
 BEGIN = datetime(2026, 3, 1, 8)
@@ -228,3 +228,18 @@ def test_an_oracle_that_is_away_is_no_verdict(pipeline: Pipeline, faults: Oracle
     faults.stop_listening()
     status, output = pipeline.run("writer", "verify")
     assert (status, "`check` finds the cause" in output) == (2, True)
+
+
+def test_a_row_that_is_there_twice_makes_up_for_none_that_is_missing(pipeline: Pipeline, oracle: OracleTarget) -> None:
+    """Kind: a sum of what stands for itself alone. The table had lost its key, a batch was there twice, and as many
+    rows of the same minute were nowhere: "0 missing", status 0.
+    """
+    with oracle.table(changes=NO_KEY) as table:
+        sink = OracleSink(oracle.settings(table))
+        seconds = [50, *(second for second in range(600) if second not in (40, 41))]
+        moments = [BEGIN + timedelta(seconds=second + 0.5) for second in [51, *seconds]]
+        sink.write([TagValue(moment, "PLC01", "D0", "1", "GOOD") for moment in moments])
+        sink.close()
+        status, found = verify(pipeline, ORACLE_TABLE=table)
+    assert (status, figures(found)) == (1, (2, 0, 2))
+    assert any("has no key" in note and "each counts once" in note for note in found["notes"])
