@@ -111,9 +111,10 @@ KINDS = _kinds(
         "oracle_went_back", _CRITICAL,
         "Oracle came back without values that it had committed: a standby took over that lagged, a copy was restored, "
         "or somebody deleted them. They count as written; nobody has acknowledged it yet.",
-        "`python -m services.writer verify --from ...` of the time before the outage says what is missing. What the "
-        "source still has can be put there again (`import`); a backup file in recovered/ by `recover recovered/...`. "
-        "DBA: Data Guard in MAXIMUM AVAILABILITY loses nothing. Then `python -m services.monitor acknowledge`.",
+        "`python -m services.writer verify`, with --from some minutes before the outage, says what is missing. What "
+        "the source still has can be imported; a backup file of that time lies in recovered/, and "
+        "`python -m services.writer recover` takes it by its path. DBA: Data Guard in MAXIMUM AVAILABILITY loses "
+        "nothing. Then `python -m services.monitor acknowledge`.",
         status=Status.DEGRADED,
     ),
     Kind(
@@ -196,8 +197,8 @@ KINDS = _kinds(
         "The table has no key any more, or it is disabled: what comes twice (a batch whose answer was lost, a file "
         "that is recovered again) is stored twice, and no counter tells.",
         "DBA: put the primary key back (deploy/oracle/*.sql has it); rows that are there twice must go first, "
-        "docs/oracle.md has the query. Values are written meanwhile; BACKUP_AUTO_RECOVER waits, `recover` wants "
-        "--anyway. The alert ends within a minute after the key is back.",
+        "docs/oracle.md has the query. Values are written meanwhile; BACKUP_AUTO_RECOVER waits, and recover takes "
+        "files with --anyway alone. The alert ends within a minute after the key is back.",
     ),
     Kind(
         "backup_failed", _CRITICAL,
