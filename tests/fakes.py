@@ -259,7 +259,7 @@ class ScriptedSink:
 
     def gone(self) -> tuple[int, list[TagValue]]:
         lost, self.lost = self.lost, []
-        return len(self.stored), lost
+        return len(self.stored) + len(lost), lost
 
     def close(self) -> None:
         self.is_closed = True

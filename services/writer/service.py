@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.deliver.batches import WorkInHand
@@ -43,6 +43,10 @@ _PROBER_TICK_S = 0.1
 #: Seconds between two looks at the table while Oracle takes values.
 INSPECT_INTERVAL_S = 60.0
 
+#: Looks in a row at which some of what the table took is gone, though Oracle was there, until that is told: once proves
+#: nothing, a plant may empty its table.
+LOOKS_IN_VAIN = 2
+
 _log = get_logger()
 
 
@@ -68,6 +72,7 @@ class WriterService:
     actor: Actor
     pause: Pause
     auto_recover: AutoRecover | None = None
+    _looks_in_vain: int = field(default=0, init=False)
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped. Raises: FatalError: a thread ended that must not; what was in flight is in Redis."""
@@ -193,12 +198,14 @@ class WriterService:
                 self.breaker.probe_succeeded(self.clock.monotonic())
 
     def _look_at_table(self, *, was_away: bool) -> None:
-        """See whether the table is as it was, and after an outage whether it holds what it took. Raises: SinkError."""
+        """See whether the table is as it was, and holds what it took. Raises: SinkError."""
         self.sink.inspect()
-        if was_away:
-            looked_for, gone = self.sink.gone()
-            if gone:
-                self.report.went_back(looked_for, gone)
+        looked_for, gone = self.sink.gone()
+        if looked_for and not was_away:
+            self._looks_in_vain = self._looks_in_vain + 1 if gone else 0
+        # Of a table that does not keep what it takes, an outage proves nothing.
+        if gone and self._looks_in_vain == (0 if was_away else LOOKS_IN_VAIN):
+            self.report.went_back(looked_for, gone, was_away=was_away)
 
     def _start(
         self, loop: Callable[[StopFlag], None], stop: StopFlag, name: str, failures: list[BaseException]

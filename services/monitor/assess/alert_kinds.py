@@ -109,8 +109,9 @@ KINDS = _kinds(
     ),
     Kind(
         "oracle_went_back", _CRITICAL,
-        "Oracle came back without values that it had committed: a standby took over that lagged, a copy was restored, "
-        "or somebody deleted them. They count as written; nobody has acknowledged it yet.",
+        "Oracle came back without values that it had committed (a standby took over that lagged, a copy was restored, "
+        "somebody deleted them), or the table does not keep or show what it takes (a trigger, a policy). They count as "
+        "written; nobody has acknowledged it yet.",
         "`python -m services.writer verify`, with --from some minutes before the outage, says what is missing. What "
         "the source still has can be imported; a backup file of that time lies in recovered/, and "
         "`python -m services.writer recover` takes it by its path. DBA: Data Guard in MAXIMUM AVAILABILITY loses "

@@ -84,14 +84,22 @@ class Report:
             self.last_error = error.plain
         self._events.add(Event.ORACLE_RETRY, message, OracleError(code=error.code))
 
-    def went_back(self, looked_for: int, gone: Sequence[TagValue]) -> None:
-        """Say that values which Oracle had committed are not in the table any more."""
+    def went_back(self, looked_for: int, gone: Sequence[TagValue], *, was_away: bool) -> None:
+        """Say that values which Oracle had committed are not in the table any more: after an outage, or time and again.
+
+        Args: how many were looked for, and those that are gone.
+        """
+        what = (
+            "Oracle came back from an earlier moment (a failover, a restored or flashed back database), or somebody "
+            "deleted values"
+            if was_away
+            else "The table does not keep, or does not show, what it takes (a trigger or a policy takes or hides it, "
+            "or somebody moves it elsewhere)"
+        )
         first, last = (str(value.timestamp) for value in (gone[0], gone[-1]))
         message = (
-            f"Oracle came back from an earlier moment: of {looked_for} values that it had committed, a second apart, "
-            f"{len(gone)} are gone, and what came between them, collected from {first} to {last}: a failover, a "
-            "restored or flashed back database, or somebody deleted them. They count as written; `verify` says what "
-            "is missing"
+            f"{what}: of {looked_for} values that it had committed, a second apart, {len(gone)} are gone, and what "
+            f"came between them, collected from {first} to {last}. They count as written; `verify` says what is missing"
         )
         _log.critical(message)
         self._events.add(Event.ORACLE_WENT_BACK, message, OracleWentBack(missing=len(gone), first=first, last=last))
