@@ -35,21 +35,23 @@ class Insertion:
     def _isolate(self, sink: WritesValues) -> SinkError | None:
         """Halve what is pending until rows at fault stand alone; they are rejected, the others inserted."""
         chunks = _halves(self.pending)
+        alone: list[TagValue] = []
+        reason = None
         while chunks:
-            chunk = chunks.pop(0)
-            kept, failure = self._insert(sink, chunk)
-            self.pending = [*kept, *(value for later in chunks for value in later)]
+            kept, failure = self._insert(sink, chunks.pop(0))
+            self.pending = [*alone, *kept, *(value for later in chunks for value in later)]
             if failure is None:
                 continue
             if failure.verdict is not Verdict.ROW:
-                self.is_alone = self.is_alone and not chunks
-                return failure
-            if len(kept) == 1:
+                if not self.is_alone:
+                    return failure
+                alone, reason = alone + kept, failure
+            elif len(kept) == 1:
                 self.rejected.append((kept[0], RowError(0, failure.code, str(failure))))
             else:
                 chunks += _halves(kept)
-        self.pending = []
-        return None
+        self.pending, self.is_alone = alone, bool(alone)
+        return reason
 
     def _insert(self, sink: WritesValues, values: list[TagValue]) -> tuple[list[TagValue], SinkError | None]:
         self.is_alone = False

@@ -193,6 +193,8 @@ def test_a_table_that_keeps_nothing_is_told_of_once_and_not_one_that_is_emptied_
     assert Event.ORACLE_WENT_BACK not in stage.events.kinds
     for _ in range(3):
         stage.service.probe_when_due(stop_when(stage.clock, lose))
+    assert stage.events.kinds.count(Event.ORACLE_WENT_BACK) == 1
+    # If: an outage; expect: no word of a database that went back
     stage.service.probe_when_due(outage(stage))
     assert stage.events.kinds.count(Event.ORACLE_WENT_BACK) == 1
 

@@ -70,6 +70,13 @@ def test_outage_amid_halving_keeps_what_has_no_outcome() -> None:
     assert (insertion.written, insertion.pending) == (10, [])
 
 
+def test_rows_kept_alone_amid_halving_hold_up_none_of_the_others() -> None:
+    kept = failing("D1", verdict=Verdict.SPACE, is_alone=True)
+    insertion, error = run(ScriptedSink(A_ROWS, kept), 10, retries=0)
+    assert error is not None
+    assert (insertion.written, insertion.pending, insertion.is_alone) == (9, tag_values(10)[1:2], True)
+
+
 def test_stop_ends_the_wait_for_a_retry() -> None:
     stop = StopFlag()
     stop.set()
