@@ -31,6 +31,9 @@ from shared.models import TagValue
 #: Seconds for which what was learned of the table is enough to refuse a row.
 KNOWN_FOR_S = 20.0
 
+#: Seconds between two times that probes take new sessions, while a person is waited for: a logon costs a database much.
+RENEW_S = 60.0
+
 _log = get_logger()
 
 
@@ -51,7 +54,7 @@ class OracleSink:
         #: What of the table doubles values without a word, as `inspect` found it; None where nothing.
         self.table_warning: str | None = None
         self._table_is_known = False
-        self._learned_at = float("-inf")
+        self._learned_at = self._renew_at = float("-inf")
         self._database: str | None = None
         self._character_set = ""
 
@@ -144,8 +147,11 @@ class OracleSink:
 
     def probe(self) -> None:
         """Ask Oracle for the table; learn its columns. Raises: SinkError."""
-        with self.connection() as connection:
-            self._learn_table(connection)
+        if not self._table_is_known and self._clock.monotonic() >= self._renew_at:
+            # What a person has mended meanwhile, such as a role, may count from the next logon on.
+            self._renew_at = self._clock.monotonic() + RENEW_S
+            self._connections.renew()
+        self._learn()
 
     def inspect(self) -> None:
         """Look at the table again: its columns, and whether its key still refuses what comes twice. Raises: SinkError.
@@ -211,7 +217,11 @@ class OracleSink:
 
     def _know_table(self) -> None:
         if not self._table_is_known:
-            self.probe()
+            self._learn()
+
+    def _learn(self) -> None:
+        with self.connection() as connection:
+            self._learn_table(connection)
 
     def _may_be_another(self) -> bool:
         """Tell whether the table is to be looked at again before a row is refused for it."""

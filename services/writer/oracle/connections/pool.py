@@ -114,14 +114,18 @@ class Connections:
         else:
             self._give_back(connection)
 
-    def close(self) -> None:
-        """Close what is idle; what is lent is closed when it comes back."""
+    def renew(self) -> None:
+        """Close what is idle: a session keeps what it began with, such as its roles and what a logon trigger set."""
         with self._changed:
-            self._is_closed = True
             idle, self._idle = self._idle, []
             self._open -= len(idle)
         for unused in idle:
             part_with(unused.connection)
+
+    def close(self) -> None:
+        """Close what is idle; what is lent is closed when it comes back."""
+        self._is_closed = True
+        self.renew()
 
     @property
     def _grow_again_s(self) -> float:

@@ -258,6 +258,26 @@ def test_a_database_that_is_not_open_does_not_hide_the_next_one(oracle: OracleTa
         assert caught.value.code == f"ORA-{code:05}"
 
 
+def test_what_a_person_has_mended_is_looked_for_in_a_new_session(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: a session's state taken for the database's. A role was granted, which counts from the next logon on: a pool
+    that keeps its sessions never saw it, and the DBA said that it was done.
+    """
+    sink = OracleSink(oracle.settings(table, oracle_pool_min=1, oracle_pool_max=1))
+    sink.write(tag_values(1))
+    logons = faults.status().logons
+    sink.probe()
+    faults.fail_next(3, ora_code=1031, verb="INSERT")
+    for _ in range(3):
+        assert failure(sink, tag_values(2)).verdict is Verdict.CONFIGURATION
+    assert faults.status().logons == logons, "none for each batch"
+    sink.probe()
+    assert faults.status().logons == logons + 1
+    assert sink.write(tag_values(2)).written == 1
+    sink.close()
+
+
 def test_no_descriptor_left_is_not_taken_for_a_listener_that_is_down(oracle: OracleTarget, table: str) -> None:
     """Kind: words that lead to the wrong place. Something of ours held all descriptors, and the DBA was asked whether
     his listener is up.
