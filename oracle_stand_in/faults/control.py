@@ -171,6 +171,10 @@ class OracleControl:
         """Call the database's character set so in the dictionary; `reset` does not change it back."""
         self._post("character_set", name=name)
 
+    def database_role(self, name: str) -> None:
+        """Say that the database is this, such as a PHYSICAL STANDBY; `reset` does not change it back."""
+        self._post("database_role", name=name)
+
     def lock_account(self) -> None:
         """Lock the account: logons get ORA-28000."""
         self._post("lock_account")

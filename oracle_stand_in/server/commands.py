@@ -138,6 +138,10 @@ class Commands:
         """Call the database's character set so in the dictionary; texts are stored as they come all the same."""
         self._instance.engine.catalog.character_set = name
 
+    def database_role(self, name: str) -> None:
+        """Say that the database is this, such as a PHYSICAL STANDBY; it takes writes all the same."""
+        self._instance.engine.catalog.database_role = name
+
     def lock_account(self) -> None:
         """Lock the account: logons get ORA-28000."""
         self._instance.faults.is_locked = True

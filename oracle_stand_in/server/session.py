@@ -99,8 +99,9 @@ class Session:
     def context(self) -> Context:
         """Return what statements may ask about this session."""
         return Context(
-            self.user, self.instance.service, self.id, self.program, self.machine, now(), self.nls, self.values
-        )
+            self.user, self.instance.service, self.id, self.program, self.machine, now(), self.nls, self.values,
+            self.engine.catalog.database_role,
+        )  # fmt: skip
 
     async def wait(self, event: "asyncio.Future[None]") -> None:
         """Wait for another transaction to end."""

@@ -61,7 +61,8 @@ def _instance(d: Dictionary, _context: Context) -> Iterator[Cells]:
 def _database(_d: Dictionary, context: Context) -> Iterator[Cells]:
     name = context.service.upper()
     yield {
-        "NAME": name, "DB_UNIQUE_NAME": name, "OPEN_MODE": "READ WRITE", "DATABASE_ROLE": "PRIMARY", "CDB": "NO",
+        "NAME": name, "DB_UNIQUE_NAME": name, "OPEN_MODE": "READ WRITE", "CDB": "NO",
+        "DATABASE_ROLE": context.database_role,
         "LOG_MODE": "NOARCHIVELOG",
     }  # fmt: skip
 

@@ -37,6 +37,8 @@ class Catalog:
         self.log = TransactionLog()
         #: what the dictionary calls it; texts are stored in UTF-8 all the same
         self.character_set = "AL32UTF8"
+        #: what it says that the database is; it takes writes all the same
+        self.database_role = "PRIMARY"
         #: goes up with every DDL statement, so that plans know when they are out of date
         self.version = 0
         self._next_constraint = FIRST_CONSTRAINT

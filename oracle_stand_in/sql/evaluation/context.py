@@ -20,6 +20,7 @@ class Context:
     nls: Nls = DEFAULT_NLS
     #: what clients have set: namespace and name -> value; their module and the like under USERENV
     values: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    database_role: str = "PRIMARY"
 
     def attribute(self, name: str) -> str:
         """Return what the client says of itself: module, action, identifier."""
@@ -57,7 +58,7 @@ USERENV: dict[str, Callable[[Context], str]] = {
     "NLS_TERRITORY": lambda _context: "AMERICA",
     "NLS_SORT": lambda _context: "BINARY",
     "CURRENT_EDITION_NAME": lambda _context: "ORA$BASE",
-    "DATABASE_ROLE": lambda _context: "PRIMARY",
+    "DATABASE_ROLE": lambda context: context.database_role,
     "CON_ID": lambda _context: "3",
     "ISDBA": lambda _context: "FALSE",
 }

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections.abc import Iterator
 
 import oracledb
 
 from services.writer.oracle.connections.address import addresses, connect_params, resolved
 from services.writer.oracle.connections.hung_sockets import Connected, connected_sockets, shut_down
+from services.writer.oracle.connections.upkeep import part_with, say
 from services.writer.oracle.connections.wallet import explained, open_wallet
 from services.writer.oracle.errors import from_driver, one_line
 from services.writer.settings import WriterSettings
@@ -29,23 +31,54 @@ def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
     params = connect_params(settings)
     open_wallet(settings, params)
     listed = addresses(params)
+    standby: oracledb.Connection | None = None
     try:
-        return _log_on(settings, password, params)
+        connection = _log_on(settings, password, params)
+        if len(listed) == 1 or not _is_standby(connection):
+            return connection
+        standby = connection
     except SinkError as error:
         if len(listed) == 1 or not _another_may_serve(error):
             raise explained(error, params) from error.__cause__
         failure = error
-    # The driver ends at the first listener that lets it in, though the database behind it is not open: the old primary,
-    # after a switchover. The one after it in the list may be.
-    for host, port in listed:
+    # The driver ends at the first listener that lets it in, though the database behind it is not open, or open to be
+    # read: the old primary, after a switchover. The one after it in the list may be the new one.
+    for connection in _each_alone(settings, password, params):
+        if not _is_standby(connection):
+            if standby is not None:
+                part_with(standby)
+            return connection
+        if standby is not None:
+            part_with(connection)
+        standby = standby or connection
+    if standby is None:
+        raise failure
+    return standby
+
+
+def _each_alone(
+    settings: WriterSettings, password: str, params: oracledb.ConnectParams
+) -> Iterator[oracledb.Connection]:
+    """Yield a connection to each address that lets us in. Raises: SinkError: of credentials; others would do so too."""
+    for host, port in addresses(params):
         alone = params.copy()
         alone.set(host=host, port=port)
         try:
-            return _log_on(settings, password, alone)
+            yield _log_on(settings, password, alone)
         except SinkError as error:
             if error.verdict is Verdict.CREDENTIALS:
                 raise
-    raise failure
+
+
+def _is_standby(connection: oracledb.Connection) -> bool:
+    """Tell whether a database is a copy of another: it takes no writes, or will forget them (a snapshot standby)."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT SYS_CONTEXT('USERENV', 'DATABASE_ROLE') FROM dual")
+            return any("STANDBY" in (role or "") for (role,) in cursor)
+    except Exception as error:  # noqa: BLE001 - on a connection that died the driver raises AttributeError and others
+        say("it was not told whether the database is a standby", error)
+        return False
 
 
 def warning_of(connection: oracledb.Connection) -> str | None:

@@ -258,6 +258,26 @@ def test_a_database_that_is_not_open_does_not_hide_the_next_one(oracle: OracleTa
         assert caught.value.code == f"ORA-{code:05}"
 
 
+@pytest.mark.parametrize("role", ["PHYSICAL STANDBY", "SNAPSHOT STANDBY"])
+def test_a_standby_that_is_open_does_not_hide_the_primary_behind_it(oracle: OracleTarget, role: str) -> None:
+    """Kind: the first that answers is taken for the one that serves. After a switchover the old primary was open to be
+    read: every value went to the backup, for good, though the new one stood next in the connect string.
+    """
+    with OracleStandIn(user=oracle.user, password=oracle.password) as standby:
+        standby.control.database_role(role)
+        both = f"{standby.dsn.split('/')[0]},{oracle.dsn}"
+        connection = connect(oracle.settings("t", oracle_dsn=both), oracle.password)
+        asks = connection.cursor()
+        asks.execute("SELECT database_role FROM v$database")
+        assert asks.fetchone() == ("PRIMARY",)
+        connection.close()
+        wait_until(lambda: standby.control.status().sessions == 0, 5, "no session to be left on the standby")
+        # If: no other is there; expect: it serves whoever reads
+        host = standby.dsn.split("/")[0]
+        connect(oracle.settings("t", oracle_dsn=f"{host},{standby.dsn}"), oracle.password).close()
+        wait_until(lambda: standby.control.status().sessions == 0, 5, "no session to be left")
+
+
 def test_what_a_person_has_mended_is_looked_for_in_a_new_session(
     oracle: OracleTarget, faults: OracleControl, table: str
 ) -> None:
