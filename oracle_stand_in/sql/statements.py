@@ -68,6 +68,7 @@ class ColumnDef:
     type: ColumnType
     default: Expression | None = None
     not_null: bool = False
+    default_on_null: bool = False
 
 
 @dataclass(frozen=True)

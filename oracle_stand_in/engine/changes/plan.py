@@ -14,7 +14,7 @@ from oracle_stand_in.sql.evaluation.conditions import Predicate, compile_conditi
 from oracle_stand_in.sql.evaluation.context import Context
 from oracle_stand_in.sql.evaluation.evaluate import Compiled, Scope, Value, compile_expression, constant, convert_to
 from oracle_stand_in.sql.statements import Insert
-from oracle_stand_in.sql.syntax import Bind, Expression, Name
+from oracle_stand_in.sql.syntax import Bind, Call, Expression, Name
 
 #: four zero bytes occur in no encoded TIMESTAMP but one whose fraction is zero (every other byte is 1 or more, and
 #: the fraction's bytes are followed by a century)
@@ -123,6 +123,8 @@ class InsertPlan:
             node = given.get(index)
             if node is None:
                 node = column.default
+            elif column.default is not None and column.default_on_null:
+                node = Call("NVL", (node, column.default))
             compiled = constant(Value(b"", None)) if node is None else compile_expression(node, scope)
             compiled = convert_to(compiled, column.type, context.nls)
             reshapes = _reshapes(compiled, column.type, bind_types)

@@ -1,6 +1,7 @@
 """The database: its tables by name, and the statements that make and change them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from oracle_stand_in.data.column_types import PADDED, Kind
 from oracle_stand_in.engine.storage.table import Check, ForeignKey, Index, Table, TableColumn, UniqueKey
@@ -87,7 +88,7 @@ class Catalog:
             if table.checks:
                 raise unsupported("RENAME COLUMN in a table with CHECK constraints")
             old = table.columns[index]
-            table.columns[index] = TableColumn(statement.name, old.type, old.nullable, old.default)
+            table.columns[index] = replace(old, name=statement.name)
 
     def children(self, parent: Table) -> list[tuple[Table, ForeignKey]]:
         """Return the foreign keys of other tables that refer to a table."""
@@ -145,7 +146,8 @@ class Catalog:
             raise OracleError(2260)
         in_key = set(primary[0].columns) if primary else set()
         columns = [
-            TableColumn(c.name, c.type, not (c.not_null or c.name in in_key), c.default) for c in statement.columns
+            TableColumn(c.name, c.type, not (c.not_null or c.name in in_key), c.default, c.default_on_null)
+            for c in statement.columns
         ]
         table = Table(self.schema, statement.table.name, columns)
         for key in keys:

@@ -19,9 +19,10 @@ from oracle_stand_in.sql.syntax import Condition, Expression
 
 @dataclass(frozen=True)
 class TableColumn(Column):
-    """A column with its default."""
+    """A column with its default, which may stand for a NULL that is given as well."""
 
     default: Expression | None = None
+    default_on_null: bool = False
 
 
 @dataclass(frozen=True)

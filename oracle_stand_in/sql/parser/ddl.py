@@ -129,9 +129,10 @@ def _column(stream: TokenStream, constraints: list[Constraint]) -> ColumnDef:
     name = stream.name(904)
     kind = data_type(stream)
     default: Expression | None = None
-    not_null = False
+    not_null = on_null = False
     while not (stream.at_symbol(",") or stream.at_symbol(")") or stream.current.kind is TokenKind.END):
         if stream.accept("DEFAULT"):
+            on_null = stream.accept("ON", "NULL")
             default = expression(stream, query)
         elif stream.accept("NOT", "NULL"):
             not_null = True
@@ -142,7 +143,7 @@ def _column(stream: TokenStream, constraints: list[Constraint]) -> ColumnDef:
             stream.name()
         else:
             constraints.append(constraint(stream, name))
-    return ColumnDef(name, kind, default, not_null)
+    return ColumnDef(name, kind, default, not_null or on_null, on_null)
 
 
 def _create_index(stream: TokenStream, unique: bool) -> CreateIndex:

@@ -105,10 +105,14 @@ class InsertChecks:
         return Status.OK, "another tag, and the same tag a microsecond later, are rows of their own"
 
     def _no_value(self) -> tuple[Status, str]:
-        errors = self._table.insert([msgspec.structs.replace(self._value, tag_value=None, quality="BAD")])
+        without = msgspec.structs.replace(self._value, tag_value=None, quality="BAD")
+        errors = self._table.insert([without])
         if errors and errors[0].verdict is Verdict.ROW:
             return Status.WARNING, f"it will be rejected: {errors[0].message}"
         self._raise_first(errors)
+        if self._may_select and not self._table.holds(without):
+            stored = self._table.stored(without)
+            return self._changed("no value", str(stored[0] if stored else None))
         return Status.OK, "it can be stored"
 
     def _letters(self) -> tuple[Status, str]:

@@ -27,6 +27,11 @@ def test_defaults_literals_and_functions_fill_a_row(cursor: oracledb.Cursor) -> 
 def test_explicit_default_and_null_differ(cursor: oracledb.Cursor) -> None:
     cursor.execute("INSERT INTO t (name, at, quality, made) VALUES ('a', SYSTIMESTAMP, DEFAULT, NULL)")
     assert rows(cursor, "SELECT quality, made FROM t") == [("GOOD", None)]
+    # If: the column's default stands for NULL as well
+    cursor.execute("CREATE TABLE zero (n NUMBER, v NUMBER DEFAULT ON NULL 0)")
+    cursor.executemany("INSERT INTO zero VALUES (:1, :2)", [(1, None), (2, 5)])
+    cursor.execute("INSERT INTO zero (n) VALUES (3)")
+    assert rows(cursor, "SELECT v FROM zero ORDER BY n") == [(0,), (5,), (0,)]
 
 
 @pytest.mark.parametrize(

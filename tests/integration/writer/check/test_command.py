@@ -324,6 +324,7 @@ KEY = "PRIMARY KEY (tag_name, timestamp)"
     [
         ("NUMBER(10,2)", ["NUMBER(10,2)", "'12.345678912' is stored as '12.35'", "text with letters"]),
         ("FLOAT(24)", ["FLOAT(24)", "8 digits", "'12.345678912' is stored as '12.345679'"]),
+        ("NUMBER DEFAULT ON NULL 0", ["'no value' is stored as '0', without a word from Oracle"]),
         ("NUMBER", ["text that is no number will be rejected", "is no number"]),
     ],
 )
