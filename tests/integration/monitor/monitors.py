@@ -50,7 +50,7 @@ class Monitor:
     url: str
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers=headers, timeout=5)
+        return httpx.get(self.url + path, headers=headers, timeout=20)
 
     def shows(self, path: str, expected: dict[str, Any]) -> dict[str, Any]:
         """Return the answer once it holds what is expected."""
