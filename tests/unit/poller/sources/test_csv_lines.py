@@ -95,7 +95,7 @@ def test_quoted_cells_hold_commas_and_quotes(tmp_path: Path) -> None:
         (b"timestamp\n", "line 1: the header names no tag"),
         (b"timestamp,\xff\n", "line 1: not UTF-8"),
         # Kind: a symptom with several causes. What is packed was said to be not UTF-8, or to hold a NUL.
-        (gzip.compress(b"timestamp,A\n2017-01-01T00:00:00,1\n"), "line 1: packed by gzip: gunzip it"),
+        (gzip.compress(b"timestamp,A\n2017-01-01T00:00:00,1\n", mtime=0), "line 1: packed by gzip: gunzip it"),
         (b"PK\x03\x04\x14\0\x06\0", "line 1: a workbook of Excel, or a zip archive: save the sheet as CSV (UTF-8)"),
         ("\ufefftimestamp,A\n".encode("utf-16-le"), "line 1: UTF-16: save it as UTF-8"),
     ],
