@@ -345,6 +345,26 @@ def test_page_that_is_open_for_long_keeps_no_memory(scene: Scene, browser: Brows
     page.close()
 
 
+def test_a_browser_may_show_more_windows_than_it_has_connections(scene: Scene, browser: Browser) -> None:
+    """Kind: what holds a connection for each window: with six of them a seventh never loaded, and said nothing."""
+    scene.make_well()
+    context = browser.new_context(locale="en-US")
+    tabs = [Tab(context, scene.url) for _ in range(8)]
+    for tab in tabs:
+        tab.shows("flow", r"Come in [1-9]")
+        tab.shows("freshness", "live")
+        moment = tab.page.inner_text("#moment")
+        tab.page.wait_for_function("then => document.getElementById('moment').textContent !== then", arg=moment)
+    # If others are closed, expect those that asked to hear again
+    for tab in tabs[:6]:
+        tab.page.close()
+    with tabs[-1].page.expect_request("**/monitoring/news?*", timeout=15_000):
+        pass
+    tabs[-1].shows("freshness", "live")
+    assert [tab.complaints for tab in tabs] == [[]] * 8
+    context.close()
+
+
 def test_tab_that_nobody_sees_gives_its_connection_back_and_keeps_its_title(tab: Tab) -> None:
     """Kind: a browser's six connections to one server, all held by tabs in the background."""
     tab.page.evaluate(

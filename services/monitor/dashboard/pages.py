@@ -154,6 +154,10 @@ class Dashboard:
         """Return the page's title as it is now."""
         return self._painter(wishes).picture().title
 
+    def whole(self, wishes: Wishes) -> str:
+        """Return all that the page shows as it is now, as JSON."""
+        return self._painter(wishes).picture().whole
+
     def login_page(self, wishes: Wishes, path: str, refusal: str = "") -> str:
         """Return the form that asks for the token; `refusal` is the key of why the last one was not taken."""
         t = self._languages[wishes.language]
@@ -261,6 +265,12 @@ async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
         if not is_still_admitted(request):
             return
         yield event
+
+
+@router.get(f"{PAGES}/picture")
+async def picture(request: Request) -> Response:
+    """Return all that the page shows as it is now: for a window that must not hold a connection."""
+    return Response(dashboard_of(request).whole(wishes_of(request)), media_type="application/json")
 
 
 @router.get(f"{PAGES}/title", response_class=PlainTextResponse)

@@ -4,6 +4,7 @@
 import "./acting.js";
 import { keepFresh } from "./fragments.js";
 import { place } from "./morph.js";
+import { givePlace, takePlace } from "./places.js";
 import "./search.js";
 import { point } from "./pointing.js";
 import { say } from "./texts.js";
@@ -12,6 +13,7 @@ import { besideUtc, localise } from "./times.js";
 const SILENT_S = 5; // without news the page is not live; the monitor has some each second
 const REOPEN_S = 15; // after that the connection is dead, whatever the browser thinks: a proxy, a laptop that slept
 const RETRY_MS = 2000;
+const ASK_MS = 1000; // how often a page asks that has no place to hear
 const HIDDEN_MS = 15000; // how often a tab that nobody sees looks after its title
 
 const byId = (id) => document.getElementById(id);
@@ -34,6 +36,7 @@ class Page {
     keepFresh(() => this.pausedAt !== null);
     setInterval(() => this.watch(), 1000);
     document.addEventListener("visibilitychange", listenIfSeen);
+    addEventListener("pagehide", givePlace);
   }
 
   buttons() {
@@ -82,15 +85,20 @@ class Page {
   // --- News ---------------------------------------------------------------------------------------------------------
 
   listen() {
-    this.source?.close();
-    clearInterval(this.titles);
+    this.stop();
     this.heardAt = performance.now();
+    if (!takePlace()) {
+      this.source = null;
+      this.asks = setInterval(() => this.ask(), ASK_MS);
+      this.ask();
+      return;
+    }
     this.source = new EventSource(`news?lang=${document.documentElement.lang}`);
     this.source.onmessage = (event) => this.take(JSON.parse(event.data));
     this.source.addEventListener("session", ({ data }) => (byId("log-out").hidden = data !== "open"));
     // The browser tries again by itself, but not after an answer that is none: a proxy's 502, a token that is over.
     this.source.onerror = () => {
-      if (this.source.readyState === EventSource.CLOSED && !document.hidden) this.askAgain();
+      if (this.source?.readyState === EventSource.CLOSED && !document.hidden) this.askAgain();
     };
   }
 
@@ -103,10 +111,29 @@ class Page {
     }, RETRY_MS);
   }
 
-  // A browser has six connections to one monitor for all its tabs: one that nobody sees gives its own back.
-  hide() {
+  stop() {
     this.source?.close();
     clearInterval(this.titles);
+    clearInterval(this.asks);
+  }
+
+  // For a page that has no place to hear: the whole picture, again and again, until there is one.
+  async ask() {
+    if (this.isAsking) return;
+    this.isAsking = true;
+    const signal = AbortSignal.timeout(REOPEN_S * 1000);
+    const answer = await fetch(`picture?lang=${document.documentElement.lang}`, { signal }).catch(() => null);
+    const picture = answer?.ok ? await answer.json().catch(() => null) : null;
+    this.isAsking = false;
+    if (answer?.status === 401) location.reload();
+    if (picture) this.take(picture);
+    if (this.source === null && !document.hidden && takePlace()) this.listen();
+  }
+
+  // A browser has six connections to one monitor for all its tabs: one that nobody sees gives its own back.
+  hide() {
+    this.stop();
+    givePlace();
     this.titles = setInterval(async () => {
       const title = await fetch(`title?lang=${document.documentElement.lang}`)
         .then((answer) => (answer.ok ? answer.text() : null)).catch(() => null);
@@ -127,6 +154,7 @@ class Page {
   watch() {
     const silentS = (performance.now() - this.heardAt) / 1000;
     if (silentS > REOPEN_S && !document.hidden) this.listen();
+    else if (this.source && !document.hidden) takePlace();
     this.showFreshness();
   }
 
