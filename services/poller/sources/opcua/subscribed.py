@@ -34,6 +34,9 @@ _KEEP_ALIVE_S = 5.0
 #: How many times slower than asked for a server may look at a tag before it is said.
 _SLOWER = 1.5
 
+#: What a server tells of a node that it has no more. What comes back by the same id is another one to most.
+_GONE = frozenset({ua.status_codes.StatusCodes.BadNodeIdUnknown, ua.status_codes.StatusCodes.BadNodeIdInvalid})
+
 #: Seconds since a connection last told something within which its end is taken for the fault of a node.
 _SHORT_LIFE_S = 5.0
 
@@ -57,7 +60,7 @@ class SubscribedServer(Server):
         self._subscription: Subscription | None = None
         #: Places of the nodes that are not watched, since their answers can't be read.
         self._left_out: set[int] = set()
-        #: Places of the nodes that the server would not watch, and when it is asked again.
+        #: Places of the nodes that the server would not watch, or has no more, and when it is asked again.
         self._refused: set[int] = set()
         self._refused_due_s = 0.0
         #: Whether changes did not come, whosever they were: all tags are to be read.
@@ -165,6 +168,7 @@ class SubscribedServer(Server):
 
     async def _watch(self, places: Sequence[int]) -> None:
         if self._subscription is not None:
+            await self._subscription.leave_out(places)  # those that it knows of
             refused = await self._subscription.watch([(place, self.nodes[place]) for place in places], self._item)
             self._publishings.expect(self._subscription.ids)
             # A server that has just started may not have them yet.
@@ -227,9 +231,18 @@ class SubscribedServer(Server):
         for notification in message.NotificationData or ():
             if isinstance(notification, ua.DataChangeNotification):
                 for item in notification.MonitoredItems:
-                    self._queue(self.addresses[int(item.ClientHandle)], item.Value, now)
+                    place = int(item.ClientHandle)
+                    self._queue(self.addresses[place], item.Value, now)
+                    if (status := item.Value.StatusCode) is not None and status.value in _GONE:
+                        self._ask_again(place)
             elif isinstance(notification, ua.StatusChangeNotification):
                 self.connection.lose(ConnectionError(f"the server ended the subscription: {notification.Status.name}"))
+
+    def _ask_again(self, place: int) -> None:
+        """Have a node watched anew later: what was watched is gone, and tells nothing any more."""
+        if not self._refused:
+            self._refused_due_s = self.clock.monotonic() + faults.RETRY_S
+        self._refused.add(place)
 
     def _queue(self, address: str, value: Answer, now: datetime) -> None:
         self._changes.append((address, value, now))

@@ -9,6 +9,7 @@ from typing import Any
 
 from asyncua import ua as typed_ua
 from asyncua.common.node import Node
+from asyncua.server.address_space import NodeManagementService
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
 from asyncua.server.server import Server
@@ -38,6 +39,9 @@ STILL: dict[str, tuple[Any, typed_ua.VariantType]] = {
 #: A value of Line/Switch: the publishing that tells it gets lost, and nothing else is told.
 LOST = 4711
 
+#: A value of Line/Switch with which the node is gone, and another one of its id there: a program was loaded.
+RELOADED = 4712
+
 _BAD = ua.UInt32(0x80350000)  # BadAttributeIdInvalid: any bad one does
 _UNCERTAIN = ua.UInt32(0x40900000)  # UncertainLastUsableValue
 
@@ -64,11 +68,24 @@ def _pop_but_what_is_lost(subscription: Any) -> Any:
     return _pop(subscription) if is_lost else result
 
 
+_told: set[Any] = set()
+
+
+def _tell_of_its_end(service: Any, node: Any) -> None:
+    """Tell what watches a node, as the standard has it; asyncua tells nobody, since it awaits nothing here."""
+    value = node.attributes.get(ua.AttributeIds.Value)
+    for handle, callback in list(value.datachange_callbacks.items() if value is not None else ()):
+        gone = ua.DataValue(ua.Variant(), ua.StatusCode(ua.UInt32(ua.StatusCodes.BadNodeIdUnknown)))
+        _told.add(asyncio.ensure_future(callback(handle, gone)))
+        service._aspace.delete_datachange_callback(handle)
+
+
 async def main(port: int) -> None:
     """Serve until ended."""
     logging.disable(logging.CRITICAL)
     setattr(MonitoredItemService, _create.__name__, _create_as_many_as_may_be)
     setattr(InternalSubscription, "_pop_publish_result", _pop_but_what_is_lost)  # noqa: B010 - no type says so
+    setattr(NodeManagementService, "_delete_node_callbacks", _tell_of_its_end)  # noqa: B010 - as above
     server = make_server()
     await server.init()
     server.iserver.max_monitored_item_queue_size = int(os.environ.get("LONGEST_QUEUE", "10000"))
@@ -92,8 +109,7 @@ async def main(port: int) -> None:
         stamped.nodeid, ua.DataValue(ua.Variant(1, ua.VariantType.Int64), SourceTimestamp=STAMPED_AT)
     )
     # Beside the others, which are read all at once.
-    switch = await server.nodes.objects.add_variable(ua.NodeId("Switch", index), "Switch", 0, ua.VariantType.Int32)
-    await switch.set_writable()
+    switch = await add_switch(server, index)
     # The same nodes by another way, which is longer.
     views = await server.nodes.objects.add_folder(ua.NodeId("Views", index), ua.QualifiedName("Views", index))
     await views.add_reference(line.nodeid, ua.ObjectIds.Organizes)
@@ -104,9 +120,19 @@ async def main(port: int) -> None:
         while True:
             await asyncio.sleep(0.02)
             number += 1
+            if await switch.read_value() == RELOADED:
+                await server.delete_nodes([switch])
+                switch = await add_switch(server, index)
             await counter.write_value(ua.DataValue(
                 ua.Variant(number, ua.VariantType.Int64), SourceTimestamp=datetime.now(UTC)
             ))  # fmt: skip
+
+
+async def add_switch(server: Server, index: int) -> Node:
+    """Add the node that clients may write."""
+    switch = await server.nodes.objects.add_variable(ua.NodeId("Switch", index), "Switch", 0, ua.VariantType.Int32)
+    await switch.set_writable()
+    return switch
 
 
 async def set_status(server: Server, node: Node, value: float, status: typed_ua.UInt32) -> None:

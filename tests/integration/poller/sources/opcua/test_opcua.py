@@ -15,12 +15,13 @@ from sandbox.harness.waiting import wait_until
 from services.poller.source import Reading, TagSource
 from services.poller.sources.opcua import subscribed
 from services.poller.sources.opcua.server import Server
+from services.poller.sources.opcua.wire import faults
 from services.poller.sources.opcua.wire.session import SESSION_MS
 from shared.keys import Keys
 from shared.records.events import Event
 from shared.redis.link import RedisLink
 from tests.integration.poller.pollers import PollerProcess, events, queued, start
-from tests.integration.poller.sources.opcua.plant import LOST, STAMPED_AT
+from tests.integration.poller.sources.opcua.plant import LOST, RELOADED, STAMPED_AT
 from tests.integration.poller.sources.opcua.reading import Told, one, read_until, toml, with_source
 from tests.integration.poller.sources.opcua.servers import OpcuaServer
 
@@ -226,6 +227,28 @@ def test_a_change_whose_publishing_got_lost_is_read(shared_plant: OpcuaServer, m
             await read_until(source, lambda reading: reading.values == {"ns=2;s=Switch": LOST})
             await switch.write_value(0, ua.VariantType.Int32)
         assert source.status()["publishes_missed"] == 1
+        assert source.status()["reconnects"] == 0
+
+    with_source(shared_plant.url, use, tags=["ns=2;s=Switch"], access="subscribe")
+
+
+def test_a_node_that_is_gone_and_back_is_watched_again(
+    shared_plant: OpcuaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a name that stays while what it stood for is replaced. A program was loaded into the controller: what was
+    watched is gone, and of the new node of that id nothing was ever told.
+    """
+    monkeypatch.setattr(faults, "RETRY_S", 0.5)
+
+    async def use(source: TagSource) -> None:
+        await read_until(source, lambda reading: reading.values == {"ns=2;s=Switch": 0})
+        async with Client(shared_plant.url) as client:
+            await client.get_node("ns=2;s=Switch").write_value(RELOADED, ua.VariantType.Int32)
+            await read_until(source, lambda reading: reading.errors == {"ns=2;s=Switch": "BadNodeIdUnknown"})
+            await read_until(source, lambda reading: reading.values == {"ns=2;s=Switch": 0})
+            await client.get_node("ns=2;s=Switch").write_value(1, ua.VariantType.Int32)
+            await read_until(source, lambda reading: reading.values == {"ns=2;s=Switch": 1})
+            await client.get_node("ns=2;s=Switch").write_value(0, ua.VariantType.Int32)
         assert source.status()["reconnects"] == 0
 
     with_source(shared_plant.url, use, tags=["ns=2;s=Switch"], access="subscribe")
