@@ -161,7 +161,7 @@ def test_what_is_wrong_with_one_part_costs_that_part_alone(pipeline: Pipeline) -
         "times are a list": {"tag_timestamps": ["2026-01-01"]},
         "time is a number": {"tag_timestamps": {"a": 1_767_225_600}},
         "time has an offset of 25 h": {"tag_timestamps": {"a": "2026-01-01T00:00:00+25:00"}},
-        "time is at hour 24": {"tag_timestamps": {"a": "2026-01-01T24:00:00"}},
+        "time is at hour 25": {"tag_timestamps": {"a": "2026-01-01T25:00:00"}},
         "time has Arabic digits": {"tag_timestamps": {"a": "\u0662\u0660\u0662\u0666-01-01T00:00:00"}},
         "group number has 400 digits": {"group_id": 10**400},
         "poll time is not a number": {"poll_time_ms": float("nan")},
