@@ -8,16 +8,18 @@ Names are given exclusively, so that two writers never share a file, and a file 
 written to again: its last line may be torn. Beside each file stands its label (label.py).
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from services.writer.backup.files import RECOVERED_DIRECTORY, make_directory, recovered_bytes, shown, try_out, why
+from services.writer.backup.files import make_directory, shown, try_out, why
 from services.writer.backup.format import HEADERS, csv_text
+from services.writer.backup.recovered import RecoveredFiles
 from services.writer.backup.written_file import FileState, WrittenFile
 from services.writer.sink import Target
 from shared.clock import Clock
@@ -31,8 +33,8 @@ IDLE_S = 10.0
 #: disk.
 _RESERVE_TIMES, _RESERVE_PART = 5, 10
 
-#: Bytes in recovered/ from which on it is worth saying that they could go.
-_WORTH_SAYING = 50_000_000
+#: What is answered where the disk is full though it said that it is not: a quota, no inode for another file.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 #: Times that a file is replaced in one go: somebody may take files away as quickly as they are made.
 _REPLACEMENTS = 3
@@ -67,6 +69,13 @@ class FileFault:
         return f"{shown(self.path)}: {self.reason}. Its {self.carried} rows are in {shown(self.replacement)} now{lost}"
 
 
+class _Disk(NamedTuple):
+    """What a file system says of itself, in bytes."""
+
+    free: int
+    total: int
+
+
 class CsvBackup:
     """Files of one kind (`backup` or `rejected`) in one directory; safe to use from several threads."""
 
@@ -88,6 +97,9 @@ class CsvBackup:
         self._clock = clock
         self._rotate_bytes = rotate_bytes
         self._min_free_bytes = min_free_bytes
+        self._recovered = RecoveredFiles(directory)
+        #: Bytes of recovered files that could give way, as seen at the last look.
+        self._could_go = 0
         #: Bytes that may still be written, as seen before the last write; None before the first, or where nobody knows.
         self.free_bytes: int | None = None
         self._on_change = on_change
@@ -111,8 +123,9 @@ class CsvBackup:
         text = csv_text(rows)
         with self._lock:
             with _failing_as_a_whole(self._directory):
-                self._check_room(len(text))
-                file = self._append_proven(text, len(rows))
+                self._make_room(len(text))
+                with self._giving_way():
+                    file = self._append_proven(text, len(rows))
             state = file.state(is_open=True)
             if file.size_bytes >= self._rotate_bytes:
                 state = self._close(file)
@@ -141,7 +154,8 @@ class CsvBackup:
         """
         # Without the lock: a disk that hangs may hang here, and nothing else with it.
         with _failing_as_a_whole(self._directory):
-            self._check_room(0)
+            self._could_go = self._recovered.size_bytes()
+            self._judge(self._disk(), 0, more=self._could_go)
             return try_out(self._directory)
 
     def _close_if(self, is_wanted: Callable[[], bool]) -> None:
@@ -154,39 +168,59 @@ class CsvBackup:
         if state is not None:
             self._on_change(state)
 
-    def _check_room(self, size: int) -> None:
+    def _make_room(self, size: int) -> None:
+        """See to it that `size` bytes may be written: what is in the table gives way. Raises: as `_judge`; OSError."""
+        disk = self._disk()
+        freed = 0 if disk is None else self._recovered.give_way(self._kept_bytes(disk) + size - disk.free)
+        self._judge(disk, size, more=freed)
+        self._could_go = max(0, self._could_go - freed)
+        if self.free_bytes is not None:
+            self.free_bytes += self._could_go
+
+    @contextmanager
+    def _giving_way(self) -> Iterator[None]:
+        """Where the disk turns out to be full, make room for the next try: one file, since nobody says of what."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _FULL:
+                self._recovered.give_way(1)
+            raise
+
+    def _disk(self) -> _Disk | None:
+        """Return the disk's room; None where the mount does not say: then a full disk is found out by writing."""
         try:
             disk = os.statvfs(self._directory)
         except FileNotFoundError:
             make_directory(self._directory)
             disk = os.statvfs(self._directory)
-        if not disk.f_blocks:
-            # Some network mounts don't say; then a full disk is found out by writing.
+        return _Disk(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize) if disk.f_blocks else None
+
+    def _kept_bytes(self, disk: _Disk) -> int:
+        """Return what must stay free: of rejected files more than of backups."""
+        if self._kind == FileKind.REJECTED:
+            return self._min_free_bytes + min(_RESERVE_TIMES * self._min_free_bytes, disk.total // _RESERVE_PART)
+        return self._min_free_bytes
+
+    def _judge(self, disk: _Disk | None, size: int, *, more: int) -> None:
+        """Take note of the room, `more` being what is free beside what the disk says.
+
+        Raises: BackupFailedError: `size` bytes are too many.
+        """
+        if disk is None:
             self.free_bytes = None
             return
-        free = disk.f_bavail * disk.f_frsize
-        if self._kind == FileKind.REJECTED:
-            self._check_reserve(free - size, disk.f_blocks * disk.f_frsize)
-        self.free_bytes = max(0, free - size - self._min_free_bytes)
-        if free - size < self._min_free_bytes:
+        left = disk.free + more - size
+        self.free_bytes = max(0, left - self._min_free_bytes)
+        if left < self._min_free_bytes:
             raise BackupFailedError(
-                f"{shown(self._directory)}: {free} bytes free and {size} to write, "
-                f"BACKUP_MIN_FREE_BYTES={self._min_free_bytes} must stay free{self._could_go()}"
+                f"{shown(self._directory)}: {disk.free} bytes free and {size} to write, "
+                f"BACKUP_MIN_FREE_BYTES={self._min_free_bytes} must stay free"
             )
-
-    def _could_go(self) -> str:
-        """Return, in words, what of ours fills the disk and is in the table; nothing where that is little."""
-        size = recovered_bytes(self._directory)
-        if size < _WORTH_SAYING:
-            return ""
-        return f". {shown(self._directory / RECOVERED_DIRECTORY)} has {size / 1e9:,.1f} GB that are in the table"
-
-    def _check_reserve(self, left: int, total: int) -> None:
-        reserve = min(_RESERVE_TIMES * self._min_free_bytes, total // _RESERVE_PART)
-        if self._min_free_bytes <= left < self._min_free_bytes + reserve:
+        if left < (kept := self._kept_bytes(disk)):
             raise NoRoomForRejectsError(
-                f"{shown(self._directory)}: {left} bytes would be left, and {self._min_free_bytes + reserve} are kept "
-                f"for backups. Make room, or move rejected_*.csv that are seen to away{self._could_go()}"
+                f"{shown(self._directory)}: {left} bytes would be left, and {kept} are kept "
+                "for backups. Make room, or move rejected_*.csv that are seen to away"
             )
 
     def _append_proven(self, text: bytes, rows: int) -> WrittenFile:

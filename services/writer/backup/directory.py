@@ -26,9 +26,9 @@ def backup_files(directory: Path, *kinds: FileKind) -> list[Path]:
     return _files(directory, kinds or tuple(FileKind))
 
 
-def recovered_files(directory: Path, most: int) -> list[Path]:
-    """Return the newest files that were put into the table, so many at most. Raises: OSError: as `backup_files`."""
-    return _files(directory / RECOVERED_DIRECTORY, tuple(FileKind))[-most:]
+def recovered_files(directory: Path, *kinds: FileKind) -> list[Path]:
+    """Return the files of a directory that were put into the table, oldest first. Raises: as `backup_files`."""
+    return _files(directory / RECOVERED_DIRECTORY, kinds or tuple(FileKind))
 
 
 def passed_over(directory: Path, *kinds: FileKind) -> list[Path]:

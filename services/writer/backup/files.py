@@ -234,15 +234,6 @@ def file_system_of(descriptor: int) -> str:
     return ""
 
 
-def recovered_bytes(directory: Path) -> int:
-    """Return how many bytes the files have that are through; 0 where there is none, or nobody can say."""
-    try:
-        with os.scandir(directory / RECOVERED_DIRECTORY) as entries:
-            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-    except OSError:
-        return 0
-
-
 def try_out(directory: Path) -> list[str]:
     """Do with a file of its own all that a backup needs; return what the mount can't do, though files can be written.
 

@@ -140,7 +140,7 @@ class Manifest:
         known = {name: from_json(BackupFile, entry) for name, entry in self._link.hash(self._key).items()}
         ours = {name: entry for name, entry in known.items() if here.has(entry)}
         try:
-            waiting, recovered = backup_files(self._directory), recovered_files(self._directory, MAX_RECOVERED)
+            waiting, recovered = backup_files(self._directory), recovered_files(self._directory)[-MAX_RECOVERED:]
         except OSError as error:
             # That nobody can list it tells nothing of its files; that it can't be used is told by who tries it.
             _log.warning(f"{shown(self._directory)} can't be listed ({error.strerror}): its list stays as it was")

@@ -169,17 +169,6 @@ def test_a_torn_last_line_is_no_row(tmp_path: Path) -> None:
     assert count_rows(path) == 5
 
 
-def test_what_is_in_the_table_already_is_named_where_there_is_no_room(tmp_path: Path) -> None:
-    """Kind: waste crowds out data. The files of each outage were kept in recovered/ for years, and the alert said no
-    more than that the disk was full.
-    """
-    (tmp_path / "recovered").mkdir()
-    with (tmp_path / "recovered" / "backup_20200101_000000.csv").open("wb") as file:
-        file.truncate(2_000_000_000)
-    with pytest.raises(BackupFailedError, match=r"recovered has 2\.0 GB that are in the table"):
-        backup(tmp_path, min_free_bytes=10**18).append(rows(tag_values(1)))
-
-
 def test_a_directory_in_memory_is_said_to_be_one() -> None:
     """Kind: a place that goes with who writes there. BACKUP_DIR lay in /run, or on no volume: the backup of an outage
     was gone with the restart that was to end it, and nobody had said so.
