@@ -89,9 +89,9 @@ def test_language_says_all_that_the_judgement_says(code: str) -> None:
 def test_every_remedy_is_translated_with_the_same_commands(code: str) -> None:
     remedies = catalogues()[code]["remedy"]
     assert set(KINDS) <= set(remedies)
-    for kind in KINDS.values():
-        commands = [set(re.findall(r"`([^`]+)`", text)) for text in (kind.remedy, remedies[kind.code])]
-        assert commands[0] == commands[1], kind.code
+    for kind, known in KINDS.items():
+        commands = [set(re.findall(r"`([^`]+)`", text)) for text in (known.remedy, remedies[kind])]
+        assert commands[0] == commands[1], kind
 
 
 @pytest.mark.parametrize("code", sorted(catalogues()))
