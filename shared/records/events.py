@@ -2,54 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Self
 
 import msgspec
 
 from shared.records.reading import Count, Moment, Record, Span, Text, from_json
-
-
-class Event(StrEnum):
-    """Kinds of events."""
-
-    STARTED = "started"
-    STOPPED = "stopped"
-    REDIS_BACK = "redis_back"
-    OVERFLOW = "overflow"  #: of the buffer, said by consumers; of a poller's outbox, said by that one
-    BUFFER_HIGH = "buffer_high"
-    BUFFER_NORMAL = "buffer_normal"
-    MESSAGE_REJECTED = "message_rejected"
-    TAGS_REJECTED = "tags_rejected"  #: tags that can't be values, of messages understood otherwise
-    NAME_CLASH = "name_clash"  #: two tags of different PLCs have one tag name
-    RECLAIMED = "reclaimed"  #: a dead process's batch was taken over
-    ORACLE_RETRY = "oracle_retry"
-    ORACLE_LOST = "oracle_lost"
-    ORACLE_BACK = "oracle_back"  #: it answers; with details: a batch was written
-    ORACLE_CONFIGURATION = "oracle_configuration"  #: credentials, table, column or grant: a person must act
-    ORACLE_WENT_BACK = "oracle_went_back"  #: values that it had committed are gone: a failover, a restored copy
-    BACKUP_FILE = "backup_file"
-    BACKUP_FAILED = "backup_failed"
-    BACKUP_WORKS = "backup_works"
-    BACKUP_LOST = "backup_lost"  #: a file was taken away or changed by somebody: what was saved, what is lost
-    OUTBOX_FAILED = "outbox_failed"  #: a poller's outbox can't be written or read: readings wait in memory alone
-    OUTBOX_WORKS = "outbox_works"
-    OUTBOX_SET_ASIDE = "outbox_set_aside"  #: its file is damaged and was renamed, with what waited in it
-    RECOVERY_REFUSED = "recovery_refused"  #: a backup file is not recovered: meant for another table, or changed
-    ROWS_REJECTED = "rows_rejected"
-    CONFLICTS = "conflicts"  #: same key, other value
-    RECOVERED = "recovered"
-    IMPORTED = "imported"
-    ACKNOWLEDGED = "acknowledged"  #: a person said that losses are known: who, and which
-    SOURCE_LOST = "source_lost"  #: a poller's source can't be read: which group, why
-    SOURCE_BACK = "source_back"  #: with the seconds that it was away
-    GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
-    STANDS_BY = "stands_by"  #: a poller does not poll: another one polls its groups
-    TOOK_OVER = "took_over"  #: a poller polls groups of another one, which is gone
-    FAULT = "fault"  #: a loop met what it did not foresee, gave back what it held and went on
-    REPLICAS_MISSING = "replicas_missing"  #: fewer replicas confirm what is put than DATA_QUEUE_REPLICAS wants
-    REPLICAS_BACK = "replicas_back"
-    REDIS_WENT_BACK = "redis_went_back"  #: its counters fell: a failover, a restored copy, a lost file, FLUSHALL
-    GROUPS_REFUSED = "groups_refused"  #: the changed file holds a mistake: nothing was changed
-    ACTION = "action"  #: a person asked for something, or what came of it
 
 
 class Pending(Record, frozen=True):
@@ -190,34 +147,66 @@ class LoopNamed(Record, frozen=True):
     loop: Text
 
 
-#: What the details of each kind are; the others have none.
-DETAILS: Mapping[str, type[Record]] = {
-    Event.STOPPED: Pending,
-    Event.REDIS_BACK: Away,
-    Event.REDIS_WENT_BACK: WentBack,
-    Event.REPLICAS_MISSING: Replicas,
-    Event.REPLICAS_BACK: Replicas,
-    Event.OVERFLOW: Overflow,
-    Event.BUFFER_HIGH: BufferLevel,
-    Event.BUFFER_NORMAL: BufferLevel,
-    Event.MESSAGE_REJECTED: HowMany,
-    Event.TAGS_REJECTED: HowMany,
-    Event.NAME_CLASH: TagNamed,
-    Event.RECLAIMED: TakenOver,
-    Event.ORACLE_RETRY: OracleError,
-    Event.ORACLE_LOST: OracleError,
-    Event.ORACLE_BACK: OracleWrites,
-    Event.ORACLE_WENT_BACK: OracleWentBack,
-    Event.ORACLE_CONFIGURATION: OracleError,
-    Event.BACKUP_FILE: FileNamed,
-    Event.RECOVERY_REFUSED: FileNamed,
-    Event.ROWS_REJECTED: RowsRefused,
-    Event.CONFLICTS: Conflicts,
-    Event.RECOVERED: RowsRecovered,
-    Event.IMPORTED: RowsRecovered,
-    Event.FAULT: LoopNamed,
-    Event.ACTION: ActionStep,
-}
+class Event(StrEnum):
+    """Kinds of events; behind some the type of their details, the others have none."""
+
+    _value_: str
+    details: type[Record] | None
+
+    def __new__(cls, kind: str, details: type[Record] | None = None) -> Self:
+        """Return a kind, which is its name."""
+        event = str.__new__(cls, kind)
+        event._value_, event.details = kind, details
+        return event
+
+    STARTED = "started"
+    STOPPED = "stopped", Pending
+    REDIS_BACK = "redis_back", Away
+    OVERFLOW = "overflow", Overflow  #: of the buffer, said by consumers; of a poller's outbox, said by that one
+    BUFFER_HIGH = "buffer_high", BufferLevel
+    BUFFER_NORMAL = "buffer_normal", BufferLevel
+    MESSAGE_REJECTED = "message_rejected", HowMany
+    TAGS_REJECTED = "tags_rejected", HowMany  #: tags that can't be values, of messages understood otherwise
+    NAME_CLASH = "name_clash", TagNamed  #: two tags of different PLCs have one tag name
+    RECLAIMED = "reclaimed", TakenOver  #: a dead process's batch was taken over
+    ORACLE_RETRY = "oracle_retry", OracleError
+    ORACLE_LOST = "oracle_lost", OracleError
+    ORACLE_BACK = "oracle_back", OracleWrites  #: it answers; with details: a batch was written
+    #: credentials, table, column or grant: a person must act
+    ORACLE_CONFIGURATION = "oracle_configuration", OracleError
+    #: values that it had committed are gone: a failover, a restored copy
+    ORACLE_WENT_BACK = "oracle_went_back", OracleWentBack
+    BACKUP_FILE = "backup_file", FileNamed
+    BACKUP_FAILED = "backup_failed"
+    BACKUP_WORKS = "backup_works"
+    BACKUP_LOST = "backup_lost"  #: a file was taken away or changed by somebody: what was saved, what is lost
+    OUTBOX_FAILED = "outbox_failed"  #: a poller's outbox can't be written or read: readings wait in memory alone
+    OUTBOX_WORKS = "outbox_works"
+    OUTBOX_SET_ASIDE = "outbox_set_aside"  #: its file is damaged and was renamed, with what waited in it
+    #: a backup file is not recovered: meant for another table, or changed
+    RECOVERY_REFUSED = "recovery_refused", FileNamed
+    ROWS_REJECTED = "rows_rejected", RowsRefused
+    CONFLICTS = "conflicts", Conflicts  #: same key, other value
+    RECOVERED = "recovered", RowsRecovered
+    IMPORTED = "imported", RowsRecovered
+    ACKNOWLEDGED = "acknowledged"  #: a person said that losses are known: who, and which
+    SOURCE_LOST = "source_lost"  #: a poller's source can't be read: which group, why
+    SOURCE_BACK = "source_back"  #: with the seconds that it was away
+    GROUPS_CHANGED = "groups_changed"  #: a poller took over a changed file of polling groups
+    STANDS_BY = "stands_by"  #: a poller does not poll: another one polls its groups
+    TOOK_OVER = "took_over"  #: a poller polls groups of another one, which is gone
+    FAULT = "fault", LoopNamed  #: a loop met what it did not foresee, gave back what it held and went on
+    #: fewer replicas confirm what is put than DATA_QUEUE_REPLICAS wants
+    REPLICAS_MISSING = "replicas_missing", Replicas
+    REPLICAS_BACK = "replicas_back", Replicas
+    #: its counters fell: a failover, a restored copy, a lost file, FLUSHALL
+    REDIS_WENT_BACK = "redis_went_back", WentBack
+    GROUPS_REFUSED = "groups_refused"  #: the changed file holds a mistake: nothing was changed
+    ACTION = "action", ActionStep  #: a person asked for something, or what came of it
+
+
+#: By kind.
+DETAILS: Mapping[str, type[Record]] = {event: event.details for event in Event if event.details}
 
 
 class EventRecord(Record, frozen=True):
