@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,35 +76,27 @@ class _Disk(NamedTuple):
     total: int
 
 
+@dataclass
 class CsvBackup:
     """Files of one kind (`backup` or `rejected`) in one directory; safe to use from several threads."""
 
-    def __init__(
-        self,
-        directory: Path,
-        kind: str,
-        clock: Clock,
-        *,
-        rotate_bytes: int,
-        min_free_bytes: int,
-        on_change: Callable[[FileState], None] = lambda _state: None,
-        on_fault: Callable[[FileFault], None] = lambda _fault: None,
-        target: Callable[[], Target] = Target,
-    ) -> None:
-        self._directory = directory
-        self._kind = kind
-        self._header = csv_text([HEADERS[kind]])
-        self._clock = clock
-        self._rotate_bytes = rotate_bytes
-        self._min_free_bytes = min_free_bytes
-        self._recovered = RecoveredFiles(directory)
+    directory: Path
+    kind: str
+    clock: Clock
+    _: KW_ONLY
+    rotate_bytes: int
+    min_free_bytes: int
+    on_change: Callable[[FileState], None] = lambda _state: None
+    on_fault: Callable[[FileFault], None] = lambda _fault: None
+    target: Callable[[], Target] = Target
+
+    def __post_init__(self) -> None:
+        self._header = csv_text([HEADERS[self.kind]])
+        self._recovered = RecoveredFiles(self.directory)
         #: Bytes of recovered files that could give way, as seen at the last look.
         self._could_go = 0
         #: Bytes that may still be written, as seen before the last write; None before the first, or where nobody knows.
         self.free_bytes: int | None = None
-        self._on_change = on_change
-        self.on_fault = on_fault
-        self._target = target
         self._lock = threading.Lock()
         self._file: WrittenFile | None = None
         self._used_at = 0.0
@@ -122,14 +114,14 @@ class CsvBackup:
         """
         text = csv_text(rows)
         with self._lock:
-            with _failing_as_a_whole(self._directory):
+            with _failing_as_a_whole(self.directory):
                 self._make_room(len(text))
                 with self._giving_way():
                     file = self._append_proven(text, len(rows))
             state = file.state(is_open=True)
-            if file.size_bytes >= self._rotate_bytes:
+            if file.size_bytes >= self.rotate_bytes:
                 state = self._close(file)
-        self._on_change(state)
+        self.on_change(state)
         return file.path
 
     def finish(self) -> None:
@@ -145,7 +137,7 @@ class CsvBackup:
 
         Raises: BackupFailedError: as `finish`.
         """
-        self._close_if(lambda: self._clock.monotonic() - self._used_at > close_after_s)
+        self._close_if(lambda: self.clock.monotonic() - self._used_at > close_after_s)
 
     def check(self) -> list[str]:
         """See whether a file could be written now; return what the mount can't do that backups do without.
@@ -153,20 +145,20 @@ class CsvBackup:
         Raises: BackupFailedError.
         """
         # Without the lock: a disk that hangs may hang here, and nothing else with it.
-        with _failing_as_a_whole(self._directory):
+        with _failing_as_a_whole(self.directory):
             self._could_go = self._recovered.size_bytes()
             self._judge(self._disk(), 0, more=self._could_go)
-            return try_out(self._directory)
+            return try_out(self.directory)
 
     def _close_if(self, is_wanted: Callable[[], bool]) -> None:
         state = None
         with self._lock:
-            with _failing_as_a_whole(self._directory):
+            with _failing_as_a_whole(self.directory):
                 file = self._proven()
             if file is not None and is_wanted():
                 state = self._close(file)
         if state is not None:
-            self._on_change(state)
+            self.on_change(state)
 
     def _make_room(self, size: int) -> None:
         """See to it that `size` bytes may be written: what is in the table gives way. Raises: as `_judge`; OSError."""
@@ -190,17 +182,17 @@ class CsvBackup:
     def _disk(self) -> _Disk | None:
         """Return the disk's room; None where the mount does not say: then a full disk is found out by writing."""
         try:
-            disk = os.statvfs(self._directory)
+            disk = os.statvfs(self.directory)
         except FileNotFoundError:
-            make_directory(self._directory)
-            disk = os.statvfs(self._directory)
+            make_directory(self.directory)
+            disk = os.statvfs(self.directory)
         return _Disk(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize) if disk.f_blocks else None
 
     def _kept_bytes(self, disk: _Disk) -> int:
         """Return what must stay free: of rejected files more than of backups."""
-        if self._kind == FileKind.REJECTED:
-            return self._min_free_bytes + min(_RESERVE_TIMES * self._min_free_bytes, disk.total // _RESERVE_PART)
-        return self._min_free_bytes
+        if self.kind == FileKind.REJECTED:
+            return self.min_free_bytes + min(_RESERVE_TIMES * self.min_free_bytes, disk.total // _RESERVE_PART)
+        return self.min_free_bytes
 
     def _judge(self, disk: _Disk | None, size: int, *, more: int) -> None:
         """Take note of the room, `more` being what is free beside what the disk says.
@@ -211,15 +203,15 @@ class CsvBackup:
             self.free_bytes = None
             return
         left = disk.free + more - size
-        self.free_bytes = max(0, left - self._min_free_bytes)
-        if left < self._min_free_bytes:
+        self.free_bytes = max(0, left - self.min_free_bytes)
+        if left < self.min_free_bytes:
             raise BackupFailedError(
-                f"{shown(self._directory)}: {disk.free} bytes free and {size} to write, "
-                f"BACKUP_MIN_FREE_BYTES={self._min_free_bytes} must stay free"
+                f"{shown(self.directory)}: {disk.free} bytes free and {size} to write, "
+                f"BACKUP_MIN_FREE_BYTES={self.min_free_bytes} must stay free"
             )
         if left < (kept := self._kept_bytes(disk)):
             raise NoRoomForRejectsError(
-                f"{shown(self._directory)}: {left} bytes would be left, and {kept} are kept "
+                f"{shown(self.directory)}: {left} bytes would be left, and {kept} are kept "
                 "for backups. Make room, or move rejected_*.csv that are seen to away"
             )
 
@@ -235,7 +227,7 @@ class CsvBackup:
                 return proven
             # The file was cut or changed just now, and these rows may be what is missing: they are written again.
             file = proven
-        raise BackupFailedError(f"{shown(self._directory)}: somebody changes files as quickly as they are written")
+        raise BackupFailedError(f"{shown(self.directory)}: somebody changes files as quickly as they are written")
 
     def _proven(self, unsettled: int = 0) -> WrittenFile | None:
         """Return the open file once it is under its path as it was written; what is not goes into a new one first.
@@ -246,7 +238,7 @@ class CsvBackup:
             if self._file is None or (reason := self._file.fault()) is None:
                 return self._file
             self._replace(self._file, reason, unsettled)
-        raise BackupFailedError(f"{shown(self._directory)}: somebody takes files away as quickly as they are made")
+        raise BackupFailedError(f"{shown(self.directory)}: somebody takes files away as quickly as they are made")
 
     def _replace(self, file: WrittenFile, reason: str, unsettled: int) -> None:
         """Put what an open file still holds into a new one, unless it may be other values now.
@@ -263,7 +255,7 @@ class CsvBackup:
             new.discard()
             raise
         self._file = new
-        file.replaced_by(new, self._target())
+        file.replaced_by(new, self.target())
         lost = max(0, file.rows - new.rows - unsettled)
         self.on_fault(FileFault(file.path, reason, new.path, new.rows, lost))
 
@@ -271,13 +263,13 @@ class CsvBackup:
         """Go on with a new file; what was changed stays where it is, and its label says that it was."""
         new.is_whole = False
         self._file = new
-        file.replaced_by(None, self._target())
-        self._on_change(file.state(is_open=False))
+        file.replaced_by(None, self.target())
+        self.on_change(file.state(is_open=False))
         self.on_fault(FileFault(file.path, reason, new.path, 0, 0, left=max(0, file.rows - unsettled)))
 
     def _create(self, avoid: Path | None = None) -> WrittenFile:
-        make_directory(self._directory)
-        return WrittenFile.create(self._directory, self._kind, self._header, self._clock.now(), self._target(), avoid)
+        make_directory(self.directory)
+        return WrittenFile.create(self.directory, self.kind, self._header, self.clock.now(), self.target(), avoid)
 
     def _write(self, file: WrittenFile, text: bytes, rows: int) -> None:
         try:
@@ -290,13 +282,13 @@ class CsvBackup:
                 self._file = None
                 file.discard()
             elif file.is_in_place:
-                self._on_change(self._close(file))
+                self.on_change(self._close(file))
             raise
-        self._used_at = self._clock.monotonic()
+        self._used_at = self.clock.monotonic()
 
     def _close(self, file: WrittenFile) -> FileState:
         self._file = None
-        return file.close(self._target())
+        return file.close(self.target())
 
 
 @contextmanager

@@ -5,6 +5,7 @@ the values stay in flight until all of them have an outcome.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
@@ -66,27 +67,19 @@ class Delivered(Insertion):
         }
 
 
+@dataclass(kw_only=True)
 class Delivery:
     """Delivers batches; safe to use from several threads."""
 
-    def __init__(
-        self,
-        *,
-        sink: WritesValues,
-        breaker: Breaker,
-        backup: CsvBackup,
-        rejects: CsvBackup,
-        report: Report,
-        clock: Clock,
-        retry_delays_s: Sequence[float],
-    ) -> None:
-        self._sink = sink
-        self._breaker = breaker
-        self._backup = backup
-        self._rejects = rejects
-        self._report = report
-        self._clock = clock
-        self._retry_delays_s = list(retry_delays_s)
+    sink: WritesValues
+    breaker: Breaker
+    backup: CsvBackup
+    rejects: CsvBackup
+    report: Report
+    clock: Clock
+    retry_delays_s: Sequence[float]
+
+    def __post_init__(self) -> None:
         #: Until when rows that are refused with a code, while others go in, are tried once: monotonic times.
         self._tried_in_vain: dict[str, float] = {}
 
@@ -95,10 +88,10 @@ class Delivery:
         delivered = Delivered(batch)
         is_given_up = False
         while delivered.pending:
-            permit = Permit.BACKUP if is_given_up else self._breaker.permit(self._clock.monotonic())
+            permit = Permit.BACKUP if is_given_up else self.breaker.permit(self.clock.monotonic())
             if permit is not Permit.BACKUP:
                 error = self._insert(delivered, permit, stop)
-                if error is not None and stop.is_set() and self._breaker.state is BreakerState.RETRYING:
+                if error is not None and stop.is_set() and self.breaker.state is BreakerState.RETRYING:
                     return None
                 # Another worker may have found out meanwhile that Oracle takes nothing: then this one is asked again.
                 is_given_up = permit is Permit.TRIAL or delivered.is_alone
@@ -111,7 +104,7 @@ class Delivery:
         return delivered
 
     def _insert(self, delivered: Delivered, permit: Permit, stop: StopFlag) -> SinkError | None:
-        delays_s = self._retry_delays_s if permit is Permit.TRY else []
+        delays_s = self.retry_delays_s if permit is Permit.TRY else []
 
         def failed(error: SinkError, failures: int, is_last: bool) -> None:
             if delivered.is_alone:
@@ -121,34 +114,34 @@ class Delivery:
             if is_last and error.verdict is Verdict.UNKNOWN:
                 # Nobody knows this code, no try mended it, and no row is proven to be at fault: a person must see it.
                 error = SinkError(error.code, str(error), Verdict.CONFIGURATION, error.hint)
-            self._breaker.failed(error, self._clock.monotonic(), last=is_last)
+            self.breaker.failed(error, self.clock.monotonic(), last=is_last)
             if not is_last:
                 delivered.retries += 1
-                self._report.retrying(error, failures)
+                self.report.retrying(error, failures)
             elif failures > len(delays_s) and delays_s:
                 _log.error(f"All {len(delays_s)} retries exhausted, saving to CSV backup")
 
         error = insert_with_retries(
-            delivered, self._sink, delays_s, stop, failed=failed,
-            may_go_on=lambda: self._breaker.state in (BreakerState.CLOSED, BreakerState.RETRYING),
+            delivered, self.sink, delays_s, stop, failed=failed,
+            may_go_on=lambda: self.breaker.state in (BreakerState.CLOSED, BreakerState.RETRYING),
             known=self._known(),
         )  # fmt: skip
         # Rows that were refused before they were bound say nothing of Oracle.
         if (error is None or delivered.is_alone) and (delivered.written or delivered.duplicates):
-            self._breaker.succeeded(self._clock.monotonic())
+            self.breaker.succeeded(self.clock.monotonic())
         return error
 
     def _rows_refused(self, delivered: Delivered, error: SinkError, failures: int, *, is_last: bool) -> None:
         """Take note of rows that are refused while others go in."""
         if not is_last:
             delivered.retries += 1
-            self._report.retrying(error, failures)
+            self.report.retrying(error, failures)
         elif error.code not in self._known():
-            self._tried_in_vain[error.code] = self._clock.monotonic() + IN_VAIN_S
-            self._report.rows_kept(error, len(delivered.pending))
+            self._tried_in_vain[error.code] = self.clock.monotonic() + IN_VAIN_S
+            self.report.rows_kept(error, len(delivered.pending))
 
     def _known(self) -> frozenset[str]:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         return frozenset(code for code, until in self._tried_in_vain.copy().items() if now < until)
 
     def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
@@ -165,9 +158,9 @@ class Delivery:
         attempted_at = self._attempted_at()
         rows = [backup_row(value, attempted_at) for value in delivered.pending]
         try:
-            self._report.wrote(self._backup.append(rows), len(rows))
+            self.report.wrote(self.backup.append(rows), len(rows))
         except BackupFailedError as error:
-            self._report.backup_failed(error)
+            self.report.backup_failed(error)
             stop.wait(BACKUP_RETRY_S)
             return False
         delivered.backed_up, delivered.pending = len(delivered.pending), []
@@ -180,18 +173,18 @@ class Delivery:
             rows = [rejected_row(value, attempted_at, error) for value, error in delivered.rejected]
             path = None
             try:
-                path = self._rejects.append(rows)
-                self._report.wrote(path, len(rows))
+                path = self.rejects.append(rows)
+                self.report.wrote(path, len(rows))
             except BackupFailedError as error:
                 # The dead must not block the living: the batch is settled, these rows wait for a file.
-                self._report.rows_wait(error, len(rows))
+                self.report.rows_wait(error, len(rows))
                 delivered.waiting = [waiting_row(row) for row in rows]
-            self._report.rejected(delivered.rejected, rows, path)
+            self.report.rejected(delivered.rejected, rows, path)
         if delivered.duplicates:
-            self._report.duplicates(len(delivered.duplicates))
+            self.report.duplicates(len(delivered.duplicates))
 
     def _attempted_at(self) -> str:
-        return self._clock.now().isoformat(timespec="milliseconds")
+        return self.clock.now().isoformat(timespec="milliseconds")
 
 
 def _unreadable(raw: bytes, reason: str) -> tuple[TagValue, RowError]:

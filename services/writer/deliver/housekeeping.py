@@ -1,6 +1,7 @@
 """What is to be done about files beside the batches, in a thread of its own: a disk may take as long as it likes."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from math import inf
 
 from services.writer.backup.csv_backup import IDLE_S, BackupFailedError, CsvBackup, NoRoomForRejectsError
@@ -32,29 +33,20 @@ MANIFEST_INTERVAL_S = 30.0
 CHECK_INTERVAL_S = 60.0
 
 
+@dataclass(kw_only=True)
 class Housekeeping:
     """Closes files that are done with, writes rows that waited for a file, keeps the list of files true."""
 
-    def __init__(
-        self,
-        *,
-        backup: CsvBackup,
-        rejects: CsvBackup,
-        waiting: WaitingRows,
-        manifest: Manifest,
-        breaker: Breaker,
-        report: Report,
-        clock: Clock,
-        faults: Faults,
-    ) -> None:
-        self._backup = backup
-        self._rejects = rejects
-        self._waiting = waiting
-        self._manifest = manifest
-        self._breaker = breaker
-        self._report = report
-        self._clock = clock
-        self._faults = faults
+    backup: CsvBackup
+    rejects: CsvBackup
+    waiting: WaitingRows
+    manifest: Manifest
+    breaker: Breaker
+    report: Report
+    clock: Clock
+    faults: Faults
+
+    def __post_init__(self) -> None:
         self._next_rebuild = self._next_check = 0.0
         self._failure: str | None = None
         self._cant: list[str] = []
@@ -67,7 +59,7 @@ class Housekeeping:
             except RedisUnavailableError:
                 pass  # Others say so; the files were seen to, the others come with the next turn.
             except Exception as error:  # noqa: BLE001 - a side path never ends the main one
-                self._faults.met(error, stop)
+                self.faults.met(error, stop)
             stop.wait(TICK_S)
 
     def run_once(self, stop: StopFlag) -> None:
@@ -78,27 +70,27 @@ class Housekeeping:
         try:
             self._see_to_files()
             with suppress(NoRoomForRejectsError):
-                while not stop.is_set() and (written := self._waiting.write()) is not None:
-                    self._report.wrote(*written)
+                while not stop.is_set() and (written := self.waiting.write()) is not None:
+                    self.report.wrote(*written)
         except BackupFailedError as error:
             self._failure = str(error)
-            is_needed = self._breaker.state is not BreakerState.CLOSED
-            (self._report.backup_failed if is_needed else self._report.backup_unusable)(error)
+            is_needed = self.breaker.state is not BreakerState.CLOSED
+            (self.report.backup_failed if is_needed else self.report.backup_unusable)(error)
         else:
             if self._failure is not None:
-                self._report.files_available(self._failure)
+                self.report.files_available(self._failure)
             self._failure = None
-        if self._clock.monotonic() >= self._next_rebuild:
-            self._next_rebuild = self._clock.monotonic() + MANIFEST_INTERVAL_S
-            self._manifest.rebuild()
+        if self.clock.monotonic() >= self._next_rebuild:
+            self._next_rebuild = self.clock.monotonic() + MANIFEST_INTERVAL_S
+            self.manifest.rebuild()
 
     def _see_to_files(self) -> None:
-        self._backup.prove(close_after_s=_CLOSE_AFTER_S.get(self._breaker.state, IDLE_S))
-        self._rejects.prove(close_after_s=IDLE_S)
+        self.backup.prove(close_after_s=_CLOSE_AFTER_S.get(self.breaker.state, IDLE_S))
+        self.rejects.prove(close_after_s=IDLE_S)
         # Whether a backup can be written is not to be found out in the outage that needs it.
-        if self._failure is not None or self._clock.monotonic() >= self._next_check:
-            self._next_check = self._clock.monotonic() + CHECK_INTERVAL_S
-            self._say_cant(self._backup.check())
+        if self._failure is not None or self.clock.monotonic() >= self._next_check:
+            self._next_check = self.clock.monotonic() + CHECK_INTERVAL_S
+            self._say_cant(self.backup.check())
 
     def _say_cant(self, cant: list[str]) -> None:
         if cant and cant != self._cant:

@@ -1,6 +1,7 @@
 """Files put into the table because a person wants it, at the terminal or through the monitor: one after the other."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -33,32 +34,24 @@ def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
     return files
 
 
+@dataclass
 class Run:
     """One run over files, for a person; it is who requests each file."""
 
-    def __init__(
-        self,
-        settings: WriterSettings,
-        recovery: Recovery,
-        console: Listener,
-        stop: StopFlag,
-        *,
-        max_rows_per_s: float | None,
-        anyway: bool = False,
-        command: str = "recover",
-    ) -> None:
-        """Take the name of the command that a person repeats after a failure."""
-        self._anyway = anyway
-        self._command = command
-        self._settings = settings
-        self._recovery = recovery
-        self._console = console
-        self._stop = stop
-        self._rate = max_rows_per_s
-        self._batch_rows = settings.buffer_batch_size_max
-        if max_rows_per_s is not None:
+    settings: WriterSettings
+    recovery: Recovery
+    console: Listener
+    stop: StopFlag
+    _: KW_ONLY
+    max_rows_per_s: float | None
+    anyway: bool = False
+    command: str = "recover"  #: that a person repeats after a failure
+
+    def __post_init__(self) -> None:
+        self._batch_rows = self.settings.buffer_batch_size_max
+        if self.max_rows_per_s is not None:
             # A slow pace in small steps: live values shall not wait for a large batch either.
-            self._batch_rows = max(1, min(self._batch_rows, round(max_rows_per_s)))
+            self._batch_rows = max(1, min(self._batch_rows, round(self.max_rows_per_s)))
         self._tallies: list[Tally] = []
         self._status = DONE
         self._began_at = 0.0
@@ -66,20 +59,20 @@ class Run:
     def recover(self, files: Sequence[Path]) -> int:
         """Put files into the table one after the other; return the exit status."""
         if not files:
-            self._console.say(f"Nothing to recover: no backup_*.csv in {self._settings.backup_dir}")
+            self.console.say(f"Nothing to recover: no backup_*.csv in {self.settings.backup_dir}")
         elif not self._reaches_database():
             return self._status
         began_at = monotonic()
         for path in files:
-            ended = recover_file(path, self._recovery, self, self._stop, max_rows=self._batch_rows, anyway=self._anyway)
+            ended = recover_file(path, self.recovery, self, self.stop, max_rows=self._batch_rows, anyway=self.anyway)
             if not self._goes_on_with_next(ended):
                 break
-        self._console.summary(self._tallies, monotonic() - began_at)
+        self.console.summary(self._tallies, monotonic() - began_at)
         return self._status
 
     def _reaches_database(self) -> bool:
         """Ask the database its name: files know whose they are. False when a person must act first."""
-        sink = self._recovery.sink
+        sink = self.recovery.sink
         try:
             sink.probe()
             sink.inspect()
@@ -88,28 +81,28 @@ class Run:
                 self._fail(f"Oracle: {error}. All files stay where they are; `check` finds the cause")
                 return False
             # It may be back when the first file is through with its retries.
-        if sink.table_warning is not None and not self._anyway:
+        if sink.table_warning is not None and not self.anyway:
             self._fail(f"{sink.table_warning}. All files stay where they are; --anyway puts them in all the same, once")
             return False
         if sink.table_warning is not None:
-            self._console.say(f"anyway: {sink.table_warning}")
+            self.console.say(f"anyway: {sink.table_warning}")
         return True
 
     def begins(self, file: RowsFile) -> None:
         """Say what is begun with, and how far it can be trusted."""
         for note in file.notes:
-            self._console.say(note)
-        self._console.begins(file.path, file.size_bytes)
+            self.console.say(note)
+        self.console.begins(file.path, file.size_bytes)
         self._began_at = monotonic()
 
     def wait_for_turn(self, recovery: FileRecovery, stop: StopFlag) -> None:
         """Keep to the rate."""
-        if self._rate is not None:
-            stop.wait(self._began_at + recovery.tally.read / self._rate - monotonic())
+        if self.max_rows_per_s is not None:
+            stop.wait(self._began_at + recovery.tally.read / self.max_rows_per_s - monotonic())
 
     def went_well(self, file: RowsFile, recovery: FileRecovery) -> None:
         """Show how far it is."""
-        self._console.progresses(file.path, recovery.position, file.size_bytes, recovery.tally.read)
+        self.console.progresses(file.path, recovery.position, file.size_bytes, recovery.tally.read)
 
     def goes_on_after(self, _failure: Failure, _stop: StopFlag) -> bool:
         """End with the file: its retries are used up, and a person waits."""
@@ -120,30 +113,30 @@ class Run:
         name, error, tally = shown(ended.path), ended.error, ended.tally
         if tally is None:
             if isinstance(error, FileInUseError):
-                self._console.say(str(error))
+                self.console.say(str(error))
             else:
                 self._fail(str(error))
             return True
         self._tallies.append(tally)
         if ended.moved_to is not None:
             place = "" if ended.moved_to == ended.path else f"; now {shown(ended.moved_to)}"
-            self._console.ends(f"{name}: {tally}{place}")
+            self.console.ends(f"{name}: {tally}{place}")
             return True
         if error is None:
-            self._console.ends(f"{name}: interrupted after {tally}. Run it again: what is there is skipped")
+            self.console.ends(f"{name}: interrupted after {tally}. Run it again: what is there is skipped")
             self._status = INTERRUPTED
             return False
-        self._console.ends(f"{name}: left where it is after {tally}")
+        self.console.ends(f"{name}: left where it is after {tally}")
         if not isinstance(error, SinkError):
             self._fail(f"{name}: {error.strerror}" if isinstance(error, OSError) else str(error))
             # What ails this file need not ail the next; that refused rows can't be set aside does.
             return not isinstance(error, BackupFailedError)
-        if self._stop.is_set():
+        if self.stop.is_set():
             self._status = INTERRUPTED
         else:
-            self._fail(f"Oracle: {error}. When it is available, run `{self._command}` again; `check` finds the cause")
+            self._fail(f"Oracle: {error}. When it is available, run `{self.command}` again; `check` finds the cause")
         return False
 
     def _fail(self, text: str) -> None:
-        self._console.error(text)
+        self.console.error(text)
         self._status = LEFT

@@ -158,7 +158,7 @@ def test_the_writer_beats_while_it_counts_a_backlog(
         counting.set()
         counted.wait(60)
 
-    monkeypatch.setattr(service.housekeeping._manifest, "rebuild", rebuild)
+    monkeypatch.setattr(service.housekeeping.manifest, "rebuild", rebuild)
     assert service.heartbeat.register_when_there(stop)
     running = threading.Thread(target=service.run, args=[stop])
     running.start()

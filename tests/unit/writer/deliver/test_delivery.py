@@ -204,7 +204,7 @@ def test_rows_refused_before_they_are_bound_do_not_close_the_breaker() -> None:
     """Kind: what is no write taken for proof of one."""
     bench = Bench(LOST, LOST, LOST, LOST, failing("D0", code="TOO_LONG"))
     bench.deliver(tag_values(1))
-    bench.breaker.probe_succeeded(bench.delivery._clock.monotonic())
+    bench.breaker.probe_succeeded(bench.delivery.clock.monotonic())
     assert bench.deliver(tag_values(1))["rejected"] == 1
     assert bench.breaker.state is BreakerState.HALF_OPEN
 
@@ -234,7 +234,7 @@ def test_a_trial_of_which_some_rows_were_taken_closes_the_breaker() -> None:
     """Kind: as above. No batch of such a plant is taken whole."""
     bench = Bench(LOST, LOST, LOST, LOST, failing("D1", verdict=Verdict.SPACE, is_alone=True))
     bench.deliver(tag_values(5))
-    bench.breaker.probe_succeeded(bench.delivery._clock.monotonic())
+    bench.breaker.probe_succeeded(bench.delivery.clock.monotonic())
     assert bench.deliver(tag_values(5)) == {"written": 4, "backed_up": 1, "batches_written": 1}
     assert bench.breaker.state is BreakerState.CLOSED
 
