@@ -176,11 +176,6 @@ def write_at_once(path: Path, text: bytes) -> None:
         raise
 
 
-def move_to_recovered(path: Path) -> Path:
-    """Move a file to `recovered/` beside it; return where it is. Raises: OSError: it is where it was."""
-    return move_beside(path, RECOVERED_DIRECTORY)
-
-
 def move_beside(path: Path, directory_name: str) -> Path:
     """Move a file to a directory beside it, under a name that nobody has there; return where it is.
 

@@ -12,13 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from services.writer.backup.directory import backup_files, count_rows, created_at, passed_over, recovered_files
-from services.writer.backup.files import (
-    RECOVERED_DIRECTORY,
-    SET_ASIDE_DIRECTORY,
-    give_away,
-    reading,
-    shown,
-)
+from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, give_away, reading, shown
 from services.writer.backup.locks import is_in_use
 from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError

@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
-from services.writer.backup.files import (
-    RECOVERED_DIRECTORY,
-    move_to_recovered,
-    open_to_read,
-    shown,
-)
+from services.writer.backup.files import RECOVERED_DIRECTORY, move_beside, open_to_read, shown
 from services.writer.backup.label import Label, conflict, describe, move_label, read_label
 from services.writer.backup.locks import is_being_written, lock
 from services.writer.backup.proof import differences
@@ -150,7 +145,7 @@ class OpenFile:
         """
         if self.path.parent.name == RECOVERED_DIRECTORY:
             return self.path
-        moved_to = move_to_recovered(self.path)
+        moved_to = move_beside(self.path, RECOVERED_DIRECTORY)
         if self.has_grown:
             moved_to.replace(self.path)
             raise FileInUseError(f"{self.name}: left where it is, a writer still writes to it")

@@ -10,7 +10,7 @@ import pytest
 
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.directory import backup_files
-from services.writer.backup.files import move_to_recovered
+from services.writer.backup.files import RECOVERED_DIRECTORY, move_beside
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import label_path
 from services.writer.backup.view import list_files, view_file
@@ -141,7 +141,7 @@ def test_what_root_makes_belongs_to_whom_the_directory_belongs_to(directory: Pat
     path = file.append(rows(tag_values(3)))
     file.finish()
     Manifest(FakeLink(), Keys("t"), path.parent).rebuild()
-    moved_to = move_to_recovered(path)
+    moved_to = move_beside(path, RECOVERED_DIRECTORY)
     made = [path.parent, moved_to.parent, moved_to, label_path(path), path.parent / ".place"]
     assert {name.name: name.stat().st_uid for name in made} == {name.name: NOBODY for name in made}
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.writer.backup.files import move_to_recovered
+from services.writer.backup.files import RECOVERED_DIRECTORY, move_beside
 from services.writer.recover.file_recovery import Tally
 from services.writer.recover.open_file import OpenFile, UnusableFileError
 from services.writer.recover.run import find_files
@@ -34,7 +34,7 @@ def test_moving_never_replaces_a_file(tmp_path: Path) -> None:
     for text in ("first", "second", "third"):
         path = tmp_path / "backup_1.csv"
         path.write_text(text)
-        move_to_recovered(path)
+        move_beside(path, RECOVERED_DIRECTORY)
 
     kept = {path.name: path.read_text() for path in (tmp_path / "recovered").iterdir()}
     assert kept == {"backup_1.csv": "first", "backup_1_2.csv": "second", "backup_1_3.csv": "third"}
