@@ -39,3 +39,17 @@ def drain(pipeline: Pipeline) -> Snapshot:
     ledger = pipeline.wait_until_idle(60)
     assert ledger[Counter.OVERFLOWED] == 0
     return ledger
+
+
+def written_again(pipeline: Pipeline) -> Cells:
+    """Put values until one of them is written, and return all."""
+    rows: Cells = {}
+    written = pipeline.snapshot()[Counter.WRITTEN]
+
+    def is_written() -> bool:
+        rows.update(pipeline.put(polls=1, tags=10))
+        pipeline.wait_until_idle()
+        return pipeline.snapshot()[Counter.WRITTEN] > written
+
+    wait_until(is_written, what="values in the table")
+    return rows
