@@ -9,15 +9,14 @@ written to again: its last line may be torn. Beside each file stands its label (
 """
 
 import errno
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from services.writer.backup.files import make_directory, shown, try_out, why
+from services.writer.backup.files import DiskRoom, disk_room, make_directory, shown, try_out, why
 from services.writer.backup.format import HEADERS, csv_text
 from services.writer.backup.recovered import RecoveredFiles
 from services.writer.backup.written_file import FileState, WrittenFile
@@ -67,13 +66,6 @@ class FileFault:
             )
         lost = f"; {self.lost} rows could not be saved and are LOST" if self.lost else "; no row is lost"
         return f"{shown(self.path)}: {self.reason}. Its {self.carried} rows are in {shown(self.replacement)} now{lost}"
-
-
-class _Disk(NamedTuple):
-    """What a file system says of itself, in bytes."""
-
-    free: int
-    total: int
 
 
 @dataclass
@@ -147,7 +139,7 @@ class CsvBackup:
         # Without the lock: a disk that hangs may hang here, and nothing else with it.
         with _failing_as_a_whole(self.directory):
             self._could_go = self._recovered.size_bytes()
-            self._judge(self._disk(), 0, more=self._could_go)
+            self._judge(disk_room(self.directory), 0, more=self._could_go)
             return try_out(self.directory)
 
     def _close_if(self, is_wanted: Callable[[], bool]) -> None:
@@ -162,7 +154,7 @@ class CsvBackup:
 
     def _make_room(self, size: int) -> None:
         """See to it that `size` bytes may be written: what is in the table gives way. Raises: as `_judge`; OSError."""
-        disk = self._disk()
+        disk = disk_room(self.directory)
         freed = 0 if disk is None else self._recovered.give_way(self._kept_bytes(disk) + size - disk.free)
         self._judge(disk, size, more=freed)
         self._could_go = max(0, self._could_go - freed)
@@ -179,22 +171,13 @@ class CsvBackup:
                 self._recovered.give_way(1)
             raise
 
-    def _disk(self) -> _Disk | None:
-        """Return the disk's room; None where the mount does not say: then a full disk is found out by writing."""
-        try:
-            disk = os.statvfs(self.directory)
-        except FileNotFoundError:
-            make_directory(self.directory)
-            disk = os.statvfs(self.directory)
-        return _Disk(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize) if disk.f_blocks else None
-
-    def _kept_bytes(self, disk: _Disk) -> int:
+    def _kept_bytes(self, disk: DiskRoom) -> int:
         """Return what must stay free: of rejected files more than of backups."""
         if self.kind == FileKind.REJECTED:
             return self.min_free_bytes + min(_RESERVE_TIMES * self.min_free_bytes, disk.total // _RESERVE_PART)
         return self.min_free_bytes
 
-    def _judge(self, disk: _Disk | None, size: int, *, more: int) -> None:
+    def _judge(self, disk: DiskRoom | None, size: int, *, more: int) -> None:
         """Take note of the room, `more` being what is free beside what the disk says.
 
         Raises: BackupFailedError: `size` bytes are too many.

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.texts import tamed
 
@@ -50,6 +51,26 @@ def why(error: OSError, directory: Path) -> str:
         if error.errno == errno.ENOSPC and disk.f_files and not disk.f_favail:
             return "no inode is left there for another file (df -i), whatever room df shows"
     return error.strerror or str(error)
+
+
+class DiskRoom(NamedTuple):
+    """What a file system says of itself, in bytes."""
+
+    free: int
+    total: int
+
+
+def disk_room(directory: Path) -> DiskRoom | None:
+    """Return the room where a directory is, which is made where it is not there. Raises: OSError.
+
+    None: the mount does not say; then a full disk is found out by writing.
+    """
+    try:
+        disk = os.statvfs(directory)
+    except FileNotFoundError:
+        make_directory(directory)
+        disk = os.statvfs(directory)
+    return DiskRoom(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize) if disk.f_blocks else None
 
 
 def in_directory(name: Path, directory: Path) -> Path:
