@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import KW_ONLY, InitVar, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from msgspec import UNSET, to_builtins
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from services.poller.faults import TELL_S
 from services.poller.groups.config import GroupConfig
@@ -34,30 +35,6 @@ _log = get_logger()
 
 
 @dataclass
-class GroupStatus:
-    """What became of a group so far.
-
-    `polls`, `skipped`, `unforeseen`, `values`, `errors` are totals since the start: polls made, left out because one
-    took too long, and failed for a reason that nobody foresaw; values, and those of them that are BAD. `lost`: readings
-    that were lost on the way to the source, the last of them at `lost_at`, in seconds since 1970. `trouble`: why the
-    source could not be read the last time.
-    """
-
-    polls: int = 0
-    skipped: int = 0
-    unforeseen: int = 0
-    values: int = 0
-    errors: int = 0
-    messages: int = 0
-    lost: int = 0
-    lost_at: float | None = None
-    last_poll: str | None = None
-    last_duration_ms: float = 0.0
-    state: Literal["starting", "running", "finished", "failed", "stopped"] = "starting"
-    trouble: str | None = None
-
-
-@dataclass
 class PollingGroup:
     """One group at work; its troubles are its own."""
 
@@ -73,7 +50,15 @@ class PollingGroup:
     tell: Tell = nobody
 
     def __post_init__(self, read_by: Callable[[], ReadBy]) -> None:
-        self.status = GroupStatus()
+        is_fixed = self.config.mode == "FIXED" and not self.source.self_paced
+        #: What became of it so far, as the monitor is told.
+        self.status = PollerGroup(
+            name=self.config.name,
+            group_id=self.config.group_id,
+            plc_code=self.config.plc,
+            mode=self.config.mode,
+            interval_ms=round(self.config.interval_s * 1000) if is_fixed else None,
+        )
         self._told_s = -math.inf
         self._started_s = 0.0
         self._packer = Packer(
@@ -92,17 +77,17 @@ class PollingGroup:
         """
         try:
             await self._open()
-            self.status.state = "running"
+            self._note(state="running")
             self._started_s = self.clock.monotonic()
             while await self._poll_whatever_happens():
                 pass
-            self.status.state = "finished"
+            self._note(state="finished")
             _log.info(f"Group '{self.config.name}' is at the end of its source: {self._totals()}")
         except SourceError as error:
-            self.status.state, self.status.trouble = "failed", str(error)
+            self._note(state="failed", trouble=str(error))
             _log.error(f"Group '{self.config.name}' ends, the others go on: {error}")
         except asyncio.CancelledError:
-            self.status.state = "stopped"
+            self._note(state="stopped")
             raise
         finally:
             self.trigger.close(f"group '{self.config.name}' is {self.status.state}")
@@ -137,9 +122,9 @@ class PollingGroup:
         return True
 
     def _say_unforeseen(self, error: Exception) -> None:
-        self.status.unforeseen += 1
-        self.status.trouble = cut(f"unforeseen: {type(error).__name__}: {error}")
-        message = f"Group '{self.config.name}': {self.status.trouble}"
+        trouble = cut(f"unforeseen: {type(error).__name__}: {error}")
+        self._note(unforeseen=self.status.unforeseen + 1, trouble=trouble)
+        message = f"Group '{self.config.name}': {trouble}"
         _log.exception(message, kind=self.config.name)
         now_s = self.clock.monotonic()
         if now_s - self._told_s >= TELL_S:
@@ -151,7 +136,8 @@ class PollingGroup:
 
         Raises: SourceError.
         """
-        self.status.skipped += await self.trigger.wait()
+        skipped = await self.trigger.wait()
+        self._note(skipped=self.status.skipped + skipped)
         began_s = self.clock.monotonic()
         reading = await self.source.read()
         took_ms = round((self.clock.monotonic() - began_s) * 1000, 3)
@@ -161,7 +147,7 @@ class PollingGroup:
         values = errors = 0
         for message in self._packer.pack(reading, self._timestamp(reading), took_ms):
             await self.outbox.add(message)
-            self.status.messages += 1
+            self._note(messages=self.status.messages + 1)
             values += message.values
             errors += message.bad
             # A large group takes a while: the other groups' polls are due meanwhile.
@@ -177,47 +163,39 @@ class PollingGroup:
         return self.stamper.stamp(now) if reading.values or reading.errors else now
 
     def _count(self, reading: Reading, values: int, errors: int, took_ms: float) -> None:
-        status = self.status
-        status.polls += 1
-        status.values += values
-        status.errors += errors
-        now = self.clock.now()
-        status.last_poll = now.isoformat()
-        if reading.lost:
-            status.lost += reading.lost
-            status.lost_at = now.timestamp()
-        status.last_duration_ms = took_ms
-        status.trouble = cut(reading.trouble) if reading.trouble else None
-        state: Literal["read", "failed"] = "failed" if reading.trouble else "read"
+        status, now = self.status, self.clock.now()
+        timestamp, trouble = now.isoformat(), cut(reading.trouble) if reading.trouble else None
+        self._note(
+            polls=status.polls + 1,
+            values=status.values + values,
+            errors=status.errors + errors,
+            last_poll=timestamp,
+            last_duration_ms=took_ms,
+            trouble=trouble,
+            lost=status.lost + reading.lost,
+            lost_at=now.timestamp() if reading.lost else status.lost_at,
+        )
         self.trigger.polled(
             PollOutcome(
-                state,
-                timestamp=status.last_poll,
+                "failed" if trouble else "read",
+                timestamp=timestamp,
                 values=values,
                 errors=errors,
                 duration_ms=took_ms,
-                message=status.trouble or "",
+                message=trouble or "",
             )
         )
 
+    def _note(self, **changes: Any) -> None:
+        self.status = replace(self.status, **changes)
+
     def describe(self) -> dict[str, Any]:
         """Return the group's status for the monitor."""
-        fixed = self.trigger if isinstance(self.trigger, FixedInterval) else None
-        group = PollerGroup(
-            name=self.config.name,
-            group_id=self.config.group_id,
-            plc_code=self.config.plc,
-            mode=self.config.mode,
-            interval_ms=self._interval_ms(),
-            late_p99_ms=fixed.lateness_p99_ms() if fixed else UNSET,
-            skipped_lately=fixed.skipped_lately() if fixed else 0,
-            **vars(self.status),
-        )
-        return {**to_builtins(group), **self.source.status()}
-
-    def _interval_ms(self) -> int | None:
-        is_fixed = self.config.mode == "FIXED" and not self.source.self_paced
-        return round(self.config.interval_s * 1000) if is_fixed else None
+        told = self.status
+        if isinstance(self.trigger, FixedInterval):
+            late_ms, skipped = self.trigger.lateness_p99_ms(), self.trigger.skipped_lately()
+            told = replace(told, late_p99_ms=late_ms, skipped_lately=skipped)
+        return {**to_builtins(told), **self.source.status()}
 
     async def _wait_until_due(self, reading: Reading) -> None:
         if reading.due_s is not None:
