@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 
 from services.poller.groups.config import load_groups
 from services.poller.handshake.requests import PollRequests
-from services.poller.lane import Edges, Lane, say_strays
+from services.poller.lane import Lane, say_strays
 from services.poller.settings import PollerSettings
 from services.poller.source import SourceError
 from services.poller.sources.opcua.model import OpcuaModel
@@ -22,7 +21,7 @@ from services.poller.worker import Poller
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError, SettingsError
 from shared.keys import Keys
-from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, StopFlag, leave, run_service, stop_on_signals
+from shared.lifecycle import EXIT_FATAL, EXIT_SETTINGS, STOP_LIMIT_S, leave, run_service, stop_on_signals
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
 from shared.settings.loading import load_settings
@@ -185,26 +184,13 @@ def main(settings: PollerSettings) -> int:
     groups = load_groups(settings.poller_config, partitions=settings.partitions)
     say_strays(settings)
     clock = SystemClock()
-    edges = [Edges.of(settings.in_partition(partition)) for partition in range(settings.partitions)]
     with stop_on_signals(STOP_LIMIT_S) as stop:
-        lanes = [Lane(partition, settings, its_edges, clock) for partition, its_edges in enumerate(edges)]
-        status = asyncio.run(_run_and_hang_up(Poller(settings, groups, lanes, clock), stop, edges))
+        lanes = [Lane(partition, settings, clock) for partition in range(settings.partitions)]
+        status = asyncio.run(Poller(settings, groups, lanes, clock).run(stop))
     if are_stuck():
         # All is sent, or kept: a name that nobody looks up must not hold up a restart.
         leave(status)
     return status
-
-
-async def _run_and_hang_up(poller: Poller, stop: StopFlag, edges: Sequence[Edges]) -> int:
-    """Run, then close the connections at once: a thread that still waits for an answer must not hold up the end."""
-    try:
-        return await poller.run(stop)
-    except ExceptionGroup as troubles:
-        # The first is the cause; a FatalError is to be seen as one.
-        raise troubles.exceptions[0] from troubles
-    finally:
-        for its_edges in edges:
-            its_edges.close()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 from services.poller.faults import outlive
 from services.poller.groups.fleet import Fleet
@@ -27,14 +26,10 @@ from services.poller.settings import PollerSettings
 from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
-from shared.journal.events import EventLog
-from shared.keys import Keys
-from shared.life.heartbeat import Heartbeat
 from shared.life.presence import Presence
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.queues.data_queue import DataQueue
-from shared.redis.link import RedisLink
 
 #: Seconds that a stop leaves for the leases, the last event and giving the name back.
 _CLOSE_S = 0.5
@@ -45,75 +40,53 @@ _TRIES = 10
 _log = get_logger()
 
 
-class Edges(NamedTuple):
-    """One partition's Redis, and what is done there."""
-
-    link: RedisLink
-    keys: Keys
-    queue: DataQueue
-    events: EventLog
-    heartbeat: Heartbeat
-    requests: PollRequests
-
-    @classmethod
-    def of(cls, settings: PollerSettings) -> "Edges":
-        """Return the edges of the partition that the settings are for; opens no connection yet."""
-        link, keys, events, heartbeat = Presence.of(settings, "poller", client_name="poller")
-        return cls(
-            link=link,
-            keys=keys,
-            queue=DataQueue(
-                link, keys, settings.data_queue_max_messages, replicas=settings.data_queue_replicas, events=events
-            ),
-            events=events,
-            heartbeat=heartbeat,
-            requests=PollRequests(link, keys),
-        )
-
-    def close(self) -> None:
-        """Close the connections at once: a thread that still waits for an answer must not hold up the end."""
-        self.queue.close()
-        self.link.close()
-
-
 class Lane:
-    """The lane of one partition."""
+    """The lane of one partition; opens no connection yet."""
 
-    def __init__(self, partition: int, settings: PollerSettings, edges: Edges, clock: Clock) -> None:
+    def __init__(self, partition: int, settings: PollerSettings, clock: Clock) -> None:
+        there = settings.in_partition(partition)
+        self._link, keys, self._events, self._heartbeat = Presence.of(there, "poller", client_name="poller")
+        self._queue = DataQueue(
+            self._link,
+            keys,
+            settings.data_queue_max_messages,
+            replicas=settings.data_queue_replicas,
+            events=self._events,
+        )
+        self._requests = PollRequests(self._link, keys)
+        self._clock = clock
+        self._put_timeout_s = settings.poller_put_timeout_s
         self.news = News()
         self.outbox = build_outbox(partition, settings, clock, self.news.tell)
         self.leases = Leases(
-            link=edges.link,
-            keys=edges.keys,
-            process=edges.heartbeat,
+            link=self._link,
+            keys=keys,
+            process=self._heartbeat,
             clock=clock,
             tell=self.news.tell,
             outbox_id=self.outbox.id,
         )
-        self.sender = Sender(self.outbox, edges.queue, edges.link, settings.poller_put_timeout_s)
-        self._edges = edges
-        self._clock = clock
-        self._put_timeout_s = settings.poller_put_timeout_s
+        self.sender = Sender(self.outbox, self._queue, self._link, self._put_timeout_s)
 
     def start(
         self, fleet: Fleet, polled: Callable[[], Sequence[PollingGroup]], tasks: asyncio.TaskGroup, stop: StopFlag
     ) -> None:
         """Start everything but the polling. `polled`: the lane's groups that this poller polls."""
-        edges, tell = self._edges, self.news.tell
+        tell = self.news.tell
         self.pulse = Pulse(
-            heartbeat=edges.heartbeat,
-            events=edges.events,
+            heartbeat=self._heartbeat,
+            events=self._events,
             polled=polled,
             leases=self.leases,
             outbox=self.outbox,
             sender=self.sender,
-            requests=edges.requests,
+            requests=self._requests,
             news=self.news,
             clock=self._clock,
         )
         named = self.pulse.named
         handshake = Handshake(
-            requests=edges.requests, fleet=fleet, process=edges.heartbeat, link=edges.link, clock=self._clock, stop=stop
+            requests=self._requests, fleet=fleet, process=self._heartbeat, link=self._link, clock=self._clock, stop=stop
         )
         start = tasks.create_task
         self._sending = start(outlive("sending", self.sender.run, _TRIES, tell))
@@ -126,6 +99,12 @@ class Lane:
             start(outlive("the poll requests", partial(handshake.run, named), tell=tell)),
             start(outlive("the leases", partial(self.leases.run, named), tell=tell)),
         ]
+
+    def hang_up(self) -> None:
+        """Send no more and close the connections at once: no thread that waits for an answer holds up the end."""
+        self.sender.give_up()
+        self._queue.close()
+        self._link.close()
 
     async def end(self, patience: Awaitable[object]) -> None:
         """Give the leases back, send what waits until that patience is over, keep the rest if it can be kept."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from services.poller.faults import outlive
@@ -22,7 +21,6 @@ from services.poller.source import TagSource
 from services.poller.sources.stamps import PUT_BACK, Stamper
 from services.poller.threads import give_sources_threads
 from shared.clock import Clock
-from shared.keys import polling_field
 from shared.lifecycle import EXIT_FATAL, StopFlag
 from shared.logs import get_logger
 
@@ -45,16 +43,19 @@ class Poller:
         self._path = settings.poller_config
         self._configs = configs
         self._lanes = lanes
-        directory = settings.poller_config.parent
-        self._fleet = Fleet(GroupBuilder(directory, self._lane_of, clock).build, _Leases(self._lane_of), directory)
+        self._clock = clock
+        #: Of the groups of one PLC, so that no time of a tag repeats.
+        self._stampers: dict[str, Stamper] = {}
+        self._places = count()
+        self._fleet = Fleet(self._build, self, self._path.parent)
 
     async def run(self, stop: StopFlag) -> int:
         """Poll until stopped or all sources are at their end; return the exit status: 1 when a group failed."""
         give_sources_threads()
         tell = self._lanes[0].news.tell
         reload = Reload(self._path, len(self._lanes), self._fleet, tell)
-        await asyncio.gather(*(lane.outbox.open() for lane in self._lanes))
         try:
+            await asyncio.gather(*(lane.outbox.open() for lane in self._lanes))
             async with asyncio.TaskGroup() as tasks:
                 stopped = tasks.create_task(_wait_for(stop))
                 for lane in self._lanes:
@@ -69,11 +70,22 @@ class Poller:
                 reloading.cancel()
                 await asyncio.gather(*(lane.end(_patience(stopped)) for lane in self._lanes))
                 stopped.cancel()
+        except ExceptionGroup as troubles:
+            # The first is the cause; a FatalError is to be seen as one.
+            raise troubles.exceptions[0] from troubles
         finally:
             for lane in self._lanes:
-                lane.sender.give_up()
+                lane.hang_up()
         _log.info("Shutdown complete")
         return EXIT_FATAL if any(group.status.state == "failed" for group in self._fleet.groups) else 0
+
+    def lease_of(self, config: GroupConfig) -> Lease:
+        """Return the lease of a group; from now on it is sought."""
+        return self._lane_of(config).leases.of(config.field)
+
+    def give_up(self, config: GroupConfig) -> None:
+        """Let the lease of a group go: it is polled no more."""
+        self._lane_of(config).leases.give_up(config.field)
 
     def _lane_of(self, config: GroupConfig) -> Lane:
         return self._lanes[config.partition_in(len(self._lanes))]
@@ -81,50 +93,18 @@ class Poller:
     def _polled_in(self, lane: Lane) -> list[PollingGroup]:
         return [group for group in self._fleet.polled if self._lane_of(group.config) is lane]
 
-
-async def _patience(stopped: "asyncio.Task[None]") -> None:
-    """Wait for as long as what is in an outbox may take: for ever, but once stopped DRAIN_S at most."""
-    await asyncio.wait([stopped])
-    await asyncio.sleep(DRAIN_S)
-
-
-class _Leases:
-    """The leases of all lanes, by group."""
-
-    def __init__(self, lane_of: Callable[[GroupConfig], Lane]) -> None:
-        self._lane_of = lane_of
-
-    def lease_of(self, config: GroupConfig) -> Lease:
-        return self._lane_of(config).leases.of(polling_field(config.plc, config.name))
-
-    def give_up(self, config: GroupConfig) -> None:
-        self._lane_of(config).leases.give_up(polling_field(config.plc, config.name))
-
-
-class GroupBuilder:
-    """Puts polling groups together; those of one PLC share a stamper, so that no time of a tag repeats."""
-
-    def __init__(self, directory: Path, lane_of: Callable[[GroupConfig], Lane], clock: Clock) -> None:
-        self._directory = directory
-        self._lane_of = lane_of
-        self._clock = clock
-        self._stampers: dict[str, Stamper] = {}
-        self._places = count()
-
-    def build(self, config: GroupConfig) -> PollingGroup:
+    def _build(self, config: GroupConfig) -> PollingGroup:
         """Return a group, ready to run."""
         lane = self._lane_of(config)
-        source = config.build_source(self._directory, lane.news.tell)
-        stamper = self._stampers.setdefault(config.plc, Stamper(PUT_BACK))
-        trigger = self._trigger(config, source)
+        source = config.build_source(self._path.parent, lane.news.tell)
         return PollingGroup(
             config,
             source,
-            trigger,
+            self._trigger(config, source),
             lane.outbox,
-            stamper=stamper,
+            stamper=self._stampers.setdefault(config.plc, Stamper(PUT_BACK)),
             clock=self._clock,
-            read_by=partial(lane.leases.read_by, polling_field(config.plc, config.name)),
+            read_by=partial(lane.leases.read_by, config.field),
             tell=lane.news.tell,
         )
 
@@ -135,6 +115,12 @@ class GroupBuilder:
             return AtOnce()
         phase = next(self._places) * _GOLDEN % 1.0
         return FixedInterval(config.interval_s, self._clock, phase_s=phase * config.interval_s)
+
+
+async def _patience(stopped: "asyncio.Task[None]") -> None:
+    """Wait for as long as what is in an outbox may take: for ever, but once stopped DRAIN_S at most."""
+    await asyncio.wait([stopped])
+    await asyncio.sleep(DRAIN_S)
 
 
 @contextmanager

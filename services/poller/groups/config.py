@@ -18,6 +18,7 @@ from services.poller.sources import SOURCE_MODELS, AnySource
 from services.poller.sources.files import MAX_GROUPS_BYTES, read_regular
 from services.poller.sources.long_lived import long_lived
 from shared.errors import SettingsError
+from shared.keys import polling_field
 from shared.logs import get_logger
 from shared.partitions import MAX_PARTITIONS, partition_of
 from shared.texts import cut
@@ -70,6 +71,11 @@ class GroupConfig(BaseModel):
     def plc(self) -> str:
         """The PLC code, given or the source's own."""
         return self.plc_code or self.source.default_plc_code() or ""
+
+    @property
+    def field(self) -> str:
+        """What names it in Redis: a field of `Keys.polling`."""
+        return polling_field(self.plc, self.name)
 
     def partition_in(self, partitions: int) -> int:
         """Return the partition that its messages go to: the one given, or that of its PLC."""
