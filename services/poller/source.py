@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -45,16 +45,14 @@ class Reading:
     lost: int = 0
 
 
-class TagSource(Protocol):
+class TagSource:
     """Where the tags of one polling group are read."""
 
-    @property
-    def self_paced(self) -> bool:
-        """True: readings say when they are due, and the group's interval is not used."""
+    #: True: readings say when they are due, and the group's interval is not used.
+    self_paced = False
 
-    @property
-    def lossless(self) -> bool:
-        """True: readings wait for room. False: they go on as a plant does, and the oldest that wait are discarded."""
+    #: True: readings wait for room. False: they go on as a plant does, and the oldest that wait are discarded.
+    lossless = False
 
     async def open(self) -> None:
         """Get ready to read. Raises: SourceError: it can't be; the text says why."""
@@ -64,12 +62,14 @@ class TagSource(Protocol):
 
         Raises: SourceError: no further reading is possible.
         """
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Let go of what `open` took, within a second; safe without an `open` and to repeat."""
 
     def status(self) -> Mapping[str, Any]:
         """Return what the monitor is to show of the source beside its group's figures; empty when there is nothing."""
+        return {}
 
 
 class SourceModel(BaseModel):

@@ -5,7 +5,6 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from shared.clock import Clock
 from shared.records.polling import PollOutcome
@@ -17,11 +16,12 @@ MERGE_S = 1.0
 _LATENESS_POLLS, _SKIPPED_POLLS = 1000, 300
 
 
-class Trigger(Protocol):
-    """Says when to poll."""
+class Trigger:
+    """Says when to poll; of some somebody waits for what becomes of a poll."""
 
     async def wait(self) -> int:
         """Wait until the next poll is due; return how many polls were missed since the one before."""
+        raise NotImplementedError
 
     def polled(self, outcome: PollOutcome) -> None:
         """Hear what became of the poll that was due."""
@@ -30,18 +30,8 @@ class Trigger(Protocol):
         """Hear that there will be no more polls."""
 
 
-class _Deaf:
-    """A trigger that nobody waits for."""
-
-    def polled(self, outcome: PollOutcome) -> None:
-        """Nobody waits for it."""
-
-    def close(self, reason: str) -> None:
-        """Nobody waits for it."""
-
-
 @dataclass
-class FixedInterval(_Deaf):
+class FixedInterval(Trigger):
     """Polls at start, start + interval, start + 2 intervals...: without drift, however long a poll takes.
 
     When several came due while one was still running, one is made at once and the others are skipped, not queued.
@@ -85,7 +75,7 @@ class FixedInterval(_Deaf):
         return round(late_s[math.ceil(0.99 * len(late_s)) - 1] * 1000, 3) if late_s else 0.0
 
 
-class AtOnce(_Deaf):
+class AtOnce(Trigger):
     """For sources that pace themselves: every poll is due at once."""
 
     async def wait(self) -> int:
@@ -94,7 +84,7 @@ class AtOnce(_Deaf):
         return 0
 
 
-class OnRequest:
+class OnRequest(Trigger):
     """Polls once for each request; those within MERGE_S of each other, or before the poll has begun, are one."""
 
     def __init__(self, clock: Clock) -> None:

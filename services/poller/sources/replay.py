@@ -1,15 +1,15 @@
 """A recording played again: a CSV file, at its own pace, N times as fast, or as fast as it is taken."""
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from services.poller.news import Tell
-from services.poller.source import Reading, SourceError, SourceModel
+from services.poller.source import Reading, SourceError, SourceModel, TagSource
 from services.poller.sources.csv_lines import CsvLines, Row
 from services.poller.sources.stamps import Stamper
 from shared.logs import get_logger
@@ -66,7 +66,7 @@ class ReplayModel(SourceModel):
         return f"replay of {self.file} {pace}, {'in a loop' if self.loop else 'once'}, {self.timestamps} timestamps"
 
 
-class Replay:
+class Replay(TagSource):
     """The recording of one polling group."""
 
     self_paced = True
@@ -80,11 +80,8 @@ class Replay:
         self._first_pass = True
         self._stamper = Stamper()
         self._readings: Generator[Reading] | None = None
-
-    @property
-    def lossless(self) -> bool:
-        """True when it is to go as fast as it is taken: then it can wait, too."""
-        return self._model.speed == "max"
+        # As fast as it is taken: then it can wait, too.
+        self.lossless = model.speed == "max"
 
     async def open(self) -> None:
         """Read up to the first good line, so that a file that is none is found out at once. Raises: SourceError."""
@@ -109,10 +106,6 @@ class Replay:
         if self._readings is not None:
             self._readings.close()
             self._readings = None
-
-    def status(self) -> Mapping[str, Any]:
-        """Nothing to show."""
-        return {}
 
     def _play(self) -> Generator[Reading]:
         number, shift = 0, timedelta(0)

@@ -6,15 +6,15 @@ every value is short as text and a poll of 100,000 tags takes some tens of milli
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field
 
 from services.poller.news import Tell
-from services.poller.source import Reading, SourceModel
+from services.poller.source import Reading, SourceModel, TagSource
 from shared.models import Scalar
 
 #: What the tags are, by turns: every kind among the first five, most of them drifting.
@@ -109,14 +109,8 @@ class _Choice:
         return self._levels
 
 
-class Simulator:
+class Simulator(TagSource):
     """The plant of one polling group."""
-
-    #: The group's interval says when to poll.
-    self_paced = False
-
-    #: A plant does not wait.
-    lossless = False
 
     def __init__(self, model: SimulatorModel) -> None:
         self._model = model
@@ -129,13 +123,6 @@ class Simulator:
         """Build the plant: a large one takes seconds."""
         if not self._blocks:
             await asyncio.to_thread(self._build)
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-    def status(self) -> Mapping[str, Any]:
-        """Nothing to show."""
-        return {}
 
     async def read(self) -> Reading | None:
         """Return the next value of every tag; None after the number of polls that was asked for."""

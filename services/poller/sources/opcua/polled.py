@@ -9,9 +9,6 @@ from services.poller.sources.opcua.server import TAGS_AT_ONCE, Server
 class PolledServer(Server):
     """Reads a server's tags in chunks of what it takes."""
 
-    #: The group's interval, or a request, says when to poll.
-    self_paced = False
-
     async def read(self) -> Reading | None:
         """Return what the server says now; while it is away, what the keys say of that."""
         session = self.connection.session

@@ -9,7 +9,7 @@ from typing import Any
 from asyncua import ua
 
 from services.poller.news import Tell, nobody
-from services.poller.source import Reading, SourceError
+from services.poller.source import Reading, SourceError, TagSource
 from services.poller.sources.long_lived import long_lived
 from services.poller.sources.opcua.browse import find
 from services.poller.sources.opcua.keys import OpcuaKeys
@@ -35,11 +35,8 @@ _CANCEL_S = 0.2
 _log = get_logger()
 
 
-class Server:
+class Server(TagSource):
     """The tags of one polling group on one server."""
-
-    #: A plant does not wait.
-    lossless = False
 
     def __init__(
         self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, *,

@@ -15,7 +15,7 @@ from services.poller.news import Tell, nobody
 from services.poller.outbox.message import Message, ReadBy
 from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.waiting import Bounds
-from services.poller.source import Reading, SourceError
+from services.poller.source import Reading, SourceError, TagSource
 from services.poller.sources.stamps import TICK, Stamper
 from shared.messages import read_message
 from shared.models import PollingData, Scalar
@@ -23,10 +23,8 @@ from shared.records.events import Event
 from tests.fakes import EPOCH, FakeClock
 
 
-class ScriptedSource:
+class ScriptedSource(TagSource):
     """Gives the readings it was told, or fails; a poll takes some time."""
-
-    lossless = False
 
     def __init__(
         self, time: FakeClock, readings: Iterable[Reading | Exception], *, self_paced: bool = False, read_s: float = 0
@@ -36,9 +34,6 @@ class ScriptedSource:
         self._readings = iter(readings)
         self._read_s = read_s
         self.closed = False
-
-    async def open(self) -> None:
-        pass
 
     async def read(self) -> Reading | None:
         self._time.advance(self._read_s)
