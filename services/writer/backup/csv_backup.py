@@ -19,11 +19,11 @@ from typing import Any
 from services.writer.backup.files import DiskRoom, disk_room, make_directory, shown, try_out, why
 from services.writer.backup.format import HEADERS, csv_text
 from services.writer.backup.recovered import RecoveredFiles
-from services.writer.backup.written_file import FileState, WrittenFile
+from services.writer.backup.written_file import WrittenFile
 from services.writer.sink import Target
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.records.files import FileKind
+from shared.records.files import BackupFile, FileKind, FileStage
 
 #: Seconds without a new row after which a file is closed: `recover` takes none that a writer has open.
 IDLE_S = 10.0
@@ -78,7 +78,7 @@ class CsvBackup:
     _: KW_ONLY
     rotate_bytes: int
     min_free_bytes: int
-    on_change: Callable[[FileState], None] = lambda _state: None
+    on_change: Callable[[Path, BackupFile], None] = lambda _path, _entry: None
     on_fault: Callable[[FileFault], None] = lambda _fault: None
     target: Callable[[], Target] = Target
 
@@ -110,10 +110,10 @@ class CsvBackup:
                 self._make_room(len(text))
                 with self._giving_way():
                     file = self._append_proven(text, len(rows))
-            state = file.state(is_open=True)
+            entry = file.entry(FileStage.OPEN)
             if file.size_bytes >= self.rotate_bytes:
-                state = self._close(file)
-        self.on_change(state)
+                entry = self._close(file)
+        self.on_change(file.path, entry)
         return file.path
 
     def finish(self) -> None:
@@ -143,14 +143,12 @@ class CsvBackup:
             return try_out(self.directory)
 
     def _close_if(self, is_wanted: Callable[[], bool]) -> None:
-        state = None
         with self._lock:
             with _failing_as_a_whole(self.directory):
                 file = self._proven()
-            if file is not None and is_wanted():
-                state = self._close(file)
-        if state is not None:
-            self.on_change(state)
+            entry = self._close(file) if file is not None and is_wanted() else None
+        if file is not None and entry is not None:
+            self.on_change(file.path, entry)
 
     def _make_room(self, size: int) -> None:
         """See to it that `size` bytes may be written: what is in the table gives way. Raises: as `_judge`; OSError."""
@@ -247,7 +245,7 @@ class CsvBackup:
         new.is_whole = False
         self._file = new
         file.replaced_by(None, self.target())
-        self.on_change(file.state(is_open=False))
+        self.on_change(file.path, file.entry(FileStage.WAITING))
         self.on_fault(FileFault(file.path, reason, new.path, 0, 0, left=max(0, file.rows - unsettled)))
 
     def _create(self, avoid: Path | None = None) -> WrittenFile:
@@ -265,13 +263,14 @@ class CsvBackup:
                 self._file = None
                 file.discard()
             elif file.is_in_place:
-                self.on_change(self._close(file))
+                self.on_change(file.path, self._close(file))
             raise
         self._used_at = self.clock.monotonic()
 
-    def _close(self, file: WrittenFile) -> FileState:
+    def _close(self, file: WrittenFile) -> BackupFile:
         self._file = None
-        return file.close(self.target())
+        file.close(self.target())
+        return file.entry(FileStage.WAITING)
 
 
 @contextmanager

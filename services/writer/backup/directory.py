@@ -9,7 +9,7 @@ from pathlib import Path
 from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, reading
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import read_label
-from shared.records.files import FileKind
+from shared.records.files import BackupFile, FileKind, FileStage
 
 #: Bytes that are read of a file to count its rows; of a longer one the others are estimated.
 _COUNTED_BYTES = 16 * 1024 * 1024
@@ -78,6 +78,12 @@ def created_at(path: Path) -> datetime:
         return datetime.strptime("_".join(path.stem.split("_")[1:3]), "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def file_entry(path: Path, stage: FileStage, *, rows: int, size_bytes: int, created: datetime) -> BackupFile:
+    """Return what the list of files says of one, but for the place where it lies."""
+    kind, created_s = path.name.split("_", 1)[0], round(created.timestamp(), 3)
+    return BackupFile(kind=kind, state=stage, created=created_s, rows=rows, bytes=size_bytes)
 
 
 def count_rows(path: Path) -> int:

@@ -11,10 +11,16 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from services.writer.backup.directory import backup_files, count_rows, created_at, passed_over, recovered_files
+from services.writer.backup.directory import (
+    backup_files,
+    count_rows,
+    created_at,
+    file_entry,
+    passed_over,
+    recovered_files,
+)
 from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, give_away, reading, shown
 from services.writer.backup.locks import is_in_use
-from services.writer.backup.written_file import FileState
 from shared.errors import PipelineError
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -52,30 +58,14 @@ class Manifest:
         self._unsaid: dict[str, BackupFile] = {}
         self._forgotten: set[str] = set()
 
-    def note(self, state: FileState) -> None:
-        """Take note of a file that changed; `flush` says it."""
-        self.set(
-            state.path,
-            FileStage.OPEN if state.is_open else FileStage.WAITING,
-            rows=state.rows,
-            size_bytes=state.size_bytes,
-            created=state.created.timestamp(),
-        )
-
-    def set(self, path: Path, stage: FileStage, *, rows: int, size_bytes: int, created: float) -> None:
-        """Take note of a file's stage; one that lies elsewhere is in no list of this directory."""
+    def note(self, path: Path, entry: BackupFile) -> None:
+        """Take note of a file that changed; `flush` says it. One that lies elsewhere is in no list of ours."""
         if not self._is_of_here(path):
             return
         # Each time: a share may have been mounted there, or have gone, since the last.
         self._here = _where(self._directory)
         with self._lock:
-            self._unsaid[shown(Path(path.name))] = BackupFile(
-                rows=rows,
-                bytes=size_bytes,
-                created=round(created, 3),
-                state=stage,
-                kind=path.name.split("_", 1)[0],
-            )
+            self._unsaid[shown(Path(path.name))] = entry
 
     def _is_of_here(self, path: Path) -> bool:
         parents = [self._directory, *(self._directory / name for name in (RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY))]
@@ -174,20 +164,14 @@ class Manifest:
         if not paths:
             self._link.command("HDEL", self._key, name)
             return
-        size_bytes = sum(path.stat().st_size for path in paths if path.exists())
-        entry = BackupFile(
-            rows=sum(count_rows(path) for path in paths),
-            bytes=size_bytes,
-            files=len(paths),
-            created=created_at(paths[0]).timestamp(),
-            state=FileStage.WAITING,
-            kind=FileKind.BACKUP,
-        )
+        rows, size_bytes = sum(map(count_rows, paths)), sum(path.stat().st_size for path in paths if path.exists())
+        first = file_entry(paths[0], FileStage.WAITING, rows=rows, size_bytes=size_bytes, created=created_at(paths[0]))
+        entry = replace(first, kind=FileKind.BACKUP, files=len(paths))
         self._link.command("HSET", self._key, name, to_json(here.told(entry)))
 
     def _set_from_file(self, path: Path, stage: FileStage) -> None:
         try:
-            size_bytes, created = path.stat().st_size, created_at(path).timestamp()
+            size_bytes, created = path.stat().st_size, created_at(path)
         except OSError:
             return  # It is gone by now.
         try:
@@ -195,7 +179,7 @@ class Manifest:
         except OSError as error:
             _log.warning(f"{shown(path)} can't be read ({error.strerror}): listed without its rows")
             rows = 0
-        self.set(path, stage, rows=rows, size_bytes=size_bytes, created=created)
+        self.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
 
 
 #: Entry that stands for the files of a place that are too many for the list.

@@ -4,29 +4,19 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from services.writer.backup.directory import file_entry
 from services.writer.backup.files import create_exclusively, sync_directory, write_all
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import Label, remove_label, write_label
 from services.writer.backup.locks import lock
 from services.writer.sink import Target
+from shared.records.files import BackupFile, FileStage
 
 _PIECE = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class FileState:
-    """A backup file as it stands now; for the manifest."""
-
-    path: Path
-    rows: int
-    size_bytes: int
-    created: datetime
-    is_open: bool
 
 
 class WrittenFile:
@@ -148,7 +138,7 @@ class WrittenFile:
             yield piece
             begin += len(piece)
 
-    def close(self, target: Target) -> FileState:
+    def close(self, target: Target) -> None:
         """Let go of it, with a label that says what it holds."""
         with suppress(OSError):
             # With half a line at its end the label stays open: reading then finds a torn line, as after a crash.
@@ -156,7 +146,6 @@ class WrittenFile:
                 # While it is still locked: whoever takes it finds the label as it will be.
                 write_label(self.path, self._label(target))
         self._let_go()
-        return self.state(is_open=False)
 
     def replaced_by(self, other: "WrittenFile | None", target: Target) -> None:
         """Let go of it, since another one holds its rows, or it was changed where it is (None).
@@ -176,9 +165,9 @@ class WrittenFile:
             self.path.unlink()
         remove_label(self.path)
 
-    def state(self, *, is_open: bool) -> FileState:
-        """Return how it stands."""
-        return FileState(self.path, self.rows, self.size_bytes, self.created, is_open)
+    def entry(self, stage: FileStage) -> BackupFile:
+        """Return what the list of files says of it."""
+        return file_entry(self.path, stage, rows=self.rows, size_bytes=self.size_bytes, created=self.created)
 
     def _label(self, target: Target, moved_to: str | None = None) -> Label:
         return Label(target, self.rows, self.size_bytes, self._digest.hexdigest(), moved_to)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.writer.backup.count import count
-from services.writer.backup.directory import count_rows, created_at
+from services.writer.backup.directory import count_rows, created_at, file_entry
 from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
 from services.writer.backup.rejected_rows import row_example
@@ -93,7 +93,8 @@ class RecoveryProgress:
             )
 
     def _file(self, path: Path, present: Path, stage: FileStage, rows: int, size_bytes: int) -> None:
-        self._manifest.set(path, stage, rows=rows, size_bytes=size_bytes, created=created_at(present).timestamp())
+        created = created_at(present)
+        self._manifest.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
         self._tell(self._manifest.flush)
 
     def _rows_in(self, path: Path) -> int:

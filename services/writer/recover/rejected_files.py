@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.writer.backup.directory import backup_files, count_rows, created_at
+from services.writer.backup.directory import backup_files, count_rows, created_at, file_entry
 from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, move_beside, shown
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import move_label
@@ -149,8 +149,9 @@ class RequestedRejects:
         """Say where the rows are now; that it can't be said costs nothing but that."""
         for file, rows in ((part, taken.rows), (path, taken.left)):
             if file.exists():
-                size, created = file.stat().st_size, created_at(file).timestamp()
-                self.manifest.set(file, FileStage.WAITING, rows=rows, size_bytes=size, created=created)
+                size, created = file.stat().st_size, created_at(file)
+                waiting = file_entry(file, FileStage.WAITING, rows=rows, size_bytes=size, created=created)
+                self.manifest.note(file, waiting)
             else:
                 self.manifest.forget(file)
         self.manifest.flush()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup, NoRoomForRejectsError
 from services.writer.backup.directory import backup_files, count_rows
-from services.writer.backup.written_file import FileState
 from shared.models import TagValue
+from shared.records.files import BackupFile
 from tests.csv_lines import complete_lines
 from tests.fakes import FakeClock, tag_values
 from tests.unit.writer.backup.rows import rows
@@ -24,7 +24,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 def backup(
-    directory: Path, clock: FakeClock | None = None, states: list[FileState] | None = None, **limits: int
+    directory: Path, clock: FakeClock | None = None, entries: list[BackupFile] | None = None, **limits: int
 ) -> CsvBackup:
     return CsvBackup(
         directory,
@@ -32,7 +32,7 @@ def backup(
         clock or FakeClock(),
         rotate_bytes=limits.get("rotate_bytes", 10**9),
         min_free_bytes=limits.get("min_free_bytes", 0),
-        on_change=(states if states is not None else []).append,
+        on_change=lambda _path, entry: None if entries is None else entries.append(entry),
     )
 
 
@@ -67,14 +67,14 @@ def test_texts_that_other_csv_programs_stumble_over(tmp_path: Path, text: str) -
 
 
 def test_batches_are_appended_to_one_file_until_it_is_finished(tmp_path: Path) -> None:
-    states: list[FileState] = []
-    file = backup(tmp_path, states=states)
+    entries: list[BackupFile] = []
+    file = backup(tmp_path, entries=entries)
     first = file.append(rows(tag_values(3)))
     assert file.append(rows(tag_values(4))) == first
     file.finish()
     second = file.append(rows(tag_values(1)))
     assert second.name == first.name.replace(".csv", "_2.csv"), "the same second: a name of its own"
-    assert [(state.rows, state.is_open) for state in states] == [(3, True), (7, True), (7, False), (1, True)]
+    assert [(entry.rows, entry.state) for entry in entries] == [(3, "open"), (7, "open"), (7, "waiting"), (1, "open")]
     assert [count_rows(path) for path in backup_files(tmp_path)] == [7, 1]
 
 

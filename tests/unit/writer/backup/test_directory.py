@@ -18,7 +18,7 @@ from services.writer.recover.open_file import OpenFile, UnusableFileError
 from services.writer.recover.run import find_files
 from services.writer.verify.files import GapsByTag, explain_by_files
 from shared.keys import Keys
-from shared.records.files import FileStage
+from shared.records.files import BackupFile, FileStage
 from tests.fakes import FakeClock, FakeLink, tag_values
 from tests.unit.writer.backup.rows import rows
 
@@ -121,13 +121,13 @@ def test_a_file_of_another_directory_is_not_listed_as_one_of_this(tmp_path: Path
     backup(here).check()
     link, gone = FakeLink(), list[str]()
     manifest = Manifest(link, Keys("t"), here, lambda name, _rows: gone.append(name))
-    manifest.set(path, FileStage.RECOVERING, rows=3, size_bytes=1, created=0.0)
+    manifest.note(path, BackupFile(kind="backup", state=FileStage.RECOVERING, created=0.0, rows=3))
     manifest.flush()
     manifest.rebuild()
     assert (link.entries, gone) == ({}, [])
     # If: it is this directory under another name
     (tmp_path / "linked").symlink_to(here)
-    manifest.set(tmp_path / "linked" / path.name, FileStage.OPEN, rows=3, size_bytes=1, created=0.0)
+    manifest.note(tmp_path / "linked" / path.name, BackupFile(kind="backup", state=FileStage.OPEN, created=0.0))
     manifest.flush()
     assert list(link.entries) == [path.name]
 
