@@ -13,12 +13,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from services.writer.backup.files import DiskRoom, disk_room, make_directory, shown, try_out, why
 from services.writer.backup.format import HEADERS, csv_text
-from services.writer.backup.recovered import RecoveredFiles
+from services.writer.backup.recovered import give_way, room_taken
 from services.writer.backup.written_file import WrittenFile
 from services.writer.sink import Target
 from shared.clock import Clock
@@ -84,7 +85,6 @@ class CsvBackup:
 
     def __post_init__(self) -> None:
         self._header = csv_text([HEADERS[self.kind]])
-        self._recovered = RecoveredFiles(self.directory)
         #: Bytes of recovered files that could give way, as seen at the last look.
         self._could_go = 0
         #: Bytes that may still be written, as seen before the last write; None before the first, or where nobody knows.
@@ -122,14 +122,20 @@ class CsvBackup:
         Raises: BackupFailedError: it is not under its path any more, and its rows can't be saved elsewhere now; it
             stays open, since that is the only place where they are.
         """
-        self._close_if(lambda: True)
+        self.prove(close_after_s=-inf)
 
     def prove(self, *, close_after_s: float) -> None:
         """Prove the open file again, and close it when nothing was written to it for so long.
 
         Raises: BackupFailedError: as `finish`.
         """
-        self._close_if(lambda: self.clock.monotonic() - self._used_at > close_after_s)
+        with self._lock:
+            with _failing_as_a_whole(self.directory):
+                file = self._proven()
+            is_done_with = self.clock.monotonic() - self._used_at > close_after_s
+            entry = self._close(file) if file is not None and is_done_with else None
+        if file is not None and entry is not None:
+            self.on_change(file.path, entry)
 
     def check(self) -> list[str]:
         """See whether a file could be written now; return what the mount can't do that backups do without.
@@ -138,22 +144,14 @@ class CsvBackup:
         """
         # Without the lock: a disk that hangs may hang here, and nothing else with it.
         with _failing_as_a_whole(self.directory):
-            self._could_go = self._recovered.size_bytes()
+            self._could_go = room_taken(self.directory)
             self._judge(disk_room(self.directory), 0, more=self._could_go)
             return try_out(self.directory)
-
-    def _close_if(self, is_wanted: Callable[[], bool]) -> None:
-        with self._lock:
-            with _failing_as_a_whole(self.directory):
-                file = self._proven()
-            entry = self._close(file) if file is not None and is_wanted() else None
-        if file is not None and entry is not None:
-            self.on_change(file.path, entry)
 
     def _make_room(self, size: int) -> None:
         """See to it that `size` bytes may be written: what is in the table gives way. Raises: as `_judge`; OSError."""
         disk = disk_room(self.directory)
-        freed = 0 if disk is None else self._recovered.give_way(self._kept_bytes(disk) + size - disk.free)
+        freed = 0 if disk is None else give_way(self.directory, self._kept_bytes(disk) + size - disk.free)
         self._judge(disk, size, more=freed)
         self._could_go = max(0, self._could_go - freed)
         if self.free_bytes is not None:
@@ -166,7 +164,7 @@ class CsvBackup:
             yield
         except OSError as error:
             if error.errno in _FULL:
-                self._recovered.give_way(1)
+                give_way(self.directory, 1)
             raise
 
     def _kept_bytes(self, disk: DiskRoom) -> int:
