@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Self
 
-from services.writer.backup.files import reading, shown
+from services.writer.backup.files import reading
 from services.writer.backup.reader import MAX_BATCH_BYTES, BadLine, ReadBatch
 from services.writer.importing.columns import NEEDED, Columns, RowReader
-from services.writer.recover.open_file import FileInUseError, UnusableFileError
+from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
 from services.writer.sink import Target
 from shared.foreign_csv.dialect import DialectError, Said, find_dialect
 from shared.foreign_csv.lines import Records
@@ -49,32 +48,25 @@ class ForeignReader:
         return batch
 
 
-class ForeignFile:
-    """A file that somebody else wrote, as a context manager; it is only read.
+class ForeignFile(RowsFile):
+    """A file that somebody else wrote; it is only read.
 
     Raises: UnusableFileError: it can't be read, or not for certain; the text says what to do.
     """
 
     def __init__(self, path: Path, said: Said, columns: Columns) -> None:
-        self.path, self.name = path, shown(path)
-        self.warning: str | None = None
-        try:
-            self._file = reading(path)  # closed by __exit__
-        except OSError as error:
-            raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
-        try:
+        super().__init__(path)
+        with self._taking():
+            self._file = self._held.enter_context(reading(path))
             self.size_bytes = os.fstat(self._file.fileno()).st_size
-            self._dialect = find_dialect(self._file, said, columns.are_in, columns.of_values)
-            self._rows = columns.reader(self._dialect)
-            self._naive = self._look()
+            try:
+                self._dialect = find_dialect(self._file, said, columns.are_in, columns.of_values)
+                self._rows = columns.reader(self._dialect)
+                self._naive = self._look()
+            except DialectError as error:
+                raise UnusableFileError(f"{self.name}: {_with_remedy(error)}") from error
             self._file.seek(0)
             self.reader = ForeignReader(Records(self._file, self._dialect), self._rows)
-        except (DialectError, OSError) as error:
-            self._file.close()
-            raise UnusableFileError(f"{self.name}: {_with_remedy(error)}") from error
-        except UnusableFileError:
-            self._file.close()
-            raise
 
     @property
     def notes(self) -> Sequence[str]:
@@ -90,7 +82,7 @@ class ForeignFile:
 
     def put_away(self) -> Path:
         """Leave it where it is. Raises: FileInUseError: it has grown since it was opened."""
-        if os.fstat(self._file.fileno()).st_size != self.size_bytes:
+        if self.has_grown:
             raise FileInUseError(f"{self.name}: has grown meanwhile: import it again, what is there is skipped")
         return self.path
 
@@ -125,19 +117,11 @@ class ForeignFile:
             raise UnusableFileError(f"{self.name}: none of its first rows can be read; {trouble}. {_OPTIONS}")
         return naive
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
 
 _OPTIONS = "--time-format, --time-zone, --decimal, --delimiter, --encoding and --column say what can't be found out"
 
 
-def _with_remedy(error: DialectError | OSError) -> str:
-    if isinstance(error, OSError):
-        return f"can't be read ({error.strerror})"
+def _with_remedy(error: DialectError) -> str:
     if error.option is None:
         return str(error)
     if error.option == "delimiter":

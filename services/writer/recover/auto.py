@@ -163,7 +163,9 @@ def _may_still_be_copied(path: Path) -> bool:
 
     Half of it would go into the table, and the file to recovered/, where the other half is written.
     """
-    return not label_path(path).exists() and was_just_written(_changed_at(path) / 1e9)
+    with suppress(OSError):
+        return not label_path(path).exists() and was_just_written(path.stat())
+    return False
 
 
 def _changes(path: Path) -> tuple[int, ...]:
@@ -174,10 +176,3 @@ def _changes(path: Path) -> tuple[int, ...]:
             status = name.stat()
             found += [status.st_mtime_ns, status.st_ctime_ns]
     return tuple(found)
-
-
-def _changed_at(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

@@ -2,9 +2,11 @@
 
 import os
 import time
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from services.writer.backup.files import RECOVERED_DIRECTORY, move_beside, open_to_read, shown
 from services.writer.backup.label import Label, conflict, describe, move_label, read_label
@@ -49,40 +51,61 @@ class RowsReader(Protocol):
         """Return the next rows; an empty batch at the end of the file."""
 
 
-class RowsFile(Protocol):
-    """A file that is open, whose rows go into the table."""
+class RowsFile(ABC):
+    """A file that is open, whose rows go into the table, as a context manager."""
 
-    path: Path
-    name: str
+    reader: RowsReader
     size_bytes: int
-    warning: str | None
+    _file: BinaryIO
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, shown(path)
+        #: What would have been refused; None when nothing.
+        self.warning: str | None = None
+        self._held = ExitStack()
+
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Let go of what is held where the file can't be taken. Raises: UnusableFileError: it can't be read."""
+        try:
+            yield
+        except BaseException as error:
+            self._held.close()
+            if isinstance(error, OSError):
+                raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
+            raise
 
     @property
-    def reader(self) -> RowsReader:
-        """What reads it."""
-
-    @property
+    @abstractmethod
     def notes(self) -> Sequence[str]:
         """What a person should know before it is begun with."""
 
+    @abstractmethod
     def put_away(self) -> Path:
         """Hear that all of its rows are dealt with; return where the file is now."""
 
-    def __enter__(self) -> Self: ...
+    @property
+    def has_grown(self) -> bool:
+        """Whether somebody wrote to it since it was opened: a writer, on a mount that has no locks."""
+        return os.fstat(self._file.fileno()).st_size != self.size_bytes
 
-    def __exit__(self, *_: object) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
 
 
-def was_just_written(changed_s: float) -> bool:
-    """Tell whether a file that was changed then, in seconds since 1970, may still be written.
+def was_just_written(status: os.stat_result) -> bool:
+    """Tell whether a file may still be written.
 
     The clock is a file server's: it may be ahead of ours. Not by a day: that time was set by hand, or by no clock.
     """
-    return -_AHEAD_S < time.time() - changed_s < UNLOCKED_IDLE_S
+    return -_AHEAD_S < time.time() - status.st_mtime < UNLOCKED_IDLE_S
 
 
-class OpenFile:
-    """A backup file that this process alone reads, as a context manager.
+class OpenFile(RowsFile):
+    """A backup file that this process alone reads.
 
     here: the table that its rows would go to; None asks nothing. anyway: take it whatever it was meant for, and though
     it was changed; `warning` says what would have been refused.
@@ -91,43 +114,28 @@ class OpenFile:
     """
 
     def __init__(self, path: Path, here: Target | None = None, *, anyway: bool = False) -> None:
-        self.path = path
-        self.name = shown(path)
+        super().__init__(path)
         self._anyway = anyway
-        #: What would have been refused; None when nothing.
-        self.warning: str | None = None
         # Before it is opened here: that would count.
         if read_label(path) is None and is_being_written(path):
             raise FileInUseError(
                 f"{self.name}: left out, another program has it open to write it: a copy that is not whole? It is "
                 "taken once that program has closed it"
             )
-        try:
-            # Buffered, and written to by nobody: it is writable for the lock's sake alone.
-            self._file = os.fdopen(open_to_read(path), "rb")  # closed by __exit__
-        except FileNotFoundError:
-            if (path.parent / RECOVERED_DIRECTORY / path.name).exists():
-                raise FileInUseError(f"{self.name}: left out, another process has just recovered it") from None
-            raise UnusableFileError(f"{self.name}: there is no such file") from None
-        except OSError as error:
-            raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
-        try:
-            label = read_label(path)
-            self._lock(label)
+        with self._taking():
+            try:
+                # Buffered, and written to by nobody: it is writable for the lock's sake alone.
+                self._file = self._held.enter_context(os.fdopen(open_to_read(path), "rb"))
+            except FileNotFoundError:
+                if (path.parent / RECOVERED_DIRECTORY / path.name).exists():
+                    raise FileInUseError(f"{self.name}: left out, another process has just recovered it") from None
+                raise UnusableFileError(f"{self.name}: there is no such file") from None
+            self._lock(read_label(path))
             # Again: a writer writes it before it lets its lock go.
             label = read_label(path)
             self.has_label = label is not None
             self.size_bytes = os.fstat(self._file.fileno()).st_size
             self.reader = self._prove(here, label)
-        except WrongHeaderError as error:
-            self._file.close()
-            raise UnusableFileError(f"{self.name}: {error}; put it right, or take the file away") from error
-        except OSError as error:
-            self._file.close()
-            raise UnusableFileError(f"{self.name}: can't be read ({error.strerror})") from error
-        except (FileInUseError, UnusableFileError):
-            self._file.close()
-            raise
 
     @property
     def notes(self) -> Sequence[str]:
@@ -152,14 +160,9 @@ class OpenFile:
         move_label(self.path, moved_to)
         return moved_to
 
-    @property
-    def has_grown(self) -> bool:
-        """Whether somebody wrote to it since it was opened: a writer, on a mount that has no locks."""
-        return os.fstat(self._file.fileno()).st_size != self.size_bytes
-
     def _lock(self, label: Label | None) -> None:
-        locked = lock(self._file.fileno())
-        if locked is None and label is not None and not label.is_closed and self._was_just_written():
+        locked, status = lock(self._file.fileno()), os.fstat(self._file.fileno())
+        if locked is None and label is not None and not label.is_closed and was_just_written(status):
             raise FileInUseError(
                 f"{self.name}: left out, a writer may still write it: it is not closed, and its mount has no locks. "
                 f"It is taken once nothing was written to it for {UNLOCKED_IDLE_S:g} s"
@@ -169,15 +172,15 @@ class OpenFile:
                 f"{self.name}: left out, still being written by a writer (or recovered by another process)"
             )
         # Another process may have recovered it and moved it between open and lock.
-        if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno())):
+        if not self.path.exists() or not os.path.samestat(self.path.stat(), status):
             raise FileInUseError(f"{self.name}: left out, another process has just recovered it")
 
-    def _was_just_written(self) -> bool:
-        return was_just_written(os.fstat(self._file.fileno()).st_mtime)
-
     def _prove(self, here: Target | None, label: Label | None) -> BackupReader:
-        # First of all, is it one of ours? Else nothing else needs to be said.
-        BackupReader(self._file)
+        try:
+            # First of all, is it one of ours? Else nothing else needs to be said.
+            BackupReader(self._file)
+        except WrongHeaderError as error:
+            raise UnusableFileError(f"{self.name}: {error}; put it right, or take the file away") from error
         if label is not None and here is not None and conflict(label.target, here):
             self._refuse(f"it was meant for {describe(label.target)}; this is {describe(here)}")
         may_be_edited = FileKind.REJECTED.is_of(self.path.name)
@@ -193,9 +196,3 @@ class OpenFile:
                 f"{self.name}: {reason}. It stays where it is; where that is right, `recover --anyway` recovers it"
             )
         self.warning = f"{self.name}: {reason}" if self.warning is None else f"{self.warning}; and {reason}"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
