@@ -10,8 +10,7 @@ from services.writer.backup.directory import backup_files
 from services.writer.backup.files import shown
 from services.writer.backup.label import label_path
 from services.writer.deliver.breaker import Breaker
-from services.writer.recover.file_recovery import FileRecovery, Recovery, RowsKeptError
-from services.writer.recover.loop import Ended, Failure, recover_file
+from services.writer.recover.file_recovery import Ended, Failure, Recovery, RowsKeptError, Tally
 from services.writer.recover.open_file import FileInUseError, RefusedFileError, RowsFile, was_just_written
 from services.writer.settings import WriterSettings
 from shared.acting.pausing import Pause
@@ -77,7 +76,7 @@ class AutoRecover:
         for path in self._files():
             if not self._is_left(path) and not _may_still_be_copied(path):
                 most = self._settings.buffer_batch_size_max
-                ended = recover_file(path, self._recovery, self, stop, max_rows=most)
+                ended = self._recovery.recover(path, self, stop, max_rows=most)
                 self._say(ended)
                 if ended.tally is not None:
                     self._recovery.progress.flush()
@@ -112,16 +111,15 @@ class AutoRecover:
         """Say that a file is begun with."""
         _log.info(f"Recovering {file.name} ({file.size_bytes} bytes)")
 
-    def wait_for_turn(self, _recovery: FileRecovery, stop: StopFlag) -> None:
+    def wait_for_turn(self, _tally: Tally, stop: StopFlag) -> None:
         """Wait until nothing else is in need of Oracle."""
         while not self._has_time() and not stop.wait(TIME_TICK_S):
             pass
 
-    def went_well(self, _file: RowsFile, recovery: FileRecovery) -> None:
+    def went_well(self, _file: RowsFile, tally: Tally) -> None:
         """Forget the failures before; Oracle takes what it is given."""
         self._backoff.reset()
-        is_taken = recovery.tally.written or recovery.tally.duplicates
-        if is_taken and self._breaker.state is BreakerState.HALF_OPEN:
+        if (tally.written or tally.duplicates) and self._breaker.state is BreakerState.HALF_OPEN:
             self._breaker.succeeded(self._recovery.clock.monotonic())
 
     def goes_on_after(self, failure: Failure, stop: StopFlag) -> bool:

@@ -1,20 +1,22 @@
 """Recovering one backup file: read, insert, set aside what the table does not take, move the file.
 
-Idempotent: the table's key tells which rows are there already, so it may be interrupted anywhere and begun again.
+Idempotent: the table's key tells which rows are there already, so it may be interrupted anywhere and begun again. One
+loop for whoever wants it, the command or the writer by itself; what differs between them is asked of the requester:
+when the next batch may go, and whether a failure ends it for this file.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.backup.files import shown
 from services.writer.backup.format import rejected_row
 from services.writer.backup.reader import ReadBatch
 from services.writer.deliver.insertion import Insertion, insert_with_retries
 from services.writer.deliver.report import tell_conflicts
-from services.writer.recover.open_file import OpenFile, RowsFile
+from services.writer.recover.open_file import FileInUseError, OpenFile, RefusedFileError, RowsFile, UnusableFileError
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.sink import CONFLICT, RowError, Sink, SinkError, Target
 from shared.clock import Clock
@@ -25,6 +27,9 @@ from shared.models import TagValue
 
 #: Bad lines of one file that are logged one by one.
 BAD_LINES_NAMED = 10
+
+#: What ends a batch for now: the sink does not take it, or what it refused can't be set aside.
+Failure: TypeAlias = SinkError | BackupFailedError
 
 _log = get_logger()
 
@@ -73,6 +78,32 @@ class Opens(Protocol):
         """Return the file."""
 
 
+class Requester(Protocol):
+    """Who wants a file recovered."""
+
+    def begins(self, file: RowsFile) -> None:
+        """Hear that a file is begun with."""
+
+    def wait_for_turn(self, tally: Tally, stop: StopFlag) -> None:
+        """Wait until the next batch may go, or until stopped."""
+
+    def went_well(self, file: RowsFile, tally: Tally) -> None:
+        """Hear that a batch is dealt with."""
+
+    def goes_on_after(self, failure: Failure, stop: StopFlag) -> bool:
+        """Wait as long as it takes to try the same batch again; False where that ends it."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended with a file: it is through, or stays where it is for `error`, or because of a stop."""
+
+    path: Path
+    moved_to: Path | None = None
+    error: Exception | None = None
+    tally: Tally | None = None  #: None where it was not begun with
+
+
 @dataclass(frozen=True)
 class Recovery:
     """Recovers files, one batch at a time."""
@@ -84,31 +115,60 @@ class Recovery:
     retry_delays_s: Sequence[float]
     opens: Opens = OpenFile
 
-    def begin(self, file: RowsFile) -> "FileRecovery":
-        """Begin with a file."""
-        self.progress.begins(file.path, file.size_bytes)
-        return FileRecovery(self, file)
+    def recover(
+        self, path: Path, requester: Requester, stop: StopFlag, *, max_rows: int, anyway: bool = False
+    ) -> Ended:
+        """Put the rows of a file into the table, `max_rows` at a time.
+
+        anyway: also one that was meant for another table, or was changed since it was written.
+        """
+        try:
+            with self.opens(path, self.sink.target, anyway=anyway) as file:
+                return _FileRecovery(self, file).run(requester, stop, max_rows)
+        except (FileInUseError, UnusableFileError) as error:
+            if isinstance(error, RefusedFileError):
+                self.progress.refuses(path, str(error))
+            return Ended(path, error=error)
 
 
-class FileRecovery:
+class _FileRecovery:
     """One file on its way into the table."""
 
     def __init__(self, recovery: Recovery, file: RowsFile) -> None:
         self._all = recovery
         self._file = file
         self._batch: ReadBatch | None = None
-        self._insert: Insertion | None = None
+        self._insert = Insertion(())
         self._first_conflict: tuple[TagValue, RowError] | None = None
         #: Why rows were not taken while others were, by code.
         self._kept: dict[str, SinkError] = {}
-        self.tally = Tally()
+        self._tally = Tally()
 
-    @property
-    def position(self) -> int:
-        """Bytes of the file that are dealt with."""
-        return self._file.reader.position
+    def run(self, requester: Requester, stop: StopFlag, max_rows: int) -> Ended:
+        """Deal with the file until it is through, stays, or all is stopped."""
+        path, error = self._file.path, None
+        self._all.progress.begins(path, self._file.size_bytes)
+        requester.begins(self._file)
+        try:
+            while not stop.is_set():
+                requester.wait_for_turn(self._tally, stop)
+                if stop.is_set():
+                    break
+                try:
+                    goes_on = self._step(max_rows, stop)
+                except (SinkError, BackupFailedError) as failure:
+                    if requester.goes_on_after(failure, stop):
+                        continue
+                    raise
+                if not goes_on:
+                    return Ended(path, self._finish(), tally=self._tally)
+                requester.went_well(self._file, self._tally)
+        except (SinkError, BackupFailedError, FileInUseError, RowsKeptError, OSError) as why:
+            error = why
+        self._leave()
+        return Ended(path, error=error, tally=self._tally)
 
-    def step(self, max_rows: int, stop: StopFlag) -> bool:
+    def _step(self, max_rows: int, stop: StopFlag) -> bool:
         """Deal with the next batch; return False when there is none.
 
         Raises: SinkError, BackupFailedError: call it again to go on where it stands; OSError: the file.
@@ -117,7 +177,7 @@ class FileRecovery:
             self._batch = self._file.reader.read(max_rows)
             self._insert = Insertion(self._batch.values)
         batch, insert = self._batch, self._insert
-        if not batch.rows or insert is None:
+        if not batch.rows:
             return False
         written_before = insert.written
         try:
@@ -136,7 +196,7 @@ class FileRecovery:
         self._count(batch, insert)
         return True
 
-    def finish(self) -> Path:
+    def _finish(self) -> Path:
         """Put the file, which is through, away; return where it is now.
 
         Raises: RowsKeptError: it stays, with rows that the table does not take now. OSError: it stays; recovered again,
@@ -146,11 +206,11 @@ class FileRecovery:
         if self._kept:
             reasons = "; ".join(map(str, self._kept.values()))
             raise RowsKeptError(
-                f"{self._file.name}: stays, the table does not take {self.tally.kept} of its rows now, while it takes "
+                f"{self._file.name}: stays, the table does not take {self._tally.kept} of its rows now, while it takes "
                 f"others: {reasons}. Recover it again once that is mended: what is there is skipped"
             )
-        self.tally.torn = int(self._file.reader.torn_line is not None)
-        if self.tally.torn:
+        self._tally.torn = int(self._file.reader.torn_line is not None)
+        if self._tally.torn:
             _log.warning(
                 f"{self._file.name}: line {self._file.reader.torn_line} is torn and left out; the writer that was "
                 "killed while writing it had settled none of that batch"
@@ -158,17 +218,17 @@ class FileRecovery:
         path = self._file.path
         moved_to = self._file.put_away()
         if self._first_conflict is not None:
-            tell_conflicts(self._all.progress.events, self.tally.conflicts, *self._first_conflict)
-        told = f"{shown(Path(path.name))}: {self.tally}"
-        self._all.progress.finished(path, moved_to, self.tally.read, self._file.size_bytes, told)
+            tell_conflicts(self._all.progress.events, self._tally.conflicts, *self._first_conflict)
+        told = f"{shown(Path(path.name))}: {self._tally}"
+        self._all.progress.finished(path, moved_to, self._tally.read, self._file.size_bytes, told)
         return moved_to
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """Say that the file stays where it is; what is in the table of the batch begun last counts."""
-        if self._insert is not None and self._batch is not None:
-            self.tally.read += self._insert.written + len(self._insert.duplicates)
-            self.tally.written += self._insert.written
-            self.tally.duplicates += len(self._insert.duplicates)
+        if self._batch is not None:
+            self._tally.read += self._insert.written + len(self._insert.duplicates)
+            self._tally.written += self._insert.written
+            self._tally.duplicates += len(self._insert.duplicates)
             self._batch = None
         self._all.progress.leaves(self._file.path, self._file.size_bytes)
 
@@ -181,7 +241,7 @@ class FileRecovery:
             return
         aside = self._all.rejects.append(rows)
         self._all.progress.rejected(rows, aside)
-        for line in batch.bad_lines[: max(0, BAD_LINES_NAMED - self.tally.bad_lines)]:
+        for line in batch.bad_lines[: max(0, BAD_LINES_NAMED - self._tally.bad_lines)]:
             _log.warning(f"{self._file.name} line {line.line}: {line.reason}; set aside in {aside}")
         if insert.rejected:
             value, error = insert.rejected[0]
@@ -191,12 +251,12 @@ class FileRecovery:
             )
 
     def _count(self, batch: ReadBatch, insert: Insertion) -> None:
-        self.tally.read += batch.rows
-        self.tally.written += insert.written
-        self.tally.duplicates += len(insert.duplicates)
-        self.tally.kept += len(insert.pending)
+        self._tally.read += batch.rows
+        self._tally.written += insert.written
+        self._tally.duplicates += len(insert.duplicates)
+        self._tally.kept += len(insert.pending)
         conflicts = [(value, error) for value, error in insert.rejected if error.code == CONFLICT]
         self._first_conflict = self._first_conflict or next(iter(conflicts), None)
-        self.tally.conflicts += len(conflicts)
-        self.tally.rejected += len(insert.rejected) - len(conflicts)
-        self.tally.bad_lines += len(batch.bad_lines)
+        self._tally.conflicts += len(conflicts)
+        self._tally.rejected += len(insert.rejected) - len(conflicts)
+        self._tally.bad_lines += len(batch.bad_lines)

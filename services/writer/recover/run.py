@@ -9,8 +9,7 @@ from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.directory import backup_files
 from services.writer.backup.files import in_directory, shown
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
-from services.writer.recover.file_recovery import FileRecovery, Recovery, Tally
-from services.writer.recover.loop import Ended, Failure, recover_file
+from services.writer.recover.file_recovery import Ended, Failure, Recovery, Tally
 from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
@@ -64,7 +63,7 @@ class Run:
             return self._status
         began_at = monotonic()
         for path in files:
-            ended = recover_file(path, self.recovery, self, self.stop, max_rows=self._batch_rows, anyway=self.anyway)
+            ended = self.recovery.recover(path, self, self.stop, max_rows=self._batch_rows, anyway=self.anyway)
             if not self._goes_on_with_next(ended):
                 break
         self.console.summary(self._tallies, monotonic() - began_at)
@@ -95,14 +94,14 @@ class Run:
         self.console.begins(file.path, file.size_bytes)
         self._began_at = monotonic()
 
-    def wait_for_turn(self, recovery: FileRecovery, stop: StopFlag) -> None:
+    def wait_for_turn(self, tally: Tally, stop: StopFlag) -> None:
         """Keep to the rate."""
         if self.max_rows_per_s is not None:
-            stop.wait(self._began_at + recovery.tally.read / self.max_rows_per_s - monotonic())
+            stop.wait(self._began_at + tally.read / self.max_rows_per_s - monotonic())
 
-    def went_well(self, file: RowsFile, recovery: FileRecovery) -> None:
+    def went_well(self, file: RowsFile, tally: Tally) -> None:
         """Show how far it is."""
-        self.console.progresses(file.path, recovery.position, file.size_bytes, recovery.tally.read)
+        self.console.progresses(file.path, file.reader.position, file.size_bytes, tally.read)
 
     def goes_on_after(self, _failure: Failure, _stop: StopFlag) -> bool:
         """End with the file: its retries are used up, and a person waits."""
