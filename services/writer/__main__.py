@@ -18,6 +18,7 @@ from services.writer.importing.command import import_files, parse_form
 from services.writer.leave import close_and_leave
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.recover.command import recover as run_recover
+from services.writer.recover.run import Wish
 from services.writer.settings import FilesSettings, WriterSettings
 from services.writer.verify.command import Question
 from services.writer.verify.command import verify as run_verify
@@ -139,12 +140,8 @@ def recover(
 
     Example: python -m services.writer recover --rate 2000
     """
-    run_service(
-        WriterSettings,
-        lambda settings: run_recover(
-            settings, OracleSink(settings), files or [], dry_run=dry_run, max_rows_per_s=rate, anyway=anyway
-        ),
-    )
+    wish = Wish(dry_run, rate, anyway)
+    run_service(WriterSettings, lambda settings: run_recover(settings, OracleSink(settings), files or [], wish))
 
 
 @app.command()
@@ -252,13 +249,8 @@ def import_(
         "encoding": encoding, "delimiter": delimiter, "decimal": decimal,
         "time_format": time_format, "time_zone": time_zone,
     }  # fmt: skip
-    form = parse_form(column or [], options)
-    run_service(
-        WriterSettings,
-        lambda settings: import_files(
-            settings, OracleSink(settings), files, form, plc_code=plc, dry_run=dry_run, max_rows_per_s=rate
-        ),
-    )
+    form, wish = parse_form(column or [], options), Wish(dry_run, rate, anyway=True)
+    run_service(WriterSettings, lambda settings: import_files(settings, OracleSink(settings), files, form, wish, plc))
 
 
 def _main(settings: WriterSettings) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 import typer
 
 from services.writer.importing.columns import NAMES, Columns
-from services.writer.importing.foreign_file import Opener
+from services.writer.importing.foreign_file import ForeignFile
 from services.writer.importing.progress import ImportProgress
 from services.writer.recover.command import Way, put_into_table
+from services.writer.recover.run import Wish
 from services.writer.settings import WriterSettings
-from services.writer.sink import Sink
+from services.writer.sink import Sink, Target
 from shared.foreign_csv.dialect import DialectError, Said
 
 
@@ -38,17 +39,20 @@ def import_files(
     sink: Sink,
     files: Sequence[Path],
     form: tuple[Mapping[str, str], Said],
-    *,
+    wish: Wish,
     plc_code: str | None,
-    dry_run: bool,
-    max_rows_per_s: float | None,
 ) -> int:
-    """Put the rows of files into the table, `max_rows_per_s` at most; return the exit status.
+    """Put the rows of files into the table; return the exit status.
 
     plc_code: that of all rows of files that name none.
     """
     named, said = form
     is_ambiguous = settings.oracle_table_layout == "tag_values"
     columns = Columns(named, settings.tag_name_separator, is_ambiguous, plc_code)
-    way = Way("import", ImportProgress, Opener(said, columns))
-    return put_into_table(settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s, anyway=True)
+
+    def opens(path: Path, _here: Target | None, *, anyway: bool) -> ForeignFile:
+        del anyway  # nobody says of such a file what it is meant for
+        return ForeignFile(path, said, columns)
+
+    way = Way("import", ImportProgress, opens)
+    return put_into_table(settings, sink, way, files, wish)

@@ -11,7 +11,6 @@ from services.writer.backup.files import reading
 from services.writer.backup.reader import MAX_BATCH_BYTES, BadLine, ReadBatch
 from services.writer.importing.columns import NEEDED, Columns, RowReader
 from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
-from services.writer.sink import Target
 from shared.foreign_csv.dialect import DialectError, Said, find_dialect
 from shared.foreign_csv.lines import Records
 
@@ -127,16 +126,3 @@ def _with_remedy(error: DialectError) -> str:
     if error.option == "delimiter":
         return f"{error}. Its columns must be {NEEDED}: --column timestamp=NAME says what one is called, or --delimiter"
     return f"{error}: say --{error.option.replace('_', '-')}"
-
-
-@dataclass(frozen=True)
-class Opener:
-    """Opens files of one form, whatever table they go to."""
-
-    said: Said
-    columns: Columns
-
-    def __call__(self, path: Path, here: Target | None, *, anyway: bool) -> ForeignFile:
-        """Return the file. Raises: UnusableFileError."""
-        del here, anyway
-        return ForeignFile(path, self.said, self.columns)

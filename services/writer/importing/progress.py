@@ -21,9 +21,5 @@ class ImportProgress(RecoveryProgress):
         super().rejected(rows, aside)
         self._tell(lambda: count(self._link, self._keys, Counter.IMPORT_REJECTED, len(rows)))
 
-    def _file(self, path: Path, present: Path, stage: FileStage, rows: int, size_bytes: int) -> None:
+    def _file(self, path: Path, present: Path, stage: FileStage, rows: int | None, size_bytes: int) -> None:
         del path, present, stage, rows, size_bytes
-
-    def _rows_in(self, path: Path) -> int:
-        del path
-        return 0

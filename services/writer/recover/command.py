@@ -10,11 +10,10 @@ from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
 from services.writer.leave import close_and_leave
 from services.writer.recover.console import DONE, LEFT, RecoverConsole
-from services.writer.recover.dry_run import DryRun
 from services.writer.recover.file_recovery import Opens, Recovery
 from services.writer.recover.open_file import OpenFile, UnusableFileError
 from services.writer.recover.progress import RecoveryProgress
-from services.writer.recover.run import Run, find_files
+from services.writer.recover.run import Run, Wish, find_files
 from services.writer.settings import WriterSettings
 from services.writer.sink import Sink
 from shared.clock import SystemClock
@@ -25,19 +24,8 @@ from shared.records.files import FileKind
 from shared.redis.link import RedisLink
 
 
-def recover(
-    settings: WriterSettings,
-    sink: Sink,
-    names: Sequence[Path],
-    *,
-    dry_run: bool,
-    max_rows_per_s: float | None,
-    anyway: bool = False,
-) -> int:
-    """Put backup files into the table, `max_rows_per_s` at most; return the exit status.
-
-    anyway: those too that were meant for another table, or were changed since they were written.
-    """
+def recover(settings: WriterSettings, sink: Sink, names: Sequence[Path], wish: Wish) -> int:
+    """Put backup files into the table; return the exit status."""
     try:
         files = find_files(names, settings.backup_dir)
     except UnusableFileError as error:
@@ -47,10 +35,7 @@ def recover(
     for path in left:
         RecoverConsole().error(f"{shown(path)}: left, it is packed or renamed. Unpack it, and give it its name back")
     way = Way("recover", RecoveryProgress, OpenFile)
-    return put_into_table(
-        settings, sink, way, files, dry_run=dry_run, max_rows_per_s=max_rows_per_s, anyway=anyway,
-        is_more_left=bool(left),
-    )  # fmt: skip
+    return put_into_table(settings, sink, way, files, wish, is_more_left=bool(left))
 
 
 class Way(NamedTuple):
@@ -66,10 +51,8 @@ def put_into_table(
     sink: Sink,
     way: Way,
     files: Sequence[Path],
+    wish: Wish,
     *,
-    dry_run: bool,
-    max_rows_per_s: float | None,
-    anyway: bool = False,
     is_more_left: bool = False,
 ) -> int:
     """Put files into the table; return the exit status; `is_more_left`: a person must see to others, too."""
@@ -90,13 +73,7 @@ def put_into_table(
     progress = way.progress(link, keys, events, manifest, clock)
     recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s, opens=way.opens)
     with stop_on_signals() as stop, RecoverConsole() as console:
-        if dry_run:
-            status = DryRun(sink, console, stop, settings.buffer_batch_size_max, way.opens).run(files)
-        else:
-            run = Run(
-                settings, recovery, console, stop, max_rows_per_s=max_rows_per_s, anyway=anyway, command=way.command
-            )
-            status = run.recover(files)
+        status = Run(settings, recovery, console, stop, wish, way.command).over(files)
         try:
             rejects.finish()
         except BackupFailedError as error:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from services.writer.backup.files import shown
 from services.writer.recover.file_recovery import Tally
+from services.writer.recover.open_file import RowsFile
 from shared.texts import tamed
 
 #: Exit status: all done; a file is left that a person must see to; stopped by a signal.
@@ -28,11 +29,11 @@ class Listener(Protocol):
     def error(self, text: str) -> None:
         """Hear one line about what went wrong."""
 
-    def begins(self, path: Path, size_bytes: int) -> None:
+    def begins(self, file: RowsFile) -> None:
         """Hear that a file is begun with."""
 
-    def progresses(self, path: Path, position: int, size_bytes: int, rows: int) -> None:
-        """Hear how far a file is."""
+    def progresses(self, file: RowsFile, rows: int) -> None:
+        """Hear how many rows of a file are dealt with."""
 
     def ends(self, text: str) -> None:
         """Hear what became of the file begun last."""
@@ -68,21 +69,22 @@ class RecoverConsole:
         """Say one line about what went wrong."""
         self._errors.print(f"error: {tamed(text)}")
 
-    def begins(self, path: Path, size_bytes: int) -> None:
+    def begins(self, file: RowsFile) -> None:
         """Show that a file is begun with."""
         self._next_line_at = monotonic() + LINE_EVERY_S
         if self._out.is_terminal:
-            self._task = self._progress.add_task(shown(Path(path.name)), total=size_bytes, rows=0)
+            self._task = self._progress.add_task(shown(Path(file.path.name)), total=file.size_bytes, rows=0)
         else:
-            self.say(f"{shown(path)}: {size_bytes:,} bytes")
+            self.say(f"{file.name}: {file.size_bytes:,} bytes")
 
-    def progresses(self, path: Path, position: int, size_bytes: int, rows: int) -> None:
+    def progresses(self, file: RowsFile, rows: int) -> None:
         """Show how far a file is; call it as often as you like."""
+        position = file.reader.position
         if self._task is not None:
             self._progress.update(self._task, completed=position, rows=rows)
         elif monotonic() >= self._next_line_at:
             self._next_line_at = monotonic() + LINE_EVERY_S
-            self.say(f"{shown(path)}: {100 * position / max(1, size_bytes):.0f} %, {rows:,} rows")
+            self.say(f"{file.name}: {100 * position / max(1, file.size_bytes):.0f} %, {rows:,} rows")
 
     def ends(self, text: str) -> None:
         """Show what became of the file begun last."""

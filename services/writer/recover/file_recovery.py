@@ -24,6 +24,7 @@ from shared.errors import TransientError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.models import TagValue
+from shared.records.files import FileStage
 
 #: Bad lines of one file that are logged one by one.
 BAD_LINES_NAMED = 10
@@ -74,7 +75,7 @@ class RowsKeptError(TransientError):
 class Opens(Protocol):
     """Opens a file for one table. Raises: FileInUseError, UnusableFileError."""
 
-    def __call__(self, path: Path, here: Target | None, *, anyway: bool) -> RowsFile:
+    def __call__(self, path: Path, here: Target | None, /, *, anyway: bool) -> RowsFile:
         """Return the file."""
 
 
@@ -147,7 +148,7 @@ class _FileRecovery:
     def run(self, requester: Requester, stop: StopFlag, max_rows: int) -> Ended:
         """Deal with the file until it is through, stays, or all is stopped."""
         path, error = self._file.path, None
-        self._all.progress.begins(path, self._file.size_bytes)
+        self._all.progress.stays(path, FileStage.RECOVERING, self._file.size_bytes)
         requester.begins(self._file)
         try:
             while not stop.is_set():
@@ -230,7 +231,7 @@ class _FileRecovery:
             self._tally.written += self._insert.written
             self._tally.duplicates += len(self._insert.duplicates)
             self._batch = None
-        self._all.progress.leaves(self._file.path, self._file.size_bytes)
+        self._all.progress.stays(self._file.path, FileStage.WAITING, self._file.size_bytes)
 
     def _set_aside(self, batch: ReadBatch, insert: Insertion) -> None:
         attempted_at = self._all.clock.now().isoformat(timespec="milliseconds")

@@ -62,13 +62,9 @@ class RecoveryProgress:
             self._examples.note(Rejected.ROW, str(row[-2]), at, row_example(row, at, aside.name, place), again=1)
         self._tell(self._examples.flush)
 
-    def begins(self, path: Path, size_bytes: int) -> None:
-        """Take note that a file is being read."""
-        self._file(path, path, FileStage.RECOVERING, self._rows_in(path), size_bytes)
-
-    def leaves(self, path: Path, size_bytes: int) -> None:
-        """Take note that a file stays, to be recovered later."""
-        self._file(path, path, FileStage.WAITING, self._rows_in(path), size_bytes)
+    def stays(self, path: Path, stage: FileStage, size_bytes: int) -> None:
+        """Take note that a file is where it was: it is being read, or waits to be recovered later."""
+        self._file(path, path, stage, None, size_bytes)
 
     def refuses(self, path: Path, message: str) -> None:
         """Take note that a file is not recovered, and why."""
@@ -92,7 +88,9 @@ class RecoveryProgress:
                 f"Redis is away: the counter `{self.counter}` is {self._unsaid} rows too low; nothing else is lost"
             )
 
-    def _file(self, path: Path, present: Path, stage: FileStage, rows: int, size_bytes: int) -> None:
+    def _file(self, path: Path, present: Path, stage: FileStage, rows: int | None, size_bytes: int) -> None:
+        """Say where a file stands; without `rows` they are counted, once."""
+        rows = self._rows_in(path) if rows is None else rows
         created = created_at(present)
         self._manifest.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
         self._tell(self._manifest.flush)

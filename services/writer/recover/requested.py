@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
@@ -9,9 +10,9 @@ from services.writer.backup.directory import backup_files, count_rows
 from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
-from services.writer.recover.dry_run import DryRun
 from services.writer.recover.file_recovery import Recovery, Tally
-from services.writer.recover.run import Run, find_files
+from services.writer.recover.open_file import RowsFile
+from services.writer.recover.run import Run, Wish, find_files
 from services.writer.settings import WriterSettings
 from shared.acting.actor import Duty, Job, Outcome
 from shared.errors import RejectedError
@@ -58,18 +59,13 @@ class RequestedRecovery:
         rate = options.get("rate")
         if rate is not None and (isinstance(rate, bool | str) or rate <= 0):
             raise WrongRequestError(f"rate {rate!r} is no number of rows a second")
+        wish = Wish(options.get("dry_run") is True, rate, options.get("anyway") is True)
         told = _Told(job)
         job.unit, job.total, job.done = "rows", sum(map(_rows, files)), 0
-        if options.get("dry_run") is True:
-            most = self._settings.buffer_batch_size_max
-            status = DryRun(self._recovery.sink, told, job.stop, most).run(files)
-        else:
-            anyway = options.get("anyway") is True
-            run = Run(self._settings, self._recovery, told, job.stop, max_rows_per_s=rate, anyway=anyway)
-            status = run.recover(files)
-            self._recovery.progress.flush()
-            if status == DONE and files and not told.files:
-                status = LEFT
+        status = Run(self._settings, self._recovery, told, job.stop, wish).over(files)
+        self._recovery.progress.flush()
+        if status == DONE and files and not told.files and not wish.dry_run:
+            status = LEFT
         return Outcome(_STATES.get(status, ActionState.FAILED), told.outcome)
 
     def _files(self, target: str | None) -> list[Path]:
@@ -86,50 +82,46 @@ class RequestedRecovery:
         return files
 
 
+@dataclass
 class _Told(Listener):
     """Hears how far it is, for the action."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        #: Files that were begun with.
-        self.files = 0
-        self._before = 0  #: rows of the files before
-        self._lines: list[str] = []
-        self._errors: list[str] = []
+    job: Job
+    files: int = 0  #: that were begun with
+    rows_before: int = 0  #: of the files before
+    lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     @property
     def outcome(self) -> str:
         """What came of it: what went wrong first."""
-        lines = self._errors or self._lines
+        lines = self.errors or self.lines
         further = f"; and {len(lines) - _LINES} lines more" if len(lines) > _LINES else ""
         return "; ".join(lines[-_LINES:]) + further
 
     def say(self, text: str) -> None:
         """Keep it for the outcome."""
-        self._lines.append(text)
+        self.lines.append(text)
 
     def error(self, text: str) -> None:
         """Keep it, in front of all else."""
-        self._errors.append(text)
+        self.errors.append(text)
 
-    def begins(self, path: Path, size_bytes: int) -> None:
+    def begins(self, _file: RowsFile) -> None:
         """Count on from what is done."""
-        del path, size_bytes
         self.files += 1
-        self._before = self._job.done or 0
+        self.rows_before = self.job.done or 0
 
-    def progresses(self, path: Path, position: int, size_bytes: int, rows: int) -> None:
+    def progresses(self, _file: RowsFile, rows: int) -> None:
         """Say how many rows are done."""
-        del path, position, size_bytes
-        self._job.done = self._before + rows
+        self.job.done = self.rows_before + rows
 
     ends = say
 
-    def summary(self, tallies: Sequence[Tally], seconds: float) -> None:
+    def summary(self, tallies: Sequence[Tally], _seconds: float) -> None:
         """Keep the sum of several files."""
-        del seconds
         if len(tallies) > 1:
-            self._lines.append(f"all {len(tallies)} files: {Tally.of_all(tallies)}")
+            self.lines.append(f"all {len(tallies)} files: {Tally.of_all(tallies)}")
 
 
 def _rows(path: Path) -> int:

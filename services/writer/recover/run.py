@@ -1,14 +1,16 @@
 """Files put into the table because a person wants it, at the terminal or through the monitor: one after the other."""
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import NamedTuple
 
 from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.directory import backup_files
 from services.writer.backup.files import in_directory, shown
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
+from services.writer.recover.dry_run import DryRun
 from services.writer.recover.file_recovery import Ended, Failure, Recovery, Tally
 from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
 from services.writer.settings import WriterSettings
@@ -33,6 +35,14 @@ def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
     return files
 
 
+class Wish(NamedTuple):
+    """How a person wants it."""
+
+    dry_run: bool  #: read, count and look up; write nothing
+    max_rows_per_s: float | None
+    anyway: bool  #: files too that were meant for another table, or were changed since they were written
+
+
 @dataclass
 class Run:
     """One run over files, for a person; it is who requests each file."""
@@ -41,29 +51,30 @@ class Run:
     recovery: Recovery
     console: Listener
     stop: StopFlag
-    _: KW_ONLY
-    max_rows_per_s: float | None
-    anyway: bool = False
+    wish: Wish
     command: str = "recover"  #: that a person repeats after a failure
 
     def __post_init__(self) -> None:
         self._batch_rows = self.settings.buffer_batch_size_max
-        if self.max_rows_per_s is not None:
+        if self.wish.max_rows_per_s is not None:
             # A slow pace in small steps: live values shall not wait for a large batch either.
-            self._batch_rows = max(1, min(self._batch_rows, round(self.max_rows_per_s)))
+            self._batch_rows = max(1, min(self._batch_rows, round(self.wish.max_rows_per_s)))
         self._tallies: list[Tally] = []
         self._status = DONE
         self._began_at = 0.0
 
-    def recover(self, files: Sequence[Path]) -> int:
+    def over(self, files: Sequence[Path]) -> int:
         """Put files into the table one after the other; return the exit status."""
+        if self.wish.dry_run:
+            most = self.settings.buffer_batch_size_max
+            return DryRun(self.recovery.sink, self.console, self.stop, most, self.recovery.opens).run(files)
         if not files:
             self.console.say(f"Nothing to recover: no backup_*.csv in {self.settings.backup_dir}")
         elif not self._reaches_database():
             return self._status
         began_at = monotonic()
         for path in files:
-            ended = self.recovery.recover(path, self, self.stop, max_rows=self._batch_rows, anyway=self.anyway)
+            ended = self.recovery.recover(path, self, self.stop, max_rows=self._batch_rows, anyway=self.wish.anyway)
             if not self._goes_on_with_next(ended):
                 break
         self.console.summary(self._tallies, monotonic() - began_at)
@@ -80,7 +91,7 @@ class Run:
                 self._fail(f"Oracle: {error}. All files stay where they are; `check` finds the cause")
                 return False
             # It may be back when the first file is through with its retries.
-        if sink.table_warning is not None and not self.anyway:
+        if sink.table_warning is not None and not self.wish.anyway:
             self._fail(f"{sink.table_warning}. All files stay where they are; --anyway puts them in all the same, once")
             return False
         if sink.table_warning is not None:
@@ -91,17 +102,17 @@ class Run:
         """Say what is begun with, and how far it can be trusted."""
         for note in file.notes:
             self.console.say(note)
-        self.console.begins(file.path, file.size_bytes)
+        self.console.begins(file)
         self._began_at = monotonic()
 
     def wait_for_turn(self, tally: Tally, stop: StopFlag) -> None:
         """Keep to the rate."""
-        if self.max_rows_per_s is not None:
-            stop.wait(self._began_at + tally.read / self.max_rows_per_s - monotonic())
+        if self.wish.max_rows_per_s is not None:
+            stop.wait(self._began_at + tally.read / self.wish.max_rows_per_s - monotonic())
 
     def went_well(self, file: RowsFile, tally: Tally) -> None:
         """Show how far it is."""
-        self.console.progresses(file.path, file.reader.position, file.size_bytes, tally.read)
+        self.console.progresses(file, tally.read)
 
     def goes_on_after(self, _failure: Failure, _stop: StopFlag) -> bool:
         """End with the file: its retries are used up, and a person waits."""
