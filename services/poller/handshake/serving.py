@@ -1,6 +1,7 @@
 """The poller's side of HANDSHAKE: takes requests from Redis, has the group polled, and gives the outcome back."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -69,7 +70,8 @@ class Handshake:
         self._link = link
         self._clock = clock
         self._stop = stop
-        self._in_hand: set[bytes] = set()
+        #: Requests in hand, and how often: who names no id asks in the same words each time.
+        self._in_hand = Counter[bytes]()
         self._room = asyncio.Semaphore(_MAX_IN_HAND)
 
     async def run(self, named: asyncio.Event) -> None:
@@ -85,7 +87,7 @@ class Handshake:
             name = self._process.instance
             try:
                 if left_behind:
-                    await self._begin(name, Claim(await in_own_thread(self._requests.claimed, name)), tasks)
+                    await self._begin(name, Claim(self._not_in_hand(await in_own_thread(self._requests.claimed, name))), tasks)
                     left_behind = False
                 claim = await in_own_thread(self._requests.claim, name, forwarded=forwarded, wait_s=_WAIT_S)
             except RedisUnavailableError as error:
@@ -99,12 +101,13 @@ class Handshake:
                 )
             await self._begin(name, claim, tasks)
 
+    def _not_in_hand(self, raws: Sequence[bytes]) -> list[bytes]:
+        return [*(Counter(raws) - self._in_hand).elements()]
+
     async def _begin(self, name: str, claim: Claim, tasks: asyncio.TaskGroup) -> None:
         """Begin to carry out requests; leave out what is none."""
         junk, why = [], ""
         for raw in claim.raws:
-            if raw in self._in_hand:
-                continue
             try:
                 claimed = ClaimedRequest(raw, decode_request(raw), claim.not_before_s)
             except RejectedError as error:
@@ -113,7 +116,7 @@ class Handshake:
             else:
                 # Whoever floods the list waits: those in hand go first.
                 await self._room.acquire()
-                self._in_hand.add(raw)
+                self._in_hand[raw] += 1
                 tasks.create_task(self._carry_out(name, claimed))
         if junk:
             _log.warning(f"Requests to poll are left out: {len(junk)}, the last of them: {why}")
@@ -130,7 +133,7 @@ class Handshake:
             with suppress(Exception):
                 await self._until_done(lambda: self._requests.drop(name, [claimed.raw]))
         finally:
-            self._in_hand.discard(claimed.raw)
+            self._in_hand -= Counter([claimed.raw])
             self._room.release()
 
     async def _outcome(self, name: str, claimed: ClaimedRequest) -> PollOutcome | None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from services.poller.groups import triggers
 from services.poller.groups.fleet import Fleet
 from services.poller.handshake import serving as module
 from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest
 from services.poller.handshake.serving import Handshake
+from services.poller.source import Reading
 from shared.errors import RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.records.polling import PollOutcome, PollRequest
@@ -54,10 +56,11 @@ class ScriptedRequests:
         self.troubles: list[Exception] = []
         #: Requests that nothing can be written of, for a reason that nobody foresaw.
         self.cursed: set[str | bytes] = set()
-        self.looks_behind = 0
+        self.looks_behind = self.looks = 0
 
     def claim(self, poller: str, *, forwarded: bool, wait_s: float) -> Claim:
         assert (poller, wait_s) == ("poller-1", module._WAIT_S)
+        self.looks += not forwarded
         if forwarded or not self._claims:
             return Claim()
         step = self._claims.pop(0)
@@ -210,6 +213,34 @@ def test_after_a_lost_reply_the_own_list_is_looked_at_again_and_what_is_in_hand_
             assert (await found.outcomes())[0] == ("r1", "read", "")
             await until(lambda: requests.looks_behind >= 3)
             assert found.link.causes == [AWAY, AWAY]
+
+    asyncio.run(run())
+
+
+def test_who_asks_again_in_the_same_words_while_a_poll_runs_has_another_one_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kind: two wishes taken for one said twice. Who gives no id says the same each time: the second was passed over as
+    one in hand, its poll was never made, and it stood on the poller's list, which became longer with each.
+    """
+    monkeypatch.setattr(triggers, "MERGE_S", 0.0)
+    raw = b'{"group": "line"}'
+
+    async def run() -> None:
+        requests = ScriptedRequests(Claim([raw]), Claim([raw]))
+        async with serving(requests) as found:
+            group = found.fleet.groups[0]
+            goes_on, read = asyncio.Event(), group.source.read
+
+            async def slow() -> Reading | None:
+                await goes_on.wait()
+                return await read()
+
+            monkeypatch.setattr(group.source, "read", slow)
+            await until(lambda: requests.looks >= 3)
+            goes_on.set()
+            assert [state for _, state, _ in await found.outcomes(2)] == ["read", "read"]
+            assert group.status.polls == 2
 
     asyncio.run(run())
 
