@@ -42,6 +42,8 @@ class ConsumerStatus(PausableStatus, frozen=True):
     name_clashes: Count | None = None
     groups_left_out: Count | None = None  #: polling groups whose state is not kept: there are too many
     tags_left_out: Count | None = None  #: tags whose last value is not kept: too many, or names too long
+    requests_unanswered: Count | None = None  #: requests to poll that wait while no poller lives
+    requests_dropped: Count | None = None  #: of them, dropped since its start: too old or too many
 
 
 class BreakerState(StrEnum):

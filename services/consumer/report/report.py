@@ -12,6 +12,7 @@ from services.consumer.report.lifetimes import Lifetimes
 from services.consumer.report.names import NameWatch
 from services.consumer.report.overflow import Episode, OverflowWatch, UtilizationAlert
 from services.consumer.report.redis_memory import RedisMemory
+from services.consumer.report.unanswered import UnansweredRequests
 from services.consumer.settings import ConsumerSettings
 from shared.clock import Clock
 from shared.counters import Counter
@@ -61,6 +62,7 @@ class Report:
         self._alert = UtilizationAlert(settings.buffer_alert_threshold)
         self._groups = PollingGroups(link, keys)
         self._lifetimes = Lifetimes(link, keys)
+        self._requests = UnansweredRequests(link, keys, clock)
         #: Told of what is rejected; whoever clears the rejected list tells them of it, too.
         self.examples = RejectedExamples(link, keys)
         self._names = NameWatch(settings.tag_name_separator)
@@ -125,6 +127,8 @@ class Report:
             name_clashes=self._clashes or None,
             groups_left_out=self._groups.left_out or None,
             tags_left_out=self.last_values.left_out or None,
+            requests_unanswered=self._requests.waiting,
+            requests_dropped=self._requests.dropped,
         )
 
     def tick(self, depth: int, *, is_short: bool = False) -> None:
@@ -142,6 +146,7 @@ class Report:
         self._groups.save()
         self.last_values.save(is_short=is_short)
         self._lifetimes.look()
+        self._requests.look()
 
     def _watch_utilization(self) -> None:
         size, cap = self._depth, self._settings.buffer_max_size

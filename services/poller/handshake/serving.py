@@ -87,7 +87,8 @@ class Handshake:
             name = self._process.instance
             try:
                 if left_behind:
-                    await self._begin(name, Claim(self._not_in_hand(await in_own_thread(self._requests.claimed, name))), tasks)
+                    behind = await in_own_thread(self._requests.claimed, name)
+                    await self._begin(name, Claim([*(Counter(behind) - self._in_hand).elements()]), tasks)
                     left_behind = False
                 claim = await in_own_thread(self._requests.claim, name, forwarded=forwarded, wait_s=_WAIT_S)
             except RedisUnavailableError as error:
@@ -100,9 +101,6 @@ class Handshake:
                     f"Requests to poll are left out: {claim.left_out}, too large: up to {claim.largest_bytes} bytes"
                 )
             await self._begin(name, claim, tasks)
-
-    def _not_in_hand(self, raws: Sequence[bytes]) -> list[bytes]:
-        return [*(Counter(raws) - self._in_hand).elements()]
 
     async def _begin(self, name: str, claim: Claim, tasks: asyncio.TaskGroup) -> None:
         """Begin to carry out requests; leave out what is none."""

@@ -25,6 +25,7 @@ def find_polling_trouble(overview: Overview) -> Iterator[Finding]:
     yield from _silent_groups(overview)
     yield from _sources(overview)
     yield from _pollers(overview)
+    yield from _requests(overview)
     yield from _names_clash(overview)
     yield from _times_ahead(overview)
 
@@ -111,6 +112,18 @@ def _outbox(poller: Service[PollerStatus]) -> Iterator[Finding]:
         aside = Said("a damaged file was set aside, with readings that were not sent: {file}", file=set_aside)
         said = Said("poller {name}: {trouble}", name=poller.instance, trouble=trouble or aside)
         yield Finding("outbox_failing", said, poller.status.outbox_trouble_since)
+
+
+def _requests(overview: Overview) -> Iterator[Finding]:
+    # Each consumer sees the same list.
+    found = [consumer.status for consumer in overview.living(ConsumerStatus) if consumer.status.requests_unanswered]
+    if found:
+        waiting = max(status.requests_unanswered or 0 for status in found)
+        dropped = sum(status.requests_dropped or 0 for status in found)
+        said = Said(
+            "{count:number} requests to poll wait, {dropped:number} were dropped", count=waiting, dropped=dropped
+        )
+        yield Finding("requests_unanswered", said)
 
 
 def _names_clash(overview: Overview) -> Iterator[Finding]:

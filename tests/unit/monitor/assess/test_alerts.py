@@ -247,6 +247,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("not_all_shown", {"services": [consumer(tags_left_out="9"), writer()]}, "9 last values by consumer"),
     (
+        "requests_unanswered",
+        {"services": [consumer(requests_unanswered="7", requests_dropped="3"), writer()]},
+        "7 requests to poll wait, 3 were dropped",
+    ),
+    (
         "clocks_differ",
         {"services": [consumer(), writer(), poller(beat_at=str(NOW), clock=str(NOW - 10_800))]},
         "By the clock of Redis' host: poller poller-1 is 3 h",
