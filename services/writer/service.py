@@ -27,6 +27,7 @@ from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.queues.claims import SWEEP_INTERVAL_S, Claims
+from shared.queues.lifetimes import let_stay
 from shared.queues.snapshot import take_snapshot
 from shared.records.events import Event, Pending
 from shared.records.heartbeats import BackupState, BreakerState, OracleState, WriterStatus
@@ -139,6 +140,8 @@ class WriterService:
                 faults.met(error, stop)
 
     def _sweep(self, turn: Turn) -> None:
+        keys = self.claims.keys
+        let_stay(self.link, [keys.rejected_rows, keys.rejected_rows_bytes, keys.backup_files, keys.paused])
         # What a paused writer took over would wait with it.
         self.claims.sweep(turn, only_own=self.pause.is_on())
 

@@ -21,6 +21,7 @@ from shared.journal.events import EventLog
 from shared.keys import Keys, list_owner, list_takeovers
 from shared.life.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
 from shared.logs import get_logger
+from shared.queues.lifetimes import let_stay
 from shared.records.events import Event, TakenOver
 from shared.redis.link import RedisLink
 
@@ -107,9 +108,14 @@ class Claims:
     def sweep(self, at_each: Callable[[], None] = lambda: None, *, only_own: bool = False) -> int:
         """Take over the lists of dead processes and forgotten ones of this process; return how many elements.
 
+        Those of this process lose an expiry that somebody gave them.
+
         `only_own`: only the latter. `at_each` is called before each list: there may be many, and each is a round trip.
         Raises: RedisUnavailableError: some may be taken over; the next sweep goes on.
         """
+        with self._lock:
+            held = [*self._active]
+        let_stay(self.link, held)
         taken = 0
         prefix = self.list_key("", "").rstrip(":")
         for raw in self._names_of_lists():

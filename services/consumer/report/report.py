@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from services.consumer.rejected.entries import example_of
 from services.consumer.report.groups import PollingGroups
 from services.consumer.report.last_values import LastValues
-from services.consumer.report.lifetimes import Lifetimes
 from services.consumer.report.names import NameWatch
 from services.consumer.report.overflow import Episode, OverflowWatch, UtilizationAlert
 from services.consumer.report.redis_memory import RedisMemory
@@ -22,6 +21,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.messages.salvage import Fault
 from shared.models import PollingData, decode_values
+from shared.queues.lifetimes import let_stay
 from shared.queues.snapshot import take_snapshot
 from shared.records.actions import Paused
 from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNamed
@@ -61,7 +61,10 @@ class Report:
         self._overflow = OverflowWatch()
         self._alert = UtilizationAlert(settings.buffer_alert_threshold)
         self._groups = PollingGroups(link, keys)
-        self._lifetimes = Lifetimes(link, keys)
+        self._stay = [
+            keys.data_queue, keys.claimed, keys.buffer, keys.inflight, keys.counters, keys.rejected_messages,
+            keys.rejected_bytes,
+        ]  # fmt: skip
         self._requests = UnansweredRequests(link, keys, clock)
         #: Told of what is rejected; whoever clears the rejected list tells them of it, too.
         self.examples = RejectedExamples(link, keys)
@@ -145,7 +148,7 @@ class Report:
         self._say_overflow()
         self._groups.save()
         self.last_values.save(is_short=is_short)
-        self._lifetimes.look()
+        let_stay(self._link, self._stay)
         self._requests.look()
 
     def _watch_utilization(self) -> None:

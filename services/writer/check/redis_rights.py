@@ -11,5 +11,5 @@ NEEDED = (
 
 #: Without these it can't tell how Redis is.
 OPTIONAL = (
-    "config|get", "info", "role", "xrange", "zremrangebyrank",
+    "config|get", "info", "persist", "role", "xrange", "zremrangebyrank",
 )  # fmt: skip

@@ -94,6 +94,27 @@ def test_values_stay_although_somebody_gives_every_key_an_expiry(pipeline: Pipel
     assert pipeline.snapshot()[Counter.INSERTED] == len(expected)
 
 
+def test_what_a_process_holds_stays_although_somebody_gives_it_an_expiry(pipeline: Pipeline) -> None:
+    """Kind: the same, of the lists in which a consumer or a writer has what it works on. A consumer that waits for room
+    may hold its own for hours: messages vanished with it, and no ledger knew of them.
+    """
+    pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="100", BUFFER_BATCH_THRESHOLD="10")
+    expected = pipeline.put(polls=12, tags=10)
+    wait_until(lambda: pipeline.snapshot().claimed_messages, what="messages that wait for room")
+    for key in pipeline.link.command("KEYS", f"{pipeline.keys.claimed}:*"):
+        pipeline.link.command("PEXPIRE", key, 5000)
+    pipeline.link.command("SET", f"{pipeline.keys.namespace}-expires", 1, "PX", 5000)
+    wait_until(lambda: not pipeline.link.command("EXISTS", f"{pipeline.keys.namespace}-expires"), what="the expiry")
+    pipeline.start_and_wait("writer", BUFFER_MAX_SIZE="100", BUFFER_BATCH_THRESHOLD="10")
+    wait_until(lambda: pipeline.table_rows() == expected, 30, "all in the table")
+    # And what else a writer has there.
+    paused = pipeline.keys.paused
+    pipeline.link.command("HSET", paused, "writer:of-another-host", "{}")
+    pipeline.link.command("PEXPIRE", paused, 60_000)
+    wait_until(lambda: f"gave {paused} an expiry" in pipeline.log("writer"), what="the word of the writer")
+    assert pipeline.link.command("PTTL", paused) == -1
+
+
 def test_names_of_the_dead_hide_nobody_who_lives(pipeline: Pipeline) -> None:
     """Kind: what the dead leave has no bound, and who reads it has one."""
     now = time()
