@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from services.monitor.api.answers.listings import BackupFile
 from services.monitor.api.asking import LEAST_SILENCE_S
+from services.monitor.assess.writers import is_paused
 from services.monitor.dashboard.language import Language
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import Service
@@ -23,8 +24,12 @@ _OF_LOSSES = {
     "rejected_rows_dropped", "backup_lost", "recovered_exceeds",
 }  # fmt: skip
 
-#: What can be done with rejected rows.
+#: What can be done with rejected rows, and with rejected messages and tags.
 _OF_ROWS = (ActionKind.RETRY_REJECTED_FILE, ActionKind.SET_ASIDE_REJECTED_FILE)
+_OF_MESSAGES = (ActionKind.RETRY_MESSAGES, ActionKind.DROP_MESSAGES)
+
+#: What is asked for beside, of files to be recovered.
+_OF_RECOVER = ("rate", "dry_run")
 
 #: What takes something away that does not come back by itself.
 _DESTROYING = {ActionKind.DROP_MESSAGES, ActionKind.SET_ASIDE_REJECTED_FILE, ActionKind.FORGET_GROUP,
@@ -56,30 +61,28 @@ class Offers:
 
     def for_all_files(self, files: int) -> Sequence[Offer]:
         """Offer to put all backup files that wait into the table."""
-        return self._offer(ActionKind.RECOVER, "all", {}, ("rate", "dry_run"), name="recover_all") if files else ()
+        return self._offer([ActionKind.RECOVER], "all", {}, which="all", fields=_OF_RECOVER) if files else ()
 
     def for_file(self, file: BackupFile) -> Sequence[Offer]:
         """Offer what can be done with a file that waits."""
         if file.state == FileStage.RECOVERED:
             return ()
         if file.kind == FileKind.BACKUP:
-            return self._offer(ActionKind.RECOVER, file.name, {"target": file.name}, ("rate", "dry_run"))
+            return self._offer([ActionKind.RECOVER], file.name, {"target": file.name}, fields=_OF_RECOVER)
         return self.for_rejected_file(file.name)
 
     def for_rejected_file(self, name: str) -> Sequence[Offer]:
         """Offer what can be done with a file of rejected rows."""
-        return [offer for kind in _OF_ROWS for offer in self._offer(kind, name, {"target": name})]
+        return self._offer(_OF_ROWS, name, {"target": name})
 
     def for_service(self, service: Service[ServiceStatus]) -> Sequence[Offer]:
         """Offer to pause what runs, to let it go on, or to forget what is dead."""
         target = f"{service.role}:{service.instance}"
-        body = {"target": target}
         if service.process is None:
-            return self._offer(ActionKind.FORGET_SERVICE, target, body)
+            return self._offer([ActionKind.FORGET_SERVICE], target, {"target": target})
         if not isinstance(service.status, WriterStatus | ConsumerStatus):
             return ()
-        is_paused = service.process.state == "paused"
-        return self._offer(ActionKind.RESUME if is_paused else ActionKind.PAUSE, target, body)
+        return self._offer([ActionKind.RESUME if is_paused(service) else ActionKind.PAUSE], target, {"target": target})
 
     def for_group(self, group: Group, age_s: float | None) -> Sequence[Offer]:
         """Offer to forget a polling group that nobody polls any more."""
@@ -87,71 +90,56 @@ class Offers:
             return ()
         plc, name = group.seen.plc_code, group.seen.group_name
         body = {"plc_code": plc, "group_name": name}
-        return self._offer(ActionKind.FORGET_GROUP, f"{plc}\n{name}", body, target=f"{plc} {name}")
+        return self._offer([ActionKind.FORGET_GROUP], f"{plc}\n{name}", body, target=f"{plc} {name}")
 
     def for_messages(self, code: str) -> Sequence[Offer]:
         """Offer what can be done with the messages and tags that were rejected with a code."""
-        return self._messages(code, {"codes": [code]}, "code")
+        return self._offer(_OF_MESSAGES, code, {"codes": [code]}, which="code", target=code)
 
     def for_selected_messages(self, code: str) -> Sequence[Offer]:
         """Offer the same for those that are ticked."""
-        return self._messages(f"{code}:selected", {}, "selected", takes_selected=True)
+        return self._offer(_OF_MESSAGES, f"{code}:selected", {}, which="selected")
 
     def for_selected_rows(self, code: str) -> Sequence[Offer]:
         """Offer what can be done with the rows that are ticked."""
-        return [
-            offer
-            for kind in _OF_ROWS
-            for offer in self._offer(kind, f"{code}:selected", {}, name=f"{kind}_selected", takes_selected=True)
-        ]
-
-    def _messages(
-        self, key: str, body: Mapping[str, Any], which: str, *, takes_selected: bool = False
-    ) -> Sequence[Offer]:
-        return [
-            offer
-            for kind in (ActionKind.RETRY_MESSAGES, ActionKind.DROP_MESSAGES)
-            for offer in self._offer(kind, key, body, name=f"{kind}_{which}", target=key, takes_selected=takes_selected)
-        ]
+        return self._offer(_OF_ROWS, f"{code}:selected", {}, which="selected")
 
     def for_alert(self, code: str) -> Sequence[Offer]:
         """Offer to say that a loss is known."""
-        return self._offer(ActionKind.ACKNOWLEDGE, code, {}) if code in _OF_LOSSES else ()
+        return self._offer([ActionKind.ACKNOWLEDGE], code, {}) if code in _OF_LOSSES else ()
 
     def for_action(self, action: Action) -> Sequence[Offer]:
         """Offer to stop an action that is open."""
         if action.has_ended or action.ended_at is not None or action.stop_asked_by:
             return ()
-        return self._offer(
-            "stop", action.id, {}, path=f"/api/actions/{quote(action.id, safe='')}/stop", target=action.title
-        )
+        return self._offer(["stop"], action.id, {}, path=f"{quote(action.id, safe='')}/stop", target=action.title)
 
     def _offer(
         self,
-        kind: str,
+        kinds: Sequence[str],
         key: str,
         body: Mapping[str, Any],
-        fields: Sequence[str] = (),
         *,
+        which: str = "",
         path: str = "",
-        name: str = "",
         target: str = "",
-        takes_selected: bool = False,
+        fields: Sequence[str] = (),
     ) -> Sequence[Offer]:
-        if not self.may_act:
-            return ()
-        t, said = self.t, name or kind
+        """Return a button for each kind of action; `which` ends the keys of its texts: of what it is about."""
+        t, about = self.t, Markup.escape(target or body.get("target", ""))
+        said = [(kind, f"{kind}_{which}" if which else kind) for kind in kinds if self.may_act]
         return [
             Offer(
                 key=f"{kind}:{key}",
-                path=path or f"/api/actions/{kind}",
+                path=f"/api/actions/{path or kind}",
                 body=json.dumps(body),
-                label=t(f"offer.{said}"),
-                title=t(f"offer_title.{said}", target=Markup.escape(target or body.get("target", ""))),
-                explain=t(f"offer_explain.{said}"),
+                label=t(f"offer.{texts}"),
+                title=t(f"offer_title.{texts}", target=about),
+                explain=t(f"offer_explain.{texts}"),
                 name=t.word("offer_done", kind),
                 fields=fields,
-                takes_selected=takes_selected,
+                takes_selected=which == "selected",
                 destroys=kind in _DESTROYING,
             )
+            for kind, texts in said
         ]
