@@ -4,22 +4,22 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from starlette.datastructures import Headers
 
 from services.monitor.api.roles import Role, Visitor, is_still_admitted
 from services.monitor.api.whole import Whole
 from services.monitor.dashboard import charts, plcs, rejected
-from services.monitor.dashboard.language import Language, languages
+from services.monitor.dashboard.language import Language, catalogues, languages
 from services.monitor.dashboard.last_values import found_tags
 from services.monitor.dashboard.offers import Offers
-from services.monitor.dashboard.picture import Painter
+from services.monitor.dashboard.picture import Painter, Picture
 from services.monitor.dashboard.rejected import REJECTED_PATH
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import PLC_PATH
@@ -44,12 +44,6 @@ _FILES = {path.name: path for path in sorted(Path(__file__).with_name("static").
 #: One for all: a script loads others by the names that stand in it.
 _FINGERPRINT = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES.values())).hexdigest()[:16]
 
-#: Cards in the order in which they are read, before and after the charts.
-_BEFORE, _AFTER = (
-    ("gauge", "flow", "writing"),
-    ("ledger", "actions", "services", "polling", "backups", "rejected", "events"),
-)
-
 _log = get_logger()
 
 router = APIRouter(include_in_schema=False)
@@ -68,14 +62,8 @@ _TAGS_PATH = f"{PAGES}/tags"
 #: A code as somebody's address names it.
 PlcCode = Annotated[str, Query(max_length=TEXT_LIMIT)]
 
-
-def _path(path: str, **query: object) -> str:
-    """Return a part of ours as a page asks for it."""
-    return f"{UP}{path}?{urlencode(query)}" if query else UP + path
-
-
-def _static(wishes: Wishes) -> Callable[[str], str]:
-    return lambda name: wishes.up + static(name)
+#: Draws a card of what was last read, in a language, with what is offered to who asks.
+Draw = Callable[[Language, Overview, Offers], str]
 
 
 class Dashboard:
@@ -89,74 +77,38 @@ class Dashboard:
             for may_act in (False, True)
         }
         self._newest = newest
-        self._source_zone = settings.source_zone
         self._closing = closing
         self._has_partitions = settings.partitions > 1
 
-    def wishes(self, query: str, headers: Headers) -> Wishes:
-        """Return how who sends these wants to see the dashboard."""
-        return Wishes.of(query, headers, set(self._languages))
-
-    def page(self, wishes: Wishes) -> str:
-        """Return the page as it is now; it needs no script to be read."""
-        return self._page(
-            "page.html",
-            wishes,
-            has_partitions=self._has_partitions,
-            before=_BEFORE,
-            after=_AFTER,
-            charts=charts.CHARTS,
-            ranges=charts.RANGES,
-            plc_code="",
-        )
-
-    def _page(self, template: str, wishes: Wishes, **parts: object) -> str:
+    def page(
+        self, wishes: Wishes, template: str = "page.html", draw: Draw | None = None, card_path: str = "", plc: str = ""
+    ) -> str:
+        """Return a page as it is now; it needs no script to be read. `card_path`: where what `draw` drew is anew."""
         return render(
             template,
             self._languages[wishes.language],
-            picture=self._painter(wishes).picture(),
+            picture=self.picture(wishes),
             wishes=wishes,
             others=[language for code, language in self._languages.items() if code != wishes.language],
             version=__version__,
             static=_static(wishes),
-            tags_path=_path(_TAGS_PATH, plc=parts.get("plc_code", "")),
-            **parts,
+            has_partitions=self._has_partitions,
+            charts=charts.CHARTS,
+            ranges=charts.RANGES,
+            plc_code=plc,
+            tags_path=f"{UP}{_TAGS_PATH}?{urlencode({'plc': plc})}",
+            card=self.card(wishes, draw) if draw else "",
+            card_path=UP + card_path,
         )
 
-    def plc_page(self, wishes: Wishes, code: str) -> str:
-        """Return the page of one PLC, or of all of them where none is named."""
-        card, path = self.plc_card(wishes, code), _path(f"{PLC_PATH}/card", code=code)
-        return self._page("plc_page.html", wishes, plc_code=code, card=card, card_path=path)
-
-    def plc_card(self, wishes: Wishes, code: str) -> str:
-        """Return what is known of a PLC, or of all of them, as it was when Redis was last read."""
-        return self._card(wishes, lambda t, now: plcs.one_plc(t, now, code) if code else plcs.all_plcs(t, now))
-
-    def rejected_page(self, wishes: Wishes) -> str:
-        """Return the page of what was rejected."""
-        return self._page(
-            "rejected_page.html", wishes, card=self.rejected_card(wishes), card_path=_path(f"{REJECTED_PATH}/card")
-        )
-
-    def rejected_card(self, wishes: Wishes) -> str:
-        """Return what was rejected, as it was when Redis was last read."""
-        return self._card(wishes, lambda t, now: rejected.page(t, now, Offers(t, may_act=wishes.may_act)))
-
-    def tags(self, wishes: Wishes, search: str, plc_code: str) -> str:
-        """Return the tags that somebody looks for."""
-        return self._card(wishes, lambda t, now: found_tags(t, now, self._source_zone, search, plc_code))
-
-    def _card(self, wishes: Wishes, draw: Callable[[Language, Overview], str]) -> str:
+    def card(self, wishes: Wishes, draw: Draw) -> str:
+        """Return a card that one page has, as it was when Redis was last read."""
         t, known = self._languages[wishes.language], self._newest.state.assessment
-        return t("page.no_data_yet") if known is None else draw(t, known.overview)
+        return t("page.no_data_yet") if known is None else draw(t, known.overview, Offers(t, may_act=wishes.may_act))
 
-    def title(self, wishes: Wishes) -> str:
-        """Return the page's title as it is now."""
-        return self._painter(wishes).picture().title
-
-    def whole(self, wishes: Wishes) -> str:
-        """Return all that the page shows as it is now, as JSON."""
-        return self._painter(wishes).picture().whole
+    def picture(self, wishes: Wishes) -> Picture:
+        """Return what every page shows as it is now."""
+        return self._painters[wishes.language, wishes.may_act].picture()
 
     def login_page(self, wishes: Wishes, path: str, refusal: str = "") -> str:
         """Return the form that asks for the token; `refusal` is the key of why the last one was not taken."""
@@ -164,15 +116,12 @@ class Dashboard:
         why = t(f"login.{refusal}") if refusal else ""
         return render("login.html", t, path=wishes.address(path), refusal=why, static=_static(wishes))
 
-    def _painter(self, wishes: Wishes) -> Painter:
-        return self._painters[wishes.language, wishes.may_act]
-
     async def news(self, wishes: Wishes) -> AsyncIterator[ServerSentEvent]:
         """Yield the whole picture, then what changes, at least once a second, until the server stops."""
-        painter, seen = self._painter(wishes), -1
+        seen = -1
         while not self._closing.is_set():
             try:
-                picture = painter.picture()
+                picture = self.picture(wishes)
                 if picture.number != seen:
                     text = picture.changes if picture.number == seen + 1 else picture.whole
                     seen = picture.number
@@ -186,6 +135,10 @@ class Dashboard:
                 continue
 
 
+def _static(wishes: Wishes) -> Callable[[str], str]:
+    return lambda name: wishes.up + static(name)
+
+
 def dashboard_of(request: Request) -> Dashboard:
     """Return the dashboard of the application."""
     dashboard: Dashboard = request.app.state.dashboard
@@ -195,54 +148,62 @@ def dashboard_of(request: Request) -> Dashboard:
 def wishes_of(request: Request) -> Wishes:
     """Return how who asks wants to see the dashboard, and what they may do there."""
     asker: Visitor = getattr(request.state, "visitor", Visitor())
-    wishes = dashboard_of(request).wishes(request.url.query, request.headers)
     return replace(
-        wishes,
+        Wishes.of(request.url.query, request.headers, set(catalogues())),
         may_act=asker.role is Role.OPERATOR,
         has_session=asker.has_session,
         up=way_up(request.scope["path"]),
     )
 
 
-def _page(request: Request, make: Callable[..., str], *about: str) -> HTMLResponse:
+def _page(request: Request, *parts: Any) -> HTMLResponse:
     wishes = wishes_of(request)
-    return remembering(wishes, HTMLResponse(make(dashboard_of(request), wishes, *about)))
+    return remembering(wishes, HTMLResponse(dashboard_of(request).page(wishes, *parts)))
+
+
+def _card(request: Request, draw: Draw) -> HTMLResponse:
+    return HTMLResponse(dashboard_of(request).card(wishes_of(request), draw))
+
+
+def _plc(code: str) -> Draw:
+    return lambda t, now, _: plcs.one_plc(t, now, code) if code else plcs.all_plcs(t, now)
 
 
 @router.get(DASHBOARD_PATH)
 async def page(request: Request) -> HTMLResponse:
     """Show the dashboard."""
-    return _page(request, Dashboard.page)
+    return _page(request)
 
 
 @router.get(PLC_PATH)
 async def plc_page(request: Request, code: PlcCode = "") -> HTMLResponse:
     """Show one PLC, or all of them."""
-    return _page(request, Dashboard.plc_page, code)
+    return _page(request, "plc_page.html", _plc(code), f"{PLC_PATH}/card?{urlencode({'code': code})}", code)
 
 
 @router.get(f"{PLC_PATH}/card")
 async def plc_card(request: Request, code: PlcCode = "") -> HTMLResponse:
     """Return the same as it is now, for a page that is open."""
-    return HTMLResponse(dashboard_of(request).plc_card(wishes_of(request), code))
+    return _card(request, _plc(code))
 
 
 @router.get(REJECTED_PATH)
 async def rejected_page(request: Request) -> HTMLResponse:
     """Show what was rejected."""
-    return _page(request, Dashboard.rejected_page)
+    return _page(request, "rejected_page.html", rejected.page, f"{REJECTED_PATH}/card")
 
 
 @router.get(f"{REJECTED_PATH}/card")
 async def rejected_card(request: Request) -> HTMLResponse:
     """Return the same as it is now, for a page that is open."""
-    return HTMLResponse(dashboard_of(request).rejected_card(wishes_of(request)))
+    return _card(request, rejected.page)
 
 
 @router.get(_TAGS_PATH)
 async def tags(request: Request, search: Annotated[str, Query(max_length=200)] = "", plc: PlcCode = "") -> HTMLResponse:
     """Return the tags that somebody looks for; elsewhere than where all requests wait, for there may be thousands."""
-    return HTMLResponse(await asyncio.to_thread(dashboard_of(request).tags, wishes_of(request), search, plc))
+    zone: tzinfo = request.app.state.settings.source_zone
+    return await asyncio.to_thread(_card, request, lambda t, now, _: found_tags(t, now, zone, search, plc))
 
 
 R = TypeVar("R", bound=Response)
@@ -270,13 +231,13 @@ async def news(request: Request) -> AsyncIterator[ServerSentEvent]:
 @router.get(f"{PAGES}/picture")
 async def picture(request: Request) -> Response:
     """Return all that the page shows as it is now: for a window that must not hold a connection."""
-    return Response(dashboard_of(request).whole(wishes_of(request)), media_type="application/json")
+    return Response(dashboard_of(request).picture(wishes_of(request)).whole, media_type="application/json")
 
 
 @router.get(f"{PAGES}/title", response_class=PlainTextResponse)
 async def title(request: Request) -> PlainTextResponse:
     """Return the page's title as it is now: for a tab that nobody sees."""
-    return PlainTextResponse(dashboard_of(request).title(wishes_of(request)))
+    return PlainTextResponse(dashboard_of(request).picture(wishes_of(request)).title)
 
 
 @router.get(STATIC + "{fingerprint}/{name}")
