@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from services.monitor.api.answers import current
-from services.monitor.api.answers.listings import PartitionState
 from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
@@ -24,14 +23,12 @@ from services.monitor.assess.stats import (
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.rendering import render
+from services.monitor.dashboard.tables import ago
 from services.monitor.read.overview import Overview
 from shared.counters import Counter, Window
 from shared.settings.models import BufferSettings
 
 _KIND = {Status.HEALTHY: "ok", Status.DEGRADED: "warn", Status.UNHEALTHY: "bad"}
-
-#: Length of the gauge's arc: half a circle of radius 80.
-_ARC = 251.33
 
 
 @dataclass(frozen=True)
@@ -107,39 +104,19 @@ def _since(t: Language, alert: Alert, taken_at: float | None) -> Markup:
 
 def gauge(t: Language, known: Assessment, settings: BufferSettings) -> str:
     """Return the buffer's gauge with its threshold."""
-    overview, is_high = known.overview, "buffer_high" in known.raised
-    buffer, threshold = current.buffer_status(overview, settings), settings.buffer_alert_threshold
-    filled = min(100.0, buffer.utilization_pct)
     return render(
         "gauge.html",
         t,
-        kind="bad" if is_high else "ok",
-        word=t("gauge.above") if is_high else t("gauge.below"),
-        held=buffer.current_size,
-        cap=buffer.max_size,
-        in_flight=overview.ledger.in_flight,
-        filled=f"{filled:.1f}",
-        dash=f"{_ARC * filled / 100:.1f}",
-        threshold=f"{threshold:g}",
-        turn=f"{1.8 * threshold:.1f}",
+        buffer=current.buffer_status(known.overview, settings),
+        is_high="buffer_high" in known.raised,
+        in_flight=known.overview.ledger.in_flight,
+        threshold=f"{settings.buffer_alert_threshold:g}",
     )
 
 
 def partitions(t: Language, state: State) -> str:
     """Return one cell for each partition: its health, and how full its buffer is."""
-    parts = current.partitions(state)
-    cells = [(part, _word_of(t, part), "bad" if part.away else _kind_of(part.health)) for part in parts]
-    return render("partitions.html", t, cells=cells)
-
-
-def _word_of(t: Language, part: PartitionState) -> Markup:
-    if part.away:
-        return t("partitions.away")
-    return t.word("health", part.health) if part.health else t("partitions.not_read")
-
-
-def _kind_of(health: Status | None) -> str:
-    return _KIND[health] if health else "idle"
+    return render("partitions.html", t, parts=current.partitions(state), kinds=_KIND)
 
 
 def flow(t: Language, known: Assessment) -> str:
@@ -203,10 +180,7 @@ def _lag(t: Language, window: Mapping[str, int]) -> tuple[str, str]:
 
 def _last_write(t: Language, overview: Overview) -> tuple[str, str]:
     at = last_write_at(overview)
-    if at is None:
-        return t("units.none"), t("writing.last_unknown")
-    age_s = max(0.0, overview.taken_at - at)
-    return (t("units.now") if age_s < 2 else t.say_ago(age_s)), t.say_clock(at)  # noqa: PLR2004 - two beats
+    return ago(t, overview.age_s(at)), t("writing.last_unknown") if at is None else t.say_clock(at)
 
 
 def ledger(t: Language, overview: Overview) -> str:

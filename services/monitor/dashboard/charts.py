@@ -221,10 +221,7 @@ def table(t: Language, chart: Chart, known: Assessment) -> str:
     """Return the table behind a chart: the last two minutes, newest first."""
     buckets = [*known.overview.history[-1 - _ROWS : -1]][::-1]
     rows = [[Cell(t.say_brief(bucket.began_at)), *map(Cell, _figures(t, chart, bucket))] for bucket in buckets]
-    columns = [t("chart.time"), *(t(f"column.{column}") for column in chart.columns)]
-    return render(
-        "chart_table.html", t, title=t("chart.rows", title=t(f"chart.{chart.key}")), columns=columns, rows=rows
-    )
+    return render("chart_table.html", t, chart=chart, rows=rows)
 
 
 def _figures(t: Language, chart: Chart, bucket: Bucket) -> list[str]:

@@ -28,5 +28,4 @@ def found_tags(t: Language, overview: Overview, zone: tzinfo, search: str, plc_c
         ]
         for tag in found.items
     ]
-    columns = [t(f"tags.{name}") for name in ("tag", "value", "quality", "time", "age", "plc")]
-    return render("tags.html", t, rows=rows, columns=columns, is_cut=found.truncated, shown=TAGS_SHOWN)
+    return render("tags.html", t, rows=rows, is_cut=found.truncated)

@@ -7,16 +7,12 @@ from services.monitor.assess.humanize import number
 from services.monitor.dashboard.cards import Figure
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
-from services.monitor.dashboard.tables import Cell, ago, mode, plc_path, tags_cell
+from services.monitor.dashboard.tables import Cell, ago, listed, mode, plc_path, tags_cell
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import Overview
 
 #: Rows shown of PLCs and of the groups of one; the API lists all.
 PLCS_SHOWN, GROUPS_SHOWN = 500, 200
-
-
-#: Where all groups are.
-GROUPS_PATH = "/api/polling/status"
 
 
 @dataclass(frozen=True)
@@ -72,20 +68,11 @@ def all_plcs(t: Language, overview: Overview) -> str:
             Cell(number(len(plc.groups))),
             Cell(number(plc.values), chip=t("polling.failed", count=plc.failed) if plc.failed else "", kind="warn"),
             Cell(_rate(t, plc.per_second)),
-            Cell(_last(t, overview, plc.last_seen_at)),
+            Cell(ago(t, overview.age_s(plc.last_seen_at))),
         ]
         for plc in found[:PLCS_SHOWN]
     ]
-    columns = [t(f"plc.{name}") for name in ("plc", "groups", "tags", "per_second", "last")]
-    return render(
-        "plcs.html",
-        t,
-        rows=rows,
-        columns=columns,
-        left_out=len(found) - len(rows),
-        path=GROUPS_PATH,
-        note=t.count(len(found), "plc"),
-    )
+    return listed(t, "plc", rows, of=len(found), note=t.count(len(found), "plc"))
 
 
 def one_plc(t: Language, overview: Overview, code: str) -> str:
@@ -95,20 +82,10 @@ def one_plc(t: Language, overview: Overview, code: str) -> str:
         Figure(t("plc.per_second"), _rate(t, plc.per_second), t("plc.per_second_note")),
         Figure(t("plc.tags"), number(plc.values), t.count(len(plc.groups), "group")),
         Figure(t("plc.failed"), number(plc.failed), t("plc.failed_note"), "warn" if plc.failed else ""),
-        Figure(t("plc.last"), _last(t, overview, plc.last_seen_at), t("plc.last_note")),
+        Figure(t("plc.last"), ago(t, overview.age_s(plc.last_seen_at)), t("plc.last_note")),
     ]
-    shown = plc.groups[:GROUPS_SHOWN]
-    return render(
-        "plc.html",
-        t,
-        code=code,
-        is_known=bool(plc.groups),
-        figures=figures,
-        columns=[t(f"plc.{name}") for name in ("group", "mode", "last_poll", "last", "tags", "took", "state")],
-        rows=[_group(t, overview, group) for group in shown],
-        left_out=len(plc.groups) - len(shown),
-        path=GROUPS_PATH,
-    )
+    rows = [_group(t, overview, group) for group in plc.groups[:GROUPS_SHOWN]]
+    return render("plc.html", t, code=code, figures=figures, rows=rows, left_out=len(plc.groups) - len(rows))
 
 
 def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
@@ -118,7 +95,7 @@ def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
         Cell(strong=seen.group_name),
         Cell(mode(t, group.mode, group.interval_ms)),
         Cell(seen.last_poll or t("units.none")),
-        Cell(_last(t, overview, seen.last_seen_at)),
+        Cell(ago(t, overview.age_s(seen.last_seen_at))),
         tags_cell(t, group),
         Cell(t.say_time_span(seen.poll_time_ms)),
         Cell(
@@ -131,7 +108,3 @@ def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
 
 def _rate(t: Language, rate: float | None) -> str:
     return t("units.none") if rate is None else number(round(rate, 1))
-
-
-def _last(t: Language, overview: Overview, at: float | None) -> str:
-    return ago(t, None if at is None else max(0.0, overview.taken_at - at))

@@ -52,22 +52,29 @@ class Cell:
     offers: Sequence[Offer] = ()
 
 
-@dataclass(frozen=True)
-class Table:
-    """A card that lists things; on a narrow screen each cell shows its column's name."""
+#: The lists, by their section of the catalogue (with `title` and `empty`): columns, and where all rows are.
+_LISTS = {
+    "services": (("service", "state", "says", "beat", "version"), "/api/services"),
+    "polling": (("group", "mode", "last", "tags", "took"), PLC_PATH),
+    "plc": (("plc", "groups", "tags", "per_second", "last"), "/api/polling/status"),
+    "backups": (("file", "rows", "size", "age", "state"), "/api/backups"),
+    "events": (("time", "what", "who", "message"), "/api/events"),
+}
 
-    key: str  #: its section in the catalogue, with `title` and `empty`
-    note: str
-    columns: tuple[str, ...]  #: by their keys there
-    rows: Sequence[Sequence[Cell]]
-    more: int = 0  #: how many are not shown
-    path: str = ""  #: where all of them are
-    offers: Sequence[Offer] = ()  #: for all of them
 
-    def html(self, t: Language) -> str:
-        """Return the card."""
-        columns = [t(f"{self.key}.{column}") for column in self.columns]
-        return render("table.html", t, table=self, columns=columns)
+def listed(
+    t: Language,
+    section: str,
+    rows: Sequence[Sequence[Cell]],
+    *,
+    of: int = 0,
+    note: str = "",
+    offers: Sequence[Offer] = (),
+) -> str:
+    """Return the card of a list: some rows `of` so many, and what is offered for all of them."""
+    columns, path = _LISTS[section]
+    parts = {"columns": columns, "path": path, "left_out": of - len(rows), "note": note, "offers": offers}
+    return render("table.html", t, section=section, rows=rows, **parts)
 
 
 def services(t: Language, overview: Overview, offers: Offers) -> str:
@@ -87,14 +94,8 @@ def services(t: Language, overview: Overview, offers: Offers) -> str:
         ]
         for service, read in zip(found[:SERVICES_SHOWN], overview.services, strict=False)
     ]
-    return Table(
-        key="services",
-        note=t("services.note", count=sum(service.alive for service in found)),
-        columns=("service", "state", "says", "beat", "version"),
-        rows=rows,
-        more=len(found) - len(rows),
-        path="/api/services",
-    ).html(t)
+    alive = sum(service.alive for service in found)
+    return listed(t, "services", rows, of=len(found), note=t("services.note", count=alive))
 
 
 def _kind_of(state: str) -> str:
@@ -122,25 +123,14 @@ def polling(t: Language, overview: Overview, offers: Offers) -> str:
         [
             Cell(group.seen.group_name, strong=group.seen.plc_code, link=plc_path(group.seen.plc_code)),
             Cell(mode(t, group.mode, group.interval_ms)),
-            Cell(ago(t, age_s := _age_of(group, overview)), offers=offers.for_group(group, age_s)),
+            Cell(ago(t, age_s := overview.age_s(group.seen.last_seen_at)), offers=offers.for_group(group, age_s)),
             tags_cell(t, group),
             Cell(t.say_time_span(group.seen.poll_time_ms)),
         ]
         for group in islice(overview.groups.values(), GROUPS_SHOWN)
     ]
-    return Table(
-        key="polling",
-        note=t.count(len({plc for plc, _ in overview.groups}), "plc"),
-        columns=("group", "mode", "last", "tags", "took"),
-        rows=rows,
-        more=len(overview.groups) - len(rows),
-        path=PLC_PATH,
-    ).html(t)
-
-
-def _age_of(group: Group, overview: Overview) -> float | None:
-    at = group.seen.last_seen_at
-    return None if at is None else max(0.0, overview.taken_at - at)
+    plcs = {plc for plc, _ in overview.groups}
+    return listed(t, "polling", rows, of=len(overview.groups), note=t.count(len(plcs), "plc"))
 
 
 def tags_cell(t: Language, group: Group) -> Cell:
@@ -167,7 +157,7 @@ def interval(t: Language, ms: float) -> str:
 
 def backups(t: Language, overview: Overview, offers: Offers) -> str:
     """Return the files that writers wrote."""
-    listed = current.backups(overview)
+    known = current.backups(overview)
     rows = [
         [
             Cell(code=file.name),
@@ -180,17 +170,10 @@ def backups(t: Language, overview: Overview, offers: Offers) -> str:
                 offers=offers.for_file(file),
             ),
         ]
-        for file in listed.files[:FILES_SHOWN]
+        for file in known.files[:FILES_SHOWN]
     ]
-    return Table(
-        key="backups",
-        note=t("backups.note", files=listed.file_count, rows=listed.total_rows) if rows else "",
-        columns=("file", "rows", "size", "age", "state"),
-        rows=rows,
-        more=len(listed.files) - len(rows),
-        path="/api/backups",
-        offers=offers.for_all_files(listed.file_count),
-    ).html(t)
+    note = t("backups.note", files=known.file_count, rows=known.total_rows) if rows else ""
+    return listed(t, "backups", rows, of=len(known.files), note=note, offers=offers.for_all_files(known.file_count))
 
 
 def _age(t: Language, file: BackupFile, overview: Overview) -> str:
@@ -210,7 +193,7 @@ def events(t: Language, overview: Overview) -> str:
         ]
         for event in current.events(overview, EVENTS_SHOWN).events
     ]
-    return Table(key="events", note="", columns=("time", "what", "who", "message"), rows=rows).html(t)
+    return listed(t, "events", rows)
 
 
 def _kind(event: EventEntry) -> str:

@@ -113,6 +113,10 @@ class Overview:
         """When it was read, in seconds since 1970 on Redis' clock."""
         return self.ledger.taken_at
 
+    def age_s(self, at: float | None) -> float | None:
+        """Return the seconds from a moment to when it was read, 0 where another's clock is ahead; None of no moment."""
+        return None if at is None else max(0.0, self.taken_at - at)
+
     @cached_property
     def buckets(self) -> tuple[Bucket, ...]:
         """The buckets of the last WINDOW_S seconds, oldest first: what rates and averages are made of."""
