@@ -135,14 +135,12 @@ def _main(settings: MonitorSettings) -> None:
     loops = [loop for loop, *_ in pieces]
     _warn_if_open(settings)
     with stop_on_signals() as stop:
-        for loop, _, actor in pieces:
-            loop.start(stop)
+        threads = [*(loop.start(stop) for loop in loops), *(each.start(stop) for each in messengers)]
+        for _, _, actor in pieces:
             threading.Thread(target=actor.run, args=[stop], name="actions", daemon=True).start()
-        for messenger in messengers:
-            messenger.start(stop)
         serve(create_app(whole, settings, [board for _, board, _ in pieces]), listener, stop)
         # A try that hangs must not take the time in which the others say goodbye.
-        join_all([*loops, *messengers])
+        join_all(threads)
     for loop in loops:
         if loop.crash is not None:
             raise loop.crash

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import InitVar, dataclass, replace
 from time import monotonic
-from typing import Protocol
 
 from services.monitor.api.state import Blame, Newest
 from services.monitor.assess.assessment import Assessor
@@ -50,22 +49,17 @@ class Loop:
         self._turn = self._beating.watch("the monitor's reader")
         self._faults = Faults(self.events, self.clock, "the monitor's reader", ends_the_process=False)
         self._next_tick, self._took_s = self.clock.monotonic(), 0.0
-        self._thread: threading.Thread | None = None
         #: What ended the thread although nobody asked it to.
         self.crash: BaseException | None = None
 
-    def start(self, stop: StopFlag) -> None:
+    def start(self, stop: StopFlag) -> threading.Thread:
         """Run in a thread of its own until `stop` is set.
 
         A daemon: a read of a frozen Redis may hang for longer than we may take to stop.
         """
-        self._thread = threading.Thread(target=self._guarded_run, args=[stop], name="reader", daemon=True)
-        self._thread.start()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait until the thread has said goodbye, not for longer."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        thread = threading.Thread(target=self._guarded_run, args=[stop], name="reader", daemon=True)
+        thread.start()
+        return thread
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped; while Redis is away, the newest state says so and the link tries again."""
@@ -138,15 +132,8 @@ class Loop:
             stop.set()
 
 
-class Joinable(Protocol):
-    """A thread that was told to end."""
-
-    def join(self, timeout_s: float) -> None:
-        """Wait until it has ended, not for longer."""
-
-
-def join_all(loops: Iterable[Joinable]) -> None:
+def join_all(threads: Iterable[threading.Thread]) -> None:
     """Wait until all have said goodbye, together not longer than GOODBYE_S."""
     deadline = monotonic() + GOODBYE_S
-    for loop in loops:
-        loop.join(max(0.0, deadline - monotonic()))
+    for thread in threads:
+        thread.join(max(0.0, deadline - monotonic()))

@@ -53,7 +53,6 @@ class Messenger:
     def __post_init__(self) -> None:
         self.kind = self.receiver.kind
         self._who = secrets.token_hex(8)
-        self._thread: threading.Thread | None = None
         self._failures_in_a_row, self._next_try, self._sent, self._failed = 0, 0.0, 0, 0
         self._failure: str | None = None
         self._failing_since: float | None = None
@@ -63,15 +62,11 @@ class Messenger:
         """How its notices fare."""
         return Fares(self._sent, self._failed, self._failure, self._failing_since)
 
-    def start(self, stop: StopFlag) -> None:
+    def start(self, stop: StopFlag) -> threading.Thread:
         """Run in a thread of its own until `stop` is set. A daemon: a try may take longer than we may take to stop."""
-        self._thread = threading.Thread(target=self._run, args=[stop], name=f"notices-{self.kind}", daemon=True)
-        self._thread.start()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait until the turn is given back, not for longer."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        thread = threading.Thread(target=self._run, args=[stop], name=f"notices-{self.kind}", daemon=True)
+        thread.start()
+        return thread
 
     def _run(self, stop: StopFlag) -> None:
         while not stop.wait(TURN_S):

@@ -95,16 +95,14 @@ def monitor_in_a_thread(redis_url: str, namespace: str, **settings: Any) -> Iter
     listener = listen(chosen)
     monitor = Monitor(url_of(listener))
     serving = threading.Thread(target=serve, args=[create_app(Whole([newest]), chosen), listener, stop])
-    loop.start(stop)
-    for messenger in messengers:
-        messenger.start(stop)
+    threads = [loop.start(stop), *(each.start(stop) for each in messengers)]
     serving.start()
     try:
         yield monitor
     finally:
         stop.set()
         serving.join()
-        join_all([loop, *messengers])
+        join_all(threads)
         link.close()
     assert loop.crash is None
 

@@ -187,7 +187,6 @@ def test_end_in_order_is_an_event_and_an_end_without_redis_is_not_waited_for() -
 def test_end_of_the_thread_that_nobody_asked_for_ends_the_process() -> None:
     """Kind: a thread that dies inside a live process."""
     scene = Scene(SystemExit(3))
-    scene.loop.start(scene.stop)
-    scene.loop.join(GOODBYE_S)
+    scene.loop.start(scene.stop).join(GOODBYE_S)
     assert isinstance(scene.loop.crash, SystemExit)
     assert scene.stop.is_set()
