@@ -1,6 +1,6 @@
 """The actions: those that are open, from the board; and those that ended last, from their last steps in the audit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.monitor.read.bounded_scan import BoundedScan
 from services.monitor.read.decoding import pairs_of
@@ -18,39 +18,33 @@ STEPS_READ, ACTIONS_SHOWN = 120, 100
 _FIELDS, _BYTES = 8, 1024 * 1024
 
 
-class ActionsReader:
-    """Reads both, and puts them together."""
+def open_actions(keys: Keys) -> BoundedScan:
+    """Return how those that are open are read."""
+    return BoundedScan(keys.actions, max_entries=MAX_OPEN, max_value_bytes=MAX_BYTES)
 
-    def __init__(self, keys: Keys) -> None:
-        self._audit = keys.actions_audit
-        self.open = BoundedScan(keys.actions, max_entries=MAX_OPEN, max_value_bytes=MAX_BYTES)
-        self._made_of: tuple[object, object] = (None, None)
-        self._made: tuple[KnownAction, ...] = ()
 
-    def newest_steps(self) -> Call:
-        """Return the script that reads the newest steps."""
-        return Call("newest_events", [self._audit], [STEPS_READ, _FIELDS, MAX_BYTES, _BYTES])
+def newest_steps(keys: Keys) -> Call:
+    """Return the script that reads the newest steps."""
+    return Call("newest_events", [keys.actions_audit], [STEPS_READ, _FIELDS, MAX_BYTES, _BYTES])
 
-    def all(self, steps: Sequence[tuple[bytes, Sequence[bytes]]]) -> tuple[KnownAction, ...]:
-        """Return the actions, newest first; what can't be read as one is none."""
-        if self._made_of != (self.open.entries, steps):
-            self._made_of = self.open.entries, steps
-            self._made = tuple(KnownAction(action) for action in self._together(steps))
-        return self._made
 
-    def _together(self, steps: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Action]:
-        known: dict[str, Action] = {}
-        for _, flat in steps:
-            action = _action_of(flat)
-            # The newest step of each comes first.
-            if action is not None:
-                known.setdefault(action.id, action)
-        known = {id_: action for id_, action in known.items() if action.has_ended}
-        for raw in self.open.entries.values():
-            action = from_json(Action, raw)
-            if action is not None and action.id not in known:
-                known[action.id] = action
-        return sorted(known.values(), key=lambda action: -action.asked_at)[:ACTIONS_SHOWN]
+def known_actions(
+    open_: Mapping[bytes, bytes], steps: Sequence[tuple[bytes, Sequence[bytes]]]
+) -> tuple[KnownAction, ...]:
+    """Return the actions, newest first; what can't be read as one is none."""
+    known: dict[str, Action] = {}
+    for _, flat in steps:
+        action = _action_of(flat)
+        # The newest step of each comes first.
+        if action is not None:
+            known.setdefault(action.id, action)
+    known = {id_: action for id_, action in known.items() if action.has_ended}
+    for raw in open_.values():
+        action = from_json(Action, raw)
+        if action is not None:
+            known.setdefault(action.id, action)
+    newest = sorted(known.values(), key=lambda action: -action.asked_at)[:ACTIONS_SHOWN]
+    return tuple(KnownAction(action) for action in newest)
 
 
 def _action_of(flat: Sequence[bytes]) -> Action | None:

@@ -1,9 +1,8 @@
 """What Redis answered, as text, counts and records: what can't be read hides nothing else. No I/O."""
 
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from services.monitor.read.bounded_scan import BoundedScan
 from shared.records.events import EventRecord
 from shared.records.reading import Record, from_hash, from_json
 from shared.texts import cut
@@ -44,25 +43,9 @@ def counts_of(flat: Sequence[bytes]) -> dict[str, int]:
 R = TypeVar("R", bound=Record)
 
 
-class Records(Generic[R]):
-    """The records of a hash, decoded once for each time that it was read."""
-
-    def __init__(self, scan: BoundedScan, kind: type[R]) -> None:
-        self._scan = scan
-        self._kind = kind
-        self._made_of: Mapping[bytes, bytes] | None = None
-        self._made: dict[str, R] = {}
-        self._unreadable = 0
-
-    def all(self, left_out: dict[str, int]) -> Mapping[str, R]:
-        """Return them; one that is none, and a field that can't be read, must not hide the others and are left out."""
-        entries = self._scan.entries
-        if entries is not self._made_of:
-            spoiled: list[str] = []
-            records = ((name, from_json(self._kind, raw, spoiled)) for name, raw in entries.items())
-            self._made = {cut(text_of(name)): record for name, record in records if record is not None}
-            self._unreadable = len(entries) - len(self._made) + len(spoiled)
-            self._made_of = entries
-        if self._unreadable:
-            left_out[self._scan.key] = left_out.get(self._scan.key, 0) + self._unreadable
-        return self._made
+def records_of(kind: type[R], entries: Mapping[bytes, bytes]) -> tuple[Mapping[str, R], int]:
+    """Return the records of a hash by name; and how many, or fields of them, can't be read, which hides no other."""
+    spoiled: list[str] = []
+    records = ((name, from_json(kind, raw, spoiled)) for name, raw in entries.items())
+    found = {cut(text_of(name)): record for name, record in records if record is not None}
+    return found, len(entries) - len(found) + len(spoiled)

@@ -66,21 +66,21 @@ LATE_S = 3600.0
 def known_groups(
     polling: Mapping[str, SeenGroup],
     pollers: Sequence[str],
-    taken_out: Mapping[Identity, float] | None = None,
-    finished: Mapping[Identity, float] | None = None,
+    configured: Mapping[bytes, bytes],
 ) -> dict[Identity, Group]:
     """Return every group by PLC and name, in their order, without those that were taken out of their poller's file.
 
     Args: polling: what consumers saw, by field. pollers: what each living poller of ours says of its groups, as JSON.
-    taken_out, finished: when, in seconds since 1970.
+    configured: what stands in Redis of the groups in their files.
     """
+    finished = _marked(configured, _FINISHED)
     groups: dict[Identity, Group] = {}
     for seen in polling.values():
         identity = seen.plc_code, seen.group_name
         known = groups.get(identity)
         if known is None or (known.seen.last_seen_at or 0.0) < (seen.last_seen_at or 0.0):
-            groups[identity] = Group(seen, finished_at=(finished or {}).get(identity))
-    for identity, at in (taken_out or {}).items():
+            groups[identity] = Group(seen, finished_at=finished.get(identity))
+    for identity, at in _marked(configured, _TAKEN_OUT).items():
         if identity in groups and (groups[identity].seen.last_seen_at or 0.0) <= at + LATE_S:
             del groups[identity]
     for text in pollers:
@@ -106,10 +106,10 @@ def together(parts: Iterable[Mapping[Identity, Group]]) -> dict[Identity, Group]
 
 
 #: How entries begin of groups that no poller's file has any more, and of those that are at their end.
-TAKEN_OUT, FINISHED = b"!", b"="
+_TAKEN_OUT, _FINISHED = b"!", b"="
 
 
-def marked(configured: Mapping[bytes, bytes], with_mark: bytes) -> dict[Identity, float]:
+def _marked(configured: Mapping[bytes, bytes], with_mark: bytes) -> dict[Identity, float]:
     """Return the groups whose entry has a mark, and since when; what is no entry is none."""
     found: dict[Identity, float] = {}
     for field, value in configured.items():
@@ -120,22 +120,3 @@ def marked(configured: Mapping[bytes, bytes], with_mark: bytes) -> dict[Identity
                 plc, name = (msgspec.json.decode(raw, type=str) for raw in names)
                 found[plc, name] = int(at_ms[:15]) / 1000
     return found
-
-
-class GroupsMemo:
-    """`known_groups`, worked out anew only when there is something new: there may be thousands. For one thread."""
-
-    def __init__(self) -> None:
-        self._made_of: tuple[object, object, Sequence[str]] = (None, None, ())
-        self._made: dict[Identity, Group] = {}
-
-    def __call__(
-        self, polling: Mapping[str, SeenGroup], pollers: Sequence[str], configured: Mapping[bytes, bytes]
-    ) -> Mapping[Identity, Group]:
-        """Return every group by PLC and name; `polling` and `configured` are new when they are other objects."""
-        before = self._made_of
-        if before[0] is not polling or before[1] is not configured or before[2] != pollers:
-            taken_out, finished = marked(configured, TAKEN_OUT), marked(configured, FINISHED)
-            self._made = known_groups(polling, pollers, taken_out, finished)
-            self._made_of = polling, configured, pollers
-        return self._made

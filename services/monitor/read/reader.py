@@ -1,14 +1,17 @@
 """Everything that the monitor shows, read from Redis into one immutable record."""
 
+from collections import Counter as Tally
 from collections.abc import Callable
 from datetime import UTC, tzinfo
+from functools import partial
 
-from services.monitor.read.actions import ActionsReader
+from services.monitor.read.actions import known_actions, newest_steps, open_actions
 from services.monitor.read.bounded_scan import BoundedScan, read_scans
 from services.monitor.read.buckets import BucketLog
-from services.monitor.read.decoding import Records, counts_of, event_of, pairs_of, text_of
-from services.monitor.read.groups import GroupsMemo
+from services.monitor.read.decoding import counts_of, event_of, pairs_of, records_of, text_of
+from services.monitor.read.groups import known_groups
 from services.monitor.read.heartbeats import HeartbeatsReader
+from services.monitor.read.memo import Memo
 from services.monitor.read.overview import EVENTS_READ, Overview, living
 from services.monitor.read.rejected import RejectedReader, as_listed
 from services.monitor.read.tags import Tags
@@ -78,18 +81,17 @@ class RedisReader:
         self._last_values = BoundedScan(
             keys.last_values, max_entries=MAX_TAGS, max_bytes=_TAGS_BYTES, interval_s=_TAGS_INTERVAL_S
         )
-        self._tags = Tags()
         self._configured = BoundedScan(
             keys.polling_configured, max_entries=MAX_GROUPS, interval_s=CONFIGURED_INTERVAL_S
         )
-        self._file_records = Records(self._files, BackupFile)
-        self._overflow_records = Records(self._overflows, OverflowEpisode)
-        self._polling_records = Records(self._polling, SeenGroup)
-        self._groups = GroupsMemo()
-        self._actions = ActionsReader(keys)
+        self._open_actions = open_actions(keys)
         self._inflight = BoundedScan(keys.inflight, "SSCAN")
         self._claimed = BoundedScan(keys.claimed, "SSCAN")
         self._rejected = RejectedReader(keys)
+        self._file_records = Memo(partial(records_of, BackupFile))
+        self._overflow_records = Memo(partial(records_of, OverflowEpisode))
+        self._polling_records = Memo(partial(records_of, SeenGroup))
+        self._groups, self._actions, self._tags = Memo(known_groups), Memo(known_actions), Memo(Tags)
 
     def read(self, on_piece: Callable[[], None] = lambda: None) -> Overview:
         """Read all there is, in three round trips where that is little; the ledger's figures are of one moment.
@@ -104,16 +106,19 @@ class RedisReader:
         numbers = self._log.to_read(ledger.taken_at)
         scans = (
             self._heartbeats.scan, self._files, self._overflows, self._polling, self._inflight, self._claimed,
-            self._last_values, self._actions.open, self._rejected.codes, self._configured,
+            self._last_values, self._open_actions, self._rejected.codes, self._configured,
         )  # fmt: skip
         state = self._state.read()
         events, steps, counts, *windows = read_scans(self._link, scans, self._beside_scans(numbers), on_piece)
         services, services_left_out = self._heartbeats.read(ledger.taken_at, on_piece)
-        left_out = {scan.key: scan.left_out for scan in scans if scan.left_out}
-        if services_left_out:
-            left_out[keys.services] = services_left_out
+        files, unread_files = self._file_records(self._files.entries)
+        overflows, unread_overflows = self._overflow_records(self._overflows.entries)
+        polling, unread_polling = self._polling_records(self._polling.entries)
+        left_out = Tally({scan.key: scan.left_out for scan in scans})
+        left_out[keys.services] = services_left_out
+        left_out.update({self._files.key: unread_files, self._overflows.key: unread_overflows})
+        left_out.update({self._polling.key: unread_polling})
         observed = counts_of(counts[0])
-        files = self._file_records.all(left_out)
         rejected = self._rejected.read(self._link, observed)
         if any(" at " in name for name in files):
             rejected = tuple(as_listed(found, files) for found in rejected)
@@ -123,9 +128,9 @@ class RedisReader:
             services=services,
             events=tuple(event_of(id_, flat) for id_, flat in events),
             backup_files=files,
-            overflows=self._overflow_records.all(left_out),
+            overflows=overflows,
             groups=self._groups(
-                self._polling_records.all(left_out),
+                polling,
                 [poller.status.groups for poller in living(services, PollerStatus)],
                 self._configured.entries,
             ),
@@ -135,9 +140,9 @@ class RedisReader:
             acknowledged=from_hash(Loss, pairs_of(counts[1])) or Loss(),
             went_back=from_hash(WentBackTotal, pairs_of(counts[2])) or WentBackTotal(),
             redis=state,
-            actions=self._actions.all(steps),
-            left_out=left_out,
-            tags=self._known_tags(),
+            actions=self._actions(self._open_actions.entries, steps),
+            left_out=+left_out,
+            tags=self._tags(self._last_values.entries),
         )
 
     def _beside_scans(self, numbers: range) -> list[Call]:
@@ -145,7 +150,7 @@ class RedisReader:
         totals = [keys.counters, keys.loss_acknowledged, keys.went_back]
         return [
             Call("newest_events", [keys.events], [EVENTS_READ, _EVENT_FIELDS, _MAX_JSON, _EVENTS_BYTES]),
-            self._actions.newest_steps(),
+            newest_steps(keys),
             Call("counts", totals, [*_NAMES, *self._rejected.names]),
             *(Call("counts", [keys.window(number) for number in some], _NAMES) for some in _batches(numbers)),
         ]
@@ -157,12 +162,6 @@ class RedisReader:
             for key in lists.entries
             if key.count(b":") >= _LEAST_COLONS
         )
-
-    def _known_tags(self) -> Tags:
-        """Return the same object until they were read again: what it is decoded to stays."""
-        if self._tags.entries is not self._last_values.entries:
-            self._tags = Tags(self._last_values.entries)
-        return self._tags
 
 
 def _batches(numbers: range) -> list[range]:

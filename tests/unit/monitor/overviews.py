@@ -76,7 +76,7 @@ def make_overview(
         backup_files=read(BackupFile, backup_files),
         overflows=read(OverflowEpisode, overflows),
         groups=known_groups(
-            read(SeenGroup, polling), [poller.status.groups for poller in living(services, PollerStatus)]
+            read(SeenGroup, polling), [poller.status.groups for poller in living(services, PollerStatus)], {}
         ),
         observed={**{counter.value: count for counter, count in (counters or {}).items()}, **(observed or {})},
         owners=frozenset(owners),
