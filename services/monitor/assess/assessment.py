@@ -10,8 +10,10 @@ from services.monitor.assess.findings.find import find
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health, judge
 from services.monitor.assess.rising import Rising
-from services.monitor.assess.trend import Rates, Sample, Trend
+from services.monitor.assess.trend import Rates, Trend
 from services.monitor.read.overview import Overview
+from shared.counters import Counter
+from shared.queues.snapshot import Snapshot
 from shared.settings.models import BufferSettings
 from shared.texts import cut
 
@@ -44,7 +46,7 @@ class Assessment:
     rates: Rates
     alerts: tuple[Alert, ...]  #: critical ones first
     health: Health
-    samples: tuple[Sample, ...]  #: one a second, oldest first
+    samples: tuple[tuple[Snapshot, ...], ...]  #: of each partition the last minutes, one a second, oldest first
     #: By name, for who takes a fall for a new beginning; none of several partitions together.
     totals: Mapping[str, int] = field(default_factory=dict)
 
@@ -68,12 +70,12 @@ class Assessor:
     def assess(self, overview: Overview) -> Assessment:
         """Return what is made of the newest overview."""
         # A failover takes seconds back, and not minutes.
-        totals = self._rising.totals(overview, self._trend.samples[0].inserted if self._trend.samples else 0)
+        totals = self._rising.totals(overview, self._trend.samples[0][Counter.INSERTED] if self._trend.samples else 0)
         rates = self._trend.add(overview)
         samples = tuple(self._trend.samples)
         findings = find(overview, rates, self._settings, samples)
         alerts = self._alerts(findings, overview.taken_at)
-        return Assessment(overview, rates, alerts, judge(overview, findings, self._settings), samples, totals)
+        return Assessment(overview, rates, alerts, judge(overview, findings, self._settings), (samples,), totals)
 
     def _alerts(self, findings: list[Finding], now: float) -> tuple[Alert, ...]:
         # What is found again keeps the time when it was first seen; what is not is forgotten.

@@ -3,7 +3,7 @@
 One full buffer of eight is full, and not an eighth of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 
 from services.monitor.assess.alert_kinds import Severity, Status
@@ -11,8 +11,9 @@ from services.monitor.assess.assessment import Alert, Assessment
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health
 from services.monitor.assess.said import Said
-from services.monitor.assess.trend import Rates, Sample
-from services.monitor.read.merge import merged
+from services.monitor.assess.trend import Rates
+from services.monitor.read.merge import merged, summed
+from shared.queues.snapshot import Snapshot
 
 _WORST_FIRST = (Status.UNHEALTHY, Status.DEGRADED, Status.HEALTHY)
 
@@ -25,7 +26,7 @@ def together(partitions: Mapping[int, Assessment], away: Mapping[int, Finding]) 
         rates=Rates(**{field.name: sum(getattr(part.rates, field.name) for part in parts) for field in fields(Rates)}),
         alerts=in_order(alert for number, part in partitions.items() for alert in of_partition(part.alerts, number)),
         health=_health({number: part.health for number, part in partitions.items()}, away),
-        samples=_samples([part.samples for part in parts]),
+        samples=tuple(samples for part in parts for samples in part.samples),
     )
 
 
@@ -62,17 +63,9 @@ def _health(partitions: Mapping[int, Health], away: Mapping[int, Finding]) -> He
     )
 
 
-def _samples(partitions: list[tuple[Sample, ...]]) -> tuple[Sample, ...]:
-    """Return the samples added up from the newest back: they are a second apart, whenever each partition began."""
-    length = min(len(samples) for samples in partitions)
-    return tuple(
-        replace(
-            row[0],
-            **{
-                field.name: sum(getattr(one, field.name) for one in row)
-                for field in fields(Sample)
-                if field.name != "at"
-            },
-        )
-        for row in zip(*(samples[len(samples) - length :] for samples in partitions), strict=True)
-    )
+def added_up(partitions: Sequence[Sequence[Snapshot]]) -> Sequence[Snapshot]:
+    """Return samples added up from the newest back: they are a second apart, whenever each partition began."""
+    if len(partitions) == 1:
+        return partitions[0]
+    length = min(map(len, partitions))
+    return [summed(row) for row in zip(*(samples[len(samples) - length :] for samples in partitions), strict=True)]

@@ -1,11 +1,13 @@
 """How fast values move just now: rates from the totals of the last seconds, one sample a second for five minutes."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
+from shared.queues.snapshot import Snapshot
 
 #: Seconds of samples: what the dashboard's live charts show.
 SPAN_S = 300
@@ -20,34 +22,8 @@ RATE_S = 10
 #: Seconds that the buffer's growth looks back: it may be full in less.
 GROWTH_S = 5
 
-
-@dataclass(frozen=True)
-class Sample:
-    """Totals and depth at one moment of Redis' clock."""
-
-    at: float
-    depth: int
-    inserted: int
-    removed: int
-    written: int
-    backed_up: int  #: to backup files
-    overflowed: int
-    rejected: int
-    in_table: int  #: written, or found there already
-    in_flight: int
-    queued: int  #: messages in the DataQueue
-    claimed: int  #: messages that consumers work on
-    taken_messages: int  #: pushed or rejected
-
-    @property
-    def values_waiting(self) -> int:
-        """Values on their way to the table."""
-        return self.depth + self.in_flight
-
-    @property
-    def messages_waiting(self) -> int:
-        """Messages that are no values yet."""
-        return self.queued + self.claimed
+#: What a rate is told of, by the name of its counter.
+MOVED = (Counter.INSERTED, Counter.REMOVED, Counter.WRITTEN, Counter.BACKED_UP, Counter.OVERFLOWED)
 
 
 @dataclass(frozen=True)
@@ -66,59 +42,37 @@ class Trend:
     """The samples of the last SPAN_S seconds."""
 
     def __init__(self) -> None:
-        self.samples: deque[Sample] = deque()
+        self.samples: deque[Snapshot] = deque()
 
     def add(self, overview: Overview) -> Rates:
         """Take one sample; return the rates now."""
-        sample = sample_of(overview)
+        sample = overview.ledger
         last = self.samples[-1] if self.samples else None
-        if last is not None and (sample.inserted < last.inserted or sample.at < last.at):
+        if last is not None and (sample[Counter.INSERTED] < last[Counter.INSERTED] or sample.taken_at < last.taken_at):
             # Another Redis, or one that was emptied: what was before says nothing about it.
             self.samples.clear()
             last = None
         # At even distances: polls come once a second, and a rate should hold as many of them one time as the other.
-        if last is None or sample.at - last.at >= SAMPLE_S:
+        if last is None or sample.taken_at - last.taken_at >= SAMPLE_S:
             self.samples.append(sample)
-        while self.samples[0].at < sample.at - SPAN_S:
+        while self.samples[0].taken_at < sample.taken_at - SPAN_S:
             self.samples.popleft()
         return rates_of([*self.samples][-RATE_S:])
 
 
-def sample_of(overview: Overview) -> Sample:
-    """Return the sample of an overview."""
-    ledger = overview.ledger
-    return Sample(
-        at=overview.taken_at,
-        depth=ledger.in_buffer,
-        inserted=ledger[Counter.INSERTED],
-        removed=ledger[Counter.REMOVED],
-        written=ledger[Counter.WRITTEN],
-        backed_up=ledger[Counter.BACKED_UP],
-        overflowed=ledger[Counter.OVERFLOWED],
-        rejected=ledger[Counter.REJECTED],
-        in_table=ledger[Counter.WRITTEN] + ledger[Counter.DUPLICATES],
-        in_flight=ledger.in_flight,
-        queued=ledger.queued_messages,
-        claimed=ledger.claimed_messages,
-        taken_messages=ledger[Counter.MESSAGES] + ledger[Counter.MESSAGES_REJECTED],
-    )
-
-
-def rates_of(samples: Sequence[Sample]) -> Rates:
+def rates_of(samples: Sequence[Snapshot]) -> Rates:
     """Return what moved a second over these samples, RATE_S at most, the oldest first."""
     half = len(samples) // 2
     early, late = samples[:half], samples[len(samples) - half :]
-    seconds = _mean(early, "at", late)
+
+    def risen(figure: Callable[[Snapshot], float]) -> float:
+        """Return by how much the mean of a figure is higher late than early; 0 without samples."""
+        return (sum(map(figure, late)) - sum(map(figure, early))) / half if half else 0.0
+
+    seconds = risen(attrgetter("taken_at"))
     if seconds <= 0:
         return Rates()
-    then = samples[-min(GROWTH_S + 1, len(samples))]
-    grown = (samples[-1].inserted - then.inserted) - (samples[-1].removed - then.removed)
-    moved = ("inserted", "removed", "written", "backed_up", "overflowed")
-    rates = {name: _mean(early, name, late) / seconds for name in moved}
-    return Rates(**rates, growth=grown / (samples[-1].at - then.at))
-
-
-def _mean(early: Sequence[Sample], field: str, late: Sequence[Sample]) -> float:
-    """Return by how much the mean of a field is higher late than early; 0 without samples."""
-    difference = sum(getattr(sample, field) for sample in late) - sum(getattr(sample, field) for sample in early)
-    return float(difference) / len(early) if early else 0.0
+    now, then = samples[-1], samples[-min(GROWTH_S + 1, len(samples))]
+    grown = (now[Counter.INSERTED] - then[Counter.INSERTED]) - (now[Counter.REMOVED] - then[Counter.REMOVED])
+    rates = {counter.value: risen(itemgetter(counter)) / seconds for counter in MOVED}
+    return Rates(**rates, growth=grown / (now.taken_at - then.taken_at))

@@ -12,12 +12,14 @@ from itertools import pairwise
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.humanize import number
 from services.monitor.assess.stats import percentile_of_ms
-from services.monitor.assess.trend import RATE_S, Sample, rates_of
+from services.monitor.assess.together import added_up
+from services.monitor.assess.trend import RATE_S, rates_of
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import Cell
 from services.monitor.read.buckets import Bucket
 from shared.counters import WINDOW_BUCKET_S, Counter, Window
+from shared.queues.snapshot import Snapshot
 from shared.settings.models import BufferSettings
 
 #: Seconds since 1970, and a figure; None: there was none, and the line has a gap.
@@ -90,10 +92,10 @@ def data(known: Assessment, settings: BufferSettings, seconds: int) -> dict[str,
     """Return the points of every chart's lines over the last seconds."""
     since = known.overview.taken_at - seconds
     buckets = [bucket for bucket in known.overview.history[:-1] if bucket.began_at >= since - WINDOW_BUCKET_S]
-    samples = known.samples if seconds <= RANGES[0].seconds else ()
+    samples = added_up(known.samples) if seconds <= RANGES[0].seconds else ()
     flow, depth = _live(samples)
     # What is older than the samples, from the buckets: after a restart of the monitor that is everything.
-    before = samples[0].at if samples else float("inf")
+    before = samples[0].taken_at if samples else float("inf")
     old = [bucket for bucket in buckets if bucket.began_at + WINDOW_BUCKET_S <= before]
     threshold = settings.buffer_alert_depth * max(1, len(known.overview.partitions))
     return {
@@ -111,14 +113,14 @@ def data(known: Assessment, settings: BufferSettings, seconds: int) -> dict[str,
     }
 
 
-def _live(samples: Sequence[Sample]) -> tuple[list[Line], Line]:
+def _live(samples: Sequence[Snapshot]) -> tuple[list[Line], Line]:
     """Return rates, each over RATE_S seconds, and depths, one for every sample."""
     flow: list[Line] = [[], [], [], []]
     for index in range(1, len(samples)):
-        at, rates = samples[index].at, rates_of(samples[max(0, index + 1 - RATE_S) : index + 1])
+        at, rates = samples[index].taken_at, rates_of(samples[max(0, index + 1 - RATE_S) : index + 1])
         for line, rate in zip(flow, (rates.inserted, rates.written, rates.backed_up, rates.overflowed), strict=True):
             line.append((at, round(rate, 1)))
-    return flow, [(sample.at, sample.depth) for sample in samples]
+    return flow, [(sample.taken_at, sample.in_buffer) for sample in samples]
 
 
 def _depths(buckets: Sequence[Bucket], field: Window) -> Line:

@@ -27,7 +27,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
     """Return one overview of partitions, at least one, by their numbers. Their buffers are looked at one by one."""
     parts = list(partitions.values())
     return Overview(
-        ledger=_ledger([part.ledger for part in parts]),
+        ledger=summed([part.ledger for part in parts]),
         history=_history(parts),
         services=tuple(
             replace(service, partition=number) for number, part in partitions.items() for service in part.services
@@ -60,19 +60,17 @@ def _totals(records: Sequence[R]) -> R:
     return structs.replace(last, **{name: sum(getattr(record, name) for record in records) for name in names})
 
 
-def _ledger(ledgers: Sequence[Snapshot]) -> Snapshot:
-    oldest = [ledger.oldest_value_at for ledger in ledgers if ledger.oldest_value_at is not None]
+def summed(ledgers: Sequence[Snapshot]) -> Snapshot:
+    """Return the ledgers of several partitions as one."""
+    counts = (
+        "in_buffer", "in_flight", "batches_in_flight", "queued_messages", "claimed_messages", "rejected_messages_kept",
+        "rejected_rows_waiting",
+    )  # fmt: skip
     return Snapshot(
         taken_at=max(ledger.taken_at for ledger in ledgers),
-        in_buffer=sum(ledger.in_buffer for ledger in ledgers),
-        in_flight=sum(ledger.in_flight for ledger in ledgers),
-        batches_in_flight=sum(ledger.batches_in_flight for ledger in ledgers),
-        queued_messages=sum(ledger.queued_messages for ledger in ledgers),
-        claimed_messages=sum(ledger.claimed_messages for ledger in ledgers),
-        rejected_messages_kept=sum(ledger.rejected_messages_kept for ledger in ledgers),
-        rejected_rows_waiting=sum(ledger.rejected_rows_waiting for ledger in ledgers),
         counters={counter: sum(ledger[counter] for ledger in ledgers) for counter in Counter},
-        oldest_value_at=min(oldest, default=None),
+        oldest_value_at=min((at for ledger in ledgers if (at := ledger.oldest_value_at) is not None), default=None),
+        **{name: sum(getattr(ledger, name) for ledger in ledgers) for name in counts},
     )
 
 

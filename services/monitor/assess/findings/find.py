@@ -13,9 +13,10 @@ from services.monitor.assess.findings.since import first_counted
 from services.monitor.assess.findings.writers import find_writer_trouble
 from services.monitor.assess.said import Said, some
 from services.monitor.assess.stats import batches_ended, success_pct
-from services.monitor.assess.trend import Rates, Sample
+from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview
 from shared.counters import WINDOW_S, Counter
+from shared.queues.snapshot import Snapshot
 from shared.records.events import Event, TakenOver
 from shared.records.heartbeats import ConsumerStatus, MonitorStatus, WriterStatus
 from shared.settings.models import BufferSettings
@@ -30,7 +31,7 @@ CLOCKS_DIFFER_S = 30.0
 PROMISED_SUCCESS_PCT = 99.9
 
 
-def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Sequence[Sample] = ()) -> list[Finding]:
+def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Sequence[Snapshot] = ()) -> list[Finding]:
     """Return all that is wrong, in no order; `samples` are those of the last minutes, the oldest first."""
     return [
         *find_losses(overview),

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.said import Said
-from services.monitor.assess.trend import Sample
 from services.monitor.assess.writers import is_paused, writes
 from services.monitor.read.overview import Overview
+from shared.counters import Counter
+from shared.queues.snapshot import Snapshot
 from shared.records.heartbeats import ConsumerStatus, WriterStatus
 
 #: Seconds without a row in the table after which values that wait count as not written, and as stuck.
@@ -24,75 +25,92 @@ GROWTH_S, LEAST_QUEUED = 60.0, 10
 _SLACK_S = 1.5
 
 
-def find_movement(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+def find_movement(overview: Overview, samples: Sequence[Snapshot]) -> Iterator[Finding]:
     """Yield what is wrong with how values move."""
     yield from _nothing_written(overview, samples)
     yield from _queue_grows(overview, samples)
 
 
-def _nothing_written(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+def _nothing_written(overview: Overview, samples: Sequence[Snapshot]) -> Iterator[Finding]:
     recent = _last(samples, STILL_S)
     # Who has no writer, or none that reaches Oracle, is told so already.
     writing = any(writes(writer) and not is_paused(writer) for writer in overview.living(WriterStatus))
-    if not recent or recent[0].in_table != recent[-1].in_table or not writing:
+    if not recent or _in_table(recent[0]) != _in_table(recent[-1]) or not writing:
         return
     first, last = recent[0], recent[-1]
-    if last.backed_up > first.backed_up:
+    if last[Counter.BACKED_UP] > first[Counter.BACKED_UP]:
         only = "Batches only go to the backup: {count:value} in {span:duration}, none to Oracle"
-        yield Finding("nothing_written", Said(only, count=last.backed_up - first.backed_up, span=STILL_S))
-    elif last.rejected > first.rejected:
+        yield Finding(
+            "nothing_written", Said(only, count=last[Counter.BACKED_UP] - first[Counter.BACKED_UP], span=STILL_S)
+        )
+    elif last[Counter.REJECTED] > first[Counter.REJECTED]:
         every = "Oracle refuses every value: {count:value} in the last {span:duration}"
-        yield Finding("nothing_written", Said(every, count=last.rejected - first.rejected, span=STILL_S))
-    elif all(sample.values_waiting for sample in recent):
-        yield _stands(samples, "{held:value} wait and no value was written for {span:duration}", last.values_waiting)
-    elif overview.living(ConsumerStatus) and all(sample.messages_waiting for sample in recent):
+        yield Finding(
+            "nothing_written", Said(every, count=last[Counter.REJECTED] - first[Counter.REJECTED], span=STILL_S)
+        )
+    elif all(map(_values_waiting, recent)):
+        yield _stands(samples, "{held:value} wait and no value was written for {span:duration}", _values_waiting(last))
+    elif overview.living(ConsumerStatus) and all(map(_messages_waiting, recent)):
         yield _stands(
-            samples, "{held:message} wait and no value was written for {span:duration}", last.messages_waiting
+            samples, "{held:message} wait and no value was written for {span:duration}", _messages_waiting(last)
         )
 
 
-def _stands(samples: Sequence[Sample], template: str, held: int) -> Finding:
+def _stands(samples: Sequence[Snapshot], template: str, held: int) -> Finding:
     """Return the finding that something waits and nothing is written: since both is so."""
     last = samples[-1]
-    since = last.at
+    since = last.taken_at
     for sample in reversed(samples):
-        if sample.in_table != last.in_table or not sample.values_waiting + sample.messages_waiting:
+        if _in_table(sample) != _in_table(last) or not _values_waiting(sample) + _messages_waiting(sample):
             break
-        since = sample.at
-    severity = Severity.CRITICAL if last.at - since >= STUCK_S else None
-    return Finding("nothing_written", Said(template, held=held, span=last.at - since), since, severity)
+        since = sample.taken_at
+    severity = Severity.CRITICAL if last.taken_at - since >= STUCK_S else None
+    return Finding("nothing_written", Said(template, held=held, span=last.taken_at - since), since, severity)
 
 
-def _queue_grows(overview: Overview, samples: Sequence[Sample]) -> Iterator[Finding]:
+def _queue_grows(overview: Overview, samples: Sequence[Snapshot]) -> Iterator[Finding]:
     recent = _last(samples, GROWTH_S)
     if not recent or all(map(is_paused, overview.living(ConsumerStatus))):
         return
     first, last = recent[0], recent[-1]
     half = len(recent) // 2
-    grown = last.queued - first.queued
-    grows = min(s.queued for s in recent[half:]) >= max(LEAST_QUEUED, 1 + max(s.queued for s in recent[:half]))
-    pushed = last.taken_messages - first.taken_messages
-    stands = pushed == 0 and all(sample.queued for sample in recent)
+    grown = last.queued_messages - first.queued_messages
+    queued = [sample.queued_messages for sample in recent]
+    grows = min(queued[half:]) >= max(LEAST_QUEUED, 1 + max(queued[:half]))
+    pushed = sum(last[counter] - first[counter] for counter in (Counter.MESSAGES, Counter.MESSAGES_REJECTED))
+    stands = pushed == 0 and all(queued)
     if grows or stands:
         yield Finding(
             "queue_grows",
             Said(
                 "The DataQueue holds {queued:message}, {grown:number} more than a minute ago, although a consumer "
                 "runs: {came:number} came in, {taken:number} were taken",
-                queued=last.queued,
+                queued=last.queued_messages,
                 grown=grown,
                 came=pushed + grown,
                 taken=pushed,
             ),
-            first.at,
+            first.taken_at,
         )
 
 
-def _last(samples: Sequence[Sample], seconds: float) -> Sequence[Sample]:
+def _last(samples: Sequence[Snapshot], seconds: float) -> Sequence[Snapshot]:
     """Return the samples of the last seconds, with the one before; none where they don't tell of all that time."""
-    if not samples or samples[-1].at - samples[0].at < seconds:
+    if not samples or samples[-1].taken_at - samples[0].taken_at < seconds:
         return ()
-    since = samples[-1].at - seconds - _SLACK_S
-    recent = [sample for sample in samples if sample.at >= since]
+    since = samples[-1].taken_at - seconds - _SLACK_S
+    recent = [sample for sample in samples if sample.taken_at >= since]
     # While Redis was away, there were none.
     return recent if len(recent) > seconds / 2 else ()
+
+
+def _in_table(sample: Snapshot) -> int:
+    return sample[Counter.WRITTEN] + sample[Counter.DUPLICATES]
+
+
+def _values_waiting(sample: Snapshot) -> int:
+    return sample.in_buffer + sample.in_flight
+
+
+def _messages_waiting(sample: Snapshot) -> int:
+    return sample.queued_messages + sample.claimed_messages
