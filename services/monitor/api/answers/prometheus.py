@@ -1,6 +1,7 @@
 """The pipeline as Prometheus wants it: base units, `_total` for what only grows, no label without a bound."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter as Tally
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -16,7 +17,7 @@ from services.monitor.read.overview import Overview, Service
 from shared import __version__
 from shared.counters import HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.records.files import FileKind, FileStage
-from shared.records.heartbeats import BackupState, BreakerState, MonitorStatus, OracleState, WriterStatus
+from shared.records.heartbeats import BackupState, BreakerState, MonitorStatus, OracleState, ServiceStatus, WriterStatus
 from shared.settings.models import BufferSettings
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -62,57 +63,60 @@ _GAUGE = dict[str, tuple[float, str]]
 def metrics(state: State, settings: BufferSettings) -> bytes:
     """Return the exposition, each partition with its label; while Redis can't be read only that is told."""
     registry = CollectorRegistry()
-    registry.register(_Partitions(state.partitions, settings) if state.partitions else _Pipeline(state, settings))
+    registry.register(_Collected(_together(state.partitions, settings) or _of_one(state, settings)))
     ProcessCollector(namespace="tagpipe_monitor", registry=registry)
     return generate_latest(registry)
 
 
-class _Partitions(Collector):
-    """The same of each partition, with one label more."""
+class _Collected(Collector):
+    """What was collected already."""
 
-    def __init__(self, states: Sequence[State], settings: BufferSettings) -> None:
-        self._states = states
-        self._settings = settings
+    def __init__(self, found: Iterable[Metric]) -> None:
+        self._found = found
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield every metric once, with the samples of all partitions."""
-        together: dict[str, Metric] = {}
-        for number, state in enumerate(self._states):
-            for metric in _Pipeline(state, self._settings).collect():
-                whole = together.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
-                for sample in metric.samples:
-                    # Of the monitor itself there is one.
-                    if metric.name != "tagpipe_monitor_info":
-                        whole.add_sample(sample.name, {**sample.labels, "partition": str(number)}, sample.value)
-                    elif not whole.samples:
-                        whole.add_sample(sample.name, sample.labels, sample.value)
-        yield from together.values()
+    def collect(self) -> Iterable[Metric]:
+        """Return every metric once."""
+        return self._found
 
 
-class _Pipeline(Collector):
-    """Everything of one moment."""
+def _together(states: Sequence[State], settings: BufferSettings) -> Collection[Metric]:
+    """Return every metric with the samples of all partitions, with one label more."""
+    together: dict[str, Metric] = {}
+    for number, state in enumerate(states):
+        for metric in _of_one(state, settings):
+            whole = together.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+            for sample in metric.samples:
+                # Of the monitor itself there is one.
+                if metric.name != "tagpipe_monitor_info":
+                    whole.add_sample(sample.name, {**sample.labels, "partition": str(number)}, sample.value)
+                elif not whole.samples:
+                    whole.add_sample(sample.name, sample.labels, sample.value)
+    return together.values()
 
-    def __init__(self, state: State, settings: BufferSettings) -> None:
-        self._assessment = state.assessment if state.failure is None else None
-        self._settings = settings
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield all metrics."""
-        is_up = float(self._assessment is not None)
-        yield GaugeMetricFamily("tagpipe_redis_up", "1 while the monitor can read Redis", is_up)
-        info = GaugeMetricFamily("tagpipe_monitor_info", "Version of the monitor; always 1", labels=["version"])
-        info.add_metric([__version__], 1)
-        yield info
-        if self._assessment is None:
-            return
-        overview, totals = self._assessment.overview, self._assessment.totals
-        yield from _values(totals)
-        yield from _gauges(overview, self._settings)
-        yield from _histograms(totals)
-        yield from _services(overview)
-        yield from _backups(overview)
-        yield from _polling(overview)
-        yield from _verdicts(self._assessment)
+def _of_one(state: State, settings: BufferSettings) -> Iterator[Metric]:
+    """Yield everything of one moment."""
+    known = state.assessment if state.failure is None else None
+    yield GaugeMetricFamily("tagpipe_redis_up", "1 while the monitor can read Redis", float(known is not None))
+    yield _gauge("tagpipe_monitor_info", "Version of the monitor; always 1", "version", [((__version__,), 1)])
+    if known is not None:
+        yield from _values(known.totals)
+        yield from _gauges(known.overview, settings)
+        yield from _histograms(known.totals)
+        yield from _services(known.overview.services)
+        yield from _writers(known.overview.living(WriterStatus))
+        yield from _notices(known.overview.living(MonitorStatus))
+        yield from _backups(known.overview)
+        yield from _polling(known.overview)
+        yield from _verdicts(known)
+
+
+def _gauge(name: str, text: str, labels: str, samples: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    """Return a gauge by labels, named with blanks between: their values, and a figure."""
+    gauge = GaugeMetricFamily(name, text, labels=labels.split())
+    for values, figure in samples:
+        gauge.add_metric(values, float(figure))
+    return gauge
 
 
 def _values(totals: Mapping[str, int]) -> Iterator[Metric]:
@@ -171,42 +175,33 @@ def _histograms(totals: Mapping[str, int]) -> Iterator[Metric]:
         yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=totals.get(sum_field, 0) / 1000)
 
 
-def _services(overview: Overview) -> Iterator[Metric]:
+def _services(services: Iterable[Service[ServiceStatus]]) -> Iterator[Metric]:
     # Not `instance`: that is the name of what Prometheus scrapes.
-    labels = ["role", "name"]
-    up = GaugeMetricFamily("tagpipe_service_up", "1 while the process beats", labels=labels)
-    beat = GaugeMetricFamily("tagpipe_service_last_beat_timestamp_seconds", "Last beat, since 1970", labels=labels)
-    info = GaugeMetricFamily("tagpipe_service_info", "Version and host; always 1", labels=[*labels, "version", "host"])
-    for service in overview.services:
-        name = [service.role, service.instance]
-        up.add_metric(name, float(service.alive))
-        beat.add_metric(name, service.beat_at)
-        if service.process is not None:
-            info.add_metric([*name, service.process.version or "", service.process.host or ""], 1)
-    yield from (up, beat, info, *_writers(overview.living(WriterStatus)), *_notices(overview.living(MonitorStatus)))
+    named = [((service.role, service.instance), service) for service in services]
+    yield _gauge("tagpipe_service_up", "1 while the process beats", "role name", ((n, s.alive) for n, s in named))
+    beat = ((name, service.beat_at) for name, service in named)
+    yield _gauge("tagpipe_service_last_beat_timestamp_seconds", "Last beat, since 1970", "role name", beat)
+    info = [((*n, s.process.version or "", s.process.host or ""), 1) for n, s in named if s.process is not None]
+    yield _gauge("tagpipe_service_info", "Version and host; always 1", "role name version host", info)
 
 
-def _writers(writers: list[Service[WriterStatus]]) -> Iterator[Metric]:
-    oracle = GaugeMetricFamily("tagpipe_writer_oracle_up", "1 while the writer reaches Oracle", labels=["name"])
-    backup = GaugeMetricFamily("tagpipe_writer_backup_up", "1 while it can write its backup", labels=["name"])
-    free = GaugeMetricFamily("tagpipe_writer_backup_free_bytes", "Room left for backups", labels=["name"])
-    breaker = GaugeMetricFamily("tagpipe_writer_breaker", "1 for the present state", labels=["name", "state"])
-    for writer in writers:
-        name, status = [writer.instance], writer.status
-        oracle.add_metric(name, float(status.oracle == OracleState.OK))
-        backup.add_metric(name, float(status.backup == BackupState.OK))
-        if status.backup_free_bytes is not None:
-            free.add_metric(name, float(status.backup_free_bytes))
-        for state in BreakerState:
-            breaker.add_metric([*name, state], float(status.breaker == state))
-    yield from (oracle, backup, free, breaker)
+def _writers(writers: Iterable[Service[WriterStatus]]) -> Iterator[Metric]:
+    named = [((writer.instance,), writer.status) for writer in writers]
+    up = ((name, status.oracle == OracleState.OK) for name, status in named)
+    yield _gauge("tagpipe_writer_oracle_up", "1 while the writer reaches Oracle", "name", up)
+    up = ((name, status.backup == BackupState.OK) for name, status in named)
+    yield _gauge("tagpipe_writer_backup_up", "1 while it can write its backup", "name", up)
+    free = ((name, bytes_) for name, status in named if (bytes_ := status.backup_free_bytes) is not None)
+    yield _gauge("tagpipe_writer_backup_free_bytes", "Room left for backups", "name", free)
+    breaker = (((*name, state), status.breaker == state) for name, status in named for state in BreakerState)
+    yield _gauge("tagpipe_writer_breaker", "1 for the present state", "name state", breaker)
 
 
-def _notices(monitors: list[Service[MonitorStatus]]) -> Iterator[Metric]:
+def _notices(monitors: Iterable[Service[MonitorStatus]]) -> Iterator[Metric]:
     notices = CounterMetricFamily(
         "tagpipe_notices", "Notices of alerts, and tries that failed", labels=["name", "receiver", "outcome"]
     )
-    failing = GaugeMetricFamily("tagpipe_notices_failing", "1 while none is taken", labels=["name", "receiver"])
+    failing = []
     for monitor in monitors:
         name, status = monitor.instance, monitor.status
         for receiver, sent, failed, failure in (
@@ -216,26 +211,21 @@ def _notices(monitors: list[Service[MonitorStatus]]) -> Iterator[Metric]:
             if sent is not None:
                 notices.add_metric([name, receiver, "sent"], sent)
                 notices.add_metric([name, receiver, "failed"], failed or 0)
-                failing.add_metric([name, receiver], float(bool(failure)))
-    yield from (notices, failing)
+                failing.append(((name, receiver), bool(failure)))
+    yield notices
+    yield _gauge("tagpipe_notices_failing", "1 while none is taken", "name receiver", failing)
 
 
 def _backups(overview: Overview) -> Iterator[Metric]:
-    labels = ["kind", "state"]
-    families = [
-        GaugeMetricFamily("tagpipe_backup_files", "CSV files that writers wrote", labels=labels),
-        GaugeMetricFamily("tagpipe_backup_rows", "Values in them", labels=labels),
-        GaugeMetricFamily("tagpipe_backup_bytes", "Their size", labels=labels),
-    ]
-    sums: dict[tuple[str, str], list[float]] = {}
-    for file in overview.backup_files.values():
-        key = _known(file.kind, FileKind), _known(file.state, FileStage)
-        row = [float(file.count), float(file.rows), float(file.bytes)]
-        sums[key] = [before + more for before, more in zip(sums.get(key, [0.0] * 3), row, strict=True)]
-    for key, figures in sorted(sums.items()):
-        for family, figure in zip(families, figures, strict=True):
-            family.add_metric(list(key), figure)
-    yield from families
+    for name, text, field in (
+        ("tagpipe_backup_files", "CSV files that writers wrote", "count"),
+        ("tagpipe_backup_rows", "Values in them", "rows"),
+        ("tagpipe_backup_bytes", "Their size", "bytes"),
+    ):
+        sums = Tally[tuple[str, str]]()
+        for file in overview.backup_files.values():
+            sums[_known(file.kind, FileKind), _known(file.state, FileStage)] += getattr(file, field)
+        yield _gauge(name, text, "kind state", sorted(sums.items()))
 
 
 def _known(word: str, words: Iterable[str]) -> str:
@@ -245,29 +235,20 @@ def _known(word: str, words: Iterable[str]) -> str:
 
 def _polling(overview: Overview) -> Iterator[Metric]:
     yield GaugeMetricFamily("tagpipe_polling_groups", "Polling groups that are known", len(overview.groups))
-    labels = ["plc", "group"]
-    seen = GaugeMetricFamily(
-        "tagpipe_polling_last_seen_timestamp_seconds", "Last poll that came through", labels=labels
-    )
-    good = GaugeMetricFamily("tagpipe_polling_values", "Tags with a value in the last poll", labels=labels)
-    bad = GaugeMetricFamily("tagpipe_polling_errors", "Tags that failed in the last poll", labels=labels)
-    for identity, group in islice(overview.groups.items(), MAX_GROUPS):
-        for family, figure in ((seen, group.seen.last_seen_at), (good, group.seen.values), (bad, group.seen.errors)):
-            if figure is not None:
-                family.add_metric(list(identity), figure)
-    yield from (seen, good, bad)
+    some = [(identity, group.seen) for identity, group in islice(overview.groups.items(), MAX_GROUPS)]
+    for name, text, field in (
+        ("tagpipe_polling_last_seen_timestamp_seconds", "Last poll that came through", "last_seen_at"),
+        ("tagpipe_polling_values", "Tags with a value in the last poll", "values"),
+        ("tagpipe_polling_errors", "Tags that failed in the last poll", "errors"),
+    ):
+        told = ((identity, figure) for identity, seen in some if (figure := getattr(seen, field)) is not None)
+        yield _gauge(name, text, "plc group", told)
 
 
 def _verdicts(assessment: Assessment) -> Iterator[Metric]:
-    health = GaugeMetricFamily("tagpipe_health", "1 for the present state", labels=["state"])
-    for status in Status:
-        health.add_metric([status.value], float(status is assessment.health.status))
-    yield health
-    labels = ["code", "severity"]
-    active = GaugeMetricFamily("tagpipe_alert_active", "1 while the alert is raised; docs/alerts.md", labels=labels)
+    health = [((status,), status is assessment.health.status) for status in Status]
+    yield _gauge("tagpipe_health", "1 for the present state", "state", health)
     raised = {alert.code: alert.severity for alert in assessment.alerts}
-    for code in KINDS:
-        # Both, so that a series ends in 0 when an alert gets worse and not by vanishing.
-        for severity in Severity:
-            active.add_metric([code, severity.value], float(raised.get(code) is severity))
-    yield active
+    # Both, so that a series ends in 0 when an alert gets worse and not by vanishing.
+    active = [((code, severity), raised.get(code) is severity) for code in KINDS for severity in Severity]
+    yield _gauge("tagpipe_alert_active", "1 while the alert is raised; docs/alerts.md", "code severity", active)
