@@ -11,6 +11,8 @@ from oracle_stand_in.errors import OracleError
 
 #: the zone that TIMESTAMP WITH LOCAL TIME ZONE is stored and sent in (DBTIMEZONE), and that of the server's clock
 DATABASE_ZONE = "+00:00"
+#: values of COMMIT_WAIT
+WAITS = ("WAIT", "NOWAIT", "FORCE_WAIT")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Nls:
     timestamp_format: str = "DD-MON-RR HH.MI.SSXFF AM"
     timestamp_tz_format: str = "DD-MON-RR HH.MI.SSXFF AM TZR"
     time_zone: str = DATABASE_ZONE
+    #: COMMIT_WAIT; empty: as the system has it
+    commit_wait: str = ""
 
     def picture(self, kind: Kind) -> str:
         """Return the format in which moments of a kind become texts without being asked."""
@@ -82,3 +86,10 @@ def offset_text(offset: timedelta) -> str:
     sign = "-" if offset < timedelta() else "+"
     hours, minutes = divmod(int(abs(offset).total_seconds()) // 60, 60)
     return f"{sign}{hours:02}:{minutes:02}"
+
+
+def checked_wait(value: str) -> str:
+    """Return a value of COMMIT_WAIT. Raises: OracleError: 96, it is none."""
+    if value.upper() not in WAITS:
+        raise OracleError(96, text=f"invalid value {value} for parameter commit_wait")
+    return value.upper()

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from oracle_stand_in.data.nls import checked_wait
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.protocol.auth import Verifier
 from oracle_stand_in.sql.administration import (
     Administration,
+    AlterSystem,
     AlterTablespace,
     CreateTablespace,
     DropProfile,
@@ -130,6 +132,8 @@ class Database:
     def __init__(self, user: str, password: str, flavour: Flavour) -> None:
         users = Tablespace("USERS", f"{DIRECTORY}/users01.dbf")
         self.flavour = flavour
+        #: whether a commit waits until it is on disk, where the session does not say
+        self.commit_wait = "WAIT"
         self.tablespaces = {users.name: users, "SYSTEM": Tablespace("SYSTEM", f"{DIRECTORY}/system01.dbf")}
         self.profiles: dict[str, dict[str, str]] = {"DEFAULT": {}}
         self.users = {name: User(name, password, users, ALL_PRIVILEGES) for name in (ADMIN, user)}
@@ -162,6 +166,8 @@ class Database:
             self._kill(statement, session_id)
         elif isinstance(statement, Grant):
             self._grant(statement)
+        elif isinstance(statement, AlterSystem):
+            self.commit_wait = checked_wait(statement.commit_wait)
         else:
             self._tablespace(statement)
 

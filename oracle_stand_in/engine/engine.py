@@ -54,6 +54,11 @@ class Prepared:
         return isinstance(self.statement, Select | Compound)
 
     @property
+    def is_setting(self) -> bool:
+        """Whether it belongs to the session's beginning: faults that strike the next execution leave it alone."""
+        return isinstance(self.statement, AlterSession)
+
+    @property
     def target(self) -> str | None:
         """The table that a DML statement writes to, or the first that a query reads."""
         if isinstance(self.statement, Insert | InsertSelect | Delete | Update):
@@ -210,7 +215,8 @@ class Engine:
             self.rollback(client)
             raise OracleError(2091, text=f"transaction rolled back\n{error.text}") from None
         if self.journal is not None:
-            self.journal.write_commit(client.txn)
+            waits = (client.nls.commit_wait or self.database.commit_wait) != "NOWAIT"
+            self.journal.write_commit(client.txn, waits=waits)
         self.catalog.log.commit(client.txn)
 
     def rollback(self, client: Client) -> None:

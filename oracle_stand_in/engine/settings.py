@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from oracle_stand_in.data.datetimes import elements
-from oracle_stand_in.data.nls import Nls, zone_name
+from oracle_stand_in.data.nls import Nls, checked_wait, zone_name
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.statements import AlterSession
 
@@ -13,6 +13,7 @@ EFFECTIVE = {
     "NLS_TIMESTAMP_FORMAT": "timestamp_format",
     "NLS_TIMESTAMP_TZ_FORMAT": "timestamp_tz_format",
     "TIME_ZONE": "time_zone",
+    "COMMIT_WAIT": "commit_wait",
 }
 #: settings that change nothing here, with any value
 HARMLESS = frozenset(("STATISTICS_LEVEL", "OPTIMIZER_MODE", "DDL_LOCK_TIMEOUT", "CURSOR_SHARING", "PLSQL_WARNINGS"))
@@ -35,6 +36,9 @@ def altered(nls: Nls, statement: AlterSession, schema: str) -> Nls:
         if name in EFFECTIVE:
             if name == "TIME_ZONE":
                 nls = replace(nls, time_zone=zone_name(value))
+                continue
+            if name == "COMMIT_WAIT":
+                nls = replace(nls, commit_wait=checked_wait(value))
                 continue
             elements(value)
             nls = replace(nls, **{EFFECTIVE[name]: value})

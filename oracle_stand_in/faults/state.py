@@ -148,9 +148,12 @@ class Faults:
         self.__dict__.update(fresh.__dict__)
 
     def check_execute(self, verb: str, table: str | None) -> None:
-        """Raise the error that this execution is to fail with, if any. Raises: OracleError."""
+        """Raise the error that this execution is to fail with, if any. Raises: OracleError.
+
+        ALTER SESSION belongs to the session's beginning: it fails where that is asked for by name.
+        """
         for fault in self.failures:
-            fits = fault.table in (None, table) and fault.verb in (None, verb)
+            fits = fault.table in (None, table) and fault.verb in ((verb,) if verb == "ALTER" else (None, verb))
             if fits and fault.shots.fires():
                 raise fault.error()
 

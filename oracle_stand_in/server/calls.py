@@ -130,8 +130,6 @@ class Calls:
         if request.is_scrollable:
             raise unsupported("scrollable cursors")
         await self._hang()
-        if request.options & Option.EXECUTE:
-            self._cut(self.instance.faults.before_execute)
         if request.sql is None:
             cursor = self.cursors.cursor(request.cursor_id)
         elif request.cursor_id:
@@ -139,6 +137,8 @@ class Calls:
         else:
             self.parses += 1
             cursor = Cursor(self.cursors.new_id(), self.engine.prepare(request.sql))
+        if request.options & Option.EXECUTE and not cursor.prepared.is_setting:
+            self._cut(self.instance.faults.before_execute)
         cursor.bind_types = request.bind_types
         if not request.options & Option.EXECUTE:
             return await self._parse_only(cursor)
@@ -227,7 +227,8 @@ class Calls:
         statement = cursor.prepared.statement
         if isinstance(statement, Insert | InsertSelect):
             self.instance.counters.rows_inserted += outcome.row_count
-        self._arm_half_answer()
+        if not cursor.prepared.is_setting:
+            self._arm_half_answer()
         # with batch errors nothing is committed if any row failed; DDL has committed by itself
         wants_commit = request.options & Option.COMMIT and cursor.prepared.target is not None
         commits = isinstance(statement, Commit) or (wants_commit and not _failed(outcome))

@@ -87,7 +87,14 @@ class KillSession:
     serial: int
 
 
+@dataclass(frozen=True)
+class AlterSystem:
+    """ALTER SYSTEM SET COMMIT_WAIT."""
+
+    commit_wait: str
+
+
 Administration: TypeAlias = (
     SetUser | DropUser | SetProfile | DropProfile | CreateTablespace | AlterTablespace | DropTablespace | Grant
-    | KillSession
+    | KillSession | AlterSystem
 )  # fmt: skip

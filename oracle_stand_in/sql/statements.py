@@ -121,6 +121,8 @@ class CreateTable:
     columns: tuple[ColumnDef, ...]
     constraints: tuple[Constraint, ...]
     partition: RangePartition | None = None
+    #: GLOBAL TEMPORARY ... ON COMMIT DELETE ROWS
+    is_temporary: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ def _tables(d: Dictionary, _context: Context) -> Iterator[Cells]:
     for table in d.catalog.tables.values():
         yield {
             "OWNER": table.schema, "TABLE_NAME": table.name, "TABLESPACE_NAME": "USERS", "STATUS": "VALID",
-            "NUM_ROWS": len(table.rows), "TEMPORARY": "N", "SECONDARY": "N", "NESTED": "NO",
+            "NUM_ROWS": len(table.rows), "TEMPORARY": "Y" if table.is_temporary else "N", "SECONDARY": "N",
             "PARTITIONED": "YES" if table.is_partitioned else "NO",
-            "DROPPED": "NO", "COMPRESSION": "DISABLED", "LOGGING": "YES",
+            "NESTED": "NO", "DROPPED": "NO", "COMPRESSION": "DISABLED", "LOGGING": "YES",
         }  # fmt: skip
 
 

@@ -157,7 +157,7 @@ class Catalog:
                 table.checks.append(Check(self._constraint_name(each.name), each.condition, each.text))
             elif isinstance(each, ForeignKeyDef):
                 table.foreign_keys.append(self._foreign_key(table, each))
-        table.is_partitioned = statement.partition is not None
+        table.is_partitioned, table.is_temporary = statement.partition is not None, statement.is_temporary
         if statement.partition is not None and statement.partition.end is not None:
             column = table.columns[table.column_index(statement.partition.column)].name
             inside = Comparison("<", Name(column), statement.partition.end)

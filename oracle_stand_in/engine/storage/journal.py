@@ -15,7 +15,7 @@ from oracle_stand_in.data.rows import unpacker
 from oracle_stand_in.data.wire import Reader, clr, ub
 from oracle_stand_in.engine.storage.catalog import Catalog
 from oracle_stand_in.engine.storage.table import Table
-from oracle_stand_in.engine.storage.transactions import Overlay, Transaction
+from oracle_stand_in.engine.storage.transactions import Overlay, Transaction, lasting
 from oracle_stand_in.sql.parser.statement import parse_statement
 from oracle_stand_in.sql.statements import Ddl
 
@@ -46,24 +46,26 @@ class Journal:
         """Note a DDL statement."""
         self._write(DEFINITION + sql.encode())
 
-    def write_commit(self, txn: Transaction) -> None:
-        """Note a transaction's changes."""
-        parts = [COMMIT, ub(len(txn.overlays))]
-        for table, overlay in txn.overlays.items():
+    def write_commit(self, txn: Transaction, *, waits: bool = True) -> None:
+        """Note a transaction's changes; without `waits` they are on no disk until another commit waits."""
+        changes = lasting(txn)
+        parts = [COMMIT, ub(len(changes))]
+        for table, overlay in changes:
             parts += _changes(table, overlay)
-        self._write(b"".join(parts))
+        self._write(b"".join(parts), waits=waits)
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, content: bytes, *, waits: bool = True) -> None:
         if self._file is None:
             raise ValueError("the journal is not open")
         frame = len(content).to_bytes(4, "big") + zlib.crc32(content).to_bytes(4, "big")
         self._file.write(frame + content)
-        self._file.flush()
+        if waits:
+            self._file.flush()
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -114,6 +114,8 @@ class Table:
         self.triggers: list[CreateTrigger] = []
         self.indexes: list[Index] = []
         self.is_partitioned = False
+        #: each session sees its own rows, until it commits
+        self.is_temporary = False
         self.rows: dict[bytes, bytes] = {}
         self._next_row = 0
 

@@ -86,6 +86,8 @@ class TransactionLog:
 
     def others(self, table: Table, txn: Transaction) -> list[tuple[Transaction, Overlay]]:
         """Return the other transactions that have changed the table."""
+        if table.is_temporary:
+            return []
         return [(other, overlay) for other, overlay in self._open.get(table, {}).items() if other is not txn]
 
     def check_unused(self, table: Table, txn: Transaction) -> None:
@@ -131,7 +133,8 @@ class TransactionLog:
         if table.primary:
             if len(dict.fromkeys(keys)) < len(keys) or not table.rows.keys().isdisjoint(keys):
                 return False
-            overlays = self._open.get(table, {}).values()
+            own = txn.overlays.get(table)
+            overlays = [*(overlay for _, overlay in self.others(table, txn)), *([own] if own else [])]
             if not all(o.added.keys().isdisjoint(keys) and o.removed.isdisjoint(keys) for o in overlays):
                 return False
         self.overlay(table, txn).added.update(zip(keys, stored, strict=True))
@@ -225,8 +228,8 @@ class TransactionLog:
                     overlay.taken[number] = _taken(table, unique, overlay)
 
     def commit(self, txn: Transaction) -> None:
-        """Make a transaction's changes everybody's."""
-        for table, overlay in txn.overlays.items():
+        """Make a transaction's changes everybody's, and forget those to temporary tables."""
+        for table, overlay in lasting(txn):
             for number, unique in enumerate(table.unique_keys):
                 for value in overlay.freed[number]:
                     unique.owners.pop(value, None)
@@ -264,6 +267,11 @@ class TransactionLog:
             step = step.waiting_for
         txn.waiting_for = holder
         return holder.ended()
+
+
+def lasting(txn: Transaction) -> list[tuple[Table, Overlay]]:
+    """Return what a commit keeps of a transaction's changes."""
+    return [(table, overlay) for table, overlay in txn.overlays.items() if not table.is_temporary]
 
 
 def _taken(table: Table, unique: UniqueKey, overlay: Overlay) -> dict[bytes, bytes]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.administration import (
     Administration,
+    AlterSystem,
     AlterTablespace,
     CreateTablespace,
     DropProfile,
@@ -43,7 +44,7 @@ def administration(stream: TokenStream) -> Administration:
     if verb in ("GRANT", "REVOKE"):
         return _grant(stream, takes_back=verb == "REVOKE")
     if stream.accept("SYSTEM"):
-        return _kill(stream)
+        return _alter_system(stream)
     if not stream.accept("SMALLFILE"):
         stream.accept("BIGFILE")
     kind = stream.next().text
@@ -185,6 +186,13 @@ def _grant(stream: TokenStream, takes_back: bool) -> Grant:
     while stream.accept_symbol(","):
         users.append(stream.name())
     return Grant(tuple(privileges), tuple(users), takes_back)
+
+
+def _alter_system(stream: TokenStream) -> KillSession | AlterSystem:
+    if not stream.accept("SET", "COMMIT_WAIT"):
+        return _kill(stream)
+    stream.expect_symbol("=", 927)
+    return AlterSystem(stream.next().text)
 
 
 def _kill(stream: TokenStream) -> KillSession:

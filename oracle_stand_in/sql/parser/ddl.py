@@ -29,6 +29,8 @@ def create(stream: TokenStream) -> Ddl:
     stream.expect("CREATE")
     if stream.accept("TABLE"):
         return _create_table(stream)
+    if stream.accept("GLOBAL", "TEMPORARY", "TABLE"):
+        return _create_table(stream, is_temporary=True)
     unique = stream.accept("UNIQUE")
     if stream.accept("INDEX"):
         return _create_index(stream, unique)
@@ -73,7 +75,7 @@ def alter_table(stream: TokenStream) -> Ddl:
     raise unsupported(f"ALTER TABLE ... {stream.current.text}", stream.current.position)
 
 
-def _create_table(stream: TokenStream) -> CreateTable:
+def _create_table(stream: TokenStream, *, is_temporary: bool = False) -> CreateTable:
     if stream.at("IF"):
         raise unsupported("CREATE TABLE IF NOT EXISTS", stream.current.position)
     table = table_ref(stream)
@@ -90,10 +92,12 @@ def _create_table(stream: TokenStream) -> CreateTable:
     if len(columns) > MOST_COLUMNS:
         raise OracleError(1792, position=table.position)
     stream.expect_symbol(")")
+    if is_temporary and stream.accept("ON", "COMMIT") and not stream.accept("DELETE", "ROWS"):
+        raise unsupported(f"ON COMMIT {stream.current.text}", stream.current.position)
     storage(stream)
     partition = _partition(stream) if stream.accept("PARTITION", "BY") else None
     storage(stream)
-    return CreateTable(table, tuple(columns), tuple(constraints), partition)
+    return CreateTable(table, tuple(columns), tuple(constraints), partition, is_temporary)
 
 
 def _partition(stream: TokenStream) -> RangePartition:

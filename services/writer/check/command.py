@@ -12,6 +12,7 @@ from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
 from services.writer.check.findings import (
     Finding,
     Status,
+    committed,
     compare_character_set,
     compare_columns,
     compare_indexes,
@@ -24,8 +25,9 @@ from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE
 from services.writer.oracle.columns import described
-from services.writer.oracle.connections.connecting import connect, warning_of
+from services.writer.oracle.connections.connecting import connect, wait_for_redo, warning_of
 from services.writer.oracle.dictionary import TableShape
+from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import LAYOUTS
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
@@ -115,7 +117,8 @@ class Checks:
                     "database", Status.WARNING, "the Oracle stand-in of the demo and the tests: no database",
                     "ORACLE_DSN (or ORACLE_HOST) of the real one",
                 )  # fmt: skip
-            findings = list(self._shape(TableShape(connection, self.settings.oracle_table)))
+            findings = [committed(wait_for_redo(connection))]
+            findings += self._shape(TableShape(connection, self.settings.oracle_table))
         yield from findings
         if any(
             finding.status is Status.FAILED for finding in findings if finding.check.startswith(("table", "column"))
@@ -145,7 +148,10 @@ class Checks:
 
     def _dictionary(self, shape: TableShape) -> Iterator[Finding]:
         try:
-            if shape.locate():
+            is_table = shape.locate()
+            if shape.is_temporary:
+                yield failure("table", oracle_error("TEMPORARY", "rows are gone with the commit, or the session"))
+            elif is_table:
                 yield from compare_unique_keys(LAYOUTS[self.settings.oracle_table_layout], shape.unique_keys())
                 yield compare_indexes(shape.indexed_first())
                 yield compare_character_set(shape.character_set())

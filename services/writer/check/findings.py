@@ -7,6 +7,7 @@ from enum import Enum
 from services.writer.oracle.columns import CHARACTER_SETS, FLOATING, FoundColumn, float_digits
 from services.writer.oracle.dictionary import UniqueKey, guards
 from services.writer.oracle.layout import Layout
+from services.writer.sink import SinkError
 
 
 class Status(Enum):
@@ -47,6 +48,17 @@ def connected(version: str, warning: str | None) -> Finding:
     return Finding(
         "connection", Status.WARNING, f"Oracle Database {version}; at the logon it warned: {warning}",
         "DBA: a new password before the old one expires, or a profile without PASSWORD_LIFE_TIME for this account",
+    )  # fmt: skip
+
+
+def committed(refused: SinkError | None) -> Finding:
+    """Return whether the session may have its commits wait for the disk."""
+    check = "commits wait for the disk"
+    if refused is None:
+        return Finding(check, Status.OK, "each session asks for it (COMMIT_WAIT), whatever the database's setting is")
+    return Finding(
+        check, Status.WARNING, f"the session may not ask for it: {refused}",
+        "DBA: SHOW PARAMETER commit: with COMMIT_WAIT or COMMIT_WRITE at NOWAIT a crash takes what was confirmed",
     )  # fmt: skip
 
 

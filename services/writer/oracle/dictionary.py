@@ -44,6 +44,8 @@ class TableShape:
         self._connection = connection
         self._table = table
         self._owner, self._name = "", ""
+        #: Whether it is a table, as far as `locate` found it, and one whose rows are gone with the commit.
+        self.is_table = self.is_temporary = False
 
     def columns(self) -> list[Any]:
         """Return the columns as the driver describes them, which also shows that the user may SELECT."""
@@ -58,14 +60,15 @@ class TableShape:
         """Find out whose table it is, through a synonym too; False when it is none (a view): then no key is known."""
         schema, _, name = self._table.upper().rpartition(".")
         schema = schema or self._one("SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual")[0]
-        if not self._is_table(schema, name):
+        if not self._found(schema, name):
             rows = self._all(
                 "SELECT table_owner, table_name FROM all_synonyms WHERE synonym_name = :1 AND owner IN (:2, 'PUBLIC')",
                 [name, schema],
             )
             schema, name = rows[0] if rows else (schema, name)
+            self._found(schema, name)
         self._owner, self._name = schema, name
-        return self._is_table(schema, name)
+        return self.is_table
 
     def unique_keys(self) -> list[UniqueKey]:
         """Return all that can refuse a row by ORA-00001, the primary key first."""
@@ -97,8 +100,10 @@ class TableShape:
         )  # fmt: skip
         return str(found[0][0]) if found else ""
 
-    def _is_table(self, owner: str, name: str) -> bool:
-        return bool(self._all("SELECT 1 FROM all_tables WHERE owner = :1 AND table_name = :2", [owner, name]))
+    def _found(self, owner: str, name: str) -> bool:
+        rows = self._all("SELECT temporary FROM all_tables WHERE owner = :1 AND table_name = :2", [owner, name])
+        self.is_table, self.is_temporary = bool(rows), rows == [("Y",)]
+        return self.is_table
 
     def _one(self, sql: str) -> Any:
         return self._all(sql, [])[0]

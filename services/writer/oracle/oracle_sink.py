@@ -159,10 +159,9 @@ class OracleSink:
         A DBA drops or disables it for a load, or puts another table under the name, and no insert is refused for that.
         """
         with self.connection() as connection:
-            self._learn_table(connection)
-            shape = TableShape(connection, self._settings.oracle_table)
+            shape = self._learn_table(connection)
             # Of a view nobody can tell.
-            is_guarded = not shape.locate() or guards(shape.unique_keys(), self._table.layout.key)
+            is_guarded = not shape.is_table or guards(shape.unique_keys(), self._table.layout.key)
         key = ", ".join(self._table.layout.key)
         warning = None if is_guarded else f"{self.target.table} has no key on ({key}): what comes twice is stored twice"
         if warning and warning != self.table_warning:
@@ -227,10 +226,10 @@ class OracleSink:
         """Tell whether the table is to be looked at again before a row is refused for it."""
         return self._clock.monotonic() - self._learned_at > KNOWN_FOR_S
 
-    def _learn_table(self, connection: oracledb.Connection) -> None:
+    def _learn_table(self, connection: oracledb.Connection) -> TableShape:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes.
 
-        Raises: SinkError: code WRONG_TYPE: a column can't hold what is written there.
+        Raises: SinkError: code WRONG_TYPE: a column can't hold what is written there; TEMPORARY: no row stays.
         """
         # First: of several workers one is enough.
         self._learned_at = self._clock.monotonic()
@@ -242,6 +241,7 @@ class OracleSink:
         found = {info.name.lower(): info for info in columns if info.name.isupper()}
         # The name that a standby shares with its primary; the driver has it from the logon.
         self._database = connection.db_name or None
+        _check_keeps_rows(shape, self._settings.oracle_table)
         layout = LAYOUTS[self._settings.oracle_table_layout]
         misfits = [misfit(column, found[column.name]) for column in layout.columns if column.name in found]
         if any(misfits):
@@ -257,6 +257,7 @@ class OracleSink:
         )  # fmt: skip
         self._refusals = Refusals(self._table, self._refusals.sample, may_select=self.may_select)
         self._table_is_known = True
+        return shape
 
     def _columns(self, shape: TableShape) -> list[Any]:
         """Return the columns as the driver describes them; none where the user may not SELECT: values go on."""
@@ -273,6 +274,18 @@ class OracleSink:
                     "since nobody can tell duplicates from conflicts. DBA: GRANT SELECT ON the table TO the user"
                 )
             return []
+
+
+def _check_keeps_rows(shape: TableShape, table: str) -> None:
+    """Raises: SinkError: code TEMPORARY: it takes every row, and none is there after the commit."""
+    try:
+        shape.locate()
+    except SinkError as error:
+        # Whoever may not read the dictionary may write all the same.
+        if not error.needs_a_person:
+            raise
+    if shape.is_temporary:
+        raise oracle_error("TEMPORARY", f"{table} is a temporary table: rows are gone with the commit, or the session")
 
 
 def _one_that_was_stored(values: Sequence[TagValue], refused: Sequence[RowError]) -> TagValue:

@@ -5,6 +5,7 @@ Survives whatever the driver raises: nobody who has nothing to do with a connect
 
 import oracledb
 
+from services.writer.sink import SinkError
 from shared.logs import get_logger
 
 #: Seconds that the question whether it lives may take.
@@ -51,7 +52,7 @@ def part_with(connection: oracledb.Connection) -> None:
 
 def say(what: str, error: Exception) -> None:
     """Say what clean-up met: of what is known the outage tells already; of what nobody foresaw, where it was."""
-    if isinstance(error, oracledb.Error | AttributeError | OSError):
+    if isinstance(error, oracledb.Error | SinkError | AttributeError | OSError):
         _log.debug(f"{what}: {error}")
     else:
         _log.warning(f"{what}: {error!r}", exc_info=error)

@@ -23,6 +23,34 @@ def test_table_without_a_key_fails_by_dictionary_and_by_trial(
     assert run_sql(oracle, "SELECT COUNT(*) FROM keyless") == [(0,)]
 
 
+def test_temporary_table_fails_and_is_given_nothing(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    """Kind: an acknowledgement taken for proof: each insert and each commit go well, and no row is there."""
+    run_sql(
+        oracle,
+        "CREATE GLOBAL TEMPORARY TABLE passing (tag_name VARCHAR2(100) NOT NULL, tag_value VARCHAR2(255) NOT NULL, "
+        "timestamp TIMESTAMP(6) NOT NULL, quality VARCHAR2(20) NOT NULL, PRIMARY KEY (tag_name, timestamp)) "
+        "ON COMMIT DELETE ROWS",
+    )
+    status, output = check(environment, ORACLE_TABLE="passing")
+    assert status == 1
+    assert "FAILED" in output
+    assert "the table keeps no row: it is a temporary one" in output
+    assert "not tried" in line_of("inserts", output)
+
+
+def test_session_that_may_not_have_its_commits_wait_is_warned_of(
+    oracle: OracleStandIn, environment: dict[str, str]
+) -> None:
+    """Kind: a wish that was not granted taken for an outage: a lockdown profile refuses ALTER SESSION, and values are
+    written all the same.
+    """
+    oracle.control.fail_next(None, ora_code=1031, verb="ALTER")
+    status, output = check(environment)
+    assert status == 0, output
+    assert "warning" in line_of("commits wait for the disk", output)
+    assert "SHOW PARAMETER commit" in output
+
+
 def test_key_that_is_too_narrow_fails(oracle: OracleStandIn, environment: dict[str, str]) -> None:
     run_sql(
         oracle,

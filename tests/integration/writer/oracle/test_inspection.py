@@ -1,6 +1,15 @@
 """What a DBA makes of the table while values go in, and no insert is refused for it."""
 
+from pathlib import Path
+
+import oracledb
+import pytest
+
+from oracle_stand_in.process import OracleStandIn
+from sandbox.harness.oracle import SCHEMAS
 from services.writer.oracle.oracle_sink import OracleSink
+from services.writer.settings import WriterSettings
+from services.writer.sink import SinkError, Verdict
 from tests.fakes import tag_values
 from tests.integration.writer.oracle.ends import ends
 from tests.oracle_target import NO_KEY, OracleTarget
@@ -60,4 +69,48 @@ def test_what_was_committed_and_is_gone_is_found(oracle: OracleTarget) -> None:
         oracle.execute(f"DELETE FROM {name}", "COMMIT")
         assert sink.gone() == (1, tag_values(3)[2:])
         assert sink.gone() == (0, [])
+        sink.close()
+
+
+#: What makes it one whose rows are gone with the commit.
+TEMPORARY = (("CREATE TABLE tag_data (", "CREATE GLOBAL TEMPORARY TABLE tag_data ("),)
+
+
+def test_a_table_whose_rows_vanish_with_the_commit_is_given_none(oracle: OracleTarget) -> None:
+    """Kind: an acknowledgement taken for proof. Where a DBA's tool, or a hand, made the table as a temporary one, each
+    insert went well, each commit went well, and the table was empty; the ledger balanced.
+    """
+    with oracle.table(changes=TEMPORARY) as name:
+        sink = OracleSink(oracle.settings(name))
+        with pytest.raises(SinkError, match="is a temporary table") as refused:
+            sink.write(tag_values(3))
+        sink.close()
+        assert (refused.value.code, refused.value.verdict) == ("TEMPORARY", Verdict.CONFIGURATION)
+
+
+def test_a_temporary_table_that_took_the_place_is_seen(oracle: OracleTarget) -> None:
+    """Kind: a guarantee that is looked at once."""
+    with oracle.table() as name, oracle.table(changes=TEMPORARY) as other:
+        sink = OracleSink(oracle.settings(name))
+        assert ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        take_its_place(oracle, name, other)
+        for look in (sink.inspect, lambda: sink.write(tag_values(3))):
+            with pytest.raises(SinkError, match="is a temporary table"):
+                look()
+        sink.close()
+
+
+def test_what_a_database_that_waits_for_no_disk_confirms_is_there_after_its_crash(tmp_path: Path) -> None:
+    """Kind: a confirmation of less than one takes it for. With COMMIT_WAIT=NOWAIT, which somebody set for speed, a
+    database answers before its redo is written: the crash took what was counted as written.
+    """
+    with OracleStandIn(init_sql=SCHEMAS["tag_data"], data=tmp_path / "journal") as server:
+        with oracledb.connect(user="system", password=server.password, dsn=server.dsn) as system:
+            system.cursor().execute("ALTER SYSTEM SET COMMIT_WAIT = NOWAIT")
+        settings = {"oracle_dsn": server.dsn, "oracle_user": server.user, "oracle_password": server.password}
+        sink = OracleSink(WriterSettings.model_validate(settings))
+        assert ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        server.kill()
+        server.start()
+        assert sink.gone() == (1, [])
         sink.close()
