@@ -2,9 +2,10 @@
 
 import collections
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from services.writer.deliver.delivery import Delivered, Delivery
 from shared.errors import RedisUnavailableError
@@ -16,6 +17,8 @@ from shared.redis.link import RedisLink
 
 #: Times that a batch is given back and written again before it goes to the backup untried.
 MAX_GIVEN_BACK = 2
+
+_Answer = TypeVar("_Answer")
 
 _log = get_logger()
 
@@ -72,15 +75,8 @@ class Batches:
 
         Raises: RedisUnavailableError: stopped before that; who takes it over writes it.
         """
-        while True:
-            try:
-                self.buffer.give_back(batch)
-            except RedisUnavailableError as error:
-                if not self.link.wait_until_there(stop, error):
-                    raise
-                continue
-            self._forget(batch)
-            return
+        self._persist(lambda: self.buffer.give_back(batch), stop)
+        self._forget(batch)
 
     def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
         """Write a batch, or back it up where writers died or met the unforeseen before; None when stopped first."""
@@ -94,14 +90,17 @@ class Batches:
         Raises: RedisUnavailableError: stopped before that; the values are written again by who takes the batch over,
             and the table's key tells that they were.
         """
+        settled = self._persist(lambda: self.buffer.settle(batch, delivered.counts, window, delivered.waiting), stop)
+        return self._settled(batch, settled)
+
+    def _persist(self, step: Callable[[], _Answer], stop: StopFlag) -> _Answer:
+        """Do a step however long Redis is away. Raises: RedisUnavailableError: stopped before that."""
         while True:
             try:
-                settled = self.buffer.settle(batch, delivered.counts, window, delivered.waiting)
+                return step()
             except RedisUnavailableError as error:
                 if not self.link.wait_until_there(stop, error):
                     raise
-                continue
-            return self._settled(batch, settled)
 
     def settle_and_claim(
         self, batch: Batch, delivered: Delivered, window: Mapping[str, int]

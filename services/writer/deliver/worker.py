@@ -75,9 +75,7 @@ class Worker:
 
         Raises: RedisUnavailableError: nothing is lost; claimed values are in flight.
         """
-        batch = self._claimed_along()
-        if batch is None:
-            batch = self._wait_and_claim(wait_s, stop)
+        batch = self._claim() if self._claimed is not None else self._wait_and_claim(wait_s, stop)
         if batch is None:
             return False
         self._see_through(batch, stop)
@@ -90,9 +88,7 @@ class Worker:
         rows = 0
         try:
             while self.clock.monotonic() < deadline and self.breaker.state is BreakerState.CLOSED:
-                batch = self._claimed_along()
-                if batch is None:
-                    batch = self._claim()
+                batch = self._claim()
                 if batch is None:
                     break
                 if self._see_through(batch, stop):
@@ -101,10 +97,6 @@ class Worker:
             _log.warning(f"Stopped draining: {error}; what is left stays in Redis")
         if rows:
             _log.info(f"Final batch written: {rows} rows")
-
-    def _claimed_along(self) -> Batch | None:
-        batch, self._claimed = self._claimed, None
-        return batch
 
     def _wait_and_claim(self, wait_s: float, stop: StopFlag) -> Batch | None:
         """Wait in Redis and claim, one worker at a time: each that waits there costs a trip for every push."""
@@ -122,7 +114,9 @@ class Worker:
             self.batches.work.lead.release()
 
     def _claim(self) -> Batch | None:
-        return self._note_claim(self.batches.claim())
+        """Return what a settling claimed along, or claim what waits longest."""
+        along, self._claimed = self._claimed, None
+        return along if along is not None else self._note_claim(self.batches.claim())
 
     def _note_claim(self, batch: Batch | None) -> Batch | None:
         self.batches.work.last_claim = self.clock.monotonic()
