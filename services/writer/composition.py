@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 from services.writer.backup.count import count
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.index import Manifest
-from services.writer.backup.waiting_rows import WaitingRows
+from services.writer.backup.waiting_rows import file_waiting_rows
 from services.writer.deliver.batches import Batches, WorkInHand
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
@@ -127,8 +127,8 @@ def compose(settings: WriterSettings) -> WriterService:
         ],
         spill=Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")),
         housekeeping=Housekeeping(
-            backup=backup, rejects=rejects, waiting=WaitingRows(link, keys, rejects), manifest=manifest,
-            breaker=breaker, report=report, clock=clock,
+            backup=backup, rejects=rejects, file_waiting_rows=partial(file_waiting_rows, link, keys, rejects),
+            manifest=manifest, breaker=breaker, report=report, clock=clock,
             faults=Faults(events, clock, "housekeeping", ends_the_process=False),
         ),
     )  # fmt: skip

@@ -27,34 +27,21 @@ def waiting_row(cells: Sequence[Any]) -> bytes:
     return msgspec.json.encode(cells)
 
 
-class WaitingRows:
-    """The rows of one namespace that wait."""
+def file_waiting_rows(link: RedisLink, keys: Keys, rejects: CsvBackup) -> tuple[Path, int] | None:
+    """Put the oldest of them into the rejected file; return that file and how many, None when none waits.
 
-    def __init__(self, link: RedisLink, keys: Keys, rejects: CsvBackup) -> None:
-        self._link = link
-        self._keys = keys
-        self._rejects = rejects
-
-    def write(self) -> tuple[Path, int] | None:
-        """Put the oldest of them into the rejected file; return that file and how many, None when none waits.
-
-        Raises: RedisUnavailableError; BackupFailedError: they go on waiting.
-        """
-        raws = self._oldest()
-        if not raws:
-            return None
-        path = self._rejects.append([_cells(raw) for raw in raws])
-        self._link.run("rows_filed", [self._keys.rejected_rows, self._keys.rejected_rows_bytes], raws)
-        return path, len(raws)
-
-    def _oldest(self) -> list[bytes]:
-        rows = self._keys.rejected_rows
-        try:
-            raws: list[bytes] = self._link.command("LRANGE", rows, 0, ROWS_AT_ONCE - 1)
-        except AnswerTooLargeError:
-            kept = lighten(self._link, rows, most=ROWS_AT_ONCE)
-            raws = self._link.command("LRANGE", rows, 0, kept - 1)
-        return raws
+    Raises: RedisUnavailableError; BackupFailedError: they go on waiting.
+    """
+    try:
+        raws: list[bytes] = link.command("LRANGE", keys.rejected_rows, 0, ROWS_AT_ONCE - 1)
+    except AnswerTooLargeError:
+        kept = lighten(link, keys.rejected_rows, most=ROWS_AT_ONCE)
+        raws = link.command("LRANGE", keys.rejected_rows, 0, kept - 1)
+    if not raws:
+        return None
+    path = rejects.append([_cells(raw) for raw in raws])
+    link.run("rows_filed", [keys.rejected_rows, keys.rejected_rows_bytes], raws)
+    return path, len(raws)
 
 
 def _cells(raw: bytes) -> list[Any]:

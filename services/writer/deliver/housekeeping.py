@@ -1,12 +1,13 @@
 """What is to be done about files beside the batches, in a thread of its own: a disk may take as long as it likes."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 
 from services.writer.backup.csv_backup import IDLE_S, BackupFailedError, CsvBackup, NoRoomForRejectsError
 from services.writer.backup.index import Manifest
-from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.report import Report
 from shared.clock import Clock
@@ -39,7 +40,7 @@ class Housekeeping:
 
     backup: CsvBackup
     rejects: CsvBackup
-    waiting: WaitingRows
+    file_waiting_rows: Callable[[], tuple[Path, int] | None]  #: as backup/waiting_rows.py does
     manifest: Manifest
     breaker: Breaker
     report: Report
@@ -70,7 +71,7 @@ class Housekeeping:
         try:
             self._see_to_files()
             with suppress(NoRoomForRejectsError):
-                while not stop.is_set() and (written := self.waiting.write()) is not None:
+                while not stop.is_set() and (written := self.file_waiting_rows()) is not None:
                     self.report.wrote(*written)
         except BackupFailedError as error:
             self._failure = str(error)

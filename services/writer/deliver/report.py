@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,20 @@ from shared.records.rejected import Rejected
 _log = get_logger()
 
 
+@dataclass
+class _News:
+    """What happened since the last tick."""
+
+    in_files: Counter[Path] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    duplicates: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    last_rejected: str = ""
+    conflicts: int = 0
+    conflict: tuple[TagValue, RowError] | None = None  #: the first
+    retrying: tuple[SinkError, int] | None = None
+
+
 class Report:
     """Collects what happened and says it by `tick`; safe to use from several threads."""
 
@@ -51,17 +66,10 @@ class Report:
         #: Told of rejected rows; whoever retries or sets them aside tells them of it, too.
         self.examples = examples
         self._lock = threading.Lock()
-        self._in_files: Counter[Path] = Counter()
+        self._news = _News()
         #: The last file that was told of, by its kind: of each kind one is open.
         self._announced: dict[str, Path] = {}
-        self._faults: list[str] = []
         self._lost = 0
-        self._duplicates = 0
-        self._rejected: Counter[str] = Counter()
-        self._conflicts = 0
-        self._conflict: tuple[TagValue, RowError] | None = None
-        self._reject_example = ""
-        self._retrying: tuple[SinkError, int] | None = None
         #: Why a file could not be written last; None while files can be written.
         self.backup_failure: str | None = None
         self._said_failing: set[str] = set()
@@ -71,7 +79,7 @@ class Report:
     def retrying(self, error: SinkError, failures: int) -> None:
         """Take note that a batch waits for its next try."""
         with self._lock:
-            self._retrying = (error, failures)
+            self._news.retrying = (error, failures)
             self.last_error = error.plain
 
     def rows_kept(self, error: SinkError, rows: int) -> None:
@@ -107,7 +115,7 @@ class Report:
     def wrote(self, path: Path, rows: int) -> None:
         """Take note of rows written to a file."""
         with self._lock:
-            self._in_files[path] += rows
+            self._news.in_files[path] += rows
             works_again, self.backup_failure = self.backup_failure is not None, None
             self._said_failing.clear()
         if works_again:
@@ -154,35 +162,33 @@ class Report:
 
     def file_fault(self, fault: FileFault) -> None:
         """Take note that somebody took a file away, or changed it; said and counted by the next tick."""
-        _log.critical(str(fault))
         if fault.left is None:
             self._manifest.forget(fault.path)
-        with self._lock:
-            self._faults.append(str(fault))
-            self._lost += fault.lost
+        self._note_fault(str(fault), fault.lost)
 
     def file_left_behind(self, error: Exception, rows: int) -> None:
         """Take note that the process ends with a file that nobody finds any more, and could not save its rows."""
-        message = f"{rows} rows are LOST: somebody took their file away, and no other could be written: {error}"
-        _log.critical(message)
-        with self._lock:
-            self._faults.append(message)
-            self._lost += rows
+        self._note_fault(
+            f"{rows} rows are LOST: somebody took their file away, and no other could be written: {error}", rows
+        )
 
     def file_gone(self, name: str, rows: int) -> None:
         """Take note of a file that waited for `recover` and is gone from the disk."""
-        message = (
+        self._note_fault(
             f"{name} with {rows} rows waited for recovery and is gone from BACKUP_DIR; nobody recovered it "
             "(a link in its place is not followed)"
         )
+
+    def _note_fault(self, message: str, lost: int = 0) -> None:
         _log.critical(message)
         with self._lock:
-            self._faults.append(message)
+            self._news.faults.append(message)
+            self._lost += lost
 
     def duplicates(self, count: int) -> None:
         """Take note of rows that were in the table already."""
         with self._lock:
-            self._duplicates += count
+            self._news.duplicates += count
 
     def rejected(
         self, refused: Sequence[tuple[TagValue, RowError]], rows: Sequence[Sequence[Any]], path: Path | None
@@ -194,42 +200,35 @@ class Report:
         with self._lock:
             for value, error in refused:
                 if error.code == CONFLICT:
-                    self._conflict = self._conflict or (value, error)
-                    self._conflicts += 1
+                    self._news.conflict = self._news.conflict or (value, error)
+                    self._news.conflicts += 1
                 else:
-                    self._rejected[error.code] += 1
-                    self._reject_example = _shown(value, error)
+                    self._news.rejected[error.code] += 1
+                    self._news.last_rejected = _shown(value, error)
 
     def tick(self) -> None:
         """Say what is new; call it about once a second."""
         with self._lock:
-            in_files, self._in_files = self._in_files, Counter()
-            duplicates, self._duplicates = self._duplicates, 0
-            rejected, self._rejected = self._rejected, Counter()
-            example = self._reject_example
-            conflicts, self._conflicts = self._conflicts, 0
-            conflict, self._conflict = self._conflict, None
-            retrying, self._retrying = self._retrying, None
-            faults, self._faults = self._faults, []
-        self._say_faults(faults)
-        if retrying is not None:
-            error, failures = retrying
+            news, self._news = self._news, _News()
+        self._say_faults(news.faults)
+        if news.retrying is not None:
+            error, failures = news.retrying
             self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", OracleError(code=error.code))
-        for path, rows in in_files.items():
+        for path, rows in news.in_files.items():
             _log.info(f"Saved {rows} items to {path}")
             kind = path.name.partition("_")[0]
             if self._announced.get(kind) != path:
                 self._announced[kind] = path
                 self._events.add(Event.BACKUP_FILE, f"Writing to {path}", FileNamed(file=path.name))
-        if duplicates:
-            _log.info(f"{duplicates} rows were in the table already (ORA-00001): skipped")
-        if rejected:
-            codes = ", ".join(f"{code}: {count}" for code, count in rejected.most_common())
-            message = f"{rejected.total()} rows rejected ({codes}); last: {example}"
+        if news.duplicates:
+            _log.info(f"{news.duplicates} rows were in the table already (ORA-00001): skipped")
+        if news.rejected:
+            codes = ", ".join(f"{code}: {count}" for code, count in news.rejected.most_common())
+            message = f"{news.rejected.total()} rows rejected ({codes}); last: {news.last_rejected}"
             _log.error(message)
-            self._events.add(Event.ROWS_REJECTED, message, RowsRefused(codes=dict(rejected)))
-        if conflict is not None:
-            tell_conflicts(self._events, conflicts, *conflict)
+            self._events.add(Event.ROWS_REJECTED, message, RowsRefused(codes=dict(news.rejected)))
+        if news.conflict is not None:
+            tell_conflicts(self._events, news.conflicts, *news.conflict)
         self._say_changes()
         self.examples.flush()
         self._manifest.flush()

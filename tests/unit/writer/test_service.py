@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from services.writer.backup.index import Manifest
-from services.writer.backup.waiting_rows import WaitingRows
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.service import WriterService
 from services.writer.sink import SinkError, Verdict
@@ -49,7 +48,7 @@ class Stage(LoopStage):
             ),
             pause=self.pause,
             housekeeping=Housekeeping(
-                backup=self.backup, rejects=self.rejects, waiting=WaitingRows(self.link, KEYS, self.rejects),
+                backup=self.backup, rejects=self.rejects, file_waiting_rows=lambda: None,
                 manifest=manifest, breaker=self.breaker, report=self.report, clock=self.clock,
                 faults=Faults(self.events, self.clock, "housekeeping", ends_the_process=False),
             ),

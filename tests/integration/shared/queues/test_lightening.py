@@ -10,7 +10,7 @@ from sandbox.harness.redis import EmbeddedRedis
 from services.consumer.rejected.rejected_list import RejectedList
 from services.poller.handshake.requests import PollRequests
 from services.writer.backup.csv_backup import CsvBackup
-from services.writer.backup.waiting_rows import WaitingRows, waiting_row
+from services.writer.backup.waiting_rows import file_waiting_rows, waiting_row
 from services.writer.verify.causes import RedisCauses
 from shared.clock import SystemClock
 from shared.errors import RedisUnavailableError
@@ -166,10 +166,9 @@ def test_a_set_of_lists_that_is_too_large_to_be_read_holds_up_nothing_else(consu
 
 def test_rejected_rows_that_wait_behind_a_huge_one_are_filed(writer: Process, tmp_path: Path) -> None:
     rejects = CsvBackup(tmp_path, "rejected", SystemClock(), rotate_bytes=10**9, min_free_bytes=0)
-    waiting = WaitingRows(writer.link, writer.keys, rejects)
     row = waiting_row(["2025-11-02T14:30:52", "PLC01", "D1", "PLC01.D1", "1", "GOOD", "now", "ORA-1", "why"])
     writer.link.command("RPUSH", writer.keys.rejected_rows, row, HUGE, row)
-    written = waiting.write()
+    written = file_waiting_rows(writer.link, writer.keys, rejects)
     assert written is not None
     assert written[1] == 3
     assert writer.link.command("LLEN", writer.keys.rejected_rows) == 0

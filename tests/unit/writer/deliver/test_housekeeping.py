@@ -10,7 +10,7 @@ import pytest
 from services.writer.backup.csv_backup import IDLE_S, BackupFailedError, CsvBackup, NoRoomForRejectsError
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import Label, read_label
-from services.writer.backup.waiting_rows import WaitingRows, waiting_row
+from services.writer.backup.waiting_rows import waiting_row
 from services.writer.deliver.housekeeping import CHECK_INTERVAL_S, MANIFEST_INTERVAL_S, TICK_S, Housekeeping
 from services.writer.sink import SinkError, Target, Verdict
 from shared.life.faults import Faults
@@ -54,14 +54,14 @@ class ProvenFile(FakeFile):
         return []
 
 
-class Waiting(WaitingRows):
+class Waiting:
     """Rows that wait in memory."""
 
     def __init__(self, rejects: FakeFile, *raws: bytes) -> None:
         self._file = rejects
         self.raws = list(raws)
 
-    def write(self) -> tuple[Path, int] | None:
+    def __call__(self) -> tuple[Path, int] | None:
         if not self.raws:
             return None
         path = self._file.append([[raw] for raw in self.raws])
@@ -92,8 +92,8 @@ class Stage(LoopStage):
     def keep(self, backup: CsvBackup) -> None:
         """Keep house over this backup."""
         self.housekeeping = Housekeeping(
-            backup=backup, rejects=self.aside, waiting=self.waiting, manifest=self.manifest, breaker=self.breaker,
-            report=self.report, clock=self.clock,
+            backup=backup, rejects=self.aside, file_waiting_rows=self.waiting, manifest=self.manifest,
+            breaker=self.breaker, report=self.report, clock=self.clock,
             faults=Faults(self.events, self.clock, "housekeeping", ends_the_process=False),
         )  # fmt: skip
 
