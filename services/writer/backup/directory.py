@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, reading
+from services.writer.backup.files import RECOVERED_DIRECTORY, places, reading
 from services.writer.backup.format import RecordCounter
 from services.writer.backup.label import read_label
 from shared.records.files import BackupFile, FileKind, FileStage
@@ -41,13 +41,12 @@ def passed_over(directory: Path, *kinds: FileKind) -> list[Path]:
             found = [(_RENAMED.fullmatch(entry.name), Path(entry.path)) for entry in entries if _is_ours(entry)]
     except FileNotFoundError:
         return []
-    places = [directory, directory / RECOVERED_DIRECTORY, directory / SET_ASIDE_DIRECTORY]
     return sorted(
         path
         for match, path in found
         if match is not None
         and match["prefix"] in (kinds or tuple(FileKind))
-        and not any((place / f"{match['stem']}.csv").exists() for place in places)  # else it is a copy
+        and not any((place / f"{match['stem']}.csv").exists() for place in places(directory))  # else it is a copy
     )
 
 

@@ -6,9 +6,11 @@ import os
 import secrets
 import shutil
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedReader
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +39,11 @@ class NotAFileError(OSError):
 
     def __init__(self, kind: str) -> None:
         super().__init__(errno.EINVAL, f"it is {kind}, no regular file")
+
+
+def places(directory: Path) -> list[Path]:
+    """Return where files of a backup directory may be: in it, or put away beside those."""
+    return [directory, directory / RECOVERED_DIRECTORY, directory / SET_ASIDE_DIRECTORY]
 
 
 def shown(path: Path) -> str:
@@ -125,20 +132,22 @@ def create_exclusively(directory: Path, kind: str, moment: datetime, avoid: Path
     avoid: a name that is not to be given again, though somebody made it free.
     Raises: OSError.
     """
-    stem = f"{kind}_{moment.astimezone(UTC):%Y%m%d_%H%M%S}"
-    number = 1
-    while True:
-        path = directory / (f"{stem}.csv" if number == 1 else f"{stem}_{number}.csv")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+    for path in _names(directory / f"{kind}_{moment.astimezone(UTC):%Y%m%d_%H%M%S}.csv"):
         # A file that was recovered keeps its name in recovered/: it must not be given twice.
         if path != avoid and not (directory / RECOVERED_DIRECTORY / path.name).exists():
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
-            except FileExistsError:
-                pass
-            else:
+            with suppress(FileExistsError):
+                descriptor = os.open(path, flags, 0o640)
                 give_away(descriptor, directory)
                 return descriptor, path
-        number += 1
+    raise AssertionError("there is always another name")
+
+
+def _names(path: Path) -> Iterator[Path]:
+    """Yield a path, and the same with _2, _3... at the end of its name."""
+    yield path
+    for number in count(2):
+        yield path.with_name(f"{path.stem}_{number}{path.suffix}")
 
 
 def give_away(made: int | Path, directory: Path) -> None:
@@ -204,22 +213,18 @@ def move_beside(path: Path, directory_name: str) -> Path:
     """
     directory = path.parent / directory_name
     make_directory(directory)
-    number = 1
-    while True:
-        target = directory / (path.name if number == 1 else f"{path.stem}_{number}{path.suffix}")
-        try:
+    for target in _names(directory / path.name):
+        with suppress(FileExistsError):
             # Taken first, since a rename replaces what is there.
             os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
-        except FileExistsError:
-            number += 1
-            continue
-        try:
-            _move(path, target)
-        except OSError:
-            with suppress(OSError):
-                target.unlink()
-            raise
-        return target
+            break
+    try:
+        _move(path, target)
+    except OSError:
+        with suppress(OSError):
+            target.unlink()
+        raise
+    return target
 
 
 def _move(path: Path, target: Path) -> None:

@@ -80,6 +80,14 @@ def cells_of(raw: bytes) -> list[str]:
     return next(csv.reader([text], strict=True))
 
 
+def cells_or_text(raw: bytes) -> list[str]:
+    """Return the cells of a record; its text, as far as it can be read, as the only one where it has none."""
+    try:
+        return cells_of(raw)
+    except (ValueError, csv.Error, StopIteration):
+        return [raw.decode(errors="backslashreplace")]
+
+
 def value_of(cells: list[str], width: int) -> TagValue:
     """Return the value of a row. Raises: ValueError, OverflowError: it holds none; the text says why."""
     if len(cells) != width:

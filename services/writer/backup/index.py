@@ -19,7 +19,7 @@ from services.writer.backup.directory import (
     passed_over,
     recovered_files,
 )
-from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, give_away, reading, shown
+from services.writer.backup.files import RECOVERED_DIRECTORY, give_away, places, reading, shown
 from services.writer.backup.locks import is_in_use
 from shared.errors import PipelineError
 from shared.keys import Keys
@@ -68,7 +68,7 @@ class Manifest:
             self._unsaid[shown(Path(path.name))] = entry
 
     def _is_of_here(self, path: Path) -> bool:
-        parents = [self._directory, *(self._directory / name for name in (RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY))]
+        parents = places(self._directory)
         return path.parent in parents or path.parent.resolve() in [parent.resolve() for parent in parents]
 
     @property
@@ -150,8 +150,7 @@ class Manifest:
     def _is_elsewhere(self, name: str) -> bool:
         """Tell whether a file that is not listed is there all the same: there are more than are listed."""
         file_name = name.split(" at ", maxsplit=1)[0]
-        places = ("", RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY)
-        return any(_is_regular(self._directory / part / file_name) for part in places)
+        return any(_is_regular(place / file_name) for place in places(self._directory))
 
     def _beside(self, name: str) -> str:
         """Return, in words, what lies there under a name that begins so; nothing where nothing does."""
@@ -170,16 +169,13 @@ class Manifest:
         self._link.command("HSET", self._key, name, to_json(here.told(entry)))
 
     def _set_from_file(self, path: Path, stage: FileStage) -> None:
-        try:
-            size_bytes, created = path.stat().st_size, created_at(path)
-        except OSError:
-            return  # It is gone by now.
-        try:
-            rows = count_rows(path)
-        except OSError as error:
-            _log.warning(f"{shown(path)} can't be read ({error.strerror}): listed without its rows")
-            rows = 0
-        self.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
+        with suppress(OSError):  # It is gone by now.
+            size_bytes, created, rows = path.stat().st_size, created_at(path), 0
+            try:
+                rows = count_rows(path)
+            except OSError as error:
+                _log.warning(f"{shown(path)} can't be read ({error.strerror}): listed without its rows")
+            self.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
 
 
 #: Entry that stands for the files of a place that are too many for the list.
@@ -230,26 +226,14 @@ def lies_in(directory: Path, file: BackupFile) -> bool:
 
 
 def _where(directory: Path, *, may_name: bool = True) -> _Here:
-    here = _Here(socket.gethostname(), shown(directory.absolute())[:500], "")
+    """Return where a directory is; `may_name`: it is given a name of its own, if it has none and can keep one."""
+    path, place = directory / _PLACE_FILE, ""
     if may_name:
-        _name(directory)
-    return here._replace(place=_place(directory) or here.nameless)
-
-
-def _name(directory: Path) -> None:
-    """Give a directory a name of its own, if it has none and can keep one."""
-    path = directory / _PLACE_FILE
-    with suppress(OSError), path.open("x", encoding="ascii") as file:
         # Exclusively: several writers may begin in one directory at once, and must agree.
-        file.write(secrets.token_hex(8))
-        give_away(file.fileno(), directory)
-
-
-def _place(directory: Path) -> str | None:
-    """Return the directory's own name; None where it has none."""
-    path = directory / _PLACE_FILE
-    try:
-        with reading(path) as file:
-            return file.read(32).decode("ascii", errors="replace") or None
-    except OSError:
-        return None
+        with suppress(OSError), path.open("x", encoding="ascii") as file:
+            file.write(secrets.token_hex(8))
+            give_away(file.fileno(), directory)
+    with suppress(OSError), reading(path) as kept:
+        place = kept.read(32).decode("ascii", errors="replace")
+    here = _Here(socket.gethostname(), shown(directory.absolute())[:500], place)
+    return here if place else here._replace(place=here.nameless)

@@ -4,7 +4,6 @@ A cell may hold what a terminal takes for an order, what turns a line round, or 
 Nothing is written, nothing is locked: a writer may be at work on the file.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import typer
 
 from services.writer.backup.directory import backup_files, count_rows
 from services.writer.backup.files import in_directory, reading, shown
-from services.writer.backup.format import cells_of
+from services.writer.backup.format import cells_or_text
 from services.writer.backup.reader import BackupReader, WrongHeaderError
 from services.writer.backup.rejected_rows import row_id
 from shared.counters import OTHER_CODES
@@ -87,7 +86,7 @@ def _sum_up(path: Path, records: Iterator[tuple[int, bytes]]) -> None:
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for _, raw in records:
-        cells = _cells(raw)
+        cells = cells_or_text(raw)
         code = cells[_CODE] if len(cells) == len(REJECTED_HEADER) else "(no row)"
         if code not in counts and len(counts) >= _MAX_CODES:
             code = OTHER_CODES
@@ -102,7 +101,7 @@ def _show(records: Iterator[tuple[int, bytes]], page: Page) -> None:
     rows = (
         (number, line, cells)
         for number, (line, raw) in enumerate(records, start=1)
-        if number >= page.first and _has_code(cells := _cells(raw), page.code)
+        if number >= page.first and _has_code(cells := cells_or_text(raw), page.code)
     )
     last = None
     for number, line, cells in islice(rows, page.rows):
@@ -119,13 +118,6 @@ def _show(records: Iterator[tuple[int, bytes]], page: Page) -> None:
 
 def _has_code(cells: Sequence[str], code: str | None) -> bool:
     return code is None or (len(cells) == len(REJECTED_HEADER) and cells[_CODE] == code)
-
-
-def _cells(raw: bytes) -> list[str]:
-    try:
-        return cells_of(raw)
-    except (ValueError, csv.Error, StopIteration):
-        return [raw.decode(errors="backslashreplace")]
 
 
 def _plain(cell: str, limit: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files, count_rows, created_at, file_entry
-from services.writer.backup.files import RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY, move_beside, shown
+from services.writer.backup.files import SET_ASIDE_DIRECTORY, move_beside, places, shown
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import move_label
 from services.writer.backup.locks import is_in_use
@@ -104,9 +104,9 @@ class RequestedRejects:
         """Return what came of it where an earlier attempt did it; None where the file is there."""
         if path.exists():
             return None
-        for name in (RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY):
-            if (path.parent / name / path.name).exists():
-                return Outcome(ActionState.DONE, f"done already: it is {shown(path.parent / name / path.name)}")
+        for place in places(path.parent):
+            if (place / path.name).exists():
+                return Outcome(ActionState.DONE, f"done already: it is {shown(place / path.name)}")
         raise WrongRequestError(f"no file {path.name!r} waits in {self.settings.backup_dir}")
 
     def _file_of(self, job: Job) -> Path:
@@ -138,8 +138,7 @@ class RequestedRejects:
         return part
 
     def _nothing_unless_done(self, path: Path, part: Path) -> None:
-        names = ("", RECOVERED_DIRECTORY, SET_ASIDE_DIRECTORY)
-        if not any((part.parent / name / part.name).exists() for name in names):
+        if not any((place / part.name).exists() for place in places(part.parent)):
             raise WrongRequestError(
                 f"none of these rows is in {shown(path)}: retried, set aside or edited since, or taken out into "
                 "another file by an action that failed; /api/rejections says where they are"

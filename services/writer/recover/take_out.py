@@ -5,7 +5,6 @@ Who is killed in between leaves the rows in both, and writes the new one again, 
 is never in none.
 """
 
-import csv
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from services.writer.backup.files import give_away, reading, sync_directory
-from services.writer.backup.format import cells_of
+from services.writer.backup.format import cells_or_text
 from services.writer.backup.label import Label, read_label, remove_label, write_label
 from services.writer.backup.reader import BackupReader
 from services.writer.recover.open_file import FileInUseError, OpenFile
@@ -68,8 +67,8 @@ def _divide(
             copy.add(header if header.endswith(b"\n") else header + b"\n", rows=0)
         for _, raw in reader.records():
             end = reader.position
-            cells = _cells(raw)
-            if cells is not None and is_chosen(cells):
+            cells = cells_or_text(raw)
+            if is_chosen(cells):
                 chosen.add(raw)
                 taken.rows += 1
                 taken.cells = [*taken.cells, cells][-most_cells:]
@@ -82,13 +81,6 @@ def _divide(
             others.has_tail = True
             end += len(piece)
     return taken
-
-
-def _cells(raw: bytes) -> list[str] | None:
-    try:
-        return cells_of(raw)
-    except (UnicodeDecodeError, csv.Error, StopIteration):
-        return None
 
 
 class _Copy:
