@@ -1,8 +1,7 @@
 """Why rows may be missing, as Redis tells it: what is on its way, overflowed, was rejected, or never polled."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
-from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import msgspec
 
 from services.writer.backup.format import value_of
 from services.writer.backup.index import lies_in
-from services.writer.verify.cause import EVER, EXACT_S, Cause
-from services.writer.verify.events import EventCauses, time_of
+from services.writer.verify.events import event_causes, time_of
+from services.writer.verify.gaps import EVER, EXACT_S, Cause
 from shared.errors import AnswerTooLargeError, RejectedError
 from shared.keys import Keys
 from shared.messages import read_message
@@ -28,9 +27,6 @@ from shared.zones import as_stored
 
 #: Entries of a stream and of a list that are read at once, and in-flight lists whose oldest value is looked at.
 _AT_ONCE, _LISTED_AT_ONCE, _MOST_LISTS = 500, 20, 1_000
-
-#: Reads a list from one place to another.
-_Read = Callable[[int, int], list[bytes]]
 
 
 class RedisCauses:
@@ -50,13 +46,11 @@ class RedisCauses:
         yield from self._overflows()
         yield from self._rejected()
         yield from self._on_the_way()
-        events = EventCauses(self._zone, self._begin)
-        yield from events.all(self._event_records())
-        self.notes += events.notes
+        yield from event_causes(self._event_records(), self._zone, self._begin, self.notes)
 
     def waiting_rows(self) -> Iterator[TagValue]:
         """Yield the rejected rows that wait here for a file."""
-        for raw in _listed(lambda at, to: self._link.command("LRANGE", self._keys.rejected_rows, at, to)):
+        for raw in self._listed(self._keys.rejected_rows):
             cells = _cells(raw)
             try:
                 yield value_of(cells, len(REJECTED_HEADER) if len(cells) > len(HEADER) else len(HEADER))
@@ -97,7 +91,7 @@ class RedisCauses:
 
     def _rejected(self) -> Iterator[Cause]:
         what = "on the rejected list: `rejected` of the consumer shows why, --retry puts it back"
-        for raw in _listed(lambda at, to: self._link.command("LRANGE", self._keys.rejected_messages, at, to)):
+        for raw in self._listed(self._keys.rejected_messages):
             entry = from_json(RejectedEntry, raw)
             message = entry.message if entry is not None else None
             if not isinstance(message, str):
@@ -124,11 +118,8 @@ class RedisCauses:
         messages = ledger.queued_messages + ledger.claimed_messages
         oldest = [] if ledger.oldest_value_at is None else [as_stored(ledger.oldest_value_at, self._zone)]
         for key in islice(self._link.command("SMEMBERS", self._keys.inflight), _MOST_LISTS):
-            oldest += [
-                value.timestamp
-                for value in decode_values(_elements(partial(self._link.command, "LRANGE", key), 0, 0)).values
-            ]
-        for raw in _elements(lambda at, to: self._link.command("LRANGE", self._keys.data_queue, at, to), 0, 0):
+            oldest += [value.timestamp for value in decode_values(self._elements(key, 0, 0)).values]
+        for raw in self._elements(self._keys.data_queue, 0, 0):
             try:
                 oldest.append(read_message(raw)[0].timestamp)
             except RejectedError:
@@ -149,24 +140,23 @@ class RedisCauses:
                 return
             next_id = f"({_text(some[-1][0])}"
 
+    def _listed(self, key: str) -> Iterator[bytes]:
+        """Yield the elements of a list, read in pieces: each may have some hundred kB."""
+        for at in count(0, _LISTED_AT_ONCE):
+            some = self._elements(key, at, at + _LISTED_AT_ONCE - 1)
+            yield from some
+            if len(some) < _LISTED_AT_ONCE:
+                return
 
-def _listed(read: _Read) -> Iterator[bytes]:
-    """Yield the elements of a list, read in pieces: each may have some hundred kB."""
-    for at in count(0, _LISTED_AT_ONCE):
-        some = _elements(read, at, at + _LISTED_AT_ONCE - 1)
-        yield from some
-        if len(some) < _LISTED_AT_ONCE:
-            return
-
-
-def _elements(read: _Read, at: int, to: int) -> list[bytes]:
-    """Return elements of a list; an empty one in the place of each that is too large to be read."""
-    try:
-        return read(at, to)
-    except AnswerTooLargeError:
-        if at == to:
-            return [b""]
-        return [raw for place in range(at, to + 1) for raw in _elements(read, place, place)]
+    def _elements(self, key: str | bytes, at: int, to: int) -> list[bytes]:
+        """Return elements of a list; an empty one in the place of each that is too large to be read."""
+        try:
+            found: list[bytes] = self._link.command("LRANGE", key, at, to)
+        except AnswerTooLargeError:
+            if at == to:
+                return [b""]
+            return [raw for place in range(at, to + 1) for raw in self._elements(key, place, place)]
+        return found
 
 
 def _cells(raw: bytes) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 
-from services.writer.verify.cause import EVER, Cause
+from services.writer.verify.gaps import EVER, Cause
 from shared.models import stored_timestamp
 from shared.records.events import Event, EventRecord, OutboxOverflow
 from shared.records.reading import from_json
@@ -13,55 +13,46 @@ from shared.zones import as_stored
 _NOTED = (Event.BACKUP_LOST, Event.REDIS_WENT_BACK, Event.ORACLE_WENT_BACK, Event.OUTBOX_SET_ASIDE)
 
 
-class EventCauses:
-    """What the events of one namespace explain. `begin`: the time from which on notes are of interest."""
+def event_causes(events: Iterable[EventRecord], zone: tzinfo, begin: datetime, notes: list[str]) -> Iterator[Cause]:
+    """Yield the causes that events tell of, the oldest first.
 
-    def __init__(self, zone: tzinfo, begin: datetime) -> None:
-        self._zone = zone
-        self._begin = begin
-        self._stopped: dict[str, datetime] = {}
-        self._lost: dict[str, datetime] = {}
-        #: Sentences about losses whose times nobody knows.
-        self.notes: list[str] = []
+    notes: gets a sentence for each loss from `begin` on whose times nobody knows.
+    """
+    stopped: dict[str, datetime] = {}
+    lost: dict[str, datetime] = {}
+    for event in events:
+        at = as_stored(event.at, zone)
+        cause = _of_poller(event, at, stopped, lost) if event.role == "poller" else None
+        if cause is not None:
+            yield cause
+        if event.kind in _NOTED and at >= begin:
+            notes.append(f"{at:%m-%d %H:%M:%S} {event.message}")
+    for poller, at in stopped.items():
+        yield Cause(f"not polled: poller {poller} was stopped at {at:%m-%d %H:%M:%S} and is not back", at, EVER)
+    for name, at in lost.items():
+        yield Cause(f"not read: {name} is away since {at:%m-%d %H:%M:%S}", at, EVER)
 
-    def all(self, events: Iterable[EventRecord]) -> Iterator[Cause]:
-        """Yield the causes that events tell of, the oldest first."""
-        for event in events:
-            at = as_stored(event.at, self._zone)
-            cause = self._of_poller(event, at) if event.role == "poller" else None
-            if cause is not None:
-                yield cause
-            if event.kind in _NOTED and at >= self._begin:
-                self.notes.append(f"{at:%m-%d %H:%M:%S} {event.message}")
-        for poller, at in self._stopped.items():
-            yield Cause(f"not polled: poller {poller} was stopped at {at:%m-%d %H:%M:%S} and is not back", at, EVER)
-        for name, at in self._lost.items():
-            yield Cause(f"not read: {name} is away since {at:%m-%d %H:%M:%S}", at, EVER)
 
-    def _of_poller(self, event: EventRecord, at: datetime) -> Cause | None:
-        poller, source = event.instance, event.message.partition(":")[0]
-        if event.kind == Event.STOPPED:
-            self._stopped[poller] = at
-        elif event.kind == Event.STARTED:
-            return self._came_back(poller, at)
-        elif event.kind == Event.SOURCE_LOST:
-            self._lost.setdefault(source, at)
-        elif event.kind == Event.SOURCE_BACK:
-            return Cause(f"not read: {event.message}", self._lost.pop(source, at), at)
-        elif event.kind == Event.GROUPS_CHANGED:
+def _of_poller(
+    event: EventRecord, at: datetime, stopped: dict[str, datetime], lost: dict[str, datetime]
+) -> Cause | None:
+    poller, source = event.instance, event.message.partition(":")[0]
+    match event.kind:
+        case Event.STOPPED:
+            stopped[poller] = at
+        case Event.STARTED if poller in stopped:  # else it died, or is new: nobody said since when
+            since = stopped.pop(poller)
+            what = f"not polled: poller {poller} was stopped at {since:%m-%d %H:%M:%S}, started at {at:%H:%M:%S}"
+            return Cause(what, since, at)
+        case Event.SOURCE_LOST:
+            lost.setdefault(source, at)
+        case Event.SOURCE_BACK:
+            return Cause(f"not read: {event.message}", lost.pop(source, at), at)
+        case Event.GROUPS_CHANGED:
             return Cause(f"polling groups were changed: {event.message}", at, EVER, is_departure=True)
-        elif event.kind == Event.OVERFLOW:
+        case Event.OVERFLOW:
             return _discarded(event)
-        return None
-
-    def _came_back(self, poller: str, at: datetime) -> Cause | None:
-        begin = self._stopped.pop(poller, None)
-        if begin is None:
-            # It died, or is new: nobody said since when.
-            return None
-        return Cause(
-            f"not polled: poller {poller} was stopped at {begin:%m-%d %H:%M:%S}, started at {at:%H:%M:%S}", begin, at
-        )
+    return None
 
 
 def _discarded(event: EventRecord) -> Cause | None:

@@ -1,4 +1,4 @@
-"""Where rows are missing: how often each tag comes, and the stretches in which it did not. Pure.
+"""Where rows are missing: how often each tag comes, the stretches in which it did not, and what explains them. Pure.
 
 A minute's count, first and last time tell how many rows it lacks, to the row, where a tag comes at even distances; so
 does the distance to the minute before. What comes when it likes (HANDSHAKE, on change) can't be judged and is counted.
@@ -7,7 +7,7 @@ does the distance to the minute before. What comes when it likes (HANDSHAKE, on 
 import statistics
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from services.writer.oracle.minutes import Minute
 from shared.zones import moment_of
@@ -23,6 +23,12 @@ LATE = 0.6
 
 #: Stretches that are kept one by one; what is missing beyond them is counted.
 MAX_GAPS = 100_000
+
+#: Seconds by which what a cause tells of its times may be off: those of values are exact, those of events are not.
+EXACT_S, ABOUT_S = 0.0, 10.0
+
+#: The end of what goes on.
+EVER = datetime(9000, 1, 1)  # noqa: DTZ001 - as the table shows times
 
 
 @dataclass
@@ -49,6 +55,33 @@ class Gap:
         if taken:
             self.causes[cause] = self.causes.get(cause, 0) + taken
         return taken
+
+
+@dataclass
+class Cause:
+    """What explains rows that are missing between two times, as the table shows them."""
+
+    what: str  #: for people, with the remedy
+    begin: datetime
+    end: datetime
+    about_s: float = ABOUT_S
+    tags: frozenset[str] | None = None  #: None: of any tag
+    left: int | None = None  #: rows that it can still explain; None: any number
+    is_departure: bool = False  #: explains only what ends with the time looked at
+
+    def explain(self, gap: Gap) -> None:
+        """Explain of a gap what it can."""
+        near = timedelta(seconds=self.about_s)
+        begin, end = max(gap.begin, self.begin - near), min(gap.end, self.end + near)
+        if begin > end or (self.tags is not None and gap.tag not in self.tags):
+            return
+        last = timedelta(seconds=gap.interval_s) + near
+        if self.is_departure and not (gap.is_open and abs(gap.begin - self.begin) <= last):
+            return
+        rows = int((end - begin).total_seconds() / gap.interval_s) + 1
+        taken = gap.explain(self.what, rows if self.left is None else min(rows, self.left))
+        if self.left is not None:
+            self.left -= taken
 
 
 class Rhythm:

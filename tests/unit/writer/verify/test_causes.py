@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.writer.verify.cause import EVER, EXACT_S, Cause
-from services.writer.verify.events import EventCauses
-from services.writer.verify.gaps import Gap
+from services.writer.verify.events import event_causes
+from services.writer.verify.gaps import EVER, EXACT_S, Cause, Gap
 from shared.records.events import Event, EventRecord, OutboxOverflow
 from shared.records.reading import to_json
 from shared.zones import zone_of
@@ -31,7 +30,7 @@ def event(second: float, kind: str, message: str = "", *, instance: str = "plant
 
 
 def explained(found: Gap, *events: EventRecord, zone: str = "UTC") -> dict[str, int]:
-    for cause in EventCauses(zone_of(zone), at(-3600)).all(events):
+    for cause in event_causes(events, zone_of(zone), at(-3600), []):
         cause.explain(found)
     return {what.split(":")[0]: rows for what, rows in found.causes.items()}
 
@@ -84,7 +83,7 @@ def test_events_are_in_utc_and_the_table_in_the_zone_of_the_sources() -> None:
 
 
 def test_losses_whose_times_nobody_knows_let_nobody_off_and_are_noted() -> None:
-    events = EventCauses(UTC, NOON)
+    notes: list[str] = []
     lost = [event(-1, Event.BACKUP_LOST, "before"), event(5, Event.BACKUP_LOST, "7 rows are LOST")]
-    assert list(events.all(lost)) == []
-    assert events.notes == ["03-01 12:00:05 7 rows are LOST"]
+    assert list(event_causes(lost, UTC, NOON, notes)) == []
+    assert notes == ["03-01 12:00:05 7 rows are LOST"]
