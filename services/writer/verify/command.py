@@ -122,8 +122,7 @@ class Verification:
         if self._sink.table_warning is not None:
             self._notes.append(f"{self._sink.table_warning}; here each counts once")
         causes = list(self._partitions())
-        intervals = self._intervals(causes)
-        judge = Judge(intervals, self._begin, self._end, self._zone)
+        judge = Judge(self._intervals(causes), self._begin, self._end, self._zone)
         for minutes in self._minutes(self._begin - LEAD, self._end):
             judge.see(minutes)
         judge.finish()
@@ -132,22 +131,16 @@ class Verification:
         return Verdict(
             table=self._sink.target.table or self._settings.oracle_table,
             time_zone=self._settings.source_time_zone,
-            begin=self._begin,
-            end=self._end,
-            tags=judge.tags,
-            rows=judge.rows,
-            gaps=judge.gaps,
-            without_rows=self._without_rows(judge),
-            not_judged=sum(intervals.get(tag) is None for tag in judge.seen),
-            missing_beyond=judge.missing_beyond,
-            notes=self._notes,
             separator=self._separator,
+            judge=judge,
+            without_rows=self._without_rows(judge),
+            notes=self._notes,
         )
 
     def _without_rows(self, judge: Judge) -> list[str]:
         """Return the PLCs asked for of which nothing was there to be judged."""
         if not self._question.plcs:
-            return [] if judge.tags else ["any PLC"]
+            return [] if judge.seen else ["any PLC"]
         tags = tuple(judge.seen)
         return [plc for plc in self._question.plcs if not any(tag.startswith(plc + self._separator) for tag in tags)]
 

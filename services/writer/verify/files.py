@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
 from services.writer.backup.directory import backup_files, passed_over
@@ -17,6 +18,8 @@ _AT_ONCE = 500
 
 #: Rows that are remembered, so that none counts twice: some hundred MB. What comes beyond them may.
 _MOST_COUNTED = 1_000_000
+
+_begin_of = attrgetter("begin")
 
 _REMEDY = {
     "backup": "`recover` puts them into the table",
@@ -41,10 +44,8 @@ class GapsByTag:
         self._gaps: dict[str, list[Gap]] = {}
         for gap in gaps:
             self._gaps.setdefault(gap.tag, []).append(gap)
-        self._begins: dict[str, list[datetime]] = {}
-        for tag, of_tag in self._gaps.items():
-            of_tag.sort(key=lambda gap: gap.begin)
-            self._begins[tag] = [gap.begin for gap in of_tag]
+        for of_tag in self._gaps.values():
+            of_tag.sort(key=_begin_of)
 
     def of(self, tags: Collection[str] | None) -> Iterator[Gap]:
         """Yield the gaps of these tags; of all for None."""
@@ -68,12 +69,9 @@ class GapsByTag:
                     gap.explain(cause, 1)
 
     def _gap_of(self, value: TagValue) -> Gap | None:
-        tag = f"{value.plc_code}{self._separator}{value.tag_address}"
-        begins = self._begins.get(tag)
-        place = bisect_right(begins, value.timestamp) - 1 if begins is not None else -1
-        if place < 0 or value.timestamp > self._gaps[tag][place].end:
-            return None
-        return self._gaps[tag][place]
+        gaps = self._gaps.get(f"{value.plc_code}{self._separator}{value.tag_address}", ())
+        place = bisect_right(gaps, value.timestamp, key=_begin_of) - 1
+        return gaps[place] if place >= 0 and value.timestamp <= gaps[place].end else None
 
     def _is_first(self, tag: str, timestamp: datetime) -> bool:
         if (tag, timestamp) in self._counted:

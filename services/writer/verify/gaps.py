@@ -5,6 +5,7 @@ does the distance to the minute before. What comes when it likes (HANDSHAKE, on 
 """
 
 import statistics
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
@@ -42,18 +43,18 @@ class Gap:
     interval_s: float
     is_open: bool = False  #: nothing came after it
     is_empty: bool = True  #: the table has no row of the tag between its times
-    causes: dict[str, int] = field(default_factory=dict)  #: rows by what explains them
+    causes: Counter[str] = field(default_factory=Counter)  #: rows by what explains them
 
     @property
     def unexplained(self) -> int:
         """Rows for which nothing was found."""
-        return max(0, self.missing - sum(self.causes.values()))
+        return max(0, self.missing - self.causes.total())
 
     def explain(self, cause: str, rows: int) -> int:
         """Let a cause explain so many rows, at most what is left; return how many it took."""
         taken = min(rows, self.unexplained)
         if taken:
-            self.causes[cause] = self.causes.get(cause, 0) + taken
+            self.causes[cause] += taken
         return taken
 
 
@@ -135,7 +136,7 @@ class Judge:
 
     def __init__(self, intervals: Mapping[str, float | None], begin: datetime, end: datetime, zone: tzinfo) -> None:
         self._intervals = intervals
-        self._begin, self._end = begin, end
+        self.begin, self.end = begin, end
         self._zone = zone
         self._last: dict[str, datetime] = {}
         self.gaps: list[Gap] = []
@@ -148,14 +149,14 @@ class Judge:
         return self._last.keys()
 
     @property
-    def tags(self) -> int:
-        """How many these are."""
-        return len(self._last)
+    def not_judged(self) -> int:
+        """How many of these come when they like, or too rarely."""
+        return sum(self._intervals.get(tag) is None for tag in self._last)
 
     def see(self, minutes: Iterable[Minute]) -> None:
         """Judge minutes, those of a tag in order and none twice."""
         for minute in minutes:
-            if minute.first >= self._begin:
+            if minute.first >= self.begin:
                 self.rows += minute.count
             interval_s = self._intervals.get(minute.tag)
             last = self._last.get(minute.tag)
@@ -173,10 +174,10 @@ class Judge:
         """Judge what is missing at the end."""
         for tag, last in self._last.items():
             interval_s = self._intervals.get(tag)
-            if interval_s is not None and last < self._end:
-                due = elapsed_s(last, self._end, self._zone) / interval_s
+            if interval_s is not None and last < self.end:
+                due = elapsed_s(last, self.end, self._zone) / interval_s
                 # The one that is due just now may be late.
-                self._note(tag, last, self._end, int(due) if due >= 1 + LATE else 0, interval_s, is_open=True)
+                self._note(tag, last, self.end, int(due) if due >= 1 + LATE else 0, interval_s, is_open=True)
 
     def _note(
         self,
@@ -189,12 +190,12 @@ class Judge:
         is_open: bool = False,
         is_empty: bool = True,
     ) -> None:
-        if missing <= 0 or end <= self._begin:
+        if missing <= 0 or end <= self.begin:
             return
-        if begin < self._begin:
+        if begin < self.begin:
             # Only what is missing from the beginning on.
-            missing = min(missing, _rows_in(elapsed_s(self._begin, end, self._zone), interval_s))
-            begin = self._begin
+            missing = min(missing, _rows_in(elapsed_s(self.begin, end, self._zone), interval_s))
+            begin = self.begin
         if missing <= 0:
             return
         if len(self.gaps) < MAX_GAPS:

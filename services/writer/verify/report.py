@@ -1,15 +1,17 @@
 """What `verify` says: stretches of one PLC with what explains them, as a table or as JSON."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.writer.verify.gaps import Gap
+from services.writer.verify.gaps import Gap, Judge
 from shared.texts import cut, tamed
 
 #: Stretches that the table shows; JSON has more.
@@ -32,7 +34,7 @@ class Stretch:
     what: tuple[str, ...]
     missing: int = 0
     unexplained: int = 0
-    causes: dict[str, int] = field(default_factory=dict)
+    causes: Counter[str] = field(default_factory=Counter)
     tags: set[str] = field(default_factory=set)
 
     def add(self, gap: Gap) -> None:
@@ -41,8 +43,7 @@ class Stretch:
         self.missing += gap.missing
         self.unexplained += gap.unexplained
         self.tags.add(gap.tag)
-        for cause, rows in gap.causes.items():
-            self.causes[cause] = self.causes.get(cause, 0) + rows
+        self.causes += gap.causes
 
     def as_fields(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -64,32 +65,26 @@ class Verdict:
 
     table: str
     time_zone: str
-    begin: datetime
-    end: datetime
-    tags: int
-    rows: int
-    gaps: Sequence[Gap]
-    not_judged: int  #: tags that come when they like, or too rarely
-    missing_beyond: int = 0  #: rows of gaps that were too many to be kept
-    without_rows: Sequence[str] = ()  #: PLCs asked for that have none, so that nothing could be missing
-    notes: list[str] = field(default_factory=list)
-    separator: str = "."
+    separator: str
+    judge: Judge
+    without_rows: Sequence[str]  #: PLCs asked for that have none, so that nothing could be missing
+    notes: Sequence[str]
 
     @property
     def missing(self) -> int:
         """Rows that are missing."""
-        return sum(gap.missing for gap in self.gaps) + self.missing_beyond
+        return sum(gap.missing for gap in self.judge.gaps) + self.judge.missing_beyond
 
     @property
     def unexplained(self) -> int:
         """Rows that are missing, and nobody knows why."""
-        return sum(gap.unexplained for gap in self.gaps) + self.missing_beyond
+        return sum(gap.unexplained for gap in self.judge.gaps) + self.judge.missing_beyond
 
     def stretches(self) -> list[Stretch]:
         """Return the gaps put together, what nobody explains first."""
         open_ones: dict[tuple[str, tuple[str, ...]], Stretch] = {}
         done: list[Stretch] = []
-        for gap in sorted(self.gaps, key=lambda gap: gap.begin):
+        for gap in sorted(self.judge.gaps, key=lambda gap: gap.begin):
             what = tuple(sorted(gap.causes)) + (("",) if gap.unexplained else ())
             plc_code = gap.tag.partition(self.separator)[0]
             known = open_ones.get((plc_code, what))
@@ -106,17 +101,17 @@ class Verdict:
         return {
             "table": self.table,
             "time_zone": self.time_zone,
-            "from": self.begin.isoformat(),
-            "to": self.end.isoformat(),
-            "tags": self.tags,
-            "tags_not_judged": self.not_judged,
+            "from": self.judge.begin.isoformat(),
+            "to": self.judge.end.isoformat(),
+            "tags": len(self.judge.seen),
+            "tags_not_judged": self.judge.not_judged,
             "without_rows": [cut(plc) for plc in self.without_rows],
-            "rows": self.rows,
+            "rows": self.judge.rows,
             "missing": self.missing,
             "explained": self.missing - self.unexplained,
             "unexplained": self.unexplained,
             "stretches": [stretch.as_fields() for stretch in stretches[:MOST]],
-            "truncated": len(stretches) > MOST or self.missing_beyond > 0,
+            "truncated": len(stretches) > MOST or self.judge.missing_beyond > 0,
             "notes": [cut(note, 1_000) for note in self.notes],
         }
 
@@ -126,31 +121,29 @@ def show(verdict: Verdict) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
-    stretches = verdict.stretches()
+    say = partial(console.print, markup=False)
+    stretches, judge = verdict.stretches(), verdict.judge
     if stretches:
         console.print(_table(verdict, stretches))
     if len(stretches) > SHOWN:
-        console.print(f"and {len(stretches) - SHOWN:,} more stretches: --json has them", markup=False)
+        say(f"and {len(stretches) - SHOWN:,} more stretches: --json has them")
     for note in verdict.notes:
-        console.print(f"note: {tamed(note)}", markup=False)
-    if verdict.not_judged:
-        console.print(
-            f"{verdict.not_judged:,} tags are not judged: they come at no even distance, or too rarely; "
-            "--interval says how often they should",
-            markup=False,
+        say(f"note: {tamed(note)}")
+    if judge.not_judged:
+        say(
+            f"{judge.not_judged:,} tags are not judged: they come at no even distance, or too rarely; "
+            "--interval says how often they should"
         )
     for plc in verdict.without_rows:
-        console.print(
+        say(
             f"no row of {tamed(cut(plc))}, nor in the ten minutes before: there is nothing to judge. Is the code right "
-            "(--plc), is it this table, are its times of this zone (SOURCE_TIME_ZONE)?",
-            markup=False,
+            "(--plc), is it this table, are its times of this zone (SOURCE_TIME_ZONE)?"
         )
     explained = verdict.missing - verdict.unexplained
-    console.print(
-        f"{verdict.table} from {verdict.begin:%F %T} to {verdict.end:%F %T} ({verdict.time_zone}): "
-        f"{verdict.tags:,} tags, {verdict.rows:,} rows in the table; "
-        f"{verdict.missing:,} missing: {explained:,} explained, {verdict.unexplained:,} unexplained",
-        markup=False,
+    say(
+        f"{verdict.table} from {judge.begin:%F %T} to {judge.end:%F %T} ({verdict.time_zone}): "
+        f"{len(judge.seen):,} tags, {judge.rows:,} rows in the table; "
+        f"{verdict.missing:,} missing: {explained:,} explained, {verdict.unexplained:,} unexplained"
     )
 
 
