@@ -96,7 +96,7 @@ def consumer_steps() -> list[tuple[str, float]]:
     """Return the steps of a message with their CPU in microseconds; the push is Redis' business."""
     raw = encode_polling_data(poll(0, TAGS))
     data = read_message(raw)[0]
-    values = expand(data).values
+    values = expand(data)
     with EmbeddedRedis() as redis:
         link = RedisLink(redis.url)
         last_values = _last_values(link)

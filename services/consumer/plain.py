@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from services.consumer.expand import expand
+from services.consumer.expand import expand, unsupported
 from shared.models import Lines, PollingData, TagValue, encode_value
 
 _encoder = msgspec.json.Encoder()
@@ -38,8 +38,9 @@ def values_of(data: PollingData) -> Values:
         lines, others = Lines(b"", 0), data
     if others is None:
         return Values(lines)
-    expansion = expand(others)
-    return Values(lines + Lines.of(expansion.values), expansion.bad, len(expansion.unsupported))
+    values = expand(others)
+    bad = [value.quality for value in values].count("BAD")
+    return Values(lines + Lines.of(values), bad, unsupported(others) if bad else 0)
 
 
 def _apart(data: PollingData) -> tuple[Mapping[str, Any], PollingData | None]:

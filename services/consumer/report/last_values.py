@@ -171,7 +171,7 @@ class LastValues:
         piece: list[str | bytes] = []
         while self._to_save and len(piece) < 2 * SAVED_AT_ONCE:
             data, _ = read_message(self._to_save.popleft())
-            values = expand(data).values
+            values = expand(data)
             if data.rows:
                 values = sorted(values, key=lambda value: value.timestamp)
             piece += self._named(values)

@@ -18,9 +18,9 @@ def polling_data(**fields: object) -> PollingData:
 @pytest.mark.req("FR-017")
 @given(st.dictionaries(st.text(), SCALARS | st.lists(st.integers())), st.dictionaries(st.text(), st.text()))
 def test_expand_gives_one_value_for_each_tag(tag_values: dict[str, object], error_tags: dict[str, str]) -> None:
-    expansion = expand(polling_data(tag_values=tag_values, error_tags=error_tags))
-    assert sorted(value.tag_address for value in expansion.values) == sorted({*tag_values, *error_tags})
-    for value in expansion.values:
+    values = expand(polling_data(tag_values=tag_values, error_tags=error_tags))
+    assert sorted(value.tag_address for value in values) == sorted({*tag_values, *error_tags})
+    for value in values:
         readable = value.tag_value is not None and value.tag_address not in error_tags
         assert value.quality == ("GOOD" if readable else "BAD")
 
@@ -43,7 +43,7 @@ def test_stored_text_of_a_reading(reading: object, text: str | None) -> None:
 
 @given(st.dictionaries(st.text(), SCALARS, max_size=5), st.datetimes(), st.text())
 def test_what_is_expanded_survives_the_buffer(readings: dict[str, object], moment: datetime, plc: str) -> None:
-    values = expand(polling_data(tag_values=readings, timestamp=moment, plc_code=plc)).values
+    values = expand(polling_data(tag_values=readings, timestamp=moment, plc_code=plc))
     try:
         raws = [encode_value(value) for value in values]
     except UnicodeEncodeError:
@@ -52,7 +52,7 @@ def test_what_is_expanded_survives_the_buffer(readings: dict[str, object], momen
 
 
 def test_decode_values_finds_the_one_element_that_is_none() -> None:
-    values = expand(polling_data(tag_values={"a": 1, "b": 2})).values
+    values = expand(polling_data(tag_values={"a": 1, "b": 2}))
     good = [encode_value(value) for value in values]
     bad = [b"[2]", b"", b"\xff", good[0] + b"," + good[1]]
     decoded = decode_values([good[0], *bad, good[1]])

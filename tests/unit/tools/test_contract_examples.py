@@ -38,7 +38,7 @@ def becomes(message: str) -> Iterator[str]:
     except RejectedError as error:
         yield f"rejected: {error}"
         return
-    yield from map(shown, expand(data).values)
+    yield from map(shown, expand(data))
     yield from (f"rejected: {fault.address}: {fault.reason}" for fault in faults)
 
 
