@@ -1,8 +1,7 @@
 """The state of polling groups, for the monitor: kept for as many as are shown, forgotten when they are gone."""
 
 from collections import OrderedDict
-from datetime import timedelta
-from typing import NamedTuple
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -23,35 +22,7 @@ _SAVED_AT_ONCE = 1_000
 
 _NO_TIME = timedelta()
 _Group = tuple[str, str]
-
-
-class _Seen(NamedTuple):
-    """What was last seen of a group; its JSON is made when it is saved."""
-
-    poll: PollingData
-    values: int
-    errors: int
-    at: float
-    interval_ms: float | None
-    messages: int
-
-    def json(self) -> str:
-        poll = self.poll
-        return to_json(
-            SeenGroup(
-                group_id=poll.group_id,
-                group_name=poll.group_name,
-                plc_code=poll.plc_code,
-                mode=poll.mode,
-                last_poll=poll.timestamp.isoformat(),
-                last_seen_at=round(self.at, 3),
-                interval_ms=self.interval_ms,
-                poll_time_ms=poll.poll_time_ms,
-                values=self.values,
-                errors=self.errors,
-                messages=self.messages,
-            )
-        )
+_UNSEEN = SeenGroup(plc_code="", group_name="")
 
 
 class PollingGroups:
@@ -60,7 +31,7 @@ class PollingGroups:
     def __init__(self, link: RedisLink, keys: Keys) -> None:
         self._link = link
         self._keys = keys
-        self._groups: OrderedDict[_Group, _Seen] = OrderedDict()  # the one seen last at the end
+        self._groups: OrderedDict[_Group, tuple[datetime, SeenGroup]] = OrderedDict()  # the one seen last at the end
         self._changed: set[_Group] = set()
         #: Groups that were left out of the last saving because there are too many.
         self.left_out = 0
@@ -68,14 +39,23 @@ class PollingGroups:
     def see(self, poll: PollingData, values: int, errors: int, at: float) -> None:
         """Take note of a poll; `at` in seconds since 1970."""
         group = poll.plc_code, poll.group_name
-        known = self._groups.get(group)
-        # Its tags are not kept.
-        poll = replace(poll, tag_values={}, error_tags={}, tag_qualities={}, tag_timestamps={}, rows=())
-        if known is None:
-            self._groups[group] = _Seen(poll, values, errors, at, None, 1)
-        else:
-            self._groups[group] = _Seen(poll, values, errors, at, _interval_ms(known, poll), known.messages + 1)
-            self._groups.move_to_end(group)
+        last_poll, known = self._groups.get(group, (poll.timestamp, _UNSEEN))
+        gap = poll.timestamp - last_poll
+        seen = SeenGroup(
+            group_id=poll.group_id,
+            group_name=poll.group_name,
+            plc_code=poll.plc_code,
+            mode=poll.mode,
+            last_seen_at=at,
+            # A message that a group's poll was split into has the same timestamp: the interval stays what it was.
+            interval_ms=round(gap.total_seconds() * 1000, 1) if gap > _NO_TIME else known.interval_ms,
+            poll_time_ms=poll.poll_time_ms,
+            values=values,
+            errors=errors,
+            messages=(known.messages or 0) + 1,
+        )
+        self._groups[group] = poll.timestamp, seen
+        self._groups.move_to_end(group)
         self._changed.add(group)
         if len(self._groups) > MAX_GROUPS:
             gone, _ = self._groups.popitem(last=False)
@@ -89,8 +69,8 @@ class PollingGroups:
             some = changed[start : start + _SAVED_AT_ONCE]
             parts = [
                 part
-                for plc_code, name in some
-                for part in (polling_field(plc_code, name), f"{plc_code}/{name}", self._groups[plc_code, name].json())
+                for group in some
+                for part in (polling_field(*group), "/".join(group), to_json(_told(*self._groups[group])))
             ]
             left_out += self._link.run(
                 "save_groups", [self._keys.polling, self._keys.polling_seen], [MAX_GROUPS, FORGET_GROUP_S, *parts]
@@ -100,8 +80,6 @@ class PollingGroups:
             self.left_out = left_out
 
 
-def _interval_ms(known: _Seen, poll: PollingData) -> float | None:
-    """Return the time between the last two polls of a group by their own timestamps; None for the first."""
-    gap = poll.timestamp - known.poll.timestamp
-    # A message that a group's poll was split into has the same timestamp: the interval stays what it was.
-    return round(gap.total_seconds() * 1000, 1) if gap > _NO_TIME else known.interval_ms
+def _told(last_poll: datetime, seen: SeenGroup) -> SeenGroup:
+    """Return a group with its times as they are written: made once for all polls between two savings."""
+    return replace(seen, last_poll=last_poll.isoformat(), last_seen_at=round(seen.last_seen_at or 0.0, 3))
