@@ -47,6 +47,10 @@ class Episode:
             names = (name for name in names if name in self.tags)
         self.tags.update(names)
 
+    def is_over(self, at: float) -> bool:
+        """Tell whether nothing was lost for so long that it is over."""
+        return at - self.last_at >= EPISODE_GAP_S
+
     def record(self, *, ended: bool) -> OverflowEpisode:
         """Return what the monitor shows of the episode; `ended_at` is None while it goes on."""
         return OverflowEpisode(
@@ -58,36 +62,6 @@ class Episode:
             tags_hit=len(self.tags),
             tags={cut(name): count for name, count in self.tags.most_common(TAGS_NAMED)},
         )
-
-
-class OverflowWatch:
-    """Turns what pushes dropped into episodes and into one line a second."""
-
-    def __init__(self) -> None:
-        self._episode: Episode | None = None
-        #: Values discarded and not said yet.
-        self.unsaid = 0
-
-    def note(self, lost: Sequence[TagValue], count: int, at: float) -> None:
-        """Take note of `count` values discarded `at` seconds since 1970; `lost` are those that could be decoded."""
-        if self._episode is None:
-            self._episode = Episode(began_at=at, last_at=at)
-        self._episode.add(lost, count, at)
-        self.unsaid += count
-
-    @property
-    def episode(self) -> Episode | None:
-        """The episode that goes on, if any."""
-        return self._episode
-
-    def ended(self, at: float) -> Episode | None:
-        """Return the episode once it is over, until it is forgotten."""
-        episode = self._episode
-        return None if episode is None or at - episode.last_at < EPISODE_GAP_S else episode
-
-    def forget(self) -> None:
-        """Forget the episode: it is recorded."""
-        self._episode = None
 
 
 class UtilizationAlert:

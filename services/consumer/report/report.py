@@ -4,12 +4,13 @@ Nothing here moves a value, and all of it is said at most once a second, however
 """
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 
 from services.consumer.rejected.entries import example_of
 from services.consumer.report.groups import PollingGroups
 from services.consumer.report.last_values import LastValues
 from services.consumer.report.names import NameWatch
-from services.consumer.report.overflow import Episode, OverflowWatch, UtilizationAlert
+from services.consumer.report.overflow import Episode, UtilizationAlert
 from services.consumer.report.redis_memory import RedisMemory
 from services.consumer.report.unanswered import UnansweredRequests
 from services.consumer.settings import ConsumerSettings
@@ -24,7 +25,7 @@ from shared.models import PollingData, decode_values
 from shared.queues.lifetimes import let_stay
 from shared.queues.snapshot import take_snapshot
 from shared.records.actions import Paused
-from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, TagNamed
+from shared.records.events import BufferLevel, Event, HowMany, LoopNamed, OverflowEpisode, TagNamed
 from shared.records.heartbeats import ConsumerStatus
 from shared.records.reading import to_json
 from shared.redis.link import RedisLink
@@ -36,45 +37,44 @@ MAX_EPISODES = 100
 #: Pairs of tags of one name that are told one by one; the heartbeat says how many there are.
 MAX_CLASHES_TOLD = 10
 
+#: What is said of what was rejected.
+_REJECTED = {Event.MESSAGE_REJECTED: "messages could not be understood", Event.TAGS_REJECTED: "tags can't be values"}
+
 _log = get_logger()
 
 
+@dataclass
 class Report:
     """Collects what happened and says it once a second, by `tick`."""
 
-    def __init__(
-        self,
-        link: RedisLink,
-        keys: Keys,
-        events: EventLog,
-        settings: ConsumerSettings,
-        *,
-        clock: Clock,
-        incarnation: str,
-    ) -> None:
-        self._link = link
-        self._keys = keys
-        self._events = events
-        self._settings = settings
-        self._clock = clock
-        self._incarnation = incarnation
-        self._overflow = OverflowWatch()
-        self._alert = UtilizationAlert(settings.buffer_alert_threshold)
-        self._groups = PollingGroups(link, keys)
+    link: RedisLink
+    keys: Keys
+    events: EventLog
+    settings: ConsumerSettings
+    _: KW_ONLY
+    clock: Clock
+    incarnation: str
+
+    def __post_init__(self) -> None:
+        self._episode: Episode | None = None  # of overflow, while it goes on
+        self._unsaid = 0  # values discarded
+        self._alert = UtilizationAlert(self.settings.buffer_alert_threshold)
+        self._groups = PollingGroups(self.link, self.keys)
+        keys = self.keys
         self._stay = [
             keys.data_queue, keys.claimed, keys.buffer, keys.inflight, keys.counters, keys.rejected_messages,
             keys.rejected_bytes,
         ]  # fmt: skip
-        self._requests = UnansweredRequests(link, keys, clock)
+        self._requests = UnansweredRequests(self.link, keys, self.clock)
         #: Told of what is rejected; whoever clears the rejected list tells them of it, too.
-        self.examples = RejectedExamples(link, keys)
-        self._names = NameWatch(settings.tag_name_separator)
+        self.examples = RejectedExamples(self.link, self.keys)
+        separator = self.settings.tag_name_separator
+        self._names = NameWatch(separator)
         #: What was last seen of each tag.
-        self.last_values = LastValues(link, keys, settings.tag_name_separator, clock, is_on=settings.tag_snapshot)
+        self.last_values = LastValues(self.link, self.keys, separator, self.clock, is_on=self.settings.tag_snapshot)
         self._clashes = 0
         self._first_clash = ""
-        self._rejected = self._tags_rejected = 0
-        self._reject_reason = self._tag_reason = ""
+        self._rejected: dict[Event, tuple[int, str]] = {}  # how many, and why the last, not said yet
         self._depth = 0
 
     def pushed(self, depth: int, dropped: Sequence[bytes], rejected: Sequence[bytes] = ()) -> None:
@@ -84,29 +84,35 @@ class Report:
             what, code, example = example_of(entry)
             self.examples.note(what, code, example.at, example)
         if dropped:
-            self._overflow.note(decode_values(dropped).values, len(dropped), self._clock.now().timestamp())
+            at = self.clock.now().timestamp()
+            self._episode = self._episode or Episode(began_at=at, last_at=at)
+            self._episode.add(decode_values(dropped).values, len(dropped), at)
+            self._unsaid += len(dropped)
         self._watch_utilization()
 
     def rejected(self, reason: str) -> None:
         """Take note of a message that could not be understood."""
-        self._rejected += 1
-        self._reject_reason = cut(reason)
+        self._note_rejected(Event.MESSAGE_REJECTED, 1, cut(reason))
 
     def unforeseen(self, error: Exception) -> None:
         """Tell of a message that was read in a way that nobody foresaw, with the traceback."""
         message = f"Reading a message met what nobody foresaw; it is rejected, the others go on: {cut(repr(error))}"
         _log.error(message, exc_info=error)
-        self._events.add(Event.FAULT, message, LoopNamed(loop="consumer"))
+        self.events.add(Event.FAULT, message, LoopNamed(loop="consumer"))
 
     def tags_rejected(self, plc_code: str, faults: Sequence[Fault]) -> None:
         """Take note of tags that can't be values."""
-        self._tags_rejected += len(faults)
         fault = faults[-1]
-        self._tag_reason = cut(f"{plc_code}, tag {fault.address!r}: {fault.reason}: {fault.detail!r}")
+        reason = cut(f"{plc_code}, tag {fault.address!r}: {fault.reason}: {fault.detail!r}")
+        self._note_rejected(Event.TAGS_REJECTED, len(faults), reason)
+
+    def _note_rejected(self, kind: Event, count: int, reason: str) -> None:
+        before, _ = self._rejected.get(kind, (0, ""))
+        self._rejected[kind] = before + count, reason
 
     def message(self, data: PollingData, values: int, errors: int) -> None:
         """Take note of a poll: the state of its group, and names that it shares with others."""
-        self._groups.see(data, values, errors, self._clock.now().timestamp())
+        self._groups.see(data, values, errors, self.clock.now().timestamp())
         of_rows = [row.tag_address for row in data.rows] if data.rows else ()
         for clash in self._names.see(data.plc_code, data.tag_values, data.error_tags, of_rows):
             self._first_clash = self._first_clash or cut(clash)
@@ -117,7 +123,7 @@ class Report:
             )
             if self._clashes <= MAX_CLASHES_TOLD:
                 _log.error(message)
-                self._events.add(Event.NAME_CLASH, message, TagNamed(tag_name=clash.tag_name))
+                self.events.add(Event.NAME_CLASH, message, TagNamed(tag_name=clash.tag_name))
 
     def status(self, memory: RedisMemory, paused: Paused | None = None) -> ConsumerStatus:
         """Return what the heartbeat says. Called by any thread."""
@@ -148,67 +154,58 @@ class Report:
         self._say_overflow()
         self._groups.save()
         self.last_values.save(is_short=is_short)
-        let_stay(self._link, self._stay)
+        let_stay(self.link, self._stay)
         self._requests.look()
 
     def _watch_utilization(self) -> None:
-        size, cap = self._depth, self._settings.buffer_max_size
+        size, cap = self._depth, self.settings.buffer_max_size
         utilization = 100 * size / cap
         if not self._alert.changed(utilization):
             return
         if self._alert.raised:
             message = f"Buffer utilization high: {utilization:.1f}% ({size}/{cap} items). Approaching capacity!"
             _log.warning(message)
-            self._events.add(Event.BUFFER_HIGH, message, BufferLevel(size=size, cap=cap))
+            self.events.add(Event.BUFFER_HIGH, message, BufferLevel(size=size, cap=cap))
         else:
             message = f"Buffer utilization normal again: {utilization:.1f}% ({size}/{cap} items)"
             _log.info(message)
-            self._events.add(Event.BUFFER_NORMAL, message, BufferLevel(size=size, cap=cap))
+            self.events.add(Event.BUFFER_NORMAL, message, BufferLevel(size=size, cap=cap))
 
     def _say_rejected(self) -> None:
-        if self._rejected:
-            count, self._rejected = self._rejected, 0
-            message = (
-                f"{count} messages could not be understood and went to the rejected list; last: {self._reject_reason}"
-            )
-            _log.error(message)
-            self._events.add(Event.MESSAGE_REJECTED, message, HowMany(count=count))
-        if self._tags_rejected:
-            count, self._tags_rejected = self._tags_rejected, 0
-            message = f"{count} tags can't be values and went to the rejected list; last: {self._tag_reason}"
-            _log.error(message)
-            self._events.add(Event.TAGS_REJECTED, message, HowMany(count=count))
+        rejected, self._rejected = self._rejected, {}
+        for kind, (count, reason) in rejected.items():
+            message = f"{count} {_REJECTED[kind]} and went to the rejected list; last: {reason}"
+            _log.error(message, kind=kind)
+            self.events.add(kind, message, HowMany(count=count))
 
     def _say_overflow(self) -> None:
-        at = self._clock.now().timestamp()
-        lost = self._overflow.unsaid
-        if lost:
-            totals = take_snapshot(self._link, self._keys)
+        if self._episode is None:
+            return
+        if lost := self._unsaid:
+            totals = take_snapshot(self.link, self.keys)
             total, inserted = totals[Counter.OVERFLOWED], totals[Counter.INSERTED]
             rate = 100 * total / max(1, inserted)
             _log.warning(
                 f"Buffer overflow: discarded {lost} oldest (FIFO). Total overflow: {total}, overflow rate: {rate:.3f}%"
             )
-            if self._overflow.episode is not None:
-                self._save_episode(self._overflow.episode, ended=False)
+            self._save_episode(self._episode.record(ended=False))
             # Not before: Redis may be away, or so full that it takes no record of what it could not hold.
-            self._overflow.unsaid -= lost
-        ended = self._overflow.ended(at)
-        if ended is not None:
-            self._save_episode(ended, ended=True)
-            record = ended.record(ended=True)
+            self._unsaid -= lost
+        if self._episode.is_over(self.clock.now().timestamp()):
+            record = self._episode.record(ended=True)
+            self._save_episode(record)
             message = (
                 f"Overflow ended: {record.values} values of {record.tags_hit} tags lost, "
                 f"timestamps {record.oldest_timestamp} to {record.newest_timestamp}"
             )
             _log.error(message)
-            self._events.add(Event.OVERFLOW, message, record)
-            self._overflow.forget()
+            self.events.add(Event.OVERFLOW, message, record)
+            self._episode = None
 
-    def _save_episode(self, episode: Episode, *, ended: bool) -> None:
-        key = self._keys.overflow_episodes
-        field = f"{episode.began_at:.3f}-{self._incarnation}"
-        self._link.command("HSET", key, field, to_json(episode.record(ended=ended)))
-        fields = sorted(self._link.command("HKEYS", key))
+    def _save_episode(self, record: OverflowEpisode) -> None:
+        key = self.keys.overflow_episodes
+        field = f"{record.began_at:.3f}-{self.incarnation}"
+        self.link.command("HSET", key, field, to_json(record))
+        fields = sorted(self.link.command("HKEYS", key))
         if len(fields) > MAX_EPISODES:
-            self._link.command("HDEL", key, *fields[:-MAX_EPISODES])
+            self.link.command("HDEL", key, *fields[:-MAX_EPISODES])
