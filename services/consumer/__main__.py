@@ -7,7 +7,7 @@ import typer
 
 from services.consumer.rejected.command import rejected as show_rejected
 from services.consumer.rejected.entries import Rejections
-from services.consumer.rejected.requested import RequestedClearing
+from services.consumer.rejected.requested import clears_rejected
 from services.consumer.report.forget import forgets_groups
 from services.consumer.report.redis_memory import RedisMemory
 from services.consumer.report.report import Report
@@ -94,7 +94,7 @@ def _main(settings: ConsumerSettings) -> None:
     duties = [
         *pause.duties(lambda: consumer.has_work),
         forgets_groups(link, keys),
-        *RequestedClearing(link, keys, report.examples).duties,
+        *clears_rejected(link, keys, report.examples),
     ]
     actor = Actor(
         Board(link, keys, events), heartbeat, "consumer", duties, clock=clock,

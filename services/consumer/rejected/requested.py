@@ -1,5 +1,7 @@
 """What people ask of a consumer through the monitor: put rejected messages back on the DataQueue, or drop them."""
 
+from functools import partial
+
 from services.consumer.rejected.rejected_list import Choice, Cleared, RejectedList
 from shared.acting.actor import Duty, Job, Outcome
 from shared.journal.rejected_examples import RejectedExamples
@@ -11,32 +13,22 @@ from shared.redis.link import RedisLink
 _LANE = "rejected list"
 
 
-class RequestedClearing:
-    """Carries out `retry_messages` and `drop_messages`."""
+def clears_rejected(link: RedisLink, keys: Keys, examples: RejectedExamples) -> list[Duty]:
+    """Return the duties to retry and to drop messages. What Redis is away for goes on when it is asked for again."""
+    kept_list = RejectedList(link, keys, examples)
 
-    def __init__(self, link: RedisLink, keys: Keys, examples: RejectedExamples) -> None:
-        self._list = RejectedList(link, keys, examples)
-
-    @property
-    def duties(self) -> list[Duty]:
-        """What the actor needs to know of it."""
-        return [
-            Duty(ActionKind.RETRY_MESSAGES, self.retry, lane=_LANE),
-            Duty(ActionKind.DROP_MESSAGES, self.drop, lane=_LANE),
-        ]
-
-    def retry(self, job: Job) -> Outcome:
-        """Put back what is asked for. Raises: RedisUnavailableError: asked for again, it goes on."""
-        cleared = self._list.retry(_choice(job), lambda looked_at: _goes_on(job, looked_at))
+    def retry(job: Job) -> Outcome:
+        cleared = kept_list.retry(_choice(job), partial(_goes_on, job))
         text = f"{cleared.done} entries put back on the DataQueue; what is still not understood comes here again"
         if cleared.kept:
             text += f"; {cleared.kept} stay, only the beginning of their message is kept"
         return _outcome(job, cleared, text)
 
-    def drop(self, job: Job) -> Outcome:
-        """Drop what is asked for, counted. Raises: RedisUnavailableError: asked for again, it goes on."""
-        cleared = self._list.drop(_choice(job), lambda looked_at: _goes_on(job, looked_at))
+    def drop(job: Job) -> Outcome:
+        cleared = kept_list.drop(_choice(job), partial(_goes_on, job))
         return _outcome(job, cleared, f"{cleared.done} entries dropped")
+
+    return [Duty(ActionKind.RETRY_MESSAGES, retry, lane=_LANE), Duty(ActionKind.DROP_MESSAGES, drop, lane=_LANE)]
 
 
 def _choice(job: Job) -> Choice:
