@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shared.zones import zone_of
 
 #: What may be said instead of a form of strptime, and how many of it a second has, since 1970 in UTC.
 UNIX_FORMATS = {"unix": 1, "unix_ms": 1_000, "unix_us": 1_000_000, "unix_ns": 1_000_000_000}
@@ -43,12 +44,7 @@ class Times:
     @classmethod
     def of(cls, time_format: str | None, time_zone: str | None) -> "Times":
         """Return what reads such times. Raises: ValueError: there is no such zone."""
-        if time_zone is None:
-            return cls(time_format)
-        try:
-            return cls(time_format, ZoneInfo(time_zone))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"there is no time zone {time_zone!r}: write it as Asia/Seoul or UTC") from None
+        return cls(time_format, None if time_zone is None else zone_of(time_zone))
 
     def read(self, text: str) -> datetime:
         """Return the naive time that is stored.

@@ -55,17 +55,6 @@ _UNKNOWN = "should not occur: has something else written to this namespace?"
 #: In a pipeline the library puts words of its own in front of an answer.
 _CODE = re.compile(r"(?:^|caused error: )([A-Z]+)(?: |$)")
 
-_CLASSES: dict[type[redis.exceptions.RedisError], str] = {
-    redis.exceptions.OutOfMemoryError: "OOM",
-    redis.exceptions.ReadOnlyError: "READONLY",
-    redis.exceptions.MasterDownError: "MASTERDOWN",
-    redis.exceptions.ClusterDownError: "CLUSTERDOWN",
-    redis.exceptions.TryAgainError: "TRYAGAIN",
-    redis.exceptions.MovedError: "MOVED",
-    redis.exceptions.AskError: "ASK",
-    redis.exceptions.NoPermissionError: "NOPERM",
-}
-
 
 def translated(error: redis.exceptions.RedisError | OSError | ValueError) -> Exception:
     """Return our error for one of the client library's."""
@@ -130,9 +119,6 @@ def code_of(error: redis.exceptions.ResponseError) -> str:
     """Return the code that an error answer began with; an empty text when it had none."""
     if error.status_code:
         return str(error.status_code)
-    for kind, code in _CLASSES.items():
-        if isinstance(error, kind):
-            return code
     found = _CODE.search(str(error))
     return found.group(1) if found else ""
 

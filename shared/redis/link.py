@@ -293,5 +293,5 @@ def _connected_replicas(role: Any, wanted: int) -> int:
         return wanted
     if role[0] not in {b"master", "master"}:
         # What was put on this connection went with the history that it has left.
-        raise redis.exceptions.ReadOnlyError("it was demoted just now")
+        raise redis.exceptions.ReadOnlyError("it was demoted just now", status_code="READONLY")
     return len(role[2])

@@ -159,7 +159,8 @@ class Primary:
             if first <= self._slot <= last:
                 owner = found[0]
         if owner is None:
-            raise redis.exceptions.ClusterDownError(f"{node} knows nobody that holds our slot, {self._slot}")
+            text = f"{node} knows nobody that holds our slot, {self._slot}"
+            raise redis.exceptions.ClusterDownError(text, status_code="CLUSTERDOWN")
         with self._lock:
             known = dict.fromkeys([*self._witnesses, *self._url.nodes, *nodes])
             self._witnesses = list(known)[: _MAX_NODES + len(self._url.nodes)]
@@ -190,7 +191,8 @@ class Primary:
         if role[0] not in {b"master", "master"}:
             if self._witnesses:
                 self._doubt(self._witnesses[0])
-            raise redis.exceptions.ReadOnlyError(f"{connection.host}:{connection.port} is a {role[0].decode()}")
+            text = f"{connection.host}:{connection.port} is a {role[0].decode()}"
+            raise redis.exceptions.ReadOnlyError(text, status_code="READONLY")
 
 
 def _named(server: Sequence[Any], asked: Node) -> Node:
@@ -215,20 +217,7 @@ class _Leading(Bounded):
         return super()._connect()  # type: ignore[misc]
 
 
-class _LeadingTcp(_Leading, redis.Connection):
-    pass
-
-
-class _LeadingTls(_Leading, redis.SSLConnection):
-    pass
-
-
-class _LeadingSocket(_Leading, redis.UnixDomainSocketConnection):
-    pass
-
-
 _LEADING: dict[type, type] = {
-    redis.Connection: _LeadingTcp,
-    redis.SSLConnection: _LeadingTls,
-    redis.UnixDomainSocketConnection: _LeadingSocket,
+    kind: type(f"Leading{kind.__name__}", (_Leading, kind), {})
+    for kind in (redis.Connection, redis.SSLConnection, redis.UnixDomainSocketConnection)
 }

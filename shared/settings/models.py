@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, StringConstraints, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.partitions import MAX_PARTITIONS, namespace_of, url_of
 from shared.settings.redis_url import problem_with
@@ -110,18 +110,6 @@ class ServiceSettings(BaseSettings):
     def current_sentinel_password(self) -> str:
         """Return the password as its file holds it now; while that can't be read, as it was at the start."""
         return current_secret(self.redis_sentinel_password, self.redis_sentinel_password_file)
-
-    @classmethod
-    def settings_customise_sources(  # noqa: D102 - pydantic's hook
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        del settings_cls, file_secret_settings
-        return init_settings, env_settings, dotenv_settings
 
 
 class OnePartitionSettings(ServiceSettings):
