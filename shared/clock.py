@@ -4,6 +4,14 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+#: Counts on while the machine is suspended, which CLOCK_MONOTONIC of Linux does not: others go on meanwhile.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def monotonic() -> float:
+    """Return seconds since an arbitrary start: neither setting the wall clock nor a suspended machine stops them."""
+    return time.clock_gettime(_STEADY)
+
 
 class Clock(Protocol):
     """What the pipeline asks of time."""
@@ -12,7 +20,7 @@ class Clock(Protocol):
         """Return the wall clock as an aware UTC datetime: for stamps that people read."""
 
     def monotonic(self) -> float:
-        """Return seconds that never jump: for intervals and deadlines."""
+        """Return seconds that never go back: for intervals and deadlines."""
 
 
 class SystemClock:
@@ -24,4 +32,4 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Return seconds since an arbitrary start; setting the wall clock does not move it."""
-        return time.monotonic()
+        return monotonic()

@@ -144,8 +144,8 @@ class Leases:
             # Recordings may have come to their end since the last renewal.
             await in_own_thread(self._say_configured, [*self._leases], self._clock.monotonic())
 
-    def _renew(self, groups: Sequence[str]) -> "tuple[int, list[tuple[str, int, str, int]]]":
-        """Return the milliseconds since 1970, and of each group: state, who holds it, since when."""
+    def _renew(self, groups: Sequence[str]) -> "list[tuple[str, int, str, int]]":
+        """Return of each group: state, who holds it, since when."""
         given_up, self._given_up = self._given_up, []
         if given_up:
             self._link.run("free_groups", [self._key], [self._process.incarnation, *given_up])
@@ -157,8 +157,10 @@ class Leases:
             [self._key],
             [self._process.incarnation, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups],
         )
+        # As of the question: however late the answer is heard, no reading is dated earlier than it was read.
+        self._ahead_s = int(now) / 1000 - now_s
         self._say_configured(groups, now_s)
-        return int(now), [
+        return [
             (group, state, holder.decode(errors="replace"), int(since))
             for group, (state, holder, since) in zip(groups, found, strict=True)
         ]
@@ -177,10 +179,8 @@ class Leases:
         lease = self._leases.get(group)
         return lease is not None and lease.is_finished
 
-    def _note(self, answer: "tuple[int, list[tuple[str, int, str, int]]]") -> None:
-        now_ms, found = answer
+    def _note(self, found: "list[tuple[str, int, str, int]]") -> None:
         now_s = self._clock.monotonic()
-        self._ahead_s = now_ms / 1000 - now_s
         self._note_run_out(any(state < 0 for _, state, _, _ in found), now_s)
         won, lost = Counter[str](), Counter[str]()
         for group, state, holder, since_ms in found:

@@ -7,12 +7,12 @@ repeat those.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from time import monotonic
 from typing import Any, NamedTuple, Self
 
 import redis
 
 from shared.backoff import Backoff
+from shared.clock import monotonic
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
@@ -109,8 +109,8 @@ class RedisLink:
         """
         ahead_s, asked_at = self._server_clock
         if monotonic() - asked_at > CLOCK_TRUST_S:
-            seconds, microseconds = self.command("TIME")
             asked_at = monotonic()
+            seconds, microseconds = self.command("TIME")
             ahead_s = int(seconds) + int(microseconds) / 1e6 - asked_at
             self._server_clock = ahead_s, asked_at
         return ahead_s + monotonic()

@@ -19,11 +19,11 @@ cases, and when no process of that name comes, whoever waits is told so by the t
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 
 import msgspec
 from msgspec.structs import asdict
 
+from shared.clock import monotonic
 from shared.errors import AnswerTooLargeError, RejectedError
 from shared.keys import Keys
 from shared.models import stored_timestamp

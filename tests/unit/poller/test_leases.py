@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -34,6 +34,7 @@ class ScriptedRedis:
         #: The groups that were said to be in the file; nobody hears of it.
         self.had: list[list[Any]] = []
         self.is_silent = False
+        self.at_an_answer: Callable[[], object] = lambda: None
         self.speaks = threading.Event()
 
     def run(self, script: str, keys: Sequence[str], args: Iterable[str | bytes | float] = ()) -> Any:
@@ -49,6 +50,7 @@ class ScriptedRedis:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
+        self.at_an_answer()
         state, holder = answer
         groups = self.calls[-1][1][5:]
         return [str(NOW_MS), *([state, holder.encode(), b"1"] for _ in groups)]
@@ -152,6 +154,22 @@ def test_the_takeover_is_told_and_the_clock_is_that_of_redis() -> None:
             assert found.told[-1] == (Event.TOOK_OVER, "Took over 1 polling groups from poller other, which is gone")
             found.clock.advance(2.5)
             assert found.leases.now_ms() == NOW_MS + 2500
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_is_heard_late_dates_no_reading_earlier_than_it_was_read() -> None:
+    """Kind: a moment taken for now. Who is paused, or its machine suspended, between Redis' answer and the look at it
+    dated what it read after it by as much too early: as if before the takeover that it had slept through.
+    """
+
+    async def run() -> None:
+        redis = ScriptedRedis((1, "poller-1"))
+        async with seeking(redis) as found:
+            redis.at_an_answer = lambda: found.clock.advance(3600)
+            await found.renewed()
+            redis.at_an_answer = lambda: None
+            assert found.leases.now_ms() >= NOW_MS + 3_600_000
 
     asyncio.run(run())
 
