@@ -14,8 +14,8 @@ from time import perf_counter
 import msgspec
 
 from services.writer.check.findings import Finding, Status
+from services.writer.oracle.codes import meaning_of
 from services.writer.oracle.layout import NOT_A_NUMBER
-from services.writer.oracle.meanings import meaning_of
 from services.writer.oracle.transaction import Transaction
 from services.writer.sink import RowError, SinkError, Verdict
 from shared.models import TagValue

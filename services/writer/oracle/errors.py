@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 import oracledb
 
-from services.writer.oracle.codes import verdict_of
-from services.writer.oracle.meanings import hint_of, meaning_of
+from services.writer.oracle.codes import hint_of, meaning_of, verdict_of
 from services.writer.sink import RowError, SinkError, Verdict
 
 _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
@@ -15,8 +14,7 @@ _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
 
 def oracle_error(code: str, message: str) -> SinkError:
     """Return the error of a whole call, with what this code asks for and what it means."""
-    error = SinkError(code, message, verdict_of(code))
-    return SinkError(code, message, error.verdict, hint_of(error))
+    return SinkError(code, message, verdict_of(code), hint_of(code, message))
 
 
 def row_error(offset: int, code: str, message: str) -> RowError:
@@ -34,12 +32,9 @@ def from_driver(error: BaseException, *, connecting: bool = False) -> SinkError:
     if isinstance(error, AttributeError):
         # The driver touches the socket of a connection that it has dropped.
         return oracle_error("DPY-1001", f"the connection was lost ({error})")
-    if code:
-        found = oracle_error(code, one_line(str(getattr(detail, "message", error))))
-    else:
-        found = oracle_error("UNKNOWN", one_line(f"{type(error).__name__}: {error}"))
-    found = _while_connecting(found) if connecting else found
-    return SinkError(found.code, str(found), found.verdict, hint_of(found))
+    text = str(getattr(detail, "message", error)) if code else f"{type(error).__name__}: {error}"
+    found = oracle_error(code or "UNKNOWN", one_line(text))
+    return _while_connecting(found) if connecting else found
 
 
 @contextmanager
@@ -54,11 +49,11 @@ def translated() -> Iterator[None]:
 def _while_connecting(error: SinkError) -> SinkError:
     if error.verdict not in (Verdict.ROW, Verdict.DUPLICATE, Verdict.UNKNOWN):
         # "Cannot connect" may be one that only a person can mend: a certificate, a wallet.
-        needs_a_person = meaning_of(error).verdict is Verdict.CONFIGURATION
-        return SinkError(error.code, str(error), Verdict.CONFIGURATION if needs_a_person else error.verdict)
-    # DPY-2xxx: the DSN or a parameter; DPY-3xxx: what the server wants and this driver does not speak.
-    of_settings = error.code.startswith(("DPY-2", "DPY-3", "DPY-4"))
-    return SinkError(error.code, str(error), Verdict.CONFIGURATION if of_settings else Verdict.TRANSIENT)
+        needs_a_person, otherwise = meaning_of(error).verdict is Verdict.CONFIGURATION, error.verdict
+    else:
+        # DPY-2xxx: the DSN or a parameter; DPY-3xxx: what the server wants and this driver does not speak.
+        needs_a_person, otherwise = error.code.startswith(("DPY-2", "DPY-3", "DPY-4")), Verdict.TRANSIENT
+    return SinkError(error.code, str(error), Verdict.CONFIGURATION if needs_a_person else otherwise, error.hint)
 
 
 def one_line(message: str) -> str:

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import oracledb
 
 from services.writer.logons import Logons
+from services.writer.oracle.codes import hint_of
 from services.writer.oracle.connections.address import connect_params
 from services.writer.oracle.connections.connecting import connect, warning_of
 from services.writer.oracle.connections.upkeep import end_transaction, lives, part_with, say
 from services.writer.oracle.errors import from_driver, oracle_error
-from services.writer.oracle.meanings import hint_of
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 from shared.backoff import spread_s
@@ -182,7 +182,7 @@ class Connections:
                 connection = self._connect(self._settings, password)
         except Exception as error:  # noqa: BLE001 - those who wait must hear of it, whatever it is
             failure = error if isinstance(error, SinkError) else from_driver(error, connecting=True)
-            hint = failure.hint or hint_of(failure)
+            hint = failure.hint or hint_of(failure.code, str(failure))
             self._note_failure(SinkError(failure.code, str(failure), failure.verdict, hint))
             return
         self._note_warning(connection)

@@ -10,11 +10,11 @@ from services.writer.check.findings import (
     compare_key,
     compare_unique_keys,
 )
+from services.writer.oracle.codes import meaning_of
 from services.writer.oracle.columns import FoundColumn
 from services.writer.oracle.dictionary import UniqueKey
 from services.writer.oracle.errors import from_driver, oracle_error
 from services.writer.oracle.layout import LAYOUTS
-from services.writer.oracle.meanings import meaning_of
 
 TAG_DATA = LAYOUTS["tag_data"]
 
