@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import suppress
 
 import oracledb
 
@@ -108,20 +110,31 @@ def _another_may_serve(error: SinkError) -> bool:
 
 
 def _log_on(settings: WriterSettings, password: str, params: oracledb.ConnectParams) -> oracledb.Connection:
-    attempt = _Attempt(settings, params, password)
+    """Log on once, in a thread of its own, because no timeout of the driver's applies while a listener says nothing."""
+    attempt: Future[oracledb.Connection] = Future()
+
+    def log_on() -> None:
+        try:
+            connection = oracledb.connect(params=params, user=settings.oracle_user, password=password)
+            connection.call_timeout = int(settings.oracle_call_timeout * 1000)
+        except BaseException as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it
+            with suppress(InvalidStateError):
+                attempt.set_exception(error)
+            return
+        try:
+            attempt.set_result(connection)
+        except InvalidStateError:  # Nobody waits for it any more.
+            connection.close()
+
     watch = _Watch(settings, params)
-    attempt.start()
-    while attempt.is_alive():
-        attempt.join(watch.tick_s)
-        if attempt.is_alive() and not watch.tick():
-            attempt.abandon()
+    threading.Thread(target=log_on, name="connect", daemon=True).start()
+    while wait([attempt], watch.tick_s).not_done:
+        if not watch.tick() and attempt.cancel():
             raise _hangs(settings)
-    if attempt.connection is not None:
-        return attempt.connection
-    if watch.shut_down:
-        raise _hangs(settings) from attempt.error
-    failure = attempt.error or RuntimeError("connecting ended without a word")
-    raise from_driver(failure, connecting=True) from attempt.error
+    failure = attempt.exception()
+    if failure is None:
+        return attempt.result()
+    raise _hangs(settings) if watch.shut_down else from_driver(failure, connecting=True) from failure
 
 
 class _Watch:
@@ -148,41 +161,6 @@ class _Watch:
             redirected = now - self._began > (count + 1) * self._patience_s
             self.shut_down += shut_down(stuck, None if redirected else resolved(self._params))
         return now - self._began < _MOST_ROUNDS * self._patience_s
-
-
-class _Attempt(threading.Thread):
-    """A thread of its own, because no timeout of the driver's applies while a listener says nothing."""
-
-    def __init__(self, settings: WriterSettings, params: oracledb.ConnectParams, password: str) -> None:
-        super().__init__(name="connect", daemon=True)
-        self._settings = settings
-        self._params = params
-        self._password = password
-        self._lock = threading.Lock()
-        self._abandoned = False
-        self.connection: oracledb.Connection | None = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Log on once."""
-        settings = self._settings
-        try:
-            connection = oracledb.connect(params=self._params, user=settings.oracle_user, password=self._password)
-            connection.call_timeout = int(settings.oracle_call_timeout * 1000)
-            if (refused := wait_for_redo(connection)) is not None:
-                say("the session may not choose that its commits wait for the disk", refused)
-        except BaseException as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it
-            self.error = error
-            return
-        with self._lock:
-            self.connection = connection
-            if self._abandoned:
-                connection.close()
-
-    def abandon(self) -> None:
-        """Let the thread close what it may still get."""
-        with self._lock:
-            self._abandoned = True
 
 
 def _hangs(settings: WriterSettings) -> SinkError:
