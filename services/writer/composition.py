@@ -75,15 +75,8 @@ class Files(NamedTuple):
         report = Report(redis.events, breaker, manifest, RejectedExamples(link, keys), partial(count, link, keys))
         manifest.on_gone = report.file_gone
         backup, rejects = (
-            CsvBackup(
-                settings.backup_dir,
-                kind,
-                clock,
-                rotate_bytes=settings.backup_rotate_bytes,
-                min_free_bytes=settings.backup_min_free_bytes,
-                on_change=manifest.note,
-                on_fault=report.file_fault,
-                target=lambda: sink.target,
+            CsvBackup.of(
+                settings, kind, clock, on_change=manifest.note, on_fault=report.file_fault, target=lambda: sink.target
             )
             for kind in ("backup", "rejected")
         )

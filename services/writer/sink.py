@@ -123,14 +123,7 @@ class WritesValues(Protocol):
         """
 
 
-class LooksUp(Protocol):
-    """A sink that can be asked what it holds."""
-
-    def lookup(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
-        """Return what is stored under the values' keys: value as text and quality, or None. Raises: SinkError."""
-
-
-class Sink(WritesValues, LooksUp, Protocol):
+class Sink(WritesValues, Protocol):
     """Everything that the writer asks of one."""
 
     @property
@@ -161,6 +154,9 @@ class Sink(WritesValues, LooksUp, Protocol):
 
         Raises: SinkError.
         """
+
+    def lookup(self, values: Sequence[TagValue]) -> list[tuple[str | None, str] | None]:
+        """Return what is stored under the values' keys: value as text and quality, or None. Raises: SinkError."""
 
     def gone(self) -> tuple[int, list[TagValue]]:
         """Look for what it took lately; return how many values, and those that it does not hold any more.

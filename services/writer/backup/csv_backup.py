@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from services.writer.backup.files import DiskRoom, disk_room, make_directory, shown, try_out, why
 from services.writer.backup.format import HEADERS, csv_text
 from services.writer.backup.recovered import give_way, room_taken
 from services.writer.backup.written_file import WrittenFile
+from services.writer.settings import WriterSettings
 from services.writer.sink import Target
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -92,6 +93,14 @@ class CsvBackup:
         self._lock = threading.Lock()
         self._file: WrittenFile | None = None
         self._used_at = 0.0
+
+    @classmethod
+    def of(cls, settings: WriterSettings, kind: str, clock: Clock, **hooks: Any) -> Self:
+        """Return the files of a kind as these settings want them; `hooks` are the last three fields."""
+        return cls(
+            settings.backup_dir, kind, clock,
+            rotate_bytes=settings.backup_rotate_bytes, min_free_bytes=settings.backup_min_free_bytes, **hooks,
+        )  # fmt: skip
 
     @property
     def open_rows(self) -> int:

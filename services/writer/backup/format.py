@@ -5,6 +5,7 @@ value. A record ends at a line feed outside quotes.
 """
 
 import csv
+import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from typing import Any, Literal
 from services.writer.sink import RowError
 from shared.models import TagValue, stored_timestamp
 from shared.records.files import HEADER, REJECTED_HEADER
+from shared.records.rejected import RejectedExample
+from shared.texts import cut
 
 #: The first line of each kind of file.
 HEADERS = {"backup": HEADER, "rejected": REJECTED_HEADER}
@@ -113,6 +116,34 @@ def strange_form(raw: bytes, *, only_time: bool = False) -> str | None:
     if only_time or csv_text([cells]) == raw:
         return None
     return "it ends in CR LF" if raw.endswith(b"\r\n") else "its quotes are not as the writer sets them"
+
+
+def row_id(cells: Sequence[str]) -> str:
+    """Return by what a row of a rejected file is known: what its line says. Who edits it makes another of it."""
+    text = "\0".join(cells)
+    return hashlib.sha1(text.encode(errors="backslashreplace"), usedforsecurity=False).hexdigest()[:16]
+
+
+def row_example(row: Sequence[Any], at: float, file: str | None, place: str | None) -> RejectedExample:
+    """Return what is shown of a row; `at` in seconds since 1970, `file` the name of the one that holds it.
+
+    place: the own name of that file's directory.
+    """
+    # As the line has them: what is no text is written as it is printed, nothing as an empty cell.
+    cells = tuple("" if cell is None else str(cell) for cell in row)
+    return RejectedExample(
+        id=row_id(cells), at=round(at, 3), reason=cut(cells[-1]), cells=cells, file=file, place=place
+    )
+
+
+def refused_at(cells: Sequence[str]) -> float | None:
+    """Return when a row was refused, in seconds since 1970; None where its line does not tell."""
+    if len(cells) != len(REJECTED_HEADER):
+        return None
+    try:
+        return datetime.fromisoformat(cells[REJECTED_HEADER.index("insertion_attempt_time")]).timestamp()
+    except ValueError:
+        return None
 
 
 class RecordCounter:

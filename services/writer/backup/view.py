@@ -14,9 +14,8 @@ import typer
 
 from services.writer.backup.directory import backup_files, count_rows
 from services.writer.backup.files import in_directory, reading, shown
-from services.writer.backup.format import cells_or_text
+from services.writer.backup.format import cells_or_text, row_id
 from services.writer.backup.reader import BackupReader, WrongHeaderError
-from services.writer.backup.rejected_rows import row_id
 from shared.counters import OTHER_CODES
 from shared.records.files import REJECTED_HEADER, FileKind
 from shared.texts import cut, tamed

@@ -181,15 +181,8 @@ class Checks:
 
     def _backup_directory(self) -> Finding:
         settings, check = self.settings, "backup directory"
-        backup = CsvBackup(
-            settings.backup_dir,
-            "backup",
-            SystemClock(),
-            rotate_bytes=settings.backup_rotate_bytes,
-            min_free_bytes=settings.backup_min_free_bytes,
-        )
         try:
-            cant = backup.check()
+            cant = CsvBackup.of(settings, "backup", SystemClock()).check()
         except BackupFailedError as error:
             remedy = "make room, give the writer's user the right to write there, or set BACKUP_DIR elsewhere"
             return Finding(check, Status.FAILED, f"can't be written: {error}", remedy)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from services.writer.backup.csv_backup import FileFault, NoRoomForRejectsError
+from services.writer.backup.format import row_example
 from services.writer.backup.index import Manifest
-from services.writer.backup.rejected_rows import row_example
 from services.writer.deliver.breaker import Breaker
 from services.writer.sink import CONFLICT, RowError, SinkError
 from shared.counters import Counter as CounterName

@@ -69,44 +69,44 @@ class Columns:
         return next((header[place] for place in self._places(header).values() if names.count(names[place]) > 1), None)
 
 
+@dataclass(frozen=True)
 class RowReader:
-    """Makes values of records."""
+    """Makes values of records; `places` are those of the columns by our names."""
 
-    def __init__(self, columns: Columns, dialect: Dialect, places: Mapping[str, int]) -> None:
-        self._columns = columns
-        self._dialect = dialect
-        self._places = places
+    columns: Columns
+    dialect: Dialect
+    places: Mapping[str, int]
 
     @property
     def has_quality(self) -> bool:
         """Whether the file says qualities."""
-        return QUALITY in self._places
+        return QUALITY in self.places
 
     def time_text(self, cells: Sequence[str]) -> str:
         """Return the cell of the time."""
-        return cells[self._places[TIMESTAMP]]
+        return cells[self.places[TIMESTAMP]]
 
     def value(self, cells: Sequence[str]) -> TagValue:
         """Return the value of a record.
 
         Raises: ValueError, OverflowError: it holds none for certain; the text says why.
         """
-        of = {name: cells[place] for name, place in self._places.items()}
+        of = {name: cells[place] for name, place in self.places.items()}
         try:
             plc_code, tag_address = self._tag(of)
             check_address(tag_address)
-            text = clean_text(self._dialect.value(of[TAG_VALUE]))
+            text = clean_text(self.dialect.value(of[TAG_VALUE]))
         except TagError as error:
             raise ValueError(f"{error}: {error.detail!r}") from None
-        moment = self._dialect.times.read(of[TIMESTAMP])
+        moment = self.dialect.times.read(of[TIMESTAMP])
         has_value = text != "" and not _NO_VALUE.fullmatch(text.strip())
         quality = quality_of(of.get(QUALITY, "").strip()) if has_value else "BAD"
         return TagValue(moment, plc_code, tag_address, text if has_value else None, quality)
 
     def _tag(self, of: Mapping[str, str]) -> tuple[str, str]:
-        separator, name = self._columns.separator, of.get(TAG_NAME, "").strip()
-        if self._columns.plc_code is not None:
-            return self._columns.plc_code, of.get(TAG_ADDRESS, name).strip()
+        separator, name = self.columns.separator, of.get(TAG_NAME, "").strip()
+        if self.columns.plc_code is not None:
+            return self.columns.plc_code, of.get(TAG_ADDRESS, name).strip()
         if PLC_CODE in of and TAG_ADDRESS in of:
             plc_code, tag_address = of[PLC_CODE].strip(), of[TAG_ADDRESS].strip()
             if name and name not in (f"{plc_code}{separator}{tag_address}", f"{plc_code}.{tag_address}"):
@@ -115,7 +115,7 @@ class RowReader:
             plc_code, found, tag_address = name.partition(separator)
             if not found:
                 raise ValueError(f"tag_name {name!r} has no {separator!r} between PLC code and address (or say --plc)")
-            if self._columns.is_ambiguous and separator in tag_address:
+            if self.columns.is_ambiguous and separator in tag_address:
                 raise ValueError(f"tag_name {name!r} can be parted in several ways: give plc_code and tag_address")
         if not plc_code:
             raise ValueError("it names no PLC")

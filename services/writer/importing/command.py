@@ -2,17 +2,36 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
+from services.writer.backup.count import count
 from services.writer.importing.columns import NAMES, Columns
 from services.writer.importing.foreign_file import ForeignFile
-from services.writer.importing.progress import ImportProgress
 from services.writer.recover.command import Way, put_into_table
+from services.writer.recover.progress import RecoveryProgress
 from services.writer.recover.run import Wish
 from services.writer.settings import WriterSettings
 from services.writer.sink import Sink, Target
+from shared.counters import Counter
 from shared.foreign_csv.dialect import DialectError, Said
+from shared.records.events import Event
+from shared.records.files import FileStage
+
+
+class ImportProgress(RecoveryProgress):
+    """What an import tells Redis: as of a recovery, but with counters of its own, and no list has the file."""
+
+    counter, through = Counter.IMPORTED, Event.IMPORTED
+
+    def rejected(self, rows: Sequence[Sequence[Any]], aside: Path) -> None:
+        """Take note of rows that are in a rejected file now: `recover` may put them into the table one day."""
+        super().rejected(rows, aside)
+        self._tell(lambda: count(self._link, self._keys, Counter.IMPORT_REJECTED, len(rows)))
+
+    def _file(self, path: Path, present: Path, stage: FileStage, rows: int | None, size_bytes: int) -> None:
+        del path, present, stage, rows, size_bytes
 
 
 def parse_form(columns: Sequence[str], options: Mapping[str, str | None]) -> tuple[dict[str, str], Said]:

@@ -48,18 +48,17 @@ class _Left:
     tries: int
 
 
+@dataclass
 class AutoRecover:
     """The loop; in a thread of its own."""
 
-    def __init__(
-        self, recovery: Recovery, breaker: Breaker, buffer: TagBuffer, settings: WriterSettings, pause: Pause
-    ) -> None:
-        self._recovery = recovery
-        self._breaker = breaker
-        self._buffer = buffer
-        self._settings = settings
-        self._pause = pause
-        self._calm_depth = CALM_SHARE * settings.buffer_max_size
+    recovery: Recovery
+    breaker: Breaker
+    buffer: TagBuffer
+    settings: WriterSettings
+    pause: Pause
+
+    def __post_init__(self) -> None:
         self._left: dict[Path, _Left] = {}
         self._backoff = Backoff(FIRST_PAUSE_S, LAST_PAUSE_S)
 
@@ -75,37 +74,37 @@ class AutoRecover:
         """Recover one file; return whether there was one."""
         for path in self._files():
             if not self._is_left(path) and not _may_still_be_copied(path):
-                most = self._settings.buffer_batch_size_max
-                ended = self._recovery.recover(path, self, stop, max_rows=most)
+                most = self.settings.buffer_batch_size_max
+                ended = self.recovery.recover(path, self, stop, max_rows=most)
                 self._say(ended)
                 if ended.tally is not None:
-                    self._recovery.progress.flush()
+                    self.recovery.progress.flush()
                     return True
         return False
 
     def _files(self) -> list[Path]:
         try:
-            return backup_files(self._settings.backup_dir, FileKind.BACKUP)
+            return backup_files(self.settings.backup_dir, FileKind.BACKUP)
         except OSError:
             return []  # It can't be listed now: who keeps the list of files says so.
 
     def _is_left(self, path: Path) -> bool:
         left = self._left.get(path)
-        return left is not None and left.changed == _changes(path) and self._recovery.clock.monotonic() < left.until
+        return left is not None and left.changed == _changes(path) and self.recovery.clock.monotonic() < left.until
 
     def _has_time(self) -> bool:
-        state = self._breaker.state
-        if self._pause.is_on() or state not in (BreakerState.CLOSED, BreakerState.HALF_OPEN):
+        state = self.breaker.state
+        if self.pause.is_on() or state not in (BreakerState.CLOSED, BreakerState.HALF_OPEN):
             return False
-        if self._recovery.sink.table_warning is not None:
+        if self.recovery.sink.table_warning is not None:
             # What is there already would be there twice.
             return False
         try:
-            depth = self._buffer.depth()
+            depth = self.buffer.depth()
         except RedisUnavailableError:
             return False
         # Oracle answers again, and nothing comes that could try it: a plant at rest. A file is the trial then.
-        return depth == 0 if state is BreakerState.HALF_OPEN else depth < self._calm_depth
+        return depth == 0 if state is BreakerState.HALF_OPEN else depth < CALM_SHARE * self.settings.buffer_max_size
 
     def begins(self, file: RowsFile) -> None:
         """Say that a file is begun with."""
@@ -119,8 +118,8 @@ class AutoRecover:
     def went_well(self, _file: RowsFile, tally: Tally) -> None:
         """Forget the failures before; Oracle takes what it is given."""
         self._backoff.reset()
-        if (tally.written or tally.duplicates) and self._breaker.state is BreakerState.HALF_OPEN:
-            self._breaker.succeeded(self._recovery.clock.monotonic())
+        if (tally.written or tally.duplicates) and self.breaker.state is BreakerState.HALF_OPEN:
+            self.breaker.succeeded(self.recovery.clock.monotonic())
 
     def goes_on_after(self, failure: Failure, stop: StopFlag) -> bool:
         """Pause; the file is gone on with, however often it fails."""
@@ -144,7 +143,7 @@ class AutoRecover:
             _log.error(f"Not recovered by itself: {reason}")
             before = self._left.get(ended.path)
             if not isinstance(error, RefusedFileError) and (before is None or before.reason != reason):
-                self._recovery.progress.refuses(ended.path, reason)
+                self.recovery.progress.refuses(ended.path, reason)
             # What the file system says may pass: an NFS server that is away, a right that is missing. So may what keeps
             # rows from the table; but what was set aside would be so again each time.
             tries = before.tries + 1 if before is not None else 1
@@ -152,7 +151,7 @@ class AutoRecover:
             may_pass = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
             may_pass = may_pass or (isinstance(error, RowsKeptError) and is_repeatable)
             wait_s = doubled_s(LAST_PAUSE_S, tries, LONGEST_PAUSE_S) if may_pass else math.inf
-            until = self._recovery.clock.monotonic() + wait_s
+            until = self.recovery.clock.monotonic() + wait_s
             self._left[ended.path] = _Left(_changes(ended.path), reason, until, tries)
 
 

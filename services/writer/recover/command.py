@@ -61,15 +61,7 @@ def put_into_table(
     events = EventLog(link, keys, way.command)
     events.instance = way.command
     manifest = Manifest(link, keys, settings.backup_dir)
-    rejects = CsvBackup(
-        settings.backup_dir,
-        "rejected",
-        clock,
-        rotate_bytes=settings.backup_rotate_bytes,
-        min_free_bytes=settings.backup_min_free_bytes,
-        on_change=manifest.note,
-        target=lambda: sink.target,
-    )
+    rejects = CsvBackup.of(settings, "rejected", clock, on_change=manifest.note, target=lambda: sink.target)
     progress = way.progress(link, keys, events, manifest, clock)
     recovery = Recovery(sink, rejects, progress, clock, settings.retry_delays_s, opens=way.opens)
     with stop_on_signals() as stop, RecoverConsole() as console:

@@ -7,8 +7,8 @@ from typing import Any
 from services.writer.backup.count import count
 from services.writer.backup.directory import count_rows, created_at, file_entry
 from services.writer.backup.files import shown
+from services.writer.backup.format import row_example
 from services.writer.backup.index import Manifest
-from services.writer.backup.rejected_rows import row_example
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import PipelineError

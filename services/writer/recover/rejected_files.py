@@ -12,10 +12,10 @@ from pathlib import Path
 
 from services.writer.backup.directory import backup_files, count_rows, created_at, file_entry
 from services.writer.backup.files import SET_ASIDE_DIRECTORY, move_beside, places, shown
+from services.writer.backup.format import refused_at, row_example, row_id
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import move_label
 from services.writer.backup.locks import is_in_use
-from services.writer.backup.rejected_rows import refused_at, row_example, row_id
 from services.writer.recover.file_recovery import Recovery
 from services.writer.recover.open_file import FileInUseError, UnusableFileError
 from services.writer.recover.requested import RequestedRecovery, WrongRequestError

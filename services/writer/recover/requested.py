@@ -28,14 +28,14 @@ class WrongRequestError(RejectedError):
     """What is asked for can't be done by this writer, now or later; the text says why."""
 
 
+@dataclass(frozen=True)
 class RequestedRecovery:
     """Carries out `recover`, one action at a time."""
 
-    def __init__(self, recovery: Recovery, backup: CsvBackup, manifest: Manifest, settings: WriterSettings) -> None:
-        self._recovery = recovery
-        self._backup = backup
-        self._manifest = manifest
-        self._settings = settings
+    recovery: Recovery
+    backup: CsvBackup
+    manifest: Manifest
+    settings: WriterSettings
 
     @property
     def duty(self) -> Duty:
@@ -44,13 +44,13 @@ class RequestedRecovery:
 
     def is_mine(self, action: Action) -> bool:
         """Tell whether the files that an action is about lie in this writer's directory."""
-        return action.place is None or self._manifest.is_here(action.place)
+        return action.place is None or self.manifest.is_here(action.place)
 
     def carry_out(self, job: Job) -> Outcome:
         """Recover what is asked for; return what came of it. Raises: WrongRequestError."""
         # Else its own file would be left out as one that is still written.
         with suppress(BackupFailedError):
-            self._backup.finish()
+            self.backup.finish()
         return self.recover(job, self._files(job.action.target))
 
     def recover(self, job: Job, files: Sequence[Path]) -> Outcome:
@@ -62,15 +62,15 @@ class RequestedRecovery:
         wish = Wish(options.get("dry_run") is True, rate, options.get("anyway") is True)
         told = _Told(job)
         job.unit, job.total, job.done = "rows", sum(map(_rows, files)), 0
-        status = Run(self._settings, self._recovery, told, job.stop, wish).over(files)
-        self._recovery.progress.flush()
+        status = Run(self.settings, self.recovery, told, job.stop, wish).over(files)
+        self.recovery.progress.flush()
         if status == DONE and files and not told.files and not wish.dry_run:
             status = LEFT
         return Outcome(_STATES.get(status, ActionState.FAILED), told.outcome)
 
     def _files(self, target: str | None) -> list[Path]:
         """Return the files of this directory that are meant: whoever asks names no other path."""
-        directory = self._settings.backup_dir
+        directory = self.settings.backup_dir
         if target is None:
             return find_files((), directory)
         try:

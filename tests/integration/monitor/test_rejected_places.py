@@ -7,8 +7,8 @@ from services.monitor.api.answers.actions import RejectedFileRequest
 from services.monitor.api.answers.rejections import rejections
 from services.monitor.read.reader import RedisReader
 from services.writer.backup.csv_backup import CsvBackup
+from services.writer.backup.format import row_example
 from services.writer.backup.index import Manifest
-from services.writer.backup.rejected_rows import row_example
 from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.records.actions import ActionKind
