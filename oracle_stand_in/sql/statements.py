@@ -69,6 +69,7 @@ class ColumnDef:
     default: Expression | None = None
     not_null: bool = False
     default_on_null: bool = False
+    is_invisible: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,23 @@ class CreateTable:
     partition: RangePartition | None = None
     #: GLOBAL TEMPORARY ... ON COMMIT DELETE ROWS
     is_temporary: bool = False
+
+
+@dataclass(frozen=True)
+class CreateAlias:
+    """CREATE [OR REPLACE] VIEW ... AS SELECT * FROM, or SYNONYM ... FOR: another name of a table."""
+
+    table: TableRef
+    target: TableRef
+    is_view: bool
+
+
+@dataclass(frozen=True)
+class DropAlias:
+    """DROP VIEW, DROP SYNONYM."""
+
+    table: TableRef
+    is_view: bool
 
 
 @dataclass(frozen=True)
@@ -229,7 +247,7 @@ Dml: TypeAlias = Insert | InsertSelect | Delete | Update
 
 Ddl: TypeAlias = (
     CreateTable | DropTable | TruncateTable | RenameTable | RenameColumn | CreateIndex | DropIndex | CreateTrigger
-    | DropTrigger
+    | DropTrigger | CreateAlias | DropAlias
 )  # fmt: skip
 
 

@@ -165,9 +165,10 @@ class InsertPlan:
 def insert_targets(table: Table, names: tuple[Name, ...] | None, values: int) -> list[int]:
     """Return the columns that an INSERT names. Raises: OracleError: 904, 913, 947, 957."""
     if names is None:
-        if values != len(table.columns):
-            raise OracleError(947 if values < len(table.columns) else 913)
-        return list(range(values))
+        visible = [index for index, column in enumerate(table.columns) if not column.is_invisible]
+        if values != len(visible):
+            raise OracleError(947 if values < len(visible) else 913)
+        return visible
     targets = [table.column_index(name.name, name.position) for name in names]
     if len(set(targets)) < len(targets):
         raise OracleError(957)

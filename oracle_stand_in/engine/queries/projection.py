@@ -7,6 +7,7 @@ from oracle_stand_in.data.rows import Row, bulk_packer
 from oracle_stand_in.data.values import decode_number
 from oracle_stand_in.engine.queries.scan import in_chunks
 from oracle_stand_in.engine.queries.sources import FromItem, all_columns
+from oracle_stand_in.engine.storage.table import TableColumn
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql.evaluation.evaluate import Compiled, Getter, Scope
 from oracle_stand_in.sql.syntax import (
@@ -33,7 +34,11 @@ def expand(items: tuple[SelectItem, ...], sources: list[FromItem]) -> tuple[Sele
         if item.expression is not None:
             expanded.append(item)
             continue
-        chosen = [each for each in all_columns(sources) if item.qualifier in (None, each[0])]
+        chosen = [
+            (alias, column)
+            for alias, column in all_columns(sources)
+            if item.qualifier in (None, alias) and not (isinstance(column, TableColumn) and column.is_invisible)
+        ]
         if not chosen:
             raise OracleError(904, f'"{item.qualifier}"')
         expanded += [SelectItem(Name(column.name, alias or None), column.name) for alias, column in chosen]

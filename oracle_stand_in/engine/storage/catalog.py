@@ -9,10 +9,12 @@ from oracle_stand_in.engine.storage.transactions import Transaction, Transaction
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.statements import (
     CheckDef,
+    CreateAlias,
     CreateIndex,
     CreateTable,
     CreateTrigger,
     Ddl,
+    DropAlias,
     DropIndex,
     DropTable,
     DropTrigger,
@@ -35,6 +37,8 @@ class Catalog:
     def __init__(self, schema: str) -> None:
         self.schema = schema
         self.tables: dict[str, Table] = {}
+        #: views and synonyms, by name
+        self.aliases: dict[str, CreateAlias] = {}
         self.log = TransactionLog()
         #: what the dictionary calls it; texts are stored in UTF-8 all the same
         self.character_set = "AL32UTF8"
@@ -46,7 +50,8 @@ class Catalog:
 
     def table(self, ref: TableRef) -> Table:
         """Return a table. Raises: OracleError: 942, there is none of this name in this schema."""
-        table = self.tables.get(ref.name)
+        alias = self.aliases.get(ref.name)
+        table = self.tables.get(alias.target.name if alias else ref.name)
         if table is None or ref.schema not in (None, self.schema):
             raise OracleError(942, position=ref.position)
         return table
@@ -63,7 +68,14 @@ class Catalog:
             self._create_trigger(statement)
         elif isinstance(statement, DropTrigger):
             self._drop_trigger(statement)
+        elif isinstance(statement, CreateAlias):
+            self._create_alias(statement)
+        elif isinstance(statement, DropAlias):
+            self._check_alias(statement)
+            del self.aliases[statement.table.name]
         elif not (isinstance(statement, DropTable) and statement.if_exists and statement.table.name not in self.tables):
+            if statement.table.name in self.aliases:
+                raise OracleError(942, position=statement.table.position)
             table = self.table(statement.table)
             self.log.check_unused(table, txn)
             self._change_table(statement, table)
@@ -90,6 +102,21 @@ class Catalog:
             old = table.columns[index]
             table.columns[index] = replace(old, name=statement.name)
 
+    def _create_alias(self, statement: CreateAlias) -> None:
+        if statement.table.name in self.aliases:
+            self._check_alias(DropAlias(statement.table, statement.is_view))
+        else:
+            self._check_new_name(statement.table.name)
+        if statement.is_view:
+            self.table(statement.target)
+        self.aliases[statement.table.name] = statement
+
+    def _check_alias(self, statement: DropAlias) -> None:
+        """Check that there is such a view or synonym. Raises: OracleError: 942, 1434."""
+        found = self.aliases.get(statement.table.name)
+        if found is None or found.is_view != statement.is_view:
+            raise OracleError(942) if statement.is_view else OracleError(1434, text="synonym does not exist")
+
     def children(self, parent: Table) -> list[tuple[Table, ForeignKey]]:
         """Return the foreign keys of other tables that refer to a table."""
         return [
@@ -108,6 +135,7 @@ class Catalog:
         del self.tables[table.name]
 
     def _names(self) -> Iterator[str]:
+        yield from self.aliases
         for table in self.tables.values():
             yield table.name
             yield from (index.name for index in table.indexes)
@@ -146,7 +174,9 @@ class Catalog:
             raise OracleError(2260)
         in_key = set(primary[0].columns) if primary else set()
         columns = [
-            TableColumn(c.name, c.type, not (c.not_null or c.name in in_key), c.default, c.default_on_null)
+            TableColumn(
+                c.name, c.type, not (c.not_null or c.name in in_key), c.default, c.default_on_null, c.is_invisible
+            )
             for c in statement.columns
         ]
         table = Table(self.schema, statement.table.name, columns)

@@ -23,6 +23,8 @@ class TableColumn(Column):
 
     default: Expression | None = None
     default_on_null: bool = False
+    #: what * does not stand for
+    is_invisible: bool = False
 
 
 @dataclass(frozen=True)

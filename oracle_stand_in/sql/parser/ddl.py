@@ -10,9 +10,11 @@ from oracle_stand_in.sql.parser.type_name import data_type
 from oracle_stand_in.sql.statements import (
     ColumnDef,
     Constraint,
+    CreateAlias,
     CreateIndex,
     CreateTable,
     Ddl,
+    DropAlias,
     DropIndex,
     DropTable,
     DropTrigger,
@@ -31,6 +33,9 @@ def create(stream: TokenStream) -> Ddl:
         return _create_table(stream)
     if stream.accept("GLOBAL", "TEMPORARY", "TABLE"):
         return _create_table(stream, is_temporary=True)
+    stream.accept("OR", "REPLACE")
+    if stream.at_any("VIEW", "SYNONYM"):
+        return _create_alias(stream)
     unique = stream.accept("UNIQUE")
     if stream.accept("INDEX"):
         return _create_index(stream, unique)
@@ -46,6 +51,9 @@ def drop(stream: TokenStream) -> Ddl:
         cascade = stream.accept("CASCADE", "CONSTRAINTS")
         stream.accept("PURGE")
         return DropTable(table, if_exists, cascade)
+    if stream.at_any("VIEW", "SYNONYM"):
+        is_view = stream.next().text == "VIEW"
+        return DropAlias(table_ref(stream), is_view)
     if stream.accept("INDEX"):
         return DropIndex(table_ref(stream).name)
     if stream.accept("TRIGGER"):
@@ -100,6 +108,19 @@ def _create_table(stream: TokenStream, *, is_temporary: bool = False) -> CreateT
     return CreateTable(table, tuple(columns), tuple(constraints), partition, is_temporary)
 
 
+def _create_alias(stream: TokenStream) -> CreateAlias:
+    """Parse VIEW name AS SELECT * FROM table, or SYNONYM name FOR table."""
+    is_view = stream.next().text == "VIEW"
+    name = table_ref(stream)
+    if not is_view:
+        stream.expect("FOR")
+        return CreateAlias(name, table_ref(stream), is_view)
+    stream.expect("AS", "SELECT")
+    if not (stream.accept_symbol("*") and stream.accept("FROM")):
+        raise unsupported("CREATE VIEW of more than SELECT * FROM a table", stream.current.position)
+    return CreateAlias(name, table_ref(stream), is_view)
+
+
 def _partition(stream: TokenStream) -> RangePartition:
     """Parse RANGE (column) [INTERVAL (...)] (PARTITION name VALUES LESS THAN (...), ...)."""
     stream.expect("RANGE", code=900)
@@ -133,7 +154,7 @@ def _column(stream: TokenStream, constraints: list[Constraint]) -> ColumnDef:
     name = stream.name(904)
     kind = data_type(stream)
     default: Expression | None = None
-    not_null = on_null = False
+    not_null = on_null = is_invisible = False
     while not (stream.at_symbol(",") or stream.at_symbol(")") or stream.current.kind is TokenKind.END):
         if stream.accept("DEFAULT"):
             on_null = stream.accept("ON", "NULL")
@@ -142,12 +163,14 @@ def _column(stream: TokenStream, constraints: list[Constraint]) -> ColumnDef:
             not_null = True
         elif stream.accept("NULL"):
             pass
+        elif stream.accept("INVISIBLE"):
+            is_invisible = True
         elif stream.at("CONSTRAINT") and stream.peek(2).text == "NOT":
             stream.next()
             stream.name()
         else:
             constraints.append(constraint(stream, name))
-    return ColumnDef(name, kind, default, not_null or on_null, on_null)
+    return ColumnDef(name, kind, default, not_null or on_null, on_null, is_invisible)
 
 
 def _create_index(stream: TokenStream, unique: bool) -> CreateIndex:

@@ -128,8 +128,9 @@ class Checks:
             yield from self._inserts()
 
     def _shape(self, shape: TableShape) -> Iterator[Finding]:
+        layout = LAYOUTS[self.settings.oracle_table_layout]
         try:
-            columns = [described(info) for info in shape.columns()]
+            columns = [described(info) for info in shape.columns(layout.names)]
         except SinkError as error:
             if error.code not in NO_PRIVILEGE:
                 yield failure("table", error)
@@ -143,7 +144,7 @@ class Checks:
             yield from self._dictionary(shape)
             return
         yield Finding("table", Status.OK, f"{self.settings.oracle_table} is there, the user may SELECT")
-        yield from compare_columns(LAYOUTS[self.settings.oracle_table_layout], columns)
+        yield from compare_columns(layout, columns)
         yield from self._dictionary(shape)
 
     def _dictionary(self, shape: TableShape) -> Iterator[Finding]:

@@ -7,6 +7,10 @@ from typing import Any
 import oracledb
 
 from services.writer.oracle.errors import translated
+from services.writer.sink import SinkError
+
+#: There is no such column.
+_NO_COLUMN = "ORA-00904"
 
 _CONSTRAINTS = """
 SELECT c.owner, c.constraint_name, c.constraint_type, c.deferred, cc.column_name
@@ -47,14 +51,19 @@ class TableShape:
         #: Whether it is a table, as far as `locate` found it, and one whose rows are gone with the commit.
         self.is_table = self.is_temporary = False
 
-    def columns(self) -> list[Any]:
-        """Return the columns as the driver describes them, which also shows that the user may SELECT."""
-        with translated(), self._connection.cursor() as cursor:
-            # Parsed anew each time: a statement that the driver knows may be described as the table was.
-            sql = f"SELECT * FROM {self._table} WHERE 1 = 0"  # noqa: S608 - the name is checked in settings
-            cursor.prepare(sql, cache_statement=False)
-            cursor.execute(None)
-            return list(cursor.description or ())
+    def columns(self, wanted: Sequence[str] = ()) -> list[Any]:
+        """Return the columns as the driver describes them, which also shows that the user may SELECT.
+
+        wanted: those that are asked for by name where `*` does not stand for them: they may be INVISIBLE.
+        """
+        found = self._described("*")
+        for name in sorted(set(wanted) - {info.name.lower() for info in found}):
+            try:
+                found += self._described(name)
+            except SinkError as error:
+                if error.code != _NO_COLUMN:
+                    raise
+        return found
 
     def locate(self) -> bool:
         """Find out whose table it is, through a synonym too; False when it is none (a view): then no key is known."""
@@ -104,6 +113,14 @@ class TableShape:
         rows = self._all("SELECT temporary FROM all_tables WHERE owner = :1 AND table_name = :2", [owner, name])
         self.is_table, self.is_temporary = bool(rows), rows == [("Y",)]
         return self.is_table
+
+    def _described(self, what: str) -> list[Any]:
+        with translated(), self._connection.cursor() as cursor:
+            # Parsed anew each time: a statement that the driver knows may be described as the table was.
+            sql = f"SELECT {what} FROM {self._table} WHERE 1 = 0"  # noqa: S608 - the names are ours, or checked in settings
+            cursor.prepare(sql, cache_statement=False)
+            cursor.execute(None)
+            return list(cursor.description or ())
 
     def _one(self, sql: str) -> Any:
         return self._all(sql, [])[0]

@@ -42,6 +42,11 @@ class Layout:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
 
+    @property
+    def names(self) -> list[str]:
+        """The columns' names."""
+        return [column.name for column in self.columns]
+
     def position(self, column: str) -> int:
         """Return the place of a column in a row."""
         return next(place for place, known in enumerate(self.columns) if known.name == column)
@@ -80,7 +85,7 @@ class RowBinder:
         self._separator = separator
         self.table = table
         self._no_value_text = no_value_text
-        names = ", ".join(column.name for column in layout.columns)
+        names = ", ".join(layout.names)
         places = ", ".join(f":{n}" for n in range(1, len(layout.columns) + 1))
         self.insert_sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - the name is checked in settings
         self._key = [(layout.position(name), layout.columns[layout.position(name)]) for name in layout.key]

@@ -34,6 +34,9 @@ KNOWN_FOR_S = 20.0
 #: Seconds between two times that probes take new sessions, while a person is waited for: a logon costs a database much.
 RENEW_S = 60.0
 
+#: Seconds between two trials whether what is no table takes a row twice.
+TRY_S = 3600.0
+
 _log = get_logger()
 
 
@@ -54,7 +57,7 @@ class OracleSink:
         #: What of the table doubles values without a word, as `inspect` found it; None where nothing.
         self.table_warning: str | None = None
         self._table_is_known = False
-        self._learned_at = self._renew_at = float("-inf")
+        self._learned_at = self._renew_at = self._try_again_at = float("-inf")
         self._database: str | None = None
         self._character_set = ""
 
@@ -160,8 +163,14 @@ class OracleSink:
         """
         with self.connection() as connection:
             shape = self._learn_table(connection)
-            # Of a view nobody can tell.
-            is_guarded = not shape.is_table or guards(shape.unique_keys(), self._table.layout.key)
+            if shape.is_table:
+                is_guarded = guards(shape.unique_keys(), self._table.layout.key)
+            elif self._clock.monotonic() >= self._try_again_at:
+                # Of a view, or a table behind a link, no dictionary tells. Seldom: a trigger may tell of a row.
+                self._try_again_at = self._clock.monotonic() + TRY_S
+                is_guarded = not (self.may_select and self._refusals.takes_twice(connection))
+            else:
+                is_guarded = self.table_warning is None
         key = ", ".join(self._table.layout.key)
         warning = None if is_guarded else f"{self.target.table} has no key on ({key}): what comes twice is stored twice"
         if warning and warning != self.table_warning:
@@ -263,7 +272,7 @@ class OracleSink:
         """Return the columns as the driver describes them; none where the user may not SELECT: values go on."""
         could, self.may_select = self.may_select, True
         try:
-            return shape.columns()
+            return shape.columns(self._table.layout.names)
         except SinkError as error:
             if error.code not in NO_PRIVILEGE:
                 raise

@@ -28,7 +28,7 @@ import oracledb
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import RowBinder
-from services.writer.oracle.statements import insert, insert_and_commit, lookup
+from services.writer.oracle.statements import count, insert, insert_and_commit, lookup
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
 from shared.models import TagValue
 
@@ -81,6 +81,26 @@ class Refusals:
         """Tell whether the table takes other rows; a few go in for a while where a tablespace has just become full."""
         return 2 * refused <= of or self.of_all_rows(connection, value) is None
 
+    def takes_twice(self, connection: oracledb.Connection) -> bool:
+        """Tell whether a row that comes twice is there twice, by a trial that is rolled back.
+
+        Raises: oracledb.Error.
+        """
+        rows, _ = self._table.rows([self._like(datetime.now(UTC).replace(tzinfo=None), is_new=True)] * 2)
+        try:
+            insert(connection, self._table, rows, commit=False)
+            return count(connection, self._table, rows[0]) > 1
+        finally:
+            with suppress(oracledb.Error):
+                connection.rollback()
+
+    def _like(self, moment: datetime, *, is_new: bool = False) -> TagValue:
+        """Return a value that the table takes, as far as is known, of a tag that nobody has where it is a new one."""
+        address = f"check.{secrets.token_hex(4)}"
+        like = self.sample or TagValue(moment, "tagpipe", address, "0", "GOOD")
+        changed = {"plc_code": "tagpipe", "tag_address": address} if is_new else {}
+        return msgspec.structs.replace(like, timestamp=moment, **changed)
+
     def of_all_rows(self, connection: oracledb.Connection, value: TagValue) -> SinkError | None:
         """Return why the table takes no row at all now; None: a sample is taken.
 
@@ -89,8 +109,7 @@ class Refusals:
         utc_now = datetime.now(UTC).replace(tzinfo=None)
         # A partition may be missing for the plant's own time of today, and for no other.
         moment = value.timestamp if abs(value.timestamp - utc_now) < _TODAY else utc_now
-        like = self.sample or TagValue(utc_now, "tagpipe", f"check.{secrets.token_hex(4)}", "0", "GOOD")
-        rows, _ = self._table.rows([msgspec.structs.replace(like, timestamp=moment)])
+        rows, _ = self._table.rows([self._like(moment)])
         try:
             errors = insert(connection, self._table, rows, commit=False)
         finally:

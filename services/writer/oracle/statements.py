@@ -71,6 +71,15 @@ def _held(
         return {table.key_as_stored(row[:width]): (row[width], row[width + 1]) for row in cursor}
 
 
+def count(connection: oracledb.Connection, table: RowBinder, row: Row) -> int:
+    """Return how many rows the table has under a row's key."""
+    with connection.cursor() as cursor:
+        cursor.setinputsizes(*table.key_sizes)
+        cursor.execute(f"SELECT COUNT(*) FROM {table.table} WHERE {_is_key(table)}", list(table.key_of(row)))  # noqa: S608 - our own names
+        ((found,),) = cursor
+        return int(found)
+
+
 def delete(connection: oracledb.Connection, table: RowBinder, row: Row) -> None:
     """Delete one row by its key; leave the transaction open."""
     with connection.cursor() as cursor:

@@ -51,6 +51,17 @@ def test_session_that_may_not_have_its_commits_wait_is_warned_of(
     assert "SHOW PARAMETER commit" in output
 
 
+def test_invisible_column_is_no_missing_one(oracle: OracleStandIn, environment: dict[str, str]) -> None:
+    run_sql(
+        oracle,
+        "CREATE TABLE hiding (tag_name VARCHAR2(100), tag_value VARCHAR2(255) INVISIBLE NOT NULL, "
+        "timestamp TIMESTAMP(6), quality VARCHAR2(20) NOT NULL, PRIMARY KEY (tag_name, timestamp))",
+    )
+    status, output = check(environment, ORACLE_TABLE="hiding")
+    assert status == 0, output
+    assert "255 bytes" in line_of("column tag_value", output)
+
+
 def test_key_that_is_too_narrow_fails(oracle: OracleStandIn, environment: dict[str, str]) -> None:
     run_sql(
         oracle,

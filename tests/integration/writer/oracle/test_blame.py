@@ -143,7 +143,9 @@ def test_a_grant_that_is_taken_away_costs_the_rows_that_were_being_looked_up_a_t
     assert ends(sink.write(tag_values(6))) == (1, 0, 5, 0)
 
 
-@pytest.mark.parametrize("code", [376, 1135, 1555, 1591, 1647, 2393, 4063, 4068, 6508, 8102, 8103, 14403])
+@pytest.mark.parametrize(
+    "code", [376, 1135, 1555, 1591, 1647, 2393, 4063, 4068, 6508, 8102, 8103, 14403, 2002, 2068, 14766]
+)
 def test_a_row_that_the_databases_state_refuses_is_kept_though_its_neighbours_were_stored(
     sink: OracleSink, faults: OracleControl, table: str, code: int
 ) -> None:

@@ -114,3 +114,43 @@ def test_what_a_database_that_waits_for_no_disk_confirms_is_there_after_its_cras
         server.start()
         assert sink.gone() == (1, [])
         sink.close()
+
+
+@pytest.mark.parametrize("kind", ["VIEW {} AS SELECT * FROM {}", "SYNONYM {} FOR {}"])
+@pytest.mark.parametrize("has_key", [True, False], ids=["with a key", "without one"])
+def test_a_key_that_is_not_there_is_said_of_what_is_no_table_too(
+    oracle: OracleTarget, kind: str, has_key: bool
+) -> None:
+    """Kind: a guarantee that nobody looks at. Behind a view, as a redefinition by editions makes it of each table, what
+    came again after a lost answer was stored twice, and nothing said so: the dictionary knows no keys of a view.
+    """
+    with oracle.table(changes=() if has_key else NO_KEY) as name:
+        other = f"{name}_x"
+        oracle.execute(f"CREATE {kind.format(other, name)}")
+        sink = OracleSink(oracle.settings(other))
+        assert ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        sink.inspect()
+        assert (sink.table_warning is None) is has_key
+        again = ends(sink.write(tag_values(3)))
+        assert again == ((0, 3, 0, 0) if has_key else (3, 0, 0, 0))
+        sink.inspect()
+        assert (sink.table_warning is None) is has_key
+        # Of the trial nothing stays.
+        assert len(oracle.cells(name)) == 3
+        sink.close()
+        oracle.execute(f"DROP {kind.split(maxsplit=1)[0]} {other}")
+
+
+def test_a_column_that_is_invisible_is_written_as_it_is(oracle: OracleTarget) -> None:
+    """Kind: what `*` does not stand for is not there. A NUMBER that a DBA had made INVISIBLE was given text, which
+    Oracle converts by the session's settings; and `check` called it missing.
+    """
+    text = "tag_value VARCHAR2(255) NOT NULL"
+    with oracle.table(changes=((text, "tag_value NUMBER INVISIBLE"),)) as name:
+        sink = OracleSink(oracle.settings(name))
+        sink.probe()
+        assert sink.table.layout.columns[1].is_number
+        outcome = sink.write([*tag_values(2, text="0.5"), *tag_values(3, text="on")[2:]])
+        sink.close()
+        assert ends(outcome) == (2, 0, 1, 0)
+        assert {error.code for error in outcome.rejected} == {"NOT_A_NUMBER"}
