@@ -6,7 +6,7 @@ from enum import Enum
 #: wire numbers of the types that a client may bind
 VARCHAR, NUMBER, BINARY_INTEGER, LONG, DATE, RAW = 1, 2, 3, 8, 12, 23
 CHAR, BINARY_FLOAT, BINARY_DOUBLE = 96, 100, 101
-TIMESTAMP, TIMESTAMP_TZ, TIMESTAMP_LTZ, BOOLEAN = 180, 181, 231, 252
+TIMESTAMP, TIMESTAMP_TZ, TIMESTAMP_LTZ, INTERVAL, BOOLEAN = 180, 181, 231, 183, 252
 #: bytes that a character takes at most in the database character set, and a code unit in the national one (AL16UTF16)
 BYTES_PER_CHAR, BYTES_PER_UNIT = 4, 2
 #: longest VARCHAR2, CHAR and RAW, in bytes, without extended data types
@@ -33,6 +33,8 @@ class Kind(Enum):
     TIMESTAMP = "TIMESTAMP"
     ZONED = "TIMESTAMP WITH TIME ZONE"
     LOCAL = "TIMESTAMP WITH LOCAL TIME ZONE"
+    #: of expressions alone: no column has it
+    INTERVAL = "INTERVAL DAY TO SECOND"
 
 
 NATIONAL, PADDED = frozenset((Kind.NVARCHAR, Kind.NCHAR)), frozenset((Kind.CHAR, Kind.NCHAR))
@@ -55,9 +57,11 @@ WIRE_TYPES = {
     Kind.TIMESTAMP: TIMESTAMP,
     Kind.ZONED: TIMESTAMP_TZ,
     Kind.LOCAL: TIMESTAMP_LTZ,
+    Kind.INTERVAL: INTERVAL,
 }
 FIXED_SIZES = {
     Kind.NUMBER: 22, Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.DATE: 7, Kind.TIMESTAMP: 11, Kind.ZONED: 13, Kind.LOCAL: 11,
+    Kind.INTERVAL: 11,
 }  # fmt: skip
 
 
@@ -145,6 +149,7 @@ ZONED_TYPE = ColumnType(Kind.ZONED, scale=6)
 LOCAL_TYPE = ColumnType(Kind.LOCAL, scale=6)
 DOUBLE_TYPE = ColumnType(Kind.DOUBLE)
 FLOAT_TYPE = ColumnType(Kind.FLOAT)
+INTERVAL_TYPE = ColumnType(Kind.INTERVAL, precision=9, scale=6)
 
 
 def varchar(length: int) -> ColumnType:

@@ -47,6 +47,8 @@ def converter(source: Kind, target: Kind, nls: Nls) -> Converter:
     """
     if source is target:
         return identity
+    if Kind.INTERVAL in (source, target):
+        raise OracleError(932, target.value, source.value)
     if source in TEXTS and target in TEXTS:
         return transcoder(source, target)
     if source in TEXTS:

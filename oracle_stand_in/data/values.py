@@ -28,6 +28,8 @@ MIN_NUMBER = b"\x00"
 PRECISION = 40
 DECIMALS = Context(prec=PRECISION, rounding=ROUND_HALF_UP)
 DATE_SIZE, TIMESTAMP_SIZE, ZONED_SIZE = 7, 11, 13
+#: what is added to the days and nanoseconds of an interval
+SIGN_OFFSET = 1 << 31
 
 
 class NumberRangeError(ValueError):
@@ -157,6 +159,26 @@ def encode_zoned(moment: datetime, nanoseconds: int, offset: timedelta) -> bytes
 def zone_of(raw: bytes) -> timedelta:
     """Return the offset of an encoded TIMESTAMP WITH TIME ZONE."""
     return timedelta(hours=raw[TIMESTAMP_SIZE] - 20, minutes=raw[TIMESTAMP_SIZE + 1] - 60)
+
+
+def encode_interval(value: timedelta) -> bytes:
+    """Encode an INTERVAL DAY TO SECOND: days, hours, minutes, seconds, nanoseconds, all of one sign."""
+    sign = -1 if value < timedelta() else 1
+    value = abs(value)
+    minutes, second = divmod(value.seconds, 60)
+    clock = bytes(60 + sign * part for part in (minutes // 60, minutes % 60, second))
+    return b"%b%b%b" % (_signed(sign * value.days), clock, _signed(sign * value.microseconds * 1000))
+
+
+def _signed(number: int) -> bytes:
+    return (number + SIGN_OFFSET).to_bytes(4, "big")
+
+
+def decode_interval(raw: bytes) -> timedelta:
+    """Decode an INTERVAL DAY TO SECOND."""
+    hours, minutes, seconds = (byte - 60 for byte in raw[4:7])
+    days, nanoseconds = (int.from_bytes(part, "big") - SIGN_OFFSET for part in (raw[:4], raw[7:]))
+    return timedelta(days, seconds, int(nanoseconds / 1000), minutes=minutes, hours=hours)
 
 
 def encode_double(value: float) -> bytes:

@@ -1,7 +1,6 @@
 """What parsed SQL is made of: small frozen dataclasses, so that equal expressions are equal (GROUP BY relies on it)."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TypeAlias
 
 from oracle_stand_in.data.column_types import ColumnType
@@ -13,13 +12,6 @@ class Literal:
 
     value: bytes
     type: ColumnType | None
-
-
-@dataclass(frozen=True)
-class IntervalLiteral:
-    """INTERVAL '5' MINUTE."""
-
-    value: timedelta
 
 
 @dataclass(frozen=True)
@@ -40,13 +32,31 @@ class Name:
 
 @dataclass(frozen=True)
 class Call:
-    """A function call; COUNT(*) has `star`."""
+    """A function call; COUNT(*) has `star`.
+
+    keep: of an aggregate, the order whose first rows alone count: KEEP (DENSE_RANK FIRST ORDER BY ...).
+    """
 
     name: str
     arguments: tuple["Expression", ...] = ()
     distinct: bool = False
     star: bool = False
     position: int = field(default=0, compare=False)
+    keep: tuple["OrderItem", ...] = ()
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """LAG or LEAD(value, steps, default) OVER (PARTITION BY ... ORDER BY ...): a value of another row.
+
+    steps: rows behind this one; those of LAG are less than 0.
+    """
+
+    value: "Expression"
+    steps: int
+    default: "Expression"
+    partition_by: tuple["Expression", ...]
+    order_by: tuple["OrderItem", ...]
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class Subquery:
     query: "Query"
 
 
-Expression: TypeAlias = Literal | IntervalLiteral | Bind | Name | Call | Cast | AtZone | Operation | Case | Subquery
+Expression: TypeAlias = Literal | Bind | Name | Call | Neighbour | Cast | AtZone | Operation | Case | Subquery
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from oracle_stand_in.data.column_types import NUMBER_TYPE, ColumnType
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.data.values import DECIMALS, decode_number, encode_number
+from oracle_stand_in.engine.queries.projection import first_of
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql.evaluation.evaluate import Compiled, Scope, compile_expression, convert_to
 from oracle_stand_in.sql.evaluation.functions import AGGREGATES
@@ -24,7 +25,7 @@ def aggregate_calls(select: Select) -> list[Call]:
 class _Accumulator:
     """One aggregate over one group."""
 
-    __slots__ = ("best", "call", "count", "seen", "total")
+    __slots__ = ("best", "call", "count", "kept", "seen", "total")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -32,6 +33,8 @@ class _Accumulator:
         self.best = b""
         self.total = Decimal(0)
         self.seen: set[bytes] = set()
+        #: of KEEP, the first rows by its order up to now
+        self.kept: list[Row] = []
 
     def add(self, values: Sequence[bytes]) -> None:
         """Take in some rows' values; NULLs do not count."""
@@ -74,6 +77,7 @@ class Groups:
         self._scope = scope
         self._keys = [compile_expression(key, scope) for key in keys]
         self._arguments = [_argument(call, scope) for call in calls]
+        self._orders = [[(item, compile_expression(item.expression, scope)) for item in call.keep] for call in calls]
         self._groups: dict[Row, list[_Accumulator]] = {}
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -92,13 +96,20 @@ class Groups:
         accumulators = self._groups.get(key)
         if accumulators is None:
             accumulators = self._groups[key] = [_Accumulator(call) for call in self._calls]
-        for accumulator, argument in zip(accumulators, self._arguments, strict=True):
-            accumulator.add([b""] * len(rows) if argument is None else list(map(argument.get, rows)))
+        for accumulator, argument, order in zip(accumulators, self._arguments, self._orders, strict=True):
+            if order:
+                accumulator.kept = first_of([*accumulator.kept, *rows], order)
+            else:
+                accumulator.add(_values(argument, rows))
 
     def rows(self) -> list[Row]:
         """Return one row per group: its keys, then its aggregates. Without GROUP BY there is always one."""
         if not self._keys and not self._groups:
             self._groups[()] = [_Accumulator(call) for call in self._calls]
+        for group in self._groups.values():
+            for accumulator, argument in zip(group, self._arguments, strict=True):
+                if accumulator.kept:
+                    accumulator.add(_values(argument, accumulator.kept))
         return [(*key, *(each.result() for each in group)) for key, group in self._groups.items()]
 
     def _types(self) -> list[ColumnType]:
@@ -119,6 +130,10 @@ class Groups:
         }
         outer = self._scope
         return replace(outer, slots=slots, column_slots=plain, is_grouped=True, has_keys=bool(self._keys))
+
+
+def _values(argument: Compiled | None, rows: Sequence[Row]) -> list[bytes]:
+    return [b""] * len(rows) if argument is None else list(map(argument.get, rows))
 
 
 def _argument(call: Call, scope: Scope) -> Compiled | None:

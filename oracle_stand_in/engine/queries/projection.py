@@ -68,6 +68,13 @@ def sort(rows: list[Row], order: list[tuple[OrderItem, Compiled]]) -> None:
         rows.sort(key=_sort_key(compiled.get, nulls_high), reverse=item.descending)
 
 
+def first_of(rows: list[Row], order: list[tuple[OrderItem, Compiled]]) -> list[Row]:
+    """Return the first rows by an order: one, or several that it does not tell apart."""
+    sort(rows, order)
+    places = [[compiled.get(row) for _, compiled in order] for row in rows]
+    return [row for row, place in zip(rows, places, strict=True) if place == places[0]]
+
+
 def _sort_key(get: Getter, nulls_high: bool) -> Callable[[Row], tuple[bool, bytes]]:
     def key(row: Row) -> tuple[bool, bytes]:
         raw = get(row)

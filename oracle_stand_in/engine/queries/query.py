@@ -14,6 +14,7 @@ from oracle_stand_in.engine.dictionary.views import VIEWS
 from oracle_stand_in.engine.queries import correlated
 from oracle_stand_in.engine.queries.aggregate import Groups, aggregate_calls
 from oracle_stand_in.engine.queries.compound import as_columns, combine, combined_columns
+from oracle_stand_in.engine.queries.neighbours import Neighbours, neighbours
 from oracle_stand_in.engine.queries.projection import describe, expand, expression_of, order_target, project, sort
 from oracle_stand_in.engine.queries.row_numbers import uses_row_number, with_row_limit
 from oracle_stand_in.engine.queries.scan import CHUNK, matching
@@ -211,6 +212,8 @@ class Query:
         if numbered:
             # the number of a row stands behind its columns
             scope = replace(scope, columns=[*scope.columns, ("", Column("ROWNUM", NUMBER_TYPE))])
+        others = Neighbours(neighbours(select), scope)
+        scope = others.scope()
         compiled = [compile_expression(expression_of(item), scope) for item in select.items]
         columns = [describe(item.name, each, scope) for item, each in zip(select.items, compiled, strict=True)]
         order = [(item, compile_expression(order_target(item, select), scope)) for item in select.order_by]
@@ -220,7 +223,7 @@ class Query:
         if describe_only:
             return Result(columns, [])
         offset, limit = self._limits(select, scope)
-        enough = None if order or select.distinct or limit is None else offset + limit
+        enough = None if order or select.distinct or others or limit is None else offset + limit
         rows: list[Row] = []
         async for chunk in self._rows(sources, where, scope):
             rows += chunk
@@ -228,6 +231,8 @@ class Query:
                 break
         if numbered:
             rows = [(*row, encode_number(Decimal(number))) for number, row in enumerate(rows, 1)]
+        if others:
+            rows = others.added(rows)
         sort(rows, order)
         if not select.distinct:
             rows = rows[offset:] if limit is None else rows[offset : offset + limit]

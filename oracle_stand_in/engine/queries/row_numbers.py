@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from oracle_stand_in.data.column_types import NUMBER_TYPE
 from oracle_stand_in.data.values import decode_number, encode_number
+from oracle_stand_in.engine.queries.neighbours import neighbours
 from oracle_stand_in.errors import unsupported
 from oracle_stand_in.sql.syntax import All, Comparison, Literal, Name, Select
 from oracle_stand_in.sql.walk import walk
@@ -26,8 +27,8 @@ def with_row_limit(select: Select) -> Select:
         is_first = term.operator == "=" and term.right == Literal(encode_number(Decimal(1)), NUMBER_TYPE)
         if not is_first and term.operator not in ("<=", "<"):
             raise unsupported("this use of ROWNUM")
-        if select.order_by or select.fetch or select.group_by:
-            raise unsupported("ROWNUM together with ORDER BY, GROUP BY or FETCH")
+        if select.order_by or select.fetch or select.group_by or neighbours(select):
+            raise unsupported("ROWNUM together with ORDER BY, GROUP BY, FETCH, LAG or LEAD")
         limit = term.right
         if term.operator == "<":
             if not isinstance(limit, Literal):

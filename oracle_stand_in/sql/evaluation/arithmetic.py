@@ -10,6 +10,7 @@ from oracle_stand_in.data.values import (
     NumberRangeError,
     decode_number,
     decode_timestamp,
+    encode_interval,
     encode_number,
     encode_timestamp,
     encode_zoned,
@@ -20,12 +21,13 @@ from oracle_stand_in.errors import OracleError
 SECONDS_PER_DAY = 86_400
 
 
-def shift(raw: bytes, by: timedelta | bytes, sign: int = 1) -> bytes:
-    """Add an interval, or a NUMBER of days, to a moment; NULL stays NULL, a time zone what it is."""
-    if not raw or by == b"":
-        return b""
-    if isinstance(by, bytes):
-        by = timedelta(seconds=round(decode_number(by) * SECONDS_PER_DAY)) * sign
+def days(raw: bytes) -> timedelta:
+    """Return what a NUMBER of days means."""
+    return timedelta(seconds=round(decode_number(raw) * SECONDS_PER_DAY))
+
+
+def shift(raw: bytes, by: timedelta) -> bytes:
+    """Add an interval to a moment; a time zone stays what it is."""
     moment, nanoseconds = decode_timestamp(raw)
     try:
         shifted = moment + by
@@ -44,6 +46,13 @@ def days_between(later: bytes, earlier: bytes) -> bytes:
     between = decode_timestamp(later)[0] - decode_timestamp(earlier)[0]
     seconds = between.days * SECONDS_PER_DAY + between.seconds
     return encode_number(DECIMALS.divide(Decimal(seconds), Decimal(SECONDS_PER_DAY)))
+
+
+def interval_between(later: bytes, earlier: bytes) -> bytes:
+    """Return the interval from one moment to another; NULL makes it NULL."""
+    if not later or not earlier:
+        return b""
+    return encode_interval(decode_timestamp(later)[0] - decode_timestamp(earlier)[0])
 
 
 def arithmetic(operator: str) -> Callable[[bytes, bytes], bytes]:

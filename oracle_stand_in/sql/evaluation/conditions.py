@@ -39,7 +39,17 @@ OPERATORS: dict[str, Callable[[bytes, bytes], bool]] = {
 
 
 #: kinds other than texts, each before those that are converted to it for a comparison
-ORDER = (Kind.DOUBLE, Kind.FLOAT, Kind.NUMBER, Kind.ZONED, Kind.LOCAL, Kind.TIMESTAMP, Kind.DATE, Kind.RAW)
+ORDER = (
+    Kind.DOUBLE,
+    Kind.FLOAT,
+    Kind.NUMBER,
+    Kind.ZONED,
+    Kind.LOCAL,
+    Kind.TIMESTAMP,
+    Kind.DATE,
+    Kind.RAW,
+    Kind.INTERVAL,
+)
 
 
 def common_type(left: ColumnType | None, right: ColumnType | None) -> ColumnType | None:

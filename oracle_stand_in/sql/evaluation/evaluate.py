@@ -9,6 +9,7 @@ from typing import Any
 
 from oracle_stand_in.data.column_types import (
     DATE_TYPE,
+    INTERVAL_TYPE,
     MOMENTS,
     NUMBER_TYPE,
     TIMESTAMP_TYPE,
@@ -22,9 +23,16 @@ from oracle_stand_in.data.convert import at_zone, converter
 from oracle_stand_in.data.fit import fit, shortened
 from oracle_stand_in.data.nls import DATABASE_ZONE, Nls, offset_at
 from oracle_stand_in.data.rows import Row
-from oracle_stand_in.data.values import decode_timestamp, encode_date, encode_number, encode_timestamp, encode_zoned
+from oracle_stand_in.data.values import (
+    decode_interval,
+    decode_timestamp,
+    encode_date,
+    encode_number,
+    encode_timestamp,
+    encode_zoned,
+)
 from oracle_stand_in.errors import OracleError, unsupported
-from oracle_stand_in.sql.evaluation.arithmetic import arithmetic, days_between, shift
+from oracle_stand_in.sql.evaluation.arithmetic import arithmetic, days, days_between, interval_between, shift
 from oracle_stand_in.sql.evaluation.context import USERENV, Context
 from oracle_stand_in.sql.evaluation.functions import AGGREGATES, FUNCTIONS, Argument, within_a_text
 from oracle_stand_in.sql.evaluation.plain_functions import PLAIN
@@ -34,7 +42,6 @@ from oracle_stand_in.sql.syntax import (
     Call,
     Cast,
     Expression,
-    IntervalLiteral,
     Literal,
     Name,
     Operation,
@@ -110,7 +117,7 @@ def compile_expression(node: Expression, scope: Scope) -> Compiled:
         return _column(*slot)
     compiler = COMPILERS.get(type(node))
     if compiler is None:
-        raise unsupported("an INTERVAL on its own")
+        raise unsupported("an analytic function here")
     return compiler(node, scope)
 
 
@@ -155,6 +162,8 @@ def _pseudo_column(name: str, context: Context) -> Value | None:
 def _call(node: Call, scope: Scope) -> Compiled:
     if node.name in AGGREGATES:
         raise OracleError(937 if scope.is_grouped else 934, position=node.position)
+    if node.keep:
+        raise unsupported(f"{node.name} with KEEP", node.position)
     if node.name == "SYS_CONTEXT":
         arguments = [compile_expression(argument, scope) for argument in node.arguments]
         return constant(_sys_context(arguments, scope.context))
@@ -181,31 +190,38 @@ def _sys_context(arguments: list[Compiled], context: Context) -> Value:
 
 
 def _operation(node: Operation, scope: Scope) -> Compiled:
-    left = compile_expression(node.left, scope)
-    if isinstance(node.right, IntervalLiteral):
-        interval = node.right.value
-        get, sign = left.get, 1 if node.operator == "+" else -1
-        return _folded(left.type or DATE_TYPE, lambda row: shift(get(row), interval * sign), left)
-    right, nls = compile_expression(node.right, scope), scope.context.nls
+    left, right, nls = compile_expression(node.left, scope), compile_expression(node.right, scope), scope.context.nls
     if node.operator == "||":
         texts = [convert_to(side, varchar(4000), nls).get for side in (left, right)]
         return _folded(varchar(4000), lambda row: within_a_text(texts[0](row) + texts[1](row)), left, right)
     if left.type is not None and left.type.kind in MOMENTS and node.operator in "+-":
         if right.type is not None and right.type.kind in MOMENTS:
-            return _difference(left, right)
-        days = convert_to(right, NUMBER_TYPE, nls).get
-        get, sign = convert_to(left, DATE_TYPE, nls).get, 1 if node.operator == "+" else -1
-        return _folded(DATE_TYPE, lambda row: shift(get(row), days(row), sign), left, right)
+            return _difference(left, right, nls)
+        if right.type is not None and right.type.kind is Kind.INTERVAL:
+            return _shifted(node.operator, left, right, decode_interval)
+        return _shifted(node.operator, convert_to(left, DATE_TYPE, nls), convert_to(right, NUMBER_TYPE, nls), days)
     run = arithmetic(node.operator)
     numbers = [convert_to(side, NUMBER_TYPE, nls).get for side in (left, right)]
     return _folded(NUMBER_TYPE, lambda row: run(numbers[0](row), numbers[1](row)), left, right)
 
 
-def _difference(left: Compiled, right: Compiled) -> Compiled:
-    """Return the days between two DATEs."""
-    if {left.type and left.type.kind, right.type and right.type.kind} != {Kind.DATE}:
-        raise unsupported("the difference of two timestamps, which is an INTERVAL")
-    return _folded(NUMBER_TYPE, lambda row: days_between(left.get(row), right.get(row)), left, right)
+def _difference(left: Compiled, right: Compiled, nls: Nls) -> Compiled:
+    """Return the days between two DATEs, or the interval between other moments."""
+    if {left.type and left.type.kind, right.type and right.type.kind} == {Kind.DATE}:
+        return _folded(NUMBER_TYPE, lambda row: days_between(left.get(row), right.get(row)), left, right)
+    first, other = (convert_to(side, ZONED_TYPE, nls).get for side in (left, right))
+    return _folded(INTERVAL_TYPE, lambda row: interval_between(first(row), other(row)), left, right)
+
+
+def _shifted(operator: str, moment: Compiled, by: Compiled, read: Callable[[bytes], timedelta]) -> Compiled:
+    """Return a moment later or earlier by an interval or a number of days."""
+    sign = 1 if operator == "+" else -1
+
+    def shifted(row: Row) -> bytes:
+        raw, amount = moment.get(row), by.get(row)
+        return shift(raw, read(amount) * sign) if raw and amount else b""
+
+    return _folded(moment.type or DATE_TYPE, shifted, moment, by)
 
 
 def _folded(kind: ColumnType, get: Getter, *sides: Compiled) -> Compiled:

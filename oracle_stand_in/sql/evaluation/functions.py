@@ -174,6 +174,20 @@ def _to_number(arguments: list[Argument], context: Context) -> tuple[ColumnType,
     return NUMBER_TYPE, lambda raws: text_to_number(to_text(raws[0])) if raws[0] else b""
 
 
+def _lenient_number(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
+    """TO_NUMBER(text DEFAULT other ON CONVERSION ERROR)."""
+    kind, convert = _to_number(arguments[:1], context)
+    _, other = _to_number(arguments[1:], context)
+
+    def run(raws: Sequence[bytes]) -> bytes:
+        try:
+            return convert(raws[:1])
+        except OracleError:
+            return other(raws[1:])
+
+    return kind, run
+
+
 def _nvl(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
     if len(arguments) < 2:
         raise OracleError(938)
@@ -265,6 +279,7 @@ FUNCTIONS: dict[str, Function] = {
     "COALESCE": _nvl,
     "TO_CHAR": _to_char,
     "TO_NUMBER": _to_number,
+    "TO_NUMBER DEFAULT": _lenient_number,
     "TO_NCHAR": _converted(ColumnType(Kind.NVARCHAR, 2000)),
     "TO_BINARY_FLOAT": _converted(FLOAT_TYPE),
     "TO_BINARY_DOUBLE": _converted(DOUBLE_TYPE),

@@ -5,12 +5,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from itertools import zip_longest
 
 from oracle_stand_in.data.column_types import DATE_TYPE, MAX_VARCHAR, MOMENTS, NUMBER_TYPE, ColumnType, Kind
 from oracle_stand_in.data.convert import converter
-from oracle_stand_in.data.values import DATE_SIZE, DECIMALS, decode_number, decode_timestamp, encode_date, encode_number
+from oracle_stand_in.data.values import (
+    DATE_SIZE,
+    DECIMALS,
+    decode_number,
+    decode_timestamp,
+    encode_date,
+    encode_number,
+)
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.evaluation.context import Context
+from oracle_stand_in.sql.evaluation.extract import extract
 from oracle_stand_in.sql.evaluation.functions import (
     TEXT,
     Argument,
@@ -120,28 +129,6 @@ def _trunc(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run
     return DATE_TYPE, call
 
 
-def _extract(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
-    """EXTRACT(field FROM moment); the parser makes two arguments of it."""
-    check_count(arguments, 2, 2)
-    kind = arguments[1].type
-    if kind is None or kind.kind not in MOMENTS:
-        raise OracleError(30076, text="invalid extract field for extract source")
-    to_wall = converter(kind.kind, Kind.TIMESTAMP if kind.kind is not Kind.DATE else Kind.DATE, context.nls)
-
-    def call(raws: Sequence[bytes]) -> bytes:
-        if not raws[1]:
-            return b""
-        moment, nanoseconds = decode_timestamp(to_wall(raws[1]))
-        field = raws[0].decode().lower()
-        if field == "second":
-            return encode_number(moment.second + Decimal(nanoseconds).scaleb(-9))
-        if field not in ("year", "month", "day", "hour", "minute"):
-            raise unsupported(f"EXTRACT({field.upper()})")
-        return encode_number(Decimal(getattr(moment, field)))
-
-    return NUMBER_TYPE, call
-
-
 def _add_months(arguments: list[Argument], context: Context) -> tuple[ColumnType, Run]:
     check_count(arguments, 2, 2)
     convert = _converted(arguments, [Kind.DATE, Kind.NUMBER], context)
@@ -239,6 +226,11 @@ def _padded(text: str, size: int, blank: str, *, left: bool) -> str:
     return text[:size] if len(text) >= size else filling + text if left else text + filling
 
 
+def _translated(text: str, before: str, after: str) -> str:
+    """Replace each character of `before` by the one of `after` at its place; those without one are dropped."""
+    return text.translate({ord(old): new for old, new in reversed([*zip_longest(before, after[: len(before)])])})
+
+
 PLAIN: dict[str, Function] = {
     "LTRIM": _of_texts(1, 2, lambda text, characters=" ": text.lstrip(characters)),
     "RTRIM": _of_texts(1, 2, lambda text, characters=" ": text.rstrip(characters)),
@@ -250,6 +242,7 @@ PLAIN: dict[str, Function] = {
     "RPAD": _of_texts(
         2, 3, lambda text, size, blank=" ": _padded(text, size, blank, left=False), Kind.VARCHAR, Kind.NUMBER
     ),
+    "TRANSLATE": _of_texts(3, 3, _translated),
     "CONCAT": _concat,
     "INSTR": _position,
     "ASCII": _ascii,
@@ -263,7 +256,7 @@ PLAIN: dict[str, Function] = {
     "POWER": _of_numbers(2, 2, DECIMALS.power),
     "SQRT": _of_numbers(1, 1, DECIMALS.sqrt),
     "TRUNC": _trunc,
-    "EXTRACT": _extract,
+    "EXTRACT": extract,
     "ADD_MONTHS": _add_months,
     "GREATEST": _choice(max),
     "LEAST": _choice(min),

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.column_types import (
     DATE_TYPE,
+    INTERVAL_TYPE,
     MAX_VARCHAR,
     NUMBER_TYPE,
     ZONED_TYPE,
@@ -16,7 +17,7 @@ from oracle_stand_in.data.column_types import (
 )
 from oracle_stand_in.data.datetimes import parse, parse_zoned
 from oracle_stand_in.data.nls import DEFAULT_NLS
-from oracle_stand_in.data.values import number_from_text
+from oracle_stand_in.data.values import decode_number, encode_interval, number_from_text
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.parser.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.parser.type_name import data_type
@@ -27,10 +28,11 @@ from oracle_stand_in.sql.syntax import (
     Case,
     Cast,
     Expression,
-    IntervalLiteral,
     Literal,
     Name,
+    Neighbour,
     Operation,
+    OrderItem,
     Query,
     Same,
     Subquery,
@@ -42,6 +44,9 @@ QueryParser: TypeAlias = Callable[[TokenStream], Query]
 #: words of values that are made of conditions, which are parsed elsewhere
 CONSTRUCTS: dict[str, Callable[[TokenStream, QueryParser], Expression]] = {}
 
+NULL = Literal(b"", None)
+#: TO_NUMBER(... DEFAULT ... ON CONVERSION ERROR), under a name that nobody can write
+LENIENT_NUMBER = "TO_NUMBER DEFAULT"
 INTERVAL_UNITS = {"DAY": "days", "HOUR": "hours", "MINUTE": "minutes", "SECOND": "seconds"}
 #: formats of ANSI literals: DATE '...' and TIMESTAMP '...'
 ANSI_DATE, ANSI_TIMESTAMP = "YYYY-MM-DD", "YYYY-MM-DD HH24:MI:SSXFF"
@@ -114,7 +119,7 @@ def national_literal(text: str) -> Literal:
 def _word(stream: TokenStream, query: QueryParser) -> Expression:
     token = stream.current
     if stream.accept("NULL"):
-        return Literal(b"", None)
+        return NULL
     if token.text in ("DATE", "TIMESTAMP", "INTERVAL") and stream.peek().kind is TokenKind.STRING:
         stream.next()
         return _typed_literal(token.text, stream)
@@ -146,7 +151,7 @@ def _typed_literal(word: str, stream: TokenStream) -> Expression:
     if word == "INTERVAL":
         unit = INTERVAL_UNITS.get(stream.next().text)
         try:
-            return IntervalLiteral(timedelta(**{unit or "": float(text)}))
+            return Literal(encode_interval(timedelta(**{unit or "": float(text)})), INTERVAL_TYPE)
         except (TypeError, ValueError):
             raise unsupported("this INTERVAL", stream.current.position) from None
     zoned = ANSI_ZONED.fullmatch(text)
@@ -160,30 +165,88 @@ def _typed_literal(word: str, stream: TokenStream) -> Expression:
 
 def _call(name: str, position: int, stream: TokenStream, query: QueryParser) -> Expression:
     stream.expect_symbol("(")
-    if stream.accept_symbol("*"):
-        stream.expect_symbol(")")
-        return Call(name, star=True, position=position)
+    star = stream.accept_symbol("*")
     distinct = stream.accept("DISTINCT")
     arguments: list[Expression] = []
     if name == "EXTRACT" and stream.peek().text == "FROM":
         arguments.append(text_literal(stream.next().text))
         stream.next()
-    if not stream.at_symbol(")"):
+    if not star and not stream.at_symbol(")"):
         arguments.append(expression(stream, query))
         while stream.accept_symbol(","):
             arguments.append(expression(stream, query))
+    if name == "TO_NUMBER" and stream.accept("DEFAULT"):
+        arguments.append(expression(stream, query))
+        stream.expect("ON", "CONVERSION", "ERROR")
+        name = LENIENT_NUMBER
     stream.expect_symbol(")")
     if name == "DECODE" and len(arguments) > 2:
         return _decode(arguments)
-    if stream.at("OVER") or stream.at("KEEP") or stream.at("WITHIN"):
-        raise unsupported("analytic functions", position)
-    return Call(name, tuple(arguments), distinct, position=position)
+    if name in ("LAG", "LEAD"):
+        return _neighbour(name, arguments, stream, query)
+    keep = _keep(stream, query) if stream.accept("KEEP") else ()
+    if stream.at("OVER") or stream.at("WITHIN"):
+        raise unsupported("analytic functions but LAG and LEAD", position)
+    return Call(name, tuple(arguments), distinct, star, position, keep)
+
+
+def _keep(stream: TokenStream, query: QueryParser) -> tuple[OrderItem, ...]:
+    """Parse (DENSE_RANK FIRST|LAST ORDER BY ...); the last ones are the first ones of the opposite order."""
+    stream.expect_symbol("(")
+    stream.expect("DENSE_RANK")
+    is_last = stream.accept("LAST")
+    if not is_last:
+        stream.expect("FIRST")
+    items = order_by(stream, query)
+    stream.expect_symbol(")")
+    if not is_last:
+        return items
+    return tuple(OrderItem(item.expression, not item.descending, not item.nulls_first) for item in items)
+
+
+def _neighbour(name: str, arguments: list[Expression], stream: TokenStream, query: QueryParser) -> Neighbour:
+    if not 1 <= len(arguments) <= 3:
+        raise OracleError(938 if not arguments else 939, position=stream.current.position)
+    defaults: list[Expression] = [Literal(number_from_text("1"), NUMBER_TYPE), NULL]
+    value, steps, default = arguments + defaults[len(arguments) - 1 :]
+    stream.expect("OVER", code=30484)
+    stream.expect_symbol("(")
+    partition_by: list[Expression] = []
+    if stream.accept("PARTITION", "BY"):
+        partition_by.append(expression(stream, query))
+        while stream.accept_symbol(","):
+            partition_by.append(expression(stream, query))
+    items = order_by(stream, query)
+    stream.expect_symbol(")", 907)
+    if not (isinstance(steps, Literal) and steps.type == NUMBER_TYPE and items):
+        raise unsupported("LAG and LEAD without a number of rows and an order", stream.current.position)
+    count = int(decode_number(steps.value))
+    return Neighbour(value, -count if name == "LAG" else count, default, tuple(partition_by), items)
+
+
+def order_by(stream: TokenStream, query: QueryParser) -> tuple[OrderItem, ...]:
+    """Parse ORDER BY, where there is one."""
+    items: list[OrderItem] = []
+    more = stream.accept("ORDER", "BY")
+    while more:
+        value = expression(stream, query)
+        descending = stream.accept("DESC")
+        if not descending:
+            stream.accept("ASC")
+        nulls_first = descending
+        if stream.accept("NULLS", "FIRST"):
+            nulls_first = True
+        elif stream.accept("NULLS", "LAST"):
+            nulls_first = False
+        items.append(OrderItem(value, descending, nulls_first))
+        more = stream.accept_symbol(",")
+    return tuple(items)
 
 
 def _decode(arguments: list[Expression]) -> Case:
     """DECODE(value, search, result, ..., default): a CASE in which NULL is the same as NULL."""
     value, *rest = arguments
-    default = rest.pop() if len(rest) % 2 else Literal(b"", None)
+    default = rest.pop() if len(rest) % 2 else NULL
     pairs = zip(rest[::2], rest[1::2], strict=True)
     return Case(tuple((Same(value, search), result) for search, result in pairs), default)
 

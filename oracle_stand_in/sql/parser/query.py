@@ -6,7 +6,7 @@ from dataclasses import replace
 from oracle_stand_in.data.values import number_from_text
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.parser.condition import condition
-from oracle_stand_in.sql.parser.expression import expression
+from oracle_stand_in.sql.parser.expression import expression, order_by
 from oracle_stand_in.sql.parser.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.syntax import (
     All,
@@ -16,7 +16,6 @@ from oracle_stand_in.sql.syntax import (
     Join,
     Literal,
     Name,
-    OrderItem,
     Query,
     QueryRef,
     Select,
@@ -41,19 +40,19 @@ def query(stream: TokenStream) -> Query:
     parts: list[tuple[str, Select]] = [("", _part(stream))]
     while operator := _set_operator(stream):
         parts.append((operator, _part(stream)))
-    order_by = _order_by(stream)
+    ordered = order_by(stream, query)
     offset, fetch = _limits(stream)
     for word in ("CONNECT", "FOR", "MODEL", "MATCH_RECOGNIZE"):
         if stream.at(word):
             raise unsupported(word, stream.current.position)
     first = parts[0][1]
     if len(parts) > 1:
-        return Compound(tuple(parts), tuple(order_by), offset, fetch)
-    if not order_by and offset is None and fetch is None:
+        return Compound(tuple(parts), ordered, offset, fetch)
+    if not ordered and offset is None and fetch is None:
         return first
     if first.order_by or first.fetch is not None or first.offset is not None:
         raise unsupported("ORDER BY behind a query in parentheses that has one", stream.current.position)
-    return replace(first, order_by=tuple(order_by), offset=offset, fetch=fetch)
+    return replace(first, order_by=ordered, offset=offset, fetch=fetch)
 
 
 def _named_queries(stream: TokenStream) -> None:
@@ -210,25 +209,6 @@ def table_ref(stream: TokenStream) -> TableRef:
         schema, name = name, stream.name()
         return TableRef(name, name, schema, position)
     return TableRef(name, name, None, position)
-
-
-def _order_by(stream: TokenStream) -> list[OrderItem]:
-    if not stream.accept("ORDER", "BY"):
-        return []
-    items = []
-    while True:
-        value = expression(stream, query)
-        descending = stream.accept("DESC")
-        if not descending:
-            stream.accept("ASC")
-        nulls_first = descending
-        if stream.accept("NULLS", "FIRST"):
-            nulls_first = True
-        elif stream.accept("NULLS", "LAST"):
-            nulls_first = False
-        items.append(OrderItem(value, descending, nulls_first))
-        if not stream.accept_symbol(","):
-            return items
 
 
 def _limits(stream: TokenStream) -> tuple[Expression | None, Expression | None]:

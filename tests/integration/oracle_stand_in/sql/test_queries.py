@@ -1,7 +1,7 @@
 """Queries as people and tools write them: joins, sets, choices, functions."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import oracledb
@@ -61,6 +61,32 @@ ANSWERS: dict[str, list[Any]] = {
     "SELECT ROWNUM, id FROM a WHERE id > 1 ORDER BY id DESC": [(2, 3), (1, 2)],
     "SELECT COUNT(*) FROM a WHERE EXISTS (SELECT 1 FROM b WHERE m > 5)": [3],
     "SELECT COUNT(*) FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE m > 5)": [0],
+    "SELECT LAG(id) OVER (ORDER BY id), LEAD(id, 2, 0) OVER (ORDER BY id DESC) FROM a ORDER BY id": [
+        (None, 0), (1, 0), (2, 1),
+    ],
+    "SELECT m, LAG(m, 1, -1) OVER (PARTITION BY id ORDER BY m) FROM b ORDER BY m FETCH FIRST 2 ROWS ONLY": [
+        (1.5, -1), (2.5, 1.5),
+    ],
+    "SELECT id FROM (SELECT id, LAG(n) OVER (ORDER BY id) p FROM a) WHERE p = 'x'": [2],
+    "SELECT id, MAX(m) KEEP (DENSE_RANK LAST ORDER BY m), SUM(m) KEEP (DENSE_RANK FIRST ORDER BY id DESC, m) FROM b "
+    "GROUP BY id ORDER BY id": [(1, 2.5, 1.5), (9, 9, 9)],
+    "SELECT COUNT(*) KEEP (DENSE_RANK FIRST ORDER BY id), MIN(n) KEEP (DENSE_RANK LAST ORDER BY n NULLS FIRST), "
+    "MIN(id) KEEP (DENSE_RANK LAST ORDER BY n) FROM a": [(1, "y", 3)],
+    "SELECT COUNT(*) KEEP (DENSE_RANK FIRST ORDER BY id) FROM b": [2],
+    "SELECT TIMESTAMP '2026-01-02 01:00:00' - TIMESTAMP '2026-01-01 00:59:58.5' FROM dual": [
+        timedelta(days=1, seconds=1.5)
+    ],
+    "SELECT TIMESTAMP '2026-01-01 00:00:00' - TIMESTAMP '2026-01-02 01:00:00.25' FROM dual": [
+        -timedelta(days=1, hours=1, seconds=0.25)
+    ],
+    "SELECT EXTRACT(DAY FROM t), EXTRACT(HOUR FROM t), EXTRACT(MINUTE FROM t), EXTRACT(SECOND FROM t) FROM "
+    "(SELECT TIMESTAMP '2026-01-01 00:00:00' - TIMESTAMP '2026-01-02 01:02:03.5' AS t FROM dual)": [(-1, -1, -2, -3.5)],
+    "SELECT COUNT(*) FROM a WHERE TIMESTAMP '2026-01-01 00:01:00' - DATE '2026-01-01' > INTERVAL '59' SECOND": [3],
+    "SELECT DATE '2026-01-01' + INTERVAL '90' MINUTE FROM dual": [datetime(2026, 1, 1, 1, 30)],
+    "SELECT TO_NUMBER('x' DEFAULT NULL ON CONVERSION ERROR), TO_NUMBER('7' DEFAULT -1 ON CONVERSION ERROR) FROM dual": [
+        (None, 7),
+    ],
+    "SELECT TRANSLATE('1.5-a', '.-a', ','), TRANSLATE('abca', 'aba', 'xyz') FROM dual": [("1,5", "xycx")],
     "SELECT NVL(n, 'none') FROM a ORDER BY id": ["x", "y", "none"],
     "SELECT TRUNC(DATE '2026-05-17', 'MM') FROM dual": [datetime(2026, 5, 1)],
     "SELECT TRUNC(TIMESTAMP '2026-05-17 10:20:30') FROM dual": [datetime(2026, 5, 17)],
@@ -87,6 +113,27 @@ ANSWERS: dict[str, list[Any]] = {
 def test_a_query_is_answered_as_oracle_does(cursor: oracledb.Cursor, sql: str) -> None:
     found = [row[0] if len(row) == 1 else row for row in cursor.execute(sql).fetchall()]
     assert found == ANSWERS[sql]
+
+
+#: What looks like one of those, and is refused at once, by what is said.
+REFUSED = {
+    "SELECT ROW_NUMBER() OVER (ORDER BY id) FROM a": "analytic functions but LAG and LEAD",
+    "SELECT SUM(id) OVER () FROM a": "analytic functions but LAG and LEAD",
+    "SELECT id FROM a WHERE LAG(id) OVER (ORDER BY id) = 1": "an analytic function here",
+    "SELECT LAG(id) FROM a": "ORA-30484",
+    "SELECT LAG(id) OVER (PARTITION BY n) FROM a": "an order",
+    "SELECT LAG(id) OVER (ORDER BY id) FROM a WHERE ROWNUM < 2": "ROWNUM together",
+    "SELECT MAX(id) KEEP (DENSE_RANK ORDER BY id) FROM a": "ORA-00905",
+    "SELECT UPPER(n) KEEP (DENSE_RANK LAST ORDER BY id) FROM a": "UPPER with KEEP",
+    "SELECT SUM(TIMESTAMP '2026-01-01 00:00:00' - TIMESTAMP '2026-01-01 00:00:00') FROM a": "ORA-00932",
+    "SELECT TO_CHAR(INTERVAL '1' DAY) FROM dual": "ORA-00932",
+}
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_what_is_not_known_of_other_rows_is_refused(cursor: oracledb.Cursor, sql: str) -> None:
+    with pytest.raises(oracledb.DatabaseError, match=REFUSED[sql]):
+        cursor.execute(sql)
 
 
 def test_a_set_is_described_by_its_first_query(cursor: oracledb.Cursor) -> None:

@@ -160,7 +160,7 @@ def test_insert_select_copies_all_or_nothing(cursor: oracledb.Cursor) -> None:
         ("SELECT name FROM t UNION SELECT name, at FROM t", "ORA-01789"),
         ("SELECT name FROM t UNION SELECT num FROM t", "ORA-01790"),
         ("SELECT name FROM t CONNECT BY 1 = 1", "ORA-00900"),
-        ("SELECT LAG(name) OVER (ORDER BY at) FROM t", "ORA-00900"),
+        ("SELECT RANK() OVER (ORDER BY at) FROM t", "ORA-00900"),
         ("SELECT * FROM nowhere", "ORA-00942: table or view does not exist"),
         ("SELECT * FROM other.t", "ORA-00942"),
         ("INSERT INTO nowhere VALUES (1)", "ORA-00942"),
