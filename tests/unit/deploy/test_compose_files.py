@@ -271,7 +271,7 @@ def test_the_image_is_labelled_with_the_version() -> None:
     assert f"ARG VERSION={__version__}\n" in (_ROOT / "Dockerfile").read_text()
 
 
-def test_oracle_is_healthy_only_when_the_last_statement_of_its_init_scripts_was_carried_out() -> None:
+def test_oracle_is_healthy_only_when_its_init_scripts_are_through_and_the_writers_user_may_select() -> None:
     """Kind: green before it is ready; the image's own healthcheck.sh knows nothing of the init scripts."""
     shell, test = stack()["services"]["oracle"]["healthcheck"]["test"]
     assert shell == "CMD-SHELL"
@@ -283,6 +283,9 @@ def test_oracle_is_healthy_only_when_the_last_statement_of_its_init_scripts_was_
     (names,) = re.findall(r"table_name IN \((.*)\)\n    ORDER BY table_name\n", grants)
     owner, name = owner.upper(), max(names.replace("'", "").split(", "))
     assert f"s.owner = '{owner}' AND s.synonym_name = '{name}'" in test
+    assert "GRANT SELECT" in grants
+    assert "p.table_name = t.table_name" in test
+    assert "p.grantee = s.owner AND p.privilege = 'SELECT'" in test
     # Every 5 s: a password that does not fit would lock the account.
     assert "PASSWORD" not in test
 
