@@ -1,9 +1,8 @@
 """Whatever a client sends, the stand-in answers or hangs up, and lives on: recorded sessions, flipped and cut."""
 
 import random
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 
 import oracledb
@@ -13,13 +12,14 @@ from oracle_stand_in.process import OracleStandIn
 from tests.integration.oracle_stand_in.server.costs import memory_kb, processor_s
 from tests.integration.oracle_stand_in.server.wire_client import BEFORE, Recording, WireClient, recorded
 
-#: Seconds that the stand-in waits for the rest of a message, and those after which a case counts as one that hangs.
-PATIENCE_S, LIMIT_S = 1.0, 10.0
-#: Seconds of its processor that a case may cost it: all sessions wait meanwhile.
-MOST_PROCESSOR_S = 1.0
-THREADS = 16
-#: Cases that took longest, while others were played, are looked at again alone.
-SLOWEST = 10
+#: A case ends within a second of the stand-in's own time: the seconds that it waits for the rest of a message, which is
+#: all that it ever waits for, and those of its processor. A busy machine changes neither.
+PATIENCE_S, MOST_PROCESSOR_S = 0.1, 0.9
+#: Seconds after which a case counts as one that hangs, however busy the machine is.
+LIMIT_S = 30.0
+#: Kilobytes that a stand-in may grow by in the second half of the cases. In the first it comes to hold what it caches,
+#: and the remains of sessions, which are looked for when there are enough of them.
+MOST_GROWTH_KB = 10_000
 
 
 @pytest.fixture(scope="module", params=["19c", "23ai"])
@@ -71,10 +71,24 @@ def damaged(recording: Recording, seed: int) -> list[bytes]:
     return packets
 
 
+@contextmanager
+def logged_on(stand_in: OracleStandIn, recording: Recording, hashes: dict[bytes, bytes]) -> Iterator[WireClient]:
+    """Lend a client; on a busy machine its logon may be slower than the stand-in's patience, and is tried again."""
+    for is_last in (*[False] * 20, True):
+        with WireClient(stand_in, recording, LIMIT_S) as client:
+            try:
+                client.log_on(hashes)
+            except ConnectionError:
+                if is_last:
+                    raise
+                continue
+            yield client
+            return
+
+
 def play(stand_in: OracleStandIn, recording: Recording, seed: int, hashes: dict[bytes, bytes]) -> str:
     """Play one damaged session; return what went wrong with the stand-in, if anything did."""
-    with WireClient(stand_in, recording, LIMIT_S) as client:
-        client.log_on(hashes)
+    with logged_on(stand_in, recording, hashes) as client:
         for number, packet in enumerate(damaged(recording, seed)):
             if packet == recording.session[-1]:  # goodbye: nobody answers it
                 break
@@ -89,22 +103,16 @@ def play(stand_in: OracleStandIn, recording: Recording, seed: int, hashes: dict[
 def tried(stand_in: OracleStandIn, recording: Recording, cases: int) -> None:
     hashes: dict[bytes, bytes] = {}
     assert play(stand_in, recording, -1, hashes) == ""
-    before = memory_kb(stand_in)
-
-    def timed(seed: int) -> tuple[bool, float, int]:
-        start = time.monotonic()
-        return bool(play(stand_in, recording, seed, hashes)), time.monotonic() - start, seed
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        played = sorted(threads.map(timed, range(cases)), reverse=True)
-    hung = sum(hangs for hangs, _, _ in played)
-    for _, _, seed in played[: hung + SLOWEST]:
-        spent = processor_s(stand_in)
+    spent, settled = processor_s(stand_in), 0
+    for seed in range(cases):
+        if seed == cases // 2:
+            settled = memory_kb(stand_in)
         assert play(stand_in, recording, seed, hashes) == ""
-        assert processor_s(stand_in) - spent < MOST_PROCESSOR_S, f"seed {seed}"
+        began, spent = spent, processor_s(stand_in)
+        assert spent - began < MOST_PROCESSOR_S, f"seed {seed}"
     assert stand_in.is_running
     assert "internal error" not in stand_in.log_text(), stand_in.log_text()[-3000:]
-    assert memory_kb(stand_in) < before + 60_000
+    assert memory_kb(stand_in) < settled + MOST_GROWTH_KB
     with oracledb.connect(user=stand_in.user, password=stand_in.password, dsn=stand_in.dsn) as connection:
         connection.ping()
 

@@ -95,12 +95,21 @@ class WireClient:
         except (ConnectionError, BrokenPipeError):
             return b""
 
+    def _answer(self, data: bytes) -> bytes:
+        answer = self.ask(data)
+        if not answer:
+            raise ConnectionResetError
+        return answer
+
     def log_on(self, hashes: dict[bytes, bytes]) -> None:
-        """Go through the recorded messages up to the logon, with keys of our own. `hashes`: salt -> password's hash."""
+        """Go through the recorded messages up to the logon, with keys of our own. `hashes`: salt -> password's hash.
+
+        Raises: ConnectionError: the stand-in hung up, since we took longer than its patience for a step.
+        """
         *before, first = self._recording.packets[:BEFORE]
         for packet in before:
             self.ask(packet)
-        values = _pairs(self.ask(first)[DATA_HEADER:])
+        values = _pairs(self._answer(first)[DATA_HEADER:])
         salt, session_salt = (bytes.fromhex(values[name]) for name in ("AUTH_VFR_DATA", "AUTH_PBKDF2_CSK_SALT"))
         if salt not in hashes:
             hashes[salt] = auth.password_hash(self._password, salt)
@@ -109,7 +118,7 @@ class WireClient:
         session_key = auth.session_key(mine, key_part, session_salt)
         padded = secrets.token_bytes(auth.BLOCK) + self._password.encode()
         padding = auth.BLOCK - len(padded) % auth.BLOCK
-        answer = self.ask(
+        answer = self._answer(
             self._second(
                 {
                     "AUTH_SESSKEY": auth.encrypt(hashes[salt], mine).hex().upper(),
