@@ -1,7 +1,8 @@
 """PollingData as it travels: JSON on the DataQueue, one message a poll.
 
 A good message is decoded at once, strictly; one that is not is read again tag by tag (`salvage.py`), so that a fault of
-one tag costs that tag alone. Of a key that comes twice the last one counts, as everywhere in JSON.
+one tag costs that tag alone. Of a key that comes twice the last one counts, as everywhere in JSON; what it took the
+place of is told as a fault (`names.py`).
 """
 
 import json
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Meta, structs
 
 from shared.errors import RejectedError
+from shared.messages.names import KNOWN, meant
 from shared.messages.salvage import MAX_NAME, Fault, salvage
 from shared.messages.tag_fields import MAX_ADDRESS, MAX_VALUE_TEXT, told_time
 from shared.models import Mode, PollingData, Quality, Row
@@ -59,6 +61,8 @@ class _WireData(msgspec.Struct, frozen=True, kw_only=True):
 
 _encoder = msgspec.json.Encoder()
 _wire_decoder = msgspec.json.Decoder(_WireData)
+_parts_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NOTHING = msgspec.Raw()
 
 
 def encode_polling_data(data: PollingData | Mapping[str, Any]) -> bytes:
@@ -116,8 +120,24 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         return _salvaged(raw, error)
+    if _has_odd_names(raw, wire):
+        return _salvaged(raw, ValueError("a name stands there more than once"))
     # A poll that read nothing, or one whose readings stand under another name: they must not vanish.
     return (data, ()) if data.tag_values or data.error_tags or rows else _salvaged(raw, ValueError("it names no tag"))
+
+
+def _has_odd_names(raw: bytes, wire: _WireData) -> bool:
+    """Tell whether a part is spelled otherwise, or a name may stand more than once among the readings.
+
+    Surely, if it does: each name in JSON has a colon behind it, mostly at once; elsewhere one stands in texts alone.
+    """
+    if raw.count(b'"tag_values"') > 1 or (wire.rows and raw.count(b'"rows"') > 1):
+        return True
+    parts = _parts_decoder.decode(raw)
+    if not KNOWN.issuperset(parts) and meant(parts):
+        return True
+    readings, names = bytes(parts.get("tag_values", _NOTHING)), len(wire.tag_values)
+    return readings.count(b":") != names and readings.count(b'":') != names
 
 
 def _salvaged(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault]]:

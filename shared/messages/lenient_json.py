@@ -9,6 +9,8 @@ import math
 import re
 from typing import Any
 
+from shared.messages.names import object_of
+
 #: Characters of an integer beyond which it is taken for infinite, as 1e999 is.
 _MAX_DIGITS = 308
 
@@ -51,7 +53,14 @@ def read_json(raw: bytes) -> Any:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, strict=False, parse_int=_integer, parse_float=_number, parse_constant=lambda _: None)
+    return json.loads(
+        text,
+        strict=False,
+        parse_int=_integer,
+        parse_float=_number,
+        parse_constant=lambda _: None,
+        object_pairs_hook=object_of,
+    )
 
 
 def _without_depths(text: str) -> str:

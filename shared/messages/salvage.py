@@ -10,6 +10,8 @@ Only for messages that the strict decoder of `shared/messages/__init__.py` refus
 - NULs at the end of a text, an address or a PLC code go: they fill a place of fixed length, and nobody could look for
   `RUN` any more. A tag whose address would be another's then is left out.
 - Text with bytes or surrogates that are no characters keeps the rest, with U+FFFD in their place, and is UNCERTAIN.
+- A part's name may be spelled as other languages do (`TagQualities`), where it is not there otherwise.
+- Of a name that stands there more than once the last counts; an earlier reading that is another one is left out.
 - What can't be a value at all is a `Fault`: its tag, or its row, is left out, and is to be told and kept.
 
 Pure: no I/O, no clock.
@@ -22,6 +24,7 @@ from typing import Any
 
 from shared.errors import RejectedError
 from shared.messages.lenient_json import read_json
+from shared.messages.names import earlier, in_one
 from shared.messages.tag_fields import (
     TagError,
     check_address,
@@ -84,6 +87,7 @@ class _Reading:
     """One message on its way to a Salvage."""
 
     def __init__(self, message: dict[str, Any]) -> None:
+        message = in_one(message)
         self._message = message
         self._plc_code = _plc_code(message)
         self._values = _tag_values(message)
@@ -104,10 +108,15 @@ class _Reading:
                 self._read_tag(address, moment)
             except TagError as error:
                 self._leave_out(address, error)
+        for address, reading in earlier(self._values):
+            repeated = TagError("REPEATED", "it stands there more than once: the last reading counts", reading)
+            self._faults.append(self._fault(address, repeated, {"tag_values": {address: reading}}))
         rows = list(self._read_rows(moment))
         if moment is None:
             own = [*self._out["tag_timestamps"].values(), *(row.timestamp for row in rows if row.timestamp)]
             if not own:
+                if self._faults and "timestamp" not in self._message:
+                    trouble += f"; {self._faults[0].address}: {self._faults[0].reason}"
                 raise RejectedError(f"timestamp: {trouble}", "NO_TIME")
             moment = max(own)
         message = self._message

@@ -215,6 +215,66 @@ def test_of_a_key_that_comes_twice_the_last_counts_and_the_others_are_untouched(
     assert {address: value.tag_value for address, value in values.items()} == {"a": "3", "b": "2"}
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        '"tag_values":{"a":1,"b":2,"a":3}',
+        '"tag_values":{"\\u0061":1,"b":2,"a":3}',
+        '"tag_values":{"a" :1,"b":2,"a" :3}',
+        '"tag_values":{"a":1,"b":2},"tag_values":{"a":3}',
+        '"tag_values":{"a":1,"b":2},"TagValues":{"x":9},"tag_values":{"a":3}',
+        '"tag_values":{"a":1,"b":2,"a":3,"b":2}',
+    ],
+)  # fmt: skip
+def test_a_reading_whose_name_comes_again_does_not_vanish(parts: str) -> None:
+    """Kind: what is ignored is lost. Of two readings of one name the first was in no place, and the ledger balanced."""
+    data, faults = read_message(f'{{"timestamp":"2026-01-01","plc_code":"P",{parts}}}'.encode())
+    assert {value.tag_address: value.tag_value for value in expand(data)} == {"a": "3", "b": "2"}
+    (fault,) = faults
+    assert (fault.address, fault.code, fault.detail) == ("a", "REPEATED", "1")
+    assert fault.alone == {"timestamp": "2026-01-01", "plc_code": "P", "tag_values": {"a": 1}}
+
+
+def test_rows_that_stand_there_twice_are_all_values() -> None:
+    """Kind: the same."""
+    rows = '"rows":[["a","2026-01-01",1]],"rows":[["a","2026-01-02",2]]'
+    data, faults = read_message(f'{{"plc_code":"P",{rows}}}'.encode())
+    assert [value.tag_value for value in expand(data)] == ["1", "2"]
+    assert not faults
+
+
+def test_a_text_that_looks_like_names_costs_nothing() -> None:
+    values, faults = read('"tag_values":{"a":"{\\"x\\":1,\\"x\\":2}","DB1:0":"12:30"},"site":{"a":1,"a":2}')
+    assert {address: value.tag_value for address, value in values.items()} == {"a": '{"x":1,"x":2}', "DB1:0": "12:30"}
+    assert faults == {}
+
+
+@pytest.mark.parametrize("name", ["tagQualities", "TagQualities", "TAG_QUALITIES", "tag-qualities"])
+def test_qualities_as_another_language_spells_them_do_not_vanish(name: str) -> None:
+    """Kind: what is ignored is lost. Serializers of .NET and Java write names so: BAD values were stored as GOOD."""
+    values, faults = read(f'"tag_values":{{"a":1}},"{name}":{{"a":"BAD"}}')
+    assert told(values["a"]) == ("1", "BAD")
+    assert faults == {}
+
+
+def test_a_whole_message_may_be_spelled_as_another_language_does() -> None:
+    parts = (
+        '"PlcCode":"P","Timestamp":"2026-01-01","TagValues":{"a":1},"ErrorTags":{"b":"x"},"GroupId":7,"GroupName":"g"'
+    )
+    data, faults = read_message(f"{{{parts}}}".encode())
+    assert [(value.tag_address, value.quality) for value in expand(data)] == [("a", "GOOD"), ("b", "BAD")]
+    assert (data.group_id, data.group_name, list(faults)) == (7, "g", [])
+    # What is there under its own name is that, whatever else is called alike.
+    values, _ = read('"tag_values":{"a":1},"TimeStamp":7,"Tag_Values":{"a":2}')
+    assert told(values["a"]) == ("1", "GOOD")
+
+
+def test_rows_that_are_none_are_said_to_be_where_nothing_else_has_a_time() -> None:
+    """Kind: words that lead to the wrong place: that the message has no time was all that was said."""
+    with pytest.raises(RejectedError, match="row 1: a row is an array of address, time, value and quality"):
+        read_message(b'{"plc_code":"P","rows":[{"tag_address":"a","timestamp":"2026-01-01","value":1}]}')
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_does_not_cost_the_message(encoding: str) -> None:
     raw = '{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":"온도"}}'.encode(encoding)
