@@ -1,13 +1,10 @@
 """The list of backup files in Redis, for the monitor. The directory is the truth; the list is made from it."""
 
-import secrets
-import socket
 import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -19,8 +16,9 @@ from services.writer.backup.directory import (
     passed_over,
     recovered_files,
 )
-from services.writer.backup.files import RECOVERED_DIRECTORY, give_away, places, reading, shown
+from services.writer.backup.files import RECOVERED_DIRECTORY, places, shown
 from services.writer.backup.locks import is_in_use
+from services.writer.backup.place import Here, whereabouts
 from shared.errors import PipelineError
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -30,9 +28,6 @@ from shared.redis.link import RedisLink
 
 #: Recovered files kept in the list, and files that wait: the others of these are told as one.
 MAX_RECOVERED, MAX_WAITING = 100, 1_000
-
-#: File in a backup directory with the directory's own name: hosts and mounts change, containers get new names.
-_PLACE_FILE = ".place"
 
 _log = get_logger()
 
@@ -54,7 +49,7 @@ class Manifest:
         self.on_gone = on_gone
         self._lock = threading.Lock()
         #: Looked up by those who work with files anyway: `flush` is called by who must not wait for a disk.
-        self._here: _Here | None = None
+        self._here: Here | None = None
         self._unsaid: dict[str, BackupFile] = {}
         self._forgotten: set[str] = set()
 
@@ -63,7 +58,7 @@ class Manifest:
         if not self._is_of_here(path):
             return
         # Each time: a share may have been mounted there, or have gone, since the last.
-        self._here = _where(self._directory)
+        self._here = whereabouts(self._directory)
         with self._lock:
             self._unsaid[shown(Path(path.name))] = entry
 
@@ -78,7 +73,7 @@ class Manifest:
 
     def is_here(self, place: str) -> bool:
         """Tell whether a place, as the list names it, is this directory."""
-        here = self._here or _where(self._directory)
+        here = self._here or whereabouts(self._directory)
         return place in (here.place, here.nameless)
 
     def forget(self, path: Path) -> None:
@@ -102,7 +97,7 @@ class Manifest:
     def _say(self, entries: Mapping[str, BackupFile], forgotten: Iterable[str]) -> None:
         if not entries and not forgotten:
             return
-        here = self._here or _where(self._directory)
+        here = self._here or whereabouts(self._directory)
         for name in forgotten:
             if here.has(from_json(BackupFile, self._link.command("HGET", self._key, name))):
                 self._link.command("HDEL", self._key, name)
@@ -120,7 +115,7 @@ class Manifest:
 
         Raises: RedisUnavailableError.
         """
-        here = self._here = _where(self._directory)
+        here = self._here = whereabouts(self._directory)
         known = {name: from_json(BackupFile, entry) for name, entry in self._link.hash(self._key).items()}
         ours = {name: entry for name, entry in known.items() if here.has(entry)}
         try:
@@ -157,7 +152,7 @@ class Manifest:
         found = [shown(Path(path.name)) for path in passed_over(self._directory) if path.name.startswith(name)]
         return f" ({', '.join(found)} lies there: unpack it, and give it its name back)" if found else ""
 
-    def _tell_further(self, paths: list[Path], here: "_Here") -> None:
+    def _tell_further(self, paths: list[Path], here: "Here") -> None:
         """Put all files that are too many for the list into one entry."""
         name = f"{_FURTHER} at {here.place}"
         if not paths:
@@ -182,58 +177,9 @@ class Manifest:
 _FURTHER = "(more files)"
 
 
-class _Here(NamedTuple):
-    """Where the files of a directory are: for people, and the directory's own name."""
-
-    host: str
-    directory: str
-    place: str
-
-    @property
-    def nameless(self) -> str:
-        """What stands for the name of a directory that has none."""
-        return f"{self.host}:{self.directory}"
-
-    def told(self, entry: BackupFile) -> BackupFile:
-        """Return what the list says of a file that is here."""
-        return replace(entry, host=self.host, directory=self.directory, place=self.place)
-
-    def field(self, name: str, other: BackupFile | None) -> str:
-        """Return a file's name in the list: with its place where a file of another place has the plain one."""
-        return name if other is None or self.has(other) else f"{name} at {self.place}"
-
-    def has(self, entry: BackupFile | None) -> bool:
-        """Tell whether an entry is of a file that is here, or one that nobody can read."""
-        if entry is None:
-            return True
-        if entry.place is not None:
-            return entry.place in (self.place, self.nameless)
-        # Of a writer that knew no places. Its host does not tell: a container has another name after each upgrade.
-        return entry.directory in (None, self.directory)
-
-
 def _is_regular(path: Path) -> bool:
     """Tell whether a file is there: a link is none, and nobody takes it."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
         return False
-
-
-def lies_in(directory: Path, file: BackupFile) -> bool:
-    """Tell whether a file of the list lies in a directory, whatever that is called there. Writes nothing."""
-    return _where(directory, may_name=False).has(file)
-
-
-def _where(directory: Path, *, may_name: bool = True) -> _Here:
-    """Return where a directory is; `may_name`: it is given a name of its own, if it has none and can keep one."""
-    path, place = directory / _PLACE_FILE, ""
-    if may_name:
-        # Exclusively: several writers may begin in one directory at once, and must agree.
-        with suppress(OSError), path.open("x", encoding="ascii") as file:
-            file.write(secrets.token_hex(8))
-            give_away(file.fileno(), directory)
-    with suppress(OSError), reading(path) as kept:
-        place = kept.read(32).decode("ascii", errors="replace")
-    here = _Here(socket.gethostname(), shown(directory.absolute())[:500], place)
-    return here if place else here._replace(place=here.nameless)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from services.writer.backup.format import value_of
-from services.writer.backup.index import lies_in
+from services.writer.backup.place import lies_in
 from services.writer.verify.events import event_causes, time_of
 from services.writer.verify.gaps import EVER, EXACT_S, Cause
 from shared.errors import AnswerTooLargeError, RejectedError
