@@ -18,7 +18,7 @@ from services.writer.backup.directory import (
 )
 from services.writer.backup.files import RECOVERED_DIRECTORY, places, shown
 from services.writer.backup.locks import is_in_use
-from services.writer.backup.place import Here, whereabouts
+from services.writer.backup.place import Here, take_new_name, whereabouts
 from shared.errors import PipelineError
 from shared.keys import Keys
 from shared.logs import get_logger
@@ -52,6 +52,8 @@ class Manifest:
         self._here: Here | None = None
         self._unsaid: dict[str, BackupFile] = {}
         self._forgotten: set[str] = set()
+        #: Of another host, not here, and struck off at the last rebuild: gone, or that host's own.
+        self._doubted: dict[str, BackupFile] = {}
 
     def note(self, path: Path, entry: BackupFile) -> None:
         """Take note of a file that changed; `flush` says it. One that lies elsewhere is in no list of ours."""
@@ -134,13 +136,46 @@ class Manifest:
         self._tell_further(waiting[MAX_WAITING:], here)
         present = {here.field(name, known.get(name)) for name in files}
         gone = {name: entry for name, entry in ours.items() if name not in present and not name.startswith(_FURTHER)}
-        for name, entry in gone.items():
-            waited = entry is not None and entry.state in (FileStage.WAITING, FileStage.RECOVERING)
-            if entry is not None and waited and not self._is_elsewhere(name):
+        doubted, self._doubted = self._doubted, self._of_another_host(gone, here)
+        if doubted.keys() & self._doubted.keys():
+            self._part_ways(here, ours)
+            return
+        missed = {name: entry for name, entry in doubted.items() if name not in {*known, *present}}
+        for name, entry in {**missed, **self._waited(gone)}.items():
+            if name not in self._doubted:
                 self.on_gone(name + self._beside(name), entry.rows)
         if gone:
             self._link.command("HDEL", self._key, *gone)
         self.flush()
+
+    def _waited(self, gone: Mapping[str, BackupFile | None]) -> dict[str, BackupFile]:
+        """Return those of them that waited, and lie nowhere here."""
+        stages = FileStage.WAITING, FileStage.RECOVERING
+        return {
+            name: entry
+            for name, entry in gone.items()
+            if entry is not None and entry.state in stages and not self._is_elsewhere(name)
+        }
+
+    def _of_another_host(self, gone: Mapping[str, BackupFile | None], here: Here) -> dict[str, BackupFile]:
+        return {name: entry for name, entry in self._waited(gone).items() if entry.host not in (None, here.host)}
+
+    def _part_ways(self, here: Here, ours: Mapping[str, BackupFile | None]) -> None:
+        """Give the directory another name: one of another host has it, who told again of a file that is not here.
+
+        A machine was cloned, or the directory copied: each would strike off what the other tells.
+        """
+        self._doubted = {}
+        try:
+            take_new_name(self._directory)
+        except OSError as error:
+            _log.warning(f"{shown(self._directory)} has the name of another host's, and takes none ({error.strerror})")
+            return
+        _log.warning(f"{shown(self._directory)} is a copy of another host's directory: it is told of by itself now")
+        told = [name for name, entry in ours.items() if entry is not None and entry.host == here.host]
+        if told:
+            self._link.command("HDEL", self._key, *told)
+        self.rebuild()
 
     def _is_elsewhere(self, name: str) -> bool:
         """Tell whether a file that is not listed is there all the same: there are more than are listed."""
@@ -152,7 +187,7 @@ class Manifest:
         found = [shown(Path(path.name)) for path in passed_over(self._directory) if path.name.startswith(name)]
         return f" ({', '.join(found)} lies there: unpack it, and give it its name back)" if found else ""
 
-    def _tell_further(self, paths: list[Path], here: "Here") -> None:
+    def _tell_further(self, paths: list[Path], here: Here) -> None:
         """Put all files that are too many for the list into one entry."""
         name = f"{_FURTHER} at {here.place}"
         if not paths:

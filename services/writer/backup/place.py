@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from services.writer.backup.files import give_away, reading, shown
+from services.writer.backup.files import give_away, reading, shown, write_at_once
 from shared.records.files import BackupFile
 
 #: File in a backup directory with the directory's own name.
@@ -48,6 +48,11 @@ class Here(NamedTuple):
 def lies_in(directory: Path, file: BackupFile) -> bool:
     """Tell whether a file of the list lies in a directory, whatever that is called there. Writes nothing."""
     return whereabouts(directory, may_name=False).has(file)
+
+
+def take_new_name(directory: Path) -> None:
+    """Give a directory another name of its own. Raises: OSError."""
+    write_at_once(directory / _PLACE_FILE, secrets.token_hex(8).encode())
 
 
 def whereabouts(directory: Path, *, may_name: bool = True) -> Here:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,65 @@ def test_a_directory_is_known_again_by_another_host_and_under_another_path(
     next(moved.glob("*.csv")).unlink()
     again.rebuild()
     assert link.entries == {}
+
+
+def test_a_directory_that_was_copied_with_its_machine_gets_a_name_of_its_own(
+    link: FakeLink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: two things under one name. A writer's machine was cloned to have a second one: each took the other's files
+    for its own that were gone, told so and struck them off, twice a minute and for ever.
+    """
+    gone: list[tuple[str, str]] = []
+    places = {"plant-1": tmp_path / "one", "plant-2": tmp_path / "two"}
+    places["plant-1"].mkdir()
+    manifests = {}
+
+    def rebuild(host: str) -> None:
+        monkeypatch.setattr("socket.gethostname", lambda: host)
+        if host not in manifests:
+            manifests[host] = Manifest(link, Keys("t"), places[host], lambda name, _: gone.append((host, name)))
+        manifests[host].rebuild()
+
+    rebuild("plant-1")
+    shutil.copytree(places["plant-1"], places["plant-2"])
+    for count, directory in enumerate(places.values(), 3):
+        file = backup(directory)
+        file.append(rows(tag_values(count)))
+        file.finish()
+        next(directory.glob("*.csv")).rename(directory / f"backup_20260101_00000{count}.csv")
+        for label in directory.glob("*.json"):
+            label.unlink()
+    for _ in range(4):
+        rebuild("plant-1")
+        rebuild("plant-2")
+    assert gone == []
+    assert sorted(json.loads(entry)["rows"] for entry in link.entries.values()) == [3, 4]
+    assert len({json.loads(entry)["place"] for entry in link.entries.values()}) == 2
+    # And what is gone from either is told once
+    next(places["plant-2"].glob("*.csv")).unlink()
+    for host in places:
+        rebuild(host)
+    assert gone == [("plant-2", "backup_20260101_000004.csv")]
+    assert [json.loads(entry)["rows"] for entry in link.entries.values()] == [3]
+
+
+def test_a_file_that_another_host_told_of_and_that_is_gone_is_told_at_the_next_look(
+    link: FakeLink, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: as above; a container has another name after each start, and is no copy for that."""
+    gone: list[str] = []
+    file = backup(tmp_path)
+    file.append(rows(tag_values(3)))
+    file.finish()
+    manifest.rebuild()
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    again = Manifest(link, Keys("t"), tmp_path, lambda name, _: gone.append(name))
+    name = next(tmp_path.glob("*.csv")).name
+    (tmp_path / name).unlink()
+    place = (tmp_path / ".place").read_text()
+    for _ in range(3):
+        again.rebuild()
+    assert (gone, link.entries, (tmp_path / ".place").read_text()) == ([name], {}, place)
 
 
 def test_more_files_than_the_list_holds_are_one_entry_with_their_sums(
