@@ -1,10 +1,11 @@
 """What `check` finds: ok, warning or failed, each with its remedy. Pure; the table's shape is compared here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
-from services.writer.oracle.columns import CHARACTER_SETS, FLOATING, FoundColumn, float_digits
+from services.writer.oracle.columns import CHARACTER_SETS, FLOATING, Column, FoundColumn, float_digits
 from services.writer.oracle.dictionary import UniqueKey, guards
 from services.writer.oracle.layout import Layout
 from services.writer.sink import SinkError
@@ -38,7 +39,7 @@ DOUBLE_DIGITS = 17
 #: Digits that 24 binary ones hold for certain.
 SINGLE_DIGITS = 6
 
-_TEXT, _NUMBER, _TIME = ("VARCHAR2", "NVARCHAR2"), ("NUMBER", "BINARY_DOUBLE", "BINARY_FLOAT"), ("TIMESTAMP",)
+_NUMBER = ("NUMBER", "BINARY_DOUBLE", "BINARY_FLOAT")
 
 
 def connected(version: str, warning: str | None) -> Finding:
@@ -65,129 +66,90 @@ def committed(refused: SinkError | None) -> Finding:
 def compare_columns(layout: Layout, found: Sequence[FoundColumn]) -> list[Finding]:
     """Compare a table with its layout: names, types, lengths, NOT NULL."""
     by_name = {column.name.lower(): column for column in found}
-    quoted = {name: column.name for name, column in by_name.items() if not column.name.isupper()}
     findings = []
     for column in layout.columns:
         there = by_name.pop(column.name, None)
-        if column.name in quoted:
-            findings.append(_made_with_quotes(column.name, quoted[column.name]))
-        elif there is None:
-            others = ", ".join(sorted(by_name)) or "none"
-            findings.append(
-                Finding(
-                    f"column {column.name}", Status.FAILED, f"it is missing (further columns: {others})",
-                    "ORACLE_TABLE_LAYOUT, or add it: deploy/oracle/*.sql",
-                )
-            )  # fmt: skip
-        elif column.name == "timestamp":
-            findings.append(_time_column(there))
-        else:
-            findings.append(_value_column(there, column.max_bytes or 0, may_be_number=column.name == "tag_value"))
+        findings.append(Finding(f"column {column.name}", *_judged(column, there, further=by_name)))
+    what = "not of the layout; whether inserts work is tried below"
     findings += [
-        Finding(
-            f"column {name}",
-            Status.WARNING,
-            f"{column.type_name}, not of the layout; whether inserts work is tried below",
-        )
+        Finding(f"column {name}", Status.WARNING, f"{column.type_name}, {what}")
         for name, column in by_name.items()
         if name != "inserted_at" and not column.nullable
     ]
     return findings
 
 
-def _made_with_quotes(name: str, as_made: str) -> Finding:
-    return Finding(
-        f"column {name}", Status.FAILED,
-        f'it was made with quotes, as "{as_made}": SQL without quotes does not find it (ORA-00904)',
-        f'DBA: ALTER TABLE ... RENAME COLUMN "{as_made}" TO {name}',
-    )  # fmt: skip
+#: How a column is, what it does to values, and the remedy.
+_Judged: TypeAlias = tuple[Status, str, str]
 
 
-def _time_column(column: FoundColumn) -> Finding:
-    check = "column timestamp"
+def _judged(wanted: Column, there: FoundColumn | None, further: Iterable[str]) -> _Judged:
+    if there is None:
+        others = ", ".join(sorted(further)) or "none"
+        remedy = "ORACLE_TABLE_LAYOUT, or add it: deploy/oracle/*.sql"
+        return Status.FAILED, f"it is missing (further columns: {others})", remedy
+    if not there.name.isupper():
+        what = f'it was made with quotes, as "{there.name}": SQL without quotes does not find it (ORA-00904)'
+        return Status.FAILED, what, f'DBA: ALTER TABLE ... RENAME COLUMN "{there.name}" TO {wanted.name}'
+    if wanted.name == "timestamp":
+        return _time_column(there)
+    if wanted.name == "tag_value" and there.type_name in _NUMBER:
+        return _number_column(there)
+    return _text_column(there, wanted.max_bytes or 0)
+
+
+def _time_column(column: FoundColumn) -> _Judged:
+    name, remedy = f"TIMESTAMP({column.decimals})", "DBA: make it TIMESTAMP(6)"
     if column.type_name == "DATE":
-        return Finding(
-            check, Status.FAILED, "DATE: fractions of a second are lost, and two values of one second collide",
-            "DBA: make it TIMESTAMP(6)",
-        )  # fmt: skip
-    if not column.type_name.startswith(_TIME):
-        return Finding(check, Status.FAILED, f"{column.type_name} is no timestamp", "DBA: make it TIMESTAMP(6)")
-    name = f"TIMESTAMP({column.decimals})"
+        return Status.FAILED, "DATE: fractions of a second are lost, and two values of one second collide", remedy
+    if not column.type_name.startswith("TIMESTAMP"):
+        return Status.FAILED, f"{column.type_name} is no timestamp", remedy
     if column.decimals < DECIMALS:
-        return Finding(check, Status.FAILED, f"{name}: microseconds are rounded away", "DBA: make it TIMESTAMP(6)")
+        return Status.FAILED, f"{name}: microseconds are rounded away", remedy
     if column.type_name != "TIMESTAMP":
-        return Finding(
-            check, Status.WARNING,
-            f"{column.type_name}: the time is stored by the session's time zone, which is the writer's (TZ); a writer "
-            "or a recover elsewhere stores another moment, and the same value twice",
-            "DBA: make it TIMESTAMP(6)",
-        )  # fmt: skip
+        what = (
+            "the time is stored by the session's time zone, which is the writer's (TZ); a writer or a recover "
+            "elsewhere stores another moment, and the same value twice"
+        )
+        return Status.WARNING, f"{column.type_name}: {what}", remedy
     return _or_nullable(column, name)
 
 
-def _value_column(column: FoundColumn, max_bytes: int, *, may_be_number: bool) -> Finding:
-    check = f"column {column.name.lower()}"
-    if column.type_name in _NUMBER and may_be_number:
-        if not column.nullable:
-            return Finding(
-                check, Status.WARNING, f"{column.type_name} NOT NULL: readings without a value will be rejected",
-                "DBA: ALTER TABLE ... MODIFY (tag_value NULL)",
-            )  # fmt: skip
-        return _number_column(column)
-    if column.type_name not in _TEXT:
-        wanted = f"VARCHAR2({max_bytes})"
-        return Finding(check, Status.FAILED, f"{column.type_name} instead of {wanted}", f"DBA: make it {wanted}")
-    unit, room = (
-        ("bytes", column.max_bytes) if column.type_name == "VARCHAR2" else ("UTF-16 units", column.max_bytes // 2)
-    )
+def _text_column(column: FoundColumn, max_bytes: int) -> _Judged:
+    wanted = f"VARCHAR2({max_bytes})"
+    if column.type_name not in ("VARCHAR2", "NVARCHAR2"):
+        return Status.FAILED, f"{column.type_name} instead of {wanted}", f"DBA: make it {wanted}"
+    is_national = column.type_name == "NVARCHAR2"
+    unit, room = ("UTF-16 units", column.max_bytes // 2) if is_national else ("bytes", column.max_bytes)
+    what = f"{column.type_name} of {room} {unit}"
     if room < max_bytes:
-        return Finding(
-            check, Status.WARNING,
-            f"{column.type_name} of {room} {unit} instead of {max_bytes}: longer values will be rejected",
-            f"DBA: ALTER TABLE ... MODIFY ({column.name.lower()} VARCHAR2({max_bytes}))",
-        )  # fmt: skip
-    return _or_nullable(column, f"{column.type_name} of {room} {unit}")
+        remedy = f"DBA: ALTER TABLE ... MODIFY ({column.name.lower()} {wanted})"
+        return Status.WARNING, f"{what} instead of {max_bytes}: longer values will be rejected", remedy
+    return _or_nullable(column, what)
 
 
-def _number_column(column: FoundColumn) -> Finding:
+def _number_column(column: FoundColumn) -> _Judged:
     """Return what a number column makes of a value without a word."""
-    check = f"column {column.name.lower()}"
-    if column.type_name == "BINARY_FLOAT":
-        return _rounded_to(check, "BINARY_FLOAT", SINGLE_DIGITS)
-    if column.precision and column.type_name == "NUMBER":
-        return _rounding_number(column) or Finding(
-            check, Status.WARNING,
-            f"NUMBER({column.precision},{column.decimals}): more decimals are rounded away without a word, and "
-            f"more than {column.precision - column.decimals} digits before the point are rejected",
-            "DBA: make it NUMBER, where the source has more",
-        )  # fmt: skip
-    return Finding(check, Status.OK, f"{column.type_name}: text that is no number will be rejected")
+    if not column.nullable:
+        what = f"{column.type_name} NOT NULL: readings without a value will be rejected"
+        return Status.WARNING, what, "DBA: ALTER TABLE ... MODIFY (tag_value NULL)"
+    remedy = "DBA: make it NUMBER, where the source has more"
+    name, digits = column.type_name, SINGLE_DIGITS if column.type_name == "BINARY_FLOAT" else DOUBLE_DIGITS
+    if column.type_name == "NUMBER" and column.precision:
+        if column.decimals != FLOATING:
+            name, before = f"NUMBER({column.precision},{column.decimals})", column.precision - column.decimals
+            what = f"rounded away without a word, and more than {before} digits before the point are rejected"
+            return Status.WARNING, f"{name}: more decimals are {what}", remedy
+        name, digits = f"FLOAT({column.precision})", float_digits(column.precision)
+    if digits < DOUBLE_DIGITS:
+        return Status.WARNING, f"{name}: values are rounded to {digits} digits without a word", remedy
+    return Status.OK, f"{name}: text that is no number will be rejected", ""
 
 
-def _rounding_number(column: FoundColumn) -> Finding | None:
-    """Return what a FLOAT makes of a value; None where the column is none."""
-    if column.decimals != FLOATING:
-        return None
-    check, digits = f"column {column.name.lower()}", float_digits(column.precision)
-    if digits >= DOUBLE_DIGITS:
-        return Finding(check, Status.OK, f"FLOAT({column.precision}): text that is no number will be rejected")
-    return _rounded_to(check, f"FLOAT({column.precision})", digits)
-
-
-def _rounded_to(check: str, type_name: str, digits: int) -> Finding:
-    return Finding(
-        check, Status.WARNING, f"{type_name}: values are rounded to {digits} digits without a word",
-        "DBA: make it NUMBER, where the source has more",
-    )  # fmt: skip
-
-
-def _or_nullable(column: FoundColumn, detail: str) -> Finding:
-    check = f"column {column.name.lower()}"
+def _or_nullable(column: FoundColumn, detail: str) -> _Judged:
     if column.nullable:
-        return Finding(
-            check, Status.WARNING, f"{detail}, nullable: the layout has NOT NULL (the writer never leaves it empty)"
-        )
-    return Finding(check, Status.OK, f"{detail} NOT NULL")
+        return Status.WARNING, f"{detail}, nullable: the layout has NOT NULL (the writer never leaves it empty)", ""
+    return Status.OK, f"{detail} NOT NULL", ""
 
 
 def compare_unique_keys(layout: Layout, keys: Sequence[UniqueKey]) -> list[Finding]:
@@ -221,40 +183,29 @@ def compare_unique_keys(layout: Layout, keys: Sequence[UniqueKey]) -> list[Findi
 
 def compare_character_set(name: str) -> Finding:
     """Tell whether VARCHAR2 columns hold every letter."""
-    check = "character set"
+    check, remedy = "character set", "ASCII names and texts, NVARCHAR2 columns, or a database in AL32UTF8"
     if name in ("AL32UTF8", "UTF8", ""):
         return Finding(check, Status.OK, name or "not readable; the inserts below show whether it holds every letter")
-    if name in CHARACTER_SETS:
-        return Finding(
-            check, Status.WARNING, f"{name}: names and texts with letters that it does not have will be rejected",
-            "ASCII names and texts, NVARCHAR2 columns, or a database in AL32UTF8",
-        )  # fmt: skip
-    return Finding(
-        check, Status.WARNING,
-        f"{name}: Oracle replaces letters that it does not have by ? or the like, without a word; names that differ in "
-        "those alone become one",
-        "ASCII names and texts, NVARCHAR2 columns, or a database in AL32UTF8",
-    )  # fmt: skip
+    what = (
+        "names and texts with letters that it does not have will be rejected"
+        if name in CHARACTER_SETS
+        else "Oracle replaces letters that it does not have by ? or the like, without a word; names that differ in "
+        "those alone become one"
+    )
+    return Finding(check, Status.WARNING, f"{name}: {what}", remedy)
 
 
 def compare_key(layout: Layout, key: Sequence[str]) -> Finding:
     """Compare the primary key's columns, in its order, with the layout's."""
-    found, wanted = tuple(name.lower() for name in key), layout.key
-    listed = ", ".join(found)
+    check, found = "primary key", [name.lower() for name in key]
+    listed, wanted = f"({', '.join(found)})", f"({', '.join(layout.key)})"
     if not found:
-        return Finding(
-            "primary key", Status.FAILED, "there is none: values that come twice are stored twice",
-            f"DBA: ALTER TABLE ... ADD PRIMARY KEY ({', '.join(wanted)})",
-        )  # fmt: skip
-    if set(found) != set(wanted):
-        return Finding(
-            "primary key", Status.FAILED, f"({listed}) instead of ({', '.join(wanted)})", "DBA: deploy/oracle/*.sql"
-        )
-    if found != wanted:
-        return Finding(
-            "primary key", Status.OK, f"({listed}); in the order ({', '.join(wanted)}) one tag's history is one range"
-        )
-    return Finding("primary key", Status.OK, f"({listed})")
+        what = "there is none: values that come twice are stored twice"
+        return Finding(check, Status.FAILED, what, f"DBA: ALTER TABLE ... ADD PRIMARY KEY {wanted}")
+    if set(found) != set(layout.key):
+        return Finding(check, Status.FAILED, f"{listed} instead of {wanted}", "DBA: deploy/oracle/*.sql")
+    order = "" if listed == wanted else f"; in the order {wanted} one tag's history is one range"
+    return Finding(check, Status.OK, f"{listed}{order}")
 
 
 def compare_indexes(first_columns: Sequence[str]) -> Finding:
