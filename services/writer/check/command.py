@@ -113,16 +113,13 @@ class Checks:
         with connection:
             yield connected(connection.version, warning_of(connection))
             if connection.instance_name == STAND_IN:
-                yield Finding(
-                    "database", Status.WARNING, "the Oracle stand-in of the demo and the tests: no database",
-                    "ORACLE_DSN (or ORACLE_HOST) of the real one",
-                )  # fmt: skip
+                what = "the Oracle stand-in of the demo and the tests: no database"
+                yield Finding("database", Status.WARNING, what, "ORACLE_DSN (or ORACLE_HOST) of the real one")
             findings = [committed(wait_for_redo(connection))]
             findings += self._shape(TableShape(connection, self.settings.oracle_table))
         yield from findings
-        if any(
-            finding.status is Status.FAILED for finding in findings if finding.check.startswith(("table", "column"))
-        ):
+        of_table = [finding for finding in findings if finding.check.startswith(("table", "column"))]
+        if any(finding.status is Status.FAILED for finding in of_table):
             yield Finding("inserts", Status.SKIPPED, "not tried: the table is not as it must be")
         else:
             yield from self._inserts()
@@ -131,35 +128,28 @@ class Checks:
         layout = LAYOUTS[self.settings.oracle_table_layout]
         try:
             columns = [described(info) for info in shape.columns(layout.names)]
+            yield Finding("table", Status.OK, f"{self.settings.oracle_table} is there, the user may SELECT")
+            yield from compare_columns(layout, columns)
         except SinkError as error:
             if error.code not in NO_PRIVILEGE:
                 yield failure("table", error)
                 return
-            yield Finding(
-                "table", Status.WARNING,
+            what = (
                 f"the user may not SELECT ({error.code}): values are written as for a table of deploy/oracle; what its "
-                "key refuses goes to rejected_*.csv, since nobody can tell a duplicate and a conflict apart",
-                "DBA: GRANT SELECT ON the table TO the user",
-            )  # fmt: skip
-            yield from self._dictionary(shape)
-            return
-        yield Finding("table", Status.OK, f"{self.settings.oracle_table} is there, the user may SELECT")
-        yield from compare_columns(layout, columns)
-        yield from self._dictionary(shape)
-
-    def _dictionary(self, shape: TableShape) -> Iterator[Finding]:
+                "key refuses goes to rejected_*.csv, since nobody can tell a duplicate and a conflict apart"
+            )
+            yield Finding("table", Status.WARNING, what, "DBA: GRANT SELECT ON the table TO the user")
         try:
             is_table = shape.locate()
             if shape.is_temporary:
                 yield failure("table", oracle_error("TEMPORARY", "rows are gone with the commit, or the session"))
             elif is_table:
-                yield from compare_unique_keys(LAYOUTS[self.settings.oracle_table_layout], shape.unique_keys())
+                yield from compare_unique_keys(layout, shape.unique_keys())
                 yield compare_indexes(shape.indexed_first())
                 yield compare_character_set(shape.character_set())
             else:
-                yield Finding(
-                    "primary key", Status.WARNING, "it is no table but a view: the inserts below show its key"
-                )
+                what = "it is no table but a view: the inserts below show its key"
+                yield Finding("primary key", Status.WARNING, what)
         except SinkError as error:
             yield Finding("primary key", Status.WARNING, f"not readable ({error}): the inserts below show it")
 
@@ -190,11 +180,12 @@ class Checks:
         free = shutil.disk_usage(settings.backup_dir).free - settings.backup_min_free_bytes
         room = f"room for {free / 1e9:,.1f} GB, about {free // _BYTES_OF_A_ROW:,} values"
         if cant:
-            return Finding(
-                check, Status.WARNING, f"{settings.backup_dir.resolve()}: {room}; its mount can't {', '.join(cant)}",
+            remedy = (
                 "a local disk, or a volume, can; backups do without, but a power cut, a new container or two `recover` "
-                "at once find less protection",
-            )  # fmt: skip
+                "at once find less protection"
+            )
+            what = f"{settings.backup_dir.resolve()}: {room}; its mount can't {', '.join(cant)}"
+            return Finding(check, Status.WARNING, what, remedy)
         return Finding(check, Status.OK, f"{settings.backup_dir.resolve()}: written, synced, locked, renamed; {room}")
 
     def _redis(self) -> Iterator[Finding]:
@@ -206,25 +197,19 @@ class Checks:
             refused = [name.decode() for name in link.run("may", [probe], [*NEEDED, *OPTIONAL])]
             state = RedisStateReader(link).read()
         except PipelineError as error:
-            yield Finding(
-                "Redis", Status.FAILED, f"{link.address}: {error}", "start it, or mend REDIS_URL: the writer waits"
-            )
+            remedy = "start it, or mend REDIS_URL: the writer waits"
+            yield Finding("Redis", Status.FAILED, f"{link.address}: {error}", remedy)
             return
         finally:
             link.close()
         yield Finding("Redis", Status.OK, f"{link.address}: version {state.version or 'unknown'}")
-        if missing := [name for name in refused if name in NEEDED]:
-            yield Finding(
-                "Redis rights", Status.FAILED, f"the user of REDIS_URL may not: {', '.join(missing)}",
-                f"ACL SETUSER ... {' '.join(f'+{name}' for name in missing)}; docs/redis.md has the whole list",
-            )  # fmt: skip
-        elif refused:
-            yield Finding(
-                "Redis rights", Status.WARNING,
-                f"the user of REDIS_URL may not: {', '.join(refused)}; what Redis may lose, its room, or what "
-                "`verify` asks of events, is not told",
-                f"ACL SETUSER ... {' '.join(f'+{name}' for name in refused)}",
-            )  # fmt: skip
+        if rights := [name for name in refused if name in NEEDED] or refused:
+            is_needed = rights[0] in NEEDED
+            lost = "; what Redis may lose, its room, or what `verify` asks of events, is not told"
+            what = f"the user of REDIS_URL may not: {', '.join(rights)}{'' if is_needed else lost}"
+            remedy = f"ACL SETUSER ... {' '.join(f'+{name}' for name in rights)}"
+            remedy += "; docs/redis.md has the whole list" if is_needed else ""
+            yield Finding("Redis rights", Status.FAILED if is_needed else Status.WARNING, what, remedy)
         for risk in state.risks():
             yield Finding("Redis may lose", Status.WARNING, risk.message, risk.remedy)
 
@@ -233,8 +218,5 @@ def _not_committed(refused: SinkError | None) -> Finding:
     check = "commit, seen by another connection"
     if refused is None:
         return Finding(check, Status.SKIPPED, "not tried: the user may not SELECT, so no other connection would see it")
-    return Finding(
-        check, Status.SKIPPED,
-        f"not tried: a row would stay, the user may not DELETE ({refused.code}); nor need a writer",
-        "to try it all the same and leave one harmless row: check --leave-row",
-    )  # fmt: skip
+    what = f"not tried: a row would stay, the user may not DELETE ({refused.code}); nor need a writer"
+    return Finding(check, Status.SKIPPED, what, "to try it all the same and leave one harmless row: check --leave-row")

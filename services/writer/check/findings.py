@@ -46,10 +46,9 @@ def connected(version: str, warning: str | None) -> Finding:
     """Return what a logon that went well has shown."""
     if warning is None:
         return Finding("connection", Status.OK, f"Oracle Database {version}")
-    return Finding(
-        "connection", Status.WARNING, f"Oracle Database {version}; at the logon it warned: {warning}",
-        "DBA: a new password before the old one expires, or a profile without PASSWORD_LIFE_TIME for this account",
-    )  # fmt: skip
+    remedy = "DBA: a new password before the old one expires, or a profile without PASSWORD_LIFE_TIME for this account"
+    what = f"Oracle Database {version}; at the logon it warned: {warning}"
+    return Finding("connection", Status.WARNING, what, remedy)
 
 
 def committed(refused: SinkError | None) -> Finding:
@@ -160,24 +159,20 @@ def compare_unique_keys(layout: Layout, keys: Sequence[UniqueKey]) -> list[Findi
     else:
         findings = [compare_key(layout, primary.columns if primary else ())]
     if primary is not None and primary.is_deferred:
-        findings.append(
-            Finding(
-                "primary key", Status.FAILED,
-                "it is checked at the commit (DEFERRED): one value that comes twice takes its whole batch back "
-                "(ORA-02091), which then goes to the backup",
-                "DBA: make the primary key NOT DEFERRABLE",
-            )
-        )  # fmt: skip
+        what = (
+            "it is checked at the commit (DEFERRED): one value that comes twice takes its whole batch back "
+            "(ORA-02091), which then goes to the backup"
+        )
+        findings.append(Finding("primary key", Status.FAILED, what, "DBA: make the primary key NOT DEFERRABLE"))
+    what = "which is not the key: values that it refuses (ORA-00001) are no duplicates and go to rejected_*.csv"
+    remedy = "DBA: drop it, or make sure that it never repeats (a sequence that lags after an import)"
     findings += [
         Finding(
-            f"unique index {key.name.split('.')[-1]}", Status.WARNING,
-            f"on ({', '.join(key.columns)}), which is not the key: values that it refuses (ORA-00001) are no "
-            "duplicates and go to rejected_*.csv",
-            "DBA: drop it, or make sure that it never repeats (a sequence that lags after an import)",
+            f"unique index {key.name.split('.')[-1]}", Status.WARNING, f"on ({', '.join(key.columns)}), {what}", remedy
         )
         for key in keys
         if not key.is_primary and set(key.columns) != set(layout.key)
-    ]  # fmt: skip
+    ]
     return findings
 
 
@@ -210,9 +205,8 @@ def compare_key(layout: Layout, key: Sequence[str]) -> Finding:
 
 def compare_indexes(first_columns: Sequence[str]) -> Finding:
     """Tell from the indexes' first columns whether time ranges are served."""
+    check = "index on timestamp"
     if "timestamp" in (name.lower() for name in first_columns):
-        return Finding("index on timestamp", Status.OK, "time ranges are quick")
-    return Finding(
-        "index on timestamp", Status.WARNING, "there is none: queries of a time range read the whole table",
-        "DBA: CREATE INDEX ... ON the table (timestamp)",
-    )  # fmt: skip
+        return Finding(check, Status.OK, "time ranges are quick")
+    what = "there is none: queries of a time range read the whole table"
+    return Finding(check, Status.WARNING, what, "DBA: CREATE INDEX ... ON the table (timestamp)")

@@ -44,23 +44,19 @@ class InsertChecks:
 
     def all(self) -> Iterator[Finding]:
         """Yield what each check finds; where nothing can be inserted at all, the first is the last."""
-        checks: dict[str, Callable[[], tuple[Status, str]]] = {
-            "insert and read back": self._round_trip,
-            "duplicate detection": self._duplicate,
-            "key is not too narrow": self._neighbours,
-            "reading without a value": self._no_value,
-            "text with letters": self._letters,
-            "value with many decimals": self._decimals,
-        }
-        if not self._may_select:
-            for reads in (self._round_trip, self._letters, self._decimals):
-                checks = {check: find_out for check, find_out in checks.items() if find_out != reads}
-            checks = {"insert": self._unread, **checks}
-        for place, (check, find_out) in enumerate(checks.items()):
-            finding = self._found(check, find_out)
-            yield finding
-            if finding.status is Status.FAILED and place == 0:
-                return
+        if self._may_select:
+            first = self._found("insert and read back", self._round_trip)
+        else:
+            first = self._found("insert", self._unread)
+        yield first
+        if first.status is Status.FAILED:
+            return
+        yield self._found("duplicate detection", self._duplicate)
+        yield self._found("key is not too narrow", self._neighbours)
+        yield self._found("reading without a value", self._no_value)
+        if self._may_select:
+            yield self._found("text with letters", self._letters)
+            yield self._found("value with many decimals", self._decimals)
 
     def _found(self, check: str, find_out: Callable[[], tuple[Status, str]]) -> Finding:
         try:
@@ -111,8 +107,7 @@ class InsertChecks:
             return Status.WARNING, f"it will be rejected: {errors[0].message}"
         self._raise_first(errors)
         if self._may_select and not self._table.holds(without):
-            stored = self._table.stored(without)
-            return self._changed("no value", str(stored[0] if stored else None))
+            return self._came_back("no value")
         return Status.OK, "it can be stored"
 
     def _letters(self) -> tuple[Status, str]:
@@ -122,19 +117,19 @@ class InsertChecks:
             is_expected = errors[0].code == NOT_A_NUMBER
             return Status.OK if is_expected else Status.WARNING, f"it will be rejected: {errors[0].message}"
         self._raise_first(errors)
-        stored = self._table.stored(self._value)
-        text = stored[0] if stored else None
-        return (Status.OK, "it comes back as it was") if text == LETTERS else self._changed(LETTERS, str(text))
+        return self._came_back(LETTERS)
 
     def _decimals(self) -> tuple[Status, str]:
         self._insert([msgspec.structs.replace(self._value, tag_value=DECIMALS)])
+        return self._came_back(DECIMALS)
+
+    def _came_back(self, sent: str) -> tuple[Status, str]:
+        """Tell whether the text that was inserted is stored as it was sent."""
         stored = self._table.stored(self._value)
         text = str(stored[0] if stored else None)
-        return (Status.OK, "it comes back as it was") if text == DECIMALS else self._changed(DECIMALS, text)
-
-    @staticmethod
-    def _changed(sent: str, stored: str) -> tuple[Status, str]:
-        return Status.WARNING, f"{sent!r} is stored as {stored!r}, without a word from Oracle"
+        if text == sent:
+            return Status.OK, "it comes back as it was"
+        return Status.WARNING, f"{sent!r} is stored as {text!r}, without a word from Oracle"
 
     def may_delete(self) -> SinkError | None:
         """Try a DELETE, rolled back; return why not."""
@@ -162,15 +157,14 @@ class InsertChecks:
                 self._table.delete(self._value)
                 self._table.commit()
                 committed = False
+            finding = Finding(check, Status.OK, f"the commit took {took_ms:.1f} ms")
         except SinkError as error:
             finding = failure(check, error)
-            return with_changes(finding, detail=f"{finding.detail}{self._stays() if committed else ''}")
-        return Finding(check, Status.OK, f"the commit took {took_ms:.1f} ms{self._stays() if committed else ''}")
-
-    def _stays(self) -> str:
-        return (
-            f"; the row {self._value.tag_name} at {self._value.timestamp} stays in the table: harmless, "
-            "no tag has this name"
+        if not committed:
+            return finding
+        row = f"the row {self._value.tag_name} at {self._value.timestamp}"
+        return with_changes(
+            finding, detail=f"{finding.detail}; {row} stays in the table: harmless, no tag has this name"
         )
 
     def latency(self, rows: int, connections: int) -> Finding:
@@ -190,12 +184,11 @@ class InsertChecks:
             self._table.rollback()
         median_s = statistics.median(took)
         rate = rows / median_s
-        return Finding(
-            check,
-            Status.OK,
+        what = (
             f"{median_s * 1000:.1f} ms without the commit: about {rate:,.0f} rows/s on one connection, "
-            f"{rate * connections:,.0f} on {connections} (ORACLE_POOL_MAX) if the database keeps up",
+            f"{rate * connections:,.0f} on {connections} (ORACLE_POOL_MAX) if the database keeps up"
         )
+        return Finding(check, Status.OK, what)
 
     def _insert(self, values: Sequence[TagValue]) -> None:
         self._raise_first(self._table.insert(values))
