@@ -1,6 +1,6 @@
 """The writer put together: every edge is made here and handed on by name; no connection is opened."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -31,9 +31,10 @@ from shared.clock import Clock, SystemClock
 from shared.journal.events import EventLog
 from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
-from shared.life.faults import Faults
+from shared.life.faults import Faults, outliving
 from shared.life.heartbeat import Heartbeat
 from shared.life.presence import Presence
+from shared.lifecycle import StopFlag
 from shared.queues.buffer import TagBuffer
 from shared.queues.claims import Claims
 from shared.redis.link import RedisLink
@@ -101,16 +102,17 @@ def compose(settings: WriterSettings) -> WriterService:
         ),
     )  # fmt: skip
     pause = Pause(link, keys, heartbeat, "writer")
-    auto_recover = None
+    loops: dict[str, Callable[[StopFlag], None]] = {
+        "spill": Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")).run,
+        "actions": _actor(settings, redis, files, sink, work, pause, clock).run,
+    }
     if settings.backup_auto_recover:
         # No retries: it pauses and comes back, and asks first whether there is time.
-        by_itself = _recovery(redis, files, sink, clock, [])
-        auto_recover = AutoRecover(by_itself, breaker, buffer, settings, pause)
+        by_itself = AutoRecover(_recovery(redis, files, sink, clock, []), breaker, buffer, settings, pause)
+        loops["auto-recover"] = outliving(by_itself.run, Faults(events, clock, "auto-recover", ends_the_process=False))
     return WriterService(
         link=link, keys=keys, events=events, heartbeat=heartbeat, claims=claims, sink=sink, breaker=breaker,
-        backup=backup, rejects=rejects, report=report, work=work, clock=clock, auto_recover=auto_recover,
-        actor=_actor(settings, redis, files, sink, work, pause, clock),
-        pause=pause,
+        backup=backup, rejects=rejects, report=report, work=work, clock=clock, pause=pause, loops=loops,
         workers=[
             Worker(
                 batches=batches, breaker=breaker, settings=settings, clock=clock,
@@ -118,7 +120,6 @@ def compose(settings: WriterSettings) -> WriterService:
             )
             for number in range(1, settings.workers + 1)
         ],
-        spill=Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")),
         housekeeping=Housekeeping(
             backup=backup, rejects=rejects, file_waiting_rows=partial(file_waiting_rows, link, keys, rejects),
             manifest=manifest, breaker=breaker, report=report, clock=clock,

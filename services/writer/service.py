@@ -1,7 +1,7 @@
 """The writer as a process: its threads, its heartbeat, its end."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,11 +10,8 @@ from services.writer.deliver.batches import WorkInHand
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.deliver.report import Report
-from services.writer.deliver.spill import Spill
 from services.writer.deliver.worker import Worker
-from services.writer.recover.auto import AutoRecover
 from services.writer.sink import Sink, SinkError
-from shared.acting.actor import Actor
 from shared.acting.pausing import Pause
 from shared.clock import Clock
 from shared.counters import Counter
@@ -67,12 +64,10 @@ class WriterService:
     report: Report
     work: WorkInHand
     workers: list[Worker]
-    spill: Spill
+    loops: Mapping[str, Callable[[StopFlag], None]]  #: beside the workers: what else the end waits for, by name
     housekeeping: Housekeeping
     clock: Clock
-    actor: Actor
     pause: Pause
-    auto_recover: AutoRecover | None = None
     _looks_in_vain: int = field(default=0, init=False)
 
     def run(self, stop: StopFlag) -> None:
@@ -100,26 +95,16 @@ class WriterService:
 
     def _start_all(self, stop: StopFlag, failures: list[BaseException]) -> list[threading.Thread]:
         """Start what runs beside the main loop; return the threads that the end waits for."""
-        threads = [
-            self._start(loop, stop, name, failures)
-            for name, loop in [
-                *((f"worker-{number}", worker.run) for number, worker in enumerate(self.workers, 1)),
-                ("spill", self.spill.run),
-                ("prober", outliving(self.probe_when_due, self._faults("the prober"))),
-                ("actions", self.actor.run),
-                *([("auto-recover", self._recover_by_itself)] if self.auto_recover else []),
-            ]
-        ]
+        prober = outliving(self.probe_when_due, self._faults("the prober"))
+        workers = {f"worker-{worker.number}": worker.run for worker in self.workers}
+        loops = {**workers, **self.loops, "prober": prober}
+        threads = [self._start(loop, stop, name, failures) for name, loop in loops.items()]
         # Not waited for at the end: a slow disk must not hold up the stop.
         self._start(self.housekeeping.run, stop, "housekeeping", failures)
         return threads
 
     def _faults(self, loop: str, *, ends_the_process: bool = True) -> Faults:
         return Faults(self.events, self.clock, loop, ends_the_process=ends_the_process)
-
-    def _recover_by_itself(self, stop: StopFlag) -> None:
-        if self.auto_recover is not None:
-            outliving(self.auto_recover.run, self._faults("auto-recover", ends_the_process=False))(stop)
 
     def _watch_over(self, stop: StopFlag, turn: Turn) -> None:
         """Tell people what is new, and take over what dead writers left."""

@@ -9,8 +9,6 @@ from services.writer.backup.index import Manifest
 from services.writer.deliver.housekeeping import Housekeeping
 from services.writer.service import WriterService
 from services.writer.sink import SinkError, Verdict
-from shared.acting.actor import Actor
-from shared.acting.board import Board
 from shared.errors import FatalError
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
@@ -24,13 +22,6 @@ LOST = SinkError("LOST", "the other side closed the connection", Verdict.CONNECT
 NO_TABLE = SinkError("TABLE", "there is no such table", Verdict.CONFIGURATION)
 
 
-class Idle(Actor):
-    """Nobody asks for anything."""
-
-    def run_once(self) -> None:
-        pass
-
-
 class Stage(LoopStage):
     """A whole writer over fakes; its threads are real."""
 
@@ -41,12 +32,8 @@ class Stage(LoopStage):
         self.service = WriterService(
             link=self.link, keys=KEYS, events=self.events, heartbeat=self.heartbeat, claims=self.claims,
             sink=self.sink, breaker=self.breaker, backup=self.backup, rejects=self.rejects, report=self.report,
-            work=self.work, workers=[self.worker], spill=self.spill, clock=self.clock,
-            actor=Idle(
-                Board(self.link, KEYS, self.events), self.heartbeat, "writer", [], clock=self.clock,
-                faults=Faults(self.events, self.clock, "actions", ends_the_process=False),
-            ),
-            pause=self.pause,
+            work=self.work, clock=self.clock, pause=self.pause, workers=[self.worker],
+            loops={"spill": self.spill.run},
             housekeeping=Housekeeping(
                 backup=self.backup, rejects=self.rejects, file_waiting_rows=lambda: None,
                 manifest=manifest, breaker=self.breaker, report=self.report, clock=self.clock,
