@@ -1,8 +1,5 @@
 """The cards that say how things are: state, alerts, gauge, figures, ledger. No I/O, no clock."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from markupsafe import Markup
 
 from services.monitor.api.answers import current
@@ -10,45 +7,16 @@ from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
 from services.monitor.assess.health import last_write_at
-from services.monitor.assess.humanize import number
-from services.monitor.assess.stats import (
-    batches_ended,
-    late,
-    mean_lag_ms,
-    mean_latency_ms,
-    percent,
-    percentile_ms,
-    success_pct,
-)
+from services.monitor.assess.stats import percentile_ms, success_pct
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import ago
 from services.monitor.read.overview import Overview
-from shared.counters import Counter, Window
+from shared.counters import Window
 from shared.settings.models import BufferSettings
 
 _KIND = {Status.HEALTHY: "ok", Status.DEGRADED: "warn", Status.UNHEALTHY: "bad"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A big number with its label; `kind` is ok, warn or bad, or empty."""
-
-    label: str
-    value: str
-    note: str
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where values are, in the ledger's picture; the key names it in the catalogue."""
-
-    key: str
-    count: int
-    note: str
-    kind: str = ""
 
 
 def state(t: Language, state: State) -> str:
@@ -121,39 +89,21 @@ def partitions(t: Language, state: State) -> str:
 
 def flow(t: Language, known: Assessment) -> str:
     """Return what moves a second."""
-    rates, ledger = known.rates, known.overview.ledger
-
-    def figure(key: str, rate: float, counter: Counter, kind: str = "") -> Figure:
-        shown = t("flow.total", count=ledger[counter])
-        if counter is Counter.OVERFLOWED:
-            shown = t("flow.total_lost", count=ledger[counter], pct=percent(ledger[counter], ledger[Counter.INSERTED]))
-        return Figure(t(key), number(round(rate)), shown, kind if rate > 0 else "")
-
-    figures = [
-        figure("flow.in", rates.inserted, Counter.INSERTED),
-        figure("flow.oracle", rates.written, Counter.WRITTEN),
-        figure("flow.backup", rates.backed_up, Counter.BACKED_UP, "warn"),
-        figure("flow.lost", rates.overflowed, Counter.OVERFLOWED, "bad"),
-    ]
-    return render("figures.html", t, key="flow", figures=figures)
+    return render("flow.html", t, rates=known.rates, ledger=current.ledger(known.overview))
 
 
 def writing(t: Language, known: Assessment) -> str:
     """Return how well values are written."""
     overview = known.overview
-    window, ledger = overview.window, overview.ledger
-    figures = [
-        Figure(t("writing.latency"), *_times(t, mean_latency_ms(window), window, Window.LATENCY)),
-        Figure(t("writing.lag"), *_lag(t, window)),
-        Figure(
-            t("writing.taken"),
-            _percent(success_pct(window)),
-            t("writing.taken_ever", pct=_percent(success_pct(ledger.counters)), count=batches_ended(ledger.counters)),
-            "warn" if "success_rate_low" in known.raised else "",
-        ),
-        Figure(t("writing.last"), *_last_write(t, overview)),
-    ]
-    return render("figures.html", t, key="writing", figures=figures)
+    return render(
+        "writing.html",
+        t,
+        figures=current.writer_metrics(overview),
+        taken=_percent(success_pct(overview.window)),
+        taken_ever=_percent(success_pct(overview.ledger.counters)),
+        is_low="success_rate_low" in known.raised,
+        last=ago(t, overview.age_s(last_write_at(overview))),
+    )
 
 
 def _percent(part: float) -> str:
@@ -161,65 +111,6 @@ def _percent(part: float) -> str:
     return "100 %" if part >= 100 else f"{min(part, 99.99):.2f} %"  # noqa: PLR2004 - percent
 
 
-def _times(t: Language, mean_ms: float | None, window: Mapping[str, int], prefix: Window) -> tuple[str, str]:
-    most, nearly_all = (percentile_ms(window, prefix, part) for part in (95, 99))
-    return t.say_time_span(most), t("writing.times", mean=mean_ms, most=nearly_all)
-
-
-def _lag(t: Language, window: Mapping[str, int]) -> tuple[str, str]:
-    mean_ms, count = mean_lag_ms(window), late(window)
-    if not count:
-        return _times(t, mean_ms, window, Window.LAG)
-    # An hour, or a year, is no measure of how quick the pipeline is.
-    replayed = t("writing.late", count=count)
-    if mean_ms is None:
-        return t("writing.all_late"), replayed
-    most, note = _times(t, mean_ms, window, Window.LAG)
-    return most, f"{note}; {replayed}"
-
-
-def _last_write(t: Language, overview: Overview) -> tuple[str, str]:
-    at = last_write_at(overview)
-    return ago(t, overview.age_s(at)), t("writing.last_unknown") if at is None else t.say_clock(at)
-
-
 def ledger(t: Language, overview: Overview) -> str:
     """Return where every value is, as a picture: from the left to the right as values go."""
-    figures = overview.ledger
-    inserted = figures[Counter.INSERTED]
-
-    def place(key: str, count: int, kind: str = "", note: str | None = None) -> Place:
-        share = t("ledger.share", pct=percent(count, inserted)) if inserted else ""
-        return Place(key, count, share if note is None else note, kind if count else "none")
-
-    queued = t("ledger.queued", count=figures.queued_messages + figures.claimed_messages)
-    recovered = t("ledger.recovered", count=figures[Counter.RECOVERED])
-    columns = [
-        ("came_in", [place("inserted", inserted, "", queued)]),
-        ("on_the_way", [place("in_buffer", figures.in_buffer), place("in_flight", figures.in_flight)]),
-        (
-            "in_table",
-            [place("written", figures[Counter.WRITTEN], "ok"), place("duplicates", figures[Counter.DUPLICATES])],
-        ),
-        (
-            "in_files",
-            [
-                place("backed_up", figures[Counter.BACKED_UP], "warn", recovered),
-                place("rejected", figures[Counter.REJECTED], "warn"),
-            ],
-        ),
-        ("lost", [place("overflowed", figures[Counter.OVERFLOWED], "bad")]),
-    ]
-    places = [place for _, places in columns[1:] for place in places]
-    # In the order of the account: what is lost first.
-    ordered = (places[-1], *places[:-1])
-    difference = figures.difference
-    return render(
-        "ledger.html",
-        t,
-        columns=columns,
-        kind="bad" if difference else "ok",
-        verdict=t("ledger.unbalanced", count=difference) if difference else t("ledger.balances"),
-        inserted=inserted,
-        terms=[each for each in ordered if each.count or each.key == "written"],
-    )
+    return render("ledger.html", t, ledger=current.ledger(overview))

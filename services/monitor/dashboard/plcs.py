@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.monitor.assess.humanize import number
-from services.monitor.dashboard.cards import Figure
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import Cell, ago, listed, mode, plc_path, tags_cell
@@ -78,14 +77,9 @@ def all_plcs(t: Language, overview: Overview) -> str:
 def one_plc(t: Language, overview: Overview, code: str) -> str:
     """Return all that is known of one PLC."""
     plc = next((plc for plc in plcs_of(overview) if plc.code == code), Plc(code, ()))
-    figures = [
-        Figure(t("plc.per_second"), _rate(t, plc.per_second), t("plc.per_second_note")),
-        Figure(t("plc.tags"), number(plc.values), t.count(len(plc.groups), "group")),
-        Figure(t("plc.failed"), number(plc.failed), t("plc.failed_note"), "warn" if plc.failed else ""),
-        Figure(t("plc.last"), ago(t, overview.age_s(plc.last_seen_at)), t("plc.last_note")),
-    ]
     rows = [_group(t, overview, group) for group in plc.groups[:GROUPS_SHOWN]]
-    return render("plc.html", t, code=code, figures=figures, rows=rows, left_out=len(plc.groups) - len(rows))
+    parts = {"rate": _rate(t, plc.per_second), "last": ago(t, overview.age_s(plc.last_seen_at))}
+    return render("plc.html", t, plc=plc, rows=rows, **parts)
 
 
 def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:

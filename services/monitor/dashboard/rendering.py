@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.monitor.assess import humanize
+from services.monitor.assess.stats import percent
 from services.monitor.dashboard.language import Language
 
 _TEMPLATES = Environment(
@@ -15,7 +16,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(number=humanize.number)
+_TEMPLATES.filters.update(number=humanize.number, percent=percent)
 
 
 def render(template: str, t: Language, **parts: object) -> str:
