@@ -3,30 +3,16 @@
 import hashlib
 import smtplib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, make_msgid
 from typing import Any
 
-from services.monitor.notify.limit import shut_after
+from services.monitor.assess.humanize import moment
+from services.monitor.notice_settings import NoticeSettings
 from services.monitor.notify.notice import Notice
-from services.monitor.notify.receiver import STEP_S, TROUBLE, TRY_S, NotTakenError, why, without
-
-
-@dataclass(frozen=True)
-class MailPlace:
-    """Where mail is handed over, and for whom."""
-
-    host: str
-    port: int
-    tls: str  #: starttls, tls or none
-    user: str
-    current_password: Callable[[], str]
-    sender: str
-    recipients: Sequence[str]
+from services.monitor.notify.receiver import STEP_S, TROUBLE, one_try, why, without
 
 
 class _Utf8(str):
@@ -42,26 +28,18 @@ class _Utf8(str):
 class _Smtp(smtplib.SMTP):
     """A server that is not connected to yet: only then can its socket be shut from the first letter on."""
 
-    def auth_plain(self, challenge: Any = None) -> str:
-        """Return what logs on; as UTF-8."""
-        return _Utf8(super().auth_plain(challenge))
-
-    def __init__(self, host: str) -> None:
-        super().__init__(timeout=STEP_S)
+    def __init__(self, host: str, **tls: Any) -> None:
+        super().__init__(timeout=STEP_S, **tls)
         # Whose certificate it must be: `connect` leaves it empty.
         self._host = host
 
-
-class _SmtpOverTls(smtplib.SMTP_SSL):
-    """The same, with TLS from the first letter on."""
-
     def auth_plain(self, challenge: Any = None) -> str:
         """Return what logs on; as UTF-8."""
         return _Utf8(super().auth_plain(challenge))
 
-    def __init__(self, host: str, context: ssl.SSLContext | None) -> None:
-        super().__init__(timeout=STEP_S, context=context)
-        self._host = host
+
+class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
+    """The same, with TLS from the first letter on."""
 
 
 class Mail:
@@ -69,42 +47,36 @@ class Mail:
 
     kind = "mail"
 
-    def __init__(self, place: MailPlace) -> None:
-        self._place = place
+    def __init__(self, settings: NoticeSettings) -> None:
+        self._settings = settings
 
     @property
     def identity(self) -> str:
         """A digest of server and recipients."""
-        whom = ",".join([self._place.host, *self._place.recipients])
+        whom = ",".join([self._settings.alert_smtp_host, *self._settings.alert_recipients])
         return f"mail-{hashlib.sha256(whom.encode()).hexdigest()[:12]}"
 
     def send(self, notice: Notice) -> str:
         """Hand over one notice; return which recipients were refused, where others have it. Raises: NotTakenError."""
-        place, password = self._place, self._place.current_password()
-        where = f"{place.host}:{place.port}"
-        context = ssl.create_default_context() if place.tls != "none" else None
-        server = _SmtpOverTls(place.host, context) if place.tls == "tls" else _Smtp(place.host)
-        with shut_after(TRY_S, lambda: server.sock) as passed:
-            try:
-                refused = self._hand_over(server, context, password, mail_of(notice, place))
-            except TROUBLE as error:
-                late = f"{where} gives no whole answer within {TRY_S:g} s"
-                raise NotTakenError(late if passed.is_set() else _why(error, where, [password])) from None
-            finally:
-                server.close()
+        host, password = self._settings.alert_smtp_host, self._settings.current_smtp_password()
+        where = f"{host}:{self._settings.alert_smtp_port}"
+        context = ssl.create_default_context()
+        server = _SmtpOverTls(host, context=context) if self._settings.alert_smtp_tls == "tls" else _Smtp(host)
+        with one_try(server, where, lambda error: _why(error, where, [password])):
+            refused = self._hand_over(server, context, password, _mail_of(notice, self._settings))
         return f"{where} refuses {', '.join(sorted(refused))}; the others have it" if refused else ""
 
     def _hand_over(
-        self, server: smtplib.SMTP, context: ssl.SSLContext | None, password: str, mail: EmailMessage
+        self, server: smtplib.SMTP, context: ssl.SSLContext, password: str, mail: EmailMessage
     ) -> dict[str, tuple[int, bytes]]:
-        place = self._place
-        code, words = server.connect(place.host, place.port)
+        settings = self._settings
+        code, words = server.connect(settings.alert_smtp_host, settings.alert_smtp_port)
         if code != 220:  # noqa: PLR2004 - RFC 5321, 3.1
             raise smtplib.SMTPConnectError(code, words)
-        if place.tls == "starttls":
+        if settings.alert_smtp_tls == "starttls":
             server.starttls(context=context)
-        if place.user:
-            server.login(place.user, _Utf8(password))
+        if settings.alert_smtp_user:
+            server.login(settings.alert_smtp_user, _Utf8(password))
         refused = server.send_message(mail)
         # It has the mail: what becomes of the goodbye is no matter.
         with suppress(*TROUBLE):
@@ -112,14 +84,13 @@ class Mail:
         return refused
 
 
-def mail_of(notice: Notice, place: MailPlace) -> EmailMessage:
-    """Return a notice as a mail."""
-    mail = EmailMessage()
+def _mail_of(notice: Notice, settings: NoticeSettings) -> EmailMessage:
+    mail, sender = EmailMessage(), settings.alert_smtp_from
     mail["Subject"] = notice.subject
-    mail["From"] = _with_name(place.sender)
-    mail["To"] = ", ".join(place.recipients)
-    mail["Date"] = format_datetime(datetime.fromtimestamp(notice.sent_at, UTC))
-    mail["Message-ID"] = make_msgid("tagpipe", domain=place.sender.rpartition("@")[2].strip("> ") or "tagpipe")
+    mail["From"] = _with_name(sender)
+    mail["To"] = ", ".join(settings.alert_recipients)
+    mail["Date"] = format_datetime(moment(notice.sent_at))
+    mail["Message-ID"] = make_msgid("tagpipe", domain=sender.rpartition("@")[2].strip("> ") or "tagpipe")
     # No answer of somebody's holiday.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(notice.text, cte="base64" if not notice.text.isascii() else None)

@@ -26,14 +26,14 @@ _FIRST_RETRY_S, _LAST_RETRY_S = 5.0, 300.0
 _log = get_logger()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Fares:
     """How the notices to a receiver fare: of `MonitorStatus` what follows its kind."""
 
-    sent: int  #: since the start
-    failed: int  #: tries since the start
-    failure: str | None  #: why the last try failed; None when it did not
-    failing_since: float | None
+    sent: int = 0  #: since the start
+    failed: int = 0  #: tries since the start
+    failure: str | None = None  #: why the last try failed; None when it did not
+    failing_since: float | None = None
 
 
 @dataclass
@@ -53,14 +53,8 @@ class Messenger:
     def __post_init__(self) -> None:
         self.kind = self.receiver.kind
         self._who = secrets.token_hex(8)
-        self._failures_in_a_row, self._next_try, self._sent, self._failed = 0, 0.0, 0, 0
-        self._failure: str | None = None
-        self._failing_since: float | None = None
-
-    @property
-    def fares(self) -> Fares:
-        """How its notices fare."""
-        return Fares(self._sent, self._failed, self._failure, self._failing_since)
+        self._failures_in_a_row, self._next_try = 0, 0.0
+        self.fares = Fares()
 
     def start(self, stop: StopFlag) -> threading.Thread:
         """Run in a thread of its own until `stop` is set. A daemon: a try may take longer than we may take to stop."""
@@ -100,7 +94,7 @@ class Messenger:
         except NotTakenError as error:
             self._goes_wrong(str(error), now)
             return
-        self._sent += 1
+        self.fares.sent += 1
         self.schedule.tell(news, now)
         if complaint:
             self._say(complaint, now)
@@ -115,20 +109,20 @@ class Messenger:
 
     def _goes_wrong(self, why: str, now: float) -> None:
         self._say(why, now)
-        self._failed += 1
+        self.fares.failed += 1
         self._failures_in_a_row += 1
         self._next_try = self.clock.monotonic() + doubled_s(_FIRST_RETRY_S, self._failures_in_a_row, _LAST_RETRY_S)
 
     def _say(self, why: str, now: float) -> None:
-        if why != self._failure:
+        if why != self.fares.failure:
             _log.warning(f"A notice by {self.kind} was not taken: {why}")
-        self._failure, self._failing_since = why, self._failing_since or now
+        self.fares.failure, self.fares.failing_since = why, self.fares.failing_since or now
 
     def _goes_well(self) -> None:
-        if self._failure is not None:
+        if self.fares.failure is not None:
             _log.info(f"Notices by {self.kind} are taken again, or another monitor sends them")
         self._failures_in_a_row, self._next_try = 0, 0.0
-        self._failure = self._failing_since = None
+        self.fares.failure = self.fares.failing_since = None
 
 
 def _stale(state: State) -> frozenset[int | None]:

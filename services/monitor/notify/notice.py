@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.assessment import Alert
-from services.monitor.assess.humanize import duration
+from services.monitor.assess.humanize import duration, moment
 from shared.texts import cut
 
 #: Alerts that a notice describes; the others are named.
@@ -54,7 +53,7 @@ class News:
     def heading(self) -> str:
         """One line: what, which, since when."""
         word = self.alert.severity.value.upper()
-        since = f"since {clock_time(self.alert.since)}"
+        since = f"since {moment(self.alert.since):%Y-%m-%d %H:%M:%S} UTC"
         if self.what is What.TEST:
             return f"TEST {self.name}"
         if self.is_over:
@@ -119,12 +118,3 @@ class Notice:
             for each in self.told
         ]
         return "\n\n".join(filter(None, [*parts, self.others, self.dashboard]))
-
-
-def clock_time(at: float) -> str:
-    """Return a moment as people read it.
-
-    >>> clock_time(0)
-    '1970-01-01 00:00:00 UTC'
-    """
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

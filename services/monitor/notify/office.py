@@ -6,7 +6,7 @@ from dataclasses import asdict
 from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.notice_settings import NoticeSettings
-from services.monitor.notify.mail import Mail, MailPlace
+from services.monitor.notify.mail import Mail
 from services.monitor.notify.memory import Memory
 from services.monitor.notify.messenger import Messenger
 from services.monitor.notify.receiver import Receiver
@@ -26,16 +26,7 @@ def receivers_of(settings: NoticeSettings) -> list[Receiver]:
     if settings.alert_webhook_url is not None:
         receivers.append(Webhook(settings.current_webhook_url, settings.alert_webhook_format))
     if settings.alert_smtp_host:
-        place = MailPlace(
-            host=settings.alert_smtp_host,
-            port=settings.alert_smtp_port,
-            tls=settings.alert_smtp_tls,
-            user=settings.alert_smtp_user,
-            current_password=settings.current_smtp_password,
-            sender=settings.alert_smtp_from,
-            recipients=settings.alert_recipients,
-        )
-        receivers.append(Mail(place))
+        receivers.append(Mail(settings))
     return receivers
 
 

@@ -4,10 +4,12 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterable
-from http.client import HTTPException
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from typing import Protocol
 
+from services.monitor.notify.limit import shut_after
 from services.monitor.notify.notice import Notice
 from shared.texts import cut
 
@@ -37,6 +39,22 @@ class Receiver(Protocol):
 
         Raises: NotTakenError.
         """
+
+
+@contextmanager
+def one_try(connection: HTTPConnection | smtplib.SMTP, place: str, why: Callable[[Exception], str]) -> Iterator[None]:
+    """Let a try end within TRY_S, with its connection closed; `why` says in plain words what went wrong.
+
+    Raises: NotTakenError.
+    """
+    with shut_after(TRY_S, lambda: connection.sock) as passed:
+        try:
+            yield
+        except TROUBLE as error:
+            late = f"{place} gives no whole answer within {TRY_S:g} s"
+            raise NotTakenError(late if passed.is_set() else why(error)) from None
+        finally:
+            connection.close()
 
 
 #: What is wrong in plain words, the narrower kinds first.

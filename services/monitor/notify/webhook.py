@@ -9,10 +9,9 @@ from http import HTTPStatus
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from services.monitor.notify.limit import shut_after
 from services.monitor.notify.notice import Notice
 from services.monitor.notify.payloads import FORMS, encoded
-from services.monitor.notify.receiver import STEP_S, TROUBLE, TRY_S, NotTakenError, why
+from services.monitor.notify.receiver import STEP_S, NotTakenError, one_try, why
 
 #: Bytes of an answer that are read: Teams hides a refusal behind its 200.
 _READ_BYTES = 2_048
@@ -40,16 +39,10 @@ class Webhook:
         url = urlsplit(self._current_url())
         place = f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
         connection, target, headers = _way_to(url)
-        with shut_after(TRY_S, lambda: connection.sock) as passed:
-            try:
-                connection.request("POST", target, encoded(FORMS[self._form](notice)), headers)
-                answer = connection.getresponse()
-                _check(answer.status, answer.read(_READ_BYTES), self._form)
-            except TROUBLE as error:
-                late = f"{place} gives no whole answer within {TRY_S:g} s"
-                raise NotTakenError(late if passed.is_set() else why(error, place)) from None
-            finally:
-                connection.close()
+        with one_try(connection, place, lambda error: why(error, place)):
+            connection.request("POST", target, encoded(FORMS[self._form](notice)), headers)
+            answer = connection.getresponse()
+            _check(answer.status, answer.read(_READ_BYTES), self._form)
         return ""
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.assessment import Alert
-from services.monitor.notify import mail, webhook
-from services.monitor.notify.mail import Mail, MailPlace
+from services.monitor.notice_settings import NoticeSettings
+from services.monitor.notify import mail, receiver, webhook
+from services.monitor.notify.mail import Mail
 from services.monitor.notify.notice import MAX_TOLD, News, Notice, What
 from services.monitor.notify.receiver import NotTakenError
 from services.monitor.notify.webhook import Webhook
@@ -45,7 +46,7 @@ SECRET = "secret-token-of-the-tests"
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (webhook, mail):
         monkeypatch.setattr(module, "STEP_S", 0.5)
-        monkeypatch.setattr(module, "TRY_S", 1.0)
+    monkeypatch.setattr(receiver, "TRY_S", 1.0)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -206,12 +207,16 @@ def test_proxy_of_the_environment_is_taken(hook: HookServer, monkeypatch: pytest
     assert hook.posts[2][0] == f"/hook/{SECRET}"
 
 
-def place(server: MailServer, **changes: object) -> MailPlace:
-    settings = {
-        "host": "localhost", "port": server.port, "tls": "starttls", "user": USER, "current_password": lambda: PASSWORD,
-        "sender": "tagpipe <plant@example.com>", "recipients": ["a@example.com", "b@example.com"],
+def place(server: MailServer, **changes: object) -> NoticeSettings:
+    said = {
+        "host": "localhost", "port": server.port, "tls": "starttls", "user": USER, "password": PASSWORD,
+        "from": "tagpipe <plant@example.com>", "to": "a@example.com, b@example.com", **changes,
     }  # fmt: skip
-    return MailPlace(**{**settings, **changes})  # type: ignore[arg-type]
+    return NoticeSettings.model_validate({f"alert_smtp_{name}": value for name, value in said.items()})
+
+
+#: What goes on no way that is open.
+OPEN = {"tls": "none", "user": "", "password": ""}
 
 
 @pytest.fixture
@@ -249,14 +254,14 @@ def test_password_may_have_any_letters(tmp_path: Path, trusted: Trust, tls: str)
     """Kind: a library that takes ASCII alone: "does not speak as it should", of a server that was never asked."""
     with trusted(MailServer(tmp_path, name="localhost", tls=tls)) as server:
         server.password = "Pläntchen-비밀번호-€"
-        assert Mail(place(server, tls=tls, current_password=lambda: server.password)).send(notice()) == ""
+        assert Mail(place(server, tls=tls, password=server.password)).send(notice()) == ""
     assert len(server.mails) == 1
 
 
 def test_name_of_the_sender_may_have_a_comma(tmp_path: Path) -> None:
     """Kind: a name that is a list in the language that it is put into: mail came from `tagpipe` alone."""
     with MailServer(tmp_path, tls="none") as server:
-        Mail(place(server, tls="none", user="", sender="tagpipe, plant 7 <plant@example.com>")).send(notice())
+        Mail(place(server, **OPEN, **{"from": "tagpipe, plant 7 <plant@example.com>"})).send(notice())
     (got,) = server.mails
     assert got["From"] == '"tagpipe, plant 7" <plant@example.com>'
     assert server.senders == ["plant@example.com"]
@@ -268,7 +273,7 @@ def test_address_that_the_server_can_not_take_is_not_said_to_be_tls(tmp_path: Pa
         trusted(MailServer(tmp_path, name="localhost")) as server,
         pytest.raises(NotTakenError, match="no addresses with letters beyond ASCII: see ALERT_SMTP_FROM"),
     ):
-        Mail(place(server, recipients=["schicht@exämple.com"])).send(notice())
+        Mail(place(server, to="schicht@exämple.com")).send(notice())
 
 
 def test_password_is_not_sent_where_the_server_offers_no_tls(tmp_path: Path) -> None:
@@ -277,7 +282,7 @@ def test_password_is_not_sent_where_the_server_offers_no_tls(tmp_path: Path) -> 
         with pytest.raises(NotTakenError, match="offers no TLS"):
             Mail(place(server)).send(notice())
         assert not server.was_open
-        assert Mail(place(server, tls="none", user="")).send(notice()) == ""
+        assert Mail(place(server, **OPEN)).send(notice()) == ""
     assert len(server.mails) == 1
 
 
@@ -291,7 +296,7 @@ def test_certificate_of_another_is_not_taken(tmp_path: Path, trusted: Trust) -> 
 def test_wrong_password_is_said_and_not_repeated(tmp_path: Path, trusted: Trust) -> None:
     """Kind: the server's own words hold the password that it was given, and the log then, too."""
     with trusted(MailServer(tmp_path, name="localhost")) as server, pytest.raises(NotTakenError) as caught:
-        Mail(place(server, current_password=lambda: "wr0ng-word")).send(notice())
+        Mail(place(server, password="wr0ng-word")).send(notice())
     assert "refuses ALERT_SMTP_USER or its password (535" in str(caught.value)
     assert "wr0ng-word" not in str(caught.value)
 
@@ -318,7 +323,7 @@ def test_mail_server_that_is_ill_is_waited_for_no_longer_than_a_try(tmp_path: Pa
         server.greeting = _endless()
         began = monotonic()
         with pytest.raises(NotTakenError, match="gives no whole answer within"):
-            Mail(place(server, tls="none", user="")).send(notice())
+            Mail(place(server, **OPEN)).send(notice())
         assert monotonic() - began < 2.9
     with silent_port() as port, pytest.raises(NotTakenError, match="gives no answer within"):
         Mail(place(server, port=port)).send(notice())
