@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from services.monitor.notify.schedule import changed
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.records.notices import Told
 from shared.records.reading import from_json, to_json
-from shared.redis.connections import Argument
 from shared.redis.link import RedisLink
 
 #: Seconds that a turn lasts without being renewed: longer than the longest try to send.
@@ -40,10 +38,8 @@ class Memory:
         self._clock = clock
         self._away_since: float | None = None
         self._was_ours = False
-        #: What stands in Redis, and what was told here and does not stand there yet.
+        #: What stands in Redis; and what anybody told, as far as this monitor knows.
         self._stored: dict[str, Told] = {}
-        self._unwritten: dict[str, Told] = {}
-        #: What anybody told, as far as this monitor knows.
         self.told: dict[str, Told] = {}
 
     def take_turn(self, who: str) -> Turn:
@@ -62,17 +58,17 @@ class Memory:
     def remember(self, told: Mapping[str, Told]) -> None:
         """Write down what was told. Raises: RedisUnavailableError: it is written down with the next turn."""
         self.told = dict(told)
-        new, forgotten = changed(self._stored, self.told)
-        self._unwritten = new
-        commands: list[list[Argument]] = []
-        if new:
-            parts = [part for key, record in new.items() for part in (key, to_json(record))]
-            commands.append(["HSET", self._told_key, *parts])
-        if forgotten:
-            commands.append(["HDEL", self._told_key, *forgotten])
-        if commands:
+        changes = {
+            "HSET": [part for key, record in self._unwritten().items() for part in (key, to_json(record))],
+            "HDEL": [key for key in self._stored if key not in self.told],
+        }
+        if commands := [[name, self._told_key, *parts] for name, parts in changes.items() if parts]:
             self._link.commands(*commands)
-        self._stored, self._unwritten = dict(self.told), {}
+        self._stored = dict(self.told)
+
+    def _unwritten(self) -> dict[str, Told]:
+        """Return what was told here and does not stand in Redis yet."""
+        return {key: told for key, told in self.told.items() if self._stored.get(key) != told}
 
     def give_back(self, who: str) -> None:
         """Let another take the turn at once. Raises: RedisUnavailableError: it ends by itself."""
@@ -80,11 +76,11 @@ class Memory:
             self._link.command("DEL", self._turn_key)
 
     def _read(self, flat: list[bytes]) -> None:
+        # Whose turn it was is the only one who takes something out: what is not there then, Redis has lost.
+        ours = self.told if self._was_ours else self._unwritten()
         names = [name.decode(errors="replace") for name in flat[::2]]
         records = [from_json(Told, raw) for raw in flat[1::2]]
         self._stored = {name: told for name, told in zip(names, records, strict=True) if told is not None}
-        # Whose turn it was is the only one who takes something out: what is not there then, Redis has lost.
-        ours = self.told if self._was_ours else self._unwritten
         newer = {
             name: told
             for name, told in ours.items()

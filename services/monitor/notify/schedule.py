@@ -5,7 +5,7 @@ stayed away. The more often it came back within an hour, the longer it must: the
 each repeat interval, and not a hundred.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.monitor.assess.alert_kinds import KINDS, Severity
@@ -160,10 +160,3 @@ def _alert_of(key: str, told: Told) -> Alert | None:
 
 def _severity(told: Told) -> Severity:
     return Severity.CRITICAL if told.severity == Severity.CRITICAL else Severity.WARNING
-
-
-def changed(before: Mapping[str, Told], after: Mapping[str, Told]) -> tuple[dict[str, Told], list[str]]:
-    """Return what is to be written down of `after`, and what is to be forgotten, where `before` is written down."""
-    return {key: told for key, told in after.items() if before.get(key) != told}, [
-        key for key in before if key not in after
-    ]
