@@ -2,11 +2,11 @@
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -55,21 +55,11 @@ def _quoted(given: Any) -> Any:
     return known if is_short else reprlib.repr(given)
 
 
-def install(app: FastAPI) -> None:
-    """Give every failure of the app the one shape; a fault of ours is answered further out."""
-    app.add_exception_handler(NotFreshError, _not_fresh)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _bad_parameter)
-    app.add_exception_handler(ClientDisconnect, _gone)
-
-
-async def _not_fresh(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, NotFreshError)  # noqa: S101 - what it is installed for
+async def _not_fresh(_request: Request, error: NotFreshError) -> JSONResponse:
     return failure_response(503, not_fresh(error.failure), {"Retry-After": str(RETRY_AFTER_S)})
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
+async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     message = {
         HTTPStatus.NOT_FOUND: "There is no such path; /openapi.json lists all",
@@ -79,8 +69,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     return failure_response(status, Error(error=status.name, message=message, details=details), error.headers)
 
 
-async def _bad_parameter(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
+async def _bad_parameter(_request: Request, error: RequestValidationError) -> JSONResponse:
     faults = [
         {
             "parameter": ".".join(map(str, fault["loc"])),
@@ -103,3 +92,12 @@ def _problem(fault: Mapping[str, Any]) -> str:
 async def _gone(_request: Request, _error: Exception) -> JSONResponse:
     # Nobody reads this; a traceback in the log would be what strangers write into it.
     return failure_response(400, Error(error="BAD_REQUEST", message="The request ended before it was whole"))
+
+
+#: What gives every failure of the app the one shape; a fault of ours is answered further out.
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    NotFreshError: _not_fresh,
+    HTTPException: _http_error,
+    RequestValidationError: _bad_parameter,
+    ClientDisconnect: _gone,
+}

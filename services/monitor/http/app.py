@@ -48,6 +48,7 @@ def create_app(newest: Whole, settings: MonitorSettings, boards: Sequence[Board]
         redirect_slashes=False,
         responses=_UNAUTHORIZED if settings.monitor_api_token else None,
         generate_unique_id_function=lambda route: route.name,
+        exception_handlers={**failures.HANDLERS, Exception: _bug},
     )
     app.state.newest = newest
     app.state.boards = boards
@@ -57,8 +58,6 @@ def create_app(newest: Whole, settings: MonitorSettings, boards: Sequence[Board]
     app.state.stream = Stream(newest, settings, closing)
     app.state.dashboard = Dashboard(newest, settings, closing)
     app.state.gate = Gate(settings.current_api_token, settings.current_operator_token)
-    failures.install(app)
-    app.add_exception_handler(Exception, _bug)
     app.include_router(routes.router)
     app.include_router(acting.router)
     app.include_router(pages.router)
