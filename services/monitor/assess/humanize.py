@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
-
 #: The last second that a calendar shows, in seconds since 1970.
 _LAST_MOMENT_S = 253_402_300_799
 
@@ -27,17 +25,9 @@ def duration_parts(seconds: float) -> list[tuple[int, str]]:
     ([(3, 'min'), (20, 's')], [(2, 'min')])
     """
     whole = max(0, round(seconds))
-    if whole < _MINUTE_S:
-        return [(whole, "s")]
-    for unit, part, size, part_size in (
-        ("min", "s", _MINUTE_S, 1),
-        ("h", "min", _HOUR_S, _MINUTE_S),
-        ("d", "h", _DAY_S, _HOUR_S),
-    ):
-        if whole < size * (24 if unit == "h" else _MINUTE_S) or unit == "d":
-            rest = whole % size // part_size
-            return [(whole // size, unit), *([(rest, part)] if rest else [])]
-    raise AssertionError
+    counts = [(whole // 86_400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    first = next((place for place, (count, _) in enumerate(counts) if count), len(counts) - 1)
+    return [counts[first], *(part for part in counts[first + 1 : first + 2] if part[0])]
 
 
 def number(figure: float) -> str:
@@ -62,24 +52,6 @@ def size(count: float) -> str:
             return f"{count:,.0f} {unit}" if unit == _UNITS[0] else f"{count:,.1f} {unit}"
         count /= _K
     raise AssertionError
-
-
-def count_of(figure: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun.
-
-    >>> count_of(1, "file"), count_of(2000, "value")
-    ('1 file', '2,000 values')
-    """
-    return f"{figure:,} {one if figure == 1 else many or one + 's'}"
-
-
-def day_and_time(seconds: float) -> str:
-    """Return day and time in UTC, to the minute.
-
-    >>> day_and_time(0)
-    '1970-01-01 00:00'
-    """
-    return f"{moment(seconds):%Y-%m-%d %H:%M}"
 
 
 def moment(seconds: float) -> datetime:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Self
 
-from services.monitor.assess.humanize import count_of, day_and_time, duration, number, size
+from services.monitor.assess.humanize import duration, moment, number, size
 
 #: Names that a sentence holds at most.
 NAMED = 5
@@ -58,7 +58,7 @@ class Speech:
 
     def count(self, figure: int, noun: str) -> str:
         """Return how many there are of something."""
-        return count_of(figure, noun.replace("_", " "), NOUNS[noun])
+        return f"{number(figure)} {noun.replace('_', ' ') if figure == 1 else NOUNS[noun]}"
 
     def say_number(self, figure: float) -> str:
         """Return a figure with its thousands apart."""
@@ -74,7 +74,7 @@ class Speech:
 
     def say_moment(self, seconds: float) -> str:
         """Return day and time."""
-        return f"{day_and_time(seconds)} UTC"
+        return f"{moment(seconds):%Y-%m-%d %H:%M} UTC"
 
     def say_some(self, named: tuple[Sequence[Any], int]) -> str:
         """Return the first of many, given with how many there are, and how many more."""

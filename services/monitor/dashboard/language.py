@@ -7,7 +7,7 @@ The texts of the page are found by a key, those of the judgement by their Englis
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
-from functools import cache
+from functools import cache, partialmethod
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -127,24 +127,16 @@ class Language(Speech):
         shown, more = Markup(", ").join(self.part(name, "") for name in names[:NAMED]), count - NAMED
         return self("units.and_more", shown=shown, more=more) if more > 0 else shown
 
-    def say_clock(self, seconds: float) -> str:
-        """Return the time of day, with the name of its zone."""
-        return self.time(seconds, "clock")
-
-    def say_brief(self, seconds: float) -> str:
-        """Return the time of day alone."""
-        return self.time(seconds, "brief")
-
-    def say_moment(self, seconds: float) -> str:
-        """Return day and time."""
-        return self.time(seconds, "moment")
-
     def time(self, seconds: float, form: str) -> Markup:
         """Return a moment as an element that the script can show in the browser's zone, with UTC beside it."""
         text, utc = self.time_text(seconds, form), moment(seconds)
         return Markup('<time datetime="{}" data-form="{}" title="{}">{}</time>').format(
             f"{utc:%Y-%m-%dT%H:%M:%SZ}", form, f"{utc:%Y-%m-%d %H:%M:%S} UTC", text
         )
+
+    #: A time of day with its zone's name, a time of day alone, and day and time.
+    say_clock, say_brief = partialmethod(time, form="clock"), partialmethod(time, form="brief")
+    say_moment = partialmethod(time, form="moment")
 
     def time_text(self, seconds: float, form: str) -> str:
         """Return a moment as text."""
