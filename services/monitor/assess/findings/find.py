@@ -54,18 +54,17 @@ def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Se
 
 
 def _missing(overview: Overview) -> Iterator[Finding]:
-    for role, kind, code in (("writer", WriterStatus, "no_writer"), ("consumer", ConsumerStatus, "no_consumer")):
+    ledger = overview.ledger
+    for role, kind, template, held in (
+        ("writer", WriterStatus, "No writer is running{ago}; {held:value} wait", ledger.in_buffer),
+        ("consumer", ConsumerStatus, "No consumer is running{ago}; {held:message} wait", ledger.queued_messages),
+    ):
         if not overview.living(kind):
             lost = [service.beat_at for service in overview.services if service.role == role]
             lost += [event.at for event in overview.events if event.role == role and event.kind == Event.STOPPED]
             last = max(lost, default=None)
             ago = Said(", the last one was seen {ago:duration} ago", ago=overview.taken_at - last) if last else ""
-            if role == "writer":
-                said = Said("No writer is running{ago}; {held:value} wait", ago=ago, held=overview.ledger.in_buffer)
-            else:
-                held = overview.ledger.queued_messages
-                said = Said("No consumer is running{ago}; {held:message} wait", ago=ago, held=held)
-            yield Finding(code, said, last)
+            yield Finding(f"no_{role}", Said(template, ago=ago, held=held), last)
 
 
 def _rows(overview: Overview) -> Iterator[Finding]:
@@ -180,16 +179,15 @@ def _left_out(overview: Overview) -> Iterator[Finding]:
     left_out = [
         Said("{count:number} of {key}", count=count, key=key) for key, count in sorted(overview.left_out.items())
     ]
-    left_out += [
-        Said("{count} polling groups by consumer {instance}", count=count, instance=consumer.instance)
-        for consumer in overview.living(ConsumerStatus)
-        if (count := consumer.status.groups_left_out)
-    ]
-    left_out += [
-        Said("{count} last values by consumer {instance}", count=count, instance=consumer.instance)
-        for consumer in overview.living(ConsumerStatus)
-        if (count := consumer.status.tags_left_out)
-    ]
+    for template, field in (
+        ("{count} polling groups by consumer {instance}", "groups_left_out"),
+        ("{count} last values by consumer {instance}", "tags_left_out"),
+    ):
+        left_out += [
+            Said(template, count=count, instance=consumer.instance)
+            for consumer in overview.living(ConsumerStatus)
+            if (count := getattr(consumer.status, field))
+        ]
     if left_out:
         said = Said("Left out because they are too long, too many or unreadable: {these}", these=some(left_out))
         yield Finding("not_all_shown", said)

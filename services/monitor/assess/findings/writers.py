@@ -17,11 +17,18 @@ from shared.settings.models import BufferSettings
 #: States of a circuit breaker that are known here; a newer writer may know more.
 _BREAKERS = {*BreakerState, "unknown"}
 
+#: What a writer goes on with and a person should know: the alert's code, what is said, and what the writer says of it.
+_WARNINGS = (
+    ("fewer_connections", "{names} goes on with {open} connections: {why}", "connections_short"),
+    ("logon_warning", "Oracle warns {names}: {why}", "logon_warning"),
+    ("key_missing", "{names} found: {why}", "table_warning"),
+)
+
 
 def find_writer_trouble(overview: Overview, rates: Rates, settings: BufferSettings) -> Iterator[Finding]:
     """Yield what is wrong with Oracle as the writers meet it, and with their backup."""
     yield from _oracle(overview, rates, settings)
-    yield from _logons(overview)
+    yield from _warnings(overview)
     yield from _backup(overview)
 
 
@@ -60,32 +67,13 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
         )
 
 
-def _logons(overview: Overview) -> Iterator[Finding]:
-    short = [writer for writer in overview.living(WriterStatus) if writer.status.connections_short]
-    if short:
-        counts = (writer.status.connections_open for writer in short)
-        open_ = ", ".join("?" if count is None else str(count) for count in counts)
-        yield Finding(
-            "fewer_connections",
-            Said(
-                "{names} goes on with {open} connections: {reason}",
-                names=_names(short),
-                open=open_,
-                reason=short[0].status.connections_short,
-            ),
-        )
-    warned = [writer for writer in overview.living(WriterStatus) if writer.status.logon_warning]
-    if warned:
-        yield Finding(
-            "logon_warning",
-            Said("Oracle warns {names}: {warning}", names=_names(warned), warning=warned[0].status.logon_warning),
-        )
-    doubling = [writer for writer in overview.living(WriterStatus) if writer.status.table_warning]
-    if doubling:
-        yield Finding(
-            "key_missing",
-            Said("{names} found: {warning}", names=_names(doubling), warning=doubling[0].status.table_warning),
-        )
+def _warnings(overview: Overview) -> Iterator[Finding]:
+    for code, template, field in _WARNINGS:
+        told = [writer for writer in overview.living(WriterStatus) if getattr(writer.status, field)]
+        if told:
+            counts = (writer.status.connections_open for writer in told)
+            open_ = ", ".join("?" if count is None else str(count) for count in counts)
+            yield Finding(code, Said(template, names=_names(told), open=open_, why=getattr(told[0].status, field)))
 
 
 def _last_error(writers: Iterable[Service[WriterStatus]]) -> str:
