@@ -50,7 +50,7 @@ def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSetti
         oracle_connection_ok=any(writer.status.oracle == OracleState.OK for writer in writers),
         utilization_pct=utilization_pct,
         recent_write_success=recent_success,
-        last_write_age_s=_last_write_age_s(overview),
+        last_write_age_s=overview.age_s(last_write_at(overview)),
     )
 
 
@@ -70,9 +70,3 @@ def last_write_at(overview: Overview) -> float | None:
 def _recent_write_success(overview: Overview) -> bool | None:
     bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN, Counter.BATCHES_FAILED)
     return bool(bucket.counts.get(Counter.BATCHES_WRITTEN)) if bucket else None
-
-
-def _last_write_age_s(overview: Overview) -> float | None:
-    at = last_write_at(overview)
-    # The writer's clock may be ahead of Redis'.
-    return None if at is None else max(0.0, overview.taken_at - at)

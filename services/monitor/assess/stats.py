@@ -9,6 +9,9 @@ from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, WINDOW_BUCKET_
 #: Buckets that "lately" means: the one that fills now and the one before, so 10 to 20 s.
 LATELY_BUCKETS = 2
 
+#: Where the sum of each histogram is counted: of the times from claim to settled, and of values' ages when committed.
+SUM_MS = {Window.LATENCY: Window.LATENCY_SUM_MS, Window.LAG: Window.LAG_SUM_MS}
+
 #: What becomes of a value that a batch held; their sum over all batches is the values that batches held.
 BATCH_ENDS = (Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED, Counter.BACKED_UP)
 
@@ -48,19 +51,10 @@ def mean_batch_size(window: Mapping[str, int]) -> float | None:
     return sum(window.get(end, 0) for end in BATCH_ENDS) / batches if batches else None
 
 
-def mean_latency_ms(window: Mapping[str, int]) -> float | None:
-    """Return the mean time from claim to settled, in ms; None without an observation."""
-    return _mean_ms(window, Window.LATENCY, Window.LATENCY_SUM_MS)
-
-
-def mean_lag_ms(window: Mapping[str, int]) -> float | None:
-    """Return the mean age of values when they were committed, late ones apart, in ms; None without an observation."""
-    return _mean_ms(window, Window.LAG, Window.LAG_SUM_MS)
-
-
-def _mean_ms(window: Mapping[str, int], prefix: Window, sum_field: Window) -> float | None:
+def mean_ms(window: Mapping[str, int], prefix: Window) -> float | None:
+    """Return the mean time of a histogram, in ms: late values apart; None without an observation."""
     observed = sum(histogram(window, prefix)) - (late(window) if prefix is Window.LAG else 0)
-    return window.get(sum_field, 0) / observed if observed else None
+    return window.get(SUM_MS[prefix], 0) / observed if observed else None
 
 
 def late(counts: Mapping[str, int]) -> int:

@@ -1,8 +1,6 @@
 """From an overview to what the API answers. No I/O, no clock."""
 
-from collections.abc import Mapping
 from itertools import islice
-from typing import Any
 
 from services.monitor.api.answers.listings import (
     BackupFile,
@@ -41,8 +39,7 @@ from services.monitor.assess.stats import (
     batches_ended,
     late,
     mean_batch_size,
-    mean_lag_ms,
-    mean_latency_ms,
+    mean_ms,
     per_second,
     percent,
     percentile_ms,
@@ -74,18 +71,10 @@ def buffer_status(overview: Overview, settings: BufferSettings) -> BufferStatus:
 def ledger(overview: Overview) -> Ledger:
     """Return where every value is."""
     snapshot = overview.ledger
-    same_name = (
-        Counter.INSERTED, Counter.OVERFLOWED, Counter.WRITTEN, Counter.DUPLICATES, Counter.REJECTED,
-        Counter.BACKED_UP, Counter.RECOVERED, Counter.CONFLICTS, Counter.MESSAGES_REJECTED, Counter.TAGS_REJECTED,
-        Counter.ROWS_DROPPED, Counter.BACKUP_LOST, Counter.IMPORTED,
-    )  # fmt: skip
-    counts = {counter.value: snapshot[counter] for counter in same_name}
-    return Ledger.like(snapshot, **counts, went_back=_went_back(overview), taken_at=moment(overview.taken_at))
-
-
-def _went_back(overview: Overview) -> WentBack | None:
-    found = went_back_since(overview, overview.acknowledged.at)
-    return None if found is None else WentBack.like(found, at=moment(found.at))
+    counts = {counter.value: snapshot[counter] for counter in Counter if counter.value in Ledger.model_fields}
+    back = went_back_since(overview, overview.acknowledged.at)
+    went_back = None if back is None else WentBack.like(back, at=moment(back.at))
+    return Ledger.like(snapshot, **counts, went_back=went_back, taken_at=moment(overview.taken_at))
 
 
 def writer_metrics(overview: Overview) -> WriterMetrics:
@@ -93,7 +82,10 @@ def writer_metrics(overview: Overview) -> WriterMetrics:
     counts, window = overview.ledger, overview.window
     writers = overview.living(WriterStatus)
     return WriterMetrics(
-        **_write_totals(overview),
+        total_writes=batches_ended(counts.counters),
+        successful_writes=counts[Counter.BATCHES_WRITTEN],
+        failed_writes=counts[Counter.BATCHES_FAILED],
+        success_rate_pct=round(success_pct(counts.counters), 4),
         last_write_timestamp=moment_if_known(last_write_at(overview)),
         values_written=counts[Counter.WRITTEN],
         duplicates=counts[Counter.DUPLICATES],
@@ -105,8 +97,9 @@ def writer_metrics(overview: Overview) -> WriterMetrics:
         inserted_per_second=per_second(overview.buckets, Counter.INSERTED),
         written_per_second=per_second(overview.buckets, Counter.WRITTEN),
         window_seconds=WINDOW_S,
-        **_write_means(window),
-        avg_lag_ms=_rounded(mean_lag_ms(window)),
+        avg_batch_size=_rounded(mean_batch_size(window)),
+        avg_write_latency_ms=_rounded(mean_ms(window, Window.LATENCY)),
+        avg_lag_ms=_rounded(mean_ms(window, Window.LAG)),
         **{f"write_latency_p{part}_ms": percentile_ms(window, Window.LATENCY, part) for part in (50, 95, 99)},
         **{f"lag_p{part}_ms": percentile_ms(window, Window.LAG, part) for part in (50, 95, 99)},
         values_late=late(window),
@@ -116,15 +109,11 @@ def writer_metrics(overview: Overview) -> WriterMetrics:
 
 def buffer_metrics(overview: Overview, settings: BufferSettings) -> BufferMetrics:
     """Return buffer, writers and backup in short."""
-    status, files = buffer_status(overview, settings), backups(overview)
+    writer = writer_metrics(overview)
     return BufferMetrics(
-        buffer=BufferFigures.like(status),
-        writer=WriterFigures(
-            **_write_totals(overview),
-            **_write_means(overview.window),
-            last_write_time=moment_if_known(last_write_at(overview)),
-        ),
-        backup=BackupFigures.like(files),
+        buffer=BufferFigures.like(buffer_status(overview, settings)),
+        writer=WriterFigures.like(writer, last_write_time=writer.last_write_timestamp),
+        backup=BackupFigures.like(backups(overview, 0)),
     )
 
 
@@ -192,23 +181,6 @@ def polling_groups(overview: Overview, limit: int) -> list[PollingGroup]:
 
 def _left_out(overview: Overview, what: str) -> int:
     return sum(count for key, count in overview.left_out.items() if key.endswith(f"}}:{what}"))
-
-
-def _write_totals(overview: Overview) -> dict[str, Any]:
-    counters = overview.ledger.counters
-    return {
-        "total_writes": batches_ended(counters),
-        "successful_writes": counters[Counter.BATCHES_WRITTEN],
-        "failed_writes": counters[Counter.BATCHES_FAILED],
-        "success_rate_pct": round(success_pct(counters), 4),
-    }
-
-
-def _write_means(window: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "avg_batch_size": _rounded(mean_batch_size(window)),
-        "avg_write_latency_ms": _rounded(mean_latency_ms(window)),
-    }
 
 
 def _writer_state(writer: Service[WriterStatus]) -> WriterState:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -48,6 +49,10 @@ class History(Answer):
     points: list[HistoryPoint] = Field(description="Oldest first; the last one is not over yet")
 
 
+#: Counters that are told by their own names.
+_COUNTED = [counter.value for counter in Counter if counter.value in HistoryPoint.model_fields]
+
+
 def history(overview: Overview, minutes: int) -> History:
     """Return the last minutes."""
     wanted = 1 + minutes * _MINUTE_S // WINDOW_BUCKET_S
@@ -68,19 +73,13 @@ def points(buckets: Sequence[Bucket]) -> list[HistoryPoint]:
 
 def _point(bucket: Bucket, before: int | None) -> HistoryPoint:
     counts = bucket.counts
+    figures: dict[str, Any] = {name: counts.get(name, 0) for name in _COUNTED}
+    for name, prefix in (("write_latency", Window.LATENCY), ("lag", Window.LAG)):
+        figures |= {f"{name}_p{part}_ms": percentile_of_ms(bucket, prefix, part) for part in (50, 95)}
     # Without validation: the counts are ours already.
     return HistoryPoint.model_construct(
         at=moment(bucket.began_at),
-        inserted=counts.get(Counter.INSERTED, 0),
-        written=counts.get(Counter.WRITTEN, 0),
-        backed_up=counts.get(Counter.BACKED_UP, 0),
-        overflowed=counts.get(Counter.OVERFLOWED, 0),
-        batches_written=counts.get(Counter.BATCHES_WRITTEN, 0),
-        batches_failed=counts.get(Counter.BATCHES_FAILED, 0),
         depth=counts.get(Window.DEPTH, before),
         depth_max=counts.get(Window.DEPTH_MAX, before),
-        write_latency_p50_ms=percentile_of_ms(bucket, Window.LATENCY, 50),
-        write_latency_p95_ms=percentile_of_ms(bucket, Window.LATENCY, 95),
-        lag_p50_ms=percentile_of_ms(bucket, Window.LAG, 50),
-        lag_p95_ms=percentile_of_ms(bucket, Window.LAG, 95),
+        **figures,
     )

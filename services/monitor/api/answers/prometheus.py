@@ -12,7 +12,7 @@ from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import KINDS, Severity, Status
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.health import last_write_at
-from services.monitor.assess.stats import histogram, late
+from services.monitor.assess.stats import SUM_MS, histogram, late
 from services.monitor.read.overview import Overview, Service
 from shared import __version__
 from shared.counters import HISTOGRAM_BOUNDS_MS, Counter, Window
@@ -160,9 +160,9 @@ def _gauges(overview: Overview, settings: BufferSettings) -> Iterator[Metric]:
 
 
 def _histograms(totals: Mapping[str, int]) -> Iterator[Metric]:
-    for name, text, prefix, sum_field in (
-        ("tagpipe_write_latency_seconds", "Batches: claim to settled", Window.LATENCY, Window.LATENCY_SUM_MS),
-        ("tagpipe_lag_seconds", "Values: collection to commit, up to an hour", Window.LAG, Window.LAG_SUM_MS),
+    for name, text, prefix in (
+        ("tagpipe_write_latency_seconds", "Batches: claim to settled", Window.LATENCY),
+        ("tagpipe_lag_seconds", "Values: collection to commit, up to an hour", Window.LAG),
     ):
         below, buckets = 0, []
         bounds = [*(f"{bound / 1000:g}" for bound in HISTOGRAM_BOUNDS_MS), "+Inf"]
@@ -172,7 +172,7 @@ def _histograms(totals: Mapping[str, int]) -> Iterator[Metric]:
         for bound, count in zip(bounds, found, strict=True):
             below += count
             buckets.append((bound, below))
-        yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=totals.get(sum_field, 0) / 1000)
+        yield HistogramMetricFamily(name, text, buckets=buckets, sum_value=totals.get(SUM_MS[prefix], 0) / 1000)
 
 
 def _services(services: Iterable[Service[ServiceStatus]]) -> Iterator[Metric]:

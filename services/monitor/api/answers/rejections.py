@@ -128,15 +128,16 @@ def rejections(overview: Overview, shown: int = EXAMPLES_SHOWN) -> Rejections:
     ledger = overview.ledger
     return Rejections(
         rows=[
-            RejectedRows(
+            RejectedRows.like(
+                found,
                 **_group(found),
-                again=found.again,
                 examples=[RejectedRow.of(example) for example in found.examples[:shown]],
             )
             for found in _of_rows(overview)
         ],
         messages=[
-            RejectedMessages(
+            RejectedMessages.like(
+                found,
                 **_group(found),
                 kind=found.what,
                 examples=[RejectedMessage.like(example, at=moment(example.at)) for example in found.examples[:shown]],
@@ -206,8 +207,6 @@ def _of_messages(overview: Overview) -> Iterator[RejectedOfCode]:
 
 def _group(found: RejectedOfCode) -> dict[str, Any]:
     return {
-        "code": found.code,
-        "count": found.count,
         "first_at": moment_if_known(found.first_at),
         "last_at": moment_if_known(found.last_at),
         "kept": len(found.examples),

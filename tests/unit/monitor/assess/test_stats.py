@@ -2,8 +2,7 @@ from services.monitor.assess.stats import (
     late,
     lately,
     mean_batch_size,
-    mean_lag_ms,
-    mean_latency_ms,
+    mean_ms,
     per_second,
     percentile_ms,
 )
@@ -32,11 +31,11 @@ def test_mean_batch_size_counts_every_end_that_a_batch_can_have() -> None:
 
 def test_means_are_none_without_a_batch() -> None:
     assert mean_batch_size({}) is None
-    assert mean_latency_ms({"latency_sum_ms": 5}) is None
+    assert mean_ms({"latency_sum_ms": 5}, Window.LATENCY) is None
 
 
 def test_mean_latency_divides_by_the_observations_of_the_histogram() -> None:
-    assert mean_latency_ms({"latency_sum_ms": 300, "latency:50": 2, "latency:inf": 1}) == 100
+    assert mean_ms({"latency_sum_ms": 300, "latency:50": 2, "latency:inf": 1}, Window.LATENCY) == 100
 
 
 def test_percentile_is_the_bound_that_so_many_did_not_exceed() -> None:
@@ -55,8 +54,8 @@ def test_percentile_above_the_last_bound_is_the_last_bound() -> None:
 def test_values_older_than_an_hour_are_counted_and_in_no_lag() -> None:
     """Kind: a replay of last year is shown as a pipeline that takes 3600 s."""
     window = {"lag:10": 3, "lag:inf": 997, "lag_sum_ms": 24}
-    assert (percentile_ms(window, Window.LAG, 99), mean_lag_ms(window), late(window)) == (10, 8, 997)
-    assert (percentile_ms({"lag:inf": 5}, Window.LAG, 50), mean_lag_ms({"lag:inf": 5})) == (None, None)
+    assert (percentile_ms(window, Window.LAG, 99), mean_ms(window, Window.LAG), late(window)) == (10, 8, 997)
+    assert (percentile_ms({"lag:inf": 5}, Window.LAG, 50), mean_ms({"lag:inf": 5}, Window.LAG)) == (None, None)
 
 
 def test_percentile_of_nothing_is_none() -> None:
