@@ -60,17 +60,7 @@ class Speech:
         """Return how many there are of something."""
         return f"{number(figure)} {noun.replace('_', ' ') if figure == 1 else NOUNS[noun]}"
 
-    def say_number(self, figure: float) -> str:
-        """Return a figure with its thousands apart."""
-        return number(figure)
-
-    def say_duration(self, seconds: float) -> str:
-        """Return a time span."""
-        return duration(seconds)
-
-    def say_size(self, count: float) -> str:
-        """Return bytes."""
-        return size(count)
+    say_number, say_duration, say_size = staticmethod(number), staticmethod(duration), staticmethod(size)
 
     def say_moment(self, seconds: float) -> str:
         """Return day and time."""
