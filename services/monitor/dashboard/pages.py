@@ -17,7 +17,6 @@ from services.monitor.api.roles import Role, Visitor, is_still_admitted
 from services.monitor.api.whole import Whole
 from services.monitor.dashboard import charts, plcs, rejected
 from services.monitor.dashboard.language import Language, catalogues, languages
-from services.monitor.dashboard.last_values import found_tags
 from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.picture import Painter, Picture
 from services.monitor.dashboard.rejected import REJECTED_PATH
@@ -203,7 +202,7 @@ async def rejected_card(request: Request) -> HTMLResponse:
 async def tags(request: Request, search: Annotated[str, Query(max_length=200)] = "", plc: PlcCode = "") -> HTMLResponse:
     """Return the tags that somebody looks for; elsewhere than where all requests wait, for there may be thousands."""
     zone: tzinfo = request.app.state.settings.source_zone
-    return await asyncio.to_thread(_card, request, lambda t, now, _: found_tags(t, now, zone, search, plc))
+    return await asyncio.to_thread(_card, request, lambda t, now, _: plcs.found_tags(t, now, zone, search, plc))
 
 
 R = TypeVar("R", bound=Response)

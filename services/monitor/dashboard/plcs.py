@@ -1,8 +1,10 @@
-"""PLCs: all of them in short, and one with its polling groups and the last values of its tags. No I/O, no clock."""
+"""PLCs: all of them in short, one with its polling groups, and the last values of tags. No I/O, no clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
+from services.monitor.api.answers.tags import last_values
 from services.monitor.assess.humanize import number
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
@@ -10,8 +12,10 @@ from services.monitor.dashboard.tables import Cell, ago, listed, mode, plc_path,
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import Overview
 
-#: Rows shown of PLCs and of the groups of one; the API lists all.
-PLCS_SHOWN, GROUPS_SHOWN = 500, 200
+#: Rows shown of PLCs, of the groups of one, and of tags; the API lists more.
+PLCS_SHOWN, GROUPS_SHOWN, TAGS_SHOWN = 500, 200, 50
+
+_QUALITIES = {"GOOD": "ok", "BAD": "bad", "UNCERTAIN": "warn"}
 
 
 @dataclass(frozen=True)
@@ -102,3 +106,20 @@ def _group(t: Language, overview: Overview, group: Group) -> list[Cell]:
 
 def _rate(t: Language, rate: float | None) -> str:
     return t("units.none") if rate is None else number(round(rate, 1))
+
+
+def found_tags(t: Language, overview: Overview, zone: tzinfo, search: str, plc_code: str) -> str:
+    """Return the tags whose names have all words that are looked for; `plc_code` may be empty."""
+    found = last_values(overview, zone, search, plc_code or None, TAGS_SHOWN)
+    rows = [
+        [
+            Cell(tag.tag_name),
+            Cell(strong=t("units.none") if tag.value is None else tag.value),
+            Cell(chip=tag.quality, kind=_QUALITIES.get(tag.quality, "idle")),
+            Cell(t.say_clock(tag.time.timestamp())),
+            Cell(ago(t, tag.age_seconds)),
+            Cell(strong=tag.plc_code, link=plc_path(tag.plc_code)),
+        ]
+        for tag in found.items
+    ]
+    return render("tags.html", t, rows=rows, is_cut=found.truncated)
