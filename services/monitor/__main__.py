@@ -18,9 +18,8 @@ from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
 from services.monitor.loop import Loop, join_all
 from services.monitor.notice_settings import NoticeSettings
-from services.monitor.notify.command import NOBODY, try_all
 from services.monitor.notify.messenger import Messenger
-from services.monitor.notify.office import messengers_of, receivers_of, status_of
+from services.monitor.notify.office import messengers_of, status_of, told_of, try_all
 from services.monitor.read.reader import RedisReader
 from services.monitor.settings import THIS_MACHINE, MonitorSettings
 from shared.acting.actor import Actor
@@ -103,10 +102,8 @@ def _try(settings: NoticeSettings) -> None:
 
 
 def _say_who(settings: NoticeSettings) -> None:
-    kinds = [receiver.kind for receiver in receivers_of(settings)]
-    if not kinds:
-        raise FatalError(NOBODY)
-    typer.echo(f"Told of alerts from {settings.alert_severity} on: {', '.join(kinds)}; `--test` tries the way")
+    kinds = ", ".join(receiver.kind for receiver in told_of(settings))
+    typer.echo(f"Told of alerts from {settings.alert_severity} on: {kinds}; `--test` tries the way")
 
 
 def _who() -> str:

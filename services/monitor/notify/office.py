@@ -1,18 +1,21 @@
-"""All receivers that the settings name, each with its messenger."""
+"""All receivers that the settings name: each with its messenger, or tried once by the command `notify --test`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity
+from services.monitor.assess.assessment import Alert
 from services.monitor.notice_settings import NoticeSettings
 from services.monitor.notify.mail import Mail
 from services.monitor.notify.memory import Memory
 from services.monitor.notify.messenger import Messenger
-from services.monitor.notify.receiver import Receiver
+from services.monitor.notify.notice import News, Notice, What
+from services.monitor.notify.receiver import NotTakenError, Receiver
 from services.monitor.notify.schedule import Schedule
 from services.monitor.notify.webhook import Webhook
 from shared.clock import Clock
+from shared.errors import FatalError
 from shared.journal.events import EventLog
 from shared.keys import Keys
 from shared.life.faults import Faults
@@ -54,3 +57,34 @@ def status_of(messengers: Sequence[Messenger]) -> MonitorStatus:
     return MonitorStatus(
         **{f"{each.kind}_{name}": figure for each in messengers for name, figure in asdict(each.fares).items()}
     )
+
+
+def told_of(settings: NoticeSettings) -> list[Receiver]:
+    """Return who is told, for a command that is about them. Raises: FatalError: nobody is."""
+    receivers = receivers_of(settings)
+    if not receivers:
+        raise FatalError("Nobody is told of alerts: set ALERT_WEBHOOK_URL or ALERT_SMTP_HOST (docs/operations.md)")
+    return receivers
+
+
+def try_all(settings: NoticeSettings, clock: Clock) -> list[str]:
+    """Send a test notice to every receiver; return a line for each.
+
+    Raises: FatalError: there is no receiver, or one took nothing.
+    """
+    lines, failed = [], []
+    for receiver in told_of(settings):
+        try:
+            complaint = receiver.send(_test_notice(settings, clock.now().timestamp()))
+        except NotTakenError as error:
+            failed.append(f"the {receiver.kind} took nothing: {error}")
+        else:
+            lines.append(f"The {receiver.kind} took a test notice{complaint and f', but {complaint}'}")
+    if failed:
+        raise FatalError("; ".join([*lines, *failed]))
+    return lines
+
+
+def _test_notice(settings: NoticeSettings, now: float) -> Notice:
+    alert = Alert("test", Severity.WARNING, now, "Alerts of this pipeline arrive here. Nothing is wrong.", "Nothing.")
+    return Notice(settings.redis_namespace, now, [News(What.TEST, alert)], settings.alert_dashboard_url)

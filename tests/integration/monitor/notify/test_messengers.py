@@ -18,10 +18,9 @@ from services.monitor.assess.alert_kinds import Severity
 from services.monitor.assess.assessment import Alert, Assessor
 from services.monitor.notify import messenger as messenger_module
 from services.monitor.notify import schedule
-from services.monitor.notify.command import try_all
 from services.monitor.notify.memory import LEASE_S, Memory, Turn
 from services.monitor.notify.messenger import Messenger
-from services.monitor.notify.office import messengers_of, status_of
+from services.monitor.notify.office import messengers_of, status_of, try_all
 from services.monitor.settings import MonitorSettings
 from shared.errors import FatalError, RedisUnavailableError
 from shared.keys import Keys
