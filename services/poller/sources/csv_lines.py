@@ -3,6 +3,7 @@
 import codecs
 import csv
 import math
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import BinaryIO
 
 from services.poller.source import SourceError
 from services.poller.sources.files import open_regular
+from shared.disks import is_being_written
 from shared.foreign_csv.dialect import packed_as
 from shared.models import Scalar, stored_timestamp
 from shared.texts import cut
@@ -58,10 +60,15 @@ class CsvLines:
                 for number, raw in enumerate(lines, start=2):
                     if not raw.strip():
                         continue
+                    if not raw.endswith(b"\n") and is_being_written(file.fileno()):
+                        self._complain(number, "it has no end, and a program still writes the file: is it whole?")
+                        continue
                     try:
                         yield _row(number, _cells(raw), width, columns)
                     except (ValueError, OverflowError, csv.Error) as error:
                         self._complain(number, cut(error))
+                if os.fstat(file.fileno()).st_size < file.tell():
+                    raise SourceError(f"{self._path}: became shorter while it was read: what it held is not all played")
         except OSError as error:
             raise SourceError(f"{self._path}: can't be read: {error.strerror or error}") from error
 

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from shared.disks import why_passing
 from shared.texts import tamed
 
 #: Where files go that are through, beside where they were.
@@ -24,14 +25,6 @@ SET_ASIDE_DIRECTORY = "set_aside"
 
 #: What a mount answers that has no locks, or can't sync a directory: NFS without lockd, FUSE, SMB, some overlays.
 CANT = {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-
-
-#: File systems whose files go with what they are part of.
-_PASSING = {
-    "tmpfs": "it is in memory: gone with the machine's next start",
-    "ramfs": "it is in memory: gone with the machine's next start",
-    "overlay": "it is the container's own layer: gone with the container, unless a volume is mounted there",
-}
 
 
 class NotAFileError(OSError):
@@ -243,18 +236,6 @@ def _move(path: Path, target: Path) -> None:
         path.unlink()
 
 
-def file_system_of(descriptor: int) -> str:
-    """Return the type of the file system that a file is on, in Linux' words; "" where nobody says. Raises: OSError."""
-    device = os.fstat(descriptor).st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
-    # Source: proc(5), mountinfo: the third field is the device; behind " - " stands the type.
-    for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
-        mount, _, kind = line.partition(" - ")
-        if mount.split()[2] == number:
-            return kind.split()[0]
-    return ""
-
-
 def try_out(directory: Path) -> list[str]:
     """Do with a file of its own all that a backup needs; return what the mount can't do, though files can be written.
 
@@ -278,9 +259,8 @@ def try_out(directory: Path) -> list[str]:
                 attempt()
             except OSError as error:
                 cant.append(f"{what} ({error.strerror})")
-        with suppress(OSError):
-            if (kind := file_system_of(descriptor)) in _PASSING:
-                cant.append(f"keep a file ({_PASSING[kind]})")
+        if passing := why_passing(descriptor):
+            cant.append(f"keep a file ({passing})")
     finally:
         os.close(descriptor)
         for name in (path, renamed):

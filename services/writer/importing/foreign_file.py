@@ -11,6 +11,7 @@ from services.writer.backup.files import reading
 from services.writer.backup.reader import MAX_BATCH_BYTES, BadLine, ReadBatch
 from services.writer.importing.columns import NEEDED, Columns, RowReader
 from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
+from shared.disks import is_being_written
 from shared.foreign_csv.dialect import DialectError, Said, find_dialect
 from shared.foreign_csv.lines import Records
 
@@ -50,7 +51,8 @@ class ForeignReader:
 class ForeignFile(RowsFile):
     """A file that somebody else wrote; it is only read.
 
-    Raises: UnusableFileError: it can't be read, or not for certain; the text says what to do.
+    Raises: UnusableFileError: it can't be read, or not for certain; FileInUseError: it is not whole yet. The text says
+        what to do.
     """
 
     def __init__(self, path: Path, said: Said, columns: Columns) -> None:
@@ -58,6 +60,14 @@ class ForeignFile(RowsFile):
         with self._taking():
             self._file = self._held.enter_context(reading(path))
             self.size_bytes = os.fstat(self._file.fileno()).st_size
+            # In UTF-16 and UTF-32 NULs may stand behind it.
+            end = os.pread(self._file.fileno(), 4, max(0, self.size_bytes - 4)).rstrip(b"\0")
+            self._is_torn = not end.endswith((b"\n", b"\r"))
+            if self._is_torn and is_being_written(self._file.fileno()):
+                raise FileInUseError(
+                    f"{self.name}: left out, another program has it open to write it, and its last line has no end: "
+                    "import it once that program has closed it"
+                )
             try:
                 self._dialect = find_dialect(self._file, said, columns.are_in, columns.of_values)
                 self._rows = columns.reader(self._dialect)
@@ -76,6 +86,7 @@ class ForeignFile(RowsFile):
         elif self._naive:
             times = f"times without a zone are those of {zone}, stored in UTC"
         parts = [str(self._dialect), times]
+        parts += ["its last line has no end: is it whole?"] if self._is_torn else []
         parts += [] if self._rows.has_quality else ["no column quality: GOOD where there is a value"]
         return [f"{self.name}: {'; '.join(parts)}"]
 

@@ -4,16 +4,17 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 
-from services.writer.backup.files import RECOVERED_DIRECTORY, move_beside, open_to_read, shown
+from services.writer.backup.files import RECOVERED_DIRECTORY, move_beside, open_to_read, reading, shown
 from services.writer.backup.label import Label, conflict, describe, move_label, read_label
-from services.writer.backup.locks import is_being_written, lock
+from services.writer.backup.locks import lock
 from services.writer.backup.proof import differences
 from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
 from services.writer.sink import Target
+from shared.disks import is_being_written
 from shared.errors import RejectedError, TransientError
 from shared.records.files import FileKind
 
@@ -104,6 +105,12 @@ def was_just_written(status: os.stat_result) -> bool:
     return -_AHEAD_S < time.time() - status.st_mtime < UNLOCKED_IDLE_S
 
 
+def _is_being_written(path: Path) -> bool:
+    with suppress(OSError), reading(path) as file:
+        return is_being_written(file.fileno())
+    return False
+
+
 class OpenFile(RowsFile):
     """A backup file that this process alone reads.
 
@@ -117,7 +124,7 @@ class OpenFile(RowsFile):
         super().__init__(path)
         self._anyway = anyway
         # Before it is opened here: that would count.
-        if read_label(path) is None and is_being_written(path):
+        if read_label(path) is None and _is_being_written(path):
             raise FileInUseError(
                 f"{self.name}: left out, another program has it open to write it: a copy that is not whole? It is "
                 "taken once that program has closed it"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.poller.source import SourceError
 from services.poller.sources.csv_lines import MAX_LINE_BYTES, CsvLines, Row, parse_cell
+from shared.disks import is_being_written
 from shared.models import Scalar
 
 HEADER = b"timestamp,A,B\n"
@@ -33,6 +34,36 @@ def test_lines_keep_their_microseconds_with_any_line_end_and_without_a_last_one(
         Row(3, datetime(2017, 10, 31, 19, 30, 25, 999999), {"A": None, "B": "x"}),
     ]
     assert complaints == []
+
+
+def test_half_a_line_of_a_file_that_is_still_written_is_no_line(tmp_path: Path) -> None:
+    """Kind: half of a thing taken for the whole. A logger's buffer ends where it is full: of 12.75 came 12.7, GOOD."""
+    path = tmp_path / "recording.csv"
+    complaints = []
+    with path.open("wb") as logger:
+        logger.write(HEADER + b"2026-01-01,1,12.75\n2026-01-02,1,12.7")
+        logger.flush()
+        with path.open("rb") as half:
+            if not is_being_written(half.fileno()):
+                pytest.skip("here nobody tells who has a file open")
+        rows = [*CsvLines(path, lambda line, reason: complaints.append((line, reason))).rows()]
+    assert [row.values["B"] for row in rows] == [12.75]
+    assert complaints == [(3, "it has no end, and a program still writes the file: is it whole?")]
+    # An editor that ends no last line is done with it.
+    assert [row.values["B"] for row in CsvLines(path, lambda *_: None).rows()] == [12.75, 12.7]
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read_has_not_come_to_its_end(tmp_path: Path) -> None:
+    """Kind: no more taken for all. A log rotation that copies and truncates, or the next recording written over this
+    one: the group was said to be at the end of its source, and what came after the cut was not read.
+    """
+    path = tmp_path / "recording.csv"
+    path.write_bytes(HEADER + b"".join(b"2026-01-01T%02d:00:00,1,2\n" % (number % 24) for number in range(50_000)))
+    rows = CsvLines(path, lambda *_: None).rows()
+    next(rows)
+    path.write_bytes(HEADER + b"2026-01-02,3,4\n")
+    with pytest.raises(SourceError, match="became shorter while it was read"):
+        all(rows)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from services.writer.importing.columns import Columns
 from services.writer.importing.foreign_file import ForeignFile
 from services.writer.recover.open_file import FileInUseError, UnusableFileError
+from shared.disks import is_being_written
 from shared.foreign_csv.dialect import Said
 from shared.models import TagValue
 
@@ -36,6 +37,30 @@ def test_columns_are_known_by_their_names_in_any_order_others_beside_them(tmp_pa
     )
     assert values == [TagValue(MOMENT, "P", "A.B", "7", "BAD"), TagValue(MOMENT, "P", "C", "8", "GOOD")]
     assert bad == []
+
+
+def test_a_file_that_a_program_still_writes_is_left_out_where_its_last_line_has_no_end(tmp_path: Path) -> None:
+    """Kind: half of a thing taken for the whole. A logger's buffer ends where it is full: of 12.75 the table had 12.7,
+    GOOD, and the right value came as a conflict with the next import.
+    """
+    path = tmp_path / "log.csv"
+    with path.open("w") as logger:
+        logger.write(f"timestamp,tag_name,tag_value\n{TIME},P.A,12.7")
+        logger.flush()
+        with path.open("rb") as half:
+            if not is_being_written(half.fileno()):
+                pytest.skip("here nobody tells who has a file open")
+        with pytest.raises(FileInUseError, match="its last line has no end"):
+            ForeignFile(path, Said(), columns())
+        logger.write("5\n")
+        logger.flush()
+        with ForeignFile(path, Said(), columns()) as file:
+            assert [value.tag_value for value in file.reader.read(10).values] == ["12.75"]
+    # An editor that ends no last line has closed it; a person is told all the same.
+    path.write_text(path.read_text().rstrip("\n"))
+    with ForeignFile(path, Said(), columns()) as file:
+        assert [value.tag_value for value in file.reader.read(10).values] == ["12.75"]
+        assert "its last line has no end" in file.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.index import Manifest
 from services.writer.backup.label import Label, label_path, write_label
-from services.writer.backup.locks import is_being_written
 from services.writer.deliver.breaker import Breaker
 from services.writer.recover.auto import FILES_TICK_S, FIRST_PAUSE_S, LAST_PAUSE_S, TIME_TICK_S, AutoRecover
 from services.writer.recover.file_recovery import Recovery
@@ -17,6 +16,7 @@ from services.writer.recover.open_file import UNLOCKED_IDLE_S, FileInUseError, O
 from services.writer.recover.progress import RecoveryProgress
 from services.writer.settings import WriterSettings
 from services.writer.sink import RowError, SinkError, Target, Verdict
+from shared.disks import is_being_written
 from shared.life.heartbeat import Heartbeat
 from shared.models import TagValue
 from shared.records.events import Event
@@ -300,8 +300,9 @@ def test_a_copy_that_stands_still_is_no_file_that_rests(stage: Stage) -> None:
         copy.write(whole[: len(whole) // 2])
         copy.flush()
         os.utime(path, (0, path.stat().st_mtime - 10 * UNLOCKED_IDLE_S))
-        if not is_being_written(path):
-            pytest.skip("here nobody tells who has a file open")
+        with path.open("rb") as half:
+            if not is_being_written(half.fileno()):
+                pytest.skip("here nobody tells who has a file open")
         stage.run_for(2)
         with pytest.raises(FileInUseError, match="has it open to write it"):
             OpenFile(path)
@@ -314,7 +315,7 @@ def test_a_copy_that_stands_still_is_no_file_that_rests(stage: Stage) -> None:
 
 def test_a_share_that_knows_no_leases_holds_up_no_file(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: "I can't tell" taken for yes. NFS refuses a lease as if somebody had the file open to write it."""
-    monkeypatch.setattr("services.writer.backup.locks._LOCAL", frozenset({"none"}))
+    monkeypatch.setattr("shared.disks._LOCAL", frozenset({"none"}))
     path = stage.write(tag_values(3))
     label_path(path).unlink()
     os.utime(path, (0, path.stat().st_mtime - 10 * UNLOCKED_IDLE_S))
