@@ -19,6 +19,7 @@ from services.monitor.assess.assessment import Assessor
 from services.monitor.read.overview import Overview, service_of
 from services.monitor.settings import MonitorSettings
 from shared.counters import Counter
+from tests.contract.asking import ask, monitor
 from tests.unit.monitor.overviews import NOW, backup_file, consumer, healthy_overview, make_overview, writer
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -48,6 +49,18 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
 
 def names() -> set[str]:
     return {key[0] for key in samples(exposition())}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"])
+def test_the_format_is_called_as_every_reader_knows_it(accept: str) -> None:
+    """Kind: a newer word for the same. A library's upgrade called the text version 1.0.0, with nobody having asked for
+    it: readers made before that (Go's expfmt in Telegraf and others) take an unknown version for another format, and
+    read nothing.
+    """
+    answer = ask(monitor(), "GET", "/metrics", headers={"Accept": accept})
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    # As that version has them: no name in quotes
+    assert not re.search(r'^(?:# (?:TYPE|HELP) |\{)"', answer.text, re.MULTILINE)
 
 
 def test_counters_say_what_became_of_values() -> None:

@@ -4,8 +4,9 @@ from collections import Counter as Tally
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from services.monitor.api.state import State
@@ -20,7 +21,8 @@ from shared.records.files import FileKind, FileStage
 from shared.records.heartbeats import BackupState, BreakerState, MonitorStatus, OracleState, ServiceStatus, WriterStatus
 from shared.settings.models import BufferSettings
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+#: Of the version that every reader knows; the text is the same in 1.0.0, by which the library calls it.
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 #: Totals by what became of each.
 _BY_OUTCOME: dict[str, tuple[str, dict[str, Counter]]] = {
