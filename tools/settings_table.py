@@ -24,9 +24,10 @@ SERVICES: dict[str, type[ServiceSettings]] = {
 
 _HEAD = """# Settings
 
-Environment variables, or lines of a `.env` file in the working directory (the environment wins). Each service reads
-only its own. A mistake stops the start with one line for each, exit status 2; so does a variable that looks like one
-of these but is none. `<NAME>_FILE` names a file that holds the value, for secrets. `make settings` writes this page.
+Environment variables, or lines of a `.env` file in the working directory (the environment wins); `.env.writer` and the
+like are of one service alone and go before it. Each service reads only its own. A mistake stops the start with one line
+for each, exit status 2; so does a variable that looks like one of these but is none. `<NAME>_FILE` names a file that
+holds the value, for secrets. `make settings` writes this page.
 
 In `.env`, `${NAME}` stands for another variable, in quotes too, and ` #` begins a comment, but not in quotes; systemd
 reads the same file with neither. A `${...}` that names nothing stops the start: what looks so belongs in a file. So

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from services.poller.groups.config import load_groups
 from services.poller.handshake.requests import PollRequests
 from services.poller.lane import Lane, say_strays
-from services.poller.settings import PollerSettings
+from services.poller.settings import AskingSettings, PollerSettings
 from services.poller.source import SourceError
 from services.poller.sources.opcua.model import OpcuaModel
 from services.poller.threads import are_stuck
@@ -99,7 +99,7 @@ def trigger(
 ) -> None:
     """Ask whichever poller has this group to poll it once, now. Needs the settings of Redis alone."""
     try:
-        settings = load_settings(ServiceSettings)
+        settings = load_settings(AskingSettings)
     except SettingsError as error:
         _complain(error.problems)
     link, requests = _where_polled(group, settings)

@@ -8,6 +8,10 @@ from shared.queues.data_queue import DEFAULT_MAX_MESSAGES
 from shared.settings.models import ServiceSettings
 
 
+class AskingSettings(ServiceSettings):
+    """What asks a poller needs: Redis alone."""
+
+
 class PollerSettings(ServiceSettings):
     """Settings of the poller; the polling groups themselves are in the file that POLLER_CONFIG names."""
 

@@ -33,7 +33,7 @@ _COMPOSE_S = {"ORACLE_SYS_PASSWORD"}
 
 
 def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = None) -> S:
-    """Read a service's settings from the environment, then from `.env`.
+    """Read a service's settings from the environment, then from `.env.<service>`, then from `.env`.
 
     `X_FILE` names a file that holds the value of X: for secrets.
 
@@ -41,20 +41,23 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
-    try:
-        # One that can't be reached is none to dotenv, and a fault to pydantic.
-        with suppress(FileNotFoundError):
-            Path(".env").stat()
-        dotenv = dotenv_values(".env", encoding=ENCODING)
-        as_written = dotenv_values(".env", interpolate=False, encoding=ENCODING)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f".env can't be read: {_why(error)}"]) from None
-    from_files = _read_secret_files(settings_class, environ, dotenv, problems)
-    problems += _typing_slips(settings_class, {*environ, *dotenv})
-    problems += _left_out(settings_class, as_written, environ)
+    files = _files(settings_class)
+    places: list[Mapping[str, str | None]] = [environ]
+    for file in files:
+        try:
+            # One that can't be reached is none to dotenv, and a fault to pydantic.
+            with suppress(FileNotFoundError):
+                Path(file).stat()
+            places.insert(1, dotenv_values(file, encoding=ENCODING))
+            as_written = dotenv_values(file, interpolate=False, encoding=ENCODING)
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError([f"{file} can't be read: {_why(error)}"]) from None
+        problems += _left_out(settings_class, file, as_written, environ)
+    from_files = _read_secret_files(settings_class, places, problems)
+    problems += _typing_slips(settings_class, {name for place in places for name in place})
     problems += _handed_on(settings_class, environ)
     try:
-        settings = settings_class(**from_files)
+        settings = settings_class(_env_file=files, **from_files)
     except ValidationError as error:
         problems += [_explain(settings_class, problem) for problem in error.errors()]
     if problems:
@@ -62,14 +65,17 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     return settings
 
 
+def _files(settings_class: type[ServiceSettings]) -> list[str]:
+    """Return the files of settings, each before the one that goes before it: of all services, and of one alone."""
+    room, _, service = settings_class.__module__.partition(".")
+    return [".env", f".env.{service.partition('.')[0]}"] if room == "services" else [".env"]
+
+
 def _read_secret_files(
-    settings_class: type[ServiceSettings],
-    environ: Mapping[str, str],
-    dotenv: Mapping[str, str | None],
-    problems: list[str],
+    settings_class: type[ServiceSettings], given: Sequence[Mapping[str, str | None]], problems: list[str]
 ) -> dict[str, Any]:
-    """Return the values that stand in files; the environment goes before `.env`, whichever of the two ways it takes."""
-    places = [{name.upper(): value for name, value in place.items()} for place in (environ, dotenv)]
+    """Return the values that stand in files; a place goes before the next, whichever of the two ways it takes."""
+    places = [{name.upper(): value for name, value in place.items()} for place in given]
     values: dict[str, Any] = {}
     for name in settings_class.model_fields:
         variable = name.upper()
@@ -117,12 +123,12 @@ def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> lis
 
 
 def _left_out(
-    settings_class: type[ServiceSettings], as_written: Mapping[str, str | None], environ: Mapping[str, str]
+    settings_class: type[ServiceSettings], file: str, as_written: Mapping[str, str | None], environ: Mapping[str, str]
 ) -> list[str]:
-    """Return a line for each setting in `.env` of which a part would be left out: a password may look like that."""
+    """Return a line for each setting in a file of which a part would be left out: a password may look like that."""
     known, there = {name.upper() for name in settings_class.model_fields}, {*environ, *as_written}
     return [
-        f"{name} in .env holds a ${{...}} that names no variable and would be left out of it: write the value into a "
+        f"{name} in {file} holds a ${{...}} that names no variable and would be left out of it: write the value into a "
         f"file, and {name}_FILE=... here"
         for name, value in as_written.items()
         if name.upper() in known

@@ -29,6 +29,29 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monk
     assert (settings.buffer_max_size, settings.redis_namespace) == (77, "from-environment")
 
 
+def test_a_file_of_one_service_goes_before_that_of_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Kind: a command that works where it was written. A unit of systemd reads a file of its service behind that of
+    all; `check` and `recover` read the latter alone, and asked another Redis, or as a user who may not.
+    """
+    (tmp_path / "all").write_text("redis://all@redis/0")
+    (tmp_path / "writers").write_text("redis://writers@redis/0")
+    common = f"REDIS_URL_FILE={tmp_path}/all\nREDIS_NAMESPACE=common\nNO_VALUE_TEXT=-\n"
+    (tmp_path / ".env").write_text(common)
+    (tmp_path / ".env.writer").write_text(f"REDIS_URL_FILE={tmp_path}/writers\nREDIS_NAMESPACE=writers\n")
+    settings = load(monkeypatch, GOOD)
+    assert isinstance(settings, WriterSettings)
+    assert settings.redis_url.get_secret_value() == "redis://writers@redis/0"
+    assert (settings.redis_namespace, settings.no_value_text) == ("writers", "-")
+    # Whichever of the two ways it takes
+    (tmp_path / ".env.writer").write_text("REDIS_URL=redis://mine@redis/0\n")
+    settings = load(monkeypatch, {**GOOD, "REDIS_NAMESPACE": "environment"})
+    assert settings.redis_url.get_secret_value() == "redis://mine@redis/0"
+    assert settings.redis_namespace == "environment"
+    # And it is nobody else's
+    monitor = load(monkeypatch, {}, SERVICES["monitor"])
+    assert monitor.redis_url.get_secret_value() == "redis://all@redis/0"
+
+
 def test_the_mark_that_some_editors_begin_with_costs_no_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
