@@ -6,6 +6,7 @@ begun. Another process that has the file is waited for. None of this ends the po
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from services.poller.outbox.disk import Disk, is_damage, set_aside
 from services.poller.outbox.message import Message, Overflow, Place
 from services.poller.threads import in_own_thread
 from shared.clock import Clock
+from shared.disks import why_passing
 from shared.logs import get_logger
 from shared.records.events import Event
 from shared.texts import cut
@@ -97,6 +99,8 @@ class Spool:
         if self._disk is None:
             self._disk = Disk(self._path, self._max_bytes)
             self._file += 1
+            if passing := _why_passing(directory):
+                _log.warning(f"{self._path} does not last: {passing}: set POLLER_OUTBOX_DIR to a disk", kind="passing")
             if self._disk.count:
                 _log.info(f"{self._path}: {self._disk.count} messages wait since before")
         elif self.trouble:
@@ -202,3 +206,12 @@ class Spool:
             _log.info(message)
             self._tell(Event.OUTBOX_WORKS, message)
         self.trouble, self.trouble_since = None, None
+
+
+def _why_passing(directory: Path) -> str:
+    # Not of the file: to close it a second time lets go of SQLite's lock on it.
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return why_passing(descriptor)
+    finally:
+        os.close(descriptor)

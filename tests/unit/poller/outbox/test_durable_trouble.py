@@ -1,10 +1,13 @@
 """An outbox on a disk that is full or refuses, in files that are damaged, taken away or another version's."""
 
 import asyncio
+import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.poller.outbox.spool import CHECK_S, RETRY_S, file_name
 from services.poller.outbox.waiting import Bounds
@@ -51,6 +54,28 @@ async def test_a_file_that_is_damaged_while_it_is_open_costs_what_was_on_it_and_
     assert found == [99]
     assert [kind for kind, _ in life.told] == [Event.OUTBOX_SET_ASIDE]
     assert "with 40 messages" in life.told[0][1]
+
+
+def test_a_directory_in_memory_is_said_to_be_one() -> None:
+    """Kind: a place that goes with who writes there. POLLER_OUTBOX_DIR lay in /run, or on no volume: what the DataQueue
+    had not taken was gone with the restart, and nobody had said so.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - that it is in memory is the point
+    if not memory.is_dir() or not os.access(memory, os.W_OK):
+        pytest.skip("no file system in memory here")
+
+    async def test(directory: Path) -> None:
+        life = await begun(directory)
+        await life.add(1)
+        await life.save()
+        assert (await life.claim(), life.spool.trouble) == ([1], None)
+        await life.kill()
+
+    with tempfile.TemporaryDirectory(dir=memory) as name, capture_logs() as logs:
+        asyncio.run(test(Path(name)))
+    said = [log["event"] for log in logs if log["log_level"] == "warning"]
+    assert len(said) == 1
+    assert "does not last: it is in memory: gone with the machine's next start" in said[0]
 
 
 @run
