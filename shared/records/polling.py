@@ -51,6 +51,7 @@ class PollerGroup(Record, frozen=True):
     skipped_lately: Count = 0  #: of the last 300 polls that were made, those left out between them
     lost: Count = 0  #: readings that the source knows to be lost before they came to it
     lost_at: Moment | None = None  #: when the last of them were missed, by the poller's clock
+    certificate_until: Moment | None = None  #: when the certificate ends with which it asks its server
 
 
 class PollRequest(Record, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from services.poller.sources.opcua.values import Collector
 from services.poller.sources.opcua.wire.connection import Connection
 from services.poller.sources.opcua.wire.faults import Faults
 from services.poller.sources.opcua.wire.reasons import reason
+from services.poller.sources.opcua.wire.security import certificate_until
 from services.poller.sources.opcua.wire.session import Session
 from shared.clock import Clock, SystemClock
 from shared.logs import get_logger
@@ -62,6 +63,7 @@ class Server(TagSource):
         self._browsing: asyncio.Task[None] | None = None
         #: Tags that the server can't have: address -> why.
         self.impossible: dict[str, str] = {}
+        self._certificate_until: float | None = None
 
     async def open(self) -> None:
         """Read the list of tags and try to connect; a server that is away is not an error.
@@ -87,6 +89,7 @@ class Server(TagSource):
             "lost_at_server": self.collector.lost_at_server,
             "source_times_ahead": self.times.ahead,
             "unreadable": len(self.faults),
+            "certificate_until": self._certificate_until,
         }
 
     async def away(self) -> Reading:
@@ -117,6 +120,7 @@ class Server(TagSource):
         _log.warning(f"Group '{self._group}': {self.model.url}: {message}", kind=self._group)
 
     async def _connect(self) -> Session:
+        self._certificate_until = certificate_until(self.model, self._directory)
         session = await Session.connect(self.model, self._directory, self.faults, self.connection.lose)
         try:
             await self._resolve(session)

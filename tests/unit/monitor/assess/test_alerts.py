@@ -247,6 +247,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("not_all_shown", {"services": [consumer(tags_left_out="9"), writer()]}, "9 last values by consumer"),
     (
+        "certificate_expires",
+        {"services": [consumer(), writer(), poller(groups=own_group(certificate_until=NOW + 86_400))]},
+        "Ends, or has ended: P1 a at ",
+    ),
+    (
         "requests_unanswered",
         {"services": [consumer(requests_unanswered="7", requests_dropped="3"), writer()]},
         "7 requests to poll wait, 3 were dropped",

@@ -60,6 +60,16 @@ async def secure(client: Client, model: OpcuaKeys, directory: Path) -> None:
     )
 
 
+def certificate_until(model: OpcuaKeys, directory: Path) -> float | None:
+    """Return when our own certificate ends, in seconds since 1970; None where there is none that can be read."""
+    if model.security == "none" or model.certificate is None:
+        return None
+    try:
+        return load_certificate(directory / model.certificate).not_valid_after_utc.timestamp()
+    except SourceError:
+        return None
+
+
 def load_certificate(path: Path) -> x509.Certificate:
     """Return the certificate of a .pem or .der file. Raises: SourceError."""
     raw = _read(path)

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from sandbox.harness.redis import free_port
 from services.poller.source import SourceError
 from services.poller.sources.opcua.keys import OpcuaKeys
+from services.poller.sources.opcua.model import OpcuaModel
 from services.poller.sources.opcua.wire.faults import Faults
 from services.poller.sources.opcua.wire.session import Session
 from shared.clock import SystemClock
@@ -54,8 +55,8 @@ async def serving(directory: Path, name: str, port: int) -> AsyncIterator[None]:
         yield
 
 
-def keys(port: int, **more: str) -> OpcuaKeys:
-    return OpcuaKeys.model_validate(
+def keys(port: int, **more: str) -> OpcuaModel:
+    return OpcuaModel.model_validate(
         {
             "type": "opcua", "url": f"opc.tcp://127.0.0.1:{port}", "tags": ["i=2258"], "security": "sign_and_encrypt",
             "certificate": "poller.pem", "private_key": "poller_key.pem", "server_certificate": "pinned.pem",
@@ -80,6 +81,22 @@ def identities(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def directory(identities: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(identities, tmp_path / "poller"))
+
+
+def test_when_our_own_certificate_ends_is_told_though_the_server_lets_nobody_in(directory: Path) -> None:
+    """Kind: a day that is known beforehand, and told by nobody. From one second to the next every tag was BAD, and
+    BadCertificateTimeInvalid was all that was said, to a log.
+    """
+    model = keys(free_port())
+
+    async def scene() -> None:
+        source = model.build("line", 1.0, directory)
+        await source.open()
+        left = dt.timedelta(seconds=source.status()["certificate_until"] - dt.datetime.now(dt.UTC).timestamp())
+        assert dt.timedelta(days=8) < left < dt.timedelta(days=9)
+        await source.close()
+
+    asyncio.run(scene())
 
 
 def test_the_first_certificate_is_kept_and_another_one_refused_until_a_person_agrees(directory: Path) -> None:
