@@ -48,23 +48,17 @@ class _News:
     retrying: tuple[SinkError, int] | None = None
 
 
+@dataclass
 class Report:
     """Collects what happened and says it by `tick`; safe to use from several threads."""
 
-    def __init__(
-        self,
-        events: EventLog,
-        breaker: Breaker,
-        manifest: Manifest,
-        examples: RejectedExamples,
-        count: Callable[[CounterName, int], None],
-    ) -> None:
-        self._events = events
-        self._count = count
-        self._breaker = breaker
-        self._manifest = manifest
-        #: Told of rejected rows; whoever retries or sets them aside tells them of it, too.
-        self.examples = examples
+    events: EventLog
+    breaker: Breaker
+    manifest: Manifest
+    examples: RejectedExamples  #: told of rejected rows; whoever retries or sets them aside tells them of it, too
+    count: Callable[[CounterName, int], None]
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._news = _News()
         #: The last file that was told of, by its kind: of each kind one is open.
@@ -90,7 +84,7 @@ class Report:
         _log.error(message)
         with self._lock:
             self.last_error = error.plain
-        self._events.add(Event.ORACLE_RETRY, message, OracleError(code=error.code))
+        self.events.add(Event.ORACLE_RETRY, message, OracleError(code=error.code))
 
     def went_back(self, looked_for: int, gone: Sequence[TagValue], *, was_away: bool) -> None:
         """Say that values which Oracle had committed are not in the table any more: after an outage, or time and again.
@@ -110,7 +104,7 @@ class Report:
             f"came between them, collected from {first} to {last}. They count as written; `verify` says what is missing"
         )
         _log.critical(message)
-        self._events.add(Event.ORACLE_WENT_BACK, message, OracleWentBack(missing=len(gone), first=first, last=last))
+        self.events.add(Event.ORACLE_WENT_BACK, message, OracleWentBack(missing=len(gone), first=first, last=last))
 
     def wrote(self, path: Path, rows: int) -> None:
         """Take note of rows written to a file."""
@@ -133,7 +127,7 @@ class Report:
     def _say_works_again(self, what: str) -> None:
         message = f"Files can be written again: {what}"
         _log.info(message)
-        self._events.add(Event.BACKUP_WORKS, message)
+        self.events.add(Event.BACKUP_WORKS, message)
 
     def backup_failed(self, error: Exception) -> None:
         """Take note that a file can't be written; said when it begins."""
@@ -158,12 +152,12 @@ class Report:
         if begins:
             message = f"{what.format(**figures)}: {error}"
             _log.critical(message)
-            self._events.add(Event.BACKUP_FAILED, message)
+            self.events.add(Event.BACKUP_FAILED, message)
 
     def file_fault(self, fault: FileFault) -> None:
         """Take note that somebody took a file away, or changed it; said and counted by the next tick."""
         if fault.left is None:
-            self._manifest.forget(fault.path)
+            self.manifest.forget(fault.path)
         self._note_fault(str(fault), fault.lost)
 
     def file_left_behind(self, error: Exception, rows: int) -> None:
@@ -196,7 +190,7 @@ class Report:
         """Note values refused for themselves, conflicts among them, as rows of a file (None: they wait for one)."""
         at, file = time.time(), path.name if path else None
         for (_, error), row in zip(refused, rows, strict=True):
-            self.examples.note(Rejected.ROW, error.code, at, row_example(row, at, file, self._manifest.place))
+            self.examples.note(Rejected.ROW, error.code, at, row_example(row, at, file, self.manifest.place))
         with self._lock:
             for value, error in refused:
                 if error.code == CONFLICT:
@@ -213,56 +207,56 @@ class Report:
         self._say_faults(news.faults)
         if news.retrying is not None:
             error, failures = news.retrying
-            self._events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", OracleError(code=error.code))
+            self.events.add(Event.ORACLE_RETRY, f"Attempt {failures} failed: {error}", OracleError(code=error.code))
         for path, rows in news.in_files.items():
             _log.info(f"Saved {rows} items to {path}")
             kind = path.name.partition("_")[0]
             if self._announced.get(kind) != path:
                 self._announced[kind] = path
-                self._events.add(Event.BACKUP_FILE, f"Writing to {path}", FileNamed(file=path.name))
+                self.events.add(Event.BACKUP_FILE, f"Writing to {path}", FileNamed(file=path.name))
         if news.duplicates:
             _log.info(f"{news.duplicates} rows were in the table already (ORA-00001): skipped")
         if news.rejected:
             codes = ", ".join(f"{code}: {count}" for code, count in news.rejected.most_common())
             message = f"{news.rejected.total()} rows rejected ({codes}); last: {news.last_rejected}"
             _log.error(message)
-            self._events.add(Event.ROWS_REJECTED, message, RowsRefused(codes=dict(news.rejected)))
+            self.events.add(Event.ROWS_REJECTED, message, RowsRefused(codes=dict(news.rejected)))
         if news.conflict is not None:
-            tell_conflicts(self._events, news.conflicts, *news.conflict)
+            tell_conflicts(self.events, news.conflicts, *news.conflict)
         self._say_changes()
         self.examples.flush()
-        self._manifest.flush()
+        self.manifest.flush()
 
     def _say_faults(self, faults: list[str]) -> None:
         for message in faults:
-            self._events.add(Event.BACKUP_LOST, message)
+            self.events.add(Event.BACKUP_LOST, message)
         lost = self._lost
         if lost:
             try:
-                self._count(CounterName.BACKUP_LOST, lost)
+                self.count(CounterName.BACKUP_LOST, lost)
             except PipelineError:
                 return  # The next tick counts it.
             with self._lock:
                 self._lost -= lost
 
     def _say_changes(self) -> None:
-        for change in self._breaker.pop_changes():
+        for change in self.breaker.pop_changes():
             text = f"Oracle: {change.before.value} -> {change.after.value} ({change.reason})"
             if change.after is BreakerState.CLOSED and change.before is not BreakerState.RETRYING:
                 _log.info(f"{text}, writing again")
-                self._events.add(Event.ORACLE_BACK, text, OracleWrites(after_s=round(change.lasted_s, 1)))
+                self.events.add(Event.ORACLE_BACK, text, OracleWrites(after_s=round(change.lasted_s, 1)))
             elif change.after is BreakerState.OPEN:
-                cause = self._breaker.cause
+                cause = self.breaker.cause
                 self.last_error = cause.plain if cause else change.reason
                 if cause is not None and cause.needs_a_person:
                     _log.critical(f"{text}: a person must act; values go to the CSV backup meanwhile")
-                    self._events.add(Event.ORACLE_CONFIGURATION, text, OracleError(code=cause.code))
+                    self.events.add(Event.ORACLE_CONFIGURATION, text, OracleError(code=cause.code))
                 else:
                     _log.error(f"{text}: values go to the CSV backup, Oracle is probed")
-                    self._events.add(Event.ORACLE_LOST, text, OracleError(code=cause.code if cause else None))
+                    self.events.add(Event.ORACLE_LOST, text, OracleError(code=cause.code if cause else None))
             else:
                 _log.info(text)
-                self._events.add(
+                self.events.add(
                     Event.ORACLE_RETRY if change.after is BreakerState.RETRYING else Event.ORACLE_BACK, text
                 )
 

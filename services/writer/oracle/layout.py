@@ -82,7 +82,8 @@ class RowBinder:
 
     def __init__(self, layout: Layout, table: str, no_value_text: str, separator: str = ".") -> None:
         self.layout = layout
-        self._separator = separator
+        #: What joins PLC code and address to a tag name.
+        self.separator = separator if layout.name == "tag_data" else "."
         self.table = table
         self._no_value_text = no_value_text
         names = ", ".join(layout.names)
@@ -135,7 +136,7 @@ class RowBinder:
         return rows, [first_errors[offset] for offset in sorted(first_errors)]
 
     def _tag_data_rows(self, values: Sequence[TagValue]) -> list[Row]:
-        no_value, dot = None if self._value_is_number else self._no_value_text, self._separator
+        no_value, dot = None if self._value_is_number else self._no_value_text, self.separator
         return [
             (
                 f"{v.plc_code}{dot}{v.tag_address}",

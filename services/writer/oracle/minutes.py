@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import oracledb
 
@@ -11,6 +12,10 @@ from services.writer.oracle.layout import RowBinder
 
 #: Rows that the driver fetches at once.
 _AT_ONCE = 5_000
+
+
+#: From when, and up to when, as the table shows times.
+Span: TypeAlias = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -24,16 +29,9 @@ class Minute:
 
 
 def read_minutes(
-    connection: oracledb.Connection,
-    table: RowBinder,
-    begin: datetime,
-    end: datetime,
-    plcs: Sequence[str],
-    separator: str,
-    *,
-    has_doubles: bool = False,
+    connection: oracledb.Connection, table: RowBinder, span: Span, plcs: Sequence[str], *, has_doubles: bool = False
 ) -> list[Minute]:
-    """Return what the table holds from `begin` up to `end`, by tag and time; of these PLCs where any are named.
+    """Return what the table holds in a span of time, by tag and time; of these PLCs where any are named.
 
     has_doubles: rows may be there twice, and count once: else they would make up for others that are missing.
     Raises: SinkError.
@@ -42,7 +40,7 @@ def read_minutes(
     key = [name for name in table.layout.key if name != "timestamp"]
     names, at = ", ".join(key), time.read_as
     count = f"COUNT(DISTINCT {at})" if has_doubles else "COUNT(*)"
-    condition, binds = _of_plcs(key, plcs, separator)
+    condition, binds = _of_plcs(key, plcs, table.separator)
     sql = (
         f"SELECT {names}, {count}, MIN({at}), MAX({at}) FROM {table.table} "  # noqa: S608 - our own names
         f"WHERE timestamp >= :1 AND timestamp < :2{condition} GROUP BY {names}, TRUNC({at}, 'MI')"
@@ -50,9 +48,9 @@ def read_minutes(
     with translated(), connection.cursor() as cursor:
         cursor.arraysize = cursor.prefetchrows = _AT_ONCE
         cursor.setinputsizes(oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP)
-        cursor.execute(sql, [begin, end, *binds])
+        cursor.execute(sql, [*span, *binds])
         found = [
-            Minute(separator.join(map(str.rstrip, row[: len(key)])), *row[len(key) :])  # a CHAR is padded
+            Minute(table.separator.join(map(str.rstrip, row[: len(key)])), *row[len(key) :])  # a CHAR is padded
             for row in cursor
         ]
     return sorted(found, key=lambda minute: (minute.tag, minute.first))

@@ -47,13 +47,7 @@ class Way(NamedTuple):
 
 
 def put_into_table(
-    settings: WriterSettings,
-    sink: Sink,
-    way: Way,
-    files: Sequence[Path],
-    wish: Wish,
-    *,
-    is_more_left: bool = False,
+    settings: WriterSettings, sink: Sink, way: Way, files: Sequence[Path], wish: Wish, *, is_more_left: bool = False
 ) -> int:
     """Put files into the table; return the exit status; `is_more_left`: a person must see to others, too."""
     link, clock = RedisLink.of(settings, f"tagpipe-{way.command}"), SystemClock()

@@ -10,7 +10,7 @@ from time import monotonic
 from rich.console import Console
 
 from services.writer.leave import close_and_leave
-from services.writer.oracle.minutes import Minute, read_minutes
+from services.writer.oracle.minutes import Minute, Span, read_minutes
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
@@ -77,7 +77,7 @@ def verify(settings: WriterSettings, question: Question) -> int:
         raise SettingsError([what])
     with stop_on_signals() as stop:
         try:
-            verdict = Verification(settings, sink, question, begin=begin, end=end, stop=stop).verdict()
+            verdict = Verification(settings, sink, question, (begin, end), stop).verdict()
         except SinkError as error:
             raise SettingsError([f"Oracle: {error}. `check` finds the cause"]) from error
         except _Stopped:
@@ -97,21 +97,14 @@ class Verification:
     """One run: learn how often each tag comes, find what is missing, ask who knows of it."""
 
     def __init__(
-        self,
-        settings: WriterSettings,
-        sink: OracleSink,
-        question: Question,
-        *,
-        begin: datetime,
-        end: datetime,
-        stop: StopFlag,
+        self, settings: WriterSettings, sink: OracleSink, question: Question, period: Span, stop: StopFlag
     ) -> None:
         self._settings = settings
         self._sink = sink
         self._question = question
-        self._begin, self._end = begin, end
+        self._begin, self._end = period
         self._zone = settings.source_zone
-        self._separator = settings.tag_name_separator if settings.oracle_table_layout == "tag_data" else "."
+        self._separator = sink.table.separator
         self._stop = stop
         self._progress = Progress()
         self._notes: list[str] = []
@@ -182,10 +175,9 @@ class Verification:
             until = min(end, at + span)
             with self._sink.connection() as connection:
                 connection.call_timeout = _QUERY_MS
-                minutes = read_minutes(
-                    connection, self._sink.table, at, until, self._question.plcs, self._separator,
-                    has_doubles=self._sink.table_warning is not None,
-                )  # fmt: skip
+                has_doubles = self._sink.table_warning is not None
+                plcs = self._question.plcs
+                minutes = read_minutes(connection, self._sink.table, (at, until), plcs, has_doubles=has_doubles)
             yield minutes
             at = until
             if len(minutes) > WANTED_MINUTES:

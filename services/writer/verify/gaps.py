@@ -164,11 +164,12 @@ class Judge:
             if interval_s is None:
                 continue
             if last is not None:
-                passed_s = elapsed_s(last, minute.first, self._zone)
-                self._note(minute.tag, last, minute.first, _rows_in(passed_s, interval_s) - 1, interval_s)
-            span_s = (minute.last - minute.first).total_seconds()
-            lacking = _rows_in(span_s, interval_s) + 1 - minute.count
-            self._note(minute.tag, minute.first, minute.last, lacking, interval_s, is_empty=False)
+                missing = _rows_in(elapsed_s(last, minute.first, self._zone), interval_s) - 1
+                if missing > 0:
+                    self._note(Gap(minute.tag, last, minute.first, missing, interval_s))
+            missing = _rows_in((minute.last - minute.first).total_seconds(), interval_s) + 1 - minute.count
+            if missing > 0:
+                self._note(Gap(minute.tag, minute.first, minute.last, missing, interval_s, is_empty=False))
 
     def finish(self) -> None:
         """Judge what is missing at the end."""
@@ -177,31 +178,20 @@ class Judge:
             if interval_s is not None and last < self.end:
                 due = elapsed_s(last, self.end, self._zone) / interval_s
                 # The one that is due just now may be late.
-                self._note(tag, last, self.end, int(due) if due >= 1 + LATE else 0, interval_s, is_open=True)
+                if due >= 1 + LATE:
+                    self._note(Gap(tag, last, self.end, int(due), interval_s, is_open=True))
 
-    def _note(
-        self,
-        tag: str,
-        begin: datetime,
-        end: datetime,
-        missing: int,
-        interval_s: float,
-        *,
-        is_open: bool = False,
-        is_empty: bool = True,
-    ) -> None:
-        if missing <= 0 or end <= self.begin:
-            return
-        if begin < self.begin:
-            # Only what is missing from the beginning on.
-            missing = min(missing, _rows_in(elapsed_s(self.begin, end, self._zone), interval_s))
-            begin = self.begin
-        if missing <= 0:
+    def _note(self, gap: Gap) -> None:
+        """Keep a gap, of one that began before only what is missing from the beginning on."""
+        if gap.begin < self.begin:
+            gap.missing = min(gap.missing, _rows_in(elapsed_s(self.begin, gap.end, self._zone), gap.interval_s))
+            gap.begin = self.begin
+        if gap.missing <= 0 or gap.end <= self.begin:
             return
         if len(self.gaps) < MAX_GAPS:
-            self.gaps.append(Gap(tag, begin, end, missing, interval_s, is_open, is_empty))
+            self.gaps.append(gap)
         else:
-            self.missing_beyond += missing
+            self.missing_beyond += gap.missing
 
 
 def _rows_in(span_s: float, interval_s: float) -> int:

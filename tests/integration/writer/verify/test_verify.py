@@ -52,7 +52,7 @@ def verify(pipeline: Pipeline, *arguments: str, **settings: object) -> tuple[int
     plcs = [given["--plc"]] if "--plc" in given else []
     sink = OracleSink(chosen)
     try:
-        verdict = Verification(chosen, sink, Question("", "", plcs), begin=begin, end=end, stop=StopFlag()).verdict()
+        verdict = Verification(chosen, sink, Question("", "", plcs), (begin, end), StopFlag()).verdict()
     finally:
         sink.close()
     return int(verdict.unexplained > 0 or bool(verdict.without_rows)), verdict.as_fields()
