@@ -47,34 +47,24 @@ class Layout:
         """The columns' names."""
         return [column.name for column in self.columns]
 
-    def position(self, column: str) -> int:
-        """Return the place of a column in a row."""
-        return next(place for place, known in enumerate(self.columns) if known.name == column)
+
+def _layout(name: str, key: tuple[str, ...], **max_bytes: int | None) -> Layout:
+    """Return a layout of text columns of so many bytes, None for the time, in bind order."""
+    return Layout(
+        name, tuple(Column(column, is_number=False, max_bytes=size) for column, size in max_bytes.items()), key
+    )
 
 
 LAYOUTS = {
-    "tag_data": Layout(
-        "tag_data",
-        (
-            Column("tag_name", is_number=False, max_bytes=100),
-            Column("tag_value", is_number=False, max_bytes=255),
-            Column("timestamp", is_number=False, max_bytes=None),
-            Column("quality", is_number=False, max_bytes=20),
+    layout.name: layout
+    for layout in (
+        _layout("tag_data", ("tag_name", "timestamp"), tag_name=100, tag_value=255, timestamp=None, quality=20),
+        _layout(
+            "tag_values", ("plc_code", "tag_address", "timestamp"),
+            timestamp=None, plc_code=50, tag_address=100, tag_value=255, quality=20,
         ),
-        ("tag_name", "timestamp"),
-    ),
-    "tag_values": Layout(
-        "tag_values",
-        (
-            Column("timestamp", is_number=False, max_bytes=None),
-            Column("plc_code", is_number=False, max_bytes=50),
-            Column("tag_address", is_number=False, max_bytes=100),
-            Column("tag_value", is_number=False, max_bytes=255),
-            Column("quality", is_number=False, max_bytes=20),
-        ),
-        ("plc_code", "tag_address", "timestamp"),
-    ),
-}
+    )
+}  # fmt: skip
 
 
 class RowBinder:
@@ -89,11 +79,11 @@ class RowBinder:
         names = ", ".join(layout.names)
         places = ", ".join(f":{n}" for n in range(1, len(layout.columns) + 1))
         self.insert_sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - the name is checked in settings
-        self._key = [(layout.position(name), layout.columns[layout.position(name)]) for name in layout.key]
-        self._contents = [
-            (layout.position(name), layout.columns[layout.position(name)]) for name in ("tag_value", "quality")
-        ]
-        self._value_is_number = layout.columns[layout.position("tag_value")].is_number
+        # Each with its place in a row.
+        columns = {column.name: (place, column) for place, column in enumerate(layout.columns)}
+        self._key = [columns[name] for name in layout.key]
+        self._contents = columns["tag_value"], columns["quality"]
+        self._value_is_number = columns["tag_value"][1].is_number
         self._rows: Callable[[Sequence[TagValue]], list[Row]] = (
             self._tag_data_rows if layout.name == "tag_data" else self._tag_values_rows
         )
@@ -124,14 +114,10 @@ class RowBinder:
         errors: list[RowError] = []
         rows = self._rows(values)
         if self._value_is_number:
-            place = self.layout.position("tag_value")
-            column = self.layout.columns[place]
-            places = place, self.layout.position("quality")
-            rows = [_with_number(offset, row, places, column, errors) for offset, row in enumerate(rows)]
+            rows = [self._with_number(offset, row, errors) for offset, row in enumerate(rows)]
         for column, cells in zip(self.layout.columns, zip(*rows, strict=True), strict=False):
             if column.max_bytes is not None and not column.is_number:
-                errors += _too_long(cells, column, column.max_bytes)
-                errors += _not_held(cells, column)
+                errors += _misfits(cells, column, column.max_bytes)
         first_errors = {error.offset: error for error in reversed(errors)}
         return rows, [first_errors[offset] for offset in sorted(first_errors)]
 
@@ -154,6 +140,28 @@ class RowBinder:
             for v in values
         ]
 
+    def _with_number(self, offset: int, row: Row, errors: list[RowError]) -> Row:
+        """Return a row with its value as a number.
+
+        "NaN" and "Infinity", as OPC UA's JSON writes them, are numbers that are no value: BAD, and no fault of the row.
+        """
+        (place, column), (of_quality, _) = self._contents
+        text = row[place]
+        if text is None:
+            return row
+        number = stored_number(text, column.largest_number)
+        if number is None and _is_not_finite(text):
+            return tuple("BAD" if at == of_quality else None if at == place else cell for at, cell in enumerate(row))
+        if number is None:
+            kind = "BINARY_FLOAT" if column.is_single else "BINARY_DOUBLE" if column.is_binary else "NUMBER"
+            message = f"tag_value is a {kind} column and {text[:60]!r} is no number that it holds"
+            errors.append(RowError(offset, NOT_A_NUMBER, message))
+        elif column.is_binary:
+            number = float(number)
+        elif abs(float(number)) < _NUMBER_LEAST:
+            number = 0
+        return (*row[:place], number, *row[place + 1 :])
+
     def text_of(self, stored: Any) -> str | None:
         """Return what the table holds for a value, as the text that a TagValue would hold; None for no value."""
         if stored is None or (not self._value_is_number and stored == self._no_value_text):
@@ -175,29 +183,6 @@ class RowBinder:
     def key_as_stored(self, key: Sequence[Any]) -> tuple[Any, ...]:
         """Return a key that was read from the table in the form of `key_of`."""
         return tuple(column.as_stored(cell) for (_, column), cell in zip(self._key, key, strict=True))
-
-
-def _with_number(offset: int, row: Row, places: tuple[int, int], column: Column, errors: list[RowError]) -> Row:
-    """Return a row with its value as a number; `places` are those of value and quality.
-
-    "NaN" and "Infinity", as OPC UA's JSON writes them, are numbers that are no value: BAD, and no fault of the row.
-    """
-    place, place_of_quality = places
-    text = row[place]
-    if text is None:
-        return row
-    number = stored_number(text, column.largest_number)
-    if number is None and _is_not_finite(text):
-        return tuple("BAD" if at == place_of_quality else None if at == place else cell for at, cell in enumerate(row))
-    if number is None:
-        kind = "BINARY_FLOAT" if column.is_single else "BINARY_DOUBLE" if column.is_binary else "NUMBER"
-        message = f"tag_value is a {kind} column and {text[:60]!r} is no number that it holds"
-        errors.append(RowError(offset, NOT_A_NUMBER, message))
-    elif column.is_binary:
-        number = float(number)
-    elif abs(float(number)) < _NUMBER_LEAST:
-        number = 0
-    return (*row[:place], number, *row[place + 1 :])
 
 
 def _is_not_finite(text: str) -> bool:
@@ -224,28 +209,17 @@ def stored_number(text: str, limit: float) -> int | float | Decimal | None:
     return number if abs(float(number)) < limit else None
 
 
-def _too_long(cells: Sequence[str], column: Column, max_bytes: int) -> list[RowError]:
+def _misfits(cells: Sequence[str], column: Column, max_bytes: int) -> list[RowError]:
+    """Return an error for each text that a column does not hold."""
     # The longest text decides for all: the bytes of every text are counted only when it might not fit.
-    if len(max(cells, key=len)) * _MAX_CHAR_BYTES <= max_bytes:
+    if column.character_set is None and len(max(cells, key=len)) * _MAX_CHAR_BYTES <= max_bytes:
         return []
     errors = []
     for offset, text in enumerate(cells):
-        size = column.bytes_of(text)
-        if size > max_bytes:
+        if (size := column.bytes_of(text)) > max_bytes:
             message = f"{column.name} holds {max_bytes} bytes and the value has {size} (ORA-12899)"
             errors.append(RowError(offset, "TOO_LONG", message))
+        elif (letter := column.letter_not_held(text)) is not None:
+            message = f"{column.name}: the database's character set {column.character_set} has no {letter!r}"
+            errors.append(RowError(offset, "NOT_IN_CHARACTER_SET", message))
     return errors
-
-
-def _not_held(cells: Sequence[str], column: Column) -> list[RowError]:
-    if column.character_set is None:
-        return []
-    letters = ((offset, column.letter_not_held(text)) for offset, text in enumerate(cells))
-    return [
-        RowError(
-            offset, "NOT_IN_CHARACTER_SET",
-            f"{column.name}: the database's character set {column.character_set} has no {letter!r}",
-        )
-        for offset, letter in letters
-        if letter is not None
-    ]  # fmt: skip
