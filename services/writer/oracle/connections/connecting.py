@@ -117,6 +117,8 @@ def _log_on(settings: WriterSettings, password: str, params: oracledb.ConnectPar
         try:
             connection = oracledb.connect(params=params, user=settings.oracle_user, password=password)
             connection.call_timeout = int(settings.oracle_call_timeout * 1000)
+            if (refused := wait_for_redo(connection)) is not None:
+                say("the session may not choose that its commits wait for the disk", refused)
         except BaseException as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it
             with suppress(InvalidStateError):
                 attempt.set_exception(error)
