@@ -49,6 +49,9 @@ OPTIONAL = ("config|get", "info", "persist", "role", "xrange", "zremrangebyrank"
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
+#: Methods that read a key which they are given: a link's, and those that `verify` reads lists by.
+_READERS = ("hash", "_listed", "_elements")
+
 #: What is done when one of a class is made.
 _BEGINNINGS = ("__init__", "__post_init__")
 
@@ -227,7 +230,7 @@ def _only_reads(call: ast.Call) -> bool:
     script = ROOT / "shared" / "lua" / f"{word}.lua"
     if script.is_file():
         return is_read_only(script.read_text("utf-8"))
-    return name == "hash" or (word in _known_commands() and word not in _writing_commands())
+    return name in _READERS or (word in _known_commands() and word not in _writing_commands())
 
 
 def _word(node: ast.expr) -> str:
