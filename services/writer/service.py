@@ -135,8 +135,9 @@ class WriterService:
         now = self.clock.monotonic()
         opened, busy = self.sink.connections
         cause = self.breaker.cause
-        said = self.pause.said
+        said, target = self.pause.said, self.sink.target
         return WriterStatus(
+            target=f"{target.table} at {target.dsn}",
             paused_by=said.by if said else None,
             paused_at=said.at if said else None,
             layout=self.workers[0].settings.oracle_table_layout,

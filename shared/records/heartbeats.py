@@ -75,6 +75,7 @@ class WriterStatus(PausableStatus, frozen=True):
     """How a writer is. States are texts: a newer version may know more of them."""
 
     layout: Text | None = None  #: ORACLE_TABLE_LAYOUT
+    target: Text | None = None  #: the table that it writes to, and at which address
     breaker: Text | None = None  #: closed, retrying, open or half-open
     oracle: Text | None = None  #: ok, away, configuration or unknown
     backup: Text | None = None  #: ok or failing

@@ -29,6 +29,7 @@ def find_writer_trouble(overview: Overview, rates: Rates, settings: BufferSettin
     """Yield what is wrong with Oracle as the writers meet it, and with their backup."""
     yield from _oracle(overview, rates, settings)
     yield from _warnings(overview)
+    yield from _targets(overview)
     yield from _backup(overview)
 
 
@@ -65,6 +66,20 @@ def _oracle(overview: Overview, rates: Rates, settings: BufferSettings) -> Itera
             Severity.CRITICAL if failing else None,
             Status.UNHEALTHY if all_stuck else Status.DEGRADED,
         )
+
+
+def _targets(overview: Overview) -> Iterator[Finding]:
+    by_target: dict[tuple[int | None, str], list[Service[WriterStatus]]] = {}
+    for writer in overview.living(WriterStatus):
+        if writer.status.target:
+            by_target.setdefault((writer.partition, writer.status.target.casefold()), []).append(writer)
+    # Each partition may have a table of its own.
+    if len(by_target) > len({partition for partition, _ in by_target}):
+        told = [
+            Said("{names} to {target}", names=_names(writers), target=writers[0].status.target)
+            for writers in by_target.values()
+        ]
+        yield Finding("writers_differ", Said("Values go to several tables: {these}", these=some(told)))
 
 
 def _warnings(overview: Overview) -> Iterator[Finding]:

@@ -247,6 +247,11 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("not_all_shown", {"services": [consumer(tags_left_out="9"), writer()]}, "9 last values by consumer"),
     (
+        "writers_differ",
+        {"services": [consumer(), writer(target="T at prod/X"), writer("writer-2", target="T at stage/X")]},
+        "Values go to several tables: writer plant-1 to T at prod/X, writer writer-2 to T at stage/X",
+    ),
+    (
         "certificate_expires",
         {"services": [consumer(), writer(), poller(groups=own_group(certificate_until=NOW + 86_400))]},
         "Ends, or has ended: P1 a at ",
