@@ -23,6 +23,9 @@ _CODE = re.compile(r"(?:ORA|DPY)-\d{4,5}")
 #: Codes under which "cannot connect" comes, which says why in its text.
 _CANNOT_CONNECT = ("DPY-6005", "UNKNOWN")
 
+#: What stands before the text of a code that is known for rows, and was the answer to a logon.
+AT_LOGON = "refused at the logon: "
+
 
 class Meaning(msgspec.Struct, frozen=True):
     """What a code asks for, what is wrong, and what to do about it."""
@@ -108,7 +111,7 @@ def hint_of(code: str, text: str) -> str:
 
 
 def _known_meaning(code: str, text: str) -> Meaning | None:
-    if code in _CANNOT_CONNECT:
+    if code in _CANNOT_CONNECT or text.startswith(AT_LOGON):
         # The most telling stand first.
         for meaning in _TABLE.not_connected:
             if re.search(meaning.says, text):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import oracledb
 
-from services.writer.oracle.codes import hint_of, meaning_of, verdict_of
+from services.writer.oracle.codes import AT_LOGON, hint_of, meaning_of, verdict_of
 from services.writer.sink import RowError, SinkError, Verdict
 
 _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
@@ -53,7 +53,15 @@ def _while_connecting(error: SinkError) -> SinkError:
     else:
         # DPY-2xxx: the DSN or a parameter; DPY-3xxx: what the server wants and this driver does not speak.
         needs_a_person, otherwise = error.code.startswith(("DPY-2", "DPY-3", "DPY-4")), Verdict.TRANSIENT
+        if error.code.startswith("ORA-"):
+            return _refused_at_the_logon(error)
     return SinkError(error.code, str(error), Verdict.CONFIGURATION if needs_a_person else otherwise, error.hint)
+
+
+def _refused_at_the_logon(error: SinkError) -> SinkError:
+    """Return the error of a logon that was refused with a code that is a row's, or that nobody knows: by a trigger."""
+    text = f"{AT_LOGON}{error}"
+    return SinkError(error.code, text, Verdict.TRANSIENT, hint_of(error.code, text))
 
 
 def one_line(message: str) -> str:

@@ -18,6 +18,7 @@ from bench.measure import open_files
 from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.waiting import wait_until
+from services.writer.oracle.codes import meaning_of
 from services.writer.oracle.connections.connecting import connect
 from services.writer.oracle.connections.pool import IDLE_S
 from services.writer.oracle.oracle_sink import OracleSink
@@ -106,6 +107,24 @@ def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
     wait_until(lambda: at_once(4, lambda _: sink.probe()) and sink.connections[0] > 2, 15, "a third connection")
     assert sink.shortage is None
     sink.close()
+
+
+@pytest.mark.parametrize("code", [20001, 47400, 1422])
+def test_a_rule_that_refuses_the_logon_is_not_said_to_be_one_of_the_table(
+    oracle: OracleTarget, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: words that lead to the wrong place. A trigger AFTER LOGON raised what a trigger of a table raises, and
+    people were sent to the table and the values.
+    """
+    faults.fail_logons(code, message=f"ORA-{code:05}: no service logs on from here")
+    sink = OracleSink(oracle.settings(table))
+    with pytest.raises(SinkError) as caught:
+        sink.write(tag_values(1))
+    sink.close()
+    assert "refused at the logon: ORA-" in str(caught.value)
+    assert "AFTER LOGON" in caught.value.plain
+    assert "AFTER LOGON" in meaning_of(caught.value).remedy
+    assert caught.value.verdict is Verdict.TRANSIENT
 
 
 def test_what_oracle_warns_of_at_a_logon_is_kept_until_one_without_it(
