@@ -5,8 +5,8 @@ Redis, claims the oldest into a list of its own, and settles it when every value
 script that moves and counts in one step and can be repeated after a lost answer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -14,9 +14,9 @@ from typing import Any
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S, Counter, Counts, flatten
 from shared.errors import AnswerTooLargeError, RedisUnavailableError
 from shared.journal.history import History, Reached
-from shared.keys import Keys, list_takeovers
+from shared.keys import Keys
 from shared.models import Decoded, Lines, decode_values
-from shared.queues.claims import MAX_TAKEOVERS, Claims
+from shared.queues.claims import Claimed, Claims
 from shared.queues.data_queue import MAX_REJECTED_BYTES, MAX_REJECTED_MESSAGES, MessageBatch
 from shared.queues.lightening import lighten
 from shared.queues.tokens import Tokens
@@ -55,7 +55,7 @@ class Push:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Claimed):
     """Values in flight: the list that holds them, the values oldest first, and how many are left in the buffer."""
 
     list_key: str
@@ -64,11 +64,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.values)
-
-    @property
-    def is_deadly(self) -> bool:
-        """Whether it was taken over so often that writers seem to die of it."""
-        return list_takeovers(self.list_key) >= MAX_TAKEOVERS
 
 
 class TagBuffer(Tokens):
@@ -131,8 +126,7 @@ class TagBuffer(Tokens):
         A batch that was taken over from a dead writer goes first, whatever its size.
         Raises: RedisUnavailableError: values may be in flight; `Claims.sweep` finds them again.
         """
-        list_key = claims.open()
-        with _closing_on_failure(claims, list_key):
+        with claims.opening() as list_key:
             try:
                 return self._claim(claims, list_key, max_values)
             except AnswerTooLargeError:
@@ -179,9 +173,8 @@ class TagBuffer(Tokens):
 
         Raises: RedisUnavailableError: settle the batch again; what was claimed is found again by `Claims.sweep`.
         """
-        list_key = claims.open()
         reached = self._reached
-        with _closing_on_failure(claims, list_key):
+        with claims.opening() as list_key:
             settled, claimed, raws = self._link.run_all(
                 self._settle_call(batch, counts, window),
                 self._claim_call(list_key, max_values),
@@ -234,13 +227,3 @@ class TagBuffer(Tokens):
 def _held(list_key: str) -> Sequence[str | int]:
     """Return the command that reads what a list holds; one that is longer than ours is not read whole."""
     return "LRANGE", list_key, 0, MOST_CLAIMED - 1
-
-
-@contextmanager
-def _closing_on_failure(claims: Claims, list_key: str) -> Iterator[None]:
-    """Forget a list when Redis goes away, or what nobody foresaw happens: the next sweep finds it, if it was filled."""
-    try:
-        yield
-    except Exception:
-        claims.close(list_key)
-        raise

@@ -11,12 +11,13 @@ is split when it is taken over: the one that kills is soon alone. What to do wit
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from itertools import count
 from typing import NamedTuple
 
-from shared.errors import AnswerTooLargeError, RedisUnavailableError
+from shared.errors import AnswerTooLargeError
 from shared.journal.events import EventLog
 from shared.keys import Keys, list_owner, list_takeovers
 from shared.life.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
@@ -40,6 +41,22 @@ _MAX_PARTS = 1_000
 _MAX_STRANGERS = 100
 
 _log = get_logger()
+
+
+class Claimed:
+    """What one process works on: what stands in a list of its own."""
+
+    list_key: str
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether it comes from a process that died with it."""
+        return list_takeovers(self.list_key) > 0
+
+    @property
+    def is_deadly(self) -> bool:
+        """Whether it was taken over so often that processes seem to die of it."""
+        return list_takeovers(self.list_key) >= MAX_TAKEOVERS
 
 
 class _Adopted(NamedTuple):
@@ -84,6 +101,16 @@ class Claims:
         if not adopted.is_from_the_dead:
             return adopted.list_key
         return self._rename(adopted.list_key, list_takeovers(adopted.list_key) + 1)
+
+    @contextmanager
+    def opening(self) -> Iterator[str]:
+        """Yield what `open` returns; forget it where the block fails: the next sweep finds it, if it was filled."""
+        list_key = self.open()
+        try:
+            yield list_key
+        except Exception:
+            self.close(list_key)
+            raise
 
     def close(self, list_key: str) -> None:
         """Forget a list: its work is done, or it was never filled. One that still exists is found again by `sweep`."""
@@ -150,42 +177,38 @@ class Claims:
     def _rename(self, list_key: str, takeovers: int) -> str:
         with self._lock:
             new_key = self._new_list(takeovers)
-        owner = self.keys.service(self.role, self.heartbeat.instance)
         try:
-            self.link.run("reclaim", [list_key, new_key, self.index_key, owner], [1, _EXPIRY_MS])
-        except RedisUnavailableError:
-            self.close(new_key)
-            raise
+            self._reclaim(list_key, new_key, self.heartbeat.instance)
         finally:
             self.close(list_key)
         return new_key
 
+    def _reclaim(self, list_key: str, new_key: str, owner: str) -> int:
+        """Give a list another name, unless its owner lives and is another; return how many elements it has then."""
+        is_own = owner == self.heartbeat.instance
+        places = [list_key, new_key, self.index_key, self.keys.service(self.role, owner)]
+        try:
+            return int(self.link.run("reclaim", places, [int(is_own), _EXPIRY_MS]))
+        except Exception:
+            self.close(new_key)
+            raise
+
     def _take_over(self, list_key: str) -> int:
         owner = list_owner(list_key)
-        own = owner == self.heartbeat.instance
         with self._lock:
             if list_key in self._active:
                 return 0
             new_key = self._new_list(list_takeovers(list_key))
-        from_the_dead = not (own and self._is_of_this_life(list_key))
-        elements = 0
-        try:
-            elements = self.link.run(
-                "reclaim",
-                [list_key, new_key, self.index_key, self.keys.service(self.role, owner)],
-                [int(own), _EXPIRY_MS],
-            )
-        finally:
-            with self._lock:
-                if not elements:
-                    self._active.discard(new_key)
+        from_the_dead = not (owner == self.heartbeat.instance and self._is_of_this_life(list_key))
+        elements = self._reclaim(list_key, new_key, owner)
         if not elements:
+            self.close(new_key)
             return 0
         self._adopt(_Adopted(new_key, from_the_dead), elements)
         message = f"Took over a batch of {elements} that {owner} left behind"
         _log.warning(message)
         self.events.add(Event.RECLAIMED, message, TakenOver(elements=elements, owner=owner))
-        return int(elements)
+        return elements
 
     def _adopt(self, adopted: "_Adopted", elements: int) -> None:
         """Give a list that was taken over to whom opens the next one; each element apart where that is wanted."""

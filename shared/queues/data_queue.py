@@ -21,7 +21,7 @@ from shared.keys import Keys, list_takeovers
 from shared.messages import MESSAGE_MAX_BYTES, encode_polling_data
 from shared.models import HEAD_BYTES, PollingData
 from shared.partitions import namespace_of, url_of
-from shared.queues.claims import MAX_TAKEOVERS, Claims
+from shared.queues.claims import MAX_TAKEOVERS, Claimed, Claims
 from shared.queues.lightening import lighten
 from shared.queues.replicas import Put, Queued, ReplicatedPut
 from shared.redis.link import RedisLink
@@ -53,22 +53,12 @@ def drop_rejected(link: RedisLink, keys: Keys) -> int:
 
 
 @dataclass(frozen=True)
-class MessageBatch:
+class MessageBatch(Claimed):
     """Messages that one consumer works on: the list that holds them, their raw JSON oldest first, and what is left."""
 
     list_key: str
     raws: list[bytes]
     left: int
-
-    @property
-    def is_taken_over(self) -> bool:
-        """Whether it comes from a consumer that died with it."""
-        return list_takeovers(self.list_key) > 0
-
-    @property
-    def is_deadly(self) -> bool:
-        """Whether it was taken over so often that consumers seem to die of it."""
-        return list_takeovers(self.list_key) >= MAX_TAKEOVERS
 
 
 class HeldMessage(NamedTuple):
@@ -237,12 +227,11 @@ class DataQueue:
             died of comes no more than the rejected list keeps whole.
         Raises: RedisUnavailableError: messages may be claimed; `Claims.sweep` finds them again.
         """
-        list_key = claims.open()
-        if list_takeovers(list_key) >= MAX_TAKEOVERS:
-            message_max_bytes = min(message_max_bytes, MAX_REJECTED_MESSAGE_BYTES)
-        places = [self._keys.data_queue, list_key, self._keys.claimed]
-        bounds = [max_messages, max_bytes, message_max_bytes, HEAD_BYTES]
-        try:
+        with claims.opening() as list_key:
+            if list_takeovers(list_key) >= MAX_TAKEOVERS:
+                message_max_bytes = min(message_max_bytes, MAX_REJECTED_MESSAGE_BYTES)
+            places = [self._keys.data_queue, list_key, self._keys.claimed]
+            bounds = [max_messages, max_bytes, message_max_bytes, HEAD_BYTES]
             try:
                 answer = self._link.run("claim_messages", places, bounds)
                 is_ours = len(answer) <= MOST_CLAIMED + 1
@@ -251,9 +240,6 @@ class DataQueue:
             if not is_ours:  # a list of that name that others filled
                 lighten(self._link, list_key, self._keys.data_queue, most=MOST_CLAIMED, longest_bytes=message_max_bytes)
                 answer = self._link.run("claim_messages", places, bounds)
-        except RedisUnavailableError:
-            claims.close(list_key)
-            raise
         if len(answer) == 1:
             claims.close(list_key)
             return None
