@@ -61,14 +61,7 @@ class PollingGroup:
         )
         self._told_s = -math.inf
         self._started_s = 0.0
-        self._packer = Packer(
-            group_id=self.config.group_id or 0,
-            group_name=self.config.name,
-            plc_code=self.config.plc,
-            mode=self.config.mode,
-            lossless=self.source.lossless,
-            read_by=read_by,
-        )
+        self._packer = Packer(self.config, self.source.lossless, read_by)
 
     async def run(self) -> None:
         """Poll until the source has nothing more, or can't go on.

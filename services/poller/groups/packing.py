@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from services.poller.groups.config import GroupConfig
 from services.poller.outbox.message import Message, ReadBy
 from services.poller.source import Reading
-from shared.keys import polling_field
-from shared.models import Mode, PollingData, Quality, Scalar
+from shared.models import PollingData, Quality, Scalar
 from shared.texts import TEXT_LIMIT, cut
 
 #: Tags in one message: a larger poll goes in several, with the same timestamp.
@@ -46,10 +46,7 @@ T = TypeVar("T")
 class Packer:
     """Makes the messages of one polling group. `read_by`: tells who reads them, and when it is."""
 
-    group_id: int
-    group_name: str
-    plc_code: str
-    mode: Mode
+    config: GroupConfig
     lossless: bool
     read_by: Callable[[], ReadBy]
 
@@ -75,8 +72,7 @@ class Packer:
             part = Reading({}, dict.fromkeys([*part.values, *part.errors], "what was read can't be written"))
             raw = _encode(self._data(part, timestamp, took_ms))
         bad = len(part.errors) + [*part.values.values()].count(None)
-        field = polling_field(self.plc_code, self.group_name)
-        yield Message(raw, count, timestamp, bad, self.lossless, field, self.read_by())
+        yield Message(raw, count, timestamp, bad, self.lossless, self.config.field, self.read_by())
 
     def _encoded(self, part: Reading, timestamp: datetime, took_ms: float) -> bytes | None:
         """Return the message; None when something in it can't be written."""
@@ -88,10 +84,10 @@ class Packer:
     def _data(self, part: Reading, timestamp: datetime, took_ms: float) -> PollingData:
         return PollingData(
             timestamp=timestamp,
-            group_id=self.group_id,
-            group_name=self.group_name,
-            plc_code=self.plc_code,
-            mode=self.mode,
+            group_id=self.config.group_id or 0,
+            group_name=self.config.name,
+            plc_code=self.config.plc,
+            mode=self.config.mode,
             tag_values=part.values,
             poll_time_ms=took_ms,
             error_tags=part.errors,

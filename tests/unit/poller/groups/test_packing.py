@@ -14,6 +14,7 @@ from services.poller.source import Reading
 from shared.messages import read_message
 from shared.models import PollingData
 from shared.texts import TEXT_LIMIT
+from tests.unit.poller.fleets import config_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OTHERS: dict[str, Any] = {f"D{number}": number / 2 for number in range(50)}
@@ -28,7 +29,8 @@ class Loud(str):  # noqa: SLOT000 - as libraries do
 
 
 def pack(reading: Reading) -> list[Message]:
-    return list(Packer(1, "line 1", "P1", "FIXED", lossless=False, read_by=ReadBy).pack(reading, NOW, 1.5))
+    config = config_of("line 1", "FIXED", group_id=1)
+    return list(Packer(config, lossless=False, read_by=ReadBy).pack(reading, NOW, 1.5))
 
 
 def pack_one(reading: Reading) -> PollingData:
