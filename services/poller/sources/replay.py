@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from services.poller.news import Tell
+from services.poller.news import Tell, nobody
 from services.poller.source import Reading, SourceError, SourceModel, TagSource
 from services.poller.sources.csv_lines import CsvLines, Row
 from services.poller.sources.stamps import Stamper
@@ -42,7 +42,7 @@ class ReplayModel(SourceModel):
             return value
         raise ValueError('use a number above 0 or "max"')
 
-    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell | None = None) -> "Replay":
+    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell = nobody) -> "Replay":
         """Return the recording; a relative path begins at the directory."""
         del tell
         return Replay(self, directory / self.file, group, interval_s)

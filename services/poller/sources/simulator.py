@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from services.poller.news import Tell
+from services.poller.news import Tell, nobody
 from services.poller.source import Reading, SourceModel, TagSource
 from shared.models import Scalar
 
@@ -46,7 +46,7 @@ class SimulatorModel(SourceModel):
     prefix: str = Field("D", min_length=1, max_length=50)
     polls: int | None = Field(None, ge=1)
 
-    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell | None = None) -> "Simulator":
+    def build(self, group: str, interval_s: float | None, directory: Path, tell: Tell = nobody) -> "Simulator":
         """Return the plant."""
         del group, interval_s, directory, tell
         return Simulator(self)

@@ -23,7 +23,7 @@ from services.poller.sources.opcua.wire.faults import Faults
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.security import certificate_until
 from services.poller.sources.opcua.wire.session import Session
-from shared.clock import Clock, SystemClock
+from shared.clock import SystemClock
 from shared.logs import get_logger
 from shared.texts import cut
 
@@ -39,13 +39,10 @@ _log = get_logger()
 class Server(TagSource):
     """The tags of one polling group on one server."""
 
-    def __init__(
-        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, *,
-        tell: Tell | None = None, clock: Clock | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, tell: Tell = nobody) -> None:
         self.model = model
         self.interval_s = interval_s
-        self.clock = clock or SystemClock()
+        self.clock = SystemClock()
         self.times = RisingTimes(use_source=model.timestamps == "source")
         self.collector = Collector(self.times)
         self._lost_told = 0
@@ -54,7 +51,7 @@ class Server(TagSource):
         self.faults = Faults(self.clock, self._say)
         self._directory = directory
         name = f"Group '{group}': {model.url}"
-        self.connection = Connection(self._connect, name, model.reconnect_max_ms / 1000, self.clock, tell or nobody)
+        self.connection = Connection(self._connect, name, model.reconnect_max_ms / 1000, self.clock, tell)
         #: Nodes and the addresses of their tags, as they are on the server now.
         self.nodes: list[ua.NodeId] = []
         self.addresses: list[str] = []

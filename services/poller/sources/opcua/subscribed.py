@@ -10,7 +10,7 @@ from typing import Any
 
 from asyncua import ua
 
-from services.poller.news import Tell
+from services.poller.news import Tell, nobody
 from services.poller.source import Reading
 from services.poller.sources.opcua.keys import OpcuaKeys
 from services.poller.sources.opcua.server import Server
@@ -19,7 +19,6 @@ from services.poller.sources.opcua.wire.faults import Answer, NodeFault
 from services.poller.sources.opcua.wire.publishings import Publishings
 from services.poller.sources.opcua.wire.session import Session
 from services.poller.sources.opcua.wire.subscription import Subscription
-from shared.clock import Clock
 from shared.logs import get_logger
 
 #: Changes that wait for the group at most; then the oldest go and are counted.
@@ -49,11 +48,8 @@ class SubscribedServer(Server):
     #: The server says when there is something; the group's interval is that of publishing.
     self_paced = True
 
-    def __init__(
-        self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, *,
-        tell: Tell | None = None, clock: Clock | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(model, group, interval_s, directory, tell=tell, clock=clock)
+    def __init__(self, model: OpcuaKeys, group: str, interval_s: float, directory: Path, tell: Tell = nobody) -> None:
+        super().__init__(model, group, interval_s, directory, tell)
         self._changes: deque[tuple[str, Answer, datetime]] = deque()
         self._waiting_bytes = 0
         self._item = ua.MonitoringParameters()

@@ -70,8 +70,6 @@ class Connection:
         self.session: Session | None = None
         #: Why there is none.
         self.trouble: str | None = "not connected yet"
-        #: Set when the session came or went.
-        self.changed = asyncio.Event()
         #: Times that a session was made, after the first.
         self.reconnects = -1
 
@@ -94,7 +92,6 @@ class Connection:
         if self.session is not None and session in (None, self.session):
             self.session, self.trouble = None, reason(error)
             self._broken.set()
-            self.changed.set()
 
     async def _keep(self) -> None:
         # Each group has a connection, and a server that comes back would have all of them at once.
@@ -124,7 +121,6 @@ class Connection:
         self.session, self.trouble = session, None
         self.reconnects += 1
         self._tried.set()
-        self.changed.set()
         if self._away_since is None:
             _log.info(f"{self._name}: connected")
             return

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from asyncua import ua
 
-from services.poller.sources.opcua.wire.limits import AnswerAbortedError, AnswerTooLargeError
+from services.poller.sources.opcua.wire.limits import AnswerLostError
 from shared.clock import Clock
 from shared.texts import cut
 
@@ -28,8 +28,7 @@ _TOO_LARGE = (
     ua.uaerrors.BadTcpMessageTooLarge,
     ua.uaerrors.BadRequestTooLarge,
     ua.uaerrors.BadEncodingLimitsExceeded,
-    AnswerTooLargeError,
-    AnswerAbortedError,
+    AnswerLostError,
 )
 
 #: What a server answers when the session, the channel or the server is at fault: no other request would do better.

@@ -10,23 +10,8 @@ from asyncua.ua.uaerrors import UaError
 MAX_ANSWER_BYTES = 16_000_000
 
 
-class AnswerTooLargeError(UaError):
-    """The answer to this request is larger than MAX_ANSWER_BYTES; the next request may well be answered."""
-
-    def __init__(self) -> None:
-        super().__init__(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
-
-
-class AnswerAbortedError(UaError):
-    """The server began to answer and gave it up, as one does that finds the answer too large for it."""
-
-    def __init__(self) -> None:
-        super().__init__("the server broke its answer off")
-
-
-def ask_for_bounded_answers(client: Client) -> None:
-    """Let a client that is not connected yet tell the server how large an answer may be."""
-    client.max_messagesize = MAX_ANSWER_BYTES
+class AnswerLostError(UaError):
+    """The answer to this request is too large, for us or for the server; the next request may well be answered."""
 
 
 def bound_answers(client: Client) -> None:
@@ -47,10 +32,11 @@ def bound_answers(client: Client) -> None:
             # The library drops it and says nothing to who waits for the answer.
             connection._check_incoming_chunk(chunk)  # noqa: SLF001
             connection._drop_incoming_parts()  # noqa: SLF001
-            _fail(protocol._callbackmap.pop(chunk.SequenceHeader.RequestId, None), AnswerAbortedError())  # noqa: SLF001
+            _fail(protocol._callbackmap.pop(chunk.SequenceHeader.RequestId, None), "the server broke its answer off")  # noqa: SLF001
             return None
         if connection._incoming_size + len(chunk.Body) > MAX_ANSWER_BYTES:  # noqa: SLF001
-            _fail(protocol._callbackmap.get(chunk.SequenceHeader.RequestId), AnswerTooLargeError())  # noqa: SLF001
+            why = f"the answer is larger than {MAX_ANSWER_BYTES} bytes"
+            _fail(protocol._callbackmap.get(chunk.SequenceHeader.RequestId), why)  # noqa: SLF001
             # The first part stays: it says whose answer this is, until the last one has come.
             del connection._incoming_parts[1:]  # noqa: SLF001
             connection._incoming_size = MAX_ANSWER_BYTES  # noqa: SLF001
@@ -69,6 +55,6 @@ def bound_answers(client: Client) -> None:
     connection._receive, protocol.data_received = receive_bounded, take_bounded  # noqa: SLF001
 
 
-def _fail(request: Any, error: Exception) -> None:
+def _fail(request: Any, why: str) -> None:
     if request is not None and not request.done():
-        request.set_exception(error)
+        request.set_exception(AnswerLostError(why))

@@ -1,5 +1,7 @@
 """Certificates, keys and passwords of an OPC UA client."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from asyncua import ua
@@ -17,22 +19,17 @@ _MODES = {"sign": ua.MessageSecurityMode.Sign, "sign_and_encrypt": ua.MessageSec
 
 def check_files(model: OpcuaKeys, directory: Path) -> list[str]:
     """Return what is wrong with the files that the keys name; one line each."""
-    problems = []
-    try:
-        model.secret(directory)
-    except SourceError as error:
-        problems.append(str(error))
     own = [directory / model.certificate] if model.certificate else []
-    for path in [*own, *model.given_certificates(directory)]:
+    checks: list[Callable[[], object]] = [partial(model.secret, directory)]
+    checks += [partial(load_certificate, path) for path in (*own, *model.given_certificates(directory))]
+    if model.private_key:
+        checks.append(partial(_check_key, directory / model.private_key, _key_password(model)))
+    problems = []
+    for check in checks:
         try:
-            load_certificate(path)
+            check()
         except SourceError as error:
             problems.append(str(error))
-    try:
-        if model.private_key:
-            _check_key(directory / model.private_key, _key_password(model))
-    except SourceError as error:
-        problems.append(str(error))
     return problems
 
 

@@ -21,12 +21,7 @@ from services.poller.sources.opcua.wire.faults import (
     is_of_the_answer,
     is_of_the_size,
 )
-from services.poller.sources.opcua.wire.limits import (
-    AnswerAbortedError,
-    AnswerTooLargeError,
-    ask_for_bounded_answers,
-    bound_answers,
-)
+from services.poller.sources.opcua.wire.limits import MAX_ANSWER_BYTES, AnswerLostError, bound_answers
 from services.poller.sources.opcua.wire.pinning import pin, refuse_another
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.security import secure
@@ -92,7 +87,7 @@ class Session:
         client = Client(model.url, timeout=timeout_s, watchdog_intervall=WATCHDOG_S)
         client.name = client.description = "tagpipe poller"
         client.session_timeout = SESSION_MS
-        ask_for_bounded_answers(client)
+        client.max_messagesize = MAX_ANSWER_BYTES
         session = cls(client, model.read_chunk, faults)
         try:
             async with asyncio.timeout(2 * timeout_s):
@@ -233,7 +228,7 @@ class Session:
         async def publish_or_say(acknowledged: Any) -> Any:
             try:
                 return await publish(acknowledged)
-            except (UaStructParsingError, AnswerTooLargeError, AnswerAbortedError) as error:
+            except (UaStructParsingError, AnswerLostError) as error:
                 on_unreadable()
                 # The library goes on with the next at this one.
                 raise UaStructParsingError from error
