@@ -84,7 +84,7 @@ class Pulse:
             ring_bytes=self.outbox.size_bytes,
             queue_full_times=self.sender.times_full,
             queue_full_since=self.sender.full_since,
-            replicas_missing=self.sender.replicas_missing,
+            replicas_missing=self.sender.queue.replicas_missing,
             requests_rejected=self.requests.rejected,
             groups_elsewhere=self.leases.elsewhere,
             messages_left_out=self.sender.messages_left_out,

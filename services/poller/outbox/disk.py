@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import NamedTuple
 
 from services.poller.outbox.message import Message, Overflow, ReadBy
 from shared.life.pid_space import pid_space
@@ -36,13 +35,6 @@ _NAME_ONCE = "INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM iden
 
 #: Codes of SQLite that say that the file's content is none that it could read.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-class Stored(NamedTuple):
-    """One message, and its place in the order of the file."""
-
-    seq: int
-    message: Message
 
 
 class Disk:
@@ -121,9 +113,9 @@ class Disk:
             self._connection.execute("DELETE FROM messages WHERE seq > ? AND seq <= ?", (in_hand_through, last))
         return overflow, freed
 
-    def oldest(self, after: int, max_messages: int, max_bytes: int) -> list[Stored]:
-        """Return the oldest messages behind a place, of so many bytes together; at least one, where there is one."""
-        found: list[Stored] = []
+    def oldest(self, after: int, max_messages: int, max_bytes: int) -> list[tuple[int, Message]]:
+        """Return the oldest messages behind a place, each with its own, of so many bytes together; at least one."""
+        found: list[tuple[int, Message]] = []
         room = max_bytes
         query = (
             'SELECT seq, "values", timestamp, group_field, token, held_since_ms, read_at_ms, raw FROM messages '
@@ -135,7 +127,7 @@ class Disk:
             room -= message.size_bytes
             if found and room < 0:
                 break
-            found.append(Stored(seq, message))
+            found.append((seq, message))
         return found
 
     def delete(self, seqs: Sequence[int]) -> int:

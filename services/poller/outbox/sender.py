@@ -50,7 +50,7 @@ class Sender:
 
     def __init__(self, outbox: Outbox, queue: Queue, link: Link, put_timeout_s: float) -> None:
         self._outbox = outbox
-        self._queue = queue
+        self.queue = queue
         self._link = link
         self._put_timeout_s = put_timeout_s
         self._giving_up = StopFlag()
@@ -74,11 +74,6 @@ class Sender:
             if isinstance(trouble, RedisUnavailableError):
                 await in_own_thread(self._link.wait_until_there, self._giving_up, trouble)
 
-    @property
-    def replicas_missing(self) -> str | None:
-        """Why fewer replicas of Redis confirm what is sent than wanted; None when they are not fewer."""
-        return self._queue.replicas_missing
-
     def give_up(self) -> None:
         """Send nothing after what is on its way now; the rest stays in the outbox."""
         self._giving_up.set()
@@ -91,7 +86,7 @@ class Sender:
             some = _bundle(messages[done:])
             try:
                 held = [HeldMessage(message.group, *message.read_by, message.raw) for message in some]
-                count, left_out = self._queue.put_held(held, self._put_timeout_s)
+                count, left_out = self.queue.put_held(held, self._put_timeout_s)
             except QueueFullError as error:
                 self._say_full(error)
                 return done, error

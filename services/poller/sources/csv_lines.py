@@ -41,63 +41,58 @@ class Row:
     values: dict[str, Scalar]
 
 
-class CsvLines:
-    """The good lines of one file. Each line is parsed by itself: a stray quote can't swallow the lines after it."""
+def read_rows(path: Path, complain: Complain) -> Iterator[Row]:
+    """Return the good lines of a file in order; each of the others is complained of.
 
-    def __init__(self, path: Path, complain: Complain) -> None:
-        self._path = path
-        self._complain = complain
+    Each is parsed by itself: a stray quote can't swallow the lines after it.
+    Raises: SourceError: the file can't be read, or its header is none.
+    """
+    try:
+        with open_regular(path) as file:
+            lines = _lines(file)
+            width, columns = _header(path, next(lines, b""), complain)
+            for number, raw in enumerate(lines, start=2):
+                if not raw.strip():
+                    continue
+                if not raw.endswith(b"\n") and is_being_written(file.fileno()):
+                    complain(number, "it has no end, and a program still writes the file: is it whole?")
+                    continue
+                try:
+                    yield _row(number, _cells(raw), width, columns)
+                except (ValueError, OverflowError, csv.Error) as error:
+                    complain(number, cut(error))
+            if os.fstat(file.fileno()).st_size < file.tell():
+                raise SourceError(f"{path}: became shorter while it was read: what it held is not all played")
+    except OSError as error:
+        raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
 
-    def rows(self) -> Iterator[Row]:
-        """Return the good lines in order; each of the others is complained of.
 
-        Raises: SourceError: the file can't be read, or its header is none.
-        """
-        try:
-            with open_regular(self._path) as file:
-                lines = _lines(file)
-                width, columns = self._header(next(lines, b""))
-                for number, raw in enumerate(lines, start=2):
-                    if not raw.strip():
-                        continue
-                    if not raw.endswith(b"\n") and is_being_written(file.fileno()):
-                        self._complain(number, "it has no end, and a program still writes the file: is it whole?")
-                        continue
-                    try:
-                        yield _row(number, _cells(raw), width, columns)
-                    except (ValueError, OverflowError, csv.Error) as error:
-                        self._complain(number, cut(error))
-                if os.fstat(file.fileno()).st_size < file.tell():
-                    raise SourceError(f"{self._path}: became shorter while it was read: what it held is not all played")
-        except OSError as error:
-            raise SourceError(f"{self._path}: can't be read: {error.strerror or error}") from error
-
-    def _header(self, raw: bytes) -> tuple[int, dict[int, str]]:
-        """Return how many cells a line must have, and position -> tag address of those that are used."""
-        try:
-            names = [name.strip() for name in _cells(raw.removeprefix(b"\xef\xbb\xbf"))]
-            _ = "".join(names).encode()
-        except UnicodeEncodeError as error:
-            raise SourceError(f"{self._path}: line 1: {_why_no_text(raw, 'not UTF-8')}") from error
-        except (ValueError, csv.Error) as error:
-            raise SourceError(f"{self._path}: line 1: {_why_no_text(raw, error)}") from error
-        if not names or names[0].lower() != "timestamp":
-            first = names[0][:40] if names else ""
-            raise SourceError(
-                f"{self._path}: line 1: the first column is {first!r}, not 'timestamp': "
-                "the header must be `timestamp,<tag>,...` with commas"
-            )
-        columns: dict[int, str] = {}
-        for position, name in enumerate(names[1:], start=1):
-            if not name:
-                self._complain(1, f"column {position + 1} has no name: it is left out")
-            elif name in columns.values():
-                self._complain(1, f"column {position + 1} repeats the name {name!r}: it is left out")
-            else:
-                columns[position] = name
-        if not columns:
-            raise SourceError(f"{self._path}: line 1: the header names no tag")
-        return len(names), columns
+def _header(path: Path, raw: bytes, complain: Complain) -> tuple[int, dict[int, str]]:
+    """Return how many cells a line must have, and position -> tag address of those that are used."""
+    try:
+        names = [name.strip() for name in _cells(raw.removeprefix(b"\xef\xbb\xbf"))]
+        _ = "".join(names).encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(f"{path}: line 1: {_why_no_text(raw, 'not UTF-8')}") from error
+    except (ValueError, csv.Error) as error:
+        raise SourceError(f"{path}: line 1: {_why_no_text(raw, error)}") from error
+    if not names or names[0].lower() != "timestamp":
+        first = names[0][:40] if names else ""
+        raise SourceError(
+            f"{path}: line 1: the first column is {first!r}, not 'timestamp': "
+            "the header must be `timestamp,<tag>,...` with commas"
+        )
+    columns: dict[int, str] = {}
+    for position, name in enumerate(names[1:], start=1):
+        if not name:
+            complain(1, f"column {position + 1} has no name: it is left out")
+        elif name in columns.values():
+            complain(1, f"column {position + 1} repeats the name {name!r}: it is left out")
+        else:
+            columns[position] = name
+    if not columns:
+        raise SourceError(f"{path}: line 1: the header names no tag")
+    return len(names), columns
 
 
 def _why_no_text(raw: bytes, otherwise: object) -> str:

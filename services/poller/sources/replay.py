@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from services.poller.news import Tell, nobody
 from services.poller.source import Reading, SourceError, SourceModel, TagSource
-from services.poller.sources.csv_lines import CsvLines, Row
+from services.poller.sources.csv_lines import Row, read_rows
 from services.poller.sources.stamps import Stamper
 from shared.logs import get_logger
 from shared.texts import cut
@@ -85,7 +85,7 @@ class Replay(TagSource):
 
     async def open(self) -> None:
         """Read up to the first good line, so that a file that is none is found out at once. Raises: SourceError."""
-        next(CsvLines(self._path, lambda _line, _reason: None).rows(), None)
+        next(read_rows(self._path, lambda _line, _reason: None), None)
         self._readings = self._play()
 
     async def read(self) -> Reading | None:
@@ -114,7 +114,7 @@ class Replay(TagSource):
             first: datetime | None = None
             latest: datetime | None = None
             gap = timedelta(0)
-            for row in CsvLines(self._path, self._complain).rows():
+            for row in read_rows(self._path, self._complain):
                 first, begin = first or row.timestamp, begin or row.timestamp
                 if latest is not None and row.timestamp > latest:
                     gap = row.timestamp - latest

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.poller.source import SourceError
-from services.poller.sources.csv_lines import MAX_LINE_BYTES, CsvLines, Row, parse_cell
+from services.poller.sources.csv_lines import MAX_LINE_BYTES, Row, parse_cell, read_rows
 from shared.disks import is_being_written
 from shared.models import Scalar
 
@@ -20,7 +20,7 @@ def read(tmp_path: Path, raw: bytes) -> tuple[list[Row], list[tuple[int, str]]]:
     path = tmp_path / "recording.csv"
     path.write_bytes(raw)
     complaints: list[tuple[int, str]] = []
-    rows = list(CsvLines(path, lambda line, reason: complaints.append((line, reason))).rows())
+    rows = list(read_rows(path, lambda line, reason: complaints.append((line, reason))))
     return rows, complaints
 
 
@@ -46,11 +46,11 @@ def test_half_a_line_of_a_file_that_is_still_written_is_no_line(tmp_path: Path) 
         with path.open("rb") as half:
             if not is_being_written(half.fileno()):
                 pytest.skip("here nobody tells who has a file open")
-        rows = [*CsvLines(path, lambda line, reason: complaints.append((line, reason))).rows()]
+        rows = [*read_rows(path, lambda line, reason: complaints.append((line, reason)))]
     assert [row.values["B"] for row in rows] == [12.75]
     assert complaints == [(3, "it has no end, and a program still writes the file: is it whole?")]
     # An editor that ends no last line is done with it.
-    assert [row.values["B"] for row in CsvLines(path, lambda *_: None).rows()] == [12.75, 12.7]
+    assert [row.values["B"] for row in read_rows(path, lambda *_: None)] == [12.75, 12.7]
 
 
 def test_a_file_that_becomes_shorter_while_it_is_read_has_not_come_to_its_end(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_has_not_come_to_its_end(tm
     """
     path = tmp_path / "recording.csv"
     path.write_bytes(HEADER + b"".join(b"2026-01-01T%02d:00:00,1,2\n" % (number % 24) for number in range(50_000)))
-    rows = CsvLines(path, lambda *_: None).rows()
+    rows = read_rows(path, lambda *_: None)
     next(rows)
     path.write_bytes(HEADER + b"2026-01-02,3,4\n")
     with pytest.raises(SourceError, match="became shorter while it was read"):
@@ -139,9 +139,9 @@ def test_a_header_that_is_none_ends_the_source(tmp_path: Path, raw: bytes, reaso
 
 def test_a_file_that_can_not_be_read_ends_the_source(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nowhere\.csv: can't be read: No such file or directory"):
-        list(CsvLines(tmp_path / "nowhere.csv", lambda _line, _reason: None).rows())
+        list(read_rows(tmp_path / "nowhere.csv", lambda _line, _reason: None))
     with pytest.raises(SourceError, match="can't be read: not a regular file"):
-        list(CsvLines(tmp_path, lambda _line, _reason: None).rows())
+        list(read_rows(tmp_path, lambda _line, _reason: None))
 
 
 @pytest.mark.parametrize(
@@ -183,4 +183,4 @@ def test_a_pipe_is_no_recording(tmp_path: Path) -> None:
     """Kind: a file that never begins makes all groups wait."""
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(SourceError, match="can't be read: not a regular file"):
-        list(CsvLines(tmp_path / "pipe.csv", lambda _line, _reason: None).rows())
+        list(read_rows(tmp_path / "pipe.csv", lambda _line, _reason: None))
