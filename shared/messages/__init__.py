@@ -101,7 +101,7 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
     Raises: RejectedError: not JSON, no PLC code, no time, nothing that names tags; the text says which.
     """
     if b"\\" in raw and b"\\u0000" in raw:
-        return _salvaged(raw, ValueError("it holds NULs"))  # those at the end of a text go
+        return salvage(raw, ValueError("it holds NULs"))  # those at the end of a text go
     try:
         wire = _wire_decoder.decode(raw)
         rows = tuple(map(_row, wire.rows)) if wire.rows else ()
@@ -119,11 +119,11 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
             rows=rows,
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        return _salvaged(raw, error)
+        return salvage(raw, error)
     if _has_odd_names(raw, wire):
-        return _salvaged(raw, ValueError("a name stands there more than once"))
+        return salvage(raw, ValueError("a name stands there more than once"))
     # A poll that read nothing, or one whose readings stand under another name: they must not vanish.
-    return (data, ()) if data.tag_values or data.error_tags or rows else _salvaged(raw, ValueError("it names no tag"))
+    return (data, ()) if data.tag_values or data.error_tags or rows else salvage(raw, ValueError("it names no tag"))
 
 
 def _has_odd_names(raw: bytes, wire: _WireData) -> bool:
@@ -138,11 +138,6 @@ def _has_odd_names(raw: bytes, wire: _WireData) -> bool:
         return True
     readings, names = bytes(parts.get("tag_values", _NOTHING)), len(wire.tag_values)
     return readings.count(b":") != names and readings.count(b'":') != names
-
-
-def _salvaged(raw: bytes, error: Exception) -> tuple[PollingData, Sequence[Fault]]:
-    salvaged = salvage(raw, error)
-    return PollingData(**salvaged.fields), salvaged.faults
 
 
 def _row(row: _WireRow) -> Row:

@@ -17,10 +17,12 @@ Only for messages that the strict decoder of `shared/messages/__init__.py` refus
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from shared.errors import RejectedError
 from shared.messages.lenient_json import read_json
@@ -36,8 +38,10 @@ from shared.messages.tag_fields import (
     without_end,
     without_surrogates,
 )
-from shared.models import Quality, Row
+from shared.models import PollingData, Quality, Row
 from shared.texts import TEXT_LIMIT, cut
+
+T = TypeVar("T")
 
 #: Characters of a name: PLC codes and group names are words for people.
 MAX_NAME = 200
@@ -60,16 +64,8 @@ class Fault:
     alone: Mapping[str, Any]
 
 
-@dataclass
-class Salvage:
-    """What could be read of a message: fields of PollingData, and the tags that had to be left out."""
-
-    fields: dict[str, Any]
-    faults: list[Fault] = field(default_factory=list)
-
-
-def salvage(raw: bytes, cause: Exception) -> Salvage:
-    """Return what can be read of a message.
+def salvage(raw: bytes, cause: Exception) -> tuple[PollingData, Sequence[Fault]]:
+    """Return what can be read of a message, and the tags that had to be left out of it.
 
     Args: cause: why the strict decoder refused it; told where nothing better is known.
     Raises: RejectedError: it is no JSON object, or has no PLC code, no time or nothing that names tags.
@@ -78,13 +74,11 @@ def salvage(raw: bytes, cause: Exception) -> Salvage:
         message = read_json(raw)
     except ValueError:
         raise RejectedError(cut(str(cause) or type(cause).__name__), "NO_JSON") from cause
-    if not isinstance(message, dict):
-        raise RejectedError(f"Expected `object`, got `{_json_type(message)}`", "NO_OBJECT")
-    return _Reading(message).read()
+    return _Reading(_typed(message, dict, "NO_OBJECT")).read()
 
 
 class _Reading:
-    """One message on its way to a Salvage."""
+    """One message on its way."""
 
     def __init__(self, message: dict[str, Any]) -> None:
         message = in_one(message)
@@ -100,7 +94,7 @@ class _Reading:
         self._out: dict[str, dict[str, Any]] = {key: {} for key in _BY_TAG}
         self._faults: list[Fault] = []
 
-    def read(self) -> Salvage:
+    def read(self) -> tuple[PollingData, Sequence[Fault]]:
         """Read it. Raises: RejectedError."""
         moment, trouble = _time_of_message(self._message.get("timestamp"))
         for address in (*self._values, *(address for address in self._errors if address not in self._values)):
@@ -123,17 +117,17 @@ class _Reading:
         if not any(key in message for key in _READINGS) and (others := _unknown_parts(message)):
             raise RejectedError(f"none of {', '.join(_READINGS)} is there, but {cut(others)}", "NO_TAG_VALUES")
         group_id, took = message.get("group_id"), message.get("poll_time_ms")
-        fields = {
-            "timestamp": moment,
-            "plc_code": self._plc_code,
-            "group_id": group_id if type(group_id) is int else 0,
-            "group_name": _label(message.get("group_name"), MAX_NAME),
-            "mode": "HANDSHAKE" if str(message.get("mode")).upper() == "HANDSHAKE" else "FIXED",
-            "poll_time_ms": float(took) if isinstance(took, int | float) else 0.0,
-            "rows": rows,
+        data = PollingData(
+            timestamp=moment,
+            plc_code=self._plc_code,
+            group_id=group_id if type(group_id) is int else 0,
+            group_name=_label(message.get("group_name"), MAX_NAME),
+            mode="HANDSHAKE" if str(message.get("mode")).upper() == "HANDSHAKE" else "FIXED",
+            poll_time_ms=float(took) if isinstance(took, int | float) else 0.0,
+            rows=rows,
             **self._out,
-        }
-        return Salvage(fields, self._faults)
+        )
+        return data, self._faults
 
     def _read_tag(self, address: str, moment_of_poll: datetime | None) -> None:
         """Put one tag among the fields. Raises: TagError: it can't become a value; nothing was put there."""
@@ -163,11 +157,13 @@ class _Reading:
 
     def _read_rows(self, moment_of_poll: datetime | None) -> Iterator[Row]:
         found = self._message.get("rows")
-        if not isinstance(found, list | None):
-            error = TagError("NO_ROW", f"rows: Expected `array`, got `{_json_type(found)}`", found)
-            self._faults.append(self._fault("rows", error, {"rows": found}))
+        try:
+            rows = _typed([] if found is None else found, list, "NO_ROW", "rows: ")
+        except RejectedError as error:
+            fault = TagError(error.code, str(error), found)
+            self._faults.append(self._fault("rows", fault, {"rows": found}))
             return
-        for number, row in enumerate(found or (), start=1):
+        for number, row in enumerate(rows, start=1):
             try:
                 yield self._read_row(row, moment_of_poll)
             except TagError as error:
@@ -230,22 +226,20 @@ def _clean(reading: Any, quality: Quality | None) -> tuple[Any, Quality | None]:
 
 def _time_of_message(text: object) -> tuple[datetime | None, str]:
     """Return a poll's time, or None and why there is none."""
-    if not isinstance(text, str):
-        return None, f"Expected `str`, got `{_json_type(text)}`"
     try:
+        text = _typed(text, str, "NO_TIME")
         return told_time(text), ""
+    except RejectedError as error:
+        return None, str(error)
     except (ValueError, OverflowError) as error:
-        return unusual_time(text), cut(str(error))
+        return unusual_time(str(text)), cut(str(error))
 
 
 def _plc_code(message: dict[str, Any]) -> str:
     if "plc_code" not in message:
         missing = "plc_code" if "timestamp" in message else "timestamp"
         raise RejectedError(f"Object missing required field `{missing}`", "NO_PLC_CODE")
-    plc_code = message["plc_code"]
-    if not isinstance(plc_code, str):
-        raise RejectedError(f"plc_code: Expected `str`, got `{_json_type(plc_code)}`", "NO_PLC_CODE")
-    plc_code = without_end(plc_code)
+    plc_code = without_end(_typed(message["plc_code"], str, "NO_PLC_CODE", "plc_code: "))
     if not plc_code or len(plc_code) > MAX_NAME or without_surrogates(plc_code) != plc_code:
         raise RejectedError(f"plc_code: {cut(repr(plc_code))} is no text of 1 to {MAX_NAME} characters", "NO_PLC_CODE")
     return plc_code
@@ -261,9 +255,7 @@ def _unknown_parts(message: Mapping[str, Any]) -> str:
 
 def _tag_values(message: dict[str, Any]) -> dict[str, Any]:
     found = message.get("tag_values")
-    if found is not None and not isinstance(found, dict):
-        raise RejectedError(f"tag_values: Expected `object`, got `{_json_type(found)}`", "NO_TAG_VALUES")
-    return found or {}
+    return _typed({} if found is None else found, dict, "NO_TAG_VALUES", "tag_values: ")
 
 
 def _error_tags(found: object) -> dict[str, str]:
@@ -279,10 +271,11 @@ def _label(found: object, limit: int) -> str:
     return "" if found is None else cut(found, limit)
 
 
-_JSON_TYPES: tuple[tuple[type, str], ...] = (
-    (bool, "bool"), (int, "int"), (float, "float"), (str, "str"), (list, "array"), (dict, "object"),
-)  # fmt: skip
-
-
-def _json_type(found: object) -> str:
-    return next((name for kind, name in _JSON_TYPES if isinstance(found, kind)), "null")
+def _typed(found: object, kind: type[T], code: str, name: str = "") -> T:
+    """Return what is found, where it is of a kind. Raises: RejectedError: it is not, in the strict decoder's words."""
+    if isinstance(found, kind):
+        return found
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise RejectedError(f"{name}{error}", code) from None
