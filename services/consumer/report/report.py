@@ -92,7 +92,7 @@ class Report:
 
     def rejected(self, reason: str) -> None:
         """Take note of a message that could not be understood."""
-        self._note_rejected(Event.MESSAGE_REJECTED, 1, cut(reason))
+        self._note_rejected(1, cut(reason), Event.MESSAGE_REJECTED)
 
     def unforeseen(self, error: Exception) -> None:
         """Tell of a message that was read in a way that nobody foresaw, with the traceback."""
@@ -104,9 +104,9 @@ class Report:
         """Take note of tags that can't be values."""
         fault = faults[-1]
         reason = cut(f"{plc_code}, tag {fault.address!r}: {fault.reason}: {fault.detail!r}")
-        self._note_rejected(Event.TAGS_REJECTED, len(faults), reason)
+        self._note_rejected(len(faults), reason, Event.TAGS_REJECTED)
 
-    def _note_rejected(self, kind: Event, count: int, reason: str) -> None:
+    def _note_rejected(self, count: int, reason: str, kind: Event) -> None:
         before, _ = self._rejected.get(kind, (0, ""))
         self._rejected[kind] = before + count, reason
 
