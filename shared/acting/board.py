@@ -15,7 +15,7 @@ from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.actions import Action, ActionState, AuditEntry
 from shared.records.events import ActionStep, Event
-from shared.records.reading import as_json, from_json, to_hash, to_json
+from shared.records.reading import as_json, from_json, to_fields, to_json
 from shared.redis.link import RedisLink
 
 #: Actions that may be open at once, and bytes of one of them.
@@ -159,5 +159,4 @@ def _json(action: Action) -> bytes:
 
 
 def _audit(action: Action, what: str, by: str) -> list[bytes]:
-    entry = AuditEntry(what=what, by=by, action=to_json(action))
-    return [part.encode(errors="backslashreplace") for pair in to_hash(entry).items() for part in pair]
+    return to_fields(AuditEntry(what=what, by=by, action=to_json(action)))

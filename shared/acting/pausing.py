@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 
 from shared.acting.actor import Duty, Job, Outcome
-from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
@@ -57,16 +56,10 @@ class Pause:
     def recall(self, stop: StopFlag) -> None:
         """Ask Redis whether it is, once the process has its name; wait for the answer."""
         with self._heartbeat.sign.shown():
-            while not stop.is_set():
-                try:
-                    raw = self._link.command("HGET", self._key, self._name)
-                except RedisUnavailableError as error:
-                    self._link.wait_until_there(stop, error)
-                    continue
-                self.said = from_json(Paused, raw) if raw else None
-                if self.said is not None:
-                    _log.warning(f"Paused by {self.said.by} before this start: nothing is taken up until it is resumed")
-                return
+            raw = self._link.insist(stop, lambda: self._link.command("HGET", self._key, self._name))
+        self.said = from_json(Paused, raw) if raw else None
+        if self.said is not None:
+            _log.warning(f"Paused by {self.said.by} before this start: nothing is taken up until it is resumed")
 
     def duties(self, is_busy: Callable[[], bool]) -> list[Duty]:
         """Return the two kinds of actions that this takes; `is_busy` tells whether something is in hand."""

@@ -6,7 +6,7 @@ from shared.errors import RedisRefusedError
 from shared.keys import Keys
 from shared.logs import get_logger
 from shared.records.events import Event, EventRecord
-from shared.records.reading import Record, as_json, to_hash, trimmed
+from shared.records.reading import Record, as_json, to_fields, trimmed
 from shared.redis.link import RedisLink
 from shared.texts import cut, tamed
 
@@ -45,9 +45,7 @@ class EventLog:
             details=_short(details) if details else None,
             told_at=self._now(),
         )
-        # A lone surrogate, from a file's name or a message, has no UTF-8.
-        parts = [part.encode(errors="backslashreplace") for field in to_hash(event).items() for part in field]
-        self._link.command("XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *parts)
+        self._link.command("XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *to_fields(event))
 
     def _now(self) -> float | None:
         """Return the seconds since 1970 by Redis' clock; None where it may not be asked."""

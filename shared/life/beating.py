@@ -103,18 +103,15 @@ class Beating:
         """Beat until the block ends; then nothing more is said, so that the name can be given back."""
         for turn in self._turns:
             turn.forgive()
-        with self.heartbeat.sign.shown(lambda: any(turn.stands_for_s() for turn in self._turns)):
-            yield from self._beats()
-        self.heartbeat.sign.remove()
-
-    def _beats(self) -> Iterator[None]:
         thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join(_END_S)
+        with self.heartbeat.sign.shown(lambda: any(turn.stands_for_s() for turn in self._turns)):
+            thread.start()
+            try:
+                yield
+            finally:
+                self._stop.set()
+                thread.join(_END_S)
+        self.heartbeat.sign.remove()
 
     def _run(self) -> None:
         while True:

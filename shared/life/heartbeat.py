@@ -11,10 +11,10 @@ import os
 import secrets
 import socket
 import time
+from dataclasses import KW_ONLY, dataclass, field
 from typing import NamedTuple, Self
 
 from shared import __version__
-from shared.errors import RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.journal.history import History
 from shared.keys import Keys
@@ -23,7 +23,7 @@ from shared.life.sign import LifeSign, life_sign_path
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.heartbeats import Process, ServiceStatus
-from shared.records.reading import from_hash, to_hash
+from shared.records.reading import from_hash, to_fields
 from shared.redis.link import RedisLink
 from shared.settings.models import ServiceSettings
 
@@ -36,30 +36,22 @@ BEAT_INTERVAL_S = 1.0
 _log = get_logger()
 
 
+@dataclass
 class Heartbeat:
     """One process's entry among the services."""
 
-    def __init__(
-        self,
-        link: RedisLink,
-        keys: Keys,
-        events: EventLog,
-        role: str,
-        name: str | None = None,
-        *,
-        sign: LifeSign | None = None,
-        partitions: int = 1,
-    ) -> None:
-        self._link = link
-        self._keys = keys
-        self._events = events
-        self._role = role
+    link: RedisLink
+    keys: Keys
+    events: EventLog
+    role: str
+    name: str | None = None  #: wanted; that of the host where none is
+    _: KW_ONLY
+    sign: LifeSign = field(default_factory=LifeSign)  #: the same proof for this machine alone
+    partitions: int = 1
+
+    def __post_init__(self) -> None:
         #: What this process remembers of the counters of where it beats.
-        self.history = History(link, keys, events)
-        #: The same proof for this machine alone.
-        self.sign = sign or LifeSign()
-        self._wanted_name = name or _host_name()
-        self._partitions = partitions
+        self.history = History(self.link, self.keys, self.events)
         self._started_at = round(time.time(), 3)
         #: Tells this process from an earlier or later one of the same name; part of every batch's id.
         self.incarnation = secrets.token_hex(4)
@@ -78,28 +70,21 @@ class Heartbeat:
 
         Raises: RedisUnavailableError: no name was taken that would not expire by itself.
         """
-        number = 1
+        wanted, number = self.name or _host_name(), 1
         while True:
-            name = self._wanted_name if number == 1 else f"{self._wanted_name}-{number}"
+            name = wanted if number == 1 else f"{wanted}-{number}"
             holder = self._beat(name, over="", state=state)
             if holder is not None and _is_gone(holder):
                 holder = self._beat(name, over=holder.incarnation, state=state)
             if holder is None:
-                self.instance = self._events.instance = name
+                self.instance = self.events.instance = name
                 return name
             number += 1
 
     def register_when_there(self, stop: StopFlag) -> bool:
         """Take a name as soon as Redis is there; return False when stopped before that."""
         with self.sign.shown():
-            while not stop.is_set():
-                try:
-                    self.register()
-                except RedisUnavailableError as error:
-                    self._link.wait_until_there(stop, error)
-                else:
-                    return True
-        return False
+            return self.link.insist(stop, self.register) is not None
 
     def beat(self, state: str, status: ServiceStatus | None = None) -> bool:
         """Say that the loop turns, in which state. Returns False when the name was lost and another was taken.
@@ -115,22 +100,22 @@ class Heartbeat:
 
     def look_around(self) -> None:
         """See whether Redis went back, and whether the primary is another one by now. Raises: RedisUnavailableError."""
-        self._link.look_for_primary()
+        self.link.look_for_primary()
         self.history.look()
 
     def close(self) -> None:
         """Give the name back, so that what this process left is taken over at once."""
         if not self.instance:
             return
-        key = self._keys.service(self._role, self.instance)
-        holder = from_hash(Process, self._link.hash(key))
+        key = self.keys.service(self.role, self.instance)
+        holder = from_hash(Process, self.link.hash(key))
         if holder is not None and holder.incarnation == self.incarnation:
-            self._link.commands(("DEL", key), ("ZREM", self._keys.services, f"{self._role}:{self.instance}"))
+            self.link.commands(("DEL", key), ("ZREM", self.keys.services, f"{self.role}:{self.instance}"))
 
     def _beat(self, name: str, *, over: str, state: str, status: ServiceStatus | None = None) -> "_Holder | None":
         """Beat under a name, unless another incarnation than `over` holds it: return that holder."""
         process = Process(
-            role=self._role,
+            role=self.role,
             instance=name,
             incarnation=self.incarnation,
             version=__version__,
@@ -140,20 +125,13 @@ class Heartbeat:
             started_at=self._started_at,
             clock=round(time.time(), 3),
             state=state,
-            partitions=self._partitions,
+            partitions=self.partitions,
         )
-        fields = {**to_hash(process), **to_hash(status or ServiceStatus())}
-        answer = self._link.run(
+        told = [*to_fields(process), *to_fields(status or ServiceStatus())]
+        answer = self.link.run(
             "beat",
-            [self._keys.service(self._role, name), self._keys.services],
-            [
-                self.incarnation,
-                over,
-                int(HEARTBEAT_EXPIRY_S * 1000),
-                f"{self._role}:{name}",
-                # A lone surrogate, from a file's name or an error's text, has no UTF-8.
-                *(part.encode(errors="backslashreplace") for field in fields.items() for part in field),
-            ],
+            [self.keys.service(self.role, name), self.keys.services],
+            [self.incarnation, over, int(HEARTBEAT_EXPIRY_S * 1000), f"{self.role}:{name}", *told],
         )
         if answer[0] == 1:
             return None

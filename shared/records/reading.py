@@ -133,3 +133,11 @@ def to_hash(record: Record) -> dict[str, str]:
     """Return a record as the fields of a hash: those that are None are left out."""
     fields = msgspec.structs.asdict(record)
     return {name: str(value) for name, value in fields.items() if value is not None}
+
+
+def to_fields(record: Record) -> list[bytes]:
+    """Return name, text, name, text... as `to_hash`, for who writes them.
+
+    A lone surrogate, from a file's name, a message or an error's text, has no UTF-8: it is told by its number.
+    """
+    return [part.encode(errors="backslashreplace") for field in to_hash(record).items() for part in field]

@@ -7,7 +7,7 @@ repeat those.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import redis
 
@@ -37,6 +37,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 0.05, 1.0
 CLOCK_TRUST_S = 10.0
 
 _log = get_logger()
+T = TypeVar("T")
 
 
 class Confirmed(NamedTuple):
@@ -254,6 +255,15 @@ class RedisLink:
             stop.wait(backoff.next_s())
             cause = None
         return False
+
+    def insist(self, stop: StopFlag, call: Callable[[], T]) -> T | None:
+        """Return what a call returns as soon as Redis is there for it; None when stopped before that."""
+        while not stop.is_set():
+            try:
+                return call()
+            except RedisUnavailableError as error:
+                self.wait_until_there(stop, error)
+        return None
 
     def close(self) -> None:
         """Close all connections, of all threads, and open no more: what still waits for an answer fails at once."""
