@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from fastapi.sse import ServerSentEvent
 
@@ -30,6 +31,14 @@ ACTIONS_SHOWN = 20
 GROUPS_SHOWN = FILES_SHOWN = 200
 
 
+async def ticks(interval_s: float, closing: asyncio.Event) -> AsyncIterator[None]:
+    """Yield at once and every so many seconds, until the server closes."""
+    while not closing.is_set():
+        yield
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), interval_s)
+
+
 class Stream:
     """Sends snapshots to any number of clients, each state's made and encoded once."""
 
@@ -41,14 +50,10 @@ class Stream:
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Yield a snapshot a second until the server closes."""
-        while not self._closing.is_set():
+        async for _ in ticks(STREAM_INTERVAL_S, self._closing):
             event = self._event(self._newest.state)
             if event is not None:
                 yield event
-            try:
-                await asyncio.wait_for(self._closing.wait(), STREAM_INTERVAL_S)
-            except TimeoutError:
-                continue
 
     def _event(self, state: State) -> ServerSentEvent | None:
         """Return a state as an event; None where it can't be made: the next one may."""

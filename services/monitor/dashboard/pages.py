@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.monitor.api.roles import Role, Visitor, is_still_admitted
+from services.monitor.api.stream import ticks
 from services.monitor.api.whole import Whole
 from services.monitor.dashboard import charts, plcs, rejected
 from services.monitor.dashboard.language import Language, catalogues, languages
@@ -118,7 +119,7 @@ class Dashboard:
     async def news(self, wishes: Wishes) -> AsyncIterator[ServerSentEvent]:
         """Yield the whole picture, then what changes, at least once a second, until the server stops."""
         seen = -1
-        while not self._closing.is_set():
+        async for _ in ticks(_NEWS_S, self._closing):
             try:
                 picture = self.picture(wishes)
                 if picture.number != seen:
@@ -128,10 +129,6 @@ class Dashboard:
             except Exception:  # noqa: BLE001 - logged
                 # What can't be shown now may be shown next time; the page sees that it hears nothing.
                 _log.exception("the dashboard could not be drawn")
-            try:
-                await asyncio.wait_for(self._closing.wait(), _NEWS_S)
-            except TimeoutError:
-                continue
 
 
 def _static(wishes: Wishes) -> Callable[[str], str]:
