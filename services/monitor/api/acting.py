@@ -8,7 +8,6 @@ from secrets import token_hex
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Response
-from fastapi import Request as HttpRequest
 
 from services.monitor.api import asking
 from services.monitor.api.answers import schemas
@@ -27,9 +26,8 @@ from services.monitor.api.answers.actions import (
 )
 from services.monitor.api.asking import RefusedRequestError, Wanted
 from services.monitor.api.roles import Operator
-from services.monitor.api.routes import AWAY, FreshOverview
+from services.monitor.api.routes import AWAY, AllPartitions, FreshOverview, of_app
 from services.monitor.api.state import Blame, Failure, NotFreshError
-from services.monitor.api.whole import Whole
 from services.monitor.read.overview import KnownAction, Overview
 from shared.acting.board import ActionTooLargeError, Board, TooManyActionsError
 from shared.errors import RedisUnavailableError
@@ -49,18 +47,12 @@ R = TypeVar("R", bound=Request)
 router = APIRouter(tags=["actions"])
 
 
-async def _boards(request: HttpRequest) -> Sequence[Board]:
-    boards: Sequence[Board] = request.app.state.boards
-    return boards
-
-
-async def _everything(request: HttpRequest) -> Overview:
-    newest: Whole = request.app.state.newest
-    return (await newest.settled()).fresh().overview
+async def _everything(whole: AllPartitions) -> Overview:
+    return (await whole.settled()).fresh().overview
 
 
 Everything = Annotated[Overview, Depends(_everything)]
-Boards = Annotated[Sequence[Board], Depends(_boards)]
+Boards = Annotated[Sequence[Board], of_app("boards")]
 
 
 class _Desk:

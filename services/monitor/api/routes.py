@@ -38,14 +38,22 @@ _UNHEALTHY: _Responses = {
 router = APIRouter()
 
 
-# Asynchronous, all of them: FastAPI would run others in threads, one hop each.
-async def _whole(request: Request) -> Whole:
-    whole: Whole = request.app.state.newest
-    return whole
+def of_app(name: str) -> Any:
+    """Return what a path depends on that takes what the application has under a name."""
+
+    # Asynchronous, as all of them: FastAPI would run others in threads, one hop each.
+    async def found(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(found)
+
+
+AllPartitions = Annotated[Whole, of_app("newest")]
+Settings = Annotated[MonitorSettings, of_app("settings")]
 
 
 async def _newest(
-    whole: Annotated[Whole, Depends(_whole)],
+    whole: AllPartitions,
     partition: Annotated[
         int | None, Query(ge=0, description="Only this one, where there are several; else all of them together")
     ] = None,
@@ -69,16 +77,10 @@ async def _overview(assessment: Annotated[Assessment, Depends(_assessment)]) -> 
     return assessment.overview
 
 
-async def _settings(request: Request) -> MonitorSettings:
-    settings: MonitorSettings = request.app.state.settings
-    return settings
-
-
 #: What paths are made of: the state whatever it is, or what there is only while it is fresh (else a 503).
 AnyState = Annotated[State, Depends(_state)]
 Fresh = Annotated[Assessment, Depends(_assessment)]
 FreshOverview = Annotated[Overview, Depends(_overview)]
-Settings = Annotated[MonitorSettings, Depends(_settings)]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_READ, description="How many at most", examples=[50])]
 
 
@@ -265,15 +267,16 @@ async def history(
 
 
 @router.get("/metrics", tags=["process"], response_class=PlainTextResponse)
-async def metrics(whole: Annotated[Whole, Depends(_whole)], settings: Settings) -> Response:
+async def metrics(whole: AllPartitions, settings: Settings) -> Response:
     """Everything for Prometheus; while Redis is away only `tagpipe_redis_up 0`."""
     return Response(prometheus.metrics(await whole.settled(), settings), media_type=prometheus.CONTENT_TYPE)
 
 
 @router.get("/api/stream", tags=["stream"], response_class=EventSourceResponse)
-async def stream(request: Request) -> AsyncIterator[listings.StreamSnapshot]:
+async def stream(
+    request: Request, source: Annotated[Stream, of_app("stream")]
+) -> AsyncIterator[listings.StreamSnapshot]:
     """Everything above once a second, as server-sent events; while Redis is away the last known, marked as stale."""
-    source: Stream = request.app.state.stream
     async for event in source.events():
         if not is_still_admitted(request):
             return
