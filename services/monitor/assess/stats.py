@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from services.monitor.read.buckets import Bucket, total
+from services.monitor.read.buckets import Bucket
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, WINDOW_BUCKET_S, Counter, Counts, Window
 
 #: Buckets that "lately" means: the one that fills now and the one before, so 10 to 20 s.
@@ -27,7 +27,7 @@ def percent(part: float, whole: float, *, of_nothing: float = 0.0) -> float:
 
 def lately(buckets: Sequence[Bucket], counter: Counter) -> int:
     """Return what was counted in the last 10 to 20 s."""
-    return total(buckets[-LATELY_BUCKETS:])[counter]
+    return sum(bucket.counts.get(counter, 0) for bucket in buckets[-LATELY_BUCKETS:])
 
 
 def per_second(buckets: Sequence[Bucket], counter: Counter) -> float:

@@ -24,11 +24,11 @@ class Bucket:
     memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
-def total(buckets: Iterable[Bucket]) -> Mapping[str, int]:
-    """Return the sum of all buckets; what no bucket holds counts as 0."""
+def total(many: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    """Return the sums of many counts by name; what none of them holds counts as 0."""
     tally: Tally[str] = Tally()
-    for bucket in buckets:
-        tally.update(bucket.counts)
+    for counts in many:
+        tally.update(counts)
     return tally
 
 

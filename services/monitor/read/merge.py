@@ -1,6 +1,5 @@
 """Several partitions as one overview: sums where sums are true. No I/O, no clock."""
 
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import merge as merge_sorted
@@ -9,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from services.monitor.read.buckets import Bucket
+from services.monitor.read.buckets import Bucket, total
 from services.monitor.read.groups import together
 from services.monitor.read.overview import EVENTS_READ, KnownAction, Overview
 from services.monitor.read.rejected import together as rejected_together
@@ -36,7 +35,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
         backup_files=_together(partitions, lambda part: part.backup_files),
         overflows=_together(partitions, lambda part: part.overflows),
         groups=together(part.groups for part in parts),
-        observed=_sum(part.observed for part in parts),
+        observed=total(part.observed for part in parts),
         owners=frozenset().union(*(part.owners for part in parts)),
         acknowledged=_totals([part.acknowledged for part in parts]),
         went_back=_totals([part.went_back for part in parts]),
@@ -45,7 +44,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
             max_bytes=_sum_of_known(part.redis.max_bytes for part in parts),
         ),
         actions=_newest_actions(partitions),
-        left_out=_sum(part.left_out for part in parts),
+        left_out=total(part.left_out for part in parts),
         tags=Tags.together([part.tags for part in parts]),
         rejected=rejected_together(part.rejected for part in parts),
         partitions=partitions,
@@ -76,12 +75,11 @@ def summed(ledgers: Sequence[Snapshot]) -> Snapshot:
 
 def _history(parts: Sequence[Overview]) -> tuple[Bucket, ...]:
     """Return the buckets summed by their time; as many as one partition has."""
-    by_time: dict[float, Tally[str]] = {}
-    for part in parts:
-        for bucket in part.history:
-            by_time.setdefault(bucket.began_at, Tally()).update(bucket.counts)
+    by_time: dict[float, list[Mapping[str, int]]] = {}
+    for bucket in (bucket for part in parts for bucket in part.history):
+        by_time.setdefault(bucket.began_at, []).append(bucket.counts)
     newest = sorted(by_time)[-max(len(part.history) for part in parts) :]
-    return tuple(Bucket(began_at, by_time[began_at]) for began_at in newest)
+    return tuple(Bucket(began_at, total(by_time[began_at])) for began_at in newest)
 
 
 def _newest_events(parts: Sequence[Overview]) -> Any:
@@ -101,13 +99,6 @@ def _together(partitions: Mapping[int, Overview], what: Callable[[Overview], Map
         for name, entry in what(part).items():
             together[name if name not in together else f"{name} ({number})"] = entry
     return together
-
-
-def _sum(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
-    tally: Tally[str] = Tally()
-    for each in counts:
-        tally.update(each)
-    return tally
 
 
 def _sum_of_known(figures: Iterable[int | None]) -> int | None:

@@ -125,7 +125,7 @@ class Overview:
     @cached_property
     def window(self) -> Mapping[str, int]:
         """The sums over those buckets; what none of them holds counts as 0."""
-        return total(self.buckets)
+        return total(bucket.counts for bucket in self.buckets)
 
     @property
     def fullest_buffer(self) -> int:
