@@ -21,7 +21,7 @@ from services.monitor.assess.findings.losses import find_losses, total_loss
 from services.monitor.read.overview import Overview
 from shared.keys import polling_field
 from shared.records.actions import ActionKind
-from shared.records.files import BackupFile, FileKind, FileStage
+from shared.records.files import BackupFile, FileKind
 
 #: Seconds for which a polling group must have been silent before it may be forgotten.
 LEAST_SILENCE_S = 10.0
@@ -50,8 +50,7 @@ def recover(request: RecoverRequest, overview: Overview) -> list[Wanted]:
         else [
             (number, _place(file))
             for number, part in parts(overview, request.partition)
-            for file in part.backup_files.values()
-            if file.kind == FileKind.BACKUP and file.state != FileStage.RECOVERED
+            for file in part.files_waiting(FileKind.BACKUP).values()
         ]
     )
     # The name of a file that another place has, too, is followed by its place.

@@ -15,7 +15,7 @@ from shared.counters import WINDOW_BUCKET_S, WINDOW_S
 from shared.queues.snapshot import Snapshot
 from shared.records.actions import Action
 from shared.records.events import EventRecord, OverflowEpisode
-from shared.records.files import BackupFile
+from shared.records.files import BackupFile, FileKind, FileStage
 from shared.records.heartbeats import STATUS, Process, ServiceStatus
 from shared.records.losses import Loss, WentBackTotal
 from shared.records.reading import from_hash
@@ -131,6 +131,11 @@ class Overview:
     def fullest_buffer(self) -> int:
         """Values in the buffer; of several, in the fullest."""
         return max((part.ledger.in_buffer for part in self.partitions.values()), default=self.ledger.in_buffer)
+
+    def files_waiting(self, kind: FileKind) -> Mapping[str, BackupFile]:
+        """Return the files of a kind whose rows are not in the table, by name."""
+        files = self.backup_files.items()
+        return {name: file for name, file in files if file.kind == kind and file.state != FileStage.RECOVERED}
 
     def living(self, kind: type[S]) -> list[Service[S]]:
         """Return the processes that beat, of the role that says this."""

@@ -13,7 +13,7 @@ from services.monitor.read.groups import known_groups
 from services.monitor.read.heartbeats import HeartbeatsReader
 from services.monitor.read.memo import Memo
 from services.monitor.read.overview import EVENTS_READ, Overview, living
-from services.monitor.read.rejected import RejectedReader, as_listed
+from services.monitor.read.rejected import RejectedReader
 from services.monitor.read.tags import Tags
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
@@ -119,9 +119,6 @@ class RedisReader:
         left_out.update({self._files.key: unread_files, self._overflows.key: unread_overflows})
         left_out.update({self._polling.key: unread_polling})
         observed = counts_of(counts[0])
-        rejected = self._rejected.read(self._link, observed)
-        if any(" at " in name for name in files):
-            rejected = tuple(as_listed(found, files) for found in rejected)
         return Overview(
             ledger=ledger,
             history=self._log.add(numbers, [counts_of(flat) for window in windows for flat in window]),
@@ -135,7 +132,7 @@ class RedisReader:
                 self._configured.entries,
             ),
             observed=observed,
-            rejected=rejected,
+            rejected=self._rejected.read(self._link, observed, files),
             owners=self._owners(),
             acknowledged=from_hash(Loss, pairs_of(counts[1])) or Loss(),
             went_back=from_hash(WentBackTotal, pairs_of(counts[2])) or WentBackTotal(),

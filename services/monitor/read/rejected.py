@@ -1,7 +1,7 @@
 """What was rejected, by code: exact counts, and the examples that services left, read again only where they changed."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -9,7 +9,6 @@ from services.monitor.read.bounded_scan import BoundedScan
 from shared.counters import OTHER_CODES, Counter
 from shared.journal.rejected_examples import MAX_CODES, MAX_EXAMPLE_BYTES, MAX_KEPT
 from shared.keys import Keys
-from shared.records.files import BackupFile
 from shared.records.reading import from_json
 from shared.records.rejected import Rejected, RejectedCode, RejectedExample
 from shared.redis.link import RedisLink
@@ -54,8 +53,11 @@ class RejectedReader:
         """The names under which the codes that are known by now are counted."""
         return [f"{TOTALS[what]}:{code}" for what, code in self._known]
 
-    def read(self, link: RedisLink, observed: Mapping[str, int]) -> tuple[RejectedOfCode, ...]:
-        """Return all codes, the most frequent first; `observed` are the totals. Raises: RedisUnavailableError."""
+    def read(self, link: RedisLink, observed: Mapping[str, int], files: Collection[str]) -> tuple[RejectedOfCode, ...]:
+        """Return all codes, the most frequent first. Raises: RedisUnavailableError.
+
+        Args: observed: the totals. files: the names of the files that are listed.
+        """
         known = dict(_known(self.codes.entries))
         changed = [name for name, record in known.items() if record != self._known.get(name)]
         for start in range(0, len(changed), _LISTS_AT_ONCE):
@@ -65,24 +67,20 @@ class RejectedReader:
             for name, (found,) in zip(some, link.run_all(*calls), strict=True):
                 self._examples[name] = tuple(_examples(found[1:]))
         self._known = known
-        found_codes = [self._of(what, code, count) for (what, code), count in _counts(observed, known).items()]
-        return tuple(sorted(found_codes, key=lambda found: (-found.count, found.what, found.code)))
+        with_place = {name for name in files if " at " in name}
+        counts = _counts(observed, known)
+        return _by_count(self._of(what, code, count, with_place) for (what, code), count in counts.items())
 
-    def _of(self, what: Rejected, code: str, count: int) -> RejectedOfCode:
+    def _of(self, what: Rejected, code: str, count: int, files: Collection[str]) -> RejectedOfCode:
         record = self._known.get((what, code))
         if record is None:
             return RejectedOfCode(what, code, count)
-        return RejectedOfCode(
-            what, code, count, record.again, record.first_at, record.last_at, self._examples.get((what, code), ())
-        )
+        examples = tuple(_as_listed(example, files) for example in self._examples.get((what, code), ()))
+        return RejectedOfCode(what, code, count, record.again, record.first_at, record.last_at, examples)
 
 
-def as_listed(found: RejectedOfCode, files: Mapping[str, BackupFile]) -> RejectedOfCode:
-    """Return a code whose examples name their files as the list of files does: by its place too, where two have one."""
-    return replace(found, examples=tuple(_as_listed(example, files) for example in found.examples))
-
-
-def _as_listed(example: RejectedExample, files: Mapping[str, BackupFile]) -> RejectedExample:
+def _as_listed(example: RejectedExample, files: Collection[str]) -> RejectedExample:
+    """Return an example that names its file as the list of files does: by its place too, where two have one."""
     with_place = f"{example.file} at {example.place}"
     return msgspec.structs.replace(example, file=with_place) if with_place in files else example
 
@@ -93,7 +91,11 @@ def together(parts: Iterable[Iterable[RejectedOfCode]]) -> tuple[RejectedOfCode,
     for part in parts:
         for found in part:
             by_name.setdefault((found.what, found.code), []).append(found)
-    return tuple(sorted(map(_sum, by_name.values()), key=lambda found: (-found.count, found.what, found.code)))
+    return _by_count(map(_sum, by_name.values()))
+
+
+def _by_count(found: Iterable[RejectedOfCode]) -> tuple[RejectedOfCode, ...]:
+    return tuple(sorted(found, key=lambda each: (-each.count, each.what, each.code)))
 
 
 def _sum(same: list[RejectedOfCode]) -> RejectedOfCode:

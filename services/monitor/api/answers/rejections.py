@@ -14,7 +14,7 @@ from services.monitor.assess.humanize import moment
 from services.monitor.read.overview import Overview
 from services.monitor.read.rejected import RejectedOfCode
 from shared.counters import Counter
-from shared.records.files import REJECTED_HEADER, FileKind, FileStage
+from shared.records.files import REJECTED_HEADER, FileKind
 from shared.records.rejected import Rejected, RejectedExample
 
 #: Examples that an answer shows of each code; the downloads hold all that are kept.
@@ -146,8 +146,9 @@ def rejections(overview: Overview, shown: int = EXAMPLES_SHOWN) -> Rejections:
         ],
         files=[
             RejectedFile.like(file, name=name)
-            for name, file in sorted(overview.backup_files.items(), key=lambda entry: -entry[1].created)
-            if file.kind == FileKind.REJECTED and file.state != FileStage.RECOVERED
+            for name, file in sorted(
+                overview.files_waiting(FileKind.REJECTED).items(), key=lambda entry: -entry[1].created
+            )
         ],
         rows_rejected=ledger[Counter.REJECTED],
         rows_waiting=ledger.rejected_rows_waiting,

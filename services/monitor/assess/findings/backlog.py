@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.monitor.assess.said import Said
 from services.monitor.assess.trend import Rates
 from services.monitor.read.overview import Overview, Service
-from shared.records.files import FileKind, FileStage
+from shared.records.files import FileKind
 from shared.records.heartbeats import BackupState, BreakerState, WriterStatus
 from shared.settings.models import BufferSettings
 
@@ -27,11 +27,7 @@ class Waiting:
 
 def waiting_files(overview: Overview) -> Waiting:
     """Return the sums over the files of kind backup that are not recovered."""
-    waiting = [
-        file
-        for file in overview.backup_files.values()
-        if file.kind == FileKind.BACKUP and file.state != FileStage.RECOVERED
-    ]
+    waiting = overview.files_waiting(FileKind.BACKUP).values()
     return Waiting(
         files=sum(file.count for file in waiting),
         rows=sum(file.rows for file in waiting),
