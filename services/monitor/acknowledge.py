@@ -26,8 +26,7 @@ def acknowledge(link: RedisLink, keys: Keys, events: EventLog, by: str, told: Lo
     Raises: RedisUnavailableError: it may have been written; doing it again does no harm.
     """
     ledger = take_snapshot(link, keys)
-    # In whole seconds, and not before what was just lost.
-    total = told or replace(total_loss(ledger), at=int(ledger.taken_at) + 1)
+    total = told or total_loss(ledger)
     known = from_hash(Loss, link.hash(keys.loss_acknowledged)) or Loss()
     if (total.at or 0) < (known.at or 0) <= ledger.taken_at + AHEAD_S:
         return f"{known.by or 'somebody'} has acknowledged it, and what came later, already"

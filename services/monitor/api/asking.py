@@ -141,8 +141,8 @@ def acknowledge(request: Request, overview: Overview) -> list[Wanted]:
 
 
 def _totals(overview: Overview) -> Mapping[str, int]:
-    total = structs.replace(total_loss(overview.ledger), at=int(overview.taken_at) + 1)
-    return {name: figure for name, figure in structs.asdict(total).items() if figure and isinstance(figure, int)}
+    total = structs.asdict(total_loss(overview.ledger))
+    return {name: figure for name, figure in total.items() if figure and isinstance(figure, int)}
 
 
 def rejected_file(kind: ActionKind, request: RejectedFileRequest, overview: Overview) -> list[Wanted]:

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from services.monitor.assess.alert_kinds import KINDS
 from services.monitor.assess.assessment import Alert
 from services.monitor.assess.humanize import duration_parts, moment, number, size
 from services.monitor.assess.said import NAMED, Said, Speech
@@ -82,9 +81,7 @@ class Language(Speech):
 
     def remedy(self, alert: Alert) -> Markup:
         """Return what a person does about an alert."""
-        kind = KINDS.get(alert.code)
-        is_usual = kind is not None and alert.commands.said(kind.remedy) == alert.what_to_do
-        known = self._catalogue.get("remedy", {}).get(alert.code) if is_usual else None
+        known = self._catalogue.get("remedy", {}).get(alert.code)
         return escape(alert.commands.said(known)) if known is not None else self.say(alert.what_to_do)
 
     def _html(self, template: str, parts: Mapping[str, Any]) -> Markup:

@@ -212,9 +212,8 @@ def _clocks(overview: Overview) -> Iterator[Finding]:
         if process is None or process.clock is None or process.beat_at is None:
             continue
         ahead_s, name = process.clock - process.beat_at, f"{service.role} {service.instance}"
-        if ahead_s > CLOCKS_DIFFER_S:
-            differ.append(Said("{name} is {by:duration} ahead", name=name, by=ahead_s))
-        elif ahead_s < -CLOCKS_DIFFER_S:
-            differ.append(Said("{name} is {by:duration} behind", name=name, by=-ahead_s))
+        if abs(ahead_s) > CLOCKS_DIFFER_S:
+            which = "{name} is {by:duration} ahead" if ahead_s > 0 else "{name} is {by:duration} behind"
+            differ.append(Said(which, name=name, by=abs(ahead_s)))
     if differ:
         yield Finding("clocks_differ", Said("By the clock of Redis' host: {these}", these=some(differ)))

@@ -29,7 +29,7 @@ def went_back_since(overview: Overview, acknowledged_at: float | None) -> WentBa
 
 
 def total_loss(ledger: Snapshot) -> Loss:
-    """Return all that was lost since the namespace began, by the counters."""
+    """Return all that was lost since the namespace began, by the counters, as it is written down when it is known."""
     return Loss(
         overflowed=ledger[Counter.OVERFLOWED],
         rejected_dropped=ledger[Counter.REJECTED_DROPPED],
@@ -40,6 +40,8 @@ def total_loss(ledger: Snapshot) -> Loss:
         - ledger[Counter.BACKED_UP]
         - ledger[Counter.REJECTED]
         - ledger[Counter.IMPORT_REJECTED],
+        # In whole seconds, and not before what was just lost.
+        at=int(ledger.taken_at) + 1,
     )
 
 
@@ -56,26 +58,19 @@ def sentences(loss: Loss, inserted: int, *, since: str = "", where: str = "") ->
 
     `inserted`: all values ever; `where`: which values overflowed, as far as that is known.
     """
-    if loss.difference:
-        few = "{count:value} of those inserted are in no place{since}"
-        many = "{count:value} more are accounted for than were inserted{since}"
-        yield "ledger_unbalanced", Said(few if loss.difference > 0 else many, count=abs(loss.difference), since=since)
-    if loss.overflowed:
-        yield (
-            "values_lost",
-            Said(
-                "{count:value} overflowed and are lost{since} ({of_all:.3f} % of all){where}",
-                count=loss.overflowed,
-                since=since,
-                of_all=percent(loss.overflowed, inserted),
-                where=where,
-            ),
-        )
+    few = "{count:value} of those inserted are in no place{since}"
+    many = "{count:value} more are accounted for than were inserted{since}"
     exceeds = (
         "{count:row} more were recovered than ever went to files here{since}: they are another pipeline's, or "
         "of a time before this Redis"
     )
     for code, count, template in (
+        ("ledger_unbalanced", loss.difference, few if loss.difference > 0 else many),
+        (
+            "values_lost",
+            loss.overflowed,
+            "{count:value} overflowed and are lost{since} ({of_all:.3f} % of all){where}",
+        ),
         (
             "rejected_dropped",
             loss.rejected_dropped,
@@ -86,7 +81,8 @@ def sentences(loss: Loss, inserted: int, *, since: str = "", where: str = "") ->
         ("recovered_exceeds", loss.excess, exceeds),
     ):
         if count:
-            yield code, Said(template, count=count, since=since)
+            of_all = percent(loss.overflowed, inserted)
+            yield code, Said(template, count=abs(count), since=since, of_all=of_all, where=where)
 
 
 def find_losses(overview: Overview) -> Iterator[Finding]:

@@ -133,13 +133,6 @@ def test_what_comes_from_outside_is_neither_markup_nor_template_in_any_language(
         assert "<" not in t("services.host", host=EVIL)
 
 
-def test_alert_with_a_cure_of_its_own_keeps_it() -> None:
-    usual = Alert("no_writer", Severity.CRITICAL, NOW, "x", KINDS["no_writer"].remedy)
-    other = Alert("no_writer", Severity.CRITICAL, NOW, "x", "Run `docker compose up -d writer`")
-    assert KO.remedy(usual).startswith("writer를 시작하십시오")
-    assert "docker compose up -d writer" in KO.remedy(other)
-
-
 def test_times_are_shown_in_the_zone_with_utc_beside_them() -> None:
     seoul = Language("ko", catalogues()["ko"], ZoneInfo("Asia/Seoul"))
     assert seoul.say_clock(NOW) == (
