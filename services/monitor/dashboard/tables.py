@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from services.monitor.api.answers import current
 from services.monitor.api.answers.listings import BackupFile, EventEntry
 from services.monitor.assess.humanize import number
+from services.monitor.assess.writers import is_paused
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offer, Offers
 from services.monitor.dashboard.rendering import render
@@ -79,27 +80,22 @@ def listed(
 
 def services(t: Language, overview: Overview, offers: Offers) -> str:
     """Return every process: what it does and when it last said so."""
-    found = current.services(overview).services
     rows = [
         [
             Cell(lead=service.role, strong=service.instance),
             Cell(
-                chip=t.word("word", service.state) if service.alive else t("services.lost"),
-                kind=_kind_of(service.state) if service.alive else "bad",
-                offers=offers.for_service(read),
+                chip=t.word("word", service.process.state) if service.process else t("services.lost"),
+                kind="bad" if not service.process else "warn" if is_paused(service) else "ok",
+                offers=offers.for_service(service),
             ),
-            Cell(_doing(t, read)),
-            Cell(ago(t, service.last_beat_age_seconds)),
-            Cell(service.version or t("units.none")),
+            Cell(_doing(t, service)),
+            Cell(ago(t, overview.age_s(service.beat_at))),
+            Cell((service.process and service.process.version) or t("units.none")),
         ]
-        for service, read in zip(found[:SERVICES_SHOWN], overview.services, strict=False)
+        for service in overview.services[:SERVICES_SHOWN]
     ]
-    alive = sum(service.alive for service in found)
-    return listed(t, "services", rows, of=len(found), note=t("services.note", count=alive))
-
-
-def _kind_of(state: str) -> str:
-    return "warn" if state == "paused" else "ok"
+    alive = sum(service.alive for service in overview.services)
+    return listed(t, "services", rows, of=len(overview.services), note=t("services.note", count=alive))
 
 
 def _doing(t: Language, service: Service[ServiceStatus]) -> str:
@@ -157,7 +153,7 @@ def interval(t: Language, ms: float) -> str:
 
 def backups(t: Language, overview: Overview, offers: Offers) -> str:
     """Return the files that writers wrote."""
-    known = current.backups(overview)
+    known = current.backups(overview, FILES_SHOWN)
     rows = [
         [
             Cell(code=file.name),
@@ -170,10 +166,12 @@ def backups(t: Language, overview: Overview, offers: Offers) -> str:
                 offers=offers.for_file(file),
             ),
         ]
-        for file in known.files[:FILES_SHOWN]
+        for file in known.files
     ]
     note = t("backups.note", files=known.file_count, rows=known.total_rows) if rows else ""
-    return listed(t, "backups", rows, of=len(known.files), note=note, offers=offers.for_all_files(known.file_count))
+    return listed(
+        t, "backups", rows, of=len(overview.backup_files), note=note, offers=offers.for_all_files(known.file_count)
+    )
 
 
 def _age(t: Language, file: BackupFile, overview: Overview) -> str:
