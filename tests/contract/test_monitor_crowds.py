@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
-from services.monitor.api.state import MAX_KEPT, Newest
+from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessment, Assessor
 from services.monitor.dashboard.pages import DASHBOARD_PATH, static
-from services.monitor.http.answer_cache import AnswerCache
+from services.monitor.http.answer_cache import MAX_KEPT, AnswerCache
 from services.monitor.http.gate import MAX_WRONG_OF_ONE_ADDRESS, Gate
 from services.monitor.http.guard import MAX_AT_ONCE, MAX_OF_ONE_ADDRESS, MAX_STRANGERS, Guard
 from services.monitor.http.login import LOGIN_PATH
@@ -241,7 +241,7 @@ class TestOneAnswerAState:
 
     def test_what_is_kept_is_bounded_in_bytes_too(self, newest: Newest, monkeypatch: pytest.MonkeyPatch) -> None:
         """Kind: a bound in counts where one thing may be large."""
-        monkeypatch.setattr("services.monitor.api.state.MAX_KEPT_BYTES", 3)
+        monkeypatch.setattr("services.monitor.http.answer_cache.MAX_KEPT_BYTES", 3)
         inner = Inner()
         self.run([f"/api/{number}" for number in range(4)] * 2, newest, inner)
         assert inner.reached == 4 + 1

@@ -23,10 +23,6 @@ _FIRST_POLL_S = 0.01
 #: Seconds without an answer of Redis after which it is Redis that is waited for, and not the monitor that is slow.
 SILENT_AFTER_S = 1.0
 
-#: Encoded answers kept of one state, and their bytes: parameters may be invented without end, and one answer may list
-#: thousands.
-MAX_KEPT, MAX_KEPT_BYTES = 64, 32_000_000
-
 
 class Blame(StrEnum):
     """Who is at fault when there is nothing fresh: the code of the answer."""
@@ -59,25 +55,6 @@ class NotFreshError(Exception):
         self.failure = failure
 
 
-class EncodedAnswers:
-    """Answers made of one state, as they were sent: who asks the same gets the same bytes. Bounded."""
-
-    def __init__(self) -> None:
-        self._answers: dict[Hashable, Sequence[Message]] = {}
-        self._bytes = 0
-
-    def get(self, question: Hashable) -> Sequence[Message] | None:
-        """Return the ASGI messages of the answer; None where none is known."""
-        return self._answers.get(question)
-
-    def add(self, question: Hashable, answer: Sequence[Message]) -> None:
-        """Remember an answer while there is room."""
-        size = sum(len(message.get("body", b"")) for message in answer)
-        if len(self._answers) < MAX_KEPT and self._bytes + size <= MAX_KEPT_BYTES:
-            self._answers[question] = answer
-            self._bytes += size
-
-
 @dataclass(frozen=True)
 class State:
     """All that is known at one moment: the last assessment, and why it is not fresh if it is not."""
@@ -87,7 +64,8 @@ class State:
     alerts: tuple[Alert, ...] = ()  #: the failure first, then those of the assessment
     #: What it is made of, by number; empty where there is one partition, or this is one.
     partitions: "tuple[State, ...]" = ()
-    encoded: EncodedAnswers = field(default_factory=EncodedAnswers, compare=False, repr=False)
+    #: Answers made of it, as they were sent, by the question; who asks the same gets the same bytes.
+    encoded: dict[Hashable, Sequence[Message]] = field(default_factory=dict, compare=False, repr=False)
 
     def fresh(self) -> Assessment:
         """Return the assessment. Raises: NotFreshError: there is none, or it is old."""

@@ -3,6 +3,8 @@
 A flood of clients costs a copy each, so that it can't take the processor from the pipeline.
 """
 
+from collections.abc import Sequence
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.monitor.api.whole import Whole
@@ -12,6 +14,9 @@ _PREFIX, _METRICS = "/api/", "/metrics"
 
 #: Those below `/api/` that depend on more: one never ends, one says who asks.
 _OTHERS = {"/api/stream", "/api/session"}
+
+#: Answers kept of one state, and their bytes: parameters may be invented without end, and one may list thousands.
+MAX_KEPT, MAX_KEPT_BYTES = 64, 32_000_000
 
 
 class AnswerCache:
@@ -34,8 +39,9 @@ class AnswerCache:
         if answer is None:
             messages: list[Message] = []
             await self._app(scope, receive, _recorder(messages))
-            encoded.add(question, messages)
             answer = messages
+            if len(encoded) < MAX_KEPT and _bytes_of(*encoded.values(), answer) <= MAX_KEPT_BYTES:
+                encoded[question] = answer
         for message in answer:
             # The headers are copied: whoever stands in front of us adds its own to them.
             await send({**message, "headers": [*message["headers"]]} if "headers" in message else message)
@@ -43,6 +49,10 @@ class AnswerCache:
 
 def _depends_on_the_state(path: str) -> bool:
     return path == _METRICS or (path.startswith(_PREFIX) and path not in _OTHERS)
+
+
+def _bytes_of(*answers: Sequence[Message]) -> int:
+    return sum(len(message.get("body", b"")) for answer in answers for message in answer)
 
 
 def _recorder(messages: list[Message]) -> Send:
