@@ -88,8 +88,7 @@ class _Desk:
 
     def _away(self, only: int | None) -> list[int]:
         """Return the partitions of which nothing can be asked, of those that are meant."""
-        known = self._overview.partitions or {0: self._overview}
-        return [number for number in range(len(self._boards)) if number not in known and only is None]
+        return [number for number in range(len(self._boards)) if number not in self._overview.parts and only is None]
 
 
 Desk = Annotated[_Desk, Depends()]

@@ -165,7 +165,7 @@ def parts(overview: Overview, partition: int | None = None) -> Iterator[tuple[in
 
     Raises: RefusedRequestError: there is no such partition, or it can't be read.
     """
-    known = overview.partitions or {0: overview}
+    known = overview.parts
     if partition is not None and partition not in known:
         raise RefusedRequestError(f"There is no partition {partition}, or its Redis is away")
     yield from ((number, part) for number, part in known.items() if partition in (None, number))

@@ -53,24 +53,18 @@ async def may_act(request: Request, asker: Annotated[Visitor, Depends(visitor)])
 
     Raises: HTTPException: 403, with what is missing.
     """
-    missing = _missing(request, asker)
-    if missing:
-        raise HTTPException(HTTPStatus.FORBIDDEN, missing)
-    return asker
+    settings: MonitorSettings = request.app.state.settings
+    if settings.monitor_operator_token is None:
+        missing = "Nobody may act here: set MONITOR_OPERATOR_TOKEN, and log in with it or send it as the Bearer token"
+    elif asker.role is not Role.OPERATOR:
+        missing = "Only an operator may act: log in with MONITOR_OPERATOR_TOKEN or send it as the Bearer token"
+    elif asker.has_session and request.headers.get(ACTION_HEADER) != ACTION_VALUE:
+        missing = f"An action of a browser needs the header `{ACTION_HEADER}: {ACTION_VALUE}`"
+    else:
+        return asker
+    raise HTTPException(HTTPStatus.FORBIDDEN, missing)
 
 
 #: What paths take: whoever asks, or who asks and may act (else a 403).
 AnyVisitor = Annotated[Visitor, Depends(visitor)]
 Operator = Annotated[Visitor, Depends(may_act)]
-
-
-def _missing(request: Request, asker: Visitor) -> str:
-    """Return what somebody lacks who wants to act; nothing where they may."""
-    settings: MonitorSettings = request.app.state.settings
-    if settings.monitor_operator_token is None:
-        return "Nobody may act here: set MONITOR_OPERATOR_TOKEN, and log in with it or send it as the Bearer token"
-    if asker.role is not Role.OPERATOR:
-        return "Only an operator may act: log in with MONITOR_OPERATOR_TOKEN or send it as the Bearer token"
-    if asker.has_session and request.headers.get(ACTION_HEADER) != ACTION_VALUE:
-        return f"An action of a browser needs the header `{ACTION_HEADER}: {ACTION_VALUE}`"
-    return ""

@@ -97,7 +97,7 @@ def data(known: Assessment, settings: BufferSettings, seconds: int) -> dict[str,
     # What is older than the samples, from the buckets: after a restart of the monitor that is everything.
     before = samples[0].taken_at if samples else float("inf")
     old = [bucket for bucket in buckets if bucket.began_at + WINDOW_BUCKET_S <= before]
-    threshold = settings.buffer_alert_depth * max(1, len(known.overview.partitions))
+    threshold = settings.buffer_alert_depth * len(known.overview.parts)
     return {
         "flow-chart": [
             [*((bucket.began_at + WINDOW_BUCKET_S, _rate(bucket, counter)) for bucket in old), *live]

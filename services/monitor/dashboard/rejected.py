@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from services.monitor.api.answers.rejections import rejections
 from services.monitor.assess.humanize import number
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offer, Offers
@@ -11,7 +10,7 @@ from services.monitor.dashboard.tables import Cell
 from services.monitor.read.overview import Overview
 from services.monitor.read.rejected import RejectedOfCode
 from shared.counters import Counter
-from shared.records.files import REJECTED_HEADER
+from shared.records.files import REJECTED_HEADER, FileKind
 from shared.records.rejected import Rejected, RejectedExample
 
 #: Where all of it is shown.
@@ -45,12 +44,12 @@ def page(t: Language, overview: Overview, offers: Offers) -> str:
     """Return all codes with their newest examples, and the files that have the rows."""
     files = [
         [
-            Cell(code=file.name),
+            Cell(code=name),
             Cell(number(file.rows)),
             Cell(file.host or ""),
-            Cell(chip=t.word("word", file.state), kind="warn", offers=offers.for_rejected_file(file.name)),
+            Cell(chip=t.word("word", file.state), kind="warn", offers=offers.for_rejected_file(name)),
         ]
-        for file in rejections(overview, 0).files
+        for name, file in overview.files_waiting(FileKind.REJECTED).items()
     ]
     return render("rejected.html", t, codes=[_code(t, found, offers) for found in overview.rejected], files=files)
 

@@ -128,13 +128,13 @@ class Overview:
         return total(bucket.counts for bucket in self.buckets)
 
     @property
-    def fullest_buffer(self) -> int:
-        """Values in the buffer; of several, in the fullest."""
-        return max((part.ledger.in_buffer for part in self.partitions.values()), default=self.ledger.in_buffer)
+    def parts(self) -> "Mapping[int, Overview]":
+        """The partitions by number, one where there is only one."""
+        return self.partitions or {0: self}
 
     def files_waiting(self, kind: FileKind) -> Mapping[str, BackupFile]:
-        """Return the files of a kind whose rows are not in the table, by name."""
-        files = self.backup_files.items()
+        """Return the files of a kind whose rows are not in the table, by name, the newest first."""
+        files = sorted(self.backup_files.items(), key=lambda entry: -entry[1].created)
         return {name: file for name, file in files if file.kind == kind and file.state != FileStage.RECOVERED}
 
     def living(self, kind: type[S]) -> list[Service[S]]:

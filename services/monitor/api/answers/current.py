@@ -55,11 +55,11 @@ from shared.settings.models import BufferSettings
 
 def buffer_status(overview: Overview, settings: BufferSettings) -> BufferStatus:
     """Return the buffer's size and totals."""
-    size, ledger = overview.ledger.in_buffer, overview.ledger
+    ledger, cap = overview.ledger, settings.buffer_max_size
     return BufferStatus(
-        current_size=size,
-        max_size=settings.buffer_max_size * max(1, len(overview.partitions)),
-        utilization_pct=round(percent(overview.fullest_buffer, settings.buffer_max_size), 2),
+        current_size=ledger.in_buffer,
+        max_size=cap * len(overview.parts),
+        utilization_pct=round(max(percent(part.ledger.in_buffer, cap) for part in overview.parts.values()), 2),
         total_inserted=ledger[Counter.INSERTED],
         total_removed=ledger[Counter.REMOVED],
         overflow_count=ledger[Counter.OVERFLOWED],

@@ -123,15 +123,15 @@ class Rejections(Answer):
     )
 
 
-def rejections(overview: Overview, shown: int = EXAMPLES_SHOWN) -> Rejections:
-    """Return what was rejected, `shown` examples of each code."""
+def rejections(overview: Overview) -> Rejections:
+    """Return what was rejected, with the newest examples of each code."""
     ledger = overview.ledger
     return Rejections(
         rows=[
             RejectedRows.like(
                 found,
                 **_group(found),
-                examples=[RejectedRow.of(example) for example in found.examples[:shown]],
+                examples=[RejectedRow.of(example) for example in found.examples[:EXAMPLES_SHOWN]],
             )
             for found in _of_rows(overview)
         ],
@@ -140,16 +140,13 @@ def rejections(overview: Overview, shown: int = EXAMPLES_SHOWN) -> Rejections:
                 found,
                 **_group(found),
                 kind=found.what,
-                examples=[RejectedMessage.like(example, at=moment(example.at)) for example in found.examples[:shown]],
+                examples=[
+                    RejectedMessage.like(example, at=moment(example.at)) for example in found.examples[:EXAMPLES_SHOWN]
+                ],
             )
             for found in _of_messages(overview)
         ],
-        files=[
-            RejectedFile.like(file, name=name)
-            for name, file in sorted(
-                overview.files_waiting(FileKind.REJECTED).items(), key=lambda entry: -entry[1].created
-            )
-        ],
+        files=[RejectedFile.like(file, name=name) for name, file in overview.files_waiting(FileKind.REJECTED).items()],
         rows_rejected=ledger[Counter.REJECTED],
         rows_waiting=ledger.rejected_rows_waiting,
         rows_dropped=ledger[Counter.ROWS_DROPPED],
