@@ -42,6 +42,8 @@ class Said(str):
 class Speech:
     """How figures stand in sentences: the English of it. Another language overrides what it says otherwise."""
 
+    comma = ", "
+
     def fill(self, template: str, parts: Mapping[str, Any]) -> str:
         """Return a template with its parts in their places."""
         return "".join(
@@ -69,7 +71,7 @@ class Speech:
     def say_some(self, named: tuple[Sequence[Any], int]) -> str:
         """Return the first of many, given with how many there are, and how many more."""
         names, count = named
-        shown, more = ", ".join(self.part(name, "") for name in names[:NAMED]), count - NAMED
+        shown, more = self.comma.join(self.part(name, "") for name in names[:NAMED]), count - NAMED
         return self.and_more(shown, more) if more > 0 else shown
 
     def and_more(self, shown: str, more: int) -> str:

@@ -5,7 +5,7 @@ The texts of the page are found by a key, those of the judgement by their Englis
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from functools import cache, partialmethod
 from pathlib import Path
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from services.monitor.assess.assessment import Alert
 from services.monitor.assess.humanize import duration_parts, moment, number, size
-from services.monitor.assess.said import NAMED, Said, Speech
+from services.monitor.assess.said import Said, Speech
 
 _FILES = {path.stem: path for path in sorted(Path(__file__).with_name("languages").glob("*.toml"))}
 
@@ -34,6 +34,8 @@ _K = 1000
 
 class Language(Speech):
     """Texts of one language as HTML: all that is put into them is escaped."""
+
+    comma = Markup(", ")
 
     def __init__(self, code: str, catalogue: Mapping[str, Any], zone: ZoneInfo | None = None) -> None:
         """Take a catalogue as its file holds it; times are shown in `zone`, or UTC."""
@@ -118,11 +120,9 @@ class Language(Speech):
         """Return bytes."""
         return self("units.bytes", n=f"{count:.0f}") if count < _K else size(count)
 
-    def say_some(self, named: tuple[Sequence[Any], int]) -> str:
-        """Return the first of many, and how many more."""
-        names, count = named
-        shown, more = Markup(", ").join(self.part(name, "") for name in names[:NAMED]), count - NAMED
-        return self("units.and_more", shown=shown, more=more) if more > 0 else shown
+    def and_more(self, shown: str, more: int) -> str:
+        """Return what is shown and how many more there are."""
+        return self("units.and_more", shown=shown, more=more)
 
     def time(self, seconds: float, form: str) -> Markup:
         """Return a moment as an element that the script can show in the browser's zone, with UTC beside it."""

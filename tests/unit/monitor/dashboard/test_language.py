@@ -13,7 +13,7 @@ from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess import findings, together
 from services.monitor.assess.alert_kinds import KINDS, Severity, Status
-from services.monitor.assess.assessment import Alert, Assessor
+from services.monitor.assess.assessment import Assessor
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.said import NOUNS, Said, pieces
 from services.monitor.dashboard import rendering
