@@ -73,6 +73,11 @@ class News:
         """What a person does about it; empty when it is over."""
         return "" if self.is_over else cut(self.alert.what_to_do, _MAX_REMEDY)
 
+    @property
+    def lines(self) -> list[str]:
+        """All of it: the heading, what is wrong, what a person does about it."""
+        return [line for line in (self.heading, self.message, self.remedy and f"What to do: {self.remedy}") if line]
+
 
 @dataclass(frozen=True)
 class Notice:
@@ -113,8 +118,5 @@ class Notice:
     @property
     def text(self) -> str:
         """All of it, for people."""
-        parts = [
-            "\n".join(filter(None, [each.heading, each.message, each.remedy and f"What to do: {each.remedy}"]))
-            for each in self.told
-        ]
-        return "\n\n".join(filter(None, [*parts, self.others, self.dashboard]))
+        told = ["\n".join(each.lines) for each in self.told]
+        return "\n\n".join(filter(None, [*told, self.others, self.dashboard]))

@@ -55,8 +55,8 @@ def as_teams(notice: Notice) -> dict[str, Any]:
     """Return it as an adaptive card in a message, as workflows in Teams take it."""
     blocks = [_run(notice.subject, weight="bolder", size="medium")]
     for each in notice.told:
-        blocks.append(_run(each.heading, weight="bolder", color=_colour(each)))
-        blocks += [_run(text) for text in (each.message, each.remedy and f"What to do: {each.remedy}") if text]
+        heading, *others = each.lines
+        blocks += [_run(heading, weight="bolder", color=_colour(each)), *map(_run, others)]
     blocks += [_run(text) for text in (notice.others, notice.dashboard) if text]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
