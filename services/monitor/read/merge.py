@@ -45,7 +45,7 @@ def merged(partitions: Mapping[int, Overview]) -> Overview:
         ),
         actions=_newest_actions(partitions),
         left_out=total(part.left_out for part in parts),
-        tags=Tags.together([part.tags for part in parts]),
+        tags=Tags(parts=[part.tags for part in parts]),
         rejected=rejected_together(part.rejected for part in parts),
         partitions=partitions,
     )

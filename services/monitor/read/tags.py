@@ -35,12 +35,7 @@ class Tags:
     """All last values that are known, by name."""
 
     entries: Mapping[bytes, bytes] = field(default_factory=dict)  #: as they stand in Redis
-    parts: Sequence[Self] = ()  #: what it is the sum of, where there are several partitions
-
-    @classmethod
-    def together(cls, parts: Sequence[Self]) -> Self:
-        """Return the tags of several partitions; each keeps what was decoded of it."""
-        return cls(parts=parts)
+    parts: Sequence[Self] = ()  #: what it is the sum of, where there are several partitions; each keeps what it decoded
 
     @cached_property
     def all(self) -> Sequence[LastValue]:

@@ -30,8 +30,8 @@ def test_all_words_are_in_the_name_whatever_their_case() -> None:
 
 def test_the_tags_of_partitions_are_one_list_by_name() -> None:
     parts = [tags(Q=1), tags(P=2)]
-    assert names(Tags.together(parts)) == ["P.D0", "P.D1", "Q.D0"]
-    assert [(plc.plc_code, plc.tags, plc.newest.value.tag_value) for plc in Tags.together(parts).plcs(NOW)] == [
+    assert names(Tags(parts=parts)) == ["P.D0", "P.D1", "Q.D0"]
+    assert [(plc.plc_code, plc.tags, plc.newest.value.tag_value) for plc in Tags(parts=parts).plcs(NOW)] == [
         ("P", 2, "1"), ("Q", 1, "0"),
     ]  # fmt: skip
 
