@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from services.monitor.acknowledge import acknowledge, acknowledges_losses
 from services.monitor.api.state import Newest
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessor
 from services.monitor.assess.commands import Commands
-from services.monitor.forget import forgets_services
+from services.monitor.duties import acknowledge, acknowledges_losses, forgets_services
 from services.monitor.http.app import create_app
 from services.monitor.http.server import listen, serve
 from services.monitor.loop import Loop, join_all

@@ -9,8 +9,7 @@ from services.monitor.assess.commands import Commands
 from services.monitor.assess.findings.find import find
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health, judge
-from services.monitor.assess.rising import Rising
-from services.monitor.assess.trend import Rates, Trend
+from services.monitor.assess.trend import Rates, Rising, Trend
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot

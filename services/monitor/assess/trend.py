@@ -1,12 +1,12 @@
-"""How fast values move just now: rates from the totals of the last seconds, one sample a second for five minutes."""
+"""What only time tells: how fast values move, by one sample a second for five minutes, and what totals were at most."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
 from services.monitor.read.overview import Overview
-from shared.counters import Counter
+from shared.counters import Counter, Window
 from shared.queues.snapshot import Snapshot
 
 #: Seconds of samples: what the dashboard's live charts show.
@@ -24,6 +24,10 @@ GROWTH_S = 5
 
 #: What a rate is told of, by the name of its counter.
 MOVED = (Counter.INSERTED, Counter.REMOVED, Counter.WRITTEN, Counter.BACKED_UP, Counter.OVERFLOWED)
+
+
+#: Names of what is told beside the counters: histograms and their sums.
+_OBSERVED = (Window.LATENCY.value, Window.LAG.value)
 
 
 @dataclass(frozen=True)
@@ -76,3 +80,26 @@ def rates_of(samples: Sequence[Snapshot]) -> Rates:
     grown = (now[Counter.INSERTED] - then[Counter.INSERTED]) - (now[Counter.REMOVED] - then[Counter.REMOVED])
     rates = {counter.value: risen(itemgetter(counter)) / seconds for counter in MOVED}
     return Rates(**rates, growth=grown / (now.taken_at - then.taken_at))
+
+
+class Rising:
+    """What the totals have been at most, for those who take each fall for a new beginning and then count all once more.
+
+    A failover takes seconds of them back, and soon they stand higher again.
+    """
+
+    def __init__(self) -> None:
+        self._highest: dict[str, int] = {}
+
+    def totals(self, overview: Overview, least: int) -> Mapping[str, int]:
+        """Return the totals by name, none lower than before; as they are, where fewer than `least` were ever inserted.
+
+        That is another Redis, or one that was emptied or filled from a backup.
+        """
+        ledger = overview.ledger
+        if ledger[Counter.INSERTED] < least and Counter.INSERTED not in ledger.spoiled:
+            self._highest = {}
+        observed = {name: count for name, count in overview.observed.items() if name.startswith(_OBSERVED)}
+        now = {**observed, **{counter.value: ledger[counter] for counter in Counter}}
+        self._highest = {name: max(count, self._highest.get(name, 0)) for name, count in now.items()}
+        return self._highest

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.harness.waiting import wait_until
-from services.monitor.acknowledge import acknowledge
+from services.monitor.duties import acknowledge
 from shared.counters import Counter
 from shared.journal.events import EventLog
 from shared.records.losses import Loss

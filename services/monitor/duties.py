@@ -1,7 +1,7 @@
-"""A person says that the losses up to now are known: at the terminal, or through the page.
+"""What the monitor carries out itself: losses are acknowledged, the dead are forgotten, for nobody else owns them.
 
-What is acknowledged is what was told: what was lost since then is told again. Who said so, and when, stands with
-the totals, and is an event.
+A person says that the losses up to now are known: at the terminal, or through the page. What is acknowledged is what
+was told: what was lost since then is told again. Who said so, and when, stands with the totals, and is an event.
 """
 
 from msgspec.structs import replace
@@ -49,3 +49,17 @@ def acknowledges_losses(link: RedisLink, keys: Keys, events: EventLog) -> Duty:
         return Outcome(ActionState.DONE, acknowledge(link, keys, events, job.action.asked_by, told))
 
     return Duty(ActionKind.ACKNOWLEDGE, carry_out, lane="acknowledge")
+
+
+def forgets_services(link: RedisLink, keys: Keys) -> Duty:
+    """Return the duty to take a dead process off the list of services."""
+
+    def carry_out(job: Job) -> Outcome:
+        target = job.action.target or ""
+        role, _, instance = target.partition(":")
+        if link.hash(keys.service(role, instance)):
+            return Outcome(ActionState.FAILED, f"{target} is running")
+        known = link.command("ZREM", keys.services, target)
+        return Outcome(ActionState.DONE, f"{target} is forgotten" if known else f"{target} was not known any more")
+
+    return Duty(ActionKind.FORGET_SERVICE, carry_out, lane="forget")
