@@ -198,6 +198,7 @@ def test_the_status_tells_what_the_monitor_shows() -> None:
         "polls": 1, "skipped": 0, "unforeseen": 0, "values": 1, "errors": 0, "messages": 1,
         "last_poll": EPOCH.isoformat(), "last_duration_ms": 0.0, "state": "finished",
         "trouble": None, "late_p99_ms": 0.0, "server": "up", "skipped_lately": 0, "lost": 0, "lost_at": None,
+            "certificate_until": None,
     }  # fmt: skip
 
 
