@@ -141,8 +141,21 @@ class Server(TagSource):
             return
         await self._know(await self._listed())
 
+    def _keep_apart(self) -> None:
+        """See which tags are called as elements of others, should these be arrays."""
+        known, before = {*self.addresses}, self.collector.apart
+        named = (address for address in known if address.endswith("]"))
+        self.collector.apart = frozenset(name for name in named if name.rpartition("[")[0] in known)
+        if self.collector.apart - before:
+            some = cut(", ".join(sorted(self.collector.apart)[:3]))
+            self._say(
+                f"{len(self.collector.apart)} tags are called as elements of a tag, should that be an array: {some}. "
+                "Under these names the tags are stored, and not the elements"
+            )
+
     def _take_matches(self) -> None:
         before, self.nodes, self.addresses = len(self.addresses), self._matches.nodes, self._matches.addresses
+        self._keep_apart()
         if len(self.addresses) != before or self._matches.gone:
             gone = f"; {self._matches.gone} more did and are read until they are back" if self._matches.gone else ""
             count = len(self.addresses) - self._matches.gone
@@ -174,6 +187,7 @@ class Server(TagSource):
     async def _know(self, tags: Sequence[Tag]) -> None:
         # In a thread: half a million node ids take ten seconds to make.
         self.nodes, self.addresses, self.impossible = await asyncio.to_thread(_nodes, tags, self._namespaces)
+        self._keep_apart()
 
 
 def _nodes(tags: Sequence[Tag], namespaces: Namespaces) -> tuple[list[ua.NodeId], list[str], dict[str, str]]:

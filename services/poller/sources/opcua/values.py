@@ -45,6 +45,8 @@ class Collector:
         self._times = times
         #: Address of an array -> those of its elements when it was last read: they are BAD when it is.
         self._elements: dict[str, list[str]] = {}
+        #: Tags of their own that are called as an element of an array is: they are not its elements.
+        self.apart: frozenset[str] = frozenset()
         #: Values that the server's own queues lost.
         self.lost_at_server = 0
         self._begin()
@@ -99,9 +101,10 @@ class Collector:
             self._elements.pop(address, None)
             self._fail_at(address, f"an array of more than {MAX_ELEMENTS} elements", time)
             return
-        self._elements[address] = [f"{address}[{index}]" for index, _ in elements]
-        for element, (_, value) in zip(self._elements[address], elements, strict=True):
-            self._put(element, _decoded(variant, value), quality, time)
+        named = {f"{address}[{index}]": value for index, value in elements}
+        self._elements[address] = [element for element in named if element not in self.apart]
+        for element in self._elements[address]:
+            self._put(element, _decoded(variant, named[element]), quality, time)
 
     def _put(self, address: str, value: Any, quality: Quality, time: datetime | None) -> None:
         try:

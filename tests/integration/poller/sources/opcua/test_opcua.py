@@ -76,6 +76,20 @@ def test_nodes_are_named_in_a_list_or_a_file_and_a_bad_one_costs_only_itself(
     assert with_source(shared_plant.url, one, tags={"file": str(file)}).values == expected
 
 
+@pytest.mark.parametrize("access", ["read", "subscribe"])
+def test_a_tag_that_is_called_as_an_element_of_an_array_keeps_its_own_value(
+    shared_plant: OpcuaServer, access: str
+) -> None:
+    """Kind: two under one name. Controllers show an array and, as nodes of their own, its elements, which many count
+    from 1: `list[1]` was theirs or ours, which is the next one, as their order in the file was; GOOD.
+    """
+    names = {"Array": "list", "Int": "list[1]", "Big": "list[7]"}
+    for order in (names, dict(reversed(names.items()))):
+        tags = [{"address": f"ns=2;s=Line.{node}", "name": name} for node, name in order.items()]
+        reading = with_source(shared_plant.url, one, tags=tags, access=access)
+        assert reading.values == {"list[0]": 1.5, "list[1]": -7, "list[2]": 3.5, "list[7]": 2**63 + 1}
+
+
 def test_a_node_below_two_folders_is_found_by_the_path_that_is_asked_for(shared_plant: OpcuaServer) -> None:
     """Kind: one way to a thing hides the others. A folder whose nodes were met elsewhere before held nothing."""
     reading = with_source(shared_plant.url, one, tags={"glob": "Views/**/I*"})
