@@ -80,9 +80,8 @@ class Batches:
 
     def deliver(self, batch: Batch, stop: StopFlag) -> Delivered | None:
         """Write a batch, or back it up where writers died or met the unforeseen before; None when stopped first."""
-        if batch.is_deadly or self.work.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK:
-            return self.delivery.back_up(batch.values, stop)
-        return self.delivery.deliver(batch.values, stop)
+        suspicious = batch.is_deadly or self.work.given_back.get(batch.list_key, 0) >= MAX_GIVEN_BACK
+        return self.delivery.deliver(batch.values, stop, untried=suspicious)
 
     def settle(self, batch: Batch, delivered: Delivered, window: Mapping[str, int], stop: StopFlag) -> bool:
         """Settle a batch, however long Redis is away; return whether it was this call that settled it.

@@ -83,12 +83,15 @@ class Delivery:
         #: Until when rows that are refused with a code, while others go in, are tried once: monotonic times.
         self._tried_in_vain: dict[str, float] = {}
 
-    def deliver(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
-        """See a batch through; return what became of it, or None when stopped first: then nothing may be settled."""
+    def deliver(self, batch: Decoded, stop: StopFlag, *, untried: bool = False) -> Delivered | None:
+        """See a batch through; return what became of it, or None when stopped first: then nothing may be settled.
+
+        untried: it goes to the backup, and Oracle does not see it.
+        """
         delivered = Delivered(batch)
         is_given_up = False
         while delivered.pending:
-            permit = Permit.BACKUP if is_given_up else self.breaker.permit(self.clock.monotonic())
+            permit = Permit.BACKUP if is_given_up or untried else self.breaker.permit(self.clock.monotonic())
             if permit is not Permit.BACKUP:
                 error = self._insert(delivered, permit, stop)
                 if error is not None and stop.is_set() and self.breaker.state is BreakerState.RETRYING:
@@ -143,15 +146,6 @@ class Delivery:
     def _known(self) -> frozenset[str]:
         now = self.clock.monotonic()
         return frozenset(code for code, until in self._tried_in_vain.copy().items() if now < until)
-
-    def back_up(self, batch: Decoded, stop: StopFlag) -> Delivered | None:
-        """Back a batch up without trying Oracle; None when stopped before that was done."""
-        delivered = Delivered(batch)
-        while delivered.pending and not self._back_up_pending(delivered, stop):
-            if stop.is_set():
-                return None
-        self._finish(delivered)
-        return delivered
 
     def _back_up_pending(self, delivered: Delivered, stop: StopFlag) -> bool:
         """Save what has no outcome; when no file can be written, say so, wait a moment and return False."""

@@ -58,7 +58,7 @@ class Spill:
             if batch is None:
                 return
             with self.batches.giving_back(batch):
-                delivered = self.batches.delivery.back_up(batch.values, stop)
+                delivered = self.batches.delivery.deliver(batch.values, stop, untried=True)
                 if delivered is None:
                     return
                 self.batches.settle(batch, delivered, {}, stop)

@@ -28,7 +28,7 @@ class ImportProgress(RecoveryProgress):
     def rejected(self, rows: Sequence[Sequence[Any]], aside: Path) -> None:
         """Take note of rows that are in a rejected file now: `recover` may put them into the table one day."""
         super().rejected(rows, aside)
-        self._tell(lambda: count(self._link, self._keys, Counter.IMPORT_REJECTED, len(rows)))
+        self._tell(lambda: count(self.link, self.keys, Counter.IMPORT_REJECTED, len(rows)))
 
     def _file(self, path: Path, present: Path, stage: FileStage, rows: int | None, size_bytes: int) -> None:
         del path, present, stage, rows, size_bytes

@@ -49,8 +49,9 @@ class OracleSink:
         self._connections = Connections(settings, logons or Logons(settings, self._clock), self._clock)
         layout = LAYOUTS[settings.oracle_table_layout]
         names = settings.no_value_text, settings.tag_name_separator
-        self._table = RowBinder(layout, settings.oracle_table, *names)
-        self._refusals = Refusals(self._table, None)
+        #: The table as last seen: until Oracle was reached once, as deploy/oracle makes it.
+        self.table = RowBinder(layout, settings.oracle_table, *names)
+        self._refusals = Refusals(self.table, None)
         self._landmarks = Landmarks(self._clock)
         #: Whether the user may SELECT from the table, as far as is known.
         self.may_select = True
@@ -60,11 +61,6 @@ class OracleSink:
         self._learned_at = self._renew_at = self._try_again_at = float("-inf")
         self._database: str | None = None
         self._character_set = ""
-
-    @property
-    def table(self) -> RowBinder:
-        """The table as last seen: until Oracle was reached once, as deploy/oracle makes it."""
-        return self._table
 
     @property
     def target(self) -> Target:
@@ -98,11 +94,11 @@ class OracleSink:
         """
         self._know_table()
         # Before a connection is taken: others may be waiting for it.
-        table = self._table
+        table = self.table
         rows, faults = table.rows(values)
         if faults and self._may_be_another():
             self.probe()
-            table = self._table
+            table = self.table
             rows, faults = table.rows(values)
         if not faults:
             return decide(len(values), self._insert(table, values, rows))
@@ -124,7 +120,7 @@ class OracleSink:
                 if refused and (not self.may_select or self._may_be_another()):
                     # The right to SELECT may be granted by now.
                     self._learn_table(connection)
-                    if self._table.layout != table.layout:
+                    if self.table.layout != table.layout:
                         # They were bound for what the table was: once more, for what it is.
                         return [replace(row, verdict=Verdict.TRANSIENT) for row in refused]
                 return self._refusals.judged(connection, values, refused) if refused else []
@@ -154,7 +150,8 @@ class OracleSink:
             # What a person has mended meanwhile, such as a role, may count from the next logon on.
             self._renew_at = self._clock.monotonic() + RENEW_S
             self._connections.renew()
-        self._learn()
+        with self.connection() as connection:
+            self._learn_table(connection)
 
     def inspect(self) -> None:
         """Look at the table again: its columns, and whether its key still refuses what comes twice. Raises: SinkError.
@@ -164,14 +161,14 @@ class OracleSink:
         with self.connection() as connection:
             shape = self._learn_table(connection)
             if shape.is_table:
-                is_guarded = guards(shape.unique_keys(), self._table.layout.key)
+                is_guarded = guards(shape.unique_keys(), self.table.layout.key)
             elif self._clock.monotonic() >= self._try_again_at:
                 # Of a view, or a table behind a link, no dictionary tells. Seldom: a trigger may tell of a row.
                 self._try_again_at = self._clock.monotonic() + TRY_S
                 is_guarded = not (self.may_select and self._refusals.takes_twice(connection))
             else:
                 is_guarded = self.table_warning is None
-        key = ", ".join(self._table.layout.key)
+        key = ", ".join(self.table.layout.key)
         warning = None if is_guarded else f"{self.target.table} has no key on ({key}): what comes twice is stored twice"
         if warning and warning != self.table_warning:
             _log.critical(warning)
@@ -196,10 +193,10 @@ class OracleSink:
         if not values:
             return []
         self._know_table()
-        rows, _ = self._table.rows(values)
+        rows, _ = self.table.rows(values)
         with self.connection() as connection:
-            found = lookup(connection, self._table, rows)
-        return [(self._table.text_of(stored[0]), stored[1]) if stored else None for stored in found]
+            found = lookup(connection, self.table, rows)
+        return [(self.table.text_of(stored[0]), stored[1]) if stored else None for stored in found]
 
     @contextmanager
     def connection(self) -> Iterator[oracledb.Connection]:
@@ -217,7 +214,7 @@ class OracleSink:
         """Lend a connection for inserts that stay open; what is not committed then is taken back. Raises: SinkError."""
         self._know_table()
         with self.connection() as connection:
-            yield Transaction(connection, self._table)
+            yield Transaction(connection, self.table)
 
     def close(self) -> None:
         """Close all connections; does not wait for those in use."""
@@ -225,11 +222,8 @@ class OracleSink:
 
     def _know_table(self) -> None:
         if not self._table_is_known:
-            self._learn()
-
-    def _learn(self) -> None:
-        with self.connection() as connection:
-            self._learn_table(connection)
+            with self.connection() as connection:
+                self._learn_table(connection)
 
     def _may_be_another(self) -> bool:
         """Tell whether the table is to be looked at again before a row is refused for it."""
@@ -260,11 +254,11 @@ class OracleSink:
         as_found = tuple(
             column_as_found(column, found.get(column.name), self._character_set) for column in layout.columns
         )
-        self._table = RowBinder(
+        self.table = RowBinder(
             replace(layout, columns=as_found), self._settings.oracle_table, self._settings.no_value_text,
             self._settings.tag_name_separator,
         )  # fmt: skip
-        self._refusals = Refusals(self._table, self._refusals.sample, may_select=self.may_select)
+        self._refusals = Refusals(self.table, self._refusals.sample, may_select=self.may_select)
         self._table_is_known = True
         return shape
 
@@ -272,7 +266,7 @@ class OracleSink:
         """Return the columns as the driver describes them; none where the user may not SELECT: values go on."""
         could, self.may_select = self.may_select, True
         try:
-            return shape.columns(self._table.layout.names)
+            return shape.columns(self.table.layout.names)
         except SinkError as error:
             if error.code not in NO_PRIVILEGE:
                 raise

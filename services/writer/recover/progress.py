@@ -1,6 +1,7 @@
 """What recovery tells Redis: the counter `recovered`, the files' states, events. Redis away never stops it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +31,36 @@ INTERVAL_S = 0.5
 _log = get_logger()
 
 
+@dataclass
 class RecoveryProgress:
     """Used by one thread."""
+
+    link: RedisLink
+    keys: Keys
+    events: EventLog
+    manifest: Manifest
+    clock: Clock
 
     #: What counts the rows that are in the table now, and the event that tells of a file that is through.
     counter, through = Counter.RECOVERED, Event.RECOVERED
 
-    def __init__(self, link: RedisLink, keys: Keys, events: EventLog, manifest: Manifest, clock: Clock) -> None:
-        self._link = link
-        self._keys = keys
-        self.events = events
-        self._manifest = manifest
-        self._clock = clock
+    def __post_init__(self) -> None:
         self._unsaid = 0
         self._next_at = 0.0
         self._is_away = False
         self._rows: dict[Path, int] = {}
-        self._examples = RejectedExamples(link, keys)
+        self._examples = RejectedExamples(self.link, self.keys)
 
     def wrote(self, rows: int) -> None:
         """Take note of rows that are in the table now."""
         self._unsaid += rows
-        if self._unsaid and self._clock.monotonic() >= self._next_at:
-            self._next_at = self._clock.monotonic() + INTERVAL_S
+        if self._unsaid and self.clock.monotonic() >= self._next_at:
+            self._next_at = self.clock.monotonic() + INTERVAL_S
             self._tell(self._count)
 
     def rejected(self, rows: Sequence[Sequence[Any]], aside: Path) -> None:
         """Take note of rows of a file that are in another one now, each with its reason."""
-        at, place = self._clock.now().timestamp(), self._manifest.place
+        at, place = self.clock.now().timestamp(), self.manifest.place
         for row in rows:
             self._examples.note(Rejected.ROW, str(row[-2]), at, row_example(row, at, aside.name, place), again=1)
         self._tell(self._examples.flush)
@@ -73,7 +76,7 @@ class RecoveryProgress:
     def finished(self, path: Path, moved_to: Path, rows: int, size_bytes: int, told: str) -> None:
         """Take note that a file is through; `told` is its name and what became of it."""
         if FileKind.REJECTED.is_of(path.name):
-            self._tell(lambda: self._examples.forget_file(path.name, self._manifest.place))
+            self._tell(lambda: self._examples.forget_file(path.name, self.manifest.place))
         self._file(path, moved_to, FileStage.RECOVERED, rows, size_bytes)
         message, details = f"{self.through.capitalize()} {told}", RowsRecovered(file=shown(Path(path.name)), rows=rows)
         self._tell(lambda: self.events.add(self.through, message, details))
@@ -92,8 +95,8 @@ class RecoveryProgress:
         """Say where a file stands; without `rows` they are counted, once."""
         rows = self._rows_in(path) if rows is None else rows
         created = created_at(present)
-        self._manifest.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
-        self._tell(self._manifest.flush)
+        self.manifest.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
+        self._tell(self.manifest.flush)
 
     def _rows_in(self, path: Path) -> int:
         if path not in self._rows:
@@ -105,20 +108,20 @@ class RecoveryProgress:
         return self._rows[path]
 
     def _count(self) -> None:
-        count(self._link, self._keys, self.counter, self._unsaid)
+        count(self.link, self.keys, self.counter, self._unsaid)
         self._unsaid = 0
 
     def _tell(self, say: Callable[[], None]) -> None:
         """Say something if Redis is there; when it was away, ask again only after a while."""
-        if self._is_away and self._clock.monotonic() < self._next_at:
+        if self._is_away and self.clock.monotonic() < self._next_at:
             return
         try:
-            self._link.ping()
+            self.link.ping()
             say()
         except PipelineError as error:
             if not self._is_away:
-                _log.warning(f"Redis at {self._link.address} is not usable ({error}): the monitor learns of this later")
+                _log.warning(f"Redis at {self.link.address} is not usable ({error}): the monitor learns of this later")
             self._is_away = True
-            self._next_at = self._clock.monotonic() + RETRY_S
+            self._next_at = self.clock.monotonic() + RETRY_S
         else:
             self._is_away = False

@@ -1,6 +1,7 @@
 """Why rows may be missing, as Redis tells it: what is on its way, overflowed, was rejected, or never polled."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import count, islice
 from pathlib import Path
@@ -29,28 +30,27 @@ from shared.zones import as_stored
 _AT_ONCE, _LISTED_AT_ONCE, _MOST_LISTS = 500, 20, 1_000
 
 
+@dataclass(frozen=True)
 class RedisCauses:
     """What the Redis of one partition knows. Every method raises RedisUnavailableError."""
 
-    def __init__(self, link: RedisLink, keys: Keys, zone: tzinfo, begin: datetime, separator: str) -> None:
-        self._link = link
-        self._keys = keys
-        self._zone = zone
-        self._begin = begin
-        self._separator = separator
-        #: Sentences about losses whose times nobody knows.
-        self.notes: list[str] = []
+    link: RedisLink
+    keys: Keys
+    zone: tzinfo
+    begin: datetime
+    separator: str
+    notes: list[str] = field(default_factory=list)  #: sentences about losses whose times nobody knows
 
     def all(self) -> Iterator[Cause]:
         """Yield the causes, those that know most first."""
         yield from self._overflows()
         yield from self._rejected()
         yield from self._on_the_way()
-        yield from event_causes(self._event_records(), self._zone, self._begin, self.notes)
+        yield from event_causes(self._event_records(), self.zone, self.begin, self.notes)
 
     def waiting_rows(self) -> Iterator[TagValue]:
         """Yield the rejected rows that wait here for a file."""
-        for raw in self._listed(self._keys.rejected_rows):
+        for raw in self._listed(self.keys.rejected_rows):
             cells = _cells(raw)
             try:
                 yield value_of(cells, len(REJECTED_HEADER) if len(cells) > len(HEADER) else len(HEADER))
@@ -59,7 +59,7 @@ class RedisCauses:
 
     def intervals(self) -> Iterator[tuple[str, float | None]]:
         """Yield the PLC of each polling group with the seconds between its polls; None where it has no interval."""
-        for raw in self._link.hash(self._keys.polling).values():
+        for raw in self.link.hash(self.keys.polling).values():
             group = from_json(SeenGroup, raw)
             if group is not None:
                 is_fixed = group.mode == "FIXED" and group.interval_ms
@@ -68,7 +68,7 @@ class RedisCauses:
     def files_elsewhere(self, directory: Path) -> Iterator[str]:
         """Yield a sentence for each directory of another host, or of this one, whose files wait and were not read."""
         waiting: dict[tuple[str, str], int] = {}
-        for raw in self._link.hash(self._keys.backup_files).values():
+        for raw in self.link.hash(self.keys.backup_files).values():
             file = from_json(BackupFile, raw)
             if file is not None and file.state != FileStage.RECOVERED and not lies_in(directory, file):
                 place = file.host or "another host", file.directory or "its BACKUP_DIR"
@@ -77,7 +77,7 @@ class RedisCauses:
             yield f"{rows:,} rows wait in files of {where} on {host}: `verify` there knows which"
 
     def _overflows(self) -> Iterator[Cause]:
-        for raw in self._link.hash(self._keys.overflow_episodes).values():
+        for raw in self.link.hash(self.keys.overflow_episodes).values():
             episode = from_json(OverflowEpisode, raw)
             if episode is None:
                 continue
@@ -85,13 +85,13 @@ class RedisCauses:
             if begin is None or end is None:
                 continue
             known = frozenset(episode.tags) if (episode.tags_hit or 0) <= len(episode.tags) else None
-            when = as_stored(episode.began_at, self._zone)
+            when = as_stored(episode.began_at, self.zone)
             what = f"overflow of the buffer at {when:%m-%d %H:%M:%S}: lost; /api/overflows tells of it"
             yield Cause(what, begin, end, EXACT_S, tags=known, left=episode.values)
 
     def _rejected(self) -> Iterator[Cause]:
         what = "on the rejected list: `rejected` of the consumer shows why, --retry puts it back"
-        for raw in self._listed(self._keys.rejected_messages):
+        for raw in self._listed(self.keys.rejected_messages):
             entry = from_json(RejectedEntry, raw)
             message = entry.message if entry is not None else None
             if not isinstance(message, str):
@@ -107,19 +107,19 @@ class RedisCauses:
                 *poll.tag_timestamps.values(),
                 *(row.timestamp for row in poll.rows if row.timestamp),
             ]
-            tags = frozenset(f"{poll.plc_code}{self._separator}{address}" for address in addresses)
+            tags = frozenset(f"{poll.plc_code}{self.separator}{address}" for address in addresses)
             yield Cause(what, min(times), max(times), EXACT_S, tags=tags, left=max(len(tags), len(poll.rows)))
 
     def _on_the_way(self) -> Iterator[Cause]:
-        ledger = take_snapshot(self._link, self._keys, self._zone)
+        ledger = take_snapshot(self.link, self.keys, self.zone)
         if not ledger.balances:
             self.notes.append(f"the ledger does not balance: {ledger.difference:,} values are in no place, or in two")
         count = ledger.in_buffer + ledger.in_flight
         messages = ledger.queued_messages + ledger.claimed_messages
-        oldest = [] if ledger.oldest_value_at is None else [as_stored(ledger.oldest_value_at, self._zone)]
-        for key in islice(self._link.command("SMEMBERS", self._keys.inflight), _MOST_LISTS):
+        oldest = [] if ledger.oldest_value_at is None else [as_stored(ledger.oldest_value_at, self.zone)]
+        for key in islice(self.link.command("SMEMBERS", self.keys.inflight), _MOST_LISTS):
             oldest += [value.timestamp for value in decode_values(self._elements(key, 0, 0)).values]
-        for raw in self._elements(self._keys.data_queue, 0, 0):
+        for raw in self._elements(self.keys.data_queue, 0, 0):
             try:
                 oldest.append(read_message(raw)[0].timestamp)
             except RejectedError:
@@ -131,7 +131,7 @@ class RedisCauses:
     def _event_records(self) -> Iterator[EventRecord]:
         next_id = "-"
         while True:
-            some: Sequence[Any] = self._link.command("XRANGE", self._keys.events, next_id, "+", "COUNT", _AT_ONCE)
+            some: Sequence[Any] = self.link.command("XRANGE", self.keys.events, next_id, "+", "COUNT", _AT_ONCE)
             for id_, fields in some:
                 record = from_hash(EventRecord, {**_texts(fields), "id": _text(id_)})
                 if record is not None:
@@ -151,7 +151,7 @@ class RedisCauses:
     def _elements(self, key: str | bytes, at: int, to: int) -> list[bytes]:
         """Return elements of a list; an empty one in the place of each that is too large to be read."""
         try:
-            found: list[bytes] = self._link.command("LRANGE", key, at, to)
+            found: list[bytes] = self.link.command("LRANGE", key, at, to)
         except AnswerTooLargeError:
             if at == to:
                 return [b""]
