@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,6 +102,13 @@ def count_rows(path: Path) -> int:
             read += len(piece)
     rows = max(0, counter.records - 1)
     return rows if read >= size else rows * size // max(1, read)
+
+
+def rows_in(path: Path) -> int | None:
+    """Return how many rows a file holds; None where it can't be read."""
+    with suppress(OSError):
+        return count_rows(path)
+    return None
 
 
 def _age_order(path: Path) -> tuple[str, int, str]:

@@ -44,11 +44,9 @@ def list_files(directory: Path) -> int:
     try:
         files = backup_files(directory, FileKind.REJECTED)
     except OSError as error:
-        typer.echo(f"error: {shown(directory)} can't be listed: {error.strerror}", err=True)
-        return 1
+        return _fail(f"{shown(directory)} can't be listed: {error.strerror}")
     if not files and not directory.is_dir():
-        typer.echo(f"error: {shown(directory)}: no such directory. BACKUP_DIR is the writer's, on its host", err=True)
-        return 1
+        return _fail(f"{shown(directory)}: no such directory. BACKUP_DIR is the writer's, on its host")
     for path in files:
         typer.echo(f"{_rows_in(path):>9}  {shown(path)}")
     typer.echo(f"{len(files)} files of rejected rows wait in {shown(directory)}")
@@ -66,12 +64,15 @@ def view_file(name: Path, directory: Path, page: Page | None) -> int:
             else:
                 _show(records, page)
     except WrongHeaderError as error:
-        typer.echo(f"error: {shown(path)}: {tamed(str(error))}", err=True)
-        return 1
+        return _fail(f"{shown(path)}: {tamed(str(error))}")
     except OSError as error:
-        typer.echo(f"error: {shown(path)}: {error.strerror or error}", err=True)
-        return 1
+        return _fail(f"{shown(path)}: {error.strerror or error}")
     return 0
+
+
+def _fail(text: str) -> int:
+    typer.echo(f"error: {text}", err=True)
+    return 1
 
 
 def _rows_in(path: Path) -> str:

@@ -110,18 +110,21 @@ class Delivery:
         delays_s = self.retry_delays_s if permit is Permit.TRY else []
 
         def failed(error: SinkError, failures: int, is_last: bool) -> None:
+            now = self.clock.monotonic()
+            if not is_last:
+                delivered.retries += 1
+                self.report.retrying(error, failures)
             if delivered.is_alone:
                 # Oracle takes what others bring: no reason to keep that from it.
-                self._rows_refused(delivered, error, failures, is_last=is_last)
+                if is_last and error.code not in self._known():
+                    self._tried_in_vain[error.code] = now + IN_VAIN_S
+                    self.report.rows_kept(error, len(delivered.pending))
                 return
             if is_last and error.verdict is Verdict.UNKNOWN:
                 # Nobody knows this code, no try mended it, and no row is proven to be at fault: a person must see it.
                 error = SinkError(error.code, str(error), Verdict.CONFIGURATION, error.hint)
-            self.breaker.failed(error, self.clock.monotonic(), last=is_last)
-            if not is_last:
-                delivered.retries += 1
-                self.report.retrying(error, failures)
-            elif failures > len(delays_s) and delays_s:
+            self.breaker.failed(error, now, last=is_last)
+            if is_last and failures > len(delays_s) and delays_s:
                 _log.error(f"All {len(delays_s)} retries exhausted, saving to CSV backup")
 
         error = insert_with_retries(
@@ -133,15 +136,6 @@ class Delivery:
         if (error is None or delivered.is_alone) and (delivered.written or delivered.duplicates):
             self.breaker.succeeded(self.clock.monotonic())
         return error
-
-    def _rows_refused(self, delivered: Delivered, error: SinkError, failures: int, *, is_last: bool) -> None:
-        """Take note of rows that are refused while others go in."""
-        if not is_last:
-            delivered.retries += 1
-            self.report.retrying(error, failures)
-        elif error.code not in self._known():
-            self._tried_in_vain[error.code] = self.clock.monotonic() + IN_VAIN_S
-            self.report.rows_kept(error, len(delivered.pending))
 
     def _known(self) -> frozenset[str]:
         now = self.clock.monotonic()

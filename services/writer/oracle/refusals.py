@@ -129,13 +129,10 @@ class Refusals:
             unknown = "whether the table holds the same is not known: the user may not SELECT"
             return [replace(error, message=f"{error.message}; {unknown}", verdict=Verdict.ROW) for error in errors]
         judged, not_there = self._compared(connection, values, errors)
-        again: list[RowError] = []
-        for error in not_there:
-            if _name_in(error.message) in self._names_of_the_key(connection):
-                again.append(error)
-            else:
-                judged.append(replace(error, verdict=Verdict.ROW))
-        return judged + self._once_more(connection, values, again)
+        names = self._names_of_the_key(connection) if not_there else ()
+        again = [error for error in not_there if _name_in(error.message) in names]
+        others = [replace(error, verdict=Verdict.ROW) for error in not_there if _name_in(error.message) not in names]
+        return judged + others + self._once_more(connection, values, again)
 
     def _compared(
         self, connection: oracledb.Connection, values: Sequence[TagValue], errors: Sequence[RowError]

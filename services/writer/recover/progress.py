@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.writer.backup.count import count
-from services.writer.backup.directory import count_rows, created_at, file_entry
+from services.writer.backup.directory import created_at, file_entry, rows_in
 from services.writer.backup.files import shown
 from services.writer.backup.format import row_example
 from services.writer.backup.index import Manifest
@@ -93,19 +93,12 @@ class RecoveryProgress:
 
     def _file(self, path: Path, present: Path, stage: FileStage, rows: int | None, size_bytes: int) -> None:
         """Say where a file stands; without `rows` they are counted, once."""
-        rows = self._rows_in(path) if rows is None else rows
+        if rows is None:
+            # What can be read of it is found out by reading it; this is for the list only.
+            rows = self._rows[path] = self._rows.get(path) or rows_in(path) or 0
         created = created_at(present)
         self.manifest.note(path, file_entry(path, stage, rows=rows, size_bytes=size_bytes, created=created))
         self._tell(self.manifest.flush)
-
-    def _rows_in(self, path: Path) -> int:
-        if path not in self._rows:
-            try:
-                self._rows[path] = count_rows(path)
-            except OSError:
-                # What can be read of it is found out by reading it; this is for the list only.
-                return 0
-        return self._rows[path]
 
     def _count(self) -> None:
         count(self.link, self.keys, self.counter, self._unsaid)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.writer.backup.csv_backup import BackupFailedError, CsvBackup
-from services.writer.backup.directory import backup_files, count_rows
+from services.writer.backup.directory import backup_files, rows_in
 from services.writer.backup.files import shown
 from services.writer.backup.index import Manifest
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
@@ -61,7 +61,7 @@ class RequestedRecovery:
             raise WrongRequestError(f"rate {rate!r} is no number of rows a second")
         wish = Wish(options.get("dry_run") is True, rate, options.get("anyway") is True)
         told = _Told(job)
-        job.unit, job.total, job.done = "rows", sum(map(_rows, files)), 0
+        job.unit, job.total, job.done = "rows", sum(rows_in(path) or 0 for path in files), 0
         status = Run(self.settings, self.recovery, told, job.stop, wish).over(files)
         self.recovery.progress.flush()
         if status == DONE and files and not told.files and not wish.dry_run:
@@ -122,10 +122,3 @@ class _Told(Listener):
         """Keep the sum of several files."""
         if len(tallies) > 1:
             self.lines.append(f"all {len(tallies)} files: {Tally.of_all(tallies)}")
-
-
-def _rows(path: Path) -> int:
-    try:
-        return count_rows(path)
-    except OSError:
-        return 0
