@@ -27,7 +27,6 @@ from services.writer.oracle.codes import NO_PRIVILEGE
 from services.writer.oracle.columns import described
 from services.writer.oracle.connections.connecting import connect, wait_for_redo, warning_of
 from services.writer.oracle.dictionary import TableShape
-from services.writer.oracle.errors import oracle_error
 from services.writer.oracle.layout import LAYOUTS
 from services.writer.oracle.oracle_sink import OracleSink
 from services.writer.settings import WriterSettings
@@ -141,8 +140,8 @@ class Checks:
             yield Finding("table", Status.WARNING, what, "DBA: GRANT SELECT ON the table TO the user")
         try:
             is_table = shape.locate()
-            if shape.is_temporary:
-                yield failure("table", oracle_error("TEMPORARY", "rows are gone with the commit, or the session"))
+            if shape.loss is not None:
+                yield failure("table", shape.loss)
             elif is_table:
                 yield from compare_unique_keys(layout, shape.unique_keys())
                 yield compare_indexes(shape.indexed_first())

@@ -6,11 +6,13 @@ from typing import Any
 
 import oracledb
 
-from services.writer.oracle.errors import translated
+from services.writer.oracle.errors import oracle_error, translated
 from services.writer.sink import SinkError
 
 #: There is no such column.
 _NO_COLUMN = "ORA-00904"
+
+_WHERE = "SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA'), SYS_CONTEXT('USERENV', 'DATABASE_ROLE') FROM dual"
 
 _CONSTRAINTS = """
 SELECT c.owner, c.constraint_name, c.constraint_type, c.deferred, cc.column_name
@@ -50,6 +52,8 @@ class TableShape:
         self._owner, self._name = "", ""
         #: Whether it is a table, as far as `locate` found it, and one whose rows are gone with the commit.
         self.is_table = self.is_temporary = False
+        #: Whether its database is a standby that was opened for a trial: it will be put back to where it began.
+        self.is_rewound = False
 
     def columns(self, wanted: Sequence[str] = ()) -> list[Any]:
         """Return the columns as the driver describes them, which also shows that the user may SELECT.
@@ -68,7 +72,8 @@ class TableShape:
     def locate(self) -> bool:
         """Find out whose table it is, through a synonym too; False when it is none (a view): then no key is known."""
         schema, _, name = self._table.upper().rpartition(".")
-        schema = schema or self._one("SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual")[0]
+        current, role = self._one(_WHERE)
+        schema, self.is_rewound = schema or current, role == "SNAPSHOT STANDBY"
         if not self._found(schema, name):
             rows = self._all(
                 "SELECT table_owner, table_name FROM all_synonyms WHERE synonym_name = :1 AND owner IN (:2, 'PUBLIC')",
@@ -78,6 +83,26 @@ class TableShape:
             self._found(schema, name)
         self._owner, self._name = schema, name
         return self.is_table
+
+    @property
+    def loss(self) -> SinkError | None:
+        """Why no row stays that is committed, as far as `locate` found it; None where they stay."""
+        if self.is_temporary:
+            return oracle_error("TEMPORARY", f"{self._table} is a temporary table: rows are gone with the commit")
+        if self.is_rewound:
+            return oracle_error("SNAPSHOT_STANDBY", f"{self._table} is in a snapshot standby: rows go with its end")
+        return None
+
+    def check_keeps_rows(self) -> None:
+        """Locate it, as far as the dictionary may be read. Raises: SinkError: no row stays, or the connection broke."""
+        try:
+            self.locate()
+        except SinkError as error:
+            # Whoever may not read the dictionary may write all the same.
+            if not error.needs_a_person:
+                raise
+        if self.loss is not None:
+            raise self.loss
 
     def unique_keys(self) -> list[UniqueKey]:
         """Return all that can refuse a row by ORA-00001, the primary key first."""

@@ -232,7 +232,8 @@ class OracleSink:
     def _learn_table(self, connection: oracledb.Connection) -> TableShape:
         """Read the columns' types and lengths: a NUMBER column wants numbers, a text column has a length in bytes.
 
-        Raises: SinkError: code WRONG_TYPE: a column can't hold what is written there; TEMPORARY: no row stays.
+        Raises: SinkError: code WRONG_TYPE: a column can't hold what is written there; TEMPORARY and
+            SNAPSHOT_STANDBY: no row stays.
         """
         # First: of several workers one is enough.
         self._learned_at = self._clock.monotonic()
@@ -244,7 +245,7 @@ class OracleSink:
         found = {info.name.lower(): info for info in columns if info.name.isupper()}
         # The name that a standby shares with its primary; the driver has it from the logon.
         self._database = connection.db_name or None
-        _check_keeps_rows(shape, self._settings.oracle_table)
+        shape.check_keeps_rows()
         layout = LAYOUTS[self._settings.oracle_table_layout]
         misfits = [misfit(column, found[column.name]) for column in layout.columns if column.name in found]
         if any(misfits):
@@ -277,18 +278,6 @@ class OracleSink:
                     "since nobody can tell duplicates from conflicts. DBA: GRANT SELECT ON the table TO the user"
                 )
             return []
-
-
-def _check_keeps_rows(shape: TableShape, table: str) -> None:
-    """Raises: SinkError: code TEMPORARY: it takes every row, and none is there after the commit."""
-    try:
-        shape.locate()
-    except SinkError as error:
-        # Whoever may not read the dictionary may write all the same.
-        if not error.needs_a_person:
-            raise
-    if shape.is_temporary:
-        raise oracle_error("TEMPORARY", f"{table} is a temporary table: rows are gone with the commit, or the session")
 
 
 def _one_that_was_stored(values: Sequence[TagValue], refused: Sequence[RowError]) -> TagValue:

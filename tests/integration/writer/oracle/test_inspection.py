@@ -5,6 +5,7 @@ from pathlib import Path
 import oracledb
 import pytest
 
+from oracle_stand_in.faults.control import OracleControl
 from oracle_stand_in.process import OracleStandIn
 from sandbox.harness.oracle import SCHEMAS
 from services.writer.oracle.oracle_sink import OracleSink
@@ -97,6 +98,25 @@ def test_a_temporary_table_that_took_the_place_is_seen(oracle: OracleTarget) -> 
         for look in (sink.inspect, lambda: sink.write(tag_values(3))):
             with pytest.raises(SinkError, match="is a temporary table"):
                 look()
+        sink.close()
+
+
+def test_a_database_that_will_be_put_back_is_given_nothing(oracle: OracleTarget, faults: OracleControl) -> None:
+    """Kind: an acknowledgement taken for proof. A standby that was opened for a trial (a snapshot standby) takes rows
+    and throws them away when it becomes a standby again: with one address alone nobody had asked what it is.
+    """
+    with oracle.table() as name:
+        sink = OracleSink(oracle.settings(name))
+        assert ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        faults.database_role("SNAPSHOT STANDBY")
+        for look in (sink.inspect, lambda: sink.write(tag_values(3))):
+            with pytest.raises(SinkError, match="is in a snapshot standby") as refused:
+                look()
+            assert refused.value.verdict is Verdict.CONFIGURATION
+        # And when the service has moved
+        faults.database_role("PRIMARY")
+        sink.inspect()
+        assert ends(sink.write(tag_values(3))) == (0, 3, 0, 0)
         sink.close()
 
 
