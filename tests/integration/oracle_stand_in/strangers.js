@@ -1,5 +1,5 @@
-// node-oracledb against the stand-in: `node strangers.js host:port/service user password`; prints what it read as JSON.
-const oracledb = require("oracledb");
+// node-oracledb against the stand-in: `node strangers.js host:port/service user password package`; prints what it read as JSON.
+const oracledb = require(process.argv[5]);
 
 async function main(connectString, user, password) {
   const connection = await oracledb.getConnection({ user, password, connectString });

@@ -9,7 +9,7 @@ import pytest
 from oracle_stand_in.process import PROJECT, OracleStandIn
 
 #: directory below .drivers/, and the version that must be in it; None is the driver of this environment
-DRIVERS = {"installed": None, "oracledb-3": "3.", "oracledb-4": "4."}
+DRIVERS = {"installed": None, "oracledb-2": "2.5.", "oracledb-3": "3.", "oracledb-4": "4."}
 PROGRAMME = """
 import datetime, sys
 import oracledb
@@ -75,7 +75,9 @@ def test_driver_conforms(stand_in: OracleStandIn, driver: str, tmp_path: Path) -
     if version is not None:
         directory = PROJECT / ".drivers" / driver
         if not directory.is_dir():
-            pytest.skip(f".drivers/{driver} is missing; pip install --target .drivers/{driver} makes it")
+            pytest.skip(
+                f"no .drivers/{driver}: pip install --no-deps --target .drivers/{driver} 'oracledb=={version}*'"
+            )
         path = [str(directory)]
     programme = tmp_path / "programme.py"
     programme.write_text(PROGRAMME)

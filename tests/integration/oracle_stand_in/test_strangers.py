@@ -19,6 +19,8 @@ import oracledb
 import pytest
 
 from oracle_stand_in.process import OracleStandIn
+from sandbox import node_opcua
+from sandbox.npm import NodeUnavailableError
 from tests.integration.oracle_stand_in.connecting import connect
 
 _SCRIPT = Path(__file__).with_name("strangers.js")
@@ -30,25 +32,24 @@ def stand_in(request: pytest.FixtureRequest) -> Iterator[OracleStandIn]:
         yield stand_in
 
 
-def node_oracledb() -> list[str]:
-    """Return the command that runs a script with node-oracledb; skip where there is none."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node on PATH")
-    found = subprocess.run([node, "-e", "require('oracledb')"], capture_output=True, check=False, timeout=30)
-    if found.returncode:
-        pytest.skip("no node-oracledb: npm ci --ignore-scripts in a copy of sandbox/strangers, and NODE_PATH on it")
-    return [node]
-
-
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul"])
-def test_node_oracledb(stand_in: OracleStandIn, zone: str) -> None:
+@pytest.mark.timeout(180)  # the first one installs them
+@pytest.mark.parametrize(
+    ("package", "version", "zone"),
+    [("oracledb", "26.0.0", "UTC"), ("oracledb", "26.0.0", "Asia/Seoul"), ("oracledb-6", "6.10.0", "UTC")],
+)
+def test_node_oracledb(stand_in: OracleStandIn, package: str, version: str, zone: str) -> None:
+    try:
+        modules = node_opcua.install() / "node_modules"
+    except NodeUnavailableError as error:
+        pytest.skip(str(error))
     done = subprocess.run(
-        [*node_oracledb(), str(_SCRIPT), stand_in.dsn, stand_in.user, stand_in.password],
-        env={**os.environ, "TZ": zone}, capture_output=True, text=True, timeout=60, check=False,
+        ["node", str(_SCRIPT), stand_in.dsn, stand_in.user, stand_in.password, package],
+        env={**os.environ, "TZ": zone, "NODE_PATH": str(modules)},
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
+    assert found["version"] == version
     assert (found["stored"], found["count"]) == (500, 500)
     assert found["duplicates"] == [[0, "ORA-00001"], [1, "ORA-00001"]]
     at = "2026-01-02T03:04:05.678Z"

@@ -86,6 +86,19 @@ def test_dictionary_shows_tables_columns_and_keys(cursor: oracledb.Cursor) -> No
     assert rows(cursor, "SELECT owner FROM all_tables WHERE table_name = 'T'") == [("APP",)]
 
 
+def test_what_tools_ask_of_all_there_is(cursor: oracledb.Cursor) -> None:
+    cursor.execute("CREATE TABLE seen (a NUMBER)")
+    asked = {
+        "SELECT COUNT(*) FROM all_users WHERE username = USER": 1,
+        "SELECT COUNT(*) FROM all_views WHERE owner = USER": 0,
+        "SELECT COUNT(*) FROM all_tab_comments WHERE table_name = 'SEEN' AND comments IS NULL": 1,
+        "SELECT DBTIMEZONE FROM dual": "+00:00",
+        "SELECT value FROM nls_database_parameters WHERE parameter = 'NLS_CHARACTERSET'": "AL32UTF8",
+        "SELECT value FROM nls_session_parameters WHERE parameter = 'NLS_DATE_FORMAT'": "DD-MON-RR",
+    }
+    assert {sql: cursor.execute(sql).fetchone()[0] for sql in asked} == asked
+
+
 def test_date_column_is_not_matched_by_a_fraction(cursor: oracledb.Cursor) -> None:
     cursor.execute("CREATE TABLE days (d DATE PRIMARY KEY)")
     cursor.execute("INSERT INTO days VALUES (DATE '2026-03-01')")
