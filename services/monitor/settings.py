@@ -1,14 +1,15 @@
 """The monitor's settings."""
 
+from datetime import tzinfo
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
 
 from services.monitor.notice_settings import NoticeSettings, parts_of
 from shared.settings.secret_files import current_secret
+from shared.zones import zone_of
 
 #: Letters of a token at least: what is shorter is guessed.
 _LEAST_TOKEN = 16
@@ -76,9 +77,9 @@ class MonitorSettings(NoticeSettings):
 
     @field_validator("monitor_time_zone")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
+    def _known_time_zone(cls, value: str) -> str:
         if value:
-            _zone(value)
+            zone_of(value)
         return value
 
     @field_validator("monitor_api_token", "monitor_operator_token")
@@ -120,9 +121,9 @@ class MonitorSettings(NoticeSettings):
         return self.monitor_operator_token is not None
 
     @property
-    def time_zone(self) -> ZoneInfo | None:
+    def time_zone(self) -> tzinfo | None:
         """The zone of MONITOR_TIME_ZONE; None where each browser shows its own."""
-        return _zone(self.monitor_time_zone) if self.monitor_time_zone else None
+        return zone_of(self.monitor_time_zone) if self.monitor_time_zone else None
 
     @property
     def allowed_hosts(self) -> list[str]:
@@ -155,12 +156,3 @@ def _problem_with(token: str) -> str:
     if len(token) < _LEAST_TOKEN:
         return f"it has {len(token)} letters and can be guessed; use {_LEAST_TOKEN} or more: openssl rand -hex 16"
     return ""
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(
-            f"there is no time zone {name!r} here: use a name of the IANA database, such as Asia/Seoul"
-        ) from error

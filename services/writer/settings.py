@@ -100,7 +100,7 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
 
     @field_validator("oracle_table_layout", mode="before")
     @classmethod
-    def _any_case(cls, value: object) -> object:
+    def _layout_in_any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
     @field_validator("oracle_host", "oracle_service_name", "oracle_dsn")

@@ -6,11 +6,10 @@ The texts of the page are found by a key, those of the judgement by their Englis
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import UTC
+from datetime import UTC, tzinfo
 from functools import cache, partialmethod
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
@@ -37,7 +36,7 @@ class Language(Speech):
 
     comma = Markup(", ")
 
-    def __init__(self, code: str, catalogue: Mapping[str, Any], zone: ZoneInfo | None = None) -> None:
+    def __init__(self, code: str, catalogue: Mapping[str, Any], zone: tzinfo | None = None) -> None:
         """Take a catalogue as its file holds it; times are shown in `zone`, or UTC."""
         self.code = code
         self.name: str = catalogue["name"]
@@ -141,7 +140,7 @@ class Language(Speech):
         return at.strftime(_FORMS[form]) + (f" {at.tzname()}" if form in {"clock", "moment"} else "")
 
 
-def languages(zone: ZoneInfo | None = None) -> dict[str, Language]:
+def languages(zone: tzinfo | None = None) -> dict[str, Language]:
     """Return every language there is, by code."""
     return {code: Language(code, catalogue, zone) for code, catalogue in catalogues().items()}
 

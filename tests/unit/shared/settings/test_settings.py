@@ -12,8 +12,10 @@ from services.consumer.settings import ConsumerSettings
 from services.writer.settings import WriterSettings
 from shared.errors import SettingsError
 from shared.redis.link import RedisLink
+from shared.settings.loading import load_settings
 from shared.settings.models import ServiceSettings
 from tests.unit.shared.settings.reading import GOOD, SECRET, load
+from tools.settings_table import SERVICES
 
 
 @pytest.mark.req("FR-020")
@@ -25,6 +27,37 @@ def test_defaults_are_those_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.buffer_batch_size_max, settings.buffer_write_interval_sec) == (500, 0.5)
     assert settings.oracle_table == "TAG_DATA"
     assert settings.buffer_alert_depth == 8000
+
+
+@pytest.mark.parametrize("settings", SERVICES.values(), ids=SERVICES)
+def test_every_service_checks_what_all_of_them_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: type[ServiceSettings]
+) -> None:
+    """Kind: a check that another setting's check of the same name switches off: pydantic knows them by that alone.
+
+    The writer refused LOG_LEVEL=info, the monitor took SOURCE_TIME_ZONE=Seoul and fell over it.
+    """
+    (tmp_path / "groups.toml").touch()
+    given = {**GOOD, "POLLER_CONFIG": "groups.toml", "LOG_LEVEL": "info", "SOURCE_TIME_ZONE": "Seoul"}
+    for name, value in given.items():
+        if name.lower() in settings.model_fields:
+            monkeypatch.setenv(name, value)
+    if "source_time_zone" not in settings.model_fields:
+        assert load_settings(settings).log_level == "INFO"
+        return
+    with pytest.raises(SettingsError) as caught:
+        load_settings(settings)
+    (problem,) = caught.value.problems
+    assert problem.startswith("SOURCE_TIME_ZONE=Seoul: there is no time zone of the name")
+
+
+@pytest.mark.parametrize("settings", SERVICES.values(), ids=SERVICES)
+def test_no_check_has_the_name_of_another(settings: type[ServiceSettings]) -> None:
+    checks = settings.__pydantic_decorators__
+    names = {*checks.field_validators, *checks.model_validators}
+    assert names
+    for name in names:
+        assert [base.__name__ for base in settings.__mro__ if name in vars(base)][1:] == []
 
 
 @pytest.mark.parametrize(
