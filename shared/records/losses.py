@@ -1,5 +1,7 @@
 """What was lost, in totals: what a person acknowledged of it stands in Redis."""
 
+from msgspec.structs import replace
+
 from shared.records.reading import Count, Record, Text
 
 
@@ -17,16 +19,9 @@ class Loss(Record, frozen=True):
 
     def beyond(self, known: "Loss") -> "Loss":
         """Return what is lost beyond a loss that is known."""
-        return Loss(
-            overflowed=max(0, self.overflowed - known.overflowed),
-            rejected_dropped=max(0, self.rejected_dropped - known.rejected_dropped),
-            rows_dropped=max(0, self.rows_dropped - known.rows_dropped),
-            backup_lost=max(0, self.backup_lost - known.backup_lost),
-            difference=self.difference - known.difference,
-            excess=max(0, self.excess - known.excess),
-            at=known.at,
-            by=known.by,
-        )
+        counts = ("overflowed", "rejected_dropped", "rows_dropped", "backup_lost", "excess")
+        more = {name: max(0, getattr(self, name) - getattr(known, name)) for name in counts}
+        return replace(known, difference=self.difference - known.difference, **more)
 
 
 class WentBackTotal(Record, frozen=True):

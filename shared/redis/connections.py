@@ -48,7 +48,8 @@ class Connections:
         self._local = threading.local()
         self._state = threading.Lock()
         self._forgotten_at = 0.0
-        self._generation = _Generation()
+        #: Of the connections that may be used; those of an earlier one are forgotten.
+        self.generation = 0
 
     @property
     def number(self) -> ConnectionNumber | None:
@@ -75,10 +76,10 @@ class Connections:
         """
         lease: _Lease | None = getattr(self._local, "lease", None)
         if lease is None:
-            lease = self._local.lease = _Lease(self._pool, self._generation)
+            lease = self._local.lease = _Lease(self, self._pool)
         elif lease.is_forgotten or lease.was_hung_up():
             lease.connection.disconnect()
-        lease.number = self._generation.number
+        lease.generation = self.generation
         connection = lease.connection
         read: list[Any] = []
         try:
@@ -107,7 +108,7 @@ class Connections:
             if now - self._forgotten_at < _FORGET_INTERVAL_S:
                 return
             self._forgotten_at = now
-            self._generation.number += 1
+            self.generation += 1
         self._pool.disconnect(inuse_connections=False)
 
     def close(self) -> None:
@@ -115,26 +116,20 @@ class Connections:
         self._pool.disconnect()
 
 
-class _Generation:
-    """Of the connections that may be used; those of an earlier one were forgotten."""
-
-    number = 0
-
-
 class _Lease:
     """A thread's connection; it goes back to the pool with the thread, or each one that ends would leave one open."""
 
-    def __init__(self, pool: Any, generation: _Generation) -> None:
+    def __init__(self, connections: Connections, pool: Any) -> None:
+        self._connections = connections
         self._pool = pool
-        self._generation = generation
         self.connection: Any = None
         self.connection = pool.get_connection()
-        self.number = generation.number
+        self.generation = connections.generation
         self.used_at = monotonic()
 
     @property
     def is_forgotten(self) -> bool:
-        return self.number != self._generation.number
+        return self.generation != self._connections.generation
 
     def was_hung_up(self) -> bool:
         """Tell whether an idle connection has ended: nobody asked anything, so what is there to read is its end."""

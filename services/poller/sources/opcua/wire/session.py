@@ -220,7 +220,7 @@ class Session:
     async def subscribe(
         self, params: ua.CreateSubscriptionParameters, on_publish: Callable[[ua.PublishResult], None],
         on_unreadable: Callable[[], None], on_gone: Callable[[Exception], None],
-    ) -> "Subscription":  # fmt: skip
+    ) -> Subscription:  # fmt: skip
         """Let the server tell changes. `on_unreadable`: some can't be read; `on_gone`: it has no subscription left."""
         link: Any = self.client.uaclient.session
         publish = link.publish
@@ -242,7 +242,9 @@ class Session:
                 raise
 
         link.publish = publish_or_say
-        return await Subscription.make(link, params, on_publish, self._monitor_chunk)
+        subscription = Subscription(link, params, on_publish, self._monitor_chunk)
+        await subscription.open()
+        return subscription
 
     async def namespaces(self) -> list[str]:
         """Return the server's namespaces by their index; none where it does not say.

@@ -1,7 +1,8 @@
 """One subscription at a server: which nodes it watches, and how often it says that it lives."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
@@ -12,17 +13,16 @@ from services.poller.sources.opcua.wire.faults import is_of_the_size
 _TOO_MANY_ITEMS = ua.status_codes.StatusCodes.BadTooManyMonitoredItems
 
 
+@dataclass
 class Subscription:
     """A subscription; several at the server, where that lets each have only so many nodes."""
 
-    def __init__(
-        self, link: Any, params: ua.CreateSubscriptionParameters, hear: Callable[[ua.PublishResult], None], chunk: int
-    ) -> None:
-        """Make none at the server yet."""
-        self._link = link
-        self._params = params
-        self._hear = hear
-        self._chunk = chunk
+    link: Any
+    params: ua.CreateSubscriptionParameters
+    hear: Callable[[ua.PublishResult], None]
+    chunk: int  #: nodes in one request
+
+    def __post_init__(self) -> None:
         #: The server's subscriptions; what is new goes into the last.
         self.ids: list[int] = []
         #: Seconds after which a server without news says so.
@@ -35,17 +35,9 @@ class Subscription:
         #: Changes of one tag that the server keeps between two publishings, of the tag with the fewest.
         self.queue_size: int | None = None
 
-    @classmethod
-    async def make(
-        cls, link: Any, params: ua.CreateSubscriptionParameters, hear: Callable[[ua.PublishResult], None], chunk: int
-    ) -> Self:
-        """Return a subscription that the server has."""
-        made = cls(link, params, hear, chunk)
-        await made._open()
-        return made
-
-    async def _open(self) -> None:
-        made = await self._link.create_subscription(self._params, self._hear)
+    async def open(self) -> None:
+        """Make one at the server, which what is watched from now on goes into."""
+        made = await self.link.create_subscription(self.params, self.hear)
         self.ids.append(int(made.SubscriptionId))
         self.publishing_ms = float(made.RevisedPublishingInterval)
         self.keep_alive_s = self.publishing_ms / 1000 * made.RevisedMaxKeepAliveCount
@@ -60,13 +52,13 @@ class Subscription:
         refused = await self._watch(nodes, params)
         while too_many := {number for number, status in refused.items() if status.value == _TOO_MANY_ITEMS}:
             try:
-                await self._open()
+                await self.open()
             except ua.uaerrors.UaStatusCodeError:
                 break  # it takes no more subscriptions, either
             again = await self._watch([(number, node) for number, node in nodes if number in too_many], params)
             if len(again) == len(too_many):
                 # Empty it is of no use, and the next try would leave another.
-                await self._link.delete_subscriptions([self.ids.pop()])
+                await self.link.delete_subscriptions([self.ids.pop()])
                 break
             refused = {number: status for number, status in refused.items() if number not in too_many} | again
         return refused
@@ -77,20 +69,20 @@ class Subscription:
         refused: dict[int, ua.StatusCode] = {}
         done = 0
         while done < len(nodes):
-            some = nodes[done : done + self._chunk]
+            some = nodes[done : done + self.chunk]
             request = ua.CreateMonitoredItemsParameters()
             request.SubscriptionId = ua.IntegerId(self.ids[-1])
             request.TimestampsToReturn = ua.TimestampsToReturn.Both
             request.ItemsToCreate = [_monitored(node, number, params) for number, node in some]
             try:
-                answers = await self._link.create_monitored_items(request)
+                answers = await self.link.create_monitored_items(request)
             except ua.uaerrors.BadTooManyMonitoredItems:
                 too_many = ua.StatusCode(ua.UInt32(_TOO_MANY_ITEMS))
                 answers = [ua.MonitoredItemCreateResult(StatusCode=too_many)] * len(some)
             except ua.uaerrors.UaStatusCodeError as error:
                 if len(some) == 1 or not is_of_the_size(error):
                     raise
-                self._chunk = (len(some) + 1) // 2
+                self.chunk = (len(some) + 1) // 2
                 continue
             done += len(some)
             for (number, _), answer in zip(some, answers, strict=True):
@@ -108,11 +100,11 @@ class Subscription:
         gone = [self._items.pop(number) for number in numbers if number in self._items]
         for subscription in self.ids:
             items = [item for its, item in gone if its == subscription]
-            for first in range(0, len(items), self._chunk):
+            for first in range(0, len(items), self.chunk):
                 request = ua.DeleteMonitoredItemsParameters()
                 request.SubscriptionId = ua.IntegerId(subscription)
-                request.MonitoredItemIds = items[first : first + self._chunk]
-                await self._link.delete_monitored_items(request)
+                request.MonitoredItemIds = items[first : first + self.chunk]
+                await self.link.delete_monitored_items(request)
 
 
 def _monitored(node: ua.NodeId, handle: int, params: ua.MonitoringParameters) -> ua.MonitoredItemCreateRequest:

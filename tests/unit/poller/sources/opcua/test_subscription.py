@@ -54,7 +54,8 @@ class Link:
 
 def watch(link: Link, count: int) -> tuple[Subscription, dict[int, Any]]:
     async def run() -> tuple[Subscription, dict[int, Any]]:
-        made = await Subscription.make(link, ua.CreateSubscriptionParameters(), print, 3)
+        made = Subscription(link, ua.CreateSubscriptionParameters(), print, 3)
+        await made.open()
         nodes = [(number, ua.NodeId(number, 2)) for number in range(count)]
         refused = await made.watch(nodes, ua.MonitoringParameters(SamplingInterval=100.0, QueueSize=10))
         return made, refused
