@@ -6,10 +6,11 @@ every value is short as text and a poll of 100,000 tags takes some tens of milli
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
@@ -57,56 +58,59 @@ class SimulatorModel(SourceModel):
         return f"simulator of {self.tags} tags {pace}"
 
 
-class _Block(Protocol):
-    """All tags of one kind."""
-
-    def read(self) -> Sequence[Scalar]:
-        """Return the next value of each."""
+#: All tags of one kind: returns the next value of each.
+_Block: TypeAlias = Callable[[], Sequence[Scalar]]
 
 
-class _Drift:
+def _drift(count: int, random: Random) -> _Block:
     """Walk at random around a middle, as temperatures and levels do."""
+    middles = [random.randrange(10_000, 5_000_000) for _ in range(count)]
+    levels = list(middles)
+    steps = [round(random.gauss(0, 400)) for _ in range(count + _MIN_STEPS)]
 
-    def __init__(self, count: int, random: Random) -> None:
-        self._random = random
-        self._middles = [random.randrange(10_000, 5_000_000) for _ in range(count)]
-        self._levels = list(self._middles)
-        self._steps = [round(random.gauss(0, 400)) for _ in range(count + _MIN_STEPS)]
-
-    def read(self) -> list[Scalar]:
-        first = self._random.randrange(_MIN_STEPS)
-        self._levels = [
+    def read() -> list[Scalar]:
+        first = random.randrange(_MIN_STEPS)
+        levels[:] = [
             level + step - (level - middle) // _PULL
-            for level, step, middle in zip(self._levels, self._steps[first:], self._middles, strict=False)
+            for level, step, middle in zip(levels, steps[first:], middles, strict=False)
         ]
-        return [level / 1000 for level in self._levels]
+        return [level / 1000 for level in levels]
+
+    return read
 
 
-class _Noise:
+def _noise(count: int, random: Random) -> _Block:
     """Scatter around a fixed point, as a controlled pressure does."""
+    middles = [random.randrange(1_000, 500_000) for _ in range(count)]
+    steps = [round(random.gauss(0, 250)) for _ in range(count + _MIN_STEPS)]
 
-    def __init__(self, count: int, random: Random) -> None:
-        self._random = random
-        self._middles = [random.randrange(1_000, 500_000) for _ in range(count)]
-        self._steps = [round(random.gauss(0, 250)) for _ in range(count + _MIN_STEPS)]
+    def read() -> list[Scalar]:
+        first = random.randrange(_MIN_STEPS)
+        return [(middle + step) / 1000 for middle, step in zip(middles, steps[first:], strict=False)]
 
-    def read(self) -> list[Scalar]:
-        first = self._random.randrange(_MIN_STEPS)
-        return [(middle + step) / 1000 for middle, step in zip(self._middles, self._steps[first:], strict=False)]
+    return read
 
 
-class _Choice:
+def _choice(choices: Sequence[Scalar], count: int, random: Random) -> _Block:
     """Stay at one of a few values and change now and then, as setpoints, contacts and states do."""
+    levels = [random.choice(choices) for _ in range(count)]
 
-    def __init__(self, count: int, random: Random, choices: Sequence[Scalar]) -> None:
-        self._random = random
-        self._choices = choices
-        self._levels = [random.choice(choices) for _ in range(count)]
+    def read() -> list[Scalar]:
+        for index in _some(count, CHANGE_RATIO, random):
+            levels[index] = random.choice(choices)
+        return levels
 
-    def read(self) -> list[Scalar]:
-        for index in _some(len(self._levels), CHANGE_RATIO, self._random):
-            self._levels[index] = self._random.choice(self._choices)
-        return self._levels
+    return read
+
+
+#: By the kind of tags, what makes them.
+_BLOCKS: dict[str, Callable[[int, Random], _Block]] = {
+    "drift": _drift,
+    "noise": _noise,
+    "step": partial(_choice, [step * 25 for step in range(9)]),
+    "bool": partial(_choice, [False, True]),
+    "text": partial(_choice, TEXTS),
+}
 
 
 class Simulator(TagSource):
@@ -132,7 +136,7 @@ class Simulator(TagSource):
         self._polls += 1
         reading = Reading({})
         for addresses, block in self._blocks:
-            reading.values.update(zip(addresses, block.read(), strict=True))
+            reading.values.update(zip(addresses, block(), strict=True))
             # A large plant takes a while: the other groups' polls are due meanwhile.
             await asyncio.sleep(0)
         self._spoil(reading)
@@ -146,7 +150,7 @@ class Simulator(TagSource):
         for kind, addresses in by_kind.items():
             for first in range(0, len(addresses), _BLOCK_TAGS):
                 some = addresses[first : first + _BLOCK_TAGS]
-                self._blocks.append((some, _block(kind, len(some), self._random)))
+                self._blocks.append((some, _BLOCKS[kind](len(some), self._random)))
         self._addresses = [address for addresses in by_kind.values() for address in addresses]
 
     def _spoil(self, reading: Reading) -> None:
@@ -158,20 +162,6 @@ class Simulator(TagSource):
             else:
                 del reading.values[address]
                 reading.errors[address] = "simulated: no answer"
-
-
-def _block(kind: str, count: int, random: Random) -> _Block:
-    match kind:
-        case "drift":
-            return _Drift(count, random)
-        case "noise":
-            return _Noise(count, random)
-        case "step":
-            return _Choice(count, random, [step * 25 for step in range(9)])
-        case "bool":
-            return _Choice(count, random, [False, True])
-        case _:
-            return _Choice(count, random, TEXTS)
 
 
 def _some(count: int, ratio: float, random: Random) -> list[int]:
