@@ -193,30 +193,26 @@ class Actor:
                 del self._jobs[posted.field]
         elif job.thread is None:
             self._begin_when_free(job, now)
-        elif job.done != action.done or job.total != action.total:
-            self._say(job, _so_far(job), now)
         else:
-            self._say_now_and_then(job, now)
-
-    def _say_now_and_then(self, job: Job, now: float) -> None:
-        """Say that this process is at it, where that was not said lately."""
-        if abs(now - (job.action.alive_at or 0.0)) >= _SAY_S:
-            self._say(job, job.action, now)
+            self._say(job, _so_far(job), now)
 
     def _say(self, job: Job, action: Action, now: float) -> None:
+        """Say that this process is at it, and how far, where that is news or was not said lately."""
+        if action == job.action and abs(now - (action.alive_at or 0.0)) < _SAY_S:
+            return
         if (posted := self.board.move(job.posted, said := replace(action, alive_at=now))) is not None:
             job.posted, job.action = posted, said
 
     def _begin_when_free(self, job: Job, now: float) -> None:
         duty = self._duties[job.action.kind]
         busy = {self._duties[other.action.kind].lane for other in self._jobs.values() if other.is_under_way}
-        begun = replace(job.action, alive_at=now)
         if duty.lane in busy:
-            self._say_now_and_then(job, now)
+            self._say(job, job.action, now)
             return
         begun = replace(
-            begun, state=ActionState.RUNNING, started_at=now, attempts=begun.attempts + 1, done=None, total=None
-        )
+            job.action, alive_at=now, state=ActionState.RUNNING, started_at=now, attempts=job.action.attempts + 1,
+            done=None, total=None,
+        )  # fmt: skip
         if (posted := self.board.move(job.posted, begun, step=ActionState.RUNNING, by=self._me)) is None:
             return
         job.posted, job.action = posted, begun

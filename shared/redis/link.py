@@ -131,8 +131,7 @@ class RedisLink:
         runs after the command.
         Raises: RedisUnavailableError: any of them may have run; RedisFullError: one did not. Both: repeat each.
         """
-        answers: list[Any] = self._guard(lambda: self._scripts.run(calls, then), *(call[:2] for call in calls), then)
-        return answers
+        return self._guard(lambda: self._scripts.run(calls, then), *(call[:2] for call in calls), then)
 
     def run_confirmed(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
         """Run a script and wait until so many replicas have what this thread wrote, `wait_s` seconds at most.
@@ -140,8 +139,7 @@ class RedisLink:
         Without a call only what was written before on this thread's connection is waited for.
         Raises: RedisUnavailableError: it may have run.
         """
-        confirmed: Confirmed = self._guard(lambda: self._confirm(call, replicas, min(wait_s, MAX_BLOCK_S)))
-        return confirmed
+        return self._guard(lambda: self._confirm(call, replicas, min(wait_s, MAX_BLOCK_S)))
 
     @property
     def connection_number(self) -> ConnectionNumber | None:
@@ -179,8 +177,7 @@ class RedisLink:
                 pipeline.execute_command(*args)
             return list(pipeline.execute())
 
-        answers: list[Any] = self._guard(run, *many)
-        return answers
+        return self._guard(run, *many)
 
     def hash(self, key: str) -> dict[str, str]:
         """Return a hash as text; empty when there is none.
@@ -276,7 +273,7 @@ class RedisLink:
             return
         self._connections.forget()
 
-    def _guard(self, call: Callable[[], Any], *asked: Sequence[Any]) -> Any:
+    def _guard(self, call: Callable[[], T], *asked: Sequence[Any]) -> T:
         """Return what a call returns. `asked`: commands, for people, where the answer may be of any size."""
         if self._is_closed:
             raise RedisUnavailableError("the link is closed")
