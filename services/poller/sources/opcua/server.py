@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from services.poller.sources.opcua.times import RisingTimes
 from services.poller.sources.opcua.values import Collector
 from services.poller.sources.opcua.wire.connection import Connection
 from services.poller.sources.opcua.wire.faults import Faults
+from services.poller.sources.opcua.wire.logons import one_for_all
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.security import certificate_until
 from services.poller.sources.opcua.wire.session import Session
@@ -118,7 +120,7 @@ class Server(TagSource):
 
     async def _connect(self) -> Session:
         self._certificate_until = certificate_until(self.model, self._directory)
-        session = await Session.connect(self.model, self._directory, self.faults, self.connection.lose)
+        session = await self._log_on()
         try:
             await self._resolve(session)
             await self.ready(session)
@@ -126,6 +128,12 @@ class Server(TagSource):
             await session.close()
             raise
         return session
+
+    async def _log_on(self) -> Session:
+        model = self.model
+        who = model.url, model.user, model.secret(self._directory)
+        async with one_for_all(who, self.clock) if model.user else nullcontext():
+            return await Session.connect(model, self._directory, self.faults, self.connection.lose)
 
     async def _resolve(self, session: Session) -> None:
         """Find the nodes of the tags: indexes of namespaces may have changed, and what a glob matches."""

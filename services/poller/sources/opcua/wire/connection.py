@@ -9,6 +9,7 @@ from asyncua import ua
 from services.poller.faults import outlive
 from services.poller.news import Tell
 from services.poller.source import SourceError
+from services.poller.sources.opcua.wire.logons import REFUSED
 from services.poller.sources.opcua.wire.reasons import reason
 from services.poller.sources.opcua.wire.session import Session
 from shared.backoff import Backoff
@@ -30,9 +31,7 @@ _CANCEL_AGAIN_S = 0.2
 
 #: Refusals that repeating does not mend.
 _A_PERSON_S = (
-    ua.uaerrors.BadUserAccessDenied,
-    ua.uaerrors.BadIdentityTokenRejected,
-    ua.uaerrors.BadIdentityTokenInvalid,
+    *REFUSED,
     ua.uaerrors.BadSecurityPolicyRejected,
     ua.uaerrors.BadSecurityModeRejected,
     ua.uaerrors.BadCertificateUntrusted,
