@@ -12,7 +12,7 @@ from services.writer.conformance.claim import Claims, DiffersError, NotTriedErro
 from services.writer.conformance.place import Place, code_of, ends, values
 from services.writer.conformance.slow_relay import slow_relay
 from services.writer.oracle.connections.address import addresses, connect_params
-from services.writer.oracle.connections.connecting import connect
+from services.writer.oracle.connections.connecting import connect, wait_for_redo
 from services.writer.oracle.errors import from_driver
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
@@ -49,6 +49,15 @@ def uncommitted(place: Place) -> str:
     found = place.count(table)
     expect(found == 0, f"{found} rows after the connection was closed without a commit")
     return "gone with its connection"
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.wait_for_redo")
+def commit_waits(place: Place) -> str:
+    """A session may choose that its commits wait for the disk, whatever the database's setting is."""
+    with place.connection() as connection:
+        refused = wait_for_redo(connection)
+    expect(refused is None, f"{refused}")
+    return "COMMIT_WAIT = WAIT was taken"
 
 
 @CLAIMS.relied_on_by("services.writer.oracle.connections.pool.Connections")
