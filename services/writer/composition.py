@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Self
 
-from services.writer.backup.count import count
 from services.writer.backup.csv_backup import CsvBackup
 from services.writer.backup.index import Manifest
 from services.writer.backup.waiting_rows import file_waiting_rows
@@ -29,7 +28,6 @@ from shared.acting.board import Board
 from shared.acting.pausing import Pause
 from shared.clock import Clock, SystemClock
 from shared.journal.events import EventLog
-from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.life.faults import Faults, outliving
 from shared.life.heartbeat import Heartbeat
@@ -73,7 +71,7 @@ class Files(NamedTuple):
         """Return what these settings ask for; every file says which table it was meant for."""
         link, keys = redis.link, redis.keys
         manifest = Manifest(link, keys, settings.backup_dir)
-        report = Report(redis.events, breaker, manifest, RejectedExamples(link, keys), partial(count, link, keys))
+        report = Report(redis.events, breaker, manifest, link, keys)
         manifest.on_gone = report.file_gone
         backup, rejects = (
             CsvBackup.of(

@@ -39,12 +39,12 @@ def file_waiting_rows(link: RedisLink, keys: Keys, rejects: CsvBackup) -> tuple[
         raws = link.command("LRANGE", keys.rejected_rows, 0, kept - 1)
     if not raws:
         return None
-    path = rejects.append([_cells(raw) for raw in raws])
+    path = rejects.append([waiting_cells(raw) for raw in raws])
     link.run("rows_filed", [keys.rejected_rows, keys.rejected_rows_bytes], raws)
     return path, len(raws)
 
 
-def _cells(raw: bytes) -> list[Any]:
+def waiting_cells(raw: bytes) -> list[Any]:
     """Return a row's cells; what is no row of ours goes as text, or it would hold up all behind it."""
     try:
         return msgspec.json.decode(raw, type=list[str | None])

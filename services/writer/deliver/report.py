@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from services.writer.backup.format import row_example
 from services.writer.backup.index import Manifest
 from services.writer.deliver.breaker import Breaker
 from services.writer.sink import CONFLICT, RowError, SinkError
+from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.counters import Counter as CounterName
 from shared.errors import PipelineError
 from shared.journal.events import EventLog
 from shared.journal.rejected_examples import RejectedExamples
+from shared.keys import Keys
 from shared.logs import get_logger
 from shared.models import TagValue
 from shared.records.events import (
@@ -30,6 +32,7 @@ from shared.records.events import (
 )
 from shared.records.heartbeats import BreakerState
 from shared.records.rejected import Rejected
+from shared.redis.link import RedisLink
 
 _log = get_logger()
 
@@ -55,10 +58,12 @@ class Report:
     events: EventLog
     breaker: Breaker
     manifest: Manifest
-    examples: RejectedExamples  #: told of rejected rows; whoever retries or sets them aside tells them of it, too
-    count: Callable[[CounterName, int], None]
+    link: RedisLink
+    keys: Keys
 
     def __post_init__(self) -> None:
+        #: Told of rejected rows; whoever retries or sets them aside tells them of it, too.
+        self.examples = RejectedExamples(self.link, self.keys)
         self._lock = threading.Lock()
         self._news = _News()
         #: The last file that was told of, by its kind: of each kind one is open.
@@ -110,24 +115,21 @@ class Report:
         """Take note of rows written to a file."""
         with self._lock:
             self._news.in_files[path] += rows
-            works_again, self.backup_failure = self.backup_failure is not None, None
-            self._said_failing.clear()
-        if works_again:
-            self._say_works_again(str(path))
+        self._files_work(str(path))
 
     def files_available(self, failure: str) -> None:
         """Take note that what was wrong with the open files is not any more, unless something else is."""
-        with self._lock:
-            if self.backup_failure != failure:
-                return
-            self.backup_failure = None
-            self._said_failing.clear()
-        self._say_works_again("the open files are where they were")
+        if self.backup_failure == failure:
+            self._files_work("the open files are where they were")
 
-    def _say_works_again(self, what: str) -> None:
-        message = f"Files can be written again: {what}"
-        _log.info(message)
-        self.events.add(Event.BACKUP_WORKS, message)
+    def _files_work(self, what: str) -> None:
+        with self._lock:
+            works_again, self.backup_failure = self.backup_failure is not None, None
+            self._said_failing.clear()
+        if works_again:
+            message = f"Files can be written again: {what}"
+            _log.info(message)
+            self.events.add(Event.BACKUP_WORKS, message)
 
     def backup_failed(self, error: Exception) -> None:
         """Take note that a file can't be written; said when it begins."""
@@ -233,7 +235,7 @@ class Report:
         lost = self._lost
         if lost:
             try:
-                self.count(CounterName.BACKUP_LOST, lost)
+                count(self.link, self.keys, CounterName.BACKUP_LOST, lost)
             except PipelineError:
                 return  # The next tick counts it.
             with self._lock:
@@ -256,9 +258,20 @@ class Report:
                     self.events.add(Event.ORACLE_LOST, text, OracleError(code=cause.code if cause else None))
             else:
                 _log.info(text)
-                self.events.add(
-                    Event.ORACLE_RETRY if change.after is BreakerState.RETRYING else Event.ORACLE_BACK, text
-                )
+                retries = change.after is BreakerState.RETRYING
+                self.events.add(Event.ORACLE_RETRY if retries else Event.ORACLE_BACK, text)
+
+
+def count(link: RedisLink, keys: Keys, counter: CounterName, by: int) -> None:
+    """Raise a counter that no script raises, since no value moves with it, in total and in the window.
+
+    Raises: RedisUnavailableError: it may have been raised; a lost answer counts twice. The ledger does without it.
+    """
+    seconds = int(link.command("TIME")[0])
+    window = keys.window(seconds // WINDOW_BUCKET_S)
+    link.commands(
+        ("HINCRBY", keys.counters, counter, by), ("HINCRBY", window, counter, by), ("EXPIRE", window, WINDOW_KEEP_S)
+    )
 
 
 def tell_conflicts(events: EventLog, count: int, value: TagValue, error: RowError) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from services.writer.backup.count import count
+from services.writer.deliver.report import count
 from services.writer.importing.columns import NAMES, Columns
 from services.writer.importing.foreign_file import ForeignFile
 from services.writer.recover.command import Way, put_into_table

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.writer.backup.count import count
 from services.writer.backup.directory import created_at, file_entry, rows_in
 from services.writer.backup.files import shown
 from services.writer.backup.format import row_example
 from services.writer.backup.index import Manifest
+from services.writer.deliver.report import count
 from shared.clock import Clock
 from shared.counters import Counter
 from shared.errors import PipelineError

@@ -7,10 +7,9 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from services.writer.backup.format import value_of
 from services.writer.backup.place import lies_in
+from services.writer.backup.waiting_rows import waiting_cells
 from services.writer.verify.events import event_causes, time_of
 from services.writer.verify.gaps import EVER, EXACT_S, Cause
 from shared.errors import AnswerTooLargeError, RejectedError
@@ -51,7 +50,7 @@ class RedisCauses:
     def waiting_rows(self) -> Iterator[TagValue]:
         """Yield the rejected rows that wait here for a file."""
         for raw in self._listed(self.keys.rejected_rows):
-            cells = _cells(raw)
+            cells = [cell or "" for cell in waiting_cells(raw)]
             try:
                 yield value_of(cells, len(REJECTED_HEADER) if len(cells) > len(HEADER) else len(HEADER))
             except (ValueError, OverflowError):
@@ -157,13 +156,6 @@ class RedisCauses:
                 return [b""]
             return [raw for place in range(at, to + 1) for raw in self._elements(key, place, place)]
         return found
-
-
-def _cells(raw: bytes) -> list[str]:
-    try:
-        return [cell or "" for cell in msgspec.json.decode(raw, type=list[str | None])]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return []
 
 
 def _text(raw: str | bytes) -> str:

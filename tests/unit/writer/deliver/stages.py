@@ -11,8 +11,6 @@ from services.writer.deliver.report import Report
 from services.writer.deliver.spill import Spill
 from services.writer.deliver.worker import Worker
 from services.writer.settings import WriterSettings
-from shared.counters import Counter
-from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.life.faults import Faults
 from shared.life.heartbeat import Heartbeat
@@ -29,11 +27,6 @@ SETTINGS = WriterSettings.model_validate(
         "buffer_batch_threshold": 5, "buffer_write_interval_sec": 0.5,
     }
 )  # fmt: skip
-
-
-def nobody_counts(counter: Counter, by: int) -> None:
-    """Count nothing."""
-    del counter, by
 
 
 class LoopStage:
@@ -53,13 +46,8 @@ class LoopStage:
             list_key=KEYS.inflight_list,
         )  # fmt: skip
         self.work = WorkInHand()
-        self.report = Report(
-            self.events,
-            self.breaker,
-            Manifest(self.link, KEYS, Path("none")),
-            RejectedExamples(self.link, KEYS),
-            nobody_counts,
-        )
+        manifest = Manifest(self.link, KEYS, Path("none"))
+        self.report = Report(self.events, self.breaker, manifest, self.link, KEYS)
         batches = Batches(
             link=self.link, buffer=self.buffer, claims=self.claims, work=self.work, max_values=10,
             delivery=Delivery(

@@ -8,12 +8,10 @@ from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.delivery import Delivery
 from services.writer.deliver.report import Report
 from services.writer.sink import CONFLICT, RowError, SinkError, Verdict
-from shared.journal.rejected_examples import RejectedExamples
-from shared.keys import Keys
 from shared.models import Decoded, TagValue
 from shared.records.heartbeats import BreakerState
 from tests.fakes import FakeClock, FakeEvents, FakeLink, FakeStop, ScriptedSink, Step, tag_values
-from tests.unit.writer.deliver.stages import nobody_counts
+from tests.unit.writer.deliver.stages import KEYS
 from tests.unit.writer.fakes import FakeFile, failing, raising_when
 
 LOST = SinkError("LOST", "the other side closed the connection", Verdict.CONNECTION_LOST)
@@ -37,13 +35,7 @@ class Bench:
             breaker=self.breaker,
             backup=self.backup,
             rejects=self.rejects,
-            report=Report(
-                FakeEvents(),
-                self.breaker,
-                Manifest(FakeLink(), Keys("t"), Path("none")),
-                RejectedExamples(FakeLink(), Keys("t")),
-                nobody_counts,
-            ),
+            report=Report(FakeEvents(), self.breaker, Manifest(FakeLink(), KEYS, Path("none")), FakeLink(), KEYS),
             clock=FakeClock(),
             retry_delays_s=[1.0, 2.0, 4.0],
         )
