@@ -24,7 +24,6 @@ from services.writer.check.redis_rights import NEEDED, OPTIONAL
 from services.writer.leave import close_and_leave
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE
-from services.writer.oracle.columns import described
 from services.writer.oracle.connections.connecting import connect, wait_for_redo, warning_of
 from services.writer.oracle.dictionary import TableShape
 from services.writer.oracle.layout import LAYOUTS
@@ -126,7 +125,7 @@ class Checks:
     def _shape(self, shape: TableShape) -> Iterator[Finding]:
         layout = LAYOUTS[self.settings.oracle_table_layout]
         try:
-            columns = [described(info) for info in shape.columns(layout.names)]
+            columns = shape.columns(layout.names)
             yield Finding("table", Status.OK, f"{self.settings.oracle_table} is there, the user may SELECT")
             yield from compare_columns(layout, columns)
         except SinkError as error:

@@ -22,12 +22,6 @@ _DIGITS_A_BIT = 0.30103
 #: Source: Oracle SQL Language Reference, NUMBER; IEEE 754: half a unit above the largest of 24 binary digits.
 _NUMBER_LIMIT, _SINGLE_LIMIT = 1e126, 2.0**128 - 2.0**103
 
-#: Types of a column that holds times, and of one that holds a name or a quality.
-_TIMES = (
-    oracledb.DB_TYPE_DATE, oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ,
-)  # fmt: skip
-_TEXTS = oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NCHAR
-
 #: Digits of a second's fraction that a time of ours has.
 _MICROSECONDS = 6
 
@@ -147,45 +141,39 @@ def bind_type(column: Column) -> Any:
     return oracledb.DB_TYPE_NVARCHAR if column.is_national else column.max_bytes
 
 
-def column_as_found(column: Column, info: Any, character_set: str) -> Column:
-    """Return a column of the layout as the driver describes the table's; as it is where the table has none."""
-    if info is None:
+def column_as_found(column: Column, found: FoundColumn | None, character_set: str) -> Column:
+    """Return a column of the layout as the table has it; as it is where the table has none."""
+    if found is None:
         return column
-    kind = info.type_code
-    is_binary = kind in (oracledb.DB_TYPE_BINARY_DOUBLE, oracledb.DB_TYPE_BINARY_FLOAT)
-    is_national = kind in (oracledb.DB_TYPE_NVARCHAR, oracledb.DB_TYPE_NCHAR)
-    is_padded = kind in (oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_NCHAR)
-    is_text = is_national or is_padded or kind is oracledb.DB_TYPE_VARCHAR
+    kind = found.type_name
+    is_binary, is_float = kind in ("BINARY_DOUBLE", "BINARY_FLOAT"), kind == "NUMBER" and found.decimals == FLOATING
+    is_national, is_padded = kind in ("NVARCHAR2", "NCHAR"), kind in ("CHAR", "NCHAR")
+    is_text = is_national or is_padded or kind == "VARCHAR2"
     return Column(
         column.name,
-        is_number=is_binary or kind is oracledb.DB_TYPE_NUMBER,
-        max_bytes=info.internal_size if is_text else None,
-        decimals=_decimals(info),
-        digits=_digits(info),
-        is_date=kind is oracledb.DB_TYPE_DATE,
+        is_number=is_binary or kind == "NUMBER",
+        max_bytes=found.max_bytes if is_text else None,
+        decimals=_decimals(found),
+        digits=float_digits(found.precision) if is_float and found.precision else None,
+        is_date=kind == "DATE",
         is_binary=is_binary,
-        is_single=kind is oracledb.DB_TYPE_BINARY_FLOAT,
+        is_single=kind == "BINARY_FLOAT",
         is_national=is_national,
         is_padded=is_padded,
-        has_zone=kind in (oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ),
+        has_zone=kind.endswith("TIME ZONE"),
         character_set=character_set if is_text and not is_national and character_set in CHARACTER_SETS else None,
     )
 
 
-def misfit(column: Column, info: Any) -> str | None:
-    """Return why a column as the driver describes it can't hold what is written there; None where it can.
+def misfit(column: Column, found: FoundColumn) -> str | None:
+    """Return why a column as the table has it can't hold what is written there; None where it can.
 
     What it takes all the same, Oracle converts by the session's settings, and what it refuses would be blamed on rows.
     """
-    wanted = _TIMES if column.name == "timestamp" else _TEXTS
-    if column.name == "tag_value" or info.type_code in wanted:
+    wanted = ("DATE", "TIMESTAMP") if column.name == "timestamp" else ("VARCHAR2", "NVARCHAR2", "CHAR", "NCHAR")
+    if column.name == "tag_value" or found.type_name.startswith(wanted):
         return None
-    return f"{column.name} is {described(info).type_name}"
-
-
-def _digits(info: Any) -> int | None:
-    is_float = info.type_code is oracledb.DB_TYPE_NUMBER and info.scale == FLOATING and info.precision
-    return float_digits(info.precision) if is_float else None
+    return f"{column.name} is {found.type_name}"
 
 
 def float_digits(bits: int) -> int:
@@ -196,16 +184,13 @@ def float_digits(bits: int) -> int:
     return math.ceil(bits * _DIGITS_A_BIT)
 
 
-def _decimals(info: Any) -> int | None:
-    kind, scale = info.type_code, info.scale
-    if kind is oracledb.DB_TYPE_NUMBER:
+def _decimals(found: FoundColumn) -> int | None:
+    if found.type_name == "NUMBER":
         # A NUMBER without precision is described by precision 0; FLOAT by scale -127.
-        return scale if info.precision and scale is not None and scale > FLOATING else None
-    if kind is oracledb.DB_TYPE_DATE:
+        return found.decimals if found.precision and found.decimals > FLOATING else None
+    if found.type_name == "DATE":
         return 0
-    is_time = kind in (oracledb.DB_TYPE_TIMESTAMP, oracledb.DB_TYPE_TIMESTAMP_LTZ, oracledb.DB_TYPE_TIMESTAMP_TZ)
-    # The driver says None for a scale of 0.
-    return scale or 0 if is_time and (scale or 0) < _MICROSECONDS else None
+    return found.decimals if found.type_name.startswith("TIMESTAMP") and found.decimals < _MICROSECONDS else None
 
 
 def _rounded_time(moment: datetime, decimals: int) -> datetime:
@@ -224,6 +209,7 @@ def described(info: Any) -> FoundColumn:
         "VARCHAR": "VARCHAR2", "NVARCHAR": "NVARCHAR2", "TIMESTAMP_LTZ": "TIMESTAMP WITH LOCAL TIME ZONE",
         "TIMESTAMP_TZ": "TIMESTAMP WITH TIME ZONE",
     }.get(name, name)  # fmt: skip
+    # The driver says None for a scale of 0.
     return FoundColumn(
         info.name, type_name, info.internal_size or 0, info.scale or 0, bool(info.null_ok), info.precision or 0
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import oracledb
 
+from services.writer.oracle.columns import FoundColumn, described
 from services.writer.oracle.errors import oracle_error, translated
 from services.writer.sink import SinkError
 
@@ -55,13 +56,13 @@ class TableShape:
         #: Whether its database is a standby that was opened for a trial: it will be put back to where it began.
         self.is_rewound = False
 
-    def columns(self, wanted: Sequence[str] = ()) -> list[Any]:
-        """Return the columns as the driver describes them, which also shows that the user may SELECT.
+    def columns(self, wanted: Sequence[str] = ()) -> list[FoundColumn]:
+        """Return the columns as Oracle describes them, which also shows that the user may SELECT.
 
         wanted: those that are asked for by name where `*` does not stand for them: they may be INVISIBLE.
         """
         found = self._described("*")
-        for name in sorted(set(wanted) - {info.name.lower() for info in found}):
+        for name in sorted(set(wanted) - {column.name.lower() for column in found}):
             try:
                 found += self._described(name)
             except SinkError as error:
@@ -139,13 +140,13 @@ class TableShape:
         self.is_table, self.is_temporary = bool(rows), rows == [("Y",)]
         return self.is_table
 
-    def _described(self, what: str) -> list[Any]:
+    def _described(self, what: str) -> list[FoundColumn]:
         with translated(), self._connection.cursor() as cursor:
             # Parsed anew each time: a statement that the driver knows may be described as the table was.
             sql = f"SELECT {what} FROM {self._table} WHERE 1 = 0"  # noqa: S608 - the names are ours, or checked in settings
             cursor.prepare(sql, cache_statement=False)
             cursor.execute(None)
-            return list(cursor.description or ())
+            return [described(info) for info in cursor.description or ()]
 
     def _one(self, sql: str) -> Any:
         return self._all(sql, [])[0]

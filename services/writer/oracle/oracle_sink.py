@@ -7,13 +7,12 @@ table under the name. Before a row is refused for what is known of a column, the
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import oracledb
 
 from services.writer.logons import Logons
 from services.writer.oracle.codes import NO_PRIVILEGE, RAISED_WHILE_BINDING
-from services.writer.oracle.columns import column_as_found, misfit
+from services.writer.oracle.columns import FoundColumn, column_as_found, misfit
 from services.writer.oracle.connections.pool import Connections
 from services.writer.oracle.dictionary import TableShape, guards
 from services.writer.oracle.errors import oracle_error
@@ -242,7 +241,7 @@ class OracleSink:
         if not self._table_is_known:
             self._character_set = shape.character_set()
         # As SQL without quotes finds them: a column that was made as "tag_name" is another one.
-        found = {info.name.lower(): info for info in columns if info.name.isupper()}
+        found = {column.name.lower(): column for column in columns if column.name.isupper()}
         # The name that a standby shares with its primary; the driver has it from the logon.
         self._database = connection.db_name or None
         shape.check_keeps_rows()
@@ -263,8 +262,8 @@ class OracleSink:
         self._table_is_known = True
         return shape
 
-    def _columns(self, shape: TableShape) -> list[Any]:
-        """Return the columns as the driver describes them; none where the user may not SELECT: values go on."""
+    def _columns(self, shape: TableShape) -> list[FoundColumn]:
+        """Return the columns as Oracle describes them; none where the user may not SELECT: values go on."""
         could, self.may_select = self.may_select, True
         try:
             return shape.columns(self.table.layout.names)

@@ -1,13 +1,11 @@
 """Claims about columns: how they are described, and what they make of a value without a word."""
 
-from typing import Any
-
 import msgspec
 import oracledb
 
 from services.writer.conformance.claim import Claims, expect
 from services.writer.conformance.place import MOMENT, Place, code_of, ends, values
-from services.writer.oracle.columns import CHARACTER_SETS
+from services.writer.oracle.columns import CHARACTER_SETS, FoundColumn
 from services.writer.oracle.dictionary import TableShape
 from shared.models import TagValue
 
@@ -43,18 +41,15 @@ def described_sizes(place: Place) -> str:
     """SELECT ... WHERE 1 = 0 describes types, bytes, digits and NOT NULL."""
     table = place.table(tag_name="VARCHAR2(100 CHAR) NOT NULL", tag_value="NUMBER(10,2)", quality="NVARCHAR2(20)")
     with place.connection() as connection:
-        found = [_described(info) for info in TableShape(connection, table).columns()]
+        found = TableShape(connection, table).columns()
     wanted = [
-        ("TAG_NAME", "VARCHAR", 400, None, None, False), ("TAG_VALUE", "NUMBER", None, 10, 2, True),
-        ("TIMESTAMP", "TIMESTAMP", None, 0, 6, False), ("QUALITY", "NVARCHAR", 40, None, None, True),
-    ]  # fmt: skip
+        FoundColumn("TAG_NAME", "VARCHAR2", 400, 0, nullable=False),
+        FoundColumn("TAG_VALUE", "NUMBER", 0, 2, nullable=True, precision=10),
+        FoundColumn("TIMESTAMP", "TIMESTAMP", 0, 6, nullable=False),
+        FoundColumn("QUALITY", "NVARCHAR2", 40, 0, nullable=True),
+    ]
     expect(found == wanted, f"{found}")
     return "100 CHAR as 400 bytes, NVARCHAR2(20) as 40, NUMBER(10,2), TIMESTAMP(6), NOT NULL"
-
-
-def _described(info: Any) -> tuple[object, ...]:
-    kind = info.type_code.name.removeprefix("DB_TYPE_")
-    return info.name, kind, info.internal_size, info.precision, info.scale, info.null_ok
 
 
 @CLAIMS.relied_on_by("services.writer.oracle.columns.bind_type")
