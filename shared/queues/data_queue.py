@@ -7,6 +7,7 @@ A polling engine in Python calls `DataQueue.put`; in any other language it does 
                "mode": "FIXED", "tag_values": {"D100": 12.5}, "poll_time_ms": 3.1, "error_tags": {}}, timeout=0.5)
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -94,7 +95,10 @@ class DataQueue:
         self._max_messages = max_messages
         events = events or EventLog(link, keys, "polling-engine")
         self._replicated = ReplicatedPut(link, events, replicas) if replicas else None
-        self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="data-queue")
+        self._begin_to_send()
+
+    def _begin_to_send(self) -> None:
+        self._sender, self._sender_pid = ThreadPoolExecutor(max_workers=1, thread_name_prefix="data-queue"), os.getpid()
 
     @classmethod
     def connect(
@@ -178,6 +182,9 @@ class DataQueue:
         """Put until something was queued; return the script's answer."""
         if timeout <= 0:
             raise ValueError("timeout: give it more than 0 seconds, a round trip to Redis takes some")
+        if self._sender_pid != os.getpid():
+            # A fork leaves threads behind: what is handed to the one that was would wait for ever.
+            self._begin_to_send()
         # The socket's own timeout restarts with every step (connect, log in, send): only a thread of its own lets the
         # caller go exactly when it asked.
         sending: Future[Queued] = self._sender.submit(self._put_until, put, monotonic() + timeout)

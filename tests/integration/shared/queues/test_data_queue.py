@@ -1,7 +1,9 @@
 """The DataQueue as a polling engine meets it."""
 
 import json
+import os
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -59,6 +61,25 @@ def test_put_never_blocks_for_longer_than_asked_when_redis_is_away(state: str) -
             assert time.monotonic() - began < 1
         redis.resume()
         queue.close()
+
+
+def test_a_process_that_was_forked_puts_as_its_parent_does(redis_server: EmbeddedRedis, namespace: str) -> None:
+    """Kind: a thread that is not there any more is waited for. Servers of Python load an application, and fork: in each
+    of their processes every put ended with "Redis did not answer", beside a Redis that did.
+    """
+    queue = DataQueue.connect(redis_server.url, namespace)
+    assert queue.put(poll(0, 1), timeout=5) == 1
+    children = []
+    for child in range(1, 3):
+        if (pid := os.fork()) == 0:
+            with suppress(BaseException):
+                queue.put(poll(child, 1), timeout=5)
+                os._exit(0)
+            os._exit(1)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
+    assert queue.put(poll(3, 1), timeout=5) == 4
+    queue.close()
 
 
 @pytest.mark.parametrize(
