@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -32,6 +33,14 @@ MAX_RECOVERED, MAX_WAITING = 100, 1_000
 _log = get_logger()
 
 
+class _Counted(NamedTuple):
+    """A file's rows, as long as it is the same."""
+
+    size_bytes: int
+    changed_ns: int
+    rows: int
+
+
 class Manifest:
     """The entries of one backup directory; safe to use from several threads. Never fails its caller."""
 
@@ -54,6 +63,8 @@ class Manifest:
         self._forgotten: set[str] = set()
         #: Of another host, not here, and struck off at the last rebuild: gone, or that host's own.
         self._doubted: dict[str, BackupFile] = {}
+        #: Files that are too many for the list, by name: to count their rows may take reading them.
+        self._counted: dict[str, _Counted] = {}
 
     def note(self, path: Path, entry: BackupFile) -> None:
         """Take note of a file that changed; `flush` says it. One that lies elsewhere is in no list of ours."""
@@ -193,7 +204,17 @@ class Manifest:
         if not paths:
             self._link.command("HDEL", self._key, name)
             return
-        rows, size_bytes = sum(map(count_rows, paths)), sum(path.stat().st_size for path in paths if path.exists())
+        counted, self._counted = self._counted, {}
+        for path in paths:
+            # One that can't be read, or is gone by now, costs itself.
+            with suppress(OSError):
+                status = path.stat()
+                known = counted.get(path.name)
+                if known is None or (known.size_bytes, known.changed_ns) != (status.st_size, status.st_mtime_ns):
+                    known = _Counted(status.st_size, status.st_mtime_ns, count_rows(path))
+                self._counted[path.name] = known
+        rows = sum(each.rows for each in self._counted.values())
+        size_bytes = sum(each.size_bytes for each in self._counted.values())
         first = file_entry(paths[0], FileStage.WAITING, rows=rows, size_bytes=size_bytes, created=created_at(paths[0]))
         entry = replace(first, kind=FileKind.BACKUP, files=len(paths))
         self._link.command("HSET", self._key, name, to_json(here.told(entry)))

@@ -196,6 +196,52 @@ def test_more_files_than_the_list_holds_are_one_entry_with_their_sums(
     assert (sum(entry["rows"] for entry in waiting), gone) == (13, [])
 
 
+def test_files_beyond_the_list_are_read_once_and_not_with_each_look(
+    link: FakeLink, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a cost that comes again with each turn. Thousands of files were brought back without their labels: up to
+    16 MB of each were read, twice a minute, to tell how many rows they have in all.
+    """
+    read: list[str] = []
+
+    def counting(path: Path) -> int:
+        read.append(path.name)
+        return count_rows(path)
+
+    monkeypatch.setattr("services.writer.backup.index.MAX_WAITING", 1)
+    monkeypatch.setattr("services.writer.backup.index.count_rows", counting)
+    for number in range(5):
+        (tmp_path / f"backup_20260101_00000{number}.csv").write_bytes(b"h\n" + b"row\n" * 3)
+    for _ in range(3):
+        manifest.rebuild()
+    assert sorted(read) == [f"backup_20260101_00000{number}.csv" for number in range(5)]
+    # But one that is another by now
+    (tmp_path / "backup_20260101_000004.csv").write_bytes(b"h\n" + b"row\n" * 30)
+    manifest.rebuild()
+    assert len(read) == 6
+    (further,) = [entry for entry in map(json.loads, link.entries.values()) if "files" in entry]
+    assert further["rows"] == 3 * 3 + 30
+
+
+def test_a_file_beyond_the_list_that_can_not_be_read_costs_itself(
+    link: FakeLink, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: one's fault costs all: the list was made no more, and what was gone from the disk stood there for ever."""
+
+    def failing(path: Path) -> int:
+        if path.name.endswith("3.csv"):
+            raise PermissionError(13, "Permission denied")
+        return count_rows(path)
+
+    monkeypatch.setattr("services.writer.backup.index.MAX_WAITING", 2)
+    monkeypatch.setattr("services.writer.backup.index.count_rows", failing)
+    for number in range(5):
+        (tmp_path / f"backup_20260101_00000{number}.csv").write_bytes(b"h\n" + b"row\n" * 3)
+    manifest.rebuild()
+    (further,) = [entry for entry in map(json.loads, link.entries.values()) if "files" in entry]
+    assert (further["files"], further["rows"]) == (3, 6)
+
+
 def test_rows_are_known_from_the_label_and_a_large_file_is_not_read_through(tmp_path: Path) -> None:
     """Kind: network or disk work of unknown length. (Counting a backlog of 4 GB stopped the heartbeat for 55 s.)"""
     path = tmp_path / "backup_20260101_000000.csv"
