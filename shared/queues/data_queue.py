@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
@@ -77,24 +77,20 @@ class HeldMessage(NamedTuple):
     raw: bytes
 
 
+@dataclass
 class DataQueue:
     """The DataQueue of one namespace. `put` is for polling engines; `wait` and `claim` are for the consumer."""
 
-    def __init__(
-        self,
-        link: RedisLink,
-        keys: Keys,
-        max_messages: int = DEFAULT_MAX_MESSAGES,
-        *,
-        replicas: int = 0,
-        events: EventLog | None = None,
-    ) -> None:
-        """Take how many replicas must have a message before a put returns, and where it is told that they are fewer."""
-        self._link = link
-        self._keys = keys
-        self._max_messages = max_messages
-        events = events or EventLog(link, keys, "polling-engine")
-        self._replicated = ReplicatedPut(link, events, replicas) if replicas else None
+    link: RedisLink
+    keys: Keys
+    max_messages: int = DEFAULT_MAX_MESSAGES
+    _: KW_ONLY
+    replicas: InitVar[int] = 0  #: that must have a message before a put returns
+    events: InitVar[EventLog | None] = None  #: where it is told that they are fewer
+
+    def __post_init__(self, replicas: int, events: EventLog | None) -> None:
+        events = events or EventLog(self.link, self.keys, "polling-engine")
+        self._replicated = ReplicatedPut(self.link, events, replicas) if replicas else None
         self._begin_to_send()
 
     def _begin_to_send(self) -> None:
@@ -169,14 +165,14 @@ class DataQueue:
         because another poller had taken their group over before they were read.
         Raises: as `put_many`.
         """
-        keys = [self._keys.data_queue, self._keys.polling_leases]
-        return self._within(timeout, Put("put_held", keys, [self._max_messages], messages))
+        keys = [self.keys.data_queue, self.keys.polling_leases]
+        return self._within(timeout, Put("put_held", keys, [self.max_messages], messages))
 
     def _plain(self, script: str, encoded: Sequence[bytes]) -> Put:
-        return Put(script, [self._keys.data_queue], [self._max_messages], [(message,) for message in encoded])
+        return Put(script, [self.keys.data_queue], [self.max_messages], [(message,) for message in encoded])
 
     def _put(self, put: Put, deadline: float) -> Queued:
-        return self._replicated.run(put, deadline) if self._replicated else put.once(self._link)
+        return self._replicated.run(put, deadline) if self._replicated else put.once(self.link)
 
     def _within(self, timeout: float, put: Put) -> Queued:
         """Put until something was queued; return the script's answer."""
@@ -202,7 +198,7 @@ class DataQueue:
             # Half a retry before the deadline, so that the caller hears why.
             if monotonic() + 1.5 * _FULL_RETRY_S >= deadline:
                 raise QueueFullError(
-                    f"the DataQueue holds its maximum of {self._max_messages} messages: is a consumer running?"
+                    f"the DataQueue holds its maximum of {self.max_messages} messages: is a consumer running?"
                 )
             sleep(_FULL_RETRY_S)
 
@@ -211,14 +207,14 @@ class DataQueue:
 
         Raises: RedisUnavailableError.
         """
-        return int(self._link.command("LLEN", self._keys.data_queue))
+        return int(self.link.command("LLEN", self.keys.data_queue))
 
     def wait(self, wait_s: float) -> bool:
         """Wait in Redis until there is a message; return whether there is.
 
         Raises: RedisUnavailableError.
         """
-        return self._link.wait_for_element(self._keys.data_queue, wait_s) > 0
+        return self.link.wait_for_element(self.keys.data_queue, wait_s) > 0
 
     def claim(
         self,
@@ -237,16 +233,16 @@ class DataQueue:
         with claims.opening() as list_key:
             if list_takeovers(list_key) >= MAX_TAKEOVERS:
                 message_max_bytes = min(message_max_bytes, MAX_REJECTED_MESSAGE_BYTES)
-            places = [self._keys.data_queue, list_key, self._keys.claimed]
+            places = [self.keys.data_queue, list_key, self.keys.claimed]
             bounds = [max_messages, max_bytes, message_max_bytes, HEAD_BYTES]
             try:
-                answer = self._link.run("claim_messages", places, bounds)
+                answer = self.link.run("claim_messages", places, bounds)
                 is_ours = len(answer) <= MOST_CLAIMED + 1
             except AnswerTooLargeError:
                 is_ours = False
             if not is_ours:  # a list of that name that others filled
-                lighten(self._link, list_key, self._keys.data_queue, most=MOST_CLAIMED, longest_bytes=message_max_bytes)
-                answer = self._link.run("claim_messages", places, bounds)
+                lighten(self.link, list_key, self.keys.data_queue, most=MOST_CLAIMED, longest_bytes=message_max_bytes)
+                answer = self.link.run("claim_messages", places, bounds)
         if len(answer) == 1:
             claims.close(list_key)
             return None
@@ -258,9 +254,9 @@ class DataQueue:
         A batch whose list holds more than was read stays; the next sweep finds it.
         Raises: RedisUnavailableError: repeat the same call.
         """
-        self._link.run(
+        self.link.run(
             "return_messages",
-            [batch.list_key, self._keys.claimed, self._keys.data_queue],
+            [batch.list_key, self.keys.claimed, self.keys.data_queue],
             [len(batch.raws), *messages],
         )
 
@@ -269,7 +265,7 @@ class DataQueue:
 
         Raises: RedisUnavailableError: repeat the same call, or let the next sweep find it.
         """
-        self._link.run("give_back", [batch.list_key, self._keys.claimed, self._keys.data_queue])
+        self.link.run("give_back", [batch.list_key, self.keys.claimed, self.keys.data_queue])
 
     def close(self) -> None:
         """Stop sending; the link stays open, it may serve others."""

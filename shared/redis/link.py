@@ -19,7 +19,7 @@ from shared.logs import get_logger
 from shared.redis.answers import too_large, translated, without_errors
 from shared.redis.bounded_answers import TooLargeError
 from shared.redis.connections import Argument, ConnectionNumber, Connections
-from shared.redis.scripts import Call, Scripts
+from shared.redis.scripts import Call, run_scripts
 from shared.redis.topology import Primary
 from shared.redis.trouble import Trouble
 from shared.settings.models import ANSWER_MAX_BYTES, ServiceSettings
@@ -71,7 +71,6 @@ class RedisLink:
         self._primary = Primary(read_url, namespace, sentinel_password)
         self._connections = Connections(self._primary, client_name, answer_max_bytes)
         self._server_clock = (0.0, -math.inf)
-        self._scripts = Scripts(self._connections)
         self._trouble = Trouble(lambda: self.address)
         self._is_closed = False
 
@@ -131,7 +130,7 @@ class RedisLink:
         runs after the command.
         Raises: RedisUnavailableError: any of them may have run; RedisFullError: one did not. Both: repeat each.
         """
-        return self._guard(lambda: self._scripts.run(calls, then), *(call[:2] for call in calls), then)
+        return self._guard(lambda: run_scripts(self._connections, calls, then), *(call[:2] for call in calls), then)
 
     def run_confirmed(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
         """Run a script and wait until so many replicas have what this thread wrote, `wait_s` seconds at most.
@@ -147,7 +146,7 @@ class RedisLink:
         return self._connections.number
 
     def _confirm(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
-        answer = self._scripts.run([call])[0] if call else None
+        answer = run_scripts(self._connections, [call])[0] if call else None
         # Who waits for more replicas than there are waits in vain, to the end.
         (role,) = self._connections.exchange([("ROLE",)])
         online = _connected_replicas(role, replicas)

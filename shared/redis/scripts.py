@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,17 +12,6 @@ from shared.redis.answers import without_errors
 from shared.redis.connections import Argument, Connections
 
 _SCRIPTS = Path(__file__).parents[1] / "lua"
-
-
-class _Script:
-    """A script of `lua/`."""
-
-    def __init__(self, name: str) -> None:
-        self.text = (_SCRIPTS / f"{name}.lua").read_text("utf-8")
-        sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        writing = [("EVALSHA", sha), ("EVAL", self.text)]
-        #: How to ask for it, the first way that works. Rights that were given for an older version know no ..._RO.
-        self.ways = [("EVALSHA_RO", sha), ("EVAL_RO", self.text), *writing] if is_read_only(self.text) else writing
 
 
 def is_read_only(script: str) -> bool:
@@ -37,30 +27,31 @@ class Call(NamedTuple):
     args: Iterable[Argument] = ()
 
 
-class Scripts:
-    """The scripts that one link has run, and how they are run."""
+@cache
+def _ways(script: str) -> list[tuple[str, str]]:
+    """Return how to ask for a script of `lua/`, the first way that works first.
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
-        self._read: dict[str, _Script] = {}
+    Rights that were given for an older version know no ..._RO.
+    """
+    text = (_SCRIPTS / f"{script}.lua").read_text("utf-8")
+    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    writing = [("EVALSHA", sha), ("EVAL", text)]
+    return [("EVALSHA_RO", sha), ("EVAL_RO", text), *writing] if is_read_only(text) else writing
 
-    def run(self, calls: Sequence[Call], then: Sequence[Argument] = ()) -> list[Any]:
-        """Run scripts one after the other in one round trip, and a command after them; return their answers in order.
 
-        Raises: what the client library raises; of an answer that is an error, that error.
-        """
-        scripts = [self._read.get(call.script) or self._load(call.script) for call in calls]
-        arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
-        commands: list[Sequence[Argument]] = [
-            (*script.ways[0], *rest) for script, rest in zip(scripts, arguments, strict=True)
-        ]
-        answers = self._connections.exchange([*commands, then] if then else commands)
-        for place, script in enumerate(scripts):
-            for way in script.ways[1:]:
-                if not isinstance(answers[place], redis.exceptions.NoScriptError | redis.exceptions.NoPermissionError):
-                    break
-                (answers[place],) = self._connections.exchange([(*way, *arguments[place])])
-        return without_errors(answers)
+def run_scripts(connections: Connections, calls: Sequence[Call], then: Sequence[Argument] = ()) -> list[Any]:
+    """Run scripts one after the other in one round trip, and a command after them; return their answers in order.
 
-    def _load(self, name: str) -> _Script:
-        return self._read.setdefault(name, _Script(name))
+    Raises: what the client library raises; of an answer that is an error, that error.
+    """
+    arguments = [(len(call.keys), *call.keys, *call.args) for call in calls]
+    commands: list[Sequence[Argument]] = [
+        (*_ways(call.script)[0], *rest) for call, rest in zip(calls, arguments, strict=True)
+    ]
+    answers = connections.exchange([*commands, then] if then else commands)
+    for place, call in enumerate(calls):
+        for way in _ways(call.script)[1:]:
+            if not isinstance(answers[place], redis.exceptions.NoScriptError | redis.exceptions.NoPermissionError):
+                break
+            (answers[place],) = connections.exchange([(*way, *arguments[place])])
+    return without_errors(answers)

@@ -24,7 +24,7 @@ def test_put_queues_the_same_json_that_any_language_can_push(redis_server: Embed
     queue = DataQueue.connect(redis_server.url, namespace)
     assert queue.put(READING) == 1
     assert queue.put(poll(0, 3)) == 2
-    link = queue._link
+    link = queue.link
     assert json.loads(link.command("LINDEX", Keys(namespace).data_queue, 0)) == READING
     assert json.loads(link.command("LINDEX", Keys(namespace).data_queue, 1))["tag_values"] == {
         "D0": 0.5, "D1": 1.5, "D2": 2.5,
@@ -112,7 +112,7 @@ def test_put_many_queues_all_in_one_step_and_in_order(redis_server: EmbeddedRedi
     queue = DataQueue.connect(redis_server.url, namespace)
     # More than one RPUSH of the script takes.
     assert queue.put_many([poll(number, 1) for number in range(2500)]) == 2500
-    raws = queue._link.command("LRANGE", Keys(namespace).data_queue, 0, -1)
+    raws = queue.link.command("LRANGE", Keys(namespace).data_queue, 0, -1)
     assert [json.loads(raw)["tag_values"]["D0"] for raw in raws] == [number * 1000 + 0.5 for number in range(2500)]
     assert queue.put_many([]) == 0
     queue.close()
@@ -122,7 +122,7 @@ def test_put_many_queues_as_many_as_fit_and_says_how_many(redis_server: Embedded
     queue = DataQueue.connect(redis_server.url, namespace, max_messages=5)
     assert queue.put_many([poll(number, 1) for number in range(3)]) == 3
     assert queue.put_many([poll(number, 1) for number in range(3, 9)]) == 2
-    raws = queue._link.command("LRANGE", Keys(namespace).data_queue, 0, -1)
+    raws = queue.link.command("LRANGE", Keys(namespace).data_queue, 0, -1)
     assert [json.loads(raw)["tag_values"]["D0"] for raw in raws] == [number * 1000 + 0.5 for number in range(5)]
     with pytest.raises(QueueFullError, match="maximum of 5 messages"):
         queue.put_many([poll(9, 1)], timeout=0.1)
@@ -140,6 +140,6 @@ def test_put_many_queues_nothing_when_one_can_not_be_understood(redis_server: Em
 
 def test_an_empty_message_at_the_head_is_waited_for_like_any_other(redis_server: EmbeddedRedis, namespace: str) -> None:
     queue = DataQueue.connect(redis_server.url, namespace)
-    queue._link.command("RPUSH", Keys(namespace).data_queue, b"")
+    queue.link.command("RPUSH", Keys(namespace).data_queue, b"")
     assert queue.wait(0.1)
     queue.close()

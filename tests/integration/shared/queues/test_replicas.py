@@ -56,7 +56,7 @@ def links() -> Iterator[ExitStack]:
 def queue_on(links: ExitStack, server: EmbeddedRedis, replicas: int, max_messages: int = 1000) -> DataQueue:
     queue = DataQueue.connect(server.url, max_messages=max_messages, replicas=replicas)
     links.callback(queue.close)
-    links.callback(queue._link.close)
+    links.callback(queue.link.close)
     return queue
 
 
