@@ -201,7 +201,11 @@ class Consumer:
             self._see_depth(self.buffer.depth())
             if self._has_room(count):
                 break
-            if self._is_stopped_in_wait(count, look_s, stop):
+            try:
+                self.buffer.wait_for_room(count, look_s)
+            except RedisFullError:
+                stop.wait(look_s)
+            if stop.is_set():
                 return False
             look_s = min(2 * look_s, LAST_LOOK_S)
             if self.clock.monotonic() >= next_asking:
@@ -211,13 +215,6 @@ class Consumer:
                 self.buffer.ask_for_room(room_for, urgent=is_urgent)
             self._chores()
         return True
-
-    def _is_stopped_in_wait(self, count: int, look_s: float, stop: StopFlag) -> bool:
-        try:
-            self.buffer.wait_for_room(count, look_s)
-        except RedisFullError:
-            stop.wait(look_s)
-        return stop.is_set()
 
     def _chores(self) -> None:
         self.turn()

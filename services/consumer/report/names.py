@@ -7,6 +7,7 @@ by which both are known. Hardly any plant has them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: PLC codes, and addresses of one PLC, that are remembered.
 MAX_PLCS, MAX_ADDRESSES = 10_000, 20_000
@@ -18,17 +19,11 @@ MAX_LETTERS = 8_000_000
 MAX_CLASHES = 100
 
 
-@dataclass(frozen=True)
-class Clash:
-    """Two (PLC, address) pairs of one tag name."""
+class Clash(NamedTuple):
+    """Two tags of one name; `told`: which they are."""
 
     tag_name: str
-    first: tuple[str, str]
-    second: tuple[str, str]
-
-    def __str__(self) -> str:
-        (plc, address), (other_plc, other_address) = self.first, self.second
-        return f"PLC {plc} tag {address} and PLC {other_plc} tag {other_address} are both {self.tag_name}"
+    told: str
 
 
 @dataclass
@@ -46,8 +41,8 @@ class NameWatch:
         self._separator = separator
         self._plcs: dict[str, _Plc | None] = {}
         self._letters = 0
-        #: What was found so far, by tag name.
-        self.clashes: dict[str, Clash] = {}
+        #: Names that were found so far.
+        self.clashes: set[str] = set()
 
     def see(self, plc_code: str, *addresses: Iterable[str]) -> list[Clash]:
         """Take note of the tags of one message; return the clashes that are new."""
@@ -81,8 +76,9 @@ class NameWatch:
                 name = f"{plc_code}{self._separator}{address}"
                 twin = name.removeprefix(relative + self._separator)
                 if other is not None and twin != name and twin in other.seen and name not in self.clashes:
-                    found.append(Clash(name, (relative, twin), (plc_code, address)))
+                    told = f"PLC {relative} tag {twin} and PLC {plc_code} tag {address} are both {name}"
+                    found.append(Clash(name, told))
                     if len(self.clashes) < MAX_CLASHES:
-                        self.clashes[name] = found[-1]
+                        self.clashes.add(name)
         plc.seen |= new
         return found

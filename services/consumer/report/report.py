@@ -115,11 +115,12 @@ class Report:
         self._groups.see(data, values, errors, self.clock.now().timestamp())
         of_rows = [row.tag_address for row in data.rows] if data.rows else ()
         for clash in self._names.see(data.plc_code, data.tag_values, data.error_tags, of_rows):
-            self._first_clash = self._first_clash or cut(clash)
+            self._first_clash = self._first_clash or cut(clash.told)
             self._clashes += 1
             message = (
-                f"Two tags, one name: {cut(clash)}. In the table each takes the other's rows for its own. Set another "
-                "TAG_NAME_SEPARATOR for consumers and writers, or ORACLE_TABLE_LAYOUT=tag_values, which is free of it"
+                f"Two tags, one name: {cut(clash.told)}. In the table each takes the other's rows for its own. Set "
+                "another TAG_NAME_SEPARATOR for consumers and writers, or ORACLE_TABLE_LAYOUT=tag_values, which is "
+                "free of it"
             )
             if self._clashes <= MAX_CLASHES_TOLD:
                 _log.error(message)

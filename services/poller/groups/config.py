@@ -54,13 +54,9 @@ class GroupConfig(BaseModel):
     source: AnySource
 
     @model_validator(mode="after")
-    def _has_plc_code(self) -> "GroupConfig":
+    def _fits_together(self) -> "GroupConfig":
         if not self.plc:
             raise ValueError("plc_code is missing: tag names begin with it, as in PLC01.D100")
-        return self
-
-    @model_validator(mode="after")
-    def _mode_fits(self) -> "GroupConfig":
         if self.mode == "HANDSHAKE" and self.interval_ms is not None:
             raise ValueError("interval_ms is for mode = 'FIXED': a HANDSHAKE group is polled when asked")
         if self.mode == "HANDSHAKE" and not self.source.polls_on_request():

@@ -76,15 +76,11 @@ class OpcuaKeys(SourceModel):
         return value
 
     @model_validator(mode="after")
-    def _one_of_both_keys(self) -> "OpcuaKeys":
+    def _fits_together(self) -> "OpcuaKeys":
         if self.mode is not None and self.mode != self.access:
             raise ValueError(
                 f"mode = '{self.mode}' and access = '{self.access}': mode is what access was called; take it out"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _whole_credentials(self) -> "OpcuaKeys":
         if self.security != "none" and not (self.certificate and self.private_key):
             raise ValueError(f"security = '{self.security}' needs certificate and private_key: paths of two files")
         if self.trust == "pinned" and (self.security == "none" or not self.server_certificate):

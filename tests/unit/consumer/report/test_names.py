@@ -13,17 +13,17 @@ def test_a_plc_whose_code_begins_with_another_shares_names_with_it() -> None:
     assert watch.see("A", ["B", "C"]) == []
     assert watch.see("A.B", ["C", "D"]) == [], "from now on its tags are remembered"
     (clash,) = watch.see("A", ["B", "B.C", "B.X"])
-    assert str(clash) == "PLC A.B tag C and PLC A tag B.C are both A.B.C"
+    assert clash.told == "PLC A.B tag C and PLC A tag B.C are both A.B.C"
     assert watch.see("A", ["B.C"]) == watch.see("A.B", ["C"]) == [], "each is told once"
     assert [found.tag_name for found in watch.see("A.B", ["X"])] == ["A.B.X"], "whichever comes last"
-    assert list(watch.clashes) == ["A.B.C", "A.B.X"]
+    assert watch.clashes == {"A.B.C", "A.B.X"}
 
 
 def test_plcs_that_have_nothing_in_common_cost_nothing_and_clash_with_nobody() -> None:
     watch = NameWatch(".")
     for plc in ("PLC01", "PLC01B", "PLC.1", "PLC.10"):
         assert watch.see(plc, ["D1", "0.D1", "1.D1"]) == []
-    assert watch.clashes == {}
+    assert watch.clashes == set()
     assert list(watch._plcs.values()) == [None] * 4
 
 

@@ -106,7 +106,11 @@ class Session:
             await session.close()
             raise
         if on_lost is not None:
-            client.connection_lost_callback = _as_coroutine(on_lost)
+
+            async def lost(error: Exception) -> None:
+                on_lost(error)
+
+            client.connection_lost_callback = lost
         return session
 
     async def _ask_limits(self) -> None:
@@ -285,10 +289,3 @@ def _limit(answer: ua.DataValue) -> int | None:
     """Return a limit that a server tells; None when it tells none, or none that is one."""
     value = answer.Value.Value if answer.Value is not None else None
     return int(value) if isinstance(value, int) and value > 0 else None
-
-
-def _as_coroutine(call: Callable[[Exception], None]) -> Callable[[Exception], Any]:
-    async def lost(error: Exception) -> None:
-        call(error)
-
-    return lost
