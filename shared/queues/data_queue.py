@@ -183,7 +183,12 @@ class DataQueue:
             self._begin_to_send()
         # The socket's own timeout restarts with every step (connect, log in, send): only a thread of its own lets the
         # caller go exactly when it asked.
-        sending: Future[Queued] = self._sender.submit(self._put_until, put, monotonic() + timeout)
+        deadline = monotonic() + timeout
+        try:
+            sending: Future[Queued] = self._sender.submit(self._put_until, put, deadline)
+        except RuntimeError:
+            # The interpreter is about to end, and begins no thread any more.
+            return self._put_until(put, deadline)
         try:
             return sending.result(timeout)
         except FutureTimeoutError:

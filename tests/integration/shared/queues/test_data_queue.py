@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from contextlib import suppress
 
@@ -61,6 +63,23 @@ def test_put_never_blocks_for_longer_than_asked_when_redis_is_away(state: str) -
             assert time.monotonic() - began < 1
         redis.resume()
         queue.close()
+
+
+def test_what_is_put_as_a_program_ends_is_queued(redis_server: EmbeddedRedis, namespace: str) -> None:
+    """Kind: a way that is closed before the last one took it. An engine that puts what it still has as it ends met
+    "cannot schedule new futures after interpreter shutdown", and its last readings were nowhere.
+    """
+    program = (
+        "import atexit, sys\n"
+        "from sandbox.harness.feed import poll\n"
+        "from shared.data_queue import DataQueue\n"
+        "queue = DataQueue.connect(*sys.argv[1:])\n"
+        "queue.put(poll(0, 1), timeout=5)\n"
+        "atexit.register(lambda: queue.put(poll(1, 1), timeout=5))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, redis_server.url, namespace], capture_output=True, check=True)
+    assert done.stderr == b""
+    assert DataQueue.connect(redis_server.url, namespace).depth() == 2
 
 
 def test_a_process_that_was_forked_puts_as_its_parent_does(redis_server: EmbeddedRedis, namespace: str) -> None:
