@@ -27,6 +27,19 @@ STUCK_TIMES, STUCK_WITHIN_S = 5, 60.0
 #: Seconds by which a host's clock may differ from Redis': more than a beat takes on its way.
 CLOCKS_DIFFER_S = 30.0
 
+#: What is said of what was counted in the window; and the alert's code where it is not the counter's name.
+_COUNTED = {
+    Counter.REJECTED: "{count:value} refused by Oracle in the last 5 minutes",
+    Counter.IMPORT_REJECTED: "{count:row} of imported files refused in the last 5 minutes: kept in files",
+    Counter.CONFLICTS: "{count:value} in the last 5 minutes that the table holds otherwise: kept in files",
+    Counter.MESSAGES_REJECTED: "{count:message} not understood in the last 5 minutes",
+    Counter.TAGS_REJECTED: "{count:tag} can't be values, in the last 5 minutes",
+    Counter.UNSUPPORTED: (
+        "{count:value} of the last 5 minutes were lists or objects: stored as BAD, without what they held"
+    ),
+}
+_CODES = {Counter.REJECTED: "rows_rejected", Counter.UNSUPPORTED: "readings_unsupported"}
+
 #: Percent of batches that Oracle must take while it is there.
 PROMISED_SUCCESS_PCT = 99.9
 
@@ -69,30 +82,11 @@ def _missing(overview: Overview) -> Iterator[Finding]:
 
 def _rows(overview: Overview) -> Iterator[Finding]:
     window = overview.window
-    for counter, code, what in (
-        (Counter.REJECTED, "rows_rejected", "{count:value} refused by Oracle in the last 5 minutes"),
-        (
-            Counter.IMPORT_REJECTED,
-            "import_rejected",
-            "{count:row} of imported files refused in the last 5 minutes: kept in files",
-        ),
-        (
-            Counter.CONFLICTS,
-            "conflicts",
-            "{count:value} in the last 5 minutes that the table holds otherwise: kept in files",
-        ),
-        (Counter.MESSAGES_REJECTED, "messages_rejected", "{count:message} not understood in the last 5 minutes"),
-        (Counter.TAGS_REJECTED, "tags_rejected", "{count:tag} can't be values, in the last 5 minutes"),
-        (
-            Counter.UNSUPPORTED,
-            "readings_unsupported",
-            "{count:value} of the last 5 minutes were lists or objects: stored as BAD, without what they held",
-        ),
-    ):
+    for counter, what in _COUNTED.items():
         # Conflicts are rejected values with an alert of their own.
         found = window[counter] - (window[Counter.CONFLICTS] if counter is Counter.REJECTED else 0)
         if found > 0:
-            yield Finding(code, Said(what, count=found), first_counted(overview, counter))
+            yield Finding(_CODES.get(counter, counter.value), Said(what, count=found), first_counted(overview, counter))
     rate = success_pct(window)
     if rate < PROMISED_SUCCESS_PCT:
         yield Finding(
