@@ -1,6 +1,6 @@
 """An overview judged, and what only time tells of it: how fast values move, and since when something is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from services.monitor.assess.findings.find import find
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health, judge
 from services.monitor.assess.trend import Rates, Rising, Trend
+from services.monitor.read.merge import summed
 from services.monitor.read.overview import Overview
 from shared.counters import Counter
 from shared.queues.snapshot import Snapshot
@@ -48,6 +49,14 @@ class Assessment:
     samples: tuple[tuple[Snapshot, ...], ...]  #: of each partition the last minutes, one a second, oldest first
     #: By name, for who takes a fall for a new beginning; none of several partitions together.
     totals: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def added_up(self) -> Sequence[Snapshot]:
+        """The samples of all partitions as one: a second apart, whenever each partition began; drawn only by charts."""
+        if len(self.samples) == 1:
+            return self.samples[0]
+        length = min(map(len, self.samples))
+        return [summed(row) for row in zip(*(each[len(each) - length :] for each in self.samples), strict=True)]
 
     @cached_property
     def raised(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 One full buffer of eight is full, and not an eighth of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 
 from services.monitor.assess.alert_kinds import Severity, Status
@@ -12,8 +12,7 @@ from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.health import Health
 from services.monitor.assess.said import Said
 from services.monitor.assess.trend import Rates
-from services.monitor.read.merge import merged, summed
-from shared.queues.snapshot import Snapshot
+from services.monitor.read.merge import merged
 
 _WORST_FIRST = (Status.UNHEALTHY, Status.DEGRADED, Status.HEALTHY)
 
@@ -61,11 +60,3 @@ def _health(partitions: Mapping[int, Health], away: Mapping[int, Finding]) -> He
         recent_write_success=all(successes) if successes else None,
         last_write_age_s=max(ages, default=None),
     )
-
-
-def added_up(partitions: Sequence[Sequence[Snapshot]]) -> Sequence[Snapshot]:
-    """Return samples added up from the newest back: they are a second apart, whenever each partition began."""
-    if len(partitions) == 1:
-        return partitions[0]
-    length = min(map(len, partitions))
-    return [summed(row) for row in zip(*(samples[len(samples) - length :] for samples in partitions), strict=True)]

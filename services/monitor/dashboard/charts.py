@@ -12,7 +12,6 @@ from itertools import pairwise
 from services.monitor.assess.assessment import Assessment
 from services.monitor.assess.humanize import number
 from services.monitor.assess.stats import percentile_of_ms
-from services.monitor.assess.together import added_up
 from services.monitor.assess.trend import RATE_S, rates_of
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.rendering import render
@@ -92,7 +91,7 @@ def data(known: Assessment, settings: BufferSettings, seconds: int) -> dict[str,
     """Return the points of every chart's lines over the last seconds."""
     since = known.overview.taken_at - seconds
     buckets = [bucket for bucket in known.overview.history[:-1] if bucket.began_at >= since - WINDOW_BUCKET_S]
-    samples = added_up(known.samples) if seconds <= RANGES[0].seconds else ()
+    samples = known.added_up if seconds <= RANGES[0].seconds else ()
     flow, depth = _live(samples)
     # What is older than the samples, from the buckets: after a restart of the monitor that is everything.
     before = samples[0].taken_at if samples else float("inf")
