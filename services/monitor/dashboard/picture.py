@@ -26,7 +26,7 @@ class Picture:
     number: int = 0
     title: str = "tagpipe"
     freshness: str = ""
-    is_live: bool = False
+    live: bool = False
     taken_at: float | None = None  #: seconds since 1970, when what the cards show was read
     cards: Mapping[str, str] = field(default_factory=dict)  #: HTML by name
     changes: str = ""
@@ -38,14 +38,8 @@ class Picture:
 
     def with_cards(self, chosen: Mapping[str, str]) -> str:
         """Return the picture with some of its cards."""
-        top = {
-            "version": __version__,
-            "title": self.title,
-            "freshness": self.freshness,
-            "live": self.is_live,
-            "taken_at": self.taken_at,
-        }
-        return json.dumps({**top, "cards": chosen}, separators=(",", ":"))
+        top = {name: getattr(self, name) for name in ("title", "freshness", "live", "taken_at")}
+        return json.dumps({"version": __version__, **top, "cards": chosen}, separators=(",", ":"))
 
 
 class Painter:
@@ -77,19 +71,18 @@ class Painter:
     def _draw(self, state: State) -> Picture:
         t, known, before = self._t, state.assessment, self._picture
         drawn = {name: self._drawn(name, card) for name, card in self._cards(state).items()}
-        is_live = known is not None and state.failure is None
+        fresh = known if state.failure is None else None
         if known is None:
             freshness = t.plain("page.no_data")
         else:
-            freshness = t.plain("page.live") if is_live else t.plain("page.stale", span=self._newest.age_s)
+            freshness = t.plain("page.live") if fresh else t.plain("page.stale", span=self._newest.age_s)
+        status = t.word("health", fresh.health.status) if fresh else ""
         picture = Picture(
             number=before.number + 1,
-            title=t.plain("page.title", status=t.word("health", known.health.status))
-            if known is not None and is_live
-            else t.plain("page.title_unknown"),
+            title=t.plain("page.title", status=status) if fresh else t.plain("page.title_unknown"),
             freshness=freshness,
-            is_live=is_live,
-            taken_at=known.overview.taken_at if known is not None else None,
+            live=fresh is not None,
+            taken_at=known.overview.taken_at if known else None,
             cards={**before.cards, **drawn},
         )
         changed = {name: html for name, html in drawn.items() if before.cards.get(name) != html}

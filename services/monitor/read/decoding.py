@@ -1,6 +1,7 @@
 """What Redis answered, as text, counts and records: what can't be read hides nothing else. No I/O."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from shared.records.events import EventRecord
@@ -33,10 +34,8 @@ def counts_of(flat: Sequence[bytes]) -> dict[str, int]:
     """Return the counts of a hash; what is no count must not hide the others and is left out."""
     counts: dict[str, int] = {}
     for name, value in pairs_of(flat).items():
-        try:
+        with suppress(ValueError):
             counts[name] = int(value)
-        except ValueError:
-            continue
     return counts
 
 

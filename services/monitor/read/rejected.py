@@ -65,7 +65,8 @@ class RejectedReader:
             keys = [self._keys.rejected_examples(what, code) for what, code in some]
             calls = [Call("newest_elements", [key], [MAX_KEPT, MAX_EXAMPLE_BYTES]) for key in keys]
             for name, (found,) in zip(some, link.run_all(*calls), strict=True):
-                self._examples[name] = tuple(_examples(found[1:]))
+                examples = (from_json(RejectedExample, raw) for raw in found[1:])
+                self._examples[name] = tuple(example for example in examples if example is not None)
         self._known = known
         with_place = {name for name in files if " at " in name}
         counts = _counts(observed, known)
@@ -132,10 +133,3 @@ def _counts(observed: Mapping[str, int], known: Iterable[tuple[Rejected, str]]) 
             of_codes[OTHER_CODES] = of_codes.get(OTHER_CODES, 0) + others
         counts |= {(what, code): count for code, count in of_codes.items()}
     return counts
-
-
-def _examples(raws: Iterable[bytes]) -> Iterator[RejectedExample]:
-    for raw in raws:
-        example = from_json(RejectedExample, raw)
-        if example is not None:
-            yield example

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
 from typing import Self
 
 from shared.models import TagValue, decode_values
@@ -81,9 +80,3 @@ def _in_short(plc_code: str, tags: Sequence[LastValue], not_after: datetime) -> 
 
 def _time(last: LastValue) -> datetime:
     return last.value.timestamp
-
-
-def at_most(limit: int, found: Iterable[LastValue]) -> tuple[list[LastValue], bool]:
-    """Return the first ones, and whether there are more."""
-    some = list(islice(found, limit + 1))
-    return some[:limit], len(some) > limit

@@ -1,13 +1,14 @@
 """The last values of tags, and PLCs in short: models and answers. No I/O, no clock."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Self
 
 from pydantic import Field
 
 from services.monitor.api.answers.schemas import Answer, Count
 from services.monitor.read.overview import Overview
-from services.monitor.read.tags import LastValue, Plc, at_most
+from services.monitor.read.tags import LastValue, Plc
 from shared.models import TagValue
 from shared.zones import age_s, as_stored, moment_of
 
@@ -76,9 +77,9 @@ class Plcs(Answer):
 
 def last_values(overview: Overview, zone: tzinfo, search: str, plc_code: str | None, limit: int) -> LastValues:
     """Return the tags whose names have all words of `search`, of one PLC if it is given."""
-    found, truncated = at_most(limit, overview.tags.search(search, plc_code))
-    items = [LastValueEntry.of(last, zone, overview.taken_at) for last in found]
-    return LastValues(items=items, truncated=truncated)
+    found = list(islice(overview.tags.search(search, plc_code), limit + 1))
+    items = [LastValueEntry.of(last, zone, overview.taken_at) for last in found[:limit]]
+    return LastValues(items=items, truncated=len(found) > limit)
 
 
 def plcs(overview: Overview, zone: tzinfo, limit: int) -> Plcs:

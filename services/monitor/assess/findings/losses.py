@@ -7,7 +7,7 @@ he was told stands in Redis then, in totals, and only what is lost beyond them i
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.said import NAMED, Said, some
@@ -100,11 +100,8 @@ def find_losses(overview: Overview) -> Iterator[Finding]:
                 "Redis went back {times:time}{since}, last at {at:moment}: {inserted:value} inserted and "
                 "{written:number} written were not known to it any more, and what was put on the DataQueue in the "
                 "moments before may be lost",
-                times=went_back.times,
                 since=since,
-                at=went_back.at,
-                inserted=went_back.inserted,
-                written=went_back.written,
+                **asdict(went_back),
             ),
             went_back.at,
         )

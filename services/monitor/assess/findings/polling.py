@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from services.monitor.assess.findings.finding import Finding
-from services.monitor.assess.findings.since import first_counted, first_event
+from services.monitor.assess.findings.since import first_counted
 from services.monitor.assess.said import NAMED, Said, some
 from services.monitor.read.groups import Group
 from services.monitor.read.overview import FORGET_AFTER_S, Overview, Service
@@ -145,7 +145,8 @@ def _names_clash(overview: Overview) -> Iterator[Finding]:
     clashes = [clash for consumer in overview.living(ConsumerStatus) if (clash := consumer.status.name_clash)]
     if clashes and layouts != {"tag_values"}:
         said = Said("Two tags, one name: {clash}", clash=clashes[0])
-        yield Finding("tag_names_clash", said, first_event(overview, Event.NAME_CLASH))
+        first = min((event.at for event in overview.events if event.kind == Event.NAME_CLASH), default=None)
+        yield Finding("tag_names_clash", said, first)
 
 
 def _times_ahead(overview: Overview) -> Iterator[Finding]:

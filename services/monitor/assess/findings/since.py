@@ -15,8 +15,3 @@ def began(overview: Overview, begins: Event, ends: Event) -> float | None:
 def first_counted(overview: Overview, counter: Counter | Window) -> float | None:
     """Return when the first bucket of the window began in which this was counted."""
     return next((bucket.began_at for bucket in overview.buckets if bucket.counts.get(counter)), None)
-
-
-def first_event(overview: Overview, kind: Event) -> float | None:
-    """Return when the oldest event of a kind happened that is still known."""
-    return min((event.at for event in overview.events if event.kind == kind), default=None)

@@ -1,8 +1,11 @@
 """Last values: found by name and PLC, decoded once, a spoiled one hides no other."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from services.monitor.read.tags import Tags, at_most
+from services.monitor.api.answers.tags import last_values
+from services.monitor.read.tags import Tags
+from tests.unit.monitor.overviews import make_overview
 
 NOW = datetime(2026, 1, 1, 1)
 
@@ -43,9 +46,10 @@ def test_a_spoiled_one_hides_no_other() -> None:
 
 
 def test_more_than_the_limit_is_said() -> None:
-    found, truncated = at_most(2, tags(P=3).search(""))
-    assert (len(found), truncated) == (2, True)
-    assert at_most(3, tags(P=3).search(""))[1] is False
+    overview = replace(make_overview(), tags=tags(P=3))
+    for limit, listed, truncated in ((2, 2, True), (3, 3, False)):
+        answer = last_values(overview, UTC, "", None, limit)
+        assert (len(answer.items), answer.truncated) == (listed, truncated)
 
 
 def test_one_clock_that_is_wrong_makes_no_plc_look_alive_for_years() -> None:
