@@ -18,7 +18,6 @@ from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import Cell
 from services.monitor.read.buckets import Bucket
 from shared.counters import WINDOW_BUCKET_S, Counter, Window
-from shared.queues.snapshot import Snapshot
 from shared.settings.models import BufferSettings
 
 #: Seconds since 1970, and a figure; None: there was none, and the line has a gap.
@@ -92,34 +91,33 @@ def data(known: Assessment, settings: BufferSettings, seconds: int) -> dict[str,
     since = known.overview.taken_at - seconds
     buckets = [bucket for bucket in known.overview.history[:-1] if bucket.began_at >= since - WINDOW_BUCKET_S]
     samples = known.added_up if seconds <= RANGES[0].seconds else ()
-    flow, depth = _live(samples)
+    live = [
+        (samples[index].taken_at, rates_of(samples[max(0, index + 1 - RATE_S) : index + 1]))
+        for index in range(1, len(samples))
+    ]
     # What is older than the samples, from the buckets: after a restart of the monitor that is everything.
     before = samples[0].taken_at if samples else float("inf")
     old = [bucket for bucket in buckets if bucket.began_at + WINDOW_BUCKET_S <= before]
     threshold = settings.buffer_alert_depth * len(known.overview.parts)
     return {
         "flow-chart": [
-            [*((bucket.began_at + WINDOW_BUCKET_S, _rate(bucket, counter)) for bucket in old), *live]
-            for counter, live in zip(_MOVED, flow, strict=True)
+            [
+                *((bucket.began_at + WINDOW_BUCKET_S, _rate(bucket, counter)) for bucket in old),
+                *((at, round(getattr(rates, counter.value), 1)) for at, rates in live),
+            ]
+            for counter in _MOVED
         ],
         "depth-chart": [
-            [*_depths(old, Window.DEPTH if samples else Window.DEPTH_MAX), *depth],
+            [
+                *_depths(old, Window.DEPTH if samples else Window.DEPTH_MAX),
+                *((sample.taken_at, sample.in_buffer) for sample in samples),
+            ],
             [(since, threshold), (known.overview.taken_at, threshold)],
         ],
         "latency-chart": [
             [(bucket.began_at, percentile_of_ms(bucket, *each)) for bucket in buckets] for each in _TIMES
         ],
     }
-
-
-def _live(samples: Sequence[Snapshot]) -> tuple[list[Line], Line]:
-    """Return rates, each over RATE_S seconds, and depths, one for every sample."""
-    flow: list[Line] = [[], [], [], []]
-    for index in range(1, len(samples)):
-        at, rates = samples[index].taken_at, rates_of(samples[max(0, index + 1 - RATE_S) : index + 1])
-        for line, rate in zip(flow, (rates.inserted, rates.written, rates.backed_up, rates.overflowed), strict=True):
-            line.append((at, round(rate, 1)))
-    return flow, [(sample.taken_at, sample.in_buffer) for sample in samples]
 
 
 def _depths(buckets: Sequence[Bucket], field: Window) -> Line:
