@@ -22,6 +22,8 @@ _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_.$#-]*")
 _EXPIRE_TIME_MIN = 2
 
 _LAST_PORT = 65535
+#: Aliases that a message names.
+_MOST_NAMES = 8
 
 
 _FORMS = (
@@ -65,10 +67,12 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def resolved(params: oracledb.ConnectParams) -> set[tuple[str, int]]:
-    """Return the addresses as numbers, as far as names can be resolved now."""
+def resolved(params: oracledb.ConnectParams, only: str | None = None) -> set[tuple[str, int]]:
+    """Return the addresses as numbers, as far as names can be resolved now. only: those of this host."""
     found: set[tuple[str, int]] = set()
     for host, port in addresses(params):
+        if only not in (None, host):
+            continue
         with suppress(OSError):
             found |= {info[4][:2] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}  # type: ignore[misc]
     return found
@@ -84,9 +88,25 @@ def _not_understood(
     if not params.config_dir:
         wanted = "ORACLE_CONFIG_DIR (or TNS_ADMIN) names the directory of its tnsnames.ora; or give host:port/service"
         return SettingsError([f"ORACLE_DSN={settings.dsn} is an alias: {wanted}"])
-    reasons = {
-        "DPY-4000": f"{params.config_dir}/tnsnames.ora holds no alias {settings.dsn}, or no descriptor for it",
-        "DPY-4026": f"{params.config_dir}/tnsnames.ora is missing or can't be read",
-    }
-    reason = reasons.get(code, f"what {params.config_dir}/tnsnames.ora says of {settings.dsn} is no connect descriptor")
-    return SinkError(code, f"{code}: {reason}", Verdict.CONFIGURATION)
+    return SinkError(code, f"{code}: {_why_no_alias(settings.dsn, params, code)}", Verdict.CONFIGURATION)
+
+
+def _why_no_alias(alias: str, params: oracledb.ConnectParams, code: str) -> str:
+    file = f"{params.config_dir}/tnsnames.ora"
+    if code == "DPY-4026":
+        return f"{file} is missing or can't be read"
+    try:
+        names = params.get_network_service_names()
+    except UnicodeDecodeError:
+        return f"{file} is not in UTF-8, and the driver reads nothing else"
+    except oracledb.Error:
+        names = []
+    if any(name.startswith("\ufeff") for name in names):
+        return f"{file} begins with a byte order mark, which counts as a part of its first name: save it without one"
+    if code != "DPY-4000":
+        return f"what {file} says of {alias} is no connect descriptor"
+    held = ", ".join(sorted(names)[:_MOST_NAMES]) or "none"
+    return (
+        f"{file} holds no alias {alias}, or no descriptor for it, only {held}: names are looked up as they stand there "
+        "(sqlnet.ora adds no domain), and one behind a parenthesis that is not closed is not seen"
+    )

@@ -1,5 +1,7 @@
 """Opening one connection: one try to log on, and an end to it whatever the listener does."""
 
+import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,10 @@ from services.writer.sink import SinkError, Verdict
 #: Times the patience with one address after which a connection is given up whatever the driver does: more than any
 #: list of addresses takes, so that nothing but a name service that never answers can last as long.
 _MOST_ROUNDS = 30
+
+
+#: What the operating system says of a host's name that leads nowhere.
+_NO_SUCH_NAME = re.compile("Name or service not known|nodename nor servname|name resolution|gaierror")
 
 
 def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
@@ -41,7 +47,7 @@ def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
         standby = connection
     except SinkError as error:
         if len(listed) == 1 or not _another_may_serve(error):
-            raise explained(error, params) from error.__cause__
+            raise _sent_on(error, params) or explained(error, params) from error.__cause__
         failure = error
     # The driver ends at the first listener that lets it in, though the database behind it is not open, or open to be
     # read: the old primary, after a switchover. The one after it in the list may be the new one.
@@ -56,6 +62,27 @@ def connect(settings: WriterSettings, password: str) -> oracledb.Connection:
     if standby is None:
         raise failure
     return standby
+
+
+def _sent_on(error: SinkError, params: oracledb.ConnectParams) -> SinkError | None:
+    """Return code SENT_ON where a listener that answers has sent us to a place that can't be reached from here.
+
+    A SCAN listener names the address of a node, which the driver does not repeat: what it says then of a name or of a
+    port sounds as if it were said of ORACLE_DSN.
+    """
+    if error.code != "DPY-6005":
+        return None
+    if _NO_SUCH_NAME.search(str(error)):
+        is_elsewhere = all(resolved(params, host) for host, _ in addresses(params))
+    else:
+        is_elsewhere = "Connection refused" in str(error) and any(map(_accepts, addresses(params)))
+    return SinkError("SENT_ON", str(error), Verdict.TRANSIENT) if is_elsewhere else None
+
+
+def _accepts(address: tuple[str, int]) -> bool:
+    with suppress(OSError), socket.create_connection(address, timeout=1.0):
+        return True
+    return False
 
 
 def _each_alone(

@@ -77,6 +77,36 @@ def test_an_alias_is_looked_up_anew_each_time(tmp_path: Path, monkeypatch: pytes
     assert addresses(connect_params(wanted)) == [("a", 1), ("b", 2)]
 
 
+ENTRY = f"PLANT={DESCRIPTION}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xef\xbb\xbf" + ENTRY.encode(), "byte order mark"),
+        (ENTRY.encode("utf-16"), "not in UTF-8"),
+        (b"# Pr\xfcfstand\n" + ENTRY.encode(), "not in UTF-8"),
+        (f"PLANT.WORLD={DESCRIPTION}\n".encode(), "only PLANT.WORLD: .* no domain"),
+        (b"OLD=(DESCRIPTION=(ADDRESS=\n" + ENTRY.encode(), "only OLD: .* parenthesis that is not closed"),
+    ],
+)
+def test_an_alias_that_anybody_sees_and_the_driver_does_not(tmp_path: Path, content: bytes, reason: str) -> None:
+    """Kind: words that do not help: "there is no such alias", of one that stands in the file."""
+    (tmp_path / "tnsnames.ora").write_bytes(content)
+    with pytest.raises(SinkError, match=reason) as caught:
+        connect_params(settings("PLANT", oracle_config_dir=tmp_path))
+    assert caught.value.verdict is Verdict.CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    "entry", [f"OTHER, PLANT ={DESCRIPTION}", f"plant =\r\n # a comment\r\n {DESCRIPTION}\r\n", "IFILE = more.ora"]
+)
+def test_an_alias_may_stand_in_a_file_in_several_ways(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "tnsnames.ora").write_text(entry + "\n")
+    (tmp_path / "more.ora").write_text("PLANT = a:1/s\n")
+    assert ("a", 1) in addresses(connect_params(settings("PLANT", oracle_config_dir=tmp_path)))
+
+
 @pytest.mark.parametrize(
     ("host", "address"), [("db", "db"), ("10.0.0.7", "10.0.0.7"), ("::1", "::1"), ("[::1]", "::1")]
 )
