@@ -16,14 +16,16 @@ from cryptography.x509.oid import NameOID
 class Identity:
     """A key and its certificate, signed by itself or by an authority."""
 
-    def __init__(self, name: str, days: int = 2, authority: "Identity | None" = None) -> None:
-        self._key = rsa.generate_private_key(65537, 2048)
+    def __init__(
+        self, name: str, days: int = 2, authority: "Identity | None" = None, *, since_days: int = 9, bits: int = 2048
+    ) -> None:
+        self._key = rsa.generate_private_key(65537, bits)
         self._subject = subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signer = authority or self
         now = dt.datetime.now(dt.UTC)
         certificate = (
             x509.CertificateBuilder().subject_name(subject).issuer_name(signer._subject).public_key(self._key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=9))
+            .serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=since_days))
             .not_valid_after(now + dt.timedelta(days=days))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)

@@ -8,24 +8,29 @@ from pathlib import Path
 
 import oracledb
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.writer.oracle.connections.address import listed
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError, Verdict
 
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+#: Of OpenSSL's reasons those that speak of a certificate or a key that it would have taken in former times.
+_TOO_WEAK = re.compile("TOO_SMALL|TOO_WEAK")
 _ENCRYPTED = re.compile(rb"ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
 
 
 def open_wallet(settings: WriterSettings, params: oracledb.ConnectParams) -> None:
     """Give the driver what opens the wallet, where TLS needs one.
 
-    Raises: SinkError: code WALLET: it is encrypted and does not open; code WALLET_ORDER: our certificate is not the
-        first in it. The driver would ask for a password on the terminal, or go on without our certificate.
+    Raises: SinkError: code WALLET or WALLET_OLD: it is encrypted and does not open; WALLET_ORDER, WALLET_WEAK: our
+        certificate is not the first in it, or OpenSSL does not take it. The driver would ask for a password on the
+        terminal, or go on without our certificate.
     """
     password = settings.oracle_wallet_password.get_secret_value() if settings.oracle_wallet_password else None
     for wallet, content in _ours(params):
-        _try_our_key(wallet, password, is_encrypted=_ENCRYPTED.search(content) is not None)
+        _try_our_key(wallet, content, password)
     if password is not None:
         params.set(wallet_password=password)
 
@@ -63,9 +68,9 @@ def _ours(params: oracledb.ConnectParams) -> Iterator[tuple[Path, bytes]]:
             yield wallet, content
 
 
-def _try_our_key(wallet: Path, password: str | None, *, is_encrypted: bool) -> None:
+def _try_our_key(wallet: Path, content: bytes, password: str | None) -> None:
     """Load our certificate as the driver will, which leaves it out without a word where that fails."""
-    configuration = Verdict.CONFIGURATION
+    configuration, is_encrypted = Verdict.CONFIGURATION, _ENCRYPTED.search(content) is not None
     if is_encrypted and password is None:
         raise SinkError("WALLET", f"{wallet} is encrypted, and there is no ORACLE_WALLET_PASSWORD", configuration)
     try:
@@ -74,6 +79,19 @@ def _try_our_key(wallet: Path, password: str | None, *, is_encrypted: bool) -> N
         if error.reason == "KEY_VALUES_MISMATCH":
             text = f"the key in {wallet} is not that of its first certificate"
             raise SinkError("WALLET_ORDER", text, configuration) from error
+        if error.reason is not None and _TOO_WEAK.search(error.reason):
+            raise SinkError("WALLET_WEAK", f"OpenSSL does not take {wallet}: {error}", configuration) from error
+        if is_encrypted and password is not None and _opens(content, password):
+            raise SinkError("WALLET_OLD", f"OpenSSL does not open {wallet}: {error}", configuration) from error
         if is_encrypted:
             text = f"ORACLE_WALLET_PASSWORD does not open {wallet}: {error}"
             raise SinkError("WALLET", text, configuration) from error
+
+
+def _opens(content: bytes, password: str) -> bool:
+    """Tell whether a password is right, though OpenSSL does not open the key with it."""
+    try:
+        load_pem_private_key(content, password.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True

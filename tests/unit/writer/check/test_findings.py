@@ -141,6 +141,9 @@ def test_missing_index_is_a_warning() -> None:
         ("ORA-00942", "ORA-00942: no table", "GRANT SELECT, INSERT"),
         ("ORA-01552", "ORA-01552: who knows", "https://docs.oracle.com/error-help/db/ora-01552/"),
         ("ORA-03114", "ORA-03114: not connected", "firewall"),
+        # of a server that speaks TLS 1.1 alone, and of old keys
+        ("DPY-6005", "DPY-6005: cannot connect. [SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert", "SSL_VERSION=1.2"),
+        ("DPY-6005", "DPY-6005: cannot connect. [SSL: DH_KEY_TOO_SMALL] dh key too small", "2,048 bits"),
         ("UNKNOWN", "ValueError: whatever it was", "send it to who maintains tagpipe"),
     ],
 )

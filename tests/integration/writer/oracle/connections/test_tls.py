@@ -5,6 +5,7 @@ about it, and is let in then.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,12 +28,16 @@ PLANT, STRANGER = Identity("Plant Authority"), Identity("Somebody Else's Authori
 EXPIRED = Identity("tagpipe", days=-1, authority=PLANT)
 OURS, THEIRS = Identity("tagpipe", authority=PLANT), Identity("tagpipe", authority=STRANGER)
 AUTHORITY = PLANT.certificate
+#: What older tools of Oracle's make.
+WEAK_AUTHORITY, WEAK = Identity("Old Authority", bits=1024), Identity("tagpipe", authority=PLANT, bits=1024)
 #: Of servers, by what is particular about their TLS.
 IDENTITIES = {
     "sound": Identity("localhost", authority=PLANT),
     "wants ours": Identity("localhost", authority=PLANT),
     "expired": Identity("localhost", days=-1, authority=PLANT),
     "other name": Identity("elsewhere", authority=PLANT),
+    "not yet valid": Identity("localhost", authority=PLANT, since_days=-1),
+    "weak authority": Identity("localhost", authority=WEAK_AUTHORITY),
 }
 
 
@@ -170,6 +175,18 @@ MISTAKES = {
         "wants ours", Client(EXPIRED.both() + AUTHORITY), "our certificate in ewallet.pem has expired",
         "a new ewallet.pem", Client(OURS.both() + AUTHORITY),
     ),
+    "not valid yet": ("not yet valid", TRUSTING, "certificate is not valid yet", "this machine's clock right?", None),
+    "a weak authority": (
+        "weak authority", Client(WEAK_AUTHORITY.certificate), "too weak for the OpenSSL of today", "2,048 bits", None,
+    ),
+    "a weak certificate of ours": (
+        "wants ours", Client(WEAK.both() + AUTHORITY), "our certificate in ewallet.pem is too weak", "2,048 bits",
+        Client(OURS.both() + AUTHORITY),
+    ),
+    "a weak certificate of ours, encrypted": (
+        "wants ours", Client(WEAK.both("secret") + AUTHORITY, "secret"), "our certificate in ewallet.pem is too weak",
+        "2,048 bits", replace(ENCRYPTED, password="secret"),
+    ),
     "TLS to a port without": (
         "no TLS", HASTY, "accepts connections and then says nothing", "tcps:// to a port without TLS",
         replace(TRUSTING, scheme=""),
@@ -181,7 +198,7 @@ MISTAKES = {
 #: What an outage looks like as well: tried again, not left to a person.
 MAY_BE_AN_OUTAGE = {
     "no certificate of ours", "a certificate of ours that it does not trust", "an expired certificate of ours",
-    "no TLS to a port with", "TLS to a port without",
+    "no TLS to a port with", "TLS to a port without", "not valid yet",
 }  # fmt: skip
 
 
@@ -198,6 +215,42 @@ def test_a_mistake_is_said_in_plain_words_with_a_remedy_that_works(connecting: C
     assert "guess" not in str(caught.value)
     if mended is not None:
         connecting(kind, mended)
+
+
+def test_a_key_that_is_encrypted_as_of_old_is_not_blamed_on_the_password(connecting: Connecting) -> None:
+    """Kind: one cause told for all that look alike. OpenSSL says of both the same."""
+    encrypt = ["openssl", "pkcs8", "-topk8", "-v1", "PBE-SHA1-RC2-40", "-passout", "pass:secret", "-provider", "legacy"]
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl on PATH")
+    done = subprocess.run([*encrypt, "-provider", "default"], input=OURS.key(), capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("openssl has no legacy provider")
+    wallet = Client(OURS.certificate + done.stdout + AUTHORITY, "secret")
+    with pytest.raises(SinkError) as caught:
+        connecting("wants ours", wallet)
+    finding: Finding = failure("connection", caught.value)
+    assert "the password opens ewallet.pem" in finding.detail
+    assert "encrypt it anew" in finding.remedy
+    with pytest.raises(SinkError, match="does not open") as caught:
+        connecting("wants ours", replace(wallet, password="guess"))
+    assert caught.value.code == "WALLET"
+
+
+@pytest.mark.parametrize("setting", ["NO", "OFF", "false"])
+def test_a_descriptor_may_name_the_wallet_and_leave_the_name_out(
+    servers: Servers, tmp_path: Path, settings_of: Callable[[str, Client], WriterSettings], setting: str
+) -> None:
+    """Kind: a parameter that is read and not applied."""
+    (tmp_path / "ewallet.pem").write_bytes(AUTHORITY)
+    where = f"(ADDRESS=(PROTOCOL=tcps)(HOST=localhost)(PORT={servers['other name'].port}))"
+    security = f"(SECURITY=(MY_WALLET_DIRECTORY={tmp_path})(SSL_SERVER_DN_MATCH={{}}))"
+    dsn = f"(DESCRIPTION={where}{security}(CONNECT_DATA=(SERVICE_NAME={servers['other name'].service})))"
+    settings = settings_of("other name", Client())
+    password = settings.oracle_password.get_secret_value()
+    with connect(settings.model_copy(update={"oracle_dsn": dsn.format(setting)}), password) as connection:
+        connection.ping()
+    with pytest.raises(SinkError, match="DPY-6005"):
+        connect(settings.model_copy(update={"oracle_dsn": dsn.format("ON")}), password)
 
 
 def test_a_server_that_does_not_look_at_our_certificate_lets_an_expired_one_in(connecting: Connecting) -> None:
