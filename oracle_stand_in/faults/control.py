@@ -77,6 +77,10 @@ class OracleControl:
         """Cut every connection now."""
         self._post("cut_sessions", how=how)
 
+    def announce(self, code: int = 12572) -> None:
+        """Tell every session of itself what will become of it: 12572, its service stops soon (a planned shutdown)."""
+        self._post("announce", code=code)
+
     def forget_sessions(self) -> None:
         """Let every session there is fall silent without a RST, as a firewall that forgets them; new ones work."""
         self._post("forget_sessions")

@@ -19,6 +19,7 @@ class PacketType(IntEnum):
     REFUSE = 4
     DATA = 6
     MARKER = 12
+    CONTROL = 14
 
 
 class Marker(IntEnum):
@@ -94,6 +95,11 @@ def data_packets(payload: bytes, sdu: int, *, end_of_response: bool) -> bytes:
     parts = [wide_packet(PacketType.DATA, b"\x00\x00" + chunk) for chunk in chunks[:-1]]
     parts.append(wide_packet(PacketType.DATA, last_flags + chunks[-1]))
     return b"".join(parts)
+
+
+def notice_packet(code: int) -> bytes:
+    """Build a CONTROL packet by which a server tells, of itself, what will become of the session."""
+    return wide_packet(PacketType.CONTROL, (8).to_bytes(2, "big") + bytes(4) + code.to_bytes(4, "big"))
 
 
 def marker_packet(kind: Marker) -> bytes:

@@ -6,6 +6,7 @@ the client's side of the same list.
 
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.faults.state import Cut, CutFault, FailFault, RefuseFault, RowFault, Shots, When
+from oracle_stand_in.protocol.packets import notice_packet
 from oracle_stand_in.server.instance import Instance
 from oracle_stand_in.server.server import Server
 
@@ -46,6 +47,11 @@ class Commands:
     def cut_sessions(self, how: Cut = "rst") -> None:
         """Cut every connection now."""
         self._server.cut_sessions(_check_cut(how))
+
+    def announce(self, code: int = 12572) -> None:
+        """Tell every session of itself what will become of it: 12572, its service stops soon (a planned shutdown)."""
+        for connection in self._server.connections:
+            connection.send(notice_packet(code))
 
     def forget_sessions(self) -> None:
         """Let every session there is fall silent without a RST, as a firewall that forgets them; new ones work."""

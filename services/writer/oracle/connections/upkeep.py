@@ -22,21 +22,24 @@ def lives(connection: oracledb.Connection, call_timeout_s: float) -> bool:
         connection.call_timeout = int(_PING_S * 1000)
         connection.ping()
         connection.call_timeout = int(call_timeout_s * 1000)
+        return connection.is_healthy()
     except Exception as error:  # noqa: BLE001 - on a connection that died the driver raises AttributeError and others
         say("a connection died while it was idle", error)
         return False
-    return True
 
 
 def end_transaction(connection: oracledb.Connection) -> bool:
-    """Undo what an insert that failed half-way left: the next batch on this connection must not commit it."""
+    """Undo what an insert that failed half-way left: the next batch on this connection must not commit it.
+
+    False: it is not to be lent again, as where the server told it that its service stops soon.
+    """
     try:
         if connection.transaction_in_progress:
             connection.rollback()
+        return connection.is_healthy()
     except Exception as error:  # noqa: BLE001 - whatever it is, this connection is not lent again
         say("a connection broke while its transaction was undone", error)
         return False
-    return True
 
 
 def part_with(connection: oracledb.Connection) -> None:

@@ -39,7 +39,9 @@ def test_a_row_is_never_blamed_for_lack_of_space(number: int) -> None:
     assert verdict_of(f"ORA-{number:05}") is Verdict.SPACE
 
 
-@pytest.mark.parametrize("code", [*(f"ORA-{number:05}" for number in _STATE), "DPY-1002", "DPY-4033"])
+@pytest.mark.parametrize(
+    "code", [*(f"ORA-{number:05}" for number in _STATE), "DPY-1002", "DPY-4033", "DPY-3008", "DPY-5000"]
+)
 def test_a_row_is_never_blamed_for_the_databases_state(code: str) -> None:
     """Kind: a code that nobody listed costs its batch retries and halving, or blames rows."""
     assert verdict_of(code) not in (Verdict.ROW, Verdict.DUPLICATE, Verdict.UNKNOWN)

@@ -109,6 +109,42 @@ def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
     sink.close()
 
 
+def test_sessions_of_a_service_that_stops_soon_are_given_back_before_they_are_killed(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: a notice that nobody hears. Before maintenance a cluster tells each session that its service goes
+    elsewhere, and waits for them to end; a pool that goes on with them has all of them killed in the middle of a batch.
+    """
+    sink = OracleSink(oracle.settings(table))
+    sink.write(tag_values(3))
+    wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
+    with oracledb.connect(user=oracle.user, password=oracle.password, dsn=oracle.dsn) as asks:
+        before = {row[0] for row in asks.cursor().execute("SELECT sid FROM v$session")}
+        faults.announce()
+
+        def sids() -> set[int]:
+            sink.write(tag_values(3))
+            return {row[0] for row in asks.cursor().execute("SELECT sid FROM v$session")}
+
+        wait_until(lambda: len(sids() & before) == 1, 10, "no session but ours to be one of before")
+    assert sink.connections[0] >= 1
+    sink.close()
+
+
+@pytest.mark.parametrize("code", [12571, 2396])
+def test_what_a_server_tells_of_itself_is_no_rows_fault(
+    oracle: OracleTarget, faults: OracleControl, table: str, code: int
+) -> None:
+    """Kind: a state of the session's, blamed on the row (DPY-3008, a notice that the driver does not know)."""
+    sink = OracleSink(oracle.settings(table))
+    sink.write(tag_values(3))
+    wait_until(lambda: sink.connections == (2, 0), 5, "two connections")
+    faults.announce(code)
+    found = failure_or_none(sink, tag_values(3))
+    sink.close()
+    assert found is None or found.verdict is Verdict.CONNECTION_LOST
+
+
 @pytest.mark.parametrize("code", [20001, 47400, 1422])
 def test_a_rule_that_refuses_the_logon_is_not_said_to_be_one_of_the_table(
     oracle: OracleTarget, faults: OracleControl, table: str, code: int

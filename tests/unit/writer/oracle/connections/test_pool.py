@@ -53,6 +53,9 @@ class FakeConnection(oracledb.Connection):
             # What the driver raises on a connection that it has dropped.
             raise AttributeError("'NoneType' object has no attribute 'read_packet'")
 
+    def is_healthy(self) -> bool:
+        return True
+
     def rollback(self) -> None:
         self.rollbacks += 1
         if not self.lives:
