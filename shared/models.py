@@ -6,12 +6,14 @@ TagValue is one value of one tag: a JSON array on the buffer, version first, so 
 (0.44 against 0.46 microseconds a value, 500 at a time), so the readable form costs nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 Scalar: TypeAlias = float | int | str | bool | None
 Quality: TypeAlias = Literal["GOOD", "BAD", "UNCERTAIN"]
@@ -47,6 +49,23 @@ class PollingData(msgspec.Struct, frozen=True, kw_only=True):
     tag_qualities: dict[str, Quality] = {}
     tag_timestamps: dict[str, datetime] = {}
     rows: Sequence[Row] = ()
+
+    def in_parts(self, most: int) -> Iterator["PollingData"]:
+        """Return it in parts of at most `most` tags, or rows, each, in order; itself where it has no more of both."""
+        if len(self.tag_values) + len(self.error_tags) + len(self.rows) <= most:
+            yield self
+            return
+        by_tag: dict[str, dict[str, Any]] = {
+            "tag_values": self.tag_values, "error_tags": self.error_tags,
+            "tag_qualities": self.tag_qualities, "tag_timestamps": self.tag_timestamps,
+        }  # fmt: skip
+        addresses = iter(dict.fromkeys([*self.tag_values, *self.error_tags]))
+        while some := list(islice(addresses, most)):
+            of_some = {name: {tag: of[tag] for tag in some if tag in of} if of else of for name, of in by_tag.items()}
+            yield replace(self, **of_some, rows=())
+        without_tags = replace(self, **{name: {} for name in by_tag})
+        for start in range(0, len(self.rows), most):
+            yield replace(without_tags, rows=self.rows[start : start + most])
 
 
 class TagValue(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):

@@ -1,15 +1,15 @@
 """A batch of messages -> what is pushed of it: values, what is rejected, what is counted. No I/O."""
 
+import json
 from dataclasses import dataclass, field
 
-from services.consumer.parts import in_parts
 from services.consumer.plain import values_of
 from services.consumer.rejected.entries import Rejections
 from services.consumer.report.report import Report
 from services.consumer.settings import ConsumerSettings
 from shared.counters import Counter, by_code
 from shared.errors import RejectedError
-from shared.messages import read_message
+from shared.messages import encode_polling_data, read_message
 from shared.models import Lines, Oversize, PollingData
 from shared.queues.claims import MAX_TAKEOVERS
 from shared.queues.data_queue import MessageBatch
@@ -95,7 +95,9 @@ class Unpacker:
                 messages.append(raw)
                 continue
             if len(data.tag_values) + len(data.error_tags) + len(data.rows) > self._cap:
-                messages += in_parts(data, faults, max(1, self._cap // _PART))
+                messages += map(encode_polling_data, data.in_parts(max(1, self._cap // _PART)))
+                # Each tag that was left out by itself, in ASCII: what is no character stays as it came.
+                messages += [json.dumps(fault.alone).encode() for fault in faults]
             else:
                 messages.append(raw)
         return messages

@@ -9,11 +9,10 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from types import NoneType
-from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from services.poller.groups.config import GroupConfig
 from services.poller.outbox.message import Message, ReadBy
@@ -39,8 +38,6 @@ _QUALITIES: tuple[Quality, ...] = ("GOOD", "BAD", "UNCERTAIN")
 
 _encode = msgspec.json.Encoder().encode
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class Packer:
@@ -55,45 +52,47 @@ class Packer:
 
         Lazily: a large reading is encoded in pieces, between which others may have their turn.
         """
-        for part in _parts(reading):
-            yield from self._fitting(part, timestamp, took_ms)
-
-    def _fitting(self, part: Reading, timestamp: datetime, took_ms: float) -> Iterator[Message]:
-        raw = self._encoded(part, timestamp, took_ms) if _is_plain(part) else None
-        if raw is None or len(raw) > MAX_MESSAGE_BYTES:
-            part = _mended(part)
-            raw = self._encoded(part, timestamp, took_ms)
-        count = len(part.values) + len(part.errors)
-        if count > 1 and (raw is None or len(raw) > MAX_MESSAGE_BYTES):
-            for half in _parts(part, (count + 1) // 2):
-                yield from self._fitting(half, timestamp, took_ms)
+        if not reading.values and not reading.errors:
             return
-        if raw is None:
-            part = Reading({}, dict.fromkeys([*part.values, *part.errors], "what was read can't be written"))
-            raw = _encode(self._data(part, timestamp, took_ms))
-        bad = len(part.errors) + [*part.values.values()].count(None)
-        yield Message(raw, count, timestamp, bad, self.lossless, self.config.field, self.read_by())
-
-    def _encoded(self, part: Reading, timestamp: datetime, took_ms: float) -> bytes | None:
-        """Return the message; None when something in it can't be written."""
-        try:
-            return _encode(self._data(part, timestamp, took_ms))
-        except (TypeError, ValueError, OverflowError, RecursionError):
-            return None
-
-    def _data(self, part: Reading, timestamp: datetime, took_ms: float) -> PollingData:
-        return PollingData(
+        data = PollingData(
             timestamp=timestamp,
             group_id=self.config.group_id or 0,
             group_name=self.config.name,
             plc_code=self.config.plc,
             mode=self.config.mode,
-            tag_values=part.values,
+            tag_values=reading.values,
             poll_time_ms=took_ms,
-            error_tags=part.errors,
-            tag_qualities=part.qualities,
-            tag_timestamps=part.tag_timestamps,
+            error_tags=reading.errors,
+            tag_qualities=reading.qualities,
+            tag_timestamps=reading.tag_timestamps,
         )
+        for part in data.in_parts(MAX_TAGS_PER_MESSAGE):
+            yield from self._fitting(part)
+
+    def _fitting(self, part: PollingData) -> Iterator[Message]:
+        raw = _encoded(part) if _is_plain(part) else None
+        if raw is None or len(raw) > MAX_MESSAGE_BYTES:
+            part = _mended(part)
+            raw = _encoded(part)
+        count = len(part.tag_values) + len(part.error_tags)
+        if count > 1 and (raw is None or len(raw) > MAX_MESSAGE_BYTES):
+            for half in part.in_parts((count + 1) // 2):
+                yield from self._fitting(half)
+            return
+        if raw is None:
+            errors = dict.fromkeys([*part.tag_values, *part.error_tags], "what was read can't be written")
+            part = replace(part, tag_values={}, error_tags=errors, tag_qualities={}, tag_timestamps={})
+            raw = _encode(part)
+        bad = len(part.error_tags) + [*part.tag_values.values()].count(None)
+        yield Message(raw, count, part.timestamp, bad, self.lossless, self.config.field, self.read_by())
+
+
+def _encoded(part: PollingData) -> bytes | None:
+    """Return the message; None when something in it can't be written."""
+    try:
+        return _encode(part)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
 
 
 def is_in_calendar(moment: datetime) -> bool:
@@ -129,33 +128,33 @@ def _why_not_text(text: str) -> str | None:
     return None if size <= MAX_VALUE_BYTES else f"a text of {size} bytes: no column holds more than {MAX_VALUE_BYTES}"
 
 
-def _is_plain(part: Reading) -> bool:
+def _is_plain(part: PollingData) -> bool:
     """Tell, quickly, whether nothing in a part needs a closer look; what does may still turn up when it is encoded."""
-    values = part.values.values()
+    values = part.tag_values.values()
     return (
         _PLAIN.issuperset(map(type, values))
         and math.isfinite(sum(value for value in values if value.__class__ is float))
-        and all(type(error) is str and len(error) <= TEXT_LIMIT for error in set(part.errors.values()))
-        and set(part.qualities.values()).issubset(_QUALITIES)
+        and all(type(error) is str and len(error) <= TEXT_LIMIT for error in set(part.error_tags.values()))
+        and set(part.tag_qualities.values()).issubset(_QUALITIES)
         and all(map(is_in_calendar, part.tag_timestamps.values()))
     )
 
 
-def _mended(part: Reading) -> Reading:
+def _mended(part: PollingData) -> PollingData:
     """Return a part that can be written: what can't be is BAD with the reason, or has the poll's time."""
-    mended = Reading({})
-    for address, value in part.values.items():
+    mended = replace(part, tag_values={}, error_tags={}, tag_qualities={}, tag_timestamps={})
+    for address, value in part.tag_values.items():
         name, reason = _free(address, mended), why_not_stored(value)
         if reason is None:
-            mended.values[name] = _bare(value)
+            mended.tag_values[name] = _bare(value)
         else:
-            mended.errors[name] = reason
-        if reason is None and address in part.qualities:
-            mended.qualities[name] = _quality(part.qualities[address])
+            mended.error_tags[name] = reason
+        if reason is None and address in part.tag_qualities:
+            mended.tag_qualities[name] = _quality(part.tag_qualities[address])
         _copy_time(part, address, mended, name)
-    for address, error in part.errors.items():
+    for address, error in part.error_tags.items():
         name = _free(address, mended)
-        mended.errors[name] = cut(error)
+        mended.error_tags[name] = cut(error)
         _copy_time(part, address, mended, name)
     return mended
 
@@ -166,17 +165,17 @@ def _bare(value: Scalar) -> Scalar:
     return kind(value) if kind is not None and value is not None else None
 
 
-def _free(address: str, mended: Reading) -> str:
+def _free(address: str, mended: PollingData) -> str:
     """Return an address that can be written, and that no other tag of the part has got."""
     name = wanted = cut(address)
     number = 1
-    while name in mended.values or name in mended.errors:
+    while name in mended.tag_values or name in mended.error_tags:
         number += 1
         name = f"{wanted}~{number}"
     return name
 
 
-def _copy_time(part: Reading, address: str, mended: Reading, name: str) -> None:
+def _copy_time(part: PollingData, address: str, mended: PollingData, name: str) -> None:
     moment = part.tag_timestamps.get(address)
     if moment is not None and is_in_calendar(moment):
         mended.tag_timestamps[name] = moment
@@ -185,22 +184,3 @@ def _copy_time(part: Reading, address: str, mended: Reading, name: str) -> None:
 def _quality(text: object) -> Quality:
     """Return the quality that a text begins like, as in `UncertainLastUsableValue`; UNCERTAIN when it is none."""
     return next((known for known in _QUALITIES if str(text).upper().startswith(known)), "UNCERTAIN")
-
-
-def _parts(reading: Reading, most: int = MAX_TAGS_PER_MESSAGE) -> Iterator[Reading]:
-    """Return a reading in parts of `most` tags; most readings are one part."""
-    count = len(reading.values) + len(reading.errors)
-    if count <= most:
-        if count:
-            yield reading
-        return
-    values, errors = iter(reading.values.items()), iter(reading.errors.items())
-    for _ in range(0, count, most):
-        some_values: dict[str, Scalar] = dict(islice(values, most))
-        some_errors = dict(islice(errors, most - len(some_values)))
-        times = _of(reading.tag_timestamps, some_values) | _of(reading.tag_timestamps, some_errors)
-        yield Reading(some_values, some_errors, _of(reading.qualities, some_values), times)
-
-
-def _of(all_tags: dict[str, T], tags: dict[str, Any]) -> dict[str, T]:
-    return {address: all_tags[address] for address in tags if address in all_tags} if all_tags else {}
