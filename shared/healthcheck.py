@@ -8,7 +8,6 @@ Exit status: 0 it turns; 1 it does not, or not yet; 2 it was called wrongly.
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from shared.life.sign import life_sign_path, read_life_sign
 from shared.partitions import namespace_of
@@ -22,7 +21,7 @@ def main(arguments: list[str]) -> int:
     if len(roles) != 1 or roles[0] not in _ROLES:
         sys.stderr.write(f"usage: python -m shared.healthcheck {'|'.join(_ROLES)} [--ready]\n")
         return 2
-    finding = problem_of(roles[0], _settings(), must_be_ready="--ready" in arguments)
+    finding = problem_of(roles[0], _settings(roles[0]), must_be_ready="--ready" in arguments)
     sys.stdout.write(f"{finding or 'ok'}\n")
     return 1 if finding else 0
 
@@ -48,13 +47,13 @@ def problem_of(role: str, settings: Mapping[str, str | None], *, must_be_ready: 
 _PARTITION = (("PARTITION", "0"), ("PARTITIONS", "1"))
 
 
-def _settings() -> Mapping[str, str | None]:
+def _settings(role: str) -> Mapping[str, str | None]:
     """Return what the service itself reads: the environment goes before `.env`, whose import is only paid if needed."""
     given: dict[str, str | None] = {}
-    if Path(".env").is_file():
+    for file in filter(os.path.isfile, (".env", f".env.{role}")):
         from dotenv import dotenv_values  # noqa: PLC0415
 
-        given |= {name.upper(): value for name, value in dotenv_values(".env", encoding="utf-8-sig").items()}
+        given |= {name.upper(): value for name, value in dotenv_values(file, encoding="utf-8-sig").items()}
     return given | {name.upper(): value for name, value in os.environ.items()}
 
 

@@ -104,10 +104,12 @@ def test_what_can_not_be_written_is_said_once_and_ends_nothing(tmp_path: Path) -
     assert target.read_text() == "mine"
 
 
-def test_what_the_service_reads_from_dotenv_is_read_here_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own", ["", "REDIS_NAMESPACE=tank\n"], ids=["of all", "of writers alone"])
+def test_what_the_service_reads_from_dotenv_is_read_here_too(tmp_path: Path, own: str) -> None:
     """Kind: two readers of one setting. A service set up by `.env` alone was checked elsewhere, and unhealthy."""
     (tmp_path / ".env").write_text(f"RUN_DIR={tmp_path}\nREDIS_NAMESPACE=plant\n")
-    LifeSign(life_sign_path(tmp_path, "plant", "writer", None)).touch()
+    (tmp_path / ".env.writer").write_text(own)
+    LifeSign(life_sign_path(tmp_path, "tank" if own else "plant", "writer", None)).touch()
     done = subprocess.run(
         [sys.executable, "-m", "shared.healthcheck", "writer"],
         env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False,
