@@ -21,6 +21,7 @@ OTHERS = {
     "services/poller/sources/": "that file, and recorded files",
     "services/monitor/http/": "headers of HTTP",
     "services/monitor/dashboard/language.py": "a catalogue of texts",
+    "services/monitor/dashboard/offers.py": "the body of a request",
     "services/monitor/dashboard/pages.py": "parts of an address",
     "services/monitor/dashboard/picture.py": "names of cards",
     "services/writer/check/": "columns of a table",
