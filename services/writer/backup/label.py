@@ -5,9 +5,8 @@ A file without one is taken as it is: it is older than labels, or its mount or d
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -85,7 +84,5 @@ def describe(target: Target) -> str:
 
 def conflict(meant: Target, here: Target) -> bool:
     """Tell whether a file was meant for another table or database: what both know must be the same."""
-    known: dict[str, Any] = asdict(here)
-    return any(
-        text and known[name] and text.casefold() != known[name].casefold() for name, text in asdict(meant).items()
-    )
+    pairs = zip(astuple(meant), astuple(here), strict=True)
+    return any(one and other and one.casefold() != other.casefold() for one, other in pairs)

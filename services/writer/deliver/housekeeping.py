@@ -76,7 +76,7 @@ class Housekeeping:
         except BackupFailedError as error:
             self._failure = str(error)
             is_needed = self.breaker.state is not BreakerState.CLOSED
-            (self.report.backup_failed if is_needed else self.report.backup_unusable)(error)
+            self.report.backup_failed(error, is_needed=is_needed)
         else:
             if self._failure is not None:
                 self.report.files_available(self._failure)
@@ -91,9 +91,6 @@ class Housekeeping:
         # Whether a backup can be written is not to be found out in the outage that needs it.
         if self._failure is not None or self.clock.monotonic() >= self._next_check:
             self._next_check = self.clock.monotonic() + CHECK_INTERVAL_S
-            self._say_cant(self.backup.check())
-
-    def _say_cant(self, cant: list[str]) -> None:
-        if cant and cant != self._cant:
-            _log.warning(f"BACKUP_DIR: its mount can't {', '.join(cant)}")
-        self._cant = cant
+            before, self._cant = self._cant, self.backup.check()
+            if self._cant and self._cant != before:
+                _log.warning(f"BACKUP_DIR: its mount can't {', '.join(self._cant)}")

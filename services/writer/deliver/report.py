@@ -131,13 +131,10 @@ class Report:
             _log.info(message)
             self.events.add(Event.BACKUP_WORKS, message)
 
-    def backup_failed(self, error: Exception) -> None:
+    def backup_failed(self, error: Exception, *, is_needed: bool = True) -> None:
         """Take note that a file can't be written; said when it begins."""
-        self._files_fail(error, "Backup can't be written, values stay in Redis and nothing is acknowledged")
-
-    def backup_unusable(self, error: Exception) -> None:
-        """Take note that a file could not be written, while none need be; said when it begins."""
-        self._files_fail(error, "No backup could be written, though none is needed now")
+        what = "Backup can't be written, values stay in Redis and nothing is acknowledged"
+        self._files_fail(error, what if is_needed else "No backup could be written, though none is needed now")
 
     def rows_wait(self, error: Exception, rows: int) -> None:
         """Take note of rejected rows that no file could take; said when it begins."""

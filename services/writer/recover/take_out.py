@@ -7,10 +7,10 @@ is never in none.
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from services.writer.backup.files import give_away, reading, sync_directory
 from services.writer.backup.format import cells_or_text
@@ -22,13 +22,12 @@ from services.writer.sink import Target
 _PIECE = 1024 * 1024
 
 
-@dataclass
-class TakenOut:
+class TakenOut(NamedTuple):
     """What became of a file: rows taken out, rows left, and the cells of those that were taken out, the last ones."""
 
-    rows: int = 0
-    left: int = 0
-    cells: list[Sequence[str]] = field(default_factory=list)
+    rows: int
+    left: int
+    cells: Iterable[Sequence[str]]
 
 
 def take_out(path: Path, part: Path, is_chosen: Callable[[Sequence[str]], bool], most_cells: int) -> TakenOut:
@@ -40,25 +39,24 @@ def take_out(path: Path, part: Path, is_chosen: Callable[[Sequence[str]], bool],
     label = read_label(path)
     meant = label.target if label is not None else Target()
     with OpenFile(path, anyway=True) as held, _Copy(part) as chosen, _Copy(path) as others:
-        taken = _divide(path, is_chosen, chosen, others, most_cells)
+        cells = deque(_divide(path, is_chosen, chosen, others), maxlen=most_cells)
         if held.has_grown:
             raise FileInUseError(f"{held.name}: left as it is, a writer still writes to it")
-        if not taken.rows:
-            return taken
-        chosen.put(meant)
-        if taken.left or others.has_tail:
-            others.put(meant)
-        else:
-            path.unlink()
-            remove_label(path)
-        sync_directory(path.parent)
-    return taken
+        if chosen.rows:
+            chosen.put(meant)
+            if others.rows or others.has_tail:
+                others.put(meant)
+            else:
+                path.unlink()
+                remove_label(path)
+            sync_directory(path.parent)
+    return TakenOut(chosen.rows, others.rows, cells)
 
 
 def _divide(
-    path: Path, is_chosen: Callable[[Sequence[str]], bool], chosen: "_Copy", others: "_Copy", most_cells: int
-) -> TakenOut:
-    taken = TakenOut()
+    path: Path, is_chosen: Callable[[Sequence[str]], bool], chosen: "_Copy", others: "_Copy"
+) -> Iterator[Sequence[str]]:
+    """Write each row to one of two files; yield the cells of those that are chosen."""
     with reading(path) as file:
         reader = BackupReader(file, may_be_edited=True)
         end = reader.position
@@ -70,17 +68,14 @@ def _divide(
             cells = cells_or_text(raw)
             if is_chosen(cells):
                 chosen.add(raw)
-                taken.rows += 1
-                taken.cells = [*taken.cells, cells][-most_cells:]
+                yield cells
             else:
                 others.add(raw)
-                taken.left += 1
         # What its writer died of writing stays where it is.
         while piece := os.pread(file.fileno(), _PIECE, end):
             others.add(piece, rows=0)
             others.has_tail = True
             end += len(piece)
-    return taken
 
 
 class _Copy:
@@ -93,14 +88,14 @@ class _Copy:
         self._file = os.fdopen(os.open(self._draft, flags, 0o640), "wb")
         give_away(self._file.fileno(), path.parent)
         self._digest = hashlib.sha256()
-        self._rows = self._bytes = 0
+        self.rows = self._bytes = 0
         self.has_tail = False
 
     def add(self, text: bytes, rows: int = 1) -> None:
         """Add lines."""
         self._file.write(text)
         self._digest.update(text)
-        self._rows += rows
+        self.rows += rows
         self._bytes += len(text)
 
     def put(self, meant: Target) -> None:
@@ -109,7 +104,7 @@ class _Copy:
         os.fsync(self._file.fileno())
         self._draft.replace(self._path)
         sync_directory(self._path.parent)
-        write_label(self._path, Label(meant, self._rows, self._bytes, self._digest.hexdigest()))
+        write_label(self._path, Label(meant, self.rows, self._bytes, self._digest.hexdigest()))
 
     def __enter__(self) -> Self:
         return self

@@ -102,12 +102,7 @@ def explain_by_files(
         try:
             with reading(path) as file:
                 reader = BackupReader(file, may_be_edited=True)
-                for values in _read(reader):
-                    gaps.explain(values, f"in {name}: {_REMEDY[kind]}")
+                while (batch := reader.read(_AT_ONCE)).rows:
+                    gaps.explain(batch.values, f"in {name}: {_REMEDY[kind]}")
         except (OSError, NotAFileError, WrongHeaderError) as error:
             unreadable(f"{shown(path)} can't be read: {error}")
-
-
-def _read(reader: BackupReader) -> Iterator[list[TagValue]]:
-    while (batch := reader.read(_AT_ONCE)).rows:
-        yield batch.values

@@ -4,6 +4,7 @@ import re
 from datetime import datetime, timedelta, tzinfo
 
 from shared.models import iso_time
+from shared.zones import as_stored
 
 _AGO = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -31,11 +32,6 @@ def table_time(text: str, zone: tzinfo, now: datetime) -> datetime:
 def _named(text: str, zone: tzinfo, now: datetime) -> datetime:
     ago = _AGO.fullmatch(text)
     if ago is not None:
-        return as_table(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), zone)
+        return as_stored((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp(), zone)
     moment = iso_time(text)
-    return moment if moment.tzinfo is None else as_table(moment, zone)
-
-
-def as_table(moment: datetime, zone: tzinfo) -> datetime:
-    """Return an aware time as the table shows it."""
-    return moment.astimezone(zone).replace(tzinfo=None)
+    return moment if moment.tzinfo is None else as_stored(moment.timestamp(), zone)

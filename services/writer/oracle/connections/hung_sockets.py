@@ -24,7 +24,8 @@ Connected: TypeAlias = tuple[int, object]
 def connected_sockets() -> set[Connected]:
     """Return the TCP connections of this process, those that are being opened included."""
     found: set[Connected] = set()
-    for descriptor in _descriptors():
+    entries = _DESCRIPTORS.iterdir() if _DESCRIPTORS else ()
+    for descriptor in [int(entry.name) for entry in entries if entry.name.isdigit()]:
         with suppress(OSError), _copy(descriptor) as connection:
             if connection.type == socket.SOCK_STREAM and connection.family in (socket.AF_INET, socket.AF_INET6):
                 found.add((descriptor, connection.getsockname()))
@@ -37,10 +38,6 @@ def shut_down(connections: Iterable[Connected], peers: AbstractSet[tuple[str, in
     peers: only those to these addresses; None: to whatever address.
     """
     return sum(_shut_down(connected, peers) for connected in connections)
-
-
-def _descriptors() -> list[int]:
-    return [int(entry.name) for entry in _DESCRIPTORS.iterdir() if entry.name.isdigit()] if _DESCRIPTORS else []
 
 
 def _copy(descriptor: int) -> socket.socket:

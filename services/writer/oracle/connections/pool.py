@@ -63,7 +63,10 @@ class Connections:
         open_one: Callable[[WriterSettings, str], oracledb.Connection] = connect,
     ) -> None:
         """Open nothing yet: `open_one` does, with the password. Raises: SettingsError: ORACLE_DSN makes no sense."""
-        _check_address(settings)
+        try:
+            connect_params(settings)
+        except SinkError as error:
+            _log.error(f"Oracle can't be reached yet: {error}")
         # Before any connect: otherwise a first one that hangs blocks every other in the process.
         oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
         self._settings = settings
@@ -261,10 +264,3 @@ class Connections:
             self._idle = [idle for idle in self._idle if idle.since > since]
         for idle in dead:
             self._drop(idle.connection)
-
-
-def _check_address(settings: WriterSettings) -> None:
-    try:
-        connect_params(settings)
-    except SinkError as error:
-        _log.error(f"Oracle can't be reached yet: {error}")
