@@ -64,19 +64,6 @@ class Episode:
         )
 
 
-class UtilizationAlert:
-    """Tells when the buffer gets too full and when it is well again, with hysteresis."""
-
-    def __init__(self, threshold_pct: float) -> None:
-        self._threshold_pct = threshold_pct
-        self.raised = False
-
-    def changed(self, utilization_pct: float) -> bool:
-        """Take a new figure; return whether the alert was raised or ended by it."""
-        if not self.raised and utilization_pct >= self._threshold_pct:
-            self.raised = True
-            return True
-        if self.raised and utilization_pct < self._threshold_pct - HYSTERESIS_PCT:
-            self.raised = False
-            return True
-        return False
+def is_high(utilization_pct: float, threshold_pct: float, *, was_high: bool) -> bool:
+    """Tell whether the buffer is too full; once it was, not before it is well below the threshold."""
+    return utilization_pct >= threshold_pct - (HYSTERESIS_PCT if was_high else 0.0)

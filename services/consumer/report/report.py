@@ -10,7 +10,7 @@ from services.consumer.rejected.entries import example_of
 from services.consumer.report.groups import PollingGroups
 from services.consumer.report.last_values import LastValues
 from services.consumer.report.names import NameWatch
-from services.consumer.report.overflow import Episode, UtilizationAlert
+from services.consumer.report.overflow import Episode, is_high
 from services.consumer.report.redis_memory import RedisMemory
 from services.consumer.report.unanswered import UnansweredRequests
 from services.consumer.settings import ConsumerSettings
@@ -58,7 +58,7 @@ class Report:
     def __post_init__(self) -> None:
         self._episode: Episode | None = None  # of overflow, while it goes on
         self._unsaid = 0  # values discarded
-        self._alert = UtilizationAlert(self.settings.buffer_alert_threshold)
+        self._is_high = False  # the buffer
         self._groups = PollingGroups(self.link, self.keys)
         keys = self.keys
         self._stay = [
@@ -160,10 +160,11 @@ class Report:
 
     def _watch_utilization(self) -> None:
         size, cap = self._depth, self.settings.buffer_max_size
-        utilization = 100 * size / cap
-        if not self._alert.changed(utilization):
+        utilization, was_high = 100 * size / cap, self._is_high
+        self._is_high = is_high(utilization, self.settings.buffer_alert_threshold, was_high=was_high)
+        if self._is_high == was_high:
             return
-        if self._alert.raised:
+        if self._is_high:
             message = f"Buffer utilization high: {utilization:.1f}% ({size}/{cap} items). Approaching capacity!"
             _log.warning(message)
             self.events.add(Event.BUFFER_HIGH, message, BufferLevel(size=size, cap=cap))

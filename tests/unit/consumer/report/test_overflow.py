@@ -1,10 +1,11 @@
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 import msgspec
 import pytest
 
 from services.consumer.report import overflow
-from services.consumer.report.overflow import EPISODE_GAP_S, TAGS_NAMED, Episode, UtilizationAlert
+from services.consumer.report.overflow import EPISODE_GAP_S, TAGS_NAMED, Episode, is_high
 from shared.models import TagValue
 
 
@@ -46,6 +47,6 @@ def test_an_episode_of_invented_names_does_not_grow_for_ever(monkeypatch: pytest
 
 @pytest.mark.req("OPS-1")
 def test_the_alert_rises_at_its_threshold_and_ends_only_well_below() -> None:
-    alert = UtilizationAlert(80.0)
     figures = [79.9, 80.0, 79.0, 85.0, 70.1, 69.9, 75.0, 80.0]
-    assert [alert.changed(figure) for figure in figures] == [False, True, False, False, False, True, False, True]
+    raised = [*accumulate(figures, lambda was_high, figure: is_high(figure, 80.0, was_high=was_high), initial=False)]
+    assert raised[1:] == [False, True, True, True, True, False, False, True]
