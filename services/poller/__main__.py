@@ -82,8 +82,7 @@ def validate(file: Annotated[Path, typer.Argument(help="TOML file with polling g
     problems = []
     for group in groups:
         typer.echo(group.describe())
-        found = asyncio.run(group.source.check(group.name, file.parent))
-        problems += [f"{file}: group '{group.name}': {problem}" for problem in found]
+        problems += group.problems(file)
     if problems:
         _complain(problems)
     typer.echo(f"{file}: {len(groups)} polling groups, all well")

@@ -1,5 +1,6 @@
 """The polling groups: a TOML file, checked to the last key before anything is polled."""
 
+import asyncio
 import difflib
 import errno
 import reprlib
@@ -85,6 +86,14 @@ class GroupConfig(BaseModel):
     def build_source(self, directory: Path, tell: Tell) -> TagSource:
         """Return the group's source; its relative paths begin at the directory."""
         return self.source.build(self.name, self._given_interval_s, directory, tell)
+
+    def problems(self, path: Path) -> list[str]:
+        """Return what is wrong with the files that the source names, for people. `path`: the file of the groups.
+
+        On an event loop of its own: lists of tags and recordings are read, which may take long.
+        """
+        found = asyncio.run(self.source.check(self.name, path.parent))
+        return [f"{path}: group '{self.name}': {problem}" for problem in found]
 
     def describe(self) -> str:
         """Return one line for people."""

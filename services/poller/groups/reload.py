@@ -4,10 +4,9 @@ A file with a mistake changes nothing and is said so.
 """
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
-from services.poller.groups.config import GroupConfig, load_groups
+from services.poller.groups.config import load_groups
 from services.poller.groups.fleet import FileState, Fleet, file_state
 from services.poller.news import Tell
 from shared.errors import SettingsError
@@ -65,29 +64,17 @@ class Reload:
         why = "SIGHUP" if asked else "the file has changed"
         try:
             configs = await asyncio.to_thread(load_groups, self._path, running, self._partitions)
-            await self._check(configs)
+            new = await asyncio.to_thread(self._fleet.to_start, configs)
+            problems = [one for config in new for one in await asyncio.to_thread(config.problems, self._path)]
         except SettingsError as error:
-            for problem in error.problems:
+            problems = error.problems
+        if problems:
+            for problem in problems:
                 _log.error(problem, kind=None)
             message = f"{self._path.name}: {why}, but it holds a mistake: all groups go on as they were"
             _log.error(message)
-            self._tell(Event.GROUPS_REFUSED, f"{message}: {error.problems[0]}")
+            self._tell(Event.GROUPS_REFUSED, f"{message}: {problems[0]}")
             return
         message = f"{self._path.name}: {why}: {await self._fleet.exchange(configs, tasks)}"
         _log.info(message)
         self._tell(Event.GROUPS_CHANGED, message)
-
-    async def _check(self, configs: list[GroupConfig]) -> None:
-        """Check what the groups that are to be started refer to. Raises: SettingsError."""
-        problems = [
-            f"{self._path}: group '{config.name}': {problem}"
-            for config in await asyncio.to_thread(self._fleet.to_start, configs)
-            for problem in await self._check_one(config)
-        ]
-        if problems:
-            raise SettingsError(problems)
-
-    async def _check_one(self, config: GroupConfig) -> list[str]:
-        # On a loop of a thread's own: lists of tags and recordings are read, which may take long.
-        check = partial(config.source.check, config.name, self._path.parent)
-        return await asyncio.to_thread(lambda: asyncio.run(check()))

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from services.poller.source import SourceError
+
 #: Bytes of the file of polling groups, and of a CSV file of tags: each has room for a million tags or so.
 MAX_GROUPS_BYTES, MAX_TAGS_BYTES = 64_000_000, 128_000_000
 
@@ -38,6 +40,14 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes")
     return content
+
+
+def read_named(path: Path, max_bytes: int) -> bytes:
+    """Return what is in a regular file that a source names. Raises: SourceError: it can't be read."""
+    try:
+        return read_regular(path, max_bytes)
+    except OSError as error:
+        raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
 
 
 def _refuse_irregular(found: os.stat_result) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.poller.source import DEFAULT_INTERVAL_S, SourceError, SourceModel
-from services.poller.sources.files import MAX_SECRET_BYTES, read_regular
+from services.poller.sources.files import MAX_SECRET_BYTES, read_named
 from services.poller.sources.opcua.tags import TagSelection, parse_selection
 
 #: The security policies that are not broken, the default first.
@@ -125,7 +125,7 @@ class OpcuaKeys(SourceModel):
         if self.password_file is not None:
             path = directory / self.password_file
             try:
-                return read_regular(path, MAX_SECRET_BYTES).decode("utf-8-sig").strip()
-            except (OSError, UnicodeDecodeError) as error:
+                return read_named(path, MAX_SECRET_BYTES).decode("utf-8-sig").strip()
+            except UnicodeDecodeError as error:
                 raise SourceError(f"{path}: can't be read: {error}") from error
         return self.password.get_secret_value() if self.password else None

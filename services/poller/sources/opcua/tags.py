@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.poller.source import SourceError
-from services.poller.sources.files import MAX_TAGS_BYTES, read_regular
+from services.poller.sources.files import MAX_TAGS_BYTES, read_named
 from services.poller.sources.long_lived import long_lived
 from shared.foreign_csv.dialect import packed_as
 
@@ -122,10 +122,7 @@ def read_tags(path: Path) -> list[Tag]:
 
     Raises: SourceError: with line numbers.
     """
-    try:
-        raw = read_regular(path, MAX_TAGS_BYTES)
-    except OSError as error:
-        raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
+    raw = read_named(path, MAX_TAGS_BYTES)
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

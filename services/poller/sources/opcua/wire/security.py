@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from services.poller.source import SourceError
-from services.poller.sources.files import MAX_SECRET_BYTES, read_regular
+from services.poller.sources.files import MAX_SECRET_BYTES, read_named
 from services.poller.sources.opcua.keys import OpcuaKeys
 
 _MODES = {"sign": ua.MessageSecurityMode.Sign, "sign_and_encrypt": ua.MessageSecurityMode.SignAndEncrypt}
@@ -69,7 +69,7 @@ def certificate_until(model: OpcuaKeys, directory: Path) -> float | None:
 
 def load_certificate(path: Path) -> x509.Certificate:
     """Return the certificate of a .pem or .der file. Raises: SourceError."""
-    raw = _read(path)
+    raw = read_named(path, MAX_SECRET_BYTES)
     try:
         return x509.load_pem_x509_certificate(raw) if b"-----BEGIN" in raw else x509.load_der_x509_certificate(raw)
     except ValueError as error:
@@ -77,7 +77,7 @@ def load_certificate(path: Path) -> x509.Certificate:
 
 
 def _check_key(path: Path, password: bytes | None) -> None:
-    raw = _read(path)
+    raw = read_named(path, MAX_SECRET_BYTES)
     load = load_pem_private_key if b"-----BEGIN" in raw else load_der_private_key
     try:
         load(raw, password)
@@ -95,10 +95,3 @@ def _application_uri(certificate: x509.Certificate) -> str | None:
     except x509.ExtensionNotFound:
         return None
     return next(iter(names.get_values_for_type(x509.UniformResourceIdentifier)), None)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_regular(path, MAX_SECRET_BYTES)
-    except OSError as error:
-        raise SourceError(f"{path}: can't be read: {error.strerror or error}") from error
