@@ -10,12 +10,14 @@ import (
 	"log"
 	"net"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
-const mostQueued, mostRows, longest = 10000, 5000, 1 << 20
+const mostQueued, mostRows, mostBytes, longest = 10000, 5000, 1000000, 1 << 20
 
 type row struct {
 	PLC, Tag, Time, Quality string
@@ -74,16 +76,24 @@ func main() {
 	}
 	lines := make(chan row, mostRows)
 	go read(lines)
-	for isOpen := true; isOpen; {
-		byPLC, second := map[string][][]any{}, time.After(time.Second)
+	ends := make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGTERM) // what was read is put first
+	for isOpen, isLast := true, false; isOpen && !isLast; {
+		byPLC, size, second := map[string][][]any{}, 0, time.After(time.Second)
 		var found row
-		for count, more := 0, true; more && isOpen && count < mostRows; count++ {
+		for count, more := 0, true; more && isOpen && count < mostRows && size < mostBytes; count++ {
+			if isLast && len(lines) == 0 {
+				break
+			}
 			select { // what comes within a second is put together
+			case <-ends:
+				isLast = true
 			case <-second:
 				more = false
 			case found, isOpen = <-lines:
 				if isOpen {
 					byPLC[found.PLC] = append(byPLC[found.PLC], []any{found.Tag, found.Time, found.Value, found.Quality})
+					size += len(found.Value) + len(found.Tag) + len(found.Time)
 				}
 			}
 		}

@@ -4,7 +4,7 @@ const { createClient } = require("redis");
 const readline = require("node:readline");
 
 const KEY = process.env.TAGPIPE_KEY || "{tagpipe}:data_queue";
-const MOST_QUEUED = 10000, MOST_ROWS = 5000;
+const MOST_QUEUED = 10000, MOST_ROWS = 5000, MOST_BYTES = 4e6;
 // Numbers that JavaScript would round (above 2^53) as text: it is stored the same.
 const LONG = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 const exact = number => number[0] === '"' || Number.isSafeInteger(Number(number)) ? number : `"${number}"`;
@@ -24,21 +24,24 @@ async function main() {
   const redis = createClient({ url: process.env.REDIS_URL });
   redis.on("error", error => console.error(`Redis: ${error.message}`));
   await redis.connect();
-  let byPlc = new Map(), count = 0, isOpen = true;
+  let byPlc = new Map(), count = 0, size = 0, isOpen = true;
   const lines = readline.createInterface({ input: process.stdin });
+  process.once("SIGTERM", () => lines.close()); // what was read is put first
   lines.on("close", () => { isOpen = false; }).on("line", line => {
     try {
       const { plc, tag, time, value, quality } = JSON.parse(line.replace(LONG, exact));
       if (!plc || !tag) throw new Error("plc or tag is missing"); // else it would cost the rows beside it
       if (!byPlc.has(plc)) byPlc.set(plc, []);
       byPlc.get(plc).push([tag, time, value, quality ?? "GOOD"]);
-      if (++count >= MOST_ROWS) lines.pause();
+      size += Buffer.byteLength(line);
+      if (++count >= MOST_ROWS || size >= MOST_BYTES) lines.pause();
     } catch (error) { console.error(`left out: ${line.slice(0, 200)}: ${error.message}`); }
   });
   while (isOpen || byPlc.size) {
-    if (isOpen && count < MOST_ROWS) await sleep(1000); // what comes within a second is put together
+    const isRoom = () => isOpen && count < MOST_ROWS && size < MOST_BYTES;
+    for (let tick = 0; tick < 50 && isRoom(); tick++) await sleep(20); // what comes within a second is put together
     const held = byPlc;
-    byPlc = new Map(); count = 0;
+    byPlc = new Map(); count = size = 0;
     if (held.size) await put(redis, held);
     if (isOpen) lines.resume();
   }

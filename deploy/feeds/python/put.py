@@ -1,7 +1,7 @@
 """pip install redis; REDIS_URL=redis://user:password@host:6379 python put.py < rows.jsonl
 
 Each line is a row: {"plc": "PLC01", "tag": "D100", "time": "2026-01-02T03:04:05.678Z", "value": 12.5, "quality": "GOOD"}
-What comes within a second is put together; standard input may stay open for ever.
+What comes within a second is put together; standard input may stay open for ever. SIGTERM: what was read is put first.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import time
 import redis
 
 KEY = os.environ.get("TAGPIPE_KEY", "{tagpipe}:data_queue")
-MOST_QUEUED, MOST_ROWS = 10_000, 5_000
+MOST_QUEUED, MOST_ROWS, MOST_BYTES = 10_000, 5_000, 1_000_000
 
 
 def put(server: redis.Redis, messages: list[str]) -> None:
@@ -40,18 +41,24 @@ def read() -> None:
 
 lines: queue.Queue[str | None] = queue.Queue(MOST_ROWS)
 threading.Thread(target=read, daemon=True).start()
+ends: list[int] = []
+signal.signal(signal.SIGTERM, lambda number, _frame: ends.append(number))
 server = redis.from_url(os.environ["REDIS_URL"])
 line: str | None = ""
-while line is not None:
+is_last = False
+while line is not None and not is_last:
     rows: dict[str, list[list[object]]] = {}
-    until = time.monotonic() + 1
+    is_last, size, until = bool(ends), 0, time.monotonic() + 1
     for _ in range(MOST_ROWS):
+        if size > MOST_BYTES:
+            break
         try:
-            if (line := lines.get(timeout=max(0.0, until - time.monotonic()))) is None:
+            if (line := lines.get(timeout=0.0 if is_last else max(0.0, until - time.monotonic()))) is None:
                 break
             row = json.loads(line)
             values = [row["tag"], row["time"], row["value"], row.get("quality", "GOOD")]
             rows.setdefault(row["plc"], []).append(values)
+            size += len(line)
         except queue.Empty:
             break
         except (ValueError, LookupError, TypeError, AttributeError) as error:

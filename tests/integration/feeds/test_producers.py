@@ -1,14 +1,19 @@
 """The producers of deploy/feeds as processes, in their own languages, against a pipeline that knows nothing of them."""
 
+import fcntl
 import json
 import shutil
 import subprocess
 import sys
+import termios
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from sandbox.harness.waiting import wait_until
+from shared.counters import Counter
 from tests.integration.feeds.feeds import BEYOND, FEEDS, NOON, VALUES, in_table, messages_of, rows, stored
 from tests.integration.feeds.npm import installed
 from tests.integration.feeds.producer import Producer
@@ -22,6 +27,16 @@ NO_ROWS = [b"no row", b"x" * 2_000_000, b"5", b'{"tag": "D1", "value": 1}']
 
 #: A value with a byte that is no UTF-8.
 LATIN = b'{"plc": "%s", "tag": "L", "time": "2026-01-02T12:00:00.000001Z", "value": "caf\xe9"}'
+
+
+def row_of(plc: str) -> dict[str, str]:
+    return {"plc": plc, "tag": "last", "time": f"{NOON.isoformat()}Z"}
+
+
+def _unread(pipe: IO[bytes] | None) -> int:
+    """Return the bytes of a pipe that its reader has not taken yet."""
+    assert pipe is not None
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
 
 def feed(pipeline: Pipeline, command: list[str], plcs: list[str], more: dict[str, str]) -> None:
@@ -41,8 +56,23 @@ def feed(pipeline: Pipeline, command: list[str], plcs: list[str], more: dict[str
         assert found.pop(latin)[0] == "caf\ufffd"
         assert found == wanted
         assert messages_of(pipeline) - before == len(plcs)
+        # Rows are many for their bytes, too: a message that is larger than any may be would be lost whole.
+        for number in range(300):
+            long = {"plc": plcs[0], "tag": "T", "time": f"2026-01-03T00:00:00.{number:06d}Z", "value": "x" * 30_000}
+            process.stdin.write(json.dumps(long).encode() + b"\n")
+        process.stdin.flush()
+        refused = pipeline.csv_rows("rejected")
+        wait_until(lambda: len(pipeline.csv_rows("rejected")) == len(refused) + 300, 60, "texts that no column takes")
+        # A stop in good order: what was read is put first.
+        process.stdin.write(json.dumps({**row_of(plcs[0]), "value": "the last"}).encode() + b"\n")
+        process.stdin.flush()
+        wait_until(lambda: not _unread(process.stdin), what="the row to be read")
+        process.terminate()
         _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
+    assert pipeline.snapshot()[Counter.MESSAGES_REJECTED] == 0
+    last = {(f"{plcs[0]}.last", NOON): ("the last", "GOOD")}
+    wait_until(lambda: last.items() <= pipeline.table_rows().items(), what="the last row")
     assert said.count(b"left out") == len(NO_ROWS)
 
 
