@@ -165,15 +165,21 @@ def column_as_found(column: Column, found: FoundColumn | None, character_set: st
     )
 
 
+#: Types of a column into which Oracle converts a text or a number by the session's settings, or not at all.
+_NO_VALUES = ("DATE", "TIMESTAMP", "INTERVAL", "RAW", "LONG_RAW", "BLOB", "BOOLEAN")
+
+
 def misfit(column: Column, found: FoundColumn) -> str | None:
     """Return why a column as the table has it can't hold what is written there; None where it can.
 
     What it takes all the same, Oracle converts by the session's settings, and what it refuses would be blamed on rows.
     """
-    wanted = ("DATE", "TIMESTAMP") if column.name == "timestamp" else ("VARCHAR2", "NVARCHAR2", "CHAR", "NCHAR")
-    if column.name == "tag_value" or found.type_name.startswith(wanted):
-        return None
-    return f"{column.name} is {found.type_name}"
+    if column.name == "tag_value":
+        fits = not found.type_name.startswith(_NO_VALUES)
+    else:
+        texts = ("VARCHAR2", "NVARCHAR2", "CHAR", "NCHAR")
+        fits = found.type_name.startswith(("DATE", "TIMESTAMP") if column.name == "timestamp" else texts)
+    return None if fits else f"{column.name} is {found.type_name}"
 
 
 def float_digits(bits: int) -> int:

@@ -201,6 +201,7 @@ def test_a_table_that_was_changed_is_seen_before_a_row_is_refused(
     ("before", "after", "said"),
     [
         ("quality   VARCHAR2(20)", "quality NUMBER(3)", "quality is NUMBER"),
+        ("tag_value VARCHAR2(255)", "tag_value DATE", "tag_value is DATE"),
         ("timestamp TIMESTAMP(6)", "timestamp VARCHAR2(40)", "timestamp is VARCHAR2"),
         ("tag_name  VARCHAR2(100)", "tag_name NUMBER", "tag_name is NUMBER"),
     ],
