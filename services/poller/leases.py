@@ -15,9 +15,8 @@ begin while Redis is away both poll until it is back: the one case in which two 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
 
 from services.poller.groups.lease import Lease
 from services.poller.news import Tell
@@ -26,9 +25,10 @@ from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
-from shared.life.heartbeat import HEARTBEAT_EXPIRY_S
+from shared.life.heartbeat import HEARTBEAT_EXPIRY_S, Heartbeat
 from shared.logs import get_logger
 from shared.records.events import Event
+from shared.redis.link import RedisLink
 
 #: Seconds for which a lease is good, and between two renewals.
 LEASE_S, RENEW_S = HEARTBEAT_EXPIRY_S, 1.0
@@ -46,27 +46,11 @@ SAY_S, SAID_KEPT_S = 60.0, 86_400
 _log = get_logger()
 
 
-class Scripts(Protocol):
-    """The way to Redis, as leases see it."""
-
-    def run(self, script: str, keys: Sequence[str], args: Iterable[str | bytes | float] = ()) -> Any:
-        """Run a script and return its answer. Raises: RedisUnavailableError."""
-
-
-class Process(Protocol):
-    """Who seeks leases: the heartbeat knows."""
-
-    #: Tells this process from an earlier or later one of the same name.
-    incarnation: str
-    #: Its name; empty until it has one.
-    instance: str
-
-
 class Leases:
     """The leases of one poller's groups in one Redis."""
 
     def __init__(
-        self, *, link: Scripts, keys: Keys, process: Process, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
+        self, *, link: RedisLink, keys: Keys, process: Heartbeat, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
     ) -> None:
         """Seek none yet.
 

@@ -2,24 +2,25 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from services.poller.faults import outlive
 from services.poller.groups.fleet import Fleet
 from services.poller.groups.triggers import OnRequest
-from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest, decode_request
-from services.poller.outbox.sender import Link
+from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest, PollRequests, decode_request
 from services.poller.threads import in_own_thread
 from shared.clock import Clock
 from shared.errors import RedisUnavailableError, RejectedError
+from shared.life.heartbeat import Heartbeat
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.polling import PollOutcome
+from shared.redis.link import RedisLink
 from shared.texts import cut
 
 #: Seconds that one wait in Redis lasts at most: a stop need not wait for longer.
@@ -32,37 +33,11 @@ T = TypeVar("T")
 _log = get_logger()
 
 
-class Requests(Protocol):
-    """The requests of one namespace, as who serves them sees them. Everything raises RedisUnavailableError."""
-
-    def claim(self, poller: str, *, forwarded: bool, wait_s: float) -> Claim:
-        """Wait for requests and move them to this poller's list."""
-
-    def claimed(self, poller: str) -> list[bytes]:
-        """Return what stands on that list: also what an earlier process, or a lost reply, left there."""
-
-    def settle(self, poller: str, claimed: ClaimedRequest, outcome: PollOutcome) -> None:
-        """Write the outcome and take the request off the list."""
-
-    def drop(self, poller: str, raws: Sequence[bytes]) -> None:
-        """Take off the list what is no request."""
-
-    def hand_on(self, poller: str, claimed: ClaimedRequest) -> str | None:
-        """Give a request to the poller whose group it is; return why not, None when it was."""
-
-
-class Named(Protocol):
-    """Who serves: the heartbeat knows."""
-
-    #: Its name.
-    instance: str
-
-
 class Handshake:
     """Serves the requests for one poller's groups."""
 
     def __init__(
-        self, *, requests: Requests, fleet: Fleet, process: Named, link: Link, clock: Clock, stop: StopFlag
+        self, *, requests: PollRequests, fleet: Fleet, process: Heartbeat, link: RedisLink, clock: Clock, stop: StopFlag
     ) -> None:
         self._requests = requests
         self._fleet = fleet

@@ -5,7 +5,6 @@ Only the sender waits for Redis; the polling groups go on meanwhile.
 
 from collections.abc import Collection, Sequence
 from time import time
-from typing import Protocol
 
 from services.poller.outbox.message import Message
 from services.poller.outbox.outbox import Outbox
@@ -13,7 +12,8 @@ from services.poller.threads import in_own_thread
 from shared.errors import QueueFullError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.queues.data_queue import HeldMessage
+from shared.queues.data_queue import DataQueue, HeldMessage
+from shared.redis.link import RedisLink
 
 #: Messages claimed from the outbox at a time, and queued in one step at most.
 MAX_IN_HAND = 256
@@ -24,31 +24,10 @@ MAX_VALUES_PER_PUT, MAX_BYTES_PER_PUT = 20_000, 2_000_000
 _log = get_logger()
 
 
-class Queue(Protocol):
-    """The DataQueue, as the sender sees it."""
-
-    def put_held(self, messages: Sequence[HeldMessage], timeout: float = ...) -> tuple[int, Sequence[int]]:
-        """Queue messages within `timeout` seconds; return how many are done with, and which of them were left out.
-
-        Raises: QueueFullError, RedisUnavailableError.
-        """
-
-    @property
-    def replicas_missing(self) -> str | None:
-        """Why fewer replicas confirm what is put than wanted; None when they are not fewer."""
-
-
-class Link(Protocol):
-    """The way to Redis, as the sender sees it."""
-
-    def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
-        """Wait until Redis takes writes again, or until stopped."""
-
-
 class Sender:
     """Puts on the DataQueue what is in the outbox."""
 
-    def __init__(self, outbox: Outbox, queue: Queue, link: Link, put_timeout_s: float) -> None:
+    def __init__(self, outbox: Outbox, queue: DataQueue, link: RedisLink, put_timeout_s: float) -> None:
         self._outbox = outbox
         self.queue = queue
         self._link = link

@@ -14,6 +14,11 @@ from services.poller.outbox.outbox import Outbox
 from services.poller.outbox.waiting import Bounds
 from services.poller.sources.stamps import Stamper
 from shared.clock import SystemClock
+from shared.errors import RedisUnavailableError
+from shared.keys import Keys
+from shared.life.heartbeat import Heartbeat
+from shared.lifecycle import StopFlag
+from tests.fakes import FakeEvents, FakeLink
 
 
 def config_of(name: str = "line", mode: str = "HANDSHAKE", **more: Any) -> GroupConfig:
@@ -37,6 +42,31 @@ class Book:
 
     def give_up(self, config: GroupConfig) -> None:
         self.given_up.append(config.plc)
+
+
+class BackAtOnce(FakeLink):
+    """A Redis that is back at once, and why it was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.causes: list[RedisUnavailableError | None] = []
+
+    def wait_until_there(
+        self,
+        stop: StopFlag,
+        cause: RedisUnavailableError | None = None,
+        tell: Callable[[RedisUnavailableError], object] = lambda _: None,
+    ) -> bool:
+        del tell
+        self.causes.append(cause)
+        return not stop.is_set()
+
+
+def named_heartbeat() -> Heartbeat:
+    """Return the heartbeat of `poller-1`, of the incarnation `abcd`."""
+    heartbeat = Heartbeat(FakeLink(), Keys("t"), FakeEvents(), "poller")
+    heartbeat.instance, heartbeat.incarnation = "poller-1", "abcd"
+    return heartbeat
 
 
 def build(config: GroupConfig) -> PollingGroup:

@@ -13,19 +13,15 @@ from services.poller.leases import Leases
 from shared.errors import RedisUnavailableError
 from shared.keys import Keys
 from shared.records.events import Event
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeLink
+from tests.unit.poller.fleets import named_heartbeat
 
 LINE = '["P1","line"]'
 
 NOW_MS = 1_700_000_000_000
 
 
-class Me:
-    incarnation = "abcd"
-    instance = "poller-1"
-
-
-class ScriptedRedis:
+class ScriptedRedis(FakeLink):
     """Answers as it is told; the last answer again and again."""
 
     def __init__(self, *answers: Exception | tuple[int, str]) -> None:
@@ -66,7 +62,7 @@ class Seeking:
         self.leases = Leases(
             link=redis,
             keys=Keys("t"),
-            process=Me(),
+            process=named_heartbeat(),
             clock=self.clock,
             tell=lambda kind, text: self.told.append((kind, text)),
             outbox_id=str,

@@ -10,7 +10,7 @@ import pytest
 from services.poller.groups import triggers
 from services.poller.groups.fleet import Fleet
 from services.poller.handshake import serving as module
-from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest
+from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest, PollRequests
 from services.poller.handshake.serving import Handshake
 from services.poller.source import Reading
 from shared.errors import RedisUnavailableError
@@ -18,7 +18,7 @@ from shared.lifecycle import StopFlag
 from shared.records.polling import PollOutcome, PollRequest
 from shared.records.reading import to_json
 from tests.fakes import EPOCH, FakeClock
-from tests.unit.poller.fleets import Book, build, config_of, until
+from tests.unit.poller.fleets import BackAtOnce, Book, build, config_of, named_heartbeat, until
 
 AWAY = RedisUnavailableError("away")
 
@@ -27,22 +27,7 @@ def asked(name: str, request_id: str = "r1") -> bytes:
     return to_json(PollRequest(group=name, request_id=request_id, requested_at=EPOCH.isoformat())).encode()
 
 
-class Me:
-    instance = "poller-1"
-
-
-class Waits:
-    """A Redis that is back at once."""
-
-    def __init__(self) -> None:
-        self.causes: list[RedisUnavailableError | None] = []
-
-    def wait_until_there(self, stop: StopFlag, cause: RedisUnavailableError | None = None) -> bool:
-        self.causes.append(cause)
-        return not stop.is_set()
-
-
-class ScriptedRequests:
+class ScriptedRequests(PollRequests):
     """Hands out what it was given, once; raises what stands between, in the calls that it is told of."""
 
     def __init__(self, *claims: Claim | Exception, left_behind: Sequence[bytes] = ()) -> None:
@@ -101,10 +86,15 @@ class Serving:
     """A poller that serves, with the groups `line` (HANDSHAKE) and `clock` (FIXED)."""
 
     def __init__(self, requests: ScriptedRequests) -> None:
-        self.requests, self.link, self.clock = requests, Waits(), FakeClock(0.0)
+        self.requests, self.link, self.clock = requests, BackAtOnce(), FakeClock(0.0)
         self.fleet = Fleet(build, Book(is_held=True), Path())
         self.handshake = Handshake(
-            requests=requests, fleet=self.fleet, process=Me(), link=self.link, clock=self.clock, stop=StopFlag()
+            requests=requests,
+            fleet=self.fleet,
+            process=named_heartbeat(),
+            link=self.link,
+            clock=self.clock,
+            stop=StopFlag(),
         )
 
     async def outcomes(self, count: int = 1) -> list[tuple[str, str, str]]:
