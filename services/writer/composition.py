@@ -27,35 +27,11 @@ from shared.acting.actor import Actor
 from shared.acting.board import Board
 from shared.acting.pausing import Pause
 from shared.clock import Clock, SystemClock
-from shared.journal.events import EventLog
-from shared.keys import Keys
 from shared.life.faults import Faults, outliving
-from shared.life.heartbeat import Heartbeat
 from shared.life.presence import Presence
 from shared.lifecycle import StopFlag
 from shared.queues.buffer import TagBuffer
 from shared.queues.claims import Claims
-from shared.redis.link import RedisLink
-
-
-class Redis(NamedTuple):
-    """The writer's Redis, and what is done there."""
-
-    link: RedisLink
-    keys: Keys
-    events: EventLog
-    heartbeat: Heartbeat
-    claims: Claims
-    buffer: TagBuffer
-
-    @classmethod
-    def of(cls, settings: WriterSettings) -> Self:
-        """Return what these settings ask for."""
-        link, keys, events, heartbeat = Presence.of(settings, "writer")
-        claims = Claims(
-            link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list
-        )
-        return cls(link, keys, events, heartbeat, claims, TagBuffer(link, keys, settings, heartbeat.history))
 
 
 class Files(NamedTuple):
@@ -67,11 +43,11 @@ class Files(NamedTuple):
     rejects: CsvBackup
 
     @classmethod
-    def of(cls, settings: WriterSettings, redis: Redis, sink: OracleSink, breaker: Breaker, clock: Clock) -> Self:
+    def of(cls, settings: WriterSettings, presence: Presence, sink: OracleSink, breaker: Breaker, clock: Clock) -> Self:
         """Return what these settings ask for; every file says which table it was meant for."""
-        link, keys = redis.link, redis.keys
+        link, keys, events, _ = presence
         manifest = Manifest(link, keys, settings.backup_dir)
-        report = Report(redis.events, breaker, manifest, link, keys)
+        report = Report(events, breaker, manifest, link, keys)
         manifest.on_gone = report.file_gone
         backup, rejects = (
             CsvBackup.of(
@@ -85,11 +61,13 @@ class Files(NamedTuple):
 def compose(settings: WriterSettings) -> WriterService:
     """Put the writer together from its settings; opens no connection."""
     clock = SystemClock()
-    redis = Redis.of(settings)
-    link, keys, events, heartbeat, claims, buffer = redis
+    presence = Presence.of(settings, "writer")
+    link, keys, events, heartbeat = presence
+    claims = Claims(link, keys, heartbeat, events, role="writer", index_key=keys.inflight, list_key=keys.inflight_list)
+    buffer = TagBuffer(link, keys, settings, heartbeat.history)
     sink = OracleSink(settings, Logons(settings, clock, link))
     breaker = Breaker(settings.oracle_probe_interval)
-    files = Files.of(settings, redis, sink, breaker, clock)
+    files = Files.of(settings, presence, sink, breaker, clock)
     manifest, report, backup, rejects = files
     work = WorkInHand()
     batches = Batches(
@@ -102,11 +80,11 @@ def compose(settings: WriterSettings) -> WriterService:
     pause = Pause(link, keys, heartbeat, "writer")
     loops: dict[str, Callable[[StopFlag], None]] = {
         "spill": Spill(batches=batches, breaker=breaker, clock=clock, faults=Faults(events, clock, "spill")).run,
-        "actions": _actor(settings, redis, files, sink, work, pause, clock).run,
+        "actions": _actor(settings, presence, files, sink, batches, pause).run,
     }
     if settings.backup_auto_recover:
         # No retries: it pauses and comes back, and asks first whether there is time.
-        by_itself = AutoRecover(_recovery(redis, files, sink, clock, []), breaker, buffer, settings, pause)
+        by_itself = AutoRecover(_recovery(presence, files, sink, clock, []), breaker, buffer, settings, pause)
         loops["auto-recover"] = outliving(by_itself.run, Faults(events, clock, "auto-recover", ends_the_process=False))
     return WriterService(
         link=link, keys=keys, events=events, heartbeat=heartbeat, claims=claims, sink=sink, breaker=breaker,
@@ -126,22 +104,25 @@ def compose(settings: WriterSettings) -> WriterService:
     )  # fmt: skip
 
 
-def _recovery(redis: Redis, files: Files, sink: OracleSink, clock: Clock, retry_delays_s: Sequence[float]) -> Recovery:
-    progress = RecoveryProgress(redis.link, redis.keys, redis.events, files.manifest, clock)
+def _recovery(
+    presence: Presence, files: Files, sink: OracleSink, clock: Clock, retry_delays_s: Sequence[float]
+) -> Recovery:
+    progress = RecoveryProgress(presence.link, presence.keys, presence.events, files.manifest, clock)
     return Recovery(sink, files.rejects, progress, clock, retry_delays_s)
 
 
 def _actor(
-    settings: WriterSettings, redis: Redis, files: Files, sink: OracleSink, work: WorkInHand, pause: Pause, clock: Clock
+    settings: WriterSettings, presence: Presence, files: Files, sink: OracleSink, batches: Batches, pause: Pause
 ) -> Actor:
-    link, keys, events = redis.link, redis.keys, redis.events
+    link, keys, events, heartbeat = presence
+    clock = batches.delivery.clock
     # With retries, as the command: who asked is told when they are used up.
-    asked = _recovery(redis, files, sink, clock, settings.retry_delays_s)
+    asked = _recovery(presence, files, sink, clock, settings.retry_delays_s)
     requested = RequestedRecovery(asked, files.backup, files.manifest, settings)
     duties = [
         requested.duty,
         *RequestedRejects(requested, asked, files.manifest, files.report.examples, settings).duties,
-        *pause.duties(lambda: bool(work.attempts) or redis.claims.has_adopted),
+        *pause.duties(lambda: bool(batches.work.attempts) or batches.claims.has_adopted),
     ]
     faults = Faults(events, clock, "actions", ends_the_process=False)
-    return Actor(Board(link, keys, events), redis.heartbeat, "writer", duties, clock=clock, faults=faults)
+    return Actor(Board(link, keys, events), heartbeat, "writer", duties, clock=clock, faults=faults)
