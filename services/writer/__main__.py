@@ -33,6 +33,10 @@ _log = get_logger()
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Read, count and look up; write nothing.")]
+Rate = Annotated[float | None, typer.Option(min=0.1, help="Rows a second at most, so that live values do not wait.")]
+
+
 @app.callback(invoke_without_command=True)
 def run(context: typer.Context) -> None:
     """Write the buffer's values into Oracle until stopped; while Oracle is away, into CSV files.
@@ -119,14 +123,12 @@ def recover(
         list[Path] | None,
         typer.Argument(help="Files to recover, rejected_*.csv too; default: all backup_*.csv in BACKUP_DIR."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, count and look up; write nothing.")] = False,
+    dry_run: DryRun = False,
     anyway: Annotated[
         bool,
         typer.Option("--anyway", help="Files too that were meant for another table, or changed since then."),
     ] = False,
-    rate: Annotated[
-        float | None, typer.Option(min=0.1, help="Rows a second at most, so that live values do not wait.")
-    ] = None,
+    rate: Rate = None,
 ) -> None:
     """Put backup files into Oracle, the oldest first; what is in the table already is skipped.
 
@@ -212,10 +214,8 @@ def rejected(
 @app.command(name="import")
 def import_(
     files: Annotated[list[Path], typer.Argument(help="CSV files, one value a line.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, count and look up; write nothing.")] = False,
-    rate: Annotated[
-        float | None, typer.Option(min=0.1, help="Rows a second at most, so that live values do not wait.")
-    ] = None,
+    dry_run: DryRun = False,
+    rate: Rate = None,
     column: Annotated[
         list[str] | None, typer.Option(help="What a column is called in the file: timestamp=NAME. May be repeated.")
     ] = None,

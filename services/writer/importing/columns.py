@@ -77,15 +77,6 @@ class RowReader:
     dialect: Dialect
     places: Mapping[str, int]
 
-    @property
-    def has_quality(self) -> bool:
-        """Whether the file says qualities."""
-        return QUALITY in self.places
-
-    def time_text(self, cells: Sequence[str]) -> str:
-        """Return the cell of the time."""
-        return cells[self.places[TIMESTAMP]]
-
     def value(self, cells: Sequence[str]) -> TagValue:
         """Return the value of a record.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.writer.backup.files import reading
 from services.writer.backup.reader import MAX_BATCH_BYTES, BadLine, ReadBatch
-from services.writer.importing.columns import NEEDED, Columns, RowReader
+from services.writer.importing.columns import NEEDED, QUALITY, TIMESTAMP, Columns, RowReader
 from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
 from shared.disks import is_being_written
 from shared.foreign_csv.dialect import DialectError, Said, find_dialect
@@ -87,7 +87,7 @@ class ForeignFile(RowsFile):
             times = f"times without a zone are those of {zone}, stored in UTC"
         parts = [str(self._dialect), times]
         parts += ["its last line has no end: is it whole?"] if self._is_torn else []
-        parts += [] if self._rows.has_quality else ["no column quality: GOOD where there is a value"]
+        parts += [] if QUALITY in self._rows.places else ["no column quality: GOOD where there is a value"]
         return [f"{self.name}: {'; '.join(parts)}"]
 
     def put_away(self) -> Path:
@@ -113,7 +113,7 @@ class ForeignFile(RowsFile):
             if value is None:
                 continue
             read += 1
-            time = self._rows.time_text(record.cells)
+            time = record.cells[self._rows.places[TIMESTAMP]]
             naive = naive or self._dialect.times.names_no_zone(time)
             key = value.plc_code, value.tag_address, value.timestamp
             before, line = seen.setdefault(key, (value.tag_value, record.line))

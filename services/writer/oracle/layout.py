@@ -83,28 +83,17 @@ class RowBinder:
         columns = {column.name: (place, column) for place, column in enumerate(layout.columns)}
         self._key = [columns[name] for name in layout.key]
         self._contents = columns["tag_value"], columns["quality"]
+        #: What `setinputsizes` takes. Given for every column, or a column of Nones is bound as VARCHAR2(1) and a time
+        #: as DATE, without its fraction.
+        self.input_sizes = [bind_type(column) for column in layout.columns]
+        #: The same for the columns of one key; a CHAR column compares with blanks only as CHAR.
+        self.key_sizes = [oracledb.DB_TYPE_CHAR if column.is_padded else bind_type(column) for _, column in self._key]
+        #: The SQL that reads the columns of one key as they were sent.
+        self.key_read = ", ".join(column.read_as for _, column in self._key)
         self._value_is_number = columns["tag_value"][1].is_number
         self._rows: Callable[[Sequence[TagValue]], list[Row]] = (
             self._tag_data_rows if layout.name == "tag_data" else self._tag_values_rows
         )
-
-    @property
-    def input_sizes(self) -> list[Any]:
-        """What `setinputsizes` takes.
-
-        Given for every column, or a column of Nones is bound as VARCHAR2(1) and a time as DATE, without its fraction.
-        """
-        return [bind_type(column) for column in self.layout.columns]
-
-    @property
-    def key_read(self) -> str:
-        """The SQL that reads the columns of one key as they were sent."""
-        return ", ".join(column.read_as for _, column in self._key)
-
-    @property
-    def key_sizes(self) -> list[Any]:
-        """What `setinputsizes` takes for the columns of one key; a CHAR column compares with blanks only as CHAR."""
-        return [oracledb.DB_TYPE_CHAR if column.is_padded else bind_type(column) for _, column in self._key]
 
     def rows(self, values: Sequence[TagValue]) -> tuple[list[Row], list[RowError]]:
         """Return a row for each value, and an error for each that can't be bound; offsets are places in `values`.

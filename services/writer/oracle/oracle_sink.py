@@ -179,7 +179,7 @@ class OracleSink:
         Raises: SinkError.
         """
         landmarks = self._landmarks.all() if self.may_select else []
-        gone = [value for value, held in zip(landmarks, self.lookup(landmarks), strict=True) if held is None]
+        gone = self.lacking(landmarks)
         if gone:
             self._landmarks.forget()
         return len(landmarks), gone
@@ -196,6 +196,10 @@ class OracleSink:
         with self.connection() as connection:
             found = lookup(connection, self.table, rows)
         return [(self.table.text_of(stored[0]), stored[1]) if stored else None for stored in found]
+
+    def lacking(self, values: Sequence[TagValue]) -> list[TagValue]:
+        """Return those of some values that the table does not hold. Raises: SinkError."""
+        return [value for value, held in zip(values, self.lookup(values), strict=True) if held is None]
 
     @contextmanager
     def connection(self) -> Iterator[oracledb.Connection]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -22,7 +23,6 @@ from services.writer.verify.report import Verdict, show
 from shared.errors import RedisUnavailableError, SettingsError
 from shared.keys import Keys
 from shared.lifecycle import StopFlag, stop_on_signals
-from shared.models import TagValue
 from shared.redis.link import RedisLink
 
 #: Exit status: nothing is missing, or all of it is explained; something is not, or nothing could be judged; a signal.
@@ -158,11 +158,9 @@ class Verification:
         """Return the interval of each PLC of which only one polling group is known."""
         found: dict[str, list[float | None]] = {}
         for one in causes:
-            try:
+            with suppress(RedisUnavailableError):  # said where the causes are asked for
                 for plc_code, interval_s in one.intervals():
                     found.setdefault(plc_code, []).append(interval_s)
-            except RedisUnavailableError:
-                continue  # said where the causes are asked for
         return {plc: interval for plc, (interval, *others) in found.items() if interval and not others}
 
     def _minutes(self, begin: datetime, end: datetime) -> Iterator[list[Minute]]:
@@ -186,7 +184,7 @@ class Verification:
                 span = min(MOST_SPAN, span * 2)
 
     def _explain(self, judge: Judge, causes: Sequence[RedisCauses]) -> None:
-        gaps = GapsByTag(judge.gaps, self._separator, self._lacking)
+        gaps = GapsByTag(judge.gaps, self._separator, self._sink.lacking)
         if judge.gaps:
             explain_by_files(self._settings.backup_dir, gaps, self._progress.say, self._notes.append)
         for number, one in enumerate(causes):
@@ -199,17 +197,9 @@ class Verification:
             except RedisUnavailableError as error:
                 where = f" of partition {number}" if len(causes) > 1 else ""
                 self._notes.append(f"Redis{where} can't be read, nobody knows what is on its way, or lost: {error}")
-        self._notes += self._files_elsewhere(causes) if judge.gaps else []
-
-    def _lacking(self, values: Sequence[TagValue]) -> Sequence[TagValue]:
-        """Return those of some values that the table does not hold. Raises: SinkError."""
-        return [value for value, stored in zip(values, self._sink.lookup(values), strict=True) if stored is None]
-
-    def _files_elsewhere(self, causes: Sequence[RedisCauses]) -> list[str]:
-        try:
-            return [note for one in causes for note in one.files_elsewhere(self._settings.backup_dir)]
-        except RedisUnavailableError:
-            return []
+        if judge.gaps:
+            with suppress(RedisUnavailableError):
+                self._notes += [note for one in causes for note in one.files_elsewhere(self._settings.backup_dir)]
 
     def _partitions(self) -> Iterator[RedisCauses]:
         for number in range(self._settings.partitions):
