@@ -1,5 +1,7 @@
 """What is offered to who may act, and to nobody else; what people asked for; what was rejected."""
 
+import ast
+import inspect
 import json
 import re
 from typing import Any
@@ -9,6 +11,8 @@ from fastapi.routing import APIRoute
 
 from services.monitor.api import acting
 from services.monitor.api.answers.listings import BackupFile
+from services.monitor.assess.alert_kinds import KINDS
+from services.monitor.assess.findings import losses
 from services.monitor.dashboard import acted, rejected
 from services.monitor.dashboard.language import languages
 from services.monitor.dashboard.offers import Offers
@@ -66,6 +70,12 @@ def test_polling_group_is_offered_when_it_is_silent_and_nobody_has_it() -> None:
 def test_loss_is_offered_and_other_alerts_are_not() -> None:
     assert asked(OPERATOR.for_alert("values_lost")) == [("acknowledge", {})]
     assert asked(OPERATOR.for_alert("oracle_away")) == []
+
+
+def test_every_loss_that_is_told_can_be_acknowledged() -> None:
+    """Kind: what two places list is listed by one: health stays degraded by a loss that no button ends."""
+    words = {node.value for node in ast.walk(ast.parse(inspect.getsource(losses))) if isinstance(node, ast.Constant)}
+    assert {code for code in KINDS if OPERATOR.for_alert(code)} == words & set(KINDS)
 
 
 def test_what_destroys_is_marked_as_such() -> None:
