@@ -136,7 +136,7 @@ def buffer_health(assessment: Assessment) -> BufferHealth:
 
 def services(overview: Overview) -> Services:
     """Return every process that lives or was lost lately."""
-    return Services(services=[_service_state(service, overview.taken_at) for service in overview.services])
+    return Services(services=[_service_state(service, overview) for service in overview.services])
 
 
 def backups(overview: Overview, limit: int | None = None) -> Backups:
@@ -176,7 +176,8 @@ def polling_status(overview: Overview) -> PollingStatus:
 
 def polling_groups(overview: Overview, limit: int) -> list[PollingGroup]:
     """Return the first polling groups, at most `limit`."""
-    return [PollingGroup.of(group, overview.taken_at) for group in islice(overview.groups.values(), limit)]
+    some = islice(overview.groups.values(), limit)
+    return [PollingGroup.of(group, overview.age_s(group.seen.last_seen_at)) for group in some]
 
 
 def _left_out(overview: Overview, what: str) -> int:
@@ -193,7 +194,7 @@ def _writer_state(writer: Service[WriterStatus]) -> WriterState:
     )
 
 
-def _service_state(service: Service[ServiceStatus], now: float) -> ServiceState:
+def _service_state(service: Service[ServiceStatus], overview: Overview) -> ServiceState:
     process = service.process or Process(state="lost")
     return ServiceState.like(
         process,
@@ -201,7 +202,7 @@ def _service_state(service: Service[ServiceStatus], now: float) -> ServiceState:
         instance=service.instance,
         alive=service.alive,
         last_beat_at=moment(service.beat_at),
-        last_beat_age_seconds=round(max(0.0, now - service.beat_at), 3),
+        last_beat_age_seconds=_rounded(overview.age_s(service.beat_at)),
         started_at=moment_if_known(process.started_at),
         details=dict(service.details),
         partition=service.partition,

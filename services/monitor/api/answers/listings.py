@@ -175,12 +175,11 @@ class PollingGroup(Answer):
     )
 
     @classmethod
-    def of(cls, group: Group, now: float) -> Self:
-        """Return a group as it is answered at a moment, in seconds since 1970."""
+    def of(cls, group: Group, age_s: float | None) -> Self:
+        """Return a group as it is answered so long after it came through."""
         seen = group.seen
         known = {"group_id": group.group_id, "mode": group.mode, "interval_ms": group.interval_ms}
-        age = None if seen.last_seen_at is None else max(0.0, now - seen.last_seen_at)
-        return cls(**{**asdict(seen), **known}, age_seconds=age, details=group.details)
+        return cls(**{**asdict(seen), **known}, age_seconds=age_s, details=group.details)
 
 
 class PollingStatus(Answer):

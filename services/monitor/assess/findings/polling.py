@@ -106,7 +106,7 @@ def _pollers(overview: Overview) -> Iterator[Finding]:
                 "poller {name} discarded {count} values since its start, the last ones {ago:duration} ago",
                 name=poller.instance,
                 count=status.ring_overflowed_values,
-                ago=max(0.0, overview.taken_at - lost_at),
+                ago=overview.age_s(lost_at),
             )
             yield Finding("poller_overflowing", said)
         if full_since is not None:
@@ -114,7 +114,7 @@ def _pollers(overview: Overview) -> Iterator[Finding]:
                 "poller {name} holds {count} messages: the DataQueue is full for {span:duration}",
                 name=poller.instance,
                 count=status.ring,
-                span=max(0.0, overview.taken_at - full_since),
+                span=overview.age_s(full_since),
             )
             yield Finding("poller_waiting", said, full_since)
         yield from _outbox(poller)
