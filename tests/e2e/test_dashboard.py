@@ -114,7 +114,8 @@ def test_outage_backup_and_recovery_are_shown(tab: Tab, scene: Scene, browser: B
     scene.oracle.control.reset()
     tab.shows("services", "Oracle ok")
     tab.shows("state", "healthy")
-    tab.shows("backups", "waiting")
+    # All of them: a writer that was stopped before may have left one, and recover leaves the one that is open.
+    tab.shows("backups", r"^(?!.*\bopen\b).*waiting")
     assert "Backup waiting" in tab.text("alerts")
     scene.recover()
     tab.shows("backups", "0 files to recover, .* recovered", 60)
