@@ -12,8 +12,8 @@ from shared.texts import cut
 #: Alerts that a notice describes; the others are named.
 MAX_TOLD = 10
 
-#: Letters of an alert's message and remedy: ten of them fit in the 28 kB that Teams takes, in Korean, too.
-_MAX_MESSAGE, _MAX_REMEDY = 300, 400
+#: Letters of an alert's message, and bytes of its remedy: ten fit in the 28 kB that Teams takes, in Korean, too.
+_MAX_MESSAGE, _MAX_REMEDY_BYTES = 300, 1_200
 
 #: Names of alerts in a subject.
 _MAX_NAMED = 4
@@ -71,12 +71,23 @@ class News:
     @property
     def remedy(self) -> str:
         """What a person does about it; empty when it is over."""
-        return "" if self.is_over else cut(self.alert.what_to_do, _MAX_REMEDY)
+        return "" if self.is_over else _without_half_a_command(self.alert.what_to_do)
 
     @property
     def lines(self) -> list[str]:
         """All of it: the heading, what is wrong, what a person does about it."""
         return [line for line in (self.heading, self.message, self.remedy and f"What to do: {self.remedy}") if line]
+
+
+def _without_half_a_command(remedy: str) -> str:
+    """Return a remedy as long as a notice has it; the beginning of a command would be another command."""
+    whole = cut(remedy, _MAX_REMEDY_BYTES)
+    shown = whole.encode()[:_MAX_REMEDY_BYTES].decode(errors="ignore")
+    if shown == remedy:
+        return remedy
+    if shown.count("`") % 2:
+        shown = shown[: shown.rindex("`")]
+    return f"{shown.rstrip()} ... (docs/alerts.md has the rest)"
 
 
 @dataclass(frozen=True)
