@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
-from services.poller.outbox.message import Message, Overflow, ReadBy
+from services.poller.outbox.message import Message, Overflow, ReadBy, fitting
 from shared.life.pid_space import pid_space
 
 #: The layout of the table below.
@@ -115,20 +115,15 @@ class Disk:
 
     def oldest(self, after: int, max_messages: int, max_bytes: int) -> list[tuple[int, Message]]:
         """Return the oldest messages behind a place, each with its own, of so many bytes together; at least one."""
-        found: list[tuple[int, Message]] = []
-        room = max_bytes
         query = (
             'SELECT seq, "values", timestamp, group_field, token, held_since_ms, read_at_ms, raw FROM messages '
             "WHERE seq > ? ORDER BY seq LIMIT ?"
         )
-        for seq, values, timestamp, group, *read_by, raw in self._connection.execute(query, (after, max_messages)):
-            moment = datetime.fromisoformat(timestamp)
-            message = Message(raw, values, moment, group=group, read_by=ReadBy(*read_by))
-            room -= message.size_bytes
-            if found and room < 0:
-                break
-            found.append((seq, message))
-        return found
+        found = (
+            (seq, Message(raw, values, datetime.fromisoformat(timestamp), group=group, read_by=ReadBy(*read_by)))
+            for seq, values, timestamp, group, *read_by, raw in self._connection.execute(query, (after, max_messages))
+        )
+        return [*fitting(found, lambda stored: stored[1].size_bytes, max_bytes)]
 
     def delete(self, seqs: Sequence[int]) -> int:
         """Strike off messages, in one transaction; return how many were there."""

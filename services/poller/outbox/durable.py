@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from services.poller.outbox.message import Message, Place
+from services.poller.outbox.message import Message, Place, fitting
 from services.poller.outbox.outbox import MAX_BYTES_IN_HAND, Outbox
 from services.poller.outbox.spool import CHECK_S, RETRY_S, Spool
 from services.poller.outbox.waiting import Bounds, Held
@@ -113,15 +113,12 @@ class DurableOutbox(Outbox):
 
     def _unsaved(self, mark: int) -> list[Held]:
         """Return the oldest messages up to the `mark`th that are in memory alone, as many as one transaction takes."""
-        some: list[Held] = []
-        size = 0
-        for held in chain(self._in_hand, self._waiting):
-            if held.place is None and not held.message.lossless and held.number <= mark:
-                size += held.message.size_bytes
-                if some and size > MAX_BYTES_IN_HAND:
-                    break
-                some.append(held)
-        return some
+        alone = (
+            held
+            for held in chain(self._in_hand, self._waiting)
+            if held.place is None and not held.message.lossless and held.number <= mark
+        )
+        return [*fitting(alone, lambda held: held.message.size_bytes, MAX_BYTES_IN_HAND)]
 
     async def _save_through(self, mark: int) -> None:
         async with self._save_turn:

@@ -1,8 +1,11 @@
 """What waits for the DataQueue, and what is counted of it when it is discarded."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 #: Bytes that a message takes beside its own, in memory or on disk.
 OVERHEAD_BYTES = 300
@@ -42,6 +45,16 @@ class Message:
     def size_bytes(self) -> int:
         """Room that it takes while it waits."""
         return len(self.raw) + OVERHEAD_BYTES
+
+
+def fitting(some: Iterable[T], size_of: Callable[[T], int], max_bytes: int) -> Iterator[T]:
+    """Yield the first of some, of so many bytes together; at least one, where there is one."""
+    room = max_bytes
+    for place, one in enumerate(some):
+        room -= size_of(one)
+        if place and room < 0:
+            return
+        yield one
 
 
 class Place(NamedTuple):

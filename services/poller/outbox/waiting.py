@@ -3,8 +3,9 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from services.poller.outbox.message import Message, Place
+from services.poller.outbox.message import Message, Place, fitting
 
 #: Messages of sources that can wait, in memory at a time: enough to keep the sender busy.
 MAX_LOSSLESS_MESSAGES = 256
@@ -58,14 +59,10 @@ class Waiting:
 
     def pop(self, max_messages: int, max_bytes: int) -> list[Held]:
         """Take out the oldest, of so many bytes together; at least one, where there is one."""
-        popped: list[Held] = []
-        size = 0
-        while self._all and len(popped) < max_messages:
-            size += self._all[0].message.size_bytes
-            if popped and size > max_bytes:
-                break
-            popped.append(self._all.popleft())
-            self._count(popped[-1], -1)
+        popped = [*fitting(islice(self._all, max_messages), lambda held: held.message.size_bytes, max_bytes)]
+        for held in popped:
+            self._all.popleft()
+            self._count(held, -1)
         return popped
 
     def remove_spooled(self) -> None:
