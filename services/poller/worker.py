@@ -47,7 +47,7 @@ class Poller:
         #: Of the groups of one PLC, so that no time of a tag repeats.
         self._stampers: dict[str, Stamper] = {}
         self._places = count()
-        self._fleet = Fleet(self._build, self, self._path.parent)
+        self._fleet = Fleet(self._build, self._lease_of, self._give_up, self._path.parent)
 
     async def run(self, stop: StopFlag) -> int:
         """Poll until stopped or all sources are at their end; return the exit status: 1 when a group failed."""
@@ -79,12 +79,10 @@ class Poller:
         _log.info("Shutdown complete")
         return EXIT_FATAL if any(group.status.state == "failed" for group in self._fleet.groups) else 0
 
-    def lease_of(self, config: GroupConfig) -> Lease:
-        """Return the lease of a group; from now on it is sought."""
+    def _lease_of(self, config: GroupConfig) -> Lease:
         return self._lane_of(config).leases.of(config.field)
 
-    def give_up(self, config: GroupConfig) -> None:
-        """Let the lease of a group go: it is polled no more."""
+    def _give_up(self, config: GroupConfig) -> None:
         self._lane_of(config).leases.give_up(config.field)
 
     def _lane_of(self, config: GroupConfig) -> Lane:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from services.poller.groups.config import GroupConfig
 from services.poller.groups.group import PollingGroup
-from services.poller.groups.lease import Lease, LeaseBook
+from services.poller.groups.lease import Lease
 
 #: Builds a group from its configuration.
 Build = Callable[[GroupConfig], PollingGroup]
@@ -30,9 +30,14 @@ class _Running:
 class Fleet:
     """The polling groups of one file."""
 
-    def __init__(self, build: Build, leases: LeaseBook, directory: Path) -> None:
+    def __init__(
+        self, build: Build, lease_of: Callable[[GroupConfig], Lease], give_up: Callable[[GroupConfig], None],
+        directory: Path,
+    ) -> None:  # fmt: skip
+        """Take where the leases of groups are found, and who lets them go."""
         self._build = build
-        self._leases = leases
+        self._lease_of = lease_of
+        self._give_up = give_up
         self._directory = directory
         self._running: dict[str, _Running] = {}
         self._changed = asyncio.Event()
@@ -88,7 +93,7 @@ class Fleet:
         await asyncio.gather(*ending, return_exceptions=True)
         for config in (running.group.config for running in before.values()):
             if config.name not in after or after[config.name].plc != config.plc:
-                self._leases.give_up(config)
+                self._give_up(config)
         self._running = {name: before[name] if name in same else self._start(*built[name], tasks) for name in after}
         self._changed.set()
         done = {"started": added, "restarted": changed, "stopped": removed}
@@ -110,7 +115,7 @@ class Fleet:
         return self._build(config), files
 
     def _start(self, group: PollingGroup, files: tuple[FileState, ...], tasks: asyncio.TaskGroup) -> _Running:
-        running = _Running(group, files, self._leases.lease_of(group.config))
+        running = _Running(group, files, self._lease_of(group.config))
         running.lease.is_finished = False
         running.task = tasks.create_task(self._poll_in_turn(running), name=f"group {group.config.name}")
         running.task.add_done_callback(lambda _task: self._changed.set())

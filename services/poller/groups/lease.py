@@ -1,9 +1,6 @@
 """A polling group's lease: whether it is this poller that polls the group. Pure."""
 
 import asyncio
-from typing import Protocol
-
-from services.poller.groups.config import GroupConfig
 
 
 class Lease:
@@ -32,13 +29,3 @@ class Lease:
         while self.is_held != is_held:
             self._changed.clear()
             await self._changed.wait()
-
-
-class LeaseBook(Protocol):
-    """Where a fleet finds its groups' leases."""
-
-    def lease_of(self, config: GroupConfig) -> Lease:
-        """Return the lease of a group; from now on it is sought."""
-
-    def give_up(self, config: GroupConfig) -> None:
-        """Let the lease of a group go: it is polled no more."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.poller.groups.config import GroupConfig
+from services.poller.groups.fleet import Fleet
 from services.poller.groups.group import PollingGroup
 from services.poller.groups.lease import Lease
 from services.poller.groups.triggers import FixedInterval, OnRequest
@@ -78,6 +79,12 @@ def build(config: GroupConfig) -> PollingGroup:
         config, config.build_source(Path(), lambda *_: None), trigger, outbox,
         stamper=Stamper(), clock=clock, read_by=ReadBy,
     )  # fmt: skip
+
+
+def fleet_of(directory: Path) -> Fleet:
+    """Return a fleet whose groups nobody else polls."""
+    book = Book(is_held=True)
+    return Fleet(build, book.lease_of, book.give_up, directory)
 
 
 async def until(is_over: Callable[[], bool]) -> None:

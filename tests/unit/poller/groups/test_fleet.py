@@ -27,7 +27,7 @@ async def poll(fleet: Fleet) -> str:
 def test_a_group_is_polled_while_its_lease_is_held_and_again_when_it_is_held_again() -> None:
     async def run() -> None:
         book = Book()
-        fleet = Fleet(build, book, Path())
+        fleet = Fleet(build, book.lease_of, book.give_up, Path())
         async with asyncio.TaskGroup() as tasks:
             fleet.start([CONFIG], tasks)
             await asyncio.sleep(0)
@@ -49,7 +49,7 @@ def test_a_group_is_polled_while_its_lease_is_held_and_again_when_it_is_held_aga
 def test_a_lease_is_given_up_with_its_group_and_when_the_plc_becomes_another() -> None:
     async def run() -> None:
         book = Book()
-        fleet = Fleet(build, book, Path())
+        fleet = Fleet(build, book.lease_of, book.give_up, Path())
         async with asyncio.TaskGroup() as tasks:
             fleet.start([CONFIG], tasks)
             await fleet.exchange([CONFIG.model_copy(update={"group_id": 7})], tasks)
@@ -70,7 +70,7 @@ def test_a_group_that_fails_ends_although_its_lease_is_held() -> None:
                 {"name": "x", "plc_code": "P1", "source": {"type": "replay", "file": "/nowhere.csv"}}
             ).source}
         )  # fmt: skip
-        fleet = Fleet(build, book, Path())
+        fleet = Fleet(build, book.lease_of, book.give_up, Path())
         async with asyncio.TaskGroup() as tasks:
             fleet.start([lost], tasks)
             await fleet.wait_until_done()

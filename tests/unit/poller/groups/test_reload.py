@@ -10,10 +10,10 @@ import pytest
 
 from services.poller.groups import reload as module
 from services.poller.groups.config import load_groups
-from services.poller.groups.fleet import FileState, Fleet, file_state
+from services.poller.groups.fleet import FileState, file_state
 from services.poller.groups.reload import Reload
 from shared.records.events import Event
-from tests.unit.poller.fleets import Book, build, until
+from tests.unit.poller.fleets import fleet_of, until
 
 
 def group(name: str, tags: int = 3) -> str:
@@ -26,7 +26,7 @@ class Reloading:
     def __init__(self, path: Path, text: str, looks: Sequence[int] = ()) -> None:
         self.path = path
         self.path.write_text(text)
-        self.fleet = Fleet(build, Book(is_held=True), path.parent)
+        self.fleet = fleet_of(path.parent)
         self.reload = Reload(path, 1, self.fleet, self._hear)
         self.told: list[tuple[Event, str]] = []
         #: How often the file had been looked at when something was told.

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from services.poller.groups import triggers
-from services.poller.groups.fleet import Fleet
 from services.poller.handshake import serving as module
 from services.poller.handshake.requests import MAX_AGE_S, Claim, ClaimedRequest, PollRequests
 from services.poller.handshake.serving import Handshake
@@ -18,7 +17,7 @@ from shared.lifecycle import StopFlag
 from shared.records.polling import PollOutcome, PollRequest
 from shared.records.reading import to_json
 from tests.fakes import EPOCH, FakeClock
-from tests.unit.poller.fleets import BackAtOnce, Book, build, config_of, named_heartbeat, until
+from tests.unit.poller.fleets import BackAtOnce, config_of, fleet_of, named_heartbeat, until
 
 AWAY = RedisUnavailableError("away")
 
@@ -87,7 +86,7 @@ class Serving:
 
     def __init__(self, requests: ScriptedRequests) -> None:
         self.requests, self.link, self.clock = requests, BackAtOnce(), FakeClock(0.0)
-        self.fleet = Fleet(build, Book(is_held=True), Path())
+        self.fleet = fleet_of(Path())
         self.handshake = Handshake(
             requests=requests,
             fleet=self.fleet,
