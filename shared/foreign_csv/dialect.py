@@ -13,6 +13,7 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from shared.errors import RejectedError
 from shared.foreign_csv.times import Times
+from shared.zones import zone_of
 
 Decimal: TypeAlias = Literal["point", "comma"]
 
@@ -178,7 +179,7 @@ def find_dialect(
     cells = [row[place].strip() for row in rows if len(row) == len(header) for place in places]
     decimal = said.decimal or _decimal(cells)
     try:
-        times = Times.of(said.time_format, said.time_zone)
+        times = Times(said.time_format, zone_of(said.time_zone) if said.time_zone is not None else None)
     except ValueError as error:
         raise DialectError(str(error), "time_zone") from None
     return Dialect(encoding, delimiter, decimal, times, tuple(header), said.decimal is not None, int(told is not None))

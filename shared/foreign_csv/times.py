@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from shared.zones import zone_of
-
 #: What may be said instead of a form of strptime, and how many of it a second has, since 1970 in UTC.
 UNIX_FORMATS = {"unix": 1, "unix_ms": 1_000, "unix_us": 1_000_000, "unix_ns": 1_000_000_000}
 
@@ -40,11 +38,6 @@ class Times:
 
     time_format: str | None = None
     zone: tzinfo | None = None  #: of times that name none
-
-    @classmethod
-    def of(cls, time_format: str | None, time_zone: str | None) -> "Times":
-        """Return what reads such times. Raises: ValueError: there is no such zone."""
-        return cls(time_format, None if time_zone is None else zone_of(time_zone))
 
     def read(self, text: str) -> datetime:
         """Return the naive time that is stored.

@@ -82,12 +82,6 @@ def code_of(entry: bytes) -> str:
     return OTHER_CODES if known is None or known.code is UNSET else known_code(known.code)
 
 
-def what_of(entry: bytes) -> Rejected:
-    """Return what an entry holds: a message, or tags of one."""
-    known = from_json(RejectedEntry, entry)
-    return Rejected.MESSAGE if known is None or known.tag is UNSET else Rejected.TAG
-
-
 def example_of(entry: bytes) -> tuple[Rejected, str, RejectedExample]:
     """Return what people are shown of an entry: what it is, its code, and the example."""
     known = from_json(RejectedEntry, entry) or RejectedEntry(reason="", at="", consumer="")

@@ -7,9 +7,9 @@ at yet is still there.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from services.consumer.rejected.entries import code_of, entry_id, message_of, what_of
+from services.consumer.rejected.entries import code_of, entry_id, example_of, message_of
 from shared.counters import WINDOW_BUCKET_S, WINDOW_KEEP_S
 from shared.errors import AnswerTooLargeError
 from shared.journal.rejected_examples import RejectedExamples
@@ -55,7 +55,6 @@ class Cleared:
     kept: int = 0  #: of those that were to be put back: only their beginning is kept
     unseen: int = 0  #: not looked at: the DataQueue is full, or somebody stopped it
     is_full: bool = False  #: the DataQueue took no more
-    gone: dict[tuple[Rejected, str], list[str]] = field(default_factory=dict)  #: ids by what they were and their code
 
 
 class RejectedList:
@@ -102,6 +101,7 @@ class RejectedList:
     ) -> Cleared:
         """See to each entry that is there now, or the oldest ones; `becomes` None: it is meant, and can't be done."""
         cleared, left = Cleared(), len(self)
+        gone: dict[tuple[Rejected, str], list[str]] = {}  # ids by what they were and their code
         left = left if most is None else min(left, most)
         total = left
         while left > 0 and goes_on(total - left):
@@ -120,12 +120,13 @@ class RejectedList:
             cleared.done += answer
             cleared.kept += wanted.count(None)
             for entry in (entry for entry, want in zip(entries, wanted, strict=True) if want):
-                cleared.gone.setdefault((what_of(entry), code_of(entry)), []).append(entry_id(entry))
+                what, code, example = example_of(entry)
+                gone.setdefault((what, code), []).append(example.id)
         cleared.unseen = left
         if not len(self):
             self._examples.forget_all(Rejected.MESSAGE, Rejected.TAG)
             return cleared
-        for (what, code), ids in cleared.gone.items():
+        for (what, code), ids in gone.items():
             self._examples.forget(what, code, [f'"{id_}"' for id_ in ids])
         return cleared
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.foreign_csv.dialect import Dialect, DialectError, Said, find_dialect
 from shared.foreign_csv.lines import MAX_RECORD, Record, Records
 from shared.foreign_csv.times import UNIX_FORMATS, Times
+from shared.zones import zone_of
 
 HEADER = "시각;온도;압력"
 ROWS = ["2026-01-02 03:04:05;12,5;7", "2026-01-02 03:04:06;-0,25;1000"]
@@ -152,12 +153,12 @@ def test_a_time_is_read_where_it_can_mean_one_thing(text: str, moment: datetime 
 def test_what_is_said_of_times_counts() -> None:
     assert Times("%d/%m/%Y %H:%M").read("01/02/2026 03:04") == datetime(2026, 2, 1, 3, 4)
     assert Times("unix").read("1767322800.5") == Times("unix_ms").read("1767322800500")
-    seoul = Times.of(None, "Asia/Seoul")
+    seoul = Times(zone=zone_of("Asia/Seoul"))
     assert seoul.read("2026-01-02 09:00:00") == datetime(2026, 1, 2)
     assert seoul.read("2026-01-02 09:00:00Z") == datetime(2026, 1, 2, 9)
     with pytest.raises(ValueError, match="no time zone of the name 'Korea time'"):
-        Times.of(None, "Korea time")
-    berlin = Times.of(None, "Europe/Berlin")
+        Times(zone=zone_of("Korea time"))
+    berlin = Times(zone=zone_of("Europe/Berlin"))
     for shown in ("2026-10-25 02:30:00", "2026-03-29 02:30:00"):
         with pytest.raises(ValueError, match="shown twice, or never"):
             berlin.read(shown)
