@@ -48,7 +48,7 @@ class Breaker:
         self._probe_interval_s = probe_interval_s
         self._spread = spread
         self._lock = threading.Lock()
-        self._state = BreakerState.CLOSED
+        self.state = BreakerState.CLOSED  #: where it stands
         self._since = 0.0
         self._next_probe = 0.0
         self._next_trial = 0.0
@@ -56,17 +56,12 @@ class Breaker:
         #: What opened it last; None while it is closed.
         self.cause: SinkError | None = None
 
-    @property
-    def state(self) -> BreakerState:
-        """Where it stands."""
-        return self._state
-
     def permit(self, now: float) -> Permit:
         """Ask for a batch: in half-open one each probe interval is the trial, the others go to the backup."""
         with self._lock:
-            if self._state in (BreakerState.CLOSED, BreakerState.RETRYING):
+            if self.state in (BreakerState.CLOSED, BreakerState.RETRYING):
                 return Permit.TRY
-            if self._state is BreakerState.HALF_OPEN and now >= self._next_trial:
+            if self.state is BreakerState.HALF_OPEN and now >= self._next_trial:
                 self._next_trial = now + self._probe_interval_s
                 return Permit.TRIAL
             return Permit.BACKUP
@@ -75,7 +70,7 @@ class Breaker:
         """Oracle took a batch."""
         with self._lock:
             # A batch sent before the outage may be answered after the breaker opened: that is no trial.
-            if self._state is BreakerState.OPEN:
+            if self.state is BreakerState.OPEN:
                 return
             self.cause = None
             self._go(BreakerState.CLOSED, "a batch was written", now)
@@ -84,32 +79,32 @@ class Breaker:
         """Oracle did not take a batch; `last` when it will not be tried again for now."""
         with self._lock:
             known, self.cause = self.cause, error
-            if self._state is BreakerState.HALF_OPEN:
+            if self.state is BreakerState.HALF_OPEN:
                 if error.verdict is not Verdict.CREDENTIALS and known is not None and known.code == error.code:
                     return
                 last = True
             if last or error.needs_a_person:
                 self._next_probe = now + self._spread(self._probe_interval_s)
                 self._go(BreakerState.OPEN, str(error), now)
-            elif self._state is BreakerState.CLOSED:
+            elif self.state is BreakerState.CLOSED:
                 self._go(BreakerState.RETRYING, str(error), now)
 
     def probe_due(self, now: float) -> bool:
         """Tell whether Oracle should be probed now: it is away, or answers and has taken nothing yet."""
-        return self._state in (BreakerState.OPEN, BreakerState.HALF_OPEN) and now >= self._next_probe
+        return self.state in (BreakerState.OPEN, BreakerState.HALF_OPEN) and now >= self._next_probe
 
     def probe_succeeded(self, now: float) -> None:
         """Oracle answered a probe: a batch may try. Nothing else closes it."""
         with self._lock:
             self._next_probe = now + self._spread(self._probe_interval_s)
-            if self._state is BreakerState.OPEN:
+            if self.state is BreakerState.OPEN:
                 self._next_trial = now
                 self._go(BreakerState.HALF_OPEN, "Oracle answers again", now)
 
     def probe_failed(self, error: SinkError, now: float) -> None:
         """Oracle did not answer a probe."""
         with self._lock:
-            if self._state not in (BreakerState.OPEN, BreakerState.HALF_OPEN):
+            if self.state not in (BreakerState.OPEN, BreakerState.HALF_OPEN):
                 return
             self.cause = error
             self._next_probe = now + self._spread(self._probe_interval_s)
@@ -122,6 +117,6 @@ class Breaker:
         return changes
 
     def _go(self, state: BreakerState, reason: str, now: float) -> None:
-        if state is not self._state:
-            self._changes.append(Change(self._state, state, reason, now - self._since))
-            self._state, self._since = state, now
+        if state is not self.state:
+            self._changes.append(Change(self.state, state, reason, now - self._since))
+            self.state, self._since = state, now

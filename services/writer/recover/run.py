@@ -1,5 +1,9 @@
-"""Files put into the table because a person wants it, at the terminal or through the monitor: one after the other."""
+"""Files put into the table because a person wants it, at the terminal or through the monitor: one after the other.
 
+Or only looked into (--dry-run): what is in them, and how much of it the table holds already.
+"""
+
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +14,16 @@ from services.writer.backup.csv_backup import BackupFailedError
 from services.writer.backup.directory import backup_files
 from services.writer.backup.files import in_directory, shown
 from services.writer.recover.console import DONE, INTERRUPTED, LEFT, Listener
-from services.writer.recover.dry_run import DryRun
-from services.writer.recover.file_recovery import Ended, Failure, Recovery, Tally
+from services.writer.recover.file_recovery import BAD_LINES_NAMED, Ended, Failure, Recovery, Tally
 from services.writer.recover.open_file import FileInUseError, RowsFile, UnusableFileError
 from services.writer.settings import WriterSettings
 from services.writer.sink import SinkError
 from shared.lifecycle import StopFlag
+from shared.models import TagValue
 from shared.records.files import FileKind
+
+#: Rows of a file that a dry run looks up in the table: one query.
+ROWS_LOOKED_UP = 200
 
 
 def find_files(names: Sequence[Path], directory: Path) -> list[Path]:
@@ -66,8 +73,7 @@ class Run:
     def over(self, files: Sequence[Path]) -> int:
         """Put files into the table one after the other; return the exit status."""
         if self.wish.dry_run:
-            most = self.settings.buffer_batch_size_max
-            return DryRun(self.recovery.sink, self.console, self.stop, most, self.recovery.opens).run(files)
+            return self._look_into(files)
         if not files:
             self.console.say(f"Nothing to recover: no backup_*.csv in {self.settings.backup_dir}")
         elif not self._reaches_database():
@@ -122,10 +128,7 @@ class Run:
         """Say how it ended with a file; return whether to go on with the next."""
         name, error, tally = shown(ended.path), ended.error, ended.tally
         if tally is None:
-            if isinstance(error, FileInUseError):
-                self.console.say(str(error))
-            else:
-                self._fail(str(error))
+            self._pass_over(error)
             return True
         self._tallies.append(tally)
         if ended.moved_to is not None:
@@ -146,6 +149,62 @@ class Run:
         else:
             self._fail(f"Oracle: {error}. When it is available, run `{self.command}` again; `check` finds the cause")
         return False
+
+    def _look_into(self, files: Sequence[Path]) -> int:
+        """Say what is in each file; write and move nothing."""
+        read = list[Tally]()
+        for path in files:
+            try:
+                # What would be refused is read all the same: it is what somebody wants to know who asks.
+                with self.recovery.opens(path, self.recovery.sink.target, anyway=True) as file:
+                    if file.warning is not None:
+                        self._fail(f"would be refused without --anyway: {file.warning}")
+                    tally, sample = self._read_through(file)
+            except (FileInUseError, UnusableFileError, OSError) as error:
+                self._pass_over(error)
+                continue
+            read.append(tally)
+            torn = ", last line torn" if tally.torn else ""
+            self.console.say(
+                f"{shown(path)}: {tally.read:,} rows, {tally.bad_lines} bad lines{torn}; {self._look_up(sample)}"
+            )
+            if self.stop.is_set():
+                return INTERRUPTED
+        rows = sum(tally.read for tally in read)
+        self.console.say(f"Dry run: {len(read)} files, {rows:,} rows; nothing was written or moved")
+        return self._status
+
+    def _read_through(self, file: RowsFile) -> tuple[Tally, list[TagValue]]:
+        """Return what is in a file, and rows of it chosen evenly at random."""
+        tally, sample = Tally(), list[TagValue]()
+        chooser = random.Random(0)
+        while not self.stop.is_set() and (batch := file.reader.read(self.settings.buffer_batch_size_max)).rows:
+            for line in batch.bad_lines[: max(0, BAD_LINES_NAMED - tally.bad_lines)]:
+                self.console.say(f"{file.name} line {line.line}: {line.reason}")
+            tally.bad_lines += len(batch.bad_lines)
+            for seen, value in enumerate(batch.values, tally.read - tally.bad_lines):
+                place = len(sample) if len(sample) < ROWS_LOOKED_UP else chooser.randrange(seen + 1)
+                if place < ROWS_LOOKED_UP:
+                    sample[place : place + 1] = [value]
+            tally.read += batch.rows
+        tally.torn = int(file.reader.torn_line is not None)
+        return tally, sample
+
+    def _look_up(self, sample: list[TagValue]) -> str:
+        if not sample:
+            return "nothing to look up"
+        try:
+            found = sum(stored is not None for stored in self.recovery.sink.lookup(sample))
+        except SinkError as error:
+            return f"not looked up in the table ({error})"
+        return f"of {len(sample)} looked up {found} are in the table already"
+
+    def _pass_over(self, error: Exception | None) -> None:
+        """Say why a file was not begun with; one that is in use is left for later, and no fault."""
+        if isinstance(error, FileInUseError):
+            self.console.say(str(error))
+        else:
+            self._fail(str(error))
 
     def _fail(self, text: str) -> None:
         self.console.error(text)
