@@ -1,5 +1,6 @@
 """A file that is to be recovered: opened, locked, and proven to be as its writer wrote it, for the table here."""
 
+import hashlib
 import os
 import time
 from abc import ABC, abstractmethod
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 
 from services.writer.backup.files import RECOVERED_DIRECTORY, move_beside, open_to_read, reading, shown
+from services.writer.backup.format import RecordCounter, strange_form
 from services.writer.backup.label import Label, conflict, describe, move_label, read_label
 from services.writer.backup.locks import lock
-from services.writer.backup.proof import differences
 from services.writer.backup.reader import BackupReader, ReadBatch, WrongHeaderError
 from services.writer.sink import Target
 from shared.disks import is_being_written
@@ -23,6 +24,8 @@ UNLOCKED_IDLE_S = 60.0
 
 #: Seconds by which a file server's clock may be ahead of ours.
 _AHEAD_S = 86_400.0
+
+_PIECE = 1024 * 1024
 
 
 class FileInUseError(TransientError):
@@ -191,7 +194,7 @@ class OpenFile(RowsFile):
         if label is not None and here is not None and conflict(label.target, here):
             self._refuse(f"it was meant for {describe(label.target)}; this is {describe(here)}")
         may_be_edited = FileKind.REJECTED.is_of(self.path.name)
-        changed = differences(self._file, label, may_be_edited=may_be_edited)
+        changed = _differences(self._file, label, may_be_edited=may_be_edited)
         if changed is not None:
             self._refuse(f"it was changed since its writer wrote it: {changed}")
         is_closed = label is not None and label.is_closed
@@ -203,3 +206,51 @@ class OpenFile(RowsFile):
                 f"{self.name}: {reason}. It stays where it is; where that is right, `recover --anyway` recovers it"
             )
         self.warning = f"{self.name}: {reason}" if self.warning is None else f"{self.warning}; and {reason}"
+
+
+def _differences(file: BinaryIO, label: Label | None, *, may_be_edited: bool = False) -> str | None:
+    """Return what shows that a file was changed since its writer wrote it; None when nothing does.
+
+    By its label where it has one, else by the form of its lines.
+
+    may_be_edited: people put files of rejected rows right; then only a time in a strange form counts: it is another
+    value's time, and nobody sees that.
+
+    Reads the file from its beginning to its end, in pieces, and goes back to the beginning.
+    Raises: OSError.
+    """
+    try:
+        if may_be_edited or label is None or not label.is_closed:
+            return _strange_line(file, only_time=may_be_edited)
+        rows, size, sha256 = _contents(file)
+        if (size, sha256) == (label.bytes, label.sha256):
+            return None
+        said = f"its label says {label.rows:,} rows in {label.bytes:,} bytes"
+        has = f"it has {rows:,} rows in {size:,} bytes" if size != label.bytes else "its contents are others"
+        strange = _strange_line(file)
+        line = f"; first line that no writer wrote so: {strange}" if strange else ""
+        elsewhere = f"; all that was left is in {label.moved_to} as well" if label.moved_to else ""
+        return f"{said}, {has}{line}{elsewhere}"
+    finally:
+        file.seek(0)
+
+
+def _contents(file: BinaryIO) -> tuple[int, int, str]:
+    digest, counter, size = hashlib.sha256(), RecordCounter(), 0
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+        counter.feed(piece)
+        size += len(piece)
+    return max(0, counter.records - 1), size, digest.hexdigest()
+
+
+def _strange_line(file: BinaryIO, *, only_time: bool = False) -> str | None:
+    file.seek(0)
+    try:
+        for number, raw in BackupReader(file, may_be_edited=only_time).raw_values():
+            if (strange := strange_form(raw, only_time=only_time)) is not None:
+                return f"line {number}: {strange}"
+    except WrongHeaderError as error:
+        return str(error)
+    return None
