@@ -73,8 +73,11 @@ def salvage(raw: bytes, cause: Exception) -> tuple[PollingData, Sequence[Fault]]
     try:
         message = read_json(raw)
     except ValueError:
-        raise RejectedError(cut(str(cause) or type(cause).__name__), "NO_JSON") from cause
-    return _Reading(_typed(message, dict, "NO_OBJECT")).read()
+        packed = next(
+            (f"it is {what}: put the JSON as it is; " for begin, what in _PACKED if raw.startswith(begin)), ""
+        )
+        raise RejectedError(cut(packed + (str(cause) or type(cause).__name__)), "NO_JSON") from cause
+    return _Reading(_typed(message, dict, "NO_OBJECT", _NO_OBJECT.get(type(message), ""))).read()
 
 
 class _Reading:
@@ -204,6 +207,15 @@ class _Reading:
     def _fault(self, name: str, error: TagError, parts: Mapping[str, Any]) -> Fault:
         return Fault(cut(name), error.code, error.reason, error.detail, {**self._essentials, **parts})
 
+
+#: How what other programs make of a message begins, and what is no object for the same reason.
+_PACKED = (
+    (b"\x1f\x8b", "packed by gzip"),
+    (b"x\x9c", "packed by zlib"),
+    (b"(\xb5/\xfd", "packed by zstd"),
+    (b"eyJ", "base64"),
+)
+_NO_OBJECT: dict[type, str] = {str: "it was encoded twice: ", list: "each poll is a message of its own: "}
 
 _BY_TAG = ("tag_values", "error_tags", "tag_qualities", "tag_timestamps")
 #: What readings stand under.

@@ -1,6 +1,10 @@
 """Messages as they come: the good ones, those with a fault in one tag, and those that nobody can read."""
 
+import base64
+import gzip
 import json
+import zlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -247,6 +251,21 @@ def test_a_text_that_looks_like_names_costs_nothing() -> None:
     values, faults = read('"tag_values":{"a":"{\\"x\\":1,\\"x\\":2}","DB1:0":"12:30"},"site":{"a":1,"a":2}')
     assert {address: value.tag_value for address, value in values.items()} == {"a": '{"x":1,"x":2}', "DB1:0": "12:30"}
     assert faults == {}
+
+
+@pytest.mark.parametrize(
+    ("pack", "words"),
+    [
+        (gzip.compress, "it is packed by gzip: put the JSON as it is; JSON is malformed"),
+        (zlib.compress, "packed by zlib"), (base64.b64encode, "base64"),
+        (lambda raw: json.dumps(raw.decode()).encode(), "it was encoded twice: Expected `object`, got `str`"),
+        (lambda raw: b"[" + raw + b"]", "each poll is a message of its own: Expected `object`, got `array`"),
+    ],
+)  # fmt: skip
+def test_what_another_program_made_of_a_message_is_named(pack: Callable[[bytes], bytes], words: str) -> None:
+    """Kind: a symptom with several causes. "invalid character (byte 0)" was all that was said."""
+    with pytest.raises(RejectedError, match=words):
+        read_message(pack(b'{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":1}}'))
 
 
 @pytest.mark.parametrize("name", ["tagQualities", "TagQualities", "TAG_QUALITIES", "tag-qualities"])
