@@ -10,6 +10,8 @@ from oracle_stand_in.data.wire import Reader
 class Piggybacks:
     """What the requests in front of a function asked for, as far as it matters here."""
 
+    #: whether the client's texts have their length in front of them once more
+    has_lengths: bool = True
     closed_cursors: list[int] = field(default_factory=list)
     schema: str | None = None
     #: what the client says of itself, and values of its contexts: namespace and name -> value
@@ -25,7 +27,7 @@ class Piggybacks:
 #: how a pipeline is to go on where a request fails
 ABORT_ON_ERROR = 2
 #: attributes in the order in which they are sent
-END_TO_END = ("CLIENT_IDENTIFIER", "MODULE", "ACTION", "CLIENT_INFO", "DBOP")
+END_TO_END = ("CLIENT_IDENTIFIER", "MODULE", "ACTION", "ECID", "CLIENT_INFO", "DBOP")
 
 
 def _close_cursors(reader: Reader, found: Piggybacks) -> None:
@@ -33,16 +35,24 @@ def _close_cursors(reader: Reader, found: Piggybacks) -> None:
     found.closed_cursors += [reader.ub() for _ in range(reader.ub())]
 
 
+def _cancel_cursors(reader: Reader, _found: Piggybacks) -> None:
+    """Read which cursors have been read far enough; they stay open, to be executed again or closed."""
+    reader.u8()
+    for _ in range(reader.ub()):
+        reader.ub()
+
+
 def _end_to_end(reader: Reader, found: Piggybacks) -> None:
     reader.skip("bbu")
-    lengths = [_length_if_sent(reader) for _ in range(3)]  # client identifier, module, action
-    reader.skip("bubu")
+    lengths = [_length_if_sent(reader) for _ in range(4)]  # client identifier, module, action, ECID
+    reader.skip("bu")
     lengths.append(_length_if_sent(reader))  # client info
     reader.skip("bubu")
     lengths.append(_length_if_sent(reader))  # database operation
     for name, length in zip(END_TO_END, lengths, strict=True):
         if length is not None:
-            found.values["USERENV", name] = reader.clr().decode("utf-8", "replace") if length else ""
+            text = reader.characters(length, has_length=found.has_lengths) if length else b""
+            found.values["USERENV", name] = text.decode("utf-8", "replace")
 
 
 def _length_if_sent(reader: Reader) -> int | None:
@@ -82,6 +92,7 @@ def _session_state(reader: Reader, _found: Piggybacks) -> None:
 #: function code -> parser
 PIGGYBACKS: dict[int, Callable[[Reader, Piggybacks], None]] = {
     105: _close_cursors,
+    120: _cancel_cursors,
     135: _end_to_end,
     152: _set_schema,
     154: _key_values,

@@ -78,12 +78,12 @@ class Header:
     is_one_way: bool
 
 
-def read_header(reader: Reader, field_version: int) -> Header:
+def read_header(reader: Reader, field_version: int, *, has_lengths: bool = True) -> Header:
     """Read piggybacks and the function's header.
 
     Raises: NeedMoreError; ProtocolError: this is no request; UnknownFunctionError: a piggyback that is not known.
     """
-    piggybacks = Piggybacks()
+    piggybacks = Piggybacks(has_lengths)
     while True:
         kind, code, sequence = reader.u8(), reader.u8(), reader.u8()
         if field_version >= FV_TOKEN:

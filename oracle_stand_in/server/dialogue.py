@@ -65,7 +65,8 @@ class Dialogue:
 
     async def header(self) -> Header:
         """Return how a request begins that must come soon."""
-        header = await self.parse(lambda reader: read_header(reader, self.negotiated.field_version))
+        version, has_lengths = self.negotiated.field_version, self.negotiated.has_lengths
+        header = await self.parse(lambda reader: read_header(reader, version, has_lengths=has_lengths))
         self.sequence = header.sequence
         return header
 

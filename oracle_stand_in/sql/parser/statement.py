@@ -83,11 +83,14 @@ def _alter(stream: TokenStream) -> Statement:
 
 
 def _settings(stream: TokenStream) -> tuple[tuple[str, str], ...]:
-    """Parse NAME = value, as often as there are any; a value is a string, a word or a number."""
+    """Parse NAME = value, as often as there are any; a value is a string, a word, a number or READ COMMITTED."""
     settings = []
     while True:
         name = stream.name(922)
         stream.expect_symbol("=", 927)
-        settings.append((name, stream.next().text))
+        value = stream.next().text
+        if value == "READ" and stream.accept("COMMITTED"):
+            value = "READ COMMITTED"
+        settings.append((name, value))
         if stream.current.kind is TokenKind.END or stream.at_symbol(";"):
             return tuple(settings)

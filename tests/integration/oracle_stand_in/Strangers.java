@@ -29,6 +29,9 @@ public class Strangers {
             } catch (SQLException error) {
                 System.out.println("refused ORA-" + error.getErrorCode());
             }
+            connection.setClientInfo("OCSID.MODULE", "strangers");
+            connection.setClientInfo("OCSID.ECID", "e7c");
+            first(connection);
             look(connection);
         }
     }
@@ -45,6 +48,19 @@ public class Strangers {
                 insert.addBatch();
             }
             System.out.println("inserted " + insert.executeBatch().length);
+        }
+    }
+
+    /** Some rows of many: what is not fetched is cancelled, by a message in front of the next call. */
+    static void first(Connection connection) throws SQLException {
+        for (int time = 0; time < 2; time++) {
+            try (Statement statement = connection.createStatement()) {
+                statement.setFetchSize(5);
+                try (ResultSet rows = statement.executeQuery("SELECT id FROM java_t ORDER BY id")) {
+                    rows.next();
+                    System.out.println("first " + rows.getInt(1));
+                }
+            }
         }
     }
 

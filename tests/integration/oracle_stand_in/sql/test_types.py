@@ -177,6 +177,7 @@ def test_the_clock_in_the_sessions_zone(cursor: oracledb.Cursor) -> None:
     [
         ("NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI'", "TO_CHAR(DATE '2026-03-01')", "2026-03-01 00:00"),
         ("NLS_TIMESTAMP_FORMAT = 'HH24.MI.SS.FF3'", "TO_CHAR(TIMESTAMP '2026-03-01 12:00:00.25')", "12.00.00.250"),
+        ("ISOLATION_LEVEL=READ COMMITTED NLS_DATE_FORMAT='YYYY'", "TO_CHAR(DATE '2026-03-01')", "2026"),
         ("NLS_DATE_FORMAT='DD.MM.YYYY' TIME_ZONE='UTC'", "TO_CHAR(DATE '2026-03-01')", "01.03.2026"),
         (
             "TIME_ZONE = 'Europe/Berlin'",
@@ -190,7 +191,10 @@ def test_a_session_is_set_to_formats_of_its_own(cursor: oracledb.Cursor, setting
     assert rows(cursor, f"SELECT {asked} FROM dual") == [(shown,)]
 
 
-@pytest.mark.parametrize("setting", ["TIME_ZONE = 'Mars/Olympus'", "NLS_DATE_FORMAT = 'GG'", "NLS_COMP = 'LINGUISTIC'"])
+@pytest.mark.parametrize(
+    "setting",
+    ["TIME_ZONE = 'Mars/Olympus'", "NLS_DATE_FORMAT = 'GG'", "NLS_COMP = 'LINGUISTIC'", "ISOLATION_LEVEL=SERIALIZABLE"],
+)
 def test_settings_that_are_not_to_be_had_are_refused(cursor: oracledb.Cursor, setting: str) -> None:
     with pytest.raises(oracledb.DatabaseError, match=r"ORA-(01882|01821|00900)"):
         cursor.execute(f"ALTER SESSION SET {setting}")

@@ -14,7 +14,7 @@ from oracle_stand_in.protocol.answers import End, describe, error
 from oracle_stand_in.protocol.auth import read_auth_message
 from oracle_stand_in.protocol.handshake import parse_connect, read_data_types_message, read_fast_authentication
 from oracle_stand_in.protocol.packets import HEADER, PacketSplitter, ProtocolError, data_packets
-from oracle_stand_in.protocol.requests import in_bind_order
+from oracle_stand_in.protocol.requests import in_bind_order, read_header
 from oracle_stand_in.sql.parser.lexer import returning_binds
 
 ROWS = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=20), st.binary(max_size=5)), max_size=8)
@@ -135,6 +135,30 @@ def test_messages_up_to_the_logon_may_come_in_one() -> None:
     alone = Reader(types)
     assert not read_fast_authentication(alone)
     assert alone.pos == 0
+
+
+def test_a_client_may_end_a_fetch_before_the_rows_are_out() -> None:
+    """Kind: a small message that nobody knew, in front of another: JDBC's, after a query of one row."""
+    cancelled = b"\x11\x78\x01" + b"\x01" + ub(2) + ub(7) + ub(300)
+    closed = b"\x11\x69\x02" + b"\x01" + ub(1) + ub(7)
+    header = read_header(Reader(cancelled + closed + b"\x03\x93\x03"), 12)
+    assert (header.function, header.piggybacks.closed_cursors) == (147, [7])
+
+
+@pytest.mark.parametrize("has_lengths", [True, False])
+def test_what_a_client_says_of_itself_may_have_no_length_in_front_of_its_texts(has_lengths: bool) -> None:
+    """Kind: two forms of one message. JDBC with setClientInfo: its module's first letter was taken for a length."""
+    not_sent, empty = b"\x00" + ub(0), b"\x01" + ub(0)
+    lengths = b"\x00\x00" + ub(0x258) + not_sent + b"\x01" + ub(6) + empty
+    lengths += b"\x01" + ub(3) + b"\x00" + ub(515) + not_sent * 3 + b"\x01" + ub(4)
+    texts = b"".join(clr(text) if has_lengths else text for text in (b"module", b"e7c", b"dbop"))
+    message = b"\x11\x87\x01" + lengths + texts + b"\x03\x93\x03"
+    found = read_header(Reader(message), 12, has_lengths=has_lengths)
+    assert found.function == 147
+    assert found.piggybacks.values == {
+        ("USERENV", "MODULE"): "module", ("USERENV", "ACTION"): "", ("USERENV", "ECID"): "e7c",
+        ("USERENV", "DBOP"): "dbop",
+    }  # fmt: skip
 
 
 def test_the_end_of_an_answer_names_the_call_that_it_answers() -> None:
