@@ -152,16 +152,13 @@ class Leases:
     def _say_configured(self, groups: Sequence[str], now_s: float) -> None:
         """Say which groups the file has, when they change and now and then: one that was taken out is not silent."""
         name = self._process.instance
-        said = tuple(f"={group}" if self._is_finished(group) else group for group in groups)
+        finished = {group for group, lease in [*self._leases.items()] if lease.is_finished}
+        said = tuple(f"={group}" if group in finished else group for group in groups)
         if name and (said != self._said or now_s - self._said_at_s >= SAY_S):
             # The lease goes before: whatever is wrong here, it is said again with the next renewal.
             with suppress(RedisUnavailableError):
                 self._link.run("have_groups", [self._configured_key], [name, SAID_KEPT_S * 1000, *said])
                 self._said, self._said_at_s = said, now_s
-
-    def _is_finished(self, group: str) -> bool:
-        lease = self._leases.get(group)
-        return lease is not None and lease.is_finished
 
     def _note(self, found: "list[tuple[str, int, str, int]]") -> None:
         now_s = self._clock.monotonic()

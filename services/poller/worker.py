@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
-from typing import Any
 
 from services.poller.faults import outlive
 from services.poller.groups.config import GroupConfig
@@ -65,7 +64,8 @@ class Poller:
                     reloading = tasks.create_task(
                         outlive("taking over the file", partial(reload.run, tasks), tell=tell)
                     )
-                    await _first_of(stopped, asyncio.ensure_future(self._fleet.wait_until_done()))
+                    done = asyncio.ensure_future(self._fleet.wait_until_done())
+                    await asyncio.wait([stopped, done], return_when=asyncio.FIRST_COMPLETED)
                 self._fleet.cancel()
                 reloading.cancel()
                 await asyncio.gather(*(lane.end(_patience(stopped)) for lane in self._lanes))
@@ -143,7 +143,3 @@ async def _wait_for(stop: StopFlag) -> None:
         await readable.wait()
     finally:
         loop.remove_reader(stop.fileno())
-
-
-async def _first_of(*futures: "asyncio.Future[Any]") -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

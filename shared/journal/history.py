@@ -74,14 +74,11 @@ class History:
         record = [self._keys.went_back, self._keys.loss_acknowledged]
         if not self._link.run("went_back", record, [SAME_FALL_S, inserted, written]):
             return
+        since = f"{datetime.fromtimestamp(before.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
         message = (
-            f"Redis went back: its counters {'began anew' if is_new else 'fell'} since {_time(before.at)} UTC. "
+            f"Redis went back: its counters {'began anew' if is_new else 'fell'} since {since}. "
             f"{inserted} values inserted and {written} written are not known to it any more; what was in hand is done "
             "again, what was put on the DataQueue in the moments before and not confirmed by a replica may be lost"
         )
         _log.critical(message)
         self._events.add(Event.REDIS_WENT_BACK, message, WentBack(inserted=inserted, written=written))
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

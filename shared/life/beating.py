@@ -16,7 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, InitVar, dataclass
 
 from shared.clock import Clock
@@ -133,7 +133,8 @@ class Beating:
             self.heartbeat.beat(self.state(), self.describe())
             self.refusal = None
             self.heartbeat.sign.is_ready = True
-            self._look_around()
+            with suppress(RedisUnavailableError):
+                self.heartbeat.look_around()
         except RedisUnavailableError as error:
             self.heartbeat.sign.is_ready = False
             is_refused = isinstance(error, RedisRefusedError) and not isinstance(error, RedisFullError)
@@ -142,12 +143,6 @@ class Beating:
             _log.debug(f"no heartbeat: {error}")
             for turn in self._turns:
                 turn.forgive()
-
-    def _look_around(self) -> None:
-        try:
-            self.heartbeat.look_around()
-        except RedisUnavailableError as error:
-            _log.debug(f"not looked around: {error}")
 
     def _forgive_a_pause(self) -> None:
         """See whether this thread stood still as well: then the process was stopped, and no loop is to blame."""

@@ -87,7 +87,8 @@ class _Reading:
         message = in_one(message)
         self._message = message
         self._plc_code = _plc_code(message)
-        self._values = _tag_values(message)
+        values = message.get("tag_values")
+        self._values = _typed({} if values is None else values, dict, "NO_TAG_VALUES", "tag_values: ")
         self._errors = _error_tags(message.get("error_tags"))
         qualities, times = message.get("tag_qualities"), message.get("tag_timestamps")
         self._qualities = qualities if isinstance(qualities, dict) else {}
@@ -263,11 +264,6 @@ def _unknown_parts(message: Mapping[str, Any]) -> str:
     return ", ".join(
         name for name, part in message.items() if name not in known and isinstance(part, dict | list) and part
     )
-
-
-def _tag_values(message: dict[str, Any]) -> dict[str, Any]:
-    found = message.get("tag_values")
-    return _typed({} if found is None else found, dict, "NO_TAG_VALUES", "tag_values: ")
 
 
 def _error_tags(found: object) -> dict[str, str]:

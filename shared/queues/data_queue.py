@@ -171,9 +171,6 @@ class DataQueue:
     def _plain(self, script: str, encoded: Sequence[bytes]) -> Put:
         return Put(script, [self.keys.data_queue], [self.max_messages], [(message,) for message in encoded])
 
-    def _put(self, put: Put, deadline: float) -> Queued:
-        return self._replicated.run(put, deadline) if self._replicated else put.once(self.link)
-
     def _within(self, timeout: float, put: Put) -> Queued:
         """Put until something was queued; return the script's answer."""
         if timeout <= 0:
@@ -197,7 +194,7 @@ class DataQueue:
 
     def _put_until(self, put: Put, deadline: float) -> Queued:
         while True:
-            queued = self._put(put, deadline)
+            queued = self._replicated.run(put, deadline) if self._replicated else put.once(self.link)
             if queued.done:
                 return queued
             # Half a retry before the deadline, so that the caller hears why.

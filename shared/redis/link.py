@@ -266,12 +266,6 @@ class RedisLink:
         self._is_closed = True
         self._connections.close()
 
-    def _note_refusal(self, error: RedisRefusedError) -> None:
-        self._trouble.refused()
-        if isinstance(error, RedisFullError):
-            return
-        self._connections.forget()
-
     def _guard(self, call: Callable[[], T], *asked: Sequence[Any]) -> T:
         """Return what a call returns. `asked`: commands, for people, where the answer may be of any size."""
         if self._is_closed:
@@ -287,7 +281,9 @@ class RedisLink:
         except (redis.exceptions.RedisError, OSError, ValueError) as error:
             ours = translated(error)
             if isinstance(ours, RedisRefusedError):
-                self._note_refusal(ours)
+                self._trouble.refused()
+                if not isinstance(ours, RedisFullError):
+                    self._connections.forget()
             raise ours from error
         self._trouble.answered()
         return answer

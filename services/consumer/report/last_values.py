@@ -138,7 +138,10 @@ class LastValues:
         if not self._to_save:
             if not self._is_due(began_s):
                 return
-            self._begin()
+            self._left_out, self._took_s, self._may_be_there = 0, 0.0, True
+            self._to_save.extend(self._small.values())
+            self._to_save.extend(self._kept.values())
+            self._forget()
         until = self.clock.monotonic() + MAX_TURN_S
         while self._to_save and self.clock.monotonic() < until:
             piece = self._next_piece()
@@ -156,12 +159,6 @@ class LastValues:
             and now >= self._next_at
             and (cpu_s >= self._next_cpu_s or now >= self._latest_at)
         )
-
-    def _begin(self) -> None:
-        self._left_out, self._took_s, self._may_be_there = 0, 0.0, True
-        self._to_save.extend(self._small.values())
-        self._to_save.extend(self._kept.values())
-        self._forget()
 
     def _forget(self) -> None:
         self._small, self._kept, self._bytes = {}, {}, 0

@@ -75,7 +75,8 @@ class PollingGroup:
             while await self._poll_whatever_happens():
                 pass
             self._note(state="finished")
-            _log.info(f"Group '{self.config.name}' is at the end of its source: {self._totals()}")
+            totals = f"{self.status.polls} polls, {self.status.values} values, {self.status.errors} of them BAD"
+            _log.info(f"Group '{self.config.name}' is at the end of its source: {totals}")
         except SourceError as error:
             self._note(state="failed", trouble=str(error))
             _log.error(f"Group '{self.config.name}' ends, the others go on: {error}")
@@ -136,7 +137,8 @@ class PollingGroup:
         took_ms = round((self.clock.monotonic() - began_s) * 1000, 3)
         if reading is None:
             return False
-        await self._wait_until_due(reading)
+        if reading.due_s is not None:
+            await self.sleep(max(0.0, self._started_s + reading.due_s - self.clock.monotonic()))
         values = errors = 0
         for message in self._packer.pack(reading, self._timestamp(reading), took_ms):
             await self.outbox.add(message)
@@ -189,10 +191,3 @@ class PollingGroup:
             late_ms, skipped = self.trigger.lateness_p99_ms(), self.trigger.skipped_lately()
             told = replace(told, late_p99_ms=late_ms, skipped_lately=skipped)
         return {**to_builtins(told), **self.source.status()}
-
-    async def _wait_until_due(self, reading: Reading) -> None:
-        if reading.due_s is not None:
-            await self.sleep(max(0.0, self._started_s + reading.due_s - self.clock.monotonic()))
-
-    def _totals(self) -> str:
-        return f"{self.status.polls} polls, {self.status.values} values, {self.status.errors} of them BAD"

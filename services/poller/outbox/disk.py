@@ -54,7 +54,8 @@ class Disk:
         try:
             self._prepare()
             self._inode = path.stat().st_ino
-            self._last_seq, self.count, self.size_bytes = self._totals()
+            query = "SELECT coalesce(max(seq), 0), count(*), coalesce(sum(size), 0) FROM messages"
+            self._last_seq, self.count, self.size_bytes = map(int, self._connection.execute(query).fetchone())
         except BaseException:
             self._connection.close()
             raise
@@ -75,17 +76,14 @@ class Disk:
         #: Empty where the machine's boot is not known.
         self.id = f"{name}@{boot}" if boot else ""
 
-    def _totals(self) -> tuple[int, int, int]:
-        query = "SELECT coalesce(max(seq), 0), count(*), coalesce(sum(size), 0) FROM messages"
-        last, count, size = self._connection.execute(query).fetchone()
-        return int(last), int(count), int(size)
-
     def append(self, messages: Sequence[Message], in_hand_through: int) -> tuple[list[int], Overflow]:
         """Store messages as the newest, in one transaction; return their places.
 
         And what had to go for them: the oldest, but none up to the place `in_hand_through`.
         """
-        self._check_in_place()
+        # A file that somebody took away takes what is written to it with it.
+        if self._path.stat().st_ino != self._inode:
+            raise FileNotFoundError(f"{self._path} is another file than the one that was opened")
         seqs = [*range(self._last_seq + 1, self._last_seq + 1 + len(messages))]
         rows = [
             (seq, m.size_bytes, m.values, m.timestamp.isoformat(), m.group, *m.read_by, m.raw)
@@ -143,11 +141,6 @@ class Disk:
     def close(self) -> None:
         """Write the log into the file and let go of it."""
         self._connection.close()
-
-    def _check_in_place(self) -> None:
-        # A file that somebody took away takes what is written to it with it.
-        if self._path.stat().st_ino != self._inode:
-            raise FileNotFoundError(f"{self._path} is another file than the one that was opened")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

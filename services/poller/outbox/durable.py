@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from services.poller.outbox.message import Message, Place, fitting
+from services.poller.outbox.message import Message, fitting
 from services.poller.outbox.outbox import MAX_BYTES_IN_HAND, Outbox
 from services.poller.outbox.spool import CHECK_S, RETRY_S, Spool
 from services.poller.outbox.waiting import Bounds, Held
@@ -108,9 +108,6 @@ class DurableOutbox(Outbox):
         """Write everything that is in memory alone, if the disk takes it."""
         await self._save_through(self._added)
 
-    def _places_in_hand(self) -> list[Place]:
-        return [held.place for held in self._in_hand if held.place is not None]
-
     def _unsaved(self, mark: int) -> list[Held]:
         """Return the oldest messages up to the `mark`th that are in memory alone, as many as one transaction takes."""
         alone = (
@@ -126,7 +123,9 @@ class DurableOutbox(Outbox):
                 pass
 
     async def _save_some(self, some: Sequence[Held]) -> bool:
-        stored = await self.spool.append([held.message for held in some], self._places_in_hand)
+        stored = await self.spool.append(
+            [held.message for held in some], lambda: [held.place for held in self._in_hand if held.place is not None]
+        )
         if stored is None:
             return False
         places, overflow = stored
