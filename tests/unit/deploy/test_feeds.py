@@ -16,7 +16,7 @@ def test_redpanda_connect_batches_before_it_groups_and_puts_on_the_dataqueue() -
     """Kind: what is batched at the output can't be grouped any more, and each row would be a message."""
     config = read("redpanda-connect/tagpipe.yaml")
     assert config["output"]["redis_list"]["key"] == "{tagpipe}:data_queue"
-    assert config["input"]["broker"]["batching"] == {"count": 5000, "period": "1s"}
+    assert config["input"]["broker"]["batching"] == {"count": 5000, "byte_size": 1_000_000, "period": "1s"}
     assert [next(iter(step)) for step in config["pipeline"]["processors"]] == [
         "mapping", "group_by_value", "archive", "mapping",
     ]  # fmt: skip
