@@ -11,7 +11,7 @@ from services.monitor.assess.findings.finding import Finding
 from services.monitor.assess.stats import newest_with, percent
 from services.monitor.assess.writers import is_stuck
 from services.monitor.read.overview import Overview
-from shared.counters import WINDOW_BUCKET_S, Counter
+from shared.counters import Counter
 from shared.records.heartbeats import OracleState, WriterStatus
 from shared.settings.models import BufferSettings
 
@@ -57,14 +57,15 @@ def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSetti
 def last_write_at(overview: Overview) -> float | None:
     """Return when a batch was last committed, in seconds since 1970.
 
-    From the writers' heartbeats; where no living writer knows, from the window, to WINDOW_BUCKET_S exactly.
+    From the writers' heartbeats; where no living writer knows, from the window, up to WINDOW_BUCKET_S too early: later
+    than it was would be a claim that nobody can make.
     """
     said = (writer.status.last_write_at for writer in overview.living(WriterStatus))
     known = [at for at in said if at is not None]
     if known:
         return max(known)
     bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN)
-    return min(bucket.began_at + WINDOW_BUCKET_S, overview.taken_at) if bucket else None
+    return bucket.began_at if bucket else None
 
 
 def _recent_write_success(overview: Overview) -> bool | None:
