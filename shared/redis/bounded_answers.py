@@ -5,6 +5,7 @@ for where it can; this is for all of them, and for what nobody thought of. What 
 together with its connection, before it is in our memory: the read fails, the process does not.
 """
 
+import ssl
 from typing import Any, NoReturn
 
 from redis.connection import DefaultParser
@@ -30,6 +31,13 @@ class Bounded:
     def expect(self, max_bytes: int) -> None:
         """Let what comes from now on, until something is sent again, have so many bytes at most."""
         self._expected = self.answer_left = max_bytes
+
+    @property
+    def certificate_until(self) -> float | None:
+        """When the server's certificate ends, in seconds since 1970; None without TLS, or where none is checked."""
+        sock = getattr(self, "_sock", None)
+        shown = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+        return ssl.cert_time_to_seconds(str(shown["notAfter"])) if shown else None
 
     def give_up(self) -> NoReturn:
         """Say that it is too much. Raises: TooLargeError."""

@@ -59,6 +59,12 @@ class Connections:
             return None
         return id(lease.connection), lease.connection.times_opened
 
+    @property
+    def certificate_until(self) -> float | None:
+        """When the certificate ends that the server showed this thread; None where it showed none."""
+        lease: _Lease | None = getattr(self._local, "lease", None)
+        return lease.connection.certificate_until if lease is not None and lease.connection.is_connected else None
+
     def exchange(
         self,
         commands: Sequence[Sequence[Argument]],

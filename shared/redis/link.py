@@ -145,6 +145,11 @@ class RedisLink:
         """Which connection this thread has; None while it has none."""
         return self._connections.number
 
+    @property
+    def certificate_until(self) -> float | None:
+        """When the certificate of the server ends, in seconds since 1970; None where this thread has seen none."""
+        return self._connections.certificate_until
+
     def _confirm(self, call: Call | None, replicas: int, wait_s: float) -> Confirmed:
         answer = run_scripts(self._connections, [call])[0] if call else None
         # Who waits for more replicas than there are waits in vain, to the end.

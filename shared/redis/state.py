@@ -34,6 +34,7 @@ class RedisState:
     rewrite_failed: bool = False  #: the last rewrite of that file failed: it grows until the disk is full
     replicas: int | None = None  #: that are connected
     min_replicas: int | None = None  #: `min-replicas-to-write`
+    certificate_until: float | None = None  #: when its certificate ends, in seconds since 1970
     refusal: str | None = None  #: why it refuses the monitor's heartbeat, and so those of all services
 
     def risks(self) -> Iterator[Risk]:
@@ -89,6 +90,7 @@ class RedisStateReader:
             config = _texts(self._ask("CONFIG", "GET", "append*")) | _texts(self._ask("CONFIG", "GET", "min-*"))
             aof = _figure(info, "aof_enabled")
             self._state = RedisState(
+                certificate_until=self._link.certificate_until,
                 version=_text(info.get("valkey_version") or info.get("redis_version")),
                 used_bytes=_figure(info, "used_memory"),
                 max_bytes=_figure(info, "maxmemory"),

@@ -40,6 +40,9 @@ _COUNTED = {
 }
 _CODES = {Counter.REJECTED: "rows_rejected", Counter.UNSUPPORTED: "readings_unsupported"}
 
+#: Seconds before the end of a certificate from which a person is told: a new one takes its time.
+CERTIFICATE_S = 30 * 86_400.0
+
 #: Percent of batches that Oracle must take while it is there.
 PROMISED_SUCCESS_PCT = 99.9
 
@@ -54,6 +57,7 @@ def find(overview: Overview, rates: Rates, settings: BufferSettings, samples: Se
         *find_writer_trouble(overview, rates, settings),
         *find_movement(overview, samples),
         *find_redis_trouble(overview),
+        *_certificates(overview),
         *_rows(overview),
         *_orphans(overview),
         *_stuck(overview),
@@ -197,6 +201,19 @@ def _partitions(overview: Overview, settings: BufferSettings) -> Iterator[Findin
         told = some([Said("{name} was told {count}", name=name, count=count) for name, count in others.items()])
         said = Said("PARTITIONS is {own} for this monitor; {others}", own=settings.partitions, others=told)
         yield Finding("partitions_differ", said)
+
+
+def _certificates(overview: Overview) -> Iterator[Finding]:
+    servers = [overview.redis, *(part.redis for part in overview.partitions.values())]
+    known = [("Redis", "", state.certificate_until) for state in servers]
+    known += [(plc, name, group.own.certificate_until) for (plc, name), group in overview.groups.items() if group.own]
+    ending = [
+        Said("{plc} {group} at {until:moment}", plc=plc, group=name, until=until)
+        for plc, name, until in known
+        if until is not None and until - overview.taken_at < CERTIFICATE_S
+    ]
+    if ending:
+        yield Finding("certificate_expires", Said("Ends, or has ended: {groups}", groups=some(ending)))
 
 
 def _clocks(overview: Overview) -> Iterator[Finding]:

@@ -16,9 +16,6 @@ from shared.records.polling import PollerGroup
 #: A FIXED group is silent after so many intervals, and not before so many seconds.
 SILENT_INTERVALS, SILENT_S = 3, 10.0
 
-#: Seconds before the end of a poller's certificate from which a person is told: a new one has to be trusted by the PLC.
-CERTIFICATE_S = 30 * 86_400.0
-
 #: Of 300 polls so many may be skipped before a person is told: a machine that is busy for a moment is no news.
 FEW_SKIPPED = 3
 
@@ -65,13 +62,6 @@ def _sources(overview: Overview) -> Iterator[Finding]:
     ]
     if failing:
         yield Finding("source_failing", Said("Can't be read: {groups}", groups=some(failing)))
-    ending = {identity: group for identity, group in own.items() if _ends_soon(group, overview.taken_at)}
-    if ending:
-        names = [
-            Said("{plc} {group} at {until:moment}", plc=plc, group=name, until=group.certificate_until)
-            for (plc, name), group in ending.items()
-        ]
-        yield Finding("certificate_expires", Said("Ends, or has ended: {groups}", groups=some(names)))
     missed = [
         Said("{plc} {group}: {what}", plc=plc, group=name, what=what)
         for (plc, name), group in own.items()
@@ -79,10 +69,6 @@ def _sources(overview: Overview) -> Iterator[Finding]:
     ]
     if missed:
         yield Finding("readings_missed", Said("Never came here: {groups}", groups=some(missed)))
-
-
-def _ends_soon(group: PollerGroup, now: float) -> bool:
-    return group.certificate_until is not None and group.certificate_until - now < CERTIFICATE_S
 
 
 def _missed(group: PollerGroup, now: float) -> Iterator[Said]:

@@ -1,6 +1,7 @@
 """The primary, wherever it is: sentinels, a cluster, TLS, and secrets that change. The slow stories: tests/fault."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -242,6 +243,10 @@ def test_tls(
         else:
             link.ping()
             assert put(link) > 0
+            until = link.certificate_until
+            # Of what nobody checks nothing is known.
+            assert (until is None) == ("none" in options)
+            assert until is None or 0 < until - time.time() < 2 * 86_400
     finally:
         link.close()
         proxy.close()

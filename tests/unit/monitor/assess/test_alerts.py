@@ -256,6 +256,7 @@ ONE_AT_A_TIME: list[tuple[str, Mapping[str, Any], str]] = [
         {"services": [consumer(), writer(), poller(groups=own_group(certificate_until=NOW + 86_400))]},
         "Ends, or has ended: P1 a at ",
     ),
+    ("certificate_expires", {"redis": RedisState(certificate_until=NOW - 60)}, "Ends, or has ended: Redis "),
     (
         "requests_unanswered",
         {"services": [consumer(requests_unanswered="7", requests_dropped="3"), writer()]},
