@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import oracledb
 
 from services.writer.oracle.codes import AT_LOGON, hint_of, meaning_of, verdict_of
-from services.writer.sink import RowError, SinkError, Verdict
+from services.writer.sink import SinkError, Verdict
 
 _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
 
@@ -15,11 +15,6 @@ _CONNECTION_ID = re.compile(r" ?\(CONNECTION_ID=[^)]*\)")
 def oracle_error(code: str, message: str) -> SinkError:
     """Return the error of a whole call, with what this code asks for and what it means."""
     return SinkError(code, message, verdict_of(code), hint_of(code, message))
-
-
-def row_error(offset: int, code: str, message: str) -> RowError:
-    """Return the error of one row, with what this code asks for."""
-    return RowError(offset, code, message, verdict_of(code))
 
 
 def from_driver(error: BaseException, *, connecting: bool = False) -> SinkError:

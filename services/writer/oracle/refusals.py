@@ -72,14 +72,12 @@ class Refusals:
             some_were_stored = len(errors) < len(values)
             table_fault = None if some_were_stored else self.of_all_rows(connection, values[blamed[0].offset])
             blamed = [_blame(error, table_fault) for error in blamed]
-        if kept and self._others_go_in(connection, values[kept[0].offset], refused=len(errors), of=len(values)):
+        # A few go in for a while where a tablespace has just become full.
+        most_go_in = 2 * len(errors) <= len(values)
+        if kept and (most_go_in or self.of_all_rows(connection, values[kept[0].offset]) is None):
             kept = [replace(error, is_alone=True) for error in kept]
         kept = [replace(error, hint=oracle_error(error.code, error.message).hint) for error in kept]
         return [*judged, *blamed, *kept]
-
-    def _others_go_in(self, connection: oracledb.Connection, value: TagValue, *, refused: int, of: int) -> bool:
-        """Tell whether the table takes other rows; a few go in for a while where a tablespace has just become full."""
-        return 2 * refused <= of or self.of_all_rows(connection, value) is None
 
     def takes_twice(self, connection: oracledb.Connection) -> bool:
         """Tell whether a row that comes twice is there twice, by a trial that is rolled back.
@@ -146,7 +144,8 @@ class Refusals:
             elif self._table.is_stored_as(row, *stored):
                 judged.append(error)
             else:
-                judged.append(replace(error, code=CONFLICT, message=_holds(*stored), verdict=Verdict.ROW))
+                held = f"the table holds {str(stored[0])[:100]!r} ({stored[1]}) under this key"
+                judged.append(replace(error, code=CONFLICT, message=held, verdict=Verdict.ROW))
         return judged, not_there
 
     def _once_more(
@@ -208,7 +207,3 @@ def _name_in(message: str) -> str:
     """
     named = _NAMED.search(message)
     return named[1] if named else ""
-
-
-def _holds(tag_value: object, quality: str) -> str:
-    return f"the table holds {str(tag_value)[:100]!r} ({quality}) under this key"

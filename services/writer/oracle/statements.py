@@ -5,7 +5,8 @@ from typing import TypeAlias
 
 import oracledb
 
-from services.writer.oracle.errors import from_driver, one_line, row_error
+from services.writer.oracle.codes import verdict_of
+from services.writer.oracle.errors import from_driver, one_line
 from services.writer.oracle.layout import Row, RowBinder
 from services.writer.sink import RowError, Verdict
 
@@ -26,7 +27,10 @@ def insert(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row
         failed = cursor.getbatcherrors()
         if commit and 0 < len(failed) < len(rows):
             connection.commit()
-    return [row_error(error.offset, error.full_code, one_line(error.message)) for error in failed]
+    return [
+        RowError(error.offset, error.full_code, one_line(error.message), verdict_of(error.full_code))
+        for error in failed
+    ]
 
 
 def insert_and_commit(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row]) -> list[RowError]:
@@ -40,7 +44,7 @@ def insert_and_commit(connection: oracledb.Connection, table: RowBinder, rows: S
         found = from_driver(error)
         if len(rows) > 1 or found.verdict is not Verdict.DUPLICATE:
             raise
-        return [row_error(0, found.code, str(found))]
+        return [RowError(0, found.code, str(found), found.verdict)]
 
 
 def lookup(connection: oracledb.Connection, table: RowBinder, rows: Sequence[Row]) -> list[Stored]:

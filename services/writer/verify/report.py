@@ -31,7 +31,6 @@ class Stretch:
     plc_code: str
     begin: datetime
     end: datetime
-    what: tuple[str, ...]
     missing: int = 0
     unexplained: int = 0
     causes: Counter[str] = field(default_factory=Counter)
@@ -91,7 +90,7 @@ class Verdict:
             if known is None or gap.begin > known.end:
                 if known is not None:
                     done.append(known)
-                known = open_ones[plc_code, what] = Stretch(plc_code, gap.begin, gap.end, what)
+                known = open_ones[plc_code, what] = Stretch(plc_code, gap.begin, gap.end)
             known.add(gap)
         return sorted([*done, *open_ones.values()], key=lambda one: (not one.unexplained, one.begin, one.plc_code))
 
