@@ -113,16 +113,12 @@ class WriterService:
         while not stop.is_set():
             turn()
             now = self.clock.monotonic()
-            try:
+            with faults.outlived(self.link, stop):  # what is told must not end what is done
                 if now >= next_sweep:
                     next_sweep = now + SWEEP_INTERVAL_S
                     self._sweep(turn)
                 self.report.tick()
                 stop.wait(TICK_S)
-            except RedisUnavailableError as error:
-                self.link.wait_until_there(stop, error)
-            except Exception as error:  # noqa: BLE001 - what is told must not end what is done
-                faults.met(error, stop)
 
     def _sweep(self, turn: Turn) -> None:
         keys = self.claims.keys

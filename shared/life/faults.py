@@ -2,25 +2,22 @@
 
 faults = Faults(events, clock, "worker-1")
 while not stop.is_set():
-    try:
-        run_once()
-    except RedisUnavailableError as error:
-        link.wait_until_there(stop, error)
-    except Exception as error:
-        give_back()                # so that another, or the next turn, finds what was in hand: Claims.close
-        faults.met(error, stop)    # log, event, a pause; FatalError when it repeats
+    with faults.outlived(link, stop):    # Redis away: a wait; else log, event, a pause; FatalError when it repeats
+        run_once()                       # and gives back what was in hand, so that another, or the next turn, finds it
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from shared.backoff import doubled_s
 from shared.clock import Clock
-from shared.errors import FatalError
+from shared.errors import FatalError, RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
 from shared.records.events import Event, LoopNamed
+from shared.redis.link import RedisLink
 
 #: So many faults of one loop within so many seconds, and no success between, end the process: going on does not help
 #: then, a new start may.
@@ -44,6 +41,16 @@ class Faults:
         self._ends_the_process = ends_the_process
         self._at: deque[float] = deque(maxlen=MAX_FAULTS)
         self._told_at = 0.0
+
+    @contextmanager
+    def outlived(self, link: RedisLink, stop: StopFlag) -> Iterator[None]:
+        """Outlive what a turn of the loop meets: wait for Redis where it is away, else as `met`. Raises: FatalError."""
+        try:
+            yield
+        except RedisUnavailableError as error:
+            link.wait_until_there(stop, error)
+        except Exception as error:  # noqa: BLE001 - what is fatal, or repeats, is raised again
+            self.met(error, stop)
 
     def met(self, error: Exception, stop: StopFlag) -> None:
         """Say what happened, with its traceback, and wait a little; call it once what was in hand is given back.

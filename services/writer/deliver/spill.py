@@ -6,7 +6,6 @@ from services.writer.deliver.batches import Batches
 from services.writer.deliver.breaker import Breaker
 from services.writer.deliver.worker import WAIT_S
 from shared.clock import Clock
-from shared.errors import RedisUnavailableError
 from shared.life.faults import Faults
 from shared.lifecycle import StopFlag
 from shared.queues.tokens import Pressure
@@ -31,17 +30,13 @@ class Spill:
         """Wait for pressure and spill what causes it, until stopped."""
         buffer, begun = self.batches.buffer, False
         while not stop.is_set():
-            try:
+            with self.faults.outlived(self.batches.link, stop):  # the batch was given back
                 if not begun:
                     buffer.forget_pressure()
                     begun = True
                 pressure = buffer.wait_for_pressure(WAIT_S)
                 if pressure is not None:
                     self.spill(pressure, stop)
-            except RedisUnavailableError as error:
-                self.batches.link.wait_until_there(stop, error)
-            except Exception as error:  # noqa: BLE001 - the batch was given back; Faults decides whether to go on
-                self.faults.met(error, stop)
 
     def spill(self, pressure: Pressure, stop: StopFlag) -> None:
         """See to it that the buffer falls: by the workers, or by the backup where they are not enough.

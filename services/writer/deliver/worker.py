@@ -48,15 +48,9 @@ class Worker:
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever Oracle and Redis do; then drain."""
         while not stop.is_set():
-            try:
-                if self._is_resting(stop):
-                    continue
-                if self.run_once(WAIT_S, stop):
+            with self.faults.outlived(self.batches.link, stop):  # the batch was given back
+                if not self._is_resting(stop) and self.run_once(WAIT_S, stop):
                     self.faults.went_well()
-            except RedisUnavailableError as error:
-                self.batches.link.wait_until_there(stop, error)
-            except Exception as error:  # noqa: BLE001 - the batch was given back; Faults decides whether to go on
-                self.faults.met(error, stop)
         try:
             if not self.pause.is_on():
                 self.drain(stop)

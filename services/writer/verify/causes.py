@@ -132,7 +132,9 @@ class RedisCauses:
         while True:
             some: Sequence[Any] = self.link.command("XRANGE", self.keys.events, next_id, "+", "COUNT", _AT_ONCE)
             for id_, fields in some:
-                record = from_hash(EventRecord, {**_texts(fields), "id": _text(id_)})
+                record = from_hash(
+                    EventRecord, {**{_text(name): _text(value) for name, value in fields.items()}, "id": _text(id_)}
+                )
                 if record is not None:
                     yield record
             if len(some) < _AT_ONCE:
@@ -160,7 +162,3 @@ class RedisCauses:
 
 def _text(raw: str | bytes) -> str:
     return raw.decode(errors="replace") if isinstance(raw, bytes) else raw
-
-
-def _texts(fields: Any) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in fields.items()}

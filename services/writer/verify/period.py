@@ -24,14 +24,8 @@ def table_time(text: str, zone: tzinfo, now: datetime) -> datetime:
     Raises: ValueError: it names none.
     """
     try:
-        return _named(text.strip(), zone, now)
+        ago = _AGO.fullmatch(text.strip())
+        moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}) if ago is not None else iso_time(text.strip())
+        return moment if moment.tzinfo is None else as_stored(moment.timestamp(), zone)
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time: write 2026-03-01T08:00, with an offset or without, or 2h") from None
-
-
-def _named(text: str, zone: tzinfo, now: datetime) -> datetime:
-    ago = _AGO.fullmatch(text)
-    if ago is not None:
-        return as_stored((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp(), zone)
-    moment = iso_time(text)
-    return moment if moment.tzinfo is None else as_stored(moment.timestamp(), zone)
