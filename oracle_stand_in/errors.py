@@ -154,6 +154,7 @@ MESSAGES = {
     28194: "Can perform read operations only.",
     30036: "unable to extend segment by 8 in undo tablespace 'UNDOTBS1'",
     30484: "missing window specification for this function",
+    30485: "missing ORDER BY expression in the window specification",
 }
 
 

@@ -47,13 +47,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """LAG or LEAD(value, steps, default) OVER (PARTITION BY ... ORDER BY ...): a value of another row.
+    """A value of another row: LAG or LEAD(value, steps, default) OVER (PARTITION BY ... ORDER BY ...)."""
 
-    steps: rows behind this one; those of LAG are less than 0.
-    """
-
+    name: str
     value: "Expression"
-    steps: int
+    steps: "Expression"
     default: "Expression"
     partition_by: tuple["Expression", ...]
     order_by: tuple["OrderItem", ...]

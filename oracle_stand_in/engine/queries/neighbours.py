@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from oracle_stand_in.data.column_types import NUMBER_TYPE, Column, ColumnType, varchar
 from oracle_stand_in.data.rows import Row
+from oracle_stand_in.data.values import decode_number
 from oracle_stand_in.engine.queries.projection import sort
 from oracle_stand_in.engine.queries.sources import named
+from oracle_stand_in.errors import unsupported
 from oracle_stand_in.sql.evaluation.evaluate import Compiled, Scope, compile_expression, convert_to
 from oracle_stand_in.sql.syntax import Expression, Neighbour, Select
 from oracle_stand_in.sql.walk import walk
@@ -33,6 +35,14 @@ class Neighbours:
         default = compile_expression(node.default, self._scope)
         return value, convert_to(default, value.type or varchar(1), self._scope.context.nls)
 
+    def _steps(self, node: Neighbour) -> int:
+        """Return by how many rows the other one is behind. Raises: OracleError: that is another number for each row."""
+        steps = convert_to(compile_expression(node.steps, self._scope), NUMBER_TYPE, self._scope.context.nls)
+        if steps.value is None or not steps.value.raw:
+            raise unsupported(f"{node.name} by anything but a number of rows")
+        count = int(decode_number(steps.value.raw))
+        return -count if node.name == "LAG" else count
+
     def scope(self) -> Scope:
         """Return the scope of rows that have these columns behind their own."""
         columns = [Column("", value.type or NUMBER_TYPE) for value, _ in self._values]
@@ -47,10 +57,11 @@ class Neighbours:
         """Return the rows with these columns, in their order."""
         found: list[list[bytes]] = [[] for _ in rows]
         for node, (value, default) in zip(self._nodes, self._values, strict=True):
+            steps = self._steps(node)
             for part in self._parts(node, rows):
                 places = [place for place, _ in part]
                 for at, place in enumerate(places):
-                    other = at + node.steps
+                    other = at + steps
                     is_there = 0 <= other < len(part)
                     found[place].append(value.get(part[other][1]) if is_there else default.get(rows[place]))
         return [(*row, *more) for row, more in zip(rows, found, strict=True)]

@@ -17,7 +17,7 @@ from oracle_stand_in.data.column_types import (
 )
 from oracle_stand_in.data.datetimes import parse, parse_zoned
 from oracle_stand_in.data.nls import DEFAULT_NLS
-from oracle_stand_in.data.values import decode_number, encode_interval, number_from_text
+from oracle_stand_in.data.values import encode_interval, number_from_text
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.parser.lexer import TokenKind, TokenStream
 from oracle_stand_in.sql.parser.type_name import data_type
@@ -218,10 +218,9 @@ def _neighbour(name: str, arguments: list[Expression], stream: TokenStream, quer
             partition_by.append(expression(stream, query))
     items = order_by(stream, query)
     stream.expect_symbol(")", 907)
-    if not (isinstance(steps, Literal) and steps.type == NUMBER_TYPE and items):
-        raise unsupported("LAG and LEAD without a number of rows and an order", stream.current.position)
-    count = int(decode_number(steps.value))
-    return Neighbour(value, -count if name == "LAG" else count, default, tuple(partition_by), items)
+    if not items:
+        raise OracleError(30485, position=stream.current.position)
+    return Neighbour(name, value, steps, default, tuple(partition_by), items)
 
 
 def order_by(stream: TokenStream, query: QueryParser) -> tuple[OrderItem, ...]:

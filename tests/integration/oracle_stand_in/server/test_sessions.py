@@ -88,6 +88,21 @@ def test_long_connect_string_arrives(stand_in: OracleStandIn) -> None:
         assert connection.service_name == stand_in.service
 
 
+@pytest.mark.parametrize("sdu", [512, 2_097_152])
+def test_what_is_longer_than_a_packet_arrives(stand_in: OracleStandIn, sdu: int) -> None:
+    """Kind: a message cut where nobody expects it: a long statement, a thousand binds, long values, many rows."""
+    address = f"(ADDRESS=(PROTOCOL=TCP)(HOST={stand_in.host})(PORT={stand_in.port}))"
+    dsn = f"(DESCRIPTION=(SDU={sdu}){address}(CONNECT_DATA=(SERVICE_NAME={stand_in.service})))"
+    with connect(stand_in, dsn=dsn) as connection, connection.cursor() as cursor:
+        numbers = range(1000)
+        cursor.execute(f"CREATE TABLE wide ({', '.join(f'column_{n} VARCHAR2(4000)' for n in numbers)})")
+        row = tuple("x" * (4 * n) if n % 100 == 99 else str(n) for n in numbers)
+        places = ", ".join(f":{n}" for n in numbers)
+        cursor.executemany(f"INSERT INTO wide VALUES ({places})", [row] * 20, batcherrors=True)
+        assert cursor.execute("SELECT * FROM wide").fetchall() == [row] * 20
+        cursor.execute("DROP TABLE wide")
+
+
 def test_attributes_of_a_session_are_taken(stand_in: OracleStandIn) -> None:
     with connect(stand_in) as connection:
         connection.module = "writer"

@@ -121,7 +121,8 @@ REFUSED = {
     "SELECT SUM(id) OVER () FROM a": "analytic functions but LAG and LEAD",
     "SELECT id FROM a WHERE LAG(id) OVER (ORDER BY id) = 1": "an analytic function here",
     "SELECT LAG(id) FROM a": "ORA-30484",
-    "SELECT LAG(id) OVER (PARTITION BY n) FROM a": "an order",
+    "SELECT LAG(id) OVER (PARTITION BY n) FROM a": "ORA-30485",
+    "SELECT LAG(id, id) OVER (ORDER BY n) FROM a": "by anything but a number",
     "SELECT LAG(id) OVER (ORDER BY id) FROM a WHERE ROWNUM < 2": "ROWNUM together",
     "SELECT MAX(id) KEEP (DENSE_RANK ORDER BY id) FROM a": "ORA-00905",
     "SELECT UPPER(n) KEEP (DENSE_RANK LAST ORDER BY id) FROM a": "UPPER with KEEP",
@@ -134,6 +135,12 @@ REFUSED = {
 def test_what_is_not_known_of_other_rows_is_refused(cursor: oracledb.Cursor, sql: str) -> None:
     with pytest.raises(oracledb.DatabaseError, match=REFUSED[sql]):
         cursor.execute(sql)
+
+
+def test_how_far_another_row_is_may_be_a_bind(cursor: oracledb.Cursor) -> None:
+    """As SQLAlchemy and Django have it."""
+    cursor.execute("SELECT LEAD(id, :1, :2) OVER (ORDER BY id) FROM a ORDER BY id", [2, -1])
+    assert cursor.fetchall() == [(3,), (-1,), (-1,)]
 
 
 def test_a_set_is_described_by_its_first_query(cursor: oracledb.Cursor) -> None:

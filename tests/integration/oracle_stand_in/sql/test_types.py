@@ -200,6 +200,15 @@ def test_settings_that_are_not_to_be_had_are_refused(cursor: oracledb.Cursor, se
         cursor.execute(f"ALTER SESSION SET {setting}")
 
 
+def test_an_empty_text_is_none_in_an_update_too_and_blanks_are_not(cursor: oracledb.Cursor) -> None:
+    cursor.execute("CREATE TABLE e (a VARCHAR2(5), c CHAR(3))")
+    cursor.execute("INSERT INTO e VALUES (:1, :2)", ["x", " "])
+    cursor.execute("UPDATE e SET a = :1", [""])
+    assert rows(cursor, "SELECT a, c FROM e WHERE a IS NULL") == [(None, "   ")]
+    assert rows(cursor, "SELECT COUNT(*) FROM e WHERE a = ''") == [(0,)]
+    cursor.execute("DROP TABLE e")
+
+
 def test_a_deferred_key_is_checked_at_the_commit(cursor: oracledb.Cursor) -> None:
     cursor.execute("CREATE TABLE k (a NUMBER, b NUMBER, CONSTRAINT k_pk PRIMARY KEY (a) DEFERRABLE INITIALLY DEFERRED)")
     connection = cursor.connection
