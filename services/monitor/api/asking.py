@@ -114,17 +114,14 @@ def forget_service(request: ForgetServiceRequest, overview: Overview) -> list[Wa
 
 def messages(kind: ActionKind, request: MessagesRequest, overview: Overview) -> list[Wanted]:
     """Return what it takes to put rejected messages back or drop them: one action for each partition that has some."""
+    # What comes to the list after a drop was asked for, unseen by who asks, stays.
+    is_drop = kind is ActionKind.DROP_MESSAGES
     wanted = [
-        Wanted(number, kind, options={**request.options(), **_oldest(kind, waiting)})
+        Wanted(number, kind, options={**request.options(), **({"most": waiting} if is_drop else {})})
         for number, part in parts(overview, request.partition)
         if (waiting := part.ledger.rejected_messages_kept)
     ]
     return _unless_empty(wanted, "Nothing to do: no message or tag is on the rejected list")
-
-
-def _oldest(kind: ActionKind, waiting: int) -> Mapping[str, int]:
-    """Return what keeps a drop from what comes to the list after it was asked for, unseen by who asks."""
-    return {"most": waiting} if kind is ActionKind.DROP_MESSAGES else {}
 
 
 def acknowledge(request: Request, overview: Overview) -> list[Wanted]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from services.monitor.api.state import Newest, State
 from services.monitor.assess.assessment import Alert, Assessment
@@ -27,7 +28,7 @@ class Whole:
         if len(self.partitions) == 1:
             return self.partitions[0].state
         states = tuple(newest.state for newest in self.partitions)
-        if not _are_same(states, self._made_of):
+        if any(state is not before for state, before in zip_longest(states, self._made_of)):
             self._made_of, self._made = states, _together(states)
         return self._made
 
@@ -41,10 +42,6 @@ class Whole:
         """Return the newest state; right after the start wait for the first word of every loop, not for long."""
         await asyncio.gather(*(newest.settled() for newest in self.partitions))
         return self.state
-
-
-def _are_same(states: tuple[State, ...], others: tuple[State, ...]) -> bool:
-    return len(states) == len(others) and all(one is other for one, other in zip(states, others, strict=True))
 
 
 def _together(states: tuple[State, ...]) -> State:

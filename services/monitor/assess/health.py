@@ -41,7 +41,8 @@ def judge(overview: Overview, findings: Sequence[Finding], settings: BufferSetti
     writers = overview.living(WriterStatus)
     utilization_pct = percent(overview.ledger.in_buffer, settings.buffer_max_size)
     ill = sorted((f for f in findings if f.health in _ORDER), key=lambda finding: _ORDER.index(finding.health))
-    recent_success = _recent_write_success(overview)
+    ended = newest_with(overview.buckets, Counter.BATCHES_WRITTEN, Counter.BATCHES_FAILED)
+    recent_success = bool(ended.counts.get(Counter.BATCHES_WRITTEN)) if ended else None
     return Health(
         status=ill[0].health if ill else Status.HEALTHY,
         reasons=tuple(finding.message for finding in ill),
@@ -66,8 +67,3 @@ def last_write_at(overview: Overview) -> float | None:
         return max(known)
     bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN)
     return bucket.began_at if bucket else None
-
-
-def _recent_write_success(overview: Overview) -> bool | None:
-    bucket = newest_with(overview.buckets, Counter.BATCHES_WRITTEN, Counter.BATCHES_FAILED)
-    return bool(bucket.counts.get(Counter.BATCHES_WRITTEN)) if bucket else None
