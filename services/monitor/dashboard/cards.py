@@ -1,4 +1,4 @@
-"""The cards that say how things are: state, alerts, gauge, figures, ledger. No I/O, no clock."""
+"""The cards that say how things are: state, alerts, gauge, figures, ledger, actions. No I/O, no clock."""
 
 from markupsafe import Markup
 
@@ -7,6 +7,7 @@ from services.monitor.api.state import State
 from services.monitor.assess.alert_kinds import Severity, Status
 from services.monitor.assess.assessment import Alert, Assessment
 from services.monitor.assess.health import last_write_at
+from services.monitor.assess.humanize import number
 from services.monitor.assess.stats import percentile_ms, success_pct
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offers
@@ -14,9 +15,16 @@ from services.monitor.dashboard.rendering import render
 from services.monitor.dashboard.tables import ago
 from services.monitor.read.overview import Overview
 from shared.counters import Window
+from shared.records.actions import Action, ActionState
 from shared.settings.models import BufferSettings
 
 _KIND = {Status.HEALTHY: "ok", Status.DEGRADED: "warn", Status.UNHEALTHY: "bad"}
+
+#: Actions shown; the API lists more. And how each end of one looks.
+ACTIONS_SHOWN = 8
+_ENDS = {
+    ActionState.DONE: "ok", ActionState.FAILED: "bad", ActionState.EXPIRED: "bad", ActionState.STOPPED: "warn",
+}  # fmt: skip
 
 
 def state(t: Language, state: State) -> str:
@@ -114,3 +122,24 @@ def _percent(part: float) -> str:
 def ledger(t: Language, overview: Overview) -> str:
     """Return where every value is, as a picture: from the left to the right as values go."""
     return render("ledger.html", t, ledger=current.ledger(overview))
+
+
+def actions(t: Language, overview: Overview, offers: Offers, *, is_possible: bool) -> str:
+    """Return what is open and what ended last; to who may not act, how one gets to. `is_possible`: anybody may."""
+    shown = [
+        (known.action, _options(t, known.action), offers.for_action(known.action))
+        for known in overview.actions[:ACTIONS_SHOWN]
+    ]
+    parts = {"kinds": _ENDS, "may_act": offers.may_act, "is_possible": is_possible}
+    return render("actions.html", t, shown=shown, left_out=len(overview.actions) - len(shown), **parts)
+
+
+def _options(t: Language, action: Action) -> Markup:
+    parts = [
+        t(f"option.{name}", value=number(value) if isinstance(value, float) else value)
+        if name in t.section("option")
+        else Markup.escape(f"{name}={value}")
+        for name, value in action.options.items()
+        if value is not False
+    ]
+    return Markup(", ").join(parts)

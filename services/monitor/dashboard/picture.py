@@ -8,7 +8,7 @@ from functools import partial
 from services.monitor.api.state import State
 from services.monitor.api.whole import Whole
 from services.monitor.assess.assessment import Assessment
-from services.monitor.dashboard import acted, cards, charts, rejected, tables
+from services.monitor.dashboard import cards, charts, rejected, tables
 from services.monitor.dashboard.language import Language
 from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.rendering import render
@@ -112,7 +112,7 @@ class Painter:
             "services": lambda: tables.services(t, overview, offers),
             "polling": lambda: tables.polling(t, overview, offers),
             "backups": lambda: tables.backups(t, overview, offers),
-            "actions": lambda: acted.actions(t, overview, offers, is_possible=self._settings.has_operators),
+            "actions": lambda: cards.actions(t, overview, offers, is_possible=self._settings.has_operators),
             "rejected": lambda: rejected.card(t, overview),
             "events": lambda: tables.events(t, overview),
             **self._charts(known),

@@ -13,7 +13,7 @@ from services.monitor.api import acting
 from services.monitor.api.answers.listings import BackupFile
 from services.monitor.assess.alert_kinds import KINDS
 from services.monitor.assess.findings import losses
-from services.monitor.dashboard import acted, rejected
+from services.monitor.dashboard import cards, rejected
 from services.monitor.dashboard.language import languages
 from services.monitor.dashboard.offers import Offers
 from services.monitor.dashboard.rendering import render
@@ -89,7 +89,7 @@ def test_reader_is_offered_nothing_and_told_how_to_act() -> None:
     overview = busy()
     html = "".join(
         [
-            acted.actions(EN, overview, READER, is_possible=True),
+            cards.actions(EN, overview, READER, is_possible=True),
             rejected.page(EN, overview, READER),
             render("alerts.html", EN, note="", kinds={}, alerts=[]),
         ]
@@ -97,10 +97,10 @@ def test_reader_is_offered_nothing_and_told_how_to_act() -> None:
     assert "<button" not in html
     assert "checkbox" not in html
     assert "Who acts logs in with MONITOR_OPERATOR_TOKEN" in said(html)
-    nobody = acted.actions(EN, overview, READER, is_possible=False)
+    nobody = cards.actions(EN, overview, READER, is_possible=False)
     assert "set MONITOR_OPERATOR_TOKEN" in said(nobody)
     assert "<a" not in nobody
-    assert "MONITOR_OPERATOR_TOKEN" not in acted.actions(EN, overview, OPERATOR, is_possible=True)
+    assert "MONITOR_OPERATOR_TOKEN" not in cards.actions(EN, overview, OPERATOR, is_possible=True)
 
 
 def busy() -> Overview:
@@ -132,14 +132,14 @@ def _with(overview: Overview, **parts: Any) -> Overview:
 
 
 def test_actions_say_who_asked_how_far_they_are_and_what_came_of_them() -> None:
-    html = acted.actions(EN, busy(), OPERATOR, is_possible=True)
+    html = cards.actions(EN, busy(), OPERATOR, is_possible=True)
     assert '<progress max="2000" value="500"' in html
     text = said(html)
     assert "running Recover at most 10 rows a second, dry run" in text
     assert "500 of 2,000 rows" in text
     assert asked(OPERATOR.for_action(busy().actions[0].action)) == [("1/stop", {})]
     assert html.count("<button") == 1, "what has ended can't be stopped"
-    assert "2,000 중 500 행" in said(acted.actions(KO, busy(), Offers(KO), is_possible=True))
+    assert "2,000 중 500 행" in said(cards.actions(KO, busy(), Offers(KO), is_possible=True))
 
 
 def test_rejections_are_grouped_with_examples_that_can_be_ticked() -> None:
@@ -154,7 +154,7 @@ def test_names_and_reasons_from_outside_are_text(t: Any) -> None:
     offers = Offers(t, may_act=True)
     overview = busy()
     for html in (
-        acted.actions(t, overview, offers, is_possible=True),
+        cards.actions(t, overview, offers, is_possible=True),
         rejected.page(t, overview, offers),
         rejected.card(t, overview),
     ):
