@@ -4,8 +4,9 @@ Where it is only the connection that ends, as with a server that hangs up on wha
 node it was. So what was being asked is suspected: the next session asks it after all else, in halves, one by one.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from asyncua import ua
@@ -56,9 +57,10 @@ _OF_THE_SESSION = (
 
 @dataclass(frozen=True)
 class NodeFault:
-    """Why a node can't be read, where there is no answer to say it."""
+    """Why a node can't be read, where there is no answer to say it; and when it is asked again."""
 
     reason: str
+    due_s: float = field(default=math.inf, compare=False)
 
 
 #: What is known of a node after it was asked.
@@ -81,7 +83,7 @@ def is_of_the_size(error: Exception) -> bool:
     return isinstance(error, _TOO_LARGE)
 
 
-class Faults:
+class Faults(dict[ua.NodeId, NodeFault]):
     """The nodes of one polling group that are left out, and until when.
 
     Args:
@@ -89,34 +91,20 @@ class Faults:
     """
 
     def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
+        super().__init__()
         self._clock = clock
         self._say = say
-        self._reasons: dict[ua.NodeId, NodeFault] = {}
-        self._due_s: dict[ua.NodeId, float] = {}
         self._fresh: list[ua.NodeId] = []
         #: Nodes with which a connection ended, in the groups in which they are to be asked.
         self.suspects: list[Sequence[ua.NodeId]] = []
         #: Faults ever found.
         self.found = 0
 
-    def __len__(self) -> int:
-        return len(self._reasons)
-
-    def __contains__(self, node: ua.NodeId) -> bool:
-        return node in self._reasons
-
-    def __getitem__(self, node: ua.NodeId) -> NodeFault:
-        return self._reasons[node]
-
-    def get(self, node: ua.NodeId, otherwise: NodeFault) -> NodeFault:
-        """Return why a node can't be read, or what is given where it is not known for that."""
-        return self._reasons.get(node, otherwise)
-
     def due(self, nodes: Iterable[ua.NodeId]) -> list[ua.NodeId]:
         """Return those of the nodes that are to be asked again now."""
         now_s = self._clock.monotonic()
         # All but none of a group's nodes are left out: looked for the other way round, a large group would take long.
-        wanted = {node for node, due_s in self._due_s.items() if due_s <= now_s}
+        wanted = {node for node, fault in self.items() if fault.due_s <= now_s}
         return [node for node in nodes if node in wanted][:_RETRIES_AT_ONCE] if wanted else []
 
     def suspect(self, nodes: Sequence[ua.NodeId], why: str, *, answers: bool) -> None:
@@ -135,31 +123,29 @@ class Faults:
 
     def remember(self, node: ua.NodeId, reason: str) -> NodeFault:
         """Leave a node out from now on; `confirm` or `withdraw` ends what one read found."""
-        if node not in self._reasons:
+        if node not in self:
             self._fresh.append(node)
         self.found += 1
-        self._reasons[node] = NodeFault(reason)
-        self._due_s[node] = self._clock.monotonic() + RETRY_S
-        return self._reasons[node]
+        self[node] = NodeFault(reason, self._clock.monotonic() + RETRY_S)
+        return self[node]
 
     def confirm(self) -> None:
         """Say which nodes were found."""
         for node in self._fresh:
-            found = f"node {cut(node.to_string())} can't be read ({self._reasons[node].reason})"
+            found = f"node {cut(node.to_string())} can't be read ({self[node].reason})"
             self._say(f"{found}; the others can. Asked every {RETRY_S:g} s")
         self._fresh.clear()
 
     def withdraw(self) -> None:
         """Blame no node of those that were found: it was the server's fault."""
         for node in self._fresh:
-            del self._reasons[node], self._due_s[node]
+            del self[node]
         self._fresh.clear()
 
     def forget(self, node: ua.NodeId) -> None:
         """Read a node like any other again."""
-        if self._reasons.pop(node, None) is None:
+        if self.pop(node, None) is None:
             return
-        del self._due_s[node]
         if node in self._fresh:
             self._fresh.remove(node)
         else:
