@@ -1,6 +1,7 @@
 """Start and stop: signals become a flag, mistakes become an exit status."""
 
 import gc
+import math
 import os
 import select
 import signal
@@ -57,20 +58,13 @@ class StopFlag:
     def wait(self, wait_s: float) -> bool:
         """Wait until the flag is set, `wait_s` seconds at most; return whether it is."""
         if wait_s > 0 and not self.is_set():
-            self._poll(wait_s)
+            # poll instead of select: that one fails for descriptors from 1,024.
+            flag = select.poll()
+            flag.register(self._reader, select.POLLIN)
+            if self._within is not None:
+                flag.register(self._within.fileno(), select.POLLIN)
+            flag.poll(None if wait_s == math.inf else wait_s * 1000)
         return self.is_set()
-
-    def wait_for_ever(self) -> None:
-        """Wait until the flag is set."""
-        self._poll(None)
-
-    def _poll(self, wait_s: float | None) -> None:
-        # poll instead of select: that one fails for descriptors from 1,024.
-        flag = select.poll()
-        flag.register(self._reader, select.POLLIN)
-        if self._within is not None:
-            flag.register(self._within.fileno(), select.POLLIN)
-        flag.poll(None if wait_s is None else wait_s * 1000)
 
     def __del__(self) -> None:
         os.close(self._reader)
@@ -111,7 +105,7 @@ def stop_on_signals(limit_s: float | None = None) -> Iterator[StopFlag]:
 
 
 def _end_when_late(stop: StopFlag, over: threading.Event, limit_s: float) -> None:
-    stop.wait_for_ever()
+    stop.wait(math.inf)
     if not over.wait(limit_s):
         get_logger().error(f"Stopping took longer than {limit_s:g} s: leaving; what is left stays in Redis")
         leave(0)

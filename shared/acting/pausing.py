@@ -74,7 +74,9 @@ class Pause:
             return Outcome(ActionState.DONE, "paused; nothing is in hand, and nothing is taken up until it is resumed")
 
         def resume(_job: Job) -> Outcome:
-            self._end()
+            self._link.command("HDEL", self._key, self._name)
+            with self._lock:
+                self.said = self._flag = None
             return Outcome(ActionState.DONE, "goes on")
 
         return [
@@ -97,8 +99,3 @@ class Pause:
             self.said = said
             if self._flag is not None:
                 self._flag.set()
-
-    def _end(self) -> None:
-        self._link.command("HDEL", self._key, self._name)
-        with self._lock:
-            self.said = self._flag = None

@@ -37,12 +37,13 @@ class EventLog:
             _log.debug(f"event not recorded ({error!r}): {message}")
 
     def _add(self, kind: Event, message: str, details: Record | None) -> None:
+        told = to_builtins(details) if details else None
         event = EventRecord(
             kind=kind,
             role=self._role,
             instance=self.instance,
             message=tamed(cut(message, MAX_MESSAGE)),
-            details=_short(details) if details else None,
+            details=as_json({name: trimmed(value) for name, value in told.items()}) if told else None,
             told_at=self._now(),
         )
         self._link.command("XADD", self._key, "MAXLEN", "~", MAX_EVENTS, "*", *to_fields(event))
@@ -53,7 +54,3 @@ class EventLog:
             return round(self._link.server_time(), 3)
         except RedisRefusedError:
             return None
-
-
-def _short(details: Record) -> str:
-    return as_json({name: trimmed(value) for name, value in to_builtins(details).items()})

@@ -199,7 +199,8 @@ class Claims:
             if list_key in self._active:
                 return 0
             new_key = self._new_list(list_takeovers(list_key))
-        from_the_dead = not (owner == self.heartbeat.instance and self._is_of_this_life(list_key))
+        of_this_life = list_key.rsplit(":", 1)[1].startswith(f"{self.heartbeat.incarnation}-")
+        from_the_dead = owner != self.heartbeat.instance or not of_this_life
         elements = self._reclaim(list_key, new_key, owner)
         if not elements:
             self.close(new_key)
@@ -227,9 +228,6 @@ class Claims:
                 self._active.discard(adopted.list_key)
                 self._active.difference_update(parts[moved:])
                 self._adopted.extend(_Adopted(part, is_from_the_dead=True) for part in parts[:moved])
-
-    def _is_of_this_life(self, list_key: str) -> bool:
-        return list_key.rsplit(":", 1)[1].startswith(f"{self.heartbeat.incarnation}-")
 
     def _new_list(self, takeovers: int = 0) -> str:
         batch = f"{self.heartbeat.incarnation}-{next(self._numbers)}"

@@ -191,7 +191,9 @@ class LastValues:
             yield from chain.from_iterable(zip(names, encoded, strict=True))
             return
         for value, name, entry in zip(values, names, encoded, strict=True):
-            short = entry if len(entry) <= MAX_ENTRY_BYTES else _shortened(value)
+            short = entry
+            if len(entry) > MAX_ENTRY_BYTES:
+                short = encode_value(replace(value, tag_value=cut(value.tag_value, _CUT_TO)))
             if len(name.encode(errors="replace")) > MAX_NAME_BYTES or len(short) > MAX_ENTRY_BYTES:
                 self._left_out += 1
             else:
@@ -201,8 +203,3 @@ class LastValues:
     def _bounds(self) -> tuple[int, str, str]:
         now = self.clock.now().timestamp()
         return MAX_TAGS, stored_second(now + AHEAD_S), stored_second(now - FORGET_S)
-
-
-def _shortened(value: TagValue) -> bytes:
-    """Return a value with its text cut, as the buffer would have it."""
-    return encode_value(replace(value, tag_value=cut(value.tag_value, _CUT_TO)))

@@ -202,14 +202,12 @@ def _explain(problem: Any, document: dict[str, Any]) -> str:
     if key == "mode":
         return f"{where}mode = {problem['input']!r}: use 'FIXED' or 'HANDSHAKE'"
     message = str(problem["msg"]).removeprefix("Value error, ")
-    value = "***" if _is_secret(key, problem["input"]) else _short.repr(problem["input"])
-    shown = (f"{key}: " if isinstance(problem["input"], dict) else f"{key} = {value}: ") if key else ""
+    given = problem["input"]
+    # A password, or an address with one in it.
+    is_secret = "password" in key or (isinstance(given, str) and "@" in given)
+    value = "***" if is_secret else _short.repr(given)
+    shown = (f"{key}: " if isinstance(given, dict) else f"{key} = {value}: ") if key else ""
     return f"{where}{shown}{message}"
-
-
-def _is_secret(key: str, value: object) -> bool:
-    """Tell whether a value must not be repeated: a password, or an address with one in it."""
-    return "password" in key or (isinstance(value, str) and "@" in value)
 
 
 _KINDS = ", ".join([*SOURCE_MODELS][:-1]) + f" or {[*SOURCE_MODELS][-1]}"

@@ -64,12 +64,8 @@ class Fleet:
 
     def to_start(self, configs: Iterable[GroupConfig]) -> list[GroupConfig]:
         """Return the groups that are new or other than those at work."""
-        running = self._running
-        return [
-            config
-            for config in configs
-            if config.name not in running or not self._is_same(running[config.name], config)
-        ]
+        before = {name: (running.group.config, running.files) for name, running in self._running.items()}
+        return [config for config in configs if before.get(config.name) != (config, self._files(config))]
 
     async def exchange(self, configs: Iterable[GroupConfig], tasks: asyncio.TaskGroup) -> str:
         """Take over another list of groups: unchanged ones go on as if nothing had happened; say what was done.
@@ -137,9 +133,6 @@ class Fleet:
                 losing.cancel()
                 await asyncio.gather(polling, losing, return_exceptions=True)
             running.group = self._build(running.group.config)
-
-    def _is_same(self, running: _Running, config: GroupConfig) -> bool:
-        return running.group.config == config and running.files == self._files(config)
 
     def _files(self, config: GroupConfig) -> tuple[FileState, ...]:
         return tuple(file_state(path) for path in config.source.files(self._directory))

@@ -60,7 +60,8 @@ async def walk(session: Session, begin: str = "") -> AsyncIterator[Variable]:
             children = await _browse(session, [node for node, _ in parents])
             for (_, path), references in zip(parents, children, strict=True):
                 for reference in references:
-                    node = _local(reference.NodeId)
+                    there = reference.NodeId
+                    node = ua.NodeId(there.Identifier, there.NamespaceIndex, there.NodeIdType)
                     name = f"{path}/{reference.BrowseName.Name}" if path else str(reference.BrowseName.Name)
                     is_beside = not _leads_to(name, begin)
                     if node in seen or is_beside or reference.ReferenceTypeId == _HAS_PROPERTY:
@@ -166,15 +167,7 @@ async def _browse_at_once(
 
 
 def _description(node: ua.NodeId) -> ua.BrowseDescription:
-    description = ua.BrowseDescription()
-    description.NodeId = node
-    description.BrowseDirection = ua.BrowseDirection.Forward
-    description.ReferenceTypeId = _HIERARCHICAL
-    description.IncludeSubtypes = True
-    description.NodeClassMask = ua.UInt32(_NODE_CLASSES)
-    description.ResultMask = ua.UInt32(ua.BrowseResultMask.All)
-    return description
-
-
-def _local(node_id: ua.NodeId) -> ua.NodeId:
-    return ua.NodeId(node_id.Identifier, node_id.NamespaceIndex, node_id.NodeIdType)
+    return ua.BrowseDescription(
+        node, ua.BrowseDirection.Forward, _HIERARCHICAL, IncludeSubtypes=True,
+        NodeClassMask=ua.UInt32(_NODE_CLASSES), ResultMask=ua.UInt32(ua.BrowseResultMask.All),
+    )  # fmt: skip

@@ -24,7 +24,7 @@ class Namespaces:
         self._now = now
         self._first += now[len(self._first) :]
         return [
-            f"ns={index} was {uri}, which is {self._where(uri)} now"
+            f"ns={index} was {uri}, which is {f'ns={now.index(uri)}' if uri in now else 'gone'} now"
             for index, uri in enumerate(self._first)
             if index >= _FIRST_OF_MAKERS and now and now[index : index + 1] != [uri]
         ]
@@ -53,6 +53,3 @@ class Namespaces:
             raise LookupError(f"ns={index} was {uri}, which the server has no more")
         # A name that was never seen, where the old one is gone: renamed, by a new version of the server, say.
         return index
-
-    def _where(self, uri: str) -> str:
-        return f"ns={self._now.index(uri)}" if uri in self._now else "gone"

@@ -3,7 +3,6 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +79,9 @@ def parse_selection(value: object) -> TagSelection:
     if len(value) > MAX_TAGS:
         raise ValueError(f"{len(value)} tags, above {MAX_TAGS}: make several groups of them")
     tags = [_entry(place, entry) for place, entry in enumerate(value, start=1)]
-    _refuse_repeated(tags)
+    address, times = Counter(tag.address for tag in tags).most_common(1)[0]
+    if times > 1:
+        raise ValueError(f"{times} tags have the name {address!r}: give each its own")
     return TagSelection(tags=tuple(tags))
 
 
@@ -109,12 +110,6 @@ def make_tag(node_id: str, name: str = "") -> Tag:
             f"{(name or node_id)[:40]!r}... has more than {MAX_ADDRESS} characters: give it a shorter name"
         )
     return Tag(node_id, name or node_id)
-
-
-def _refuse_repeated(tags: Iterable[Tag]) -> None:
-    address, times = Counter(tag.address for tag in tags).most_common(1)[0]
-    if times > 1:
-        raise ValueError(f"{times} tags have the name {address!r}: give each its own")
 
 
 def read_tags(path: Path) -> list[Tag]:

@@ -1,7 +1,7 @@
 """One subscription at a server: which nodes it watches, and how often it says that it lives."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asyncua import ua
@@ -108,12 +108,6 @@ class Subscription:
 
 
 def _monitored(node: ua.NodeId, handle: int, params: ua.MonitoringParameters) -> ua.MonitoredItemCreateRequest:
-    own = ua.MonitoringParameters()
-    own.ClientHandle = ua.IntegerId(handle)
-    own.SamplingInterval, own.QueueSize, own.DiscardOldest = params.SamplingInterval, params.QueueSize, True
-    request = ua.MonitoredItemCreateRequest()
-    request.ItemToMonitor.NodeId = node
-    request.ItemToMonitor.AttributeId = AttributeIds.Value
-    request.MonitoringMode = ua.MonitoringMode.Reporting
-    request.RequestedParameters = own
-    return request
+    value = ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value)
+    own = replace(params, ClientHandle=ua.IntegerId(handle), DiscardOldest=True)
+    return ua.MonitoredItemCreateRequest(value, ua.MonitoringMode.Reporting, own)
