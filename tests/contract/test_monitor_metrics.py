@@ -201,6 +201,8 @@ def test_every_panel_and_every_rule_leads_to_a_place_that_there_is() -> None:
         assert anchor in anchors | {"{{ $labels.code }}"}, rule["alert"]
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"]
+        # Where it is read there is a container, or a unit: this would start another process, without its settings.
+        assert "python -m" not in rule["annotations"]["description"]
     for panel in dashboard()["panels"]:
         assert panel["description"], panel["title"]
         assert set(re.findall(r"#(\w+)", panel["description"])) <= anchors, panel["title"]
