@@ -92,7 +92,7 @@ def _main(settings: ConsumerSettings) -> None:
         memory=memory, settings=settings, clock=clock, events=events, turn=turn, pause=pause,
     )  # fmt: skip
     duties = [
-        *pause.duties(lambda: consumer.has_work),
+        *pause.duties(lambda: claims.active_count > 0),
         forgets_groups(link, keys),
         *clears_rejected(link, keys, report.examples),
     ]

@@ -93,11 +93,6 @@ class Consumer:
                 self._pending = None
                 self._faults.met(error, stop)
 
-    @property
-    def has_work(self) -> bool:
-        """Whether messages are in hand."""
-        return self.claims.active_count > 0
-
     def _is_resting(self, stop: StopFlag) -> bool:
         """Give back what is in hand and wait a moment, where this consumer is paused; return whether it is.
 

@@ -65,7 +65,13 @@ class Pause:
         """Return the two kinds of actions that this takes; `is_busy` tells whether something is in hand."""
 
         def pause(job: Job) -> Outcome:
-            self._begin(job.action)
+            # First in Redis: where the answer is lost it holds from the next start on.
+            said = Paused(by=job.action.asked_by, at=job.action.asked_at)
+            self._link.command("HSET", self._key, self._name, to_json(said))
+            with self._lock:
+                self.said = said
+                if self._flag is not None:
+                    self._flag.set()
             while is_busy():
                 if not self.is_on():
                     return Outcome(ActionState.STOPPED, "resumed before everything was given back")
@@ -90,12 +96,3 @@ class Pause:
 
     def _is_me(self, action: Action) -> bool:
         return action.target == self._name
-
-    def _begin(self, action: Action) -> None:
-        """Pause, first in Redis. Raises: RedisUnavailableError: it may stand there; it holds from the next start on."""
-        said = Paused(by=action.asked_by, at=action.asked_at)
-        self._link.command("HSET", self._key, self._name, to_json(said))
-        with self._lock:
-            self.said = said
-            if self._flag is not None:
-                self._flag.set()

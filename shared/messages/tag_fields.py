@@ -42,12 +42,11 @@ class TagError(ValueError):
 
 def check_address(address: str) -> None:
     """Raises: TagError: no column can hold this address."""
-    if not address:
-        raise TagError("NO_ADDRESS", "the address is empty", address)
+    why_not = "empty" if not address else "no text" if without_surrogates(address) != address else ""
     if len(address) > MAX_ADDRESS:
-        raise TagError("NO_ADDRESS", f"the address is longer than {MAX_ADDRESS} characters", address)
-    if without_surrogates(address) != address:
-        raise TagError("NO_ADDRESS", "the address is no text", address)
+        why_not = f"longer than {MAX_ADDRESS} characters"
+    if why_not:
+        raise TagError("NO_ADDRESS", f"the address is {why_not}", address)
 
 
 def quality_of(found: object) -> Quality:

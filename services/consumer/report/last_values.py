@@ -142,12 +142,13 @@ class LastValues:
             self._to_save.extend(self._small.values())
             self._to_save.extend(self._kept.values())
             self._forget()
-        until = self.clock.monotonic() + MAX_TURN_S
+        until, now = self.clock.monotonic() + MAX_TURN_S, self.clock.now().timestamp()
+        bounds = MAX_TAGS, stored_second(now + AHEAD_S), stored_second(now - FORGET_S)
         while self._to_save and self.clock.monotonic() < until:
             piece = self._next_piece()
             for first in range(0, len(piece), 2 * SAVED_AT_ONCE):
                 some = piece[first : first + 2 * SAVED_AT_ONCE]
-                self._left_out += self.link.run("save_last_values", [self.keys.last_values], [*self._bounds(), *some])
+                self._left_out += self.link.run("save_last_values", [self.keys.last_values], [*bounds, *some])
         self._took_s += self.cpu_s() - began_s
         if not self._to_save:
             self._wait_for_next()
@@ -199,7 +200,3 @@ class LastValues:
             else:
                 yield name
                 yield short
-
-    def _bounds(self) -> tuple[int, str, str]:
-        now = self.clock.now().timestamp()
-        return MAX_TAGS, stored_second(now + AHEAD_S), stored_second(now - FORGET_S)

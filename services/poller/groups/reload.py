@@ -4,6 +4,7 @@ A file with a mistake changes nothing and is said so.
 """
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from services.poller.groups.config import load_groups
@@ -37,7 +38,10 @@ class Reload:
         """Take over every change, until cancelled."""
         applied = seen = await self._states()
         while True:
-            asked = await self._is_asked_within(CHECK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), CHECK_S)
+            asked = self._asked.is_set()
+            self._asked.clear()
             before, seen = seen, await self._states()
             # A file that is still being written looks different from one moment to the next.
             if asked or (seen != applied and seen == before):
@@ -50,14 +54,6 @@ class Reload:
         of_sources = [file for group in self._fleet.groups for file in group.config.source.files(self._path.parent)]
         # In a thread: on a mount that hangs it takes as long as that does.
         return await asyncio.to_thread(lambda: [file_state(path) for path in (self._path, *of_sources)])
-
-    async def _is_asked_within(self, wait_s: float) -> bool:
-        try:
-            await asyncio.wait_for(self._asked.wait(), wait_s)
-        except TimeoutError:
-            return False
-        self._asked.clear()
-        return True
 
     async def _take_over(self, tasks: asyncio.TaskGroup, *, asked: bool) -> None:
         running = {group.config.name: group.config.group_id or 0 for group in self._fleet.groups}

@@ -121,7 +121,10 @@ class Replay(TagSource):
                 latest = max(latest or row.timestamp, row.timestamp)
                 yield self._reading(row, shift, begin, number)
                 number += 1
-            self._summarise()
+            if self._first_pass and self._complaints > MAX_COMPLAINTS:
+                more = self._complaints - MAX_COMPLAINTS
+                _log.warning(f"Group '{self._group}': {self._path}: {more} more lines with faults")
+            self._first_pass = False
             if not self._model.loop:
                 return
             if first is None or latest is None:
@@ -156,9 +159,3 @@ class Replay(TagSource):
         self._complaints += 1
         if self._complaints <= MAX_COMPLAINTS:
             _log.warning(f"Group '{self._group}': {self._path}: line {line}: {reason}")
-
-    def _summarise(self) -> None:
-        if self._first_pass and self._complaints > MAX_COMPLAINTS:
-            more = self._complaints - MAX_COMPLAINTS
-            _log.warning(f"Group '{self._group}': {self._path}: {more} more lines with faults")
-        self._first_pass = False

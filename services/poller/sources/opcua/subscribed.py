@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,10 @@ class SubscribedServer(Server):
     async def read(self) -> Reading | None:
         """Return what changed, as soon as something did, each tag once; empty after an interval without a change."""
         if not self._changes and not (self._is_gap and self.connection.session is not None):
-            await self._wait()
+            # For a change, one interval at most.
+            self._arrived.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), self.interval_s)
         session = self.connection.session
         if session is not None:
             self.browse_again(session)
@@ -248,14 +252,6 @@ class SubscribedServer(Server):
             self._dropped += 1
             self._has_dropped = True
         self._arrived.set()
-
-    async def _wait(self) -> None:
-        """Wait for a change, one interval at most."""
-        self._arrived.clear()
-        try:
-            await asyncio.wait_for(self._arrived.wait(), self.interval_s)
-        except TimeoutError:
-            return
 
     def _take(self) -> Reading:
         """Return the oldest changes, up to the first tag that comes a second time."""
