@@ -45,8 +45,8 @@ class BoundedProtocol(H11Protocol):
 
     began_at: float
     is_given_up = False
-    _deadline: asyncio.TimerHandle | None = None
-    _unread: asyncio.TimerHandle | None = None
+    #: When it is given up: unless a request has arrived by then, or the client has read.
+    _limits: dict[str, asyncio.TimerHandle]
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or close one that has nothing to do, or this one."""
@@ -54,8 +54,8 @@ class BoundedProtocol(H11Protocol):
         if self.client is not None:
             # IPv4 that came by IPv6 is IPv4: to who counts, and to who knows a proxy by its address.
             self.client = bare(self.client[0]), self.client[1]
-        self.began_at = self.loop.time()
-        self._start_deadline()
+        self.began_at, self._limits = self.loop.time(), {}
+        self._begin("arriving", ARRIVES_S)
         # One that is closed still counts while its client reads nothing of what is left: it has its descriptor.
         others = [each for each in self.connections if isinstance(each, BoundedProtocol) and not each.is_given_up]
         surplus = _surplus(self, others)
@@ -64,27 +64,26 @@ class BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
-        self._end_deadline()
-        self._end_unread()
+        self._end("arriving")
+        self._end("reading")
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived; the deadline runs until a request is whole."""
-        if self._deadline is None and self.conn.their_state in _ARRIVING:
-            self._start_deadline()
+        if "arriving" not in self._limits and self.conn.their_state in _ARRIVING:
+            self._begin("arriving", ARRIVES_S)
         super().data_received(data)
         if self.conn.their_state not in _ARRIVING:
-            self._end_deadline()
+            self._end("arriving")
 
     def pause_writing(self) -> None:
         """Wait for the client to read, not for ever."""
         super().pause_writing()
-        self._end_unread()
-        self._unread = self.loop.call_later(UNREAD_S, self.give_up)
+        self._begin("reading", UNREAD_S)
 
     def resume_writing(self) -> None:
         """Go on: it reads."""
-        self._end_unread()
+        self._end("reading")
         super().resume_writing()
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -105,18 +104,13 @@ class BoundedProtocol(H11Protocol):
         """Who is at the other end."""
         return self.client[0] if self.client else ""
 
-    def _start_deadline(self) -> None:
-        self._deadline = self.loop.call_later(ARRIVES_S, self.give_up)
+    def _begin(self, what: str, seconds: float) -> None:
+        self._end(what)
+        self._limits[what] = self.loop.call_later(seconds, self.give_up)
 
-    def _end_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _end_unread(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+    def _end(self, what: str) -> None:
+        if limit := self._limits.pop(what, None):
+            limit.cancel()
 
 
 def max_connections() -> int:
