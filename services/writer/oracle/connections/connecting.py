@@ -142,10 +142,7 @@ def _log_on(settings: WriterSettings, password: str, params: oracledb.ConnectPar
 
     def log_on() -> None:
         try:
-            connection = oracledb.connect(params=params, user=settings.oracle_user, password=password)
-            connection.call_timeout = int(settings.oracle_call_timeout * 1000)
-            if (refused := wait_for_redo(connection)) is not None:
-                say("the session may not choose that its commits wait for the disk", refused)
+            connection = _session(settings, password, params)
         except BaseException as error:  # noqa: BLE001 - the driver raises more than its own errors; the caller gets it
             with suppress(InvalidStateError):
                 attempt.set_exception(error)
@@ -164,6 +161,20 @@ def _log_on(settings: WriterSettings, password: str, params: oracledb.ConnectPar
     if failure is None:
         return attempt.result()
     raise _hangs(settings) if watch.shut_down else from_driver(failure, connecting=True) from failure
+
+
+def _session(settings: WriterSettings, password: str, params: oracledb.ConnectParams) -> oracledb.Connection:
+    """Open a session and set it up; one that can't be set up is not left behind. Raises: whatever the driver does."""
+    connection = oracledb.connect(params=params, user=settings.oracle_user, password=password)
+    try:
+        connection.call_timeout = int(settings.oracle_call_timeout * 1000)
+        if (refused := wait_for_redo(connection)) is not None:
+            say("the session may not choose that its commits wait for the disk", refused)
+    except BaseException:
+        # The failure's traceback would hold it: each try left a session, until the account might have no more.
+        part_with(connection)
+        raise
+    return connection
 
 
 class _Watch:

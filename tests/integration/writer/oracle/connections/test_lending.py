@@ -109,6 +109,21 @@ def test_a_pool_that_may_not_grow_goes_on_with_what_it_has(
     sink.close()
 
 
+def test_a_session_that_can_not_be_set_up_is_not_left_behind(
+    oracle: OracleTarget, faults: OracleControl, table: str
+) -> None:
+    """Kind: what is left behind shuts out who comes: each try left a session, until the account might have no more."""
+    before = faults.status().sessions
+    faults.fail_next(None, ora_code=4031, verb="ALTER")
+    failures = []
+    for _ in range(3):
+        with pytest.raises(SinkError) as caught:
+            connect(oracle.settings(table), oracle.password)
+        failures.append(caught)  # as a log or a debugger keeps them
+    assert {caught.value.code for caught in failures} == {"ORA-04031"}
+    wait_until(lambda: faults.status().sessions == before, 5, "no session to be left")
+
+
 def test_sessions_of_a_service_that_stops_soon_are_given_back_before_they_are_killed(
     oracle: OracleTarget, faults: OracleControl, table: str
 ) -> None:
