@@ -163,8 +163,8 @@ class OracleSink:
                 is_guarded = guards(shape.unique_keys(), self.table.layout.key)
             elif self._clock.monotonic() >= self._try_again_at:
                 # Of a view, or a table behind a link, no dictionary tells. Seldom: a trigger may tell of a row.
-                self._try_again_at = self._clock.monotonic() + TRY_S
                 is_guarded = not (self.may_select and self._refusals.takes_twice(connection))
+                self._try_again_at = self._clock.monotonic() + TRY_S
             else:
                 is_guarded = self.table_warning is None
         key = ", ".join(self.table.layout.key)

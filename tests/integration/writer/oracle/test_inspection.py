@@ -1,5 +1,6 @@
 """What a DBA makes of the table while values go in, and no insert is refused for it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import oracledb
@@ -149,6 +150,11 @@ def test_a_key_that_is_not_there_is_said_of_what_is_no_table_too(
         oracle.execute(f"CREATE {kind.format(other, name)}")
         sink = OracleSink(oracle.settings(other))
         assert ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        # A trial that fails is no answer: the next look tries again.
+        oracle.control.fail_next(1, ora_code=4031, verb="INSERT")
+        with suppress(SinkError):
+            sink.inspect()
+        oracle.control.reset()
         sink.inspect()
         assert (sink.table_warning is None) is has_key
         again = ends(sink.write(tag_values(3)))
