@@ -145,11 +145,9 @@ async def _browse(session: Session, nodes: Sequence[ua.NodeId], most: int = 0) -
 async def _browse_at_once(
     session: Session, nodes: Sequence[ua.NodeId], most: int
 ) -> list[list[ua.ReferenceDescription]]:
-    parameters = ua.BrowseParameters()
-    parameters.View.Timestamp = ua.get_win_epoch()
-    parameters.RequestedMaxReferencesPerNode = ua.Counter(most)
-    parameters.NodesToBrowse = [_description(node) for node in nodes]
-    results = await session.client.uaclient.browse(parameters)
+    view = ua.ViewDescription(Timestamp=ua.get_win_epoch())
+    wanted = ua.BrowseParameters(view, ua.Counter(most), [_description(node) for node in nodes])
+    results = await session.client.uaclient.browse(wanted)
     found: list[list[ua.ReferenceDescription]] = []
     for node, result in zip(nodes, results, strict=True):
         if result.StatusCode.value == ua.status_codes.StatusCodes.BadNoContinuationPoints and len(nodes) > 1:
@@ -157,9 +155,9 @@ async def _browse_at_once(
             continue
         references = list(result.References or ())
         while result.ContinuationPoint:
-            more = ua.BrowseNextParameters()
-            more.ReleaseContinuationPoints = False
-            more.ContinuationPoints = [result.ContinuationPoint]
+            more = ua.BrowseNextParameters(
+                ReleaseContinuationPoints=False, ContinuationPoints=[result.ContinuationPoint]
+            )
             (result,) = await session.client.uaclient.browse_next(more)  # noqa: PLW2901 - the same node's next part
             references += result.References or ()
         found.append(references)

@@ -116,16 +116,12 @@ class SubscribedServer(Server):
     async def ready(self, session: Session) -> None:
         """Subscribe to all tags."""
         interval_ms = self.interval_s * 1000
-        params = ua.CreateSubscriptionParameters()
-        params.RequestedPublishingInterval = ua.Duration(interval_ms)
-        params.RequestedMaxKeepAliveCount = ua.Counter(max(1, math.ceil(_KEEP_ALIVE_S / self.interval_s)))
-        params.RequestedLifetimeCount = ua.Counter(10 * int(params.RequestedMaxKeepAliveCount))
-        params.MaxNotificationsPerPublish = ua.Counter(0)
-        params.PublishingEnabled = True
-        self._item.SamplingInterval = ua.Duration(
-            interval_ms if self.model.sampling_ms is None else self.model.sampling_ms
+        keep_alive = max(1, math.ceil(_KEEP_ALIVE_S / self.interval_s))
+        params = ua.CreateSubscriptionParameters(
+            ua.Duration(interval_ms), ua.Counter(10 * keep_alive), ua.Counter(keep_alive), PublishingEnabled=True
         )
-        self._item.QueueSize = ua.Counter(self.model.queue_size)
+        sampling_ms = interval_ms if self.model.sampling_ms is None else self.model.sampling_ms
+        self._item.SamplingInterval, self._item.QueueSize = ua.Duration(sampling_ms), ua.Counter(self.model.queue_size)
         if self.clock.monotonic() - self._published_s < _SHORT_LIFE_S:
             # The last connection ended at once: reading finds the nodes at which it does.
             await session.read(self.nodes)

@@ -70,10 +70,9 @@ class Subscription:
         done = 0
         while done < len(nodes):
             some = nodes[done : done + self.chunk]
-            request = ua.CreateMonitoredItemsParameters()
-            request.SubscriptionId = ua.IntegerId(self.ids[-1])
-            request.TimestampsToReturn = ua.TimestampsToReturn.Both
-            request.ItemsToCreate = [_monitored(node, number, params) for number, node in some]
+            items = [_monitored(node, number, params) for number, node in some]
+            both = ua.TimestampsToReturn.Both
+            request = ua.CreateMonitoredItemsParameters(ua.IntegerId(self.ids[-1]), both, items)
             try:
                 answers = await self.link.create_monitored_items(request)
             except ua.uaerrors.BadTooManyMonitoredItems:
@@ -101,9 +100,8 @@ class Subscription:
         for subscription in self.ids:
             items = [item for its, item in gone if its == subscription]
             for first in range(0, len(items), self.chunk):
-                request = ua.DeleteMonitoredItemsParameters()
-                request.SubscriptionId = ua.IntegerId(subscription)
-                request.MonitoredItemIds = items[first : first + self.chunk]
+                some = items[first : first + self.chunk]
+                request = ua.DeleteMonitoredItemsParameters(ua.IntegerId(subscription), some)
                 await self.link.delete_monitored_items(request)
 
 
