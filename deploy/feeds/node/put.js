@@ -1,6 +1,6 @@
 // npm install redis; REDIS_URL=redis://user:password@host:6379 node put.js < rows.jsonl
 // Each line is a row: {"plc": "PLC01", "tag": "D100", "time": "2026-01-02T03:04:05.678Z", "value": 12.5, "quality": "GOOD"}
-const { createClient } = require("redis");
+const { createClient, ErrorReply } = require("redis");
 const readline = require("node:readline");
 
 const KEY = process.env.TAGPIPE_KEY || "{tagpipe}:data_queue";
@@ -10,11 +10,26 @@ const LONG = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 const exact = number => number[0] === '"' || Number.isSafeInteger(Number(number)) ? number : `"${number}"`;
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 
+// A firewall forgets connections and tells nobody: one that does not answer is opened anew.
+async function answered(redis, asked) {
+  let late = null;
+  const limit = new Promise((_, reject) => { late = setTimeout(() => reject(new Error("no answer within 10 s")), 10000); });
+  try {
+    return await Promise.race([asked, limit]);
+  } catch (error) {
+    if (!(error instanceof ErrorReply)) {
+      if (redis.isOpen) redis.destroy();
+      await redis.connect();
+    }
+    throw error;
+  } finally { clearTimeout(late); }
+}
+
 async function put(redis, byPlc) {
   const messages = [...byPlc].map(([plc_code, rows]) => JSON.stringify({ plc_code, group_name: "node", rows }));
   for (;;) {
     try { // What may have been put already is put again: the table's key tells the copies.
-      if (await redis.lLen(KEY) < MOST_QUEUED) return await redis.rPush(KEY, messages);
+      if (await answered(redis, redis.lLen(KEY)) < MOST_QUEUED) return await answered(redis, redis.rPush(KEY, messages));
     } catch (error) { console.error(`Redis: ${error.message}`); }
     await sleep(1000); // full or away: the rows wait here
   }

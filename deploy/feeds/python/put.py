@@ -43,7 +43,7 @@ lines: queue.Queue[str | None] = queue.Queue(MOST_ROWS)
 threading.Thread(target=read, daemon=True).start()
 ends: list[int] = []
 signal.signal(signal.SIGTERM, lambda number, _frame: ends.append(number))
-server = redis.from_url(os.environ["REDIS_URL"])
+server = redis.from_url(os.environ["REDIS_URL"], socket_timeout=10, socket_connect_timeout=5)
 line: str | None = ""
 is_last = False
 while line is not None and not is_last:

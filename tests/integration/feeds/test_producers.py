@@ -9,6 +9,7 @@ import termios
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.integration.feeds.feeds import BEYOND, FEEDS, NOON, VALUES, in_table,
 from tests.integration.feeds.npm import installed
 from tests.integration.feeds.producer import Producer
 from tests.pipeline import Pipeline
+from tests.relay import Relay
 
 pytestmark = pytest.mark.e2e
 
@@ -102,3 +104,30 @@ def test_the_producer_in_go_feeds_the_table(pipeline: Pipeline, producer: Produc
         ["GO-1", "GO-2"],
         {"REDIS_ADDR": address, "REDIS_AUTH": f"{producer.name} {producer.password}"},
     )
+
+
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_a_connection_that_a_firewall_forgot_holds_nothing_up(
+    pipeline: Pipeline, producer: Producer, language: str
+) -> None:
+    """Kind: a connection that looks alive and is not. A put without a time limit waited for an answer for ever, and
+    with it all that came; nothing was said.
+    """
+    plc = f"FORGOT-{language}"
+    address = urlsplit(producer.url)
+    with Relay(address.port or 0) as relay:
+        url = address._replace(netloc=f"{address.netloc.rpartition(':')[0]}:{relay.port}").geturl()
+        environment = {**pipeline.environment, "TAGPIPE_KEY": pipeline.keys.data_queue, "REDIS_URL": url}
+        program = [sys.executable, str(FEEDS / "python" / "put.py")]
+        if language == "node":
+            environment["NODE_PATH"] = str(installed() / "node_modules")
+            program = ["node", str(FEEDS / "node" / "put.js")]
+        with subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            for value in ("before", "after"):
+                assert process.stdin is not None
+                process.stdin.write(json.dumps({**row_of(f"{plc}-{value}"), "value": value}).encode() + b"\n")
+                process.stdin.flush()
+                in_table(pipeline, {(f"{plc}-{value}.last", NOON): (value, "GOOD")})
+                relay.forget()
+            process.terminate()
+            process.communicate(timeout=60)
