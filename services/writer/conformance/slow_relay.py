@@ -1,20 +1,31 @@
-"""A way to the database that is slow: whatever it answers waits for a while."""
+"""A way to the database on which answers may wait for a while, and urgent data is counted."""
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+
+@dataclass
+class Way:
+    """The port of this machine that leads to the database; how many urgent bytes have gone there."""
+
+    port: int
+    urgent: int = 0
 
 
 @contextmanager
-def slow_relay(address: tuple[str, int], delay_s: float) -> Iterator[int]:
+def slow_relay(address: tuple[str, int], delay_s: float) -> Iterator[Way]:
     """Listen on a port of this machine, pass connections on to an address, hold up each part of an answer."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        relay = threading.Thread(target=_serve, args=(server, address, delay_s, over), daemon=True)
+        way = Way(server.getsockname()[1])
+        relay = threading.Thread(target=_serve, args=(server, address, delay_s, over, way), daemon=True)
         relay.start()
         try:
-            yield server.getsockname()[1]
+            yield way
         finally:
             over.set()
             with suppress(OSError):
@@ -22,7 +33,7 @@ def slow_relay(address: tuple[str, int], delay_s: float) -> Iterator[int]:
             relay.join()
 
 
-def _serve(server: socket.socket, address: tuple[str, int], delay_s: float, over: threading.Event) -> None:
+def _serve(server: socket.socket, address: tuple[str, int], delay_s: float, over: threading.Event, way: Way) -> None:
     pairs: list[tuple[socket.socket, socket.socket]] = []
     with suppress(OSError):
         while True:
@@ -30,7 +41,7 @@ def _serve(server: socket.socket, address: tuple[str, int], delay_s: float, over
             database = socket.create_connection(address)
             pairs.append((client, database))
             for source, target, wait_s in ((client, database, 0.0), (database, client, delay_s)):
-                threading.Thread(target=_pass_on, args=(source, target, wait_s, over), daemon=True).start()
+                threading.Thread(target=_pass_on, args=(source, target, wait_s, over, way), daemon=True).start()
     for pair in pairs:
         for end in pair:
             with suppress(OSError):
@@ -38,9 +49,16 @@ def _serve(server: socket.socket, address: tuple[str, int], delay_s: float, over
             end.close()
 
 
-def _pass_on(source: socket.socket, target: socket.socket, wait_s: float, over: threading.Event) -> None:
-    with suppress(OSError):
-        while (received := source.recv(65_536)) and not over.wait(wait_s):
-            target.sendall(received)
+def _pass_on(source: socket.socket, target: socket.socket, wait_s: float, over: threading.Event, way: Way) -> None:
+    with suppress(OSError, ValueError):  # ValueError: it was closed meanwhile
+        while True:
+            readable, _, urgent = select.select([source], [], [source])
+            if urgent:
+                target.send(source.recv(1, socket.MSG_OOB), socket.MSG_OOB)
+                way.urgent += 1
+            if readable:
+                if not (received := source.recv(65_536)) or over.wait(wait_s):
+                    break
+                target.sendall(received)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)

@@ -10,7 +10,7 @@ import oracledb
 
 from services.writer.conformance.claim import Claims, DiffersError, NotTriedError, expect
 from services.writer.conformance.place import Place, code_of, ends, values
-from services.writer.conformance.slow_relay import slow_relay
+from services.writer.conformance.slow_relay import Way, slow_relay
 from services.writer.oracle.connections.address import addresses, connect_params
 from services.writer.oracle.connections.connecting import connect, wait_for_redo
 from services.writer.oracle.errors import from_driver
@@ -81,9 +81,33 @@ def error_and_on(place: Place) -> str:
 @CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
 def call_timeout(place: Place) -> str:
     """A call that waits too long is broken off (DPY-4024), and its connection lives on."""
+    with place.connection() as waiting:
+        took_s = _broken_off(place, waiting)
+    return f"DPY-4024 after {took_s:.1f} s, and the connection answers the next call"
+
+
+@CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
+def out_of_band_break(place: Place) -> str:
+    """A break that is sent as urgent TCP data ends a call, and its connection lives on."""
+    if connect_params(place.settings).disable_oob is True:
+        raise NotTriedError("ORACLE_DSN says pyo.disable_oob")
+    address, service = _only_address(place)
+    with slow_relay(address, 0.0) as way:
+        settings = place.settings.model_copy(update={"oracle_dsn": f"127.0.0.1:{way.port}/{service}"})
+        with connect(settings, settings.current_password()) as waiting:
+            try:
+                took_s = _broken_off(place, waiting)
+            finally:
+                if not way.urgent:
+                    raise NotTriedError("this database takes no urgent data: breaks go in the stream, see call-timeout")
+    return f"{way.urgent} urgent bytes; DPY-4024 after {took_s:.1f} s, and the connection answers the next call"
+
+
+def _broken_off(place: Place, waiting: oracledb.Connection) -> float:
+    """Have a call wait until its time is over; return how long it took. Raises: DiffersError."""
     # A second insert of a key waits for the first one's transaction.
     table = place.table()
-    with place.connection() as holder, place.connection() as waiting:
+    with place.connection() as holder:
         holder.cursor().execute(_INSERT.format(table))
         waiting.call_timeout = int(_CALL_TIMEOUT_S * 1000)
         code, took_s = _refused_after(waiting, _INSERT.format(table))
@@ -93,7 +117,7 @@ def call_timeout(place: Place) -> str:
         alive = waiting.cursor().execute("SELECT 1 FROM dual").fetchone()
         holder.rollback()
     expect(alive == (1,), f"the connection then answers {alive}")
-    return f"DPY-4024 after {took_s:.1f} s, and the connection answers the next call"
+    return took_s
 
 
 def _refused_after(connection: oracledb.Connection, sql: str) -> tuple[str, float]:
@@ -154,31 +178,35 @@ def listener_silent(place: Place) -> str:
     return f"given up after {took_s:.1f} s"
 
 
+def _only_address(place: Place) -> tuple[tuple[str, int], str]:
+    """Return where a relay can lead to, and the service. Raises: NotTriedError."""
+    params = connect_params(place.settings)
+    address, *others = addresses(params)
+    if others or not isinstance(params.service_name, str) or params.protocol != "tcp":
+        raise NotTriedError("it needs an ORACLE_DSN of one address without TLS, and a service name")
+    return address, params.service_name
+
+
 @CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
 def listener_slow(place: Place) -> str:
     """A slow way to the database is waited for, and given up where it is past the timeouts."""
-    params = connect_params(place.settings)
-    (host, port), *others = addresses(params)
-    if others or not isinstance(params.service_name, str) or params.protocol != "tcp":
-        raise NotTriedError("it needs an ORACLE_DSN of one address without TLS, and a service name")
+    address, service = _only_address(place)
     quick = place.settings.model_copy(
         update={"oracle_connect_timeout": _CALL_TIMEOUT_S, "oracle_call_timeout": _CALL_TIMEOUT_S}
     )
 
-    def behind(relay: int) -> WriterSettings:
-        # A relay of bytes does not know what is urgent.
-        dsn = f"127.0.0.1:{relay}/{params.service_name}?pyo.disable_oob=true"
-        return quick.model_copy(update={"oracle_dsn": dsn})
+    def behind(way: Way) -> WriterSettings:
+        return quick.model_copy(update={"oracle_dsn": f"127.0.0.1:{way.port}/{service}?pyo.disable_oob=true"})
 
-    with slow_relay((host, port), _SLOW_S) as relay:
+    with slow_relay(address, _SLOW_S) as way:
         began = time.monotonic()
-        connection = connect(behind(relay), place.settings.current_password())
+        connection = connect(behind(way), place.settings.current_password())
         answered = connection.cursor().execute("SELECT 1 FROM dual").fetchone()
         took_s = time.monotonic() - began
         connection.close()
     expect(answered == (1,), f"it answers {answered}")
-    with slow_relay((host, port), 2 * _MUCH_TOO_LATE_S) as relay:
-        error = _failure(behind(relay))
+    with slow_relay(address, 2 * _MUCH_TOO_LATE_S) as way:
+        error = _failure(behind(way))
     expect((error.code, error.verdict) == ("HANGS", Verdict.TRANSIENT), f"{error.code}: {error}")
     return f"{_SLOW_S} s more for each answer: logged on and asked in {took_s:.1f} s; far more: {error.code}"
 

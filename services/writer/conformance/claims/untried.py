@@ -6,12 +6,6 @@ from services.writer.conformance.place import Place
 CLAIMS = Claims[Place]()
 
 
-@CLAIMS.relied_on_by("services.writer.oracle.connections.connecting.connect")
-def out_of_band_break(_place: Place) -> str:
-    """A break may be sent as TCP urgent data."""
-    raise NotTriedError("the driver does not say how it breaks a call off: see call-timeout")
-
-
 @CLAIMS.relied_on_by("services.writer.recover.command.recover")
 def recover(_place: Place) -> str:
     """Backup files are recovered after check found the table sound."""
