@@ -106,6 +106,8 @@ class WriterSettings(OnePartitionSettings, BufferSettings):
     @field_validator("oracle_host", "oracle_service_name", "oracle_dsn")
     @classmethod
     def _without_credentials(cls, value: str | None) -> str | None:
+        if value and value.lower().startswith("jdbc:"):
+            raise ValueError("it is a URL of JDBC: give what stands behind its @, as host:port/service")
         # They land in logs, in the dashboard and in backup files.
         if value and _CREDENTIALS.search(value):
             raise ValueError("it holds a user or a password: give those in ORACLE_USER and ORACLE_PASSWORD(_FILE)")

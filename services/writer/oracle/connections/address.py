@@ -28,7 +28,7 @@ _MOST_NAMES = 8
 
 _FORMS = (
     "give host:port/service, tcps://host:port/service, a descriptor (DESCRIPTION=...) with an address, a port up to "
-    "65535 and all its parentheses, or an alias of tnsnames.ora"
+    "65535 and all its parentheses (for a SID (CONNECT_DATA=(SID=...))), or an alias of tnsnames.ora"
 )
 
 

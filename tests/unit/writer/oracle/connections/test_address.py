@@ -54,6 +54,15 @@ def test_what_no_file_can_make_sense_of_is_a_wrong_setting_and_is_not_repeated(d
         assert "tiger" not in str(caught.value)
 
 
+def test_what_was_copied_from_jdbc_is_told_as_that() -> None:
+    """Kind: words that do not help: "it holds a user or a password", where it holds none."""
+    for dsn in ("jdbc:oracle:thin:@//db:1521/PROD", "jdbc:oracle:thin:@db:1521:XE"):
+        with pytest.raises(ValueError, match="URL of JDBC: give what stands behind its @"):
+            settings(dsn)
+    with pytest.raises(SettingsError, match=r"\(SID=\.\.\.\)"):
+        connect_params(settings("db:1521:XE"))
+
+
 def test_an_alias_is_looked_up_anew_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: a file that comes later than the process that wants it."""
     monkeypatch.delenv("TNS_ADMIN", raising=False)
