@@ -121,7 +121,7 @@ def _actor(
     requested = RequestedRecovery(asked, files.backup, files.manifest, settings)
     duties = [
         requested.duty,
-        *RequestedRejects(requested, asked, files.manifest, files.report.examples, settings).duties,
+        *RequestedRejects(requested, files.report.examples).duties,
         *pause.duties(lambda: bool(batches.work.attempts) or batches.claims.has_adopted),
     ]
     faults = Faults(events, clock, "actions", ends_the_process=False)

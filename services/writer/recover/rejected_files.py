@@ -13,14 +13,11 @@ from pathlib import Path
 from services.writer.backup.directory import backup_files, count_rows, created_at, file_entry
 from services.writer.backup.files import SET_ASIDE_DIRECTORY, move_beside, places, shown
 from services.writer.backup.format import refused_at, row_example, row_id
-from services.writer.backup.index import Manifest
 from services.writer.backup.label import move_label
 from services.writer.backup.locks import is_in_use
-from services.writer.recover.file_recovery import Recovery
 from services.writer.recover.open_file import FileInUseError, UnusableFileError
 from services.writer.recover.requested import RequestedRecovery, WrongRequestError
 from services.writer.recover.take_out import TakenOut, take_out
-from services.writer.settings import WriterSettings
 from shared.acting.actor import Duty, Job, Outcome
 from shared.errors import PipelineError
 from shared.journal.rejected_examples import MAX_KEPT, RejectedExamples
@@ -40,10 +37,7 @@ class RequestedRejects:
     """Carries out `retry_rejected_file` and `set_aside_rejected_file`, one at a time."""
 
     requested: RequestedRecovery
-    recovery: Recovery
-    manifest: Manifest
     examples: RejectedExamples
-    settings: WriterSettings
 
     @property
     def duties(self) -> list[Duty]:
@@ -69,9 +63,9 @@ class RequestedRejects:
             rows = count_rows(path)
             moved_to = move_beside(path, SET_ASIDE_DIRECTORY)
             move_label(path, moved_to)
-        self.manifest.forget(path)
-        self.manifest.flush()
-        self.examples.forget_file(path.name, self.manifest.place)
+        self.requested.manifest.forget(path)
+        self.requested.manifest.flush()
+        self.examples.forget_file(path.name, self.requested.manifest.place)
         job.unit, job.done, job.total = "rows", rows, rows
         return Outcome(ActionState.DONE, f"{rows} rows are in {shown(moved_to)}; they stay counted as rejected")
 
@@ -94,7 +88,7 @@ class RequestedRejects:
             or not (FileKind.REJECTED.is_of(name) and name.endswith(".csv"))
         ):
             raise WrongRequestError(f"{name!r} is no file of rejected rows")
-        return self.settings.backup_dir / name
+        return self.requested.settings.backup_dir / name
 
     def _part_of(self, job: Job) -> Path:
         path = self._path_of(job)
@@ -107,7 +101,7 @@ class RequestedRejects:
         for place in places(path.parent):
             if (place / path.name).exists():
                 return Outcome(ActionState.DONE, f"done already: it is {shown(place / path.name)}")
-        raise WrongRequestError(f"no file {path.name!r} waits in {self.settings.backup_dir}")
+        raise WrongRequestError(f"no file {path.name!r} waits in {self.requested.settings.backup_dir}")
 
     def _file_of(self, job: Job) -> Path:
         """Return the file that holds what is meant and nothing else, whether it is there or not.
@@ -117,8 +111,8 @@ class RequestedRejects:
         path = self._path_of(job)
         ids, codes = (frozenset(str(job.action.options.get(name, "")).split()) for name in ("ids", "codes"))
         # A writer's own file is closed for it; that of another one is by itself, 10 s after its last row.
-        self.recovery.rejects.finish()
-        is_there = path in backup_files(self.settings.backup_dir)
+        self.requested.recovery.rejects.finish()
+        is_there = path in backup_files(self.requested.settings.backup_dir)
         if is_there and is_in_use(path):
             raise FileInUseError(f"{shown(path)}: a writer still writes it; it closes it 10 s after its last row")
         if not ids and not codes:
@@ -150,10 +144,10 @@ class RequestedRejects:
             if file.exists():
                 size, created = file.stat().st_size, created_at(file)
                 waiting = file_entry(file, FileStage.WAITING, rows=rows, size_bytes=size, created=created)
-                self.manifest.note(file, waiting)
+                self.requested.manifest.note(file, waiting)
             else:
-                self.manifest.forget(file)
-        self.manifest.flush()
+                self.requested.manifest.forget(file)
+        self.requested.manifest.flush()
         try:
             for code in {cells[_CODE] for cells in taken.cells if len(cells) > _CODE}:
                 ids = [row_id(cells) for cells in taken.cells if len(cells) > _CODE and cells[_CODE] == code]
@@ -164,6 +158,6 @@ class RequestedRejects:
             at = refused_at(cells)
             if at is not None:
                 self.examples.note(
-                    Rejected.ROW, cells[_CODE], at, row_example(cells, at, part.name, self.manifest.place)
+                    Rejected.ROW, cells[_CODE], at, row_example(cells, at, part.name, self.requested.manifest.place)
                 )
         self.examples.flush()
