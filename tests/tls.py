@@ -1,6 +1,7 @@
 """Certificates made on the spot, and a proxy that takes TLS off for servers that speak none."""
 
 import datetime as dt
+import ipaddress
 import socket
 import ssl
 import threading
@@ -17,17 +18,25 @@ class Identity:
     """A key and its certificate, signed by itself or by an authority."""
 
     def __init__(
-        self, name: str, days: int = 2, authority: "Identity | None" = None, *, since_days: int = 9, bits: int = 2048
+        self,
+        name: str,
+        days: int = 2,
+        authority: "Identity | None" = None,
+        *,
+        since_days: int = 9,
+        bits: int = 2048,
+        address: str | None = None,
     ) -> None:
         self._key = rsa.generate_private_key(65537, bits)
         self._subject = subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signer = authority or self
         now = dt.datetime.now(dt.UTC)
+        addresses = [x509.IPAddress(ipaddress.ip_address(address))] if address else []
         certificate = (
             x509.CertificateBuilder().subject_name(subject).issuer_name(signer._subject).public_key(self._key.public_key())
             .serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=since_days))
             .not_valid_after(now + dt.timedelta(days=days))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), *addresses]), critical=False)
             .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
             .sign(signer._key, hashes.SHA256())
         )  # fmt: skip

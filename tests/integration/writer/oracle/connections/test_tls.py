@@ -36,6 +36,7 @@ IDENTITIES = {
     "wants ours": Identity("localhost", authority=PLANT),
     "expired": Identity("localhost", days=-1, authority=PLANT),
     "other name": Identity("elsewhere", authority=PLANT),
+    "address": Identity("localhost", authority=PLANT, address="127.0.0.1"),
     "not yet valid": Identity("localhost", authority=PLANT, since_days=-1),
     "weak authority": Identity("localhost", authority=WEAK_AUTHORITY),
 }
@@ -79,6 +80,7 @@ class Client:
     #: What is added to the connect string, and what stands before it.
     parameter: str = ""
     scheme: str = "tcps://"
+    host: str = "localhost"
     #: What a listener that says nothing is given, in all.
     patience_s: float = 6.0
 
@@ -97,7 +99,7 @@ def settings_of(servers: Servers, tmp_path: Path) -> Callable[[str, Client], Wri
             (directory / "ewallet.pem").write_bytes(client.wallet)
         return WriterSettings.model_validate(
             {
-                "oracle_dsn": f"{client.scheme}localhost:{server.port}/{server.service}{client.parameter}",
+                "oracle_dsn": f"{client.scheme}{client.host}:{server.port}/{server.service}{client.parameter}",
                 "oracle_user": server.user, "oracle_password": server.password,
                 "oracle_connect_timeout": client.patience_s / 2, "oracle_call_timeout": client.patience_s / 2,
                 "oracle_wallet_location": directory if client.wallet is not None else None,
@@ -174,6 +176,10 @@ MISTAKES = {
     "an expired certificate of ours": (
         "wants ours", Client(EXPIRED.both() + AUTHORITY), "our certificate in ewallet.pem has expired",
         "a new ewallet.pem", Client(OURS.both() + AUTHORITY),
+    ),
+    "its address, which the certificate has": (
+        "address", replace(TRUSTING, host="127.0.0.1"), "certificate is for another name", "an IP address in it is not",
+        replace(TRUSTING, host="127.0.0.1", parameter="?ssl_server_cert_dn=CN=localhost"),
     ),
     "not valid yet": ("not yet valid", TRUSTING, "certificate is not valid yet", "this machine's clock right?", None),
     "a weak authority": (
