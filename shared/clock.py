@@ -4,8 +4,20 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-#: Counts on while the machine is suspended, which CLOCK_MONOTONIC of Linux does not: others go on meanwhile.
-_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+def _steady_clock() -> int:
+    """Return the clock that counts on while the machine is suspended, which CLOCK_MONOTONIC of Linux does not.
+
+    Others go on meanwhile. Not every kernel has it (gVisor), nor every system.
+    """
+    try:
+        time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (AttributeError, OSError):
+        return time.CLOCK_MONOTONIC
+    return time.CLOCK_BOOTTIME
+
+
+_STEADY = _steady_clock()
 
 
 def monotonic() -> float:

@@ -1,12 +1,14 @@
 """The machine's clocks as the services use them."""
 
+import errno
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
-from shared.clock import SystemClock
+from shared.clock import SystemClock, _steady_clock
 
 _SHIFT_S = 5000
 
@@ -25,6 +27,16 @@ def test_time_passes_while_the_machine_is_suspended() -> None:
         pytest.skip("no time namespace can be made here")
     done = subprocess.run(shifted, capture_output=True, text=True, check=True)
     assert float(done.stdout) >= _SHIFT_S - 1
+
+
+def test_a_kernel_without_that_clock_has_the_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: worked here, refused there. gVisor answered EINVAL, and no service would have started."""
+
+    def refuse(_clock: int) -> float:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(time, "clock_gettime", refuse)
+    assert _steady_clock() == time.CLOCK_MONOTONIC
 
 
 def test_it_goes_on_and_never_back() -> None:
