@@ -1,6 +1,7 @@
 """The consumer's loop: claim messages, expand them, push their values. Every step can be repeated."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import InitVar, dataclass, replace
 
 from services.consumer.report.redis_memory import RedisMemory
@@ -13,8 +14,9 @@ from shared.errors import RedisFullError, RedisUnavailableError
 from shared.journal.events import EventLog
 from shared.life.beating import Turn
 from shared.life.faults import Faults
-from shared.life.heartbeat import BEAT_INTERVAL_S
+from shared.life.heartbeat import BEAT_INTERVAL_S, HEARTBEAT_EXPIRY_S
 from shared.lifecycle import StopFlag
+from shared.logs import get_logger
 from shared.queues.buffer import PushOutcome, TagBuffer
 from shared.queues.claims import SWEEP_INTERVAL_S, Claims
 from shared.queues.data_queue import DataQueue, MessageBatch
@@ -50,6 +52,9 @@ MAX_HOLD_FACTOR = 5
 HOLD_AFTER_DRAIN_S = 15.0
 
 
+_log = get_logger()
+
+
 @dataclass(kw_only=True)
 class Consumer:
     """Moves messages from the DataQueue to the buffer until stopped."""
@@ -74,6 +79,8 @@ class Consumer:
         self._side_faults = Faults(events, self.clock, "the consumer's chores", ends_the_process=False)
         self._next_tick = self._next_sweep = 0.0
         self._pending: MessageBatch | None = None
+        self._turned_at = self.clock.monotonic()
+        self._in_doubt = ""
 
     def run(self, stop: StopFlag) -> None:
         """Go on until stopped, whatever Redis does meanwhile."""
@@ -152,20 +159,43 @@ class Consumer:
                 batch = self._pending = replace(batch, list_key=self.claims.acquit(batch.list_key))
         # Looked at before: a push that is refused has cost Redis and us as much as one that is not.
         while self._wait_for_room(count, stop):
-            done = self.buffer.push(
-                batch, unpacked.values, unpacked.rejected, unpacked.counts,
-                may_overflow=self._may_overflow(), may_keep=not self.memory.is_short,
-            )  # fmt: skip
+            with self._doubting(batch):
+                done = self.buffer.push(
+                    batch, unpacked.values, unpacked.rejected, unpacked.counts,
+                    may_overflow=self._may_overflow(), may_keep=not self.memory.is_short,
+                )  # fmt: skip
             if done.outcome is not PushOutcome.NO_ROOM:
                 break
             self._see_depth(done.depth)
         else:
             return False
+        if done.outcome is PushOutcome.REPEATED and batch.list_key != self._in_doubt:
+            self._put_again(batch)
         self.claims.close(batch.list_key)
         if done.outcome is PushOutcome.PUSHED:
             self._depth = done.depth
             self.report.pushed(done.depth, done.dropped, unpacked.rejected)
         return True
+
+    @contextmanager
+    def _doubting(self, batch: MessageBatch | None) -> Iterator[None]:
+        """Remember a batch that may be pushed already, or taken over, once Redis was not there within the block."""
+        try:
+            yield
+        except RedisUnavailableError:
+            self._in_doubt = batch.list_key if batch is not None else ""
+            raise
+
+    def _put_again(self, batch: MessageBatch) -> None:
+        """Put messages back whose list was never pushed, and is gone: somebody deleted it, or Redis evicted it.
+
+        Were they taken over after all, they are stored once: the table's key tells the copies.
+        """
+        self.queue.put_again(batch.raws)
+        _log.error(
+            f"{batch.list_key} is gone from Redis with {len(batch.raws)} messages that were not pushed: they are put "
+            "again. See which program deletes keys here, or whether Redis evicts them (maxmemory-policy)"
+        )
 
     def _may_overflow(self) -> bool:
         """Tell whether the oldest values may be discarded.
@@ -213,8 +243,12 @@ class Consumer:
 
     def _chores(self) -> None:
         self.turn()
+        before, self._turned_at = self._turned_at, self.clock.monotonic()
+        if self._turned_at - before > HEARTBEAT_EXPIRY_S / 2 and self._pending is not None:
+            self._in_doubt = self._pending.list_key  # who stands still is taken over
         try:
-            self._due_chores()
+            with self._doubting(self._pending):
+                self._due_chores()
         except RedisUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - what is told and cleaned up must neither end nor slow what is done

@@ -262,6 +262,13 @@ class DataQueue:
             [len(batch.raws), *messages],
         )
 
+    def put_again(self, messages: Sequence[bytes]) -> None:
+        """Put messages whose list is gone at the head of the DataQueue.
+
+        Raises: RedisUnavailableError, RedisFullError: repeat the same call; what is there twice is stored once.
+        """
+        self.link.command("LPUSH", self.keys.data_queue, *reversed(messages))
+
     def give_back(self, batch: MessageBatch) -> None:
         """Put a batch that was not pushed back at the head of the DataQueue, with what was too large to be read.
 

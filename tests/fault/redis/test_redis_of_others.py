@@ -115,6 +115,19 @@ def test_what_a_process_holds_stays_although_somebody_gives_it_an_expiry(pipelin
     assert pipeline.link.command("PTTL", paused) == -1
 
 
+def test_messages_whose_list_somebody_deletes_are_put_again(pipeline: Pipeline) -> None:
+    """Kind: no answer taken for one. A list that was gone meant that its push had been carried out before; deleted, or
+    evicted, while its consumer waited for room, its messages were nowhere, and no ledger knew of them.
+    """
+    pipeline.start_and_wait("consumer", BUFFER_MAX_SIZE="100", BUFFER_BATCH_THRESHOLD="10")
+    expected = pipeline.put(polls=12, tags=10)
+    wait_until(lambda: pipeline.snapshot().claimed_messages, what="messages that wait for room")
+    pipeline.link.command("DEL", *pipeline.link.command("KEYS", f"{pipeline.keys.claimed}:*"))
+    pipeline.start_and_wait("writer", BUFFER_MAX_SIZE="100", BUFFER_BATCH_THRESHOLD="10")
+    wait_until(lambda: pipeline.table_rows() == expected, 30, "all in the table")
+    assert "is gone from Redis" in pipeline.log("consumer")
+
+
 def test_names_of_the_dead_hide_nobody_who_lives(pipeline: Pipeline) -> None:
     """Kind: what the dead leave has no bound, and who reads it has one."""
     now = time()
