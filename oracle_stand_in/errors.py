@@ -98,6 +98,7 @@ MESSAGES = {
     1857: "not a valid time zone",
     1858: "a non-numeric character was found where a numeric was expected",
     1861: "literal does not match format string",
+    1867: "the interval is invalid",
     1874: "time zone hour must be between -15 and 15",
     1882: "timezone region not found",
     1918: "user '{}' does not exist",

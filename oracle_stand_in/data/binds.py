@@ -108,12 +108,14 @@ BINDS: dict[int, tuple[Kind, Converter]] = {
     types.TIMESTAMP: (Kind.TIMESTAMP, _normal_timestamp),
     types.TIMESTAMP_LTZ: (Kind.LOCAL, _normal_timestamp),
     types.TIMESTAMP_TZ: (Kind.ZONED, _normal_zoned),
+    types.INTERVAL: (Kind.INTERVAL, identity),
     types.BINARY_DOUBLE: (Kind.DOUBLE, _normal_double),
     types.BINARY_FLOAT: (Kind.FLOAT, _normal_float),
     # there are no BOOLEAN columns here; true is 1, as it is for servers before 23ai
     types.BOOLEAN: (Kind.NUMBER, lambda raw: encode_number(Decimal(int(raw[-1] == 1)))),
 }
 #: types that are refused, by the names that the message uses
-OTHER_BINDS = {24: "LONG BINARY", 102: "CURSOR", 104: "ROWID", 109: "OBJECT", 112: "CLOB", 113: "BLOB", 114: "BFILE",
-               119: "JSON", 127: "VECTOR", 182: "INTERVAL YEAR TO MONTH", 183: "INTERVAL DAY TO SECOND",
-               208: "UROWID"}  # fmt: skip
+OTHER_BINDS = {
+    24: "LONG BINARY", 94: "LONG VARCHAR", 95: "LONG VARRAW", 102: "CURSOR", 104: "ROWID", 109: "OBJECT", 112: "CLOB",
+    113: "BLOB", 114: "BFILE", 119: "JSON", 127: "VECTOR", 182: "INTERVAL YEAR TO MONTH", 208: "UROWID",
+}  # fmt: skip

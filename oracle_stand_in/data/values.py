@@ -175,10 +175,13 @@ def _signed(number: int) -> bytes:
 
 
 def decode_interval(raw: bytes) -> timedelta:
-    """Decode an INTERVAL DAY TO SECOND."""
-    hours, minutes, seconds = (byte - 60 for byte in raw[4:7])
-    days, nanoseconds = (int.from_bytes(part, "big") - SIGN_OFFSET for part in (raw[:4], raw[7:]))
-    return timedelta(days, seconds, int(nanoseconds / 1000), minutes=minutes, hours=hours)
+    """Decode an INTERVAL DAY TO SECOND. Raises: OracleError: 1867, what a client sent is none."""
+    try:
+        hours, minutes, seconds = (byte - 60 for byte in raw[4:7])
+        days, nanoseconds = (int.from_bytes(part, "big") - SIGN_OFFSET for part in (raw[:4], raw[7:11]))
+        return timedelta(days, seconds, int(nanoseconds / 1000), minutes=minutes, hours=hours)
+    except (ValueError, OverflowError):
+        raise OracleError(1867) from None
 
 
 def encode_double(value: float) -> bytes:

@@ -143,6 +143,15 @@ def test_how_far_another_row_is_may_be_a_bind(cursor: oracledb.Cursor) -> None:
     assert cursor.fetchall() == [(3,), (-1,), (-1,)]
 
 
+def test_an_interval_may_be_a_bind(cursor: oracledb.Cursor) -> None:
+    week = timedelta(days=7, microseconds=3)
+    after = "WHERE DATE '2026-01-09' - TIMESTAMP '2026-01-01 00:00:00' > :3"
+    cursor.execute(f"SELECT :1, TIMESTAMP '2026-01-01 00:00:00' - :2 FROM dual {after}", [week, week, -week])
+    assert cursor.fetchall() == [(week, datetime(2026, 1, 1) - week)]
+    with pytest.raises(oracledb.DatabaseError, match="ORA-00932"):
+        cursor.execute("INSERT INTO b (id) VALUES (:1)", [week])
+
+
 def test_a_set_is_described_by_its_first_query(cursor: oracledb.Cursor) -> None:
     cursor.execute("SELECT n AS first, id FROM a UNION SELECT 'longer than ten', 1.5 FROM dual")
     described: Any = cursor.description

@@ -1,7 +1,7 @@
 """Oracle's data types as bytes: there and back, and in the right order."""
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,16 +12,19 @@ from oracle_stand_in.data.values import (
     ZERO,
     NumberRangeError,
     decode_double,
+    decode_interval,
     decode_number,
     decode_timestamp,
     encode_date,
     encode_double,
+    encode_interval,
     encode_number,
     encode_timestamp,
     number_from_text,
     number_to_text,
     round_number,
 )
+from oracle_stand_in.errors import OracleError
 
 NUMBERS = st.decimals(min_value=Decimal("-1e60"), max_value=Decimal("1e60"), allow_nan=False, places=12).filter(
     lambda number: len(number.as_tuple().digits) <= 38
@@ -116,3 +119,17 @@ def test_doubles_survive_and_sort(a: float, b: float) -> None:
     if a < b:
         assert encode_double(a) < encode_double(b)
     assert math.isnan(decode_double(encode_double(math.nan)))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.5, -1.5, 86_400.0, -90_061.000001, 8.64e12])
+def test_an_interval_survives_and_sorts(seconds: float) -> None:
+    value = timedelta(seconds=seconds)
+    raw = encode_interval(value)
+    assert (len(raw), decode_interval(raw)) == (11, value)
+    assert (raw > encode_interval(timedelta())) == (seconds > 0)
+
+
+@pytest.mark.parametrize("raw", [b"\x01", bytes(6), b"\xff" * 11])
+def test_what_is_no_interval_is_refused(raw: bytes) -> None:
+    with pytest.raises(OracleError, match="ORA-01867"):
+        decode_interval(raw)
