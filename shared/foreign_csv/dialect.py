@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, TypeAlias
 
+import msgspec
+
 from shared.errors import RejectedError
 from shared.foreign_csv.times import Times
 from shared.zones import zone_of
@@ -87,24 +89,16 @@ class Said:
 
         Raises: DialectError: it can't be.
         """
-        delimiter, decimal_name = given.get("delimiter"), given.get("decimal")
+        delimiter = given.get("delimiter")
         if delimiter is not None and len(delimiter) > 1:
             named = [sign for sign, names in DELIMITERS.items() if delimiter in (names, names.removesuffix("s"))]
             if not named:
                 raise DialectError(f"there is no delimiter {delimiter!r}", "delimiter")
             delimiter = named[0]
-        decimal: Decimal | None = None
-        if decimal_name is not None:
-            decimal = "comma" if decimal_name == "comma" else "point"
-            if decimal != decimal_name:
-                raise DialectError(f"there is no decimal sign {decimal_name!r}", "decimal")
-        return cls(
-            encoding=given.get("encoding"),
-            delimiter=delimiter,
-            decimal=decimal,
-            time_format=given.get("time_format"),
-            time_zone=given.get("time_zone"),
-        )
+        try:
+            return msgspec.convert({**given, "delimiter": delimiter}, cls)
+        except msgspec.ValidationError:
+            raise DialectError(f"there is no decimal sign {given.get('decimal')!r}", "decimal") from None
 
 
 @dataclass(frozen=True)

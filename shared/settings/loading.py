@@ -41,6 +41,7 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
+    known = {name.upper() for name in settings_class.model_fields}
     files = _files(settings_class)
     places: list[Mapping[str, str | None]] = [environ]
     for file in files:
@@ -52,10 +53,10 @@ def load_settings(settings_class: type[S], environ: Mapping[str, str] | None = N
             as_written = dotenv_values(file, interpolate=False, encoding=ENCODING)
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError([f"{file} can't be read: {_why(error)}"]) from None
-        problems += _left_out(settings_class, file, as_written, environ)
+        problems += _left_out(known, file, as_written, environ)
     from_files = _read_secret_files(settings_class, places, problems)
-    problems += _typing_slips(settings_class, {name for place in places for name in place})
-    problems += _handed_on(settings_class, environ)
+    problems += _typing_slips(known, {name for place in places for name in place})
+    problems += _handed_on(known, environ)
     try:
         settings = settings_class(_env_file=files, **from_files)
     except ValidationError as error:
@@ -110,10 +111,9 @@ def _why(error: Exception) -> str:
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
 
 
-def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> list[str]:
-    known = {name.upper() for name in settings_class.model_fields}
+def _typing_slips(known: set[str], given: set[str]) -> list[str]:
     # One letter from PARTITIONS, and for some services alone: where all read one .env it is no slip for the others.
-    known |= {f"{name}_FILE" for name in known} | {"PARTITION"}
+    known = known | {f"{name}_FILE" for name in known} | {"PARTITION"}
     slips = []
     for name in sorted(name for name in given if name.upper() not in known | _COMPOSE_S):
         alike = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_TYPO_LIKENESS)
@@ -123,10 +123,10 @@ def _typing_slips(settings_class: type[ServiceSettings], given: set[str]) -> lis
 
 
 def _left_out(
-    settings_class: type[ServiceSettings], file: str, as_written: Mapping[str, str | None], environ: Mapping[str, str]
+    known: set[str], file: str, as_written: Mapping[str, str | None], environ: Mapping[str, str]
 ) -> list[str]:
     """Return a line for each setting in a file of which a part would be left out: a password may look like that."""
-    known, there = {name.upper() for name in settings_class.model_fields}, {*environ, *as_written}
+    there = {*environ, *as_written}
     return [
         f"{name} in {file} holds a ${{...}} that names no variable and would be left out of it: write the value into a "
         f"file, and {name}_FILE=... here"
@@ -137,9 +137,8 @@ def _left_out(
     ]
 
 
-def _handed_on(settings_class: type[ServiceSettings], environ: Mapping[str, str]) -> list[str]:
+def _handed_on(known: set[str], environ: Mapping[str, str]) -> list[str]:
     """Return a line for each setting that holds more of a file's line than its value: a password would be another."""
-    known = {name.upper() for name in settings_class.model_fields}
     return [
         f"{name} begins and ends with a quote, or holds a comment: not every reader of a file takes them off. Write it "
         f"without; or the value into a file, and {name}_FILE=... here"
