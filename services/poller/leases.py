@@ -17,6 +17,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from services.poller.groups.lease import Lease
 from services.poller.news import Tell
@@ -46,25 +47,20 @@ SAY_S, SAID_KEPT_S = 60.0, 86_400
 _log = get_logger()
 
 
+@dataclass(kw_only=True)
 class Leases:
     """The leases of one poller's groups in one Redis."""
 
-    def __init__(
-        self, *, link: RedisLink, keys: Keys, process: Heartbeat, clock: Clock, tell: Tell, outbox_id: Callable[[], str]
-    ) -> None:
-        """Seek none yet.
+    link: RedisLink
+    keys: Keys
+    process: Heartbeat
+    clock: Clock
+    tell: Tell
+    outbox_id: Callable[[], str]  #: names the directory on the disk that this process alone has; empty: it has none
 
-        Args: outbox_id: names the directory on the disk that this process alone has; empty where it has none.
-        """
-        self._link = link
-        self._key = keys.polling_leases
-        self._configured_key = keys.polling_configured
+    def __post_init__(self) -> None:
         self._said: tuple[str, ...] = ()
         self._said_at_s = -SAY_S
-        self._process = process
-        self._clock = clock
-        self._tell = tell
-        self._outbox_id = outbox_id
         self._leases: dict[str, Lease] = {}
         self._given_up: list[str] = []
         self._wanted = asyncio.Event()
@@ -72,7 +68,7 @@ class Leases:
         self._run_out_since_s: float | None = None
         self._seen_at_s = 0.0
         #: Redis' clock less ours; the wall clock's until Redis has said.
-        self._ahead_s = clock.now().timestamp() - clock.monotonic()
+        self._ahead_s = self.clock.now().timestamp() - self.clock.monotonic()
 
     @property
     def elsewhere(self) -> int:
@@ -82,11 +78,11 @@ class Leases:
     def read_by(self, group: str) -> ReadBy:
         """Return what a message of the group carries that is read now."""
         lease = self._leases.get(group)
-        return ReadBy(self._process.incarnation, lease.since_ms if lease else 0, self.now_ms())
+        return ReadBy(self.process.incarnation, lease.since_ms if lease else 0, self.now_ms())
 
     def now_ms(self) -> int:
         """Return the milliseconds since 1970 by Redis' clock."""
-        return round((self._clock.monotonic() + self._ahead_s) * 1000)
+        return round((self.clock.monotonic() + self._ahead_s) * 1000)
 
     def of(self, group: str) -> Lease:
         """Return the lease of a group; from now on it is sought."""
@@ -124,22 +120,24 @@ class Leases:
         if not groups:
             return
         with suppress(RedisUnavailableError):
-            await in_own_thread(self._link.run, "free_groups", [self._key], [self._process.incarnation, *groups])
+            await in_own_thread(
+                self.link.run, "free_groups", [self.keys.polling_leases], [self.process.incarnation, *groups]
+            )
             # Recordings may have come to their end since the last renewal.
-            await in_own_thread(self._say_configured, [*self._leases], self._clock.monotonic())
+            await in_own_thread(self._say_configured, [*self._leases], self.clock.monotonic())
 
     def _renew(self, groups: Sequence[str]) -> "list[tuple[str, int, str, int]]":
         """Return of each group: state, who holds it, since when."""
         given_up, self._given_up = self._given_up, []
         if given_up:
-            self._link.run("free_groups", [self._key], [self._process.incarnation, *given_up])
-        now_s, since_s = self._clock.monotonic(), self._run_out_since_s
+            self.link.run("free_groups", [self.keys.polling_leases], [self.process.incarnation, *given_up])
+        now_s, since_s = self.clock.monotonic(), self._run_out_since_s
         may_take = since_s is not None and now_s - since_s >= RUN_OUT_S and now_s - self._seen_at_s <= SEEN_WITHIN_S
-        instance, outbox = self._process.instance or "-", self._outbox_id() or "-"
-        now, *found = self._link.run(
+        instance, outbox = self.process.instance or "-", self.outbox_id() or "-"
+        now, *found = self.link.run(
             "hold_groups",
-            [self._key],
-            [self._process.incarnation, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups],
+            [self.keys.polling_leases],
+            [self.process.incarnation, instance, outbox, int(LEASE_S * 1000), int(may_take), *groups],
         )
         # As of the question: however late the answer is heard, no reading is dated earlier than it was read.
         self._ahead_s = int(now) / 1000 - now_s
@@ -151,17 +149,17 @@ class Leases:
 
     def _say_configured(self, groups: Sequence[str], now_s: float) -> None:
         """Say which groups the file has, when they change and now and then: one that was taken out is not silent."""
-        name = self._process.instance
+        name = self.process.instance
         finished = {group for group, lease in [*self._leases.items()] if lease.is_finished}
         said = tuple(f"={group}" if group in finished else group for group in groups)
         if name and (said != self._said or now_s - self._said_at_s >= SAY_S):
             # The lease goes before: whatever is wrong here, it is said again with the next renewal.
             with suppress(RedisUnavailableError):
-                self._link.run("have_groups", [self._configured_key], [name, SAID_KEPT_S * 1000, *said])
+                self.link.run("have_groups", [self.keys.polling_configured], [name, SAID_KEPT_S * 1000, *said])
                 self._said, self._said_at_s = said, now_s
 
     def _note(self, found: "list[tuple[str, int, str, int]]") -> None:
-        now_s = self._clock.monotonic()
+        now_s = self.clock.monotonic()
         self._note_run_out(any(state < 0 for _, state, _, _ in found), now_s)
         won, lost = Counter[str](), Counter[str]()
         for group, state, holder, since_ms in found:
@@ -191,7 +189,7 @@ class Leases:
 
     def _say(self, kind: Event, message: str) -> None:
         _log.warning(message)
-        self._tell(kind, message)
+        self.tell(kind, message)
 
     def _poll_without_knowing(self) -> None:
         if not self._has_answer:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from asyncua import ua
 
@@ -44,22 +45,17 @@ _A_PERSON_S = (
 _log = get_logger()
 
 
+@dataclass
 class Connection:
-    """A session with one server, while there is one.
+    """A session with one server, while there is one."""
 
-    Args:
-        connect: opens a session and makes it ready to read; whatever it raises is told and tried again.
-        name: of group and server, for logs.
-    """
+    connect: Callable[[], Awaitable[Session]]  #: makes one ready to read; whatever it raises is told and tried again
+    name: str  #: of group and server, for logs
+    max_retry_s: float
+    clock: Clock
+    tell: Tell
 
-    def __init__(
-        self, connect: Callable[[], Awaitable[Session]], name: str, max_retry_s: float, clock: Clock, tell: Tell
-    ) -> None:
-        self._connect = connect
-        self._name = name
-        self._max_retry_s = max_retry_s
-        self._clock = clock
-        self._tell = tell
+    def __post_init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
         self._broken = asyncio.Event()
         self._tried = asyncio.Event()
@@ -74,7 +70,7 @@ class Connection:
 
     async def start(self) -> None:
         """Begin to keep the session; return after the first try, whatever came of it."""
-        self._task = asyncio.create_task(outlive(self._name, self._keep), name=f"connection of {self._name}")
+        self._task = asyncio.create_task(outlive(self.name, self._keep), name=f"connection of {self.name}")
         await self._tried.wait()
 
     async def stop(self) -> None:
@@ -94,16 +90,16 @@ class Connection:
 
     async def _keep(self) -> None:
         # Each group has a connection, and a server that comes back would have all of them at once.
-        backoff = Backoff(_FIRST_RETRY_S, self._max_retry_s)
+        backoff = Backoff(_FIRST_RETRY_S, self.max_retry_s)
         while not self._stopping:
             try:
-                session = await self._connect()
+                session = await self.connect()
             except Exception as error:  # noqa: BLE001 - asyncua raises all sorts; each means: not now
                 self._say_away(error)
                 for_a_person = isinstance(error, _A_PERSON_S)
                 await asyncio.sleep(_PERSON_RETRY_S if for_a_person else backoff.next_s())
                 continue
-            began_s = self._clock.monotonic()
+            began_s = self.clock.monotonic()
             try:
                 self._say_there(session)
                 await self._broken.wait()
@@ -112,7 +108,7 @@ class Connection:
                 with suppress(Exception):
                     await session.close()
             self._say_away(None)
-            if self._clock.monotonic() - began_s > _PROVEN_S:
+            if self.clock.monotonic() - began_s > _PROVEN_S:
                 backoff.reset()
 
     def _say_there(self, session: Session) -> None:
@@ -121,13 +117,13 @@ class Connection:
         self.reconnects += 1
         self._tried.set()
         if self._away_since is None:
-            _log.info(f"{self._name}: connected")
+            _log.info(f"{self.name}: connected")
             return
-        away_s = self._clock.monotonic() - self._away_since
+        away_s = self.clock.monotonic() - self._away_since
         self._away_since = None
-        message = f"{self._name}: back after {away_s:.1f} s"
+        message = f"{self.name}: back after {away_s:.1f} s"
         _log.info(message)
-        self._tell(Event.SOURCE_BACK, message)
+        self.tell(Event.SOURCE_BACK, message)
 
     def _say_away(self, error: Exception | None) -> None:
         """Tell it once an outage; while it lasts, only where the reason changes, and only in the log."""
@@ -136,9 +132,9 @@ class Connection:
             self.trouble = reason(error)
         self._tried.set()
         if self._away_since is None:
-            self._away_since = self._clock.monotonic()
-            message = f"{self._name}: can't be read, trying again until it can: {self.trouble}"
+            self._away_since = self.clock.monotonic()
+            message = f"{self.name}: can't be read, trying again until it can: {self.trouble}"
             _log.warning(message)
-            self._tell(Event.SOURCE_LOST, message)
+            self.tell(Event.SOURCE_LOST, message)
         elif self.trouble != before:
-            _log.info(f"{self._name}: still away: {self.trouble}")
+            _log.info(f"{self.name}: still away: {self.trouble}")
