@@ -113,20 +113,18 @@ class Actor:
                 self.run_once()
             except RedisUnavailableError as error:
                 # Others say that it is away; what is under way goes on.
-                self._wait_if_refused(error, stop)
+                if isinstance(error, RedisRefusedError):
+                    # Where the user lacks a right nobody else is to suffer: each refusal costs us all connections.
+                    message = f"Redis does not let this process see what people ask for: {error}"
+                    _log.warning(message, kind="actions refused")
+                    self._refusals += 1
+                    stop.wait(doubled_s(_FIRST_WAIT_S, self._refusals, _LAST_WAIT_S))
             except Exception as error:  # noqa: BLE001 - a side path never ends the main one
                 self.faults.met(error, stop)
             else:
                 self._refusals = 0
             stop.wait(TICK_S)
         self._leave()
-
-    def _wait_if_refused(self, error: RedisUnavailableError, stop: StopFlag) -> None:
-        """Let nobody else suffer where the user lacks a right: each refusal costs this process its connections."""
-        if isinstance(error, RedisRefusedError):
-            _log.warning(f"Redis does not let this process see what people ask for: {error}", kind="actions refused")
-            self._refusals += 1
-            stop.wait(doubled_s(_FIRST_WAIT_S, self._refusals, _LAST_WAIT_S))
 
     def run_once(self) -> None:
         """Look at the board once. Raises: RedisUnavailableError."""

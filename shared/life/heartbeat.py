@@ -162,8 +162,6 @@ def _is_gone(holder: _Holder) -> bool:
         return True
     try:
         os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
     return False

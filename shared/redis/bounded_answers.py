@@ -6,7 +6,7 @@ together with its connection, before it is in our memory: the read fails, the pr
 """
 
 import ssl
-from typing import Any, NoReturn
+from typing import Any
 
 from redis.connection import DefaultParser
 
@@ -30,7 +30,7 @@ class Bounded:
 
     def expect(self, max_bytes: int) -> None:
         """Let what comes from now on, until something is sent again, have so many bytes at most."""
-        self._expected = self.answer_left = max_bytes
+        self.expected = self.answer_left = max_bytes
 
     @property
     def certificate_until(self) -> float | None:
@@ -38,10 +38,6 @@ class Bounded:
         sock = getattr(self, "_sock", None)
         shown = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
         return ssl.cert_time_to_seconds(str(shown["notAfter"])) if shown else None
-
-    def give_up(self) -> NoReturn:
-        """Say that it is too much. Raises: TooLargeError."""
-        raise TooLargeError(f"it has more than {self._expected:,} bytes")
 
 
 class _Reader:
@@ -54,7 +50,7 @@ class _Reader:
     def feed(self, buffer: bytearray, start: int, length: int) -> None:
         self._connection.answer_left -= length
         if self._connection.answer_left < 0:
-            self._connection.give_up()
+            raise TooLargeError(f"it has more than {self._connection.expected:,} bytes")
         self._feed(buffer, start, length)
 
 

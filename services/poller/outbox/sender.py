@@ -67,7 +67,10 @@ class Sender:
                 held = [HeldMessage(message.group, *message.read_by, message.raw) for message in some]
                 count, left_out = self.queue.put_held(held, self._put_timeout_s)
             except QueueFullError as error:
-                self._say_full(error)
+                if self.full_since is None:
+                    self.full_since = time()
+                    self.times_full += 1
+                    _log.warning(f"Readings wait: {error}")
                 return done, error
             except RedisUnavailableError as error:
                 # They may be queued. Put again they are stored once all the same: the table's key tells the copies.
@@ -84,15 +87,6 @@ class Sender:
             if not self.messages_left_out:
                 _log.warning("Readings are left out: another poller had taken over their group before they were read")
             self.messages_left_out += len(left_out)
-        self._say_taken()
-
-    def _say_full(self, error: QueueFullError) -> None:
-        if self.full_since is None:
-            self.full_since = time()
-            self.times_full += 1
-            _log.warning(f"Readings wait: {error}")
-
-    def _say_taken(self) -> None:
         if self.full_since is not None:
             _log.info(f"The DataQueue takes readings again after {time() - self.full_since:.1f} s")
             self.full_since = None

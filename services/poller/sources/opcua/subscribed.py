@@ -230,15 +230,12 @@ class SubscribedServer(Server):
                     place = int(item.ClientHandle)
                     self._queue(self.addresses[place], item.Value, now)
                     if (status := item.Value.StatusCode) is not None and status.value in _GONE:
-                        self._ask_again(place)
+                        # To be watched anew later: what was watched is gone, and tells nothing any more.
+                        if not self._refused:
+                            self._refused_due_s = self.clock.monotonic() + faults.RETRY_S
+                        self._refused.add(place)
             elif isinstance(notification, ua.StatusChangeNotification):
                 self.connection.lose(ConnectionError(f"the server ended the subscription: {notification.Status.name}"))
-
-    def _ask_again(self, place: int) -> None:
-        """Have a node watched anew later: what was watched is gone, and tells nothing any more."""
-        if not self._refused:
-            self._refused_due_s = self.clock.monotonic() + faults.RETRY_S
-        self._refused.add(place)
 
     def _queue(self, address: str, value: Answer, now: datetime) -> None:
         self._changes.append((address, value, now))
