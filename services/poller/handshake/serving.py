@@ -112,7 +112,9 @@ class Handshake:
     async def _outcome(self, name: str, claimed: ClaimedRequest) -> PollOutcome | None:
         """Return what became of a request; None when it was handed on."""
         wanted = claimed.request.group
-        if self._age_s(claimed) > MAX_AGE_S:
+        # As it says itself, but not older than the last empty list.
+        at_most_s = self._clock.monotonic() - claimed.not_before_s
+        if min(at_most_s, claimed.request.age_s(self._clock.now())) > MAX_AGE_S:
             return PollOutcome("expired", message=f"older than {MAX_AGE_S:g} s when a poller came to it: not polled")
         group = self._fleet.group(wanted)
         if group is None:
@@ -123,11 +125,6 @@ class Handshake:
             return PollOutcome("refused", message=message)
         outcome = await asyncio.shield(group.trigger.ask())
         return replace(outcome, message=cut(outcome.message))
-
-    def _age_s(self, claimed: ClaimedRequest) -> float:
-        """Return how old a request is at most: as it says itself, but not older than the last empty list."""
-        at_most_s = self._clock.monotonic() - claimed.not_before_s
-        return min(at_most_s, claimed.request.age_s(self._clock.now()))
 
     async def _until_done(self, call: Callable[[], T]) -> T:
         while True:
