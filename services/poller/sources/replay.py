@@ -1,6 +1,7 @@
 """A recording played again: a CSV file, at its own pace, N times as fast, or as fast as it is taken."""
 
 import math
+import unicodedata
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,8 +53,11 @@ class ReplayModel(SourceModel):
         return False
 
     def default_plc_code(self) -> str | None:
-        """Return what stands before the first underscore of the file's name: WELL-00004_20171031.csv -> WELL-00004."""
-        return Path(self.file).stem.split("_")[0].strip() or None
+        """Return what stands before the first underscore of the file's name: WELL-00004_20171031.csv -> WELL-00004.
+
+        As it is typed: macOS writes each Hangul syllable of a name in its letters, and no query would find that.
+        """
+        return unicodedata.normalize("NFC", Path(self.file).stem.split("_")[0].strip()) or None
 
     def describe(self, interval_s: float | None, pace: str) -> str:
         """Return the file, the pace and the stamps."""

@@ -1,4 +1,5 @@
 import asyncio
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -126,7 +127,12 @@ def test_a_loop_at_the_end_of_the_calendar_ends_with_a_reason(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("file", "code"),
-    [("WELL-00004_20171031193025.csv", "WELL-00004"), ("data/PLC07.csv", "PLC07"), ("_x.csv", None)],
+    [
+        ("WELL-00004_20171031193025.csv", "WELL-00004"),
+        ("data/PLC07.csv", "PLC07"),
+        ("_x.csv", None),
+        (unicodedata.normalize("NFD", "보일러_1.csv"), "보일러"),
+    ],
 )
 def test_the_plc_code_stands_at_the_front_of_the_file_name(file: str, code: str | None) -> None:
     assert ReplayModel(type="replay", file=file).default_plc_code() == code
