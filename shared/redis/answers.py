@@ -129,3 +129,13 @@ def without_errors(answers: list[Any]) -> list[Any]:
         if isinstance(answer, redis.exceptions.ResponseError):
             raise answer
     return answers
+
+
+def connected_replicas(role: Any, wanted: int) -> int:
+    """Return how many replicas ROLE tells of; as many as wanted where it may not be asked."""
+    if isinstance(role, redis.exceptions.ResponseError):
+        return wanted
+    if role[0] not in {b"master", "master"}:
+        # What was put on this connection went with the history that it has left.
+        raise redis.exceptions.ReadOnlyError("it was demoted just now", status_code="READONLY")
+    return len(role[2])

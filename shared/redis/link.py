@@ -16,7 +16,7 @@ from shared.clock import monotonic
 from shared.errors import RedisFullError, RedisRefusedError, RedisUnavailableError
 from shared.lifecycle import StopFlag
 from shared.logs import get_logger
-from shared.redis.answers import too_large, translated, without_errors
+from shared.redis.answers import connected_replicas, too_large, translated, without_errors
 from shared.redis.bounded_answers import TooLargeError
 from shared.redis.connections import Argument, ConnectionNumber, Connections
 from shared.redis.scripts import Call, run_scripts
@@ -154,7 +154,7 @@ class RedisLink:
         answer = run_scripts(self._connections, [call])[0] if call else None
         # Who waits for more replicas than there are waits in vain, to the end.
         (role,) = self._connections.exchange([("ROLE",)])
-        online = _connected_replicas(role, replicas)
+        online = connected_replicas(role, replicas)
         confirmed = 0
         if online:
             wait = ("WAIT", min(replicas, online), math.ceil(wait_s * 1000))
@@ -292,13 +292,3 @@ class RedisLink:
             raise ours from error
         self._trouble.answered()
         return answer
-
-
-def _connected_replicas(role: Any, wanted: int) -> int:
-    """Return how many replicas ROLE tells of; as many as wanted where it may not be asked."""
-    if isinstance(role, redis.exceptions.ResponseError):
-        return wanted
-    if role[0] not in {b"master", "master"}:
-        # What was put on this connection went with the history that it has left.
-        raise redis.exceptions.ReadOnlyError("it was demoted just now", status_code="READONLY")
-    return len(role[2])
