@@ -182,5 +182,5 @@ def test_a_full_queue_is_full_with_replicas_too(
     queue = queue_on(links, primary, 1, max_messages=3)
     assert queue.put_many([poll(number, 3) for number in range(5)]) == 3
     with pytest.raises(QueueFullError):
-        queue.put(poll(9, 3), timeout=0.4)
+        queue.put(poll(9, 3), timeout=1)
     assert ask(replica.port, "LLEN", KEYS.data_queue) == "3"
