@@ -91,11 +91,12 @@ class Checks:
         """Yield what is found."""
         # Asked first, told last: a Redis that says nothing is waited for once, and not at each question.
         of_redis = list(self._redis())
-        yield from self._oracle(is_redis_there=of_redis[0].status is not Status.FAILED)
+        yield from self.of_oracle(is_redis_there=of_redis[0].status is not Status.FAILED)
         yield self._backup_directory()
         yield from of_redis
 
-    def _oracle(self, *, is_redis_there: bool = True) -> Iterator[Finding]:
+    def of_oracle(self, *, is_redis_there: bool = True) -> Iterator[Finding]:
+        """Yield what is found of Oracle alone."""
         link = RedisLink.of(self.settings, "tagpipe-check")
         try:
             # A logon that succeeds is the word on which the writers try again.

@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -79,6 +79,23 @@ class Administrator:
             self._run(statement)
         except SinkError as error:
             raise NotTriedError(f"ORACLE_ADMIN: {error} in {' '.join(statement.split()[:3])}") from error
+
+    def run_all(self, statements: Iterable[str]) -> None:
+        """Run statements in one session. Raises: NotTriedError: one is refused."""
+        begun = "the logon"
+        try:
+            with self._cursor() as cursor:
+                for statement in statements:
+                    begun = " ".join(statement.split())[:60]
+                    cursor.execute(statement)
+        except SinkError as error:
+            raise NotTriedError(f"ORACLE_ADMIN: {error} in {begun}...") from error
+
+    def name_for(self, kind: str) -> str:
+        """Return the name for a thing that statements of others make; it is dropped as if it were made here."""
+        name = self._new_name()
+        self._made.append((kind, name))
+        return name
 
     def rows(self, sql: str, *binds: object) -> list[tuple[object, ...]]:
         """Ask. Raises: NotTriedError: it is refused."""

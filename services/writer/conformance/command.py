@@ -13,12 +13,12 @@ from services.writer.conformance.claim import Claim, DiffersError, NotTriedError
 from services.writer.conformance.claims import (
     batches,
     columns,
+    commands,
     limits,
     refusals,
     scripts,
     sessions,
     space,
-    untried,
     volume,
 )
 from services.writer.conformance.database import facts_of
@@ -37,7 +37,7 @@ _LAST_BEGIN_S = 150.0
 #: All that is taken for granted, in the order in which it is tried.
 CLAIMS: tuple[Claim[Place], ...] = (
     *sessions.CLAIMS, *batches.CLAIMS, *columns.CLAIMS, *refusals.CLAIMS, *scripts.CLAIMS,
-    *space.CLAIMS, *volume.CLAIMS, *limits.CLAIMS, *untried.CLAIMS,
+    *space.CLAIMS, *volume.CLAIMS, *limits.CLAIMS, *commands.CLAIMS,
 )  # fmt: skip
 
 _STYLES = {State.HOLDS: "green", State.DIFFERS: "bold red", State.NOT_TRIED: "dim"}

@@ -64,7 +64,7 @@ def stored(oracle: OracleTarget, sink: OracleSink, column: str = "tag_value") ->
 
 def findings(oracle: OracleTarget, sink: OracleSink) -> dict[str, Finding]:
     checks = Checks(oracle.settings(sink.table.table), sink, leave_row=False)
-    return {finding.check: finding for finding in checks._oracle()}
+    return {finding.check: finding for finding in checks.of_oracle()}
 
 
 #: column type -> texts, what the table then holds
