@@ -8,6 +8,8 @@ PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 #: Older drivers that users still run; the tests try the Oracle stand-in with them too.
 DRIVERS := .drivers/oracledb-3/.ready .drivers/oracledb-4/.ready
+#: The oldest has no wheel for a newer Python.
+DRIVERS += $(shell $(PYTHON) -c 'import sys; sys.version_info < (3, 14) and print(".drivers/oracledb-2/.ready")' 2>/dev/null)
 #: What draws the soak's plots.
 PLOTTING := .drivers/plots/.ready
 PIP    := $(PY) -m pip --disable-pip-version-check
@@ -62,6 +64,7 @@ lock: $(UV)  ## pin what pyproject.toml asks for in requirements/*.txt (UPGRADE=
 	$(UV_COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(UV_COMPILE) pyproject.toml --extra sandbox --extra dev -o requirements/dev.txt
 	echo 'matplotlib' | $(UV_COMPILE) --constraint requirements/dev.txt --no-annotate - -o requirements/plots.txt
+	echo 'oracledb==2.5.1' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-2.txt
 	echo 'oracledb==3.4.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-3.txt
 	echo 'oracledb==4.0.2' | $(UV_COMPILE) --no-deps --no-annotate - -o requirements/oracledb-4.txt
 	echo 'uv' | $(UV_COMPILE) --no-annotate - -o requirements/uv.txt
