@@ -62,7 +62,7 @@ async def serve(options: Options) -> None:
         options.user, options.password, options.service, flavour, journal, options.patience_s, tls, options.minute_s
     )
     if journal is not None:
-        log.info("%d records read from %s", journal.open(instance.engine.catalog), options.data)
+        log.info("%d records read from %s", journal.open(instance.kept), options.data)
     for script in options.init_sql:
         for note in await run_script(instance.engine, instance.account.name, script.read_text(encoding="utf-8")):
             log.info("%s: %s", script.name, note)

@@ -25,6 +25,8 @@ class Nls:
     time_zone: str = DATABASE_ZONE
     #: COMMIT_WAIT; empty: as the system has it
     commit_wait: str = ""
+    #: where names are looked for that have no schema in front; empty: the user's own
+    current_schema: str = ""
 
     def picture(self, kind: Kind) -> str:
         """Return the format in which moments of a kind become texts without being asked."""

@@ -1,10 +1,10 @@
-"""What belongs to the database and to no schema: users, profiles, tablespaces, sessions; and a DBA's statements."""
+"""The database: users and what they have, profiles, tablespaces, sessions; and a DBA's statements."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from oracle_stand_in.data.nls import checked_wait
+from oracle_stand_in.engine.storage.schemas import Schemas
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.protocol.auth import Verifier
@@ -24,8 +24,10 @@ from oracle_stand_in.sql.administration import (
 
 #: who may administer; its password is the one that the user had at the start
 ADMIN = "SYSTEM"
+#: whoever has this right sees the DBA_ views
+READS_ALL = "SELECT ANY DICTIONARY"
 #: what every user has who was not made by CREATE USER
-ALL_PRIVILEGES = frozenset(("CREATE SESSION", "CREATE TABLE", "CREATE TRIGGER", "UNLIMITED TABLESPACE"))
+ALL_PRIVILEGES = frozenset(("CREATE SESSION", "CREATE TABLE", "CREATE TRIGGER", "UNLIMITED TABLESPACE", READS_ALL))
 DIRECTORY = "/opt/oracle/oradata/STANDIN"
 #: the first of those with files that are managed by the server where nobody names one
 MANAGES_FILES_SINCE = 23
@@ -120,10 +122,9 @@ class User:
             raise OracleError(1031)
 
     def check_writes(self) -> None:
-        """Raises: OracleError: 28194 or 372, the user or its tablespace is read-only."""
+        """Raises: OracleError: 28194, the user is read-only."""
         if self.read_only:
             raise OracleError(28194)
-        self.tablespace.check_writable()
 
 
 class Database:
@@ -138,10 +139,11 @@ class Database:
         self.profiles: dict[str, dict[str, str]] = {"DEFAULT": {}}
         self.users = {name: User(name, password, users, ALL_PRIVILEGES) for name in (ADMIN, user)}
         self.sessions: list[LiveSession] = []
-        #: names of the tables that a user has
-        self.tables_of: Callable[[str], list[str]] = lambda _user: []
-        #: lets go what a user had
-        self.forget: Callable[[str], None] = lambda _user: None
+        self.schemas = Schemas()
+        #: what the dictionary calls it; texts are stored in UTF-8 all the same
+        self.character_set = "AL32UTF8"
+        #: what it says that it is; it takes writes all the same
+        self.role = "PRIMARY"
 
     def limit(self, user: User, name: str) -> int | None:
         """Return a limit of the user's profile; None: there is none."""
@@ -204,10 +206,11 @@ class Database:
         self.user(statement.name)
         if self.sessions_of(statement.name):
             raise OracleError(1940)
-        if self.tables_of(statement.name) and not statement.cascade:
+        owned = self.schemas.of(statement.name)
+        if (owned.tables or owned.aliases) and not statement.cascade:
             raise OracleError(1922, statement.name)
         del self.users[statement.name]
-        self.forget(statement.name)
+        self.schemas.forget(statement.name)
 
     def _profile(self, statement: SetProfile | DropProfile) -> None:
         exists = statement.name in self.profiles
@@ -243,11 +246,11 @@ class Database:
             self.tablespaces[statement.name].read_only = statement.read_only
             return
         residents = [user.name for user in self.users.values() if user.tablespace.name == statement.name]
-        if any(map(self.tables_of, residents)):
+        if any(self.schemas.of(name).tables for name in residents):
             if not statement.with_contents:
                 raise OracleError(1549)
             for name in residents:
-                self.forget(name)
+                self.schemas.empty(name)
         del self.tablespaces[statement.name]
 
     def _grant(self, statement: Grant) -> None:

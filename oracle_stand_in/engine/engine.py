@@ -1,11 +1,12 @@
 """Runs statements: the one place where parser, catalog, transactions and journal meet."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
+from oracle_stand_in.data.nls import Nls
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.changes.change import Changer
 from oracle_stand_in.engine.changes.insert import Inserter, Outcome
@@ -14,23 +15,24 @@ from oracle_stand_in.engine.changes.trigger import ready
 from oracle_stand_in.engine.client import Client, give_way
 from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.dictionary.dictionary import Dictionary
+from oracle_stand_in.engine.names import Names
 from oracle_stand_in.engine.queries.query import Query, Result
 from oracle_stand_in.engine.settings import altered
-from oracle_stand_in.engine.storage.catalog import Catalog
 from oracle_stand_in.engine.storage.journal import Journal
 from oracle_stand_in.engine.storage.table import Table
 from oracle_stand_in.errors import OracleError
-from oracle_stand_in.flavour import Flavour
 from oracle_stand_in.sql.administration import Administration
 from oracle_stand_in.sql.evaluation.evaluate import Scope, Value
 from oracle_stand_in.sql.parser.statement import parse_statement
 from oracle_stand_in.sql.statements import (
     AlterSession,
     Commit,
+    CreateAlias,
     CreateTable,
     CreateTrigger,
     Ddl,
     Delete,
+    Dml,
     Insert,
     InsertSelect,
     Rollback,
@@ -85,6 +87,8 @@ class Binds:
 PARSED = 200
 
 NO_BINDS = Binds((), [()])
+#: the right to its table that a statement needs
+PRIVILEGES = {Insert: "INSERT", InsertSelect: "INSERT", Update: "UPDATE", Delete: "DELETE"}
 
 
 @lru_cache(maxsize=PARSED)
@@ -96,11 +100,9 @@ def _prepared(sql: str) -> Prepared:
 class Engine:
     """The database as a statement sees it."""
 
-    def __init__(self, schema: str, flavour: Flavour, database: Database, journal: Journal | None = None) -> None:
-        self.catalog = Catalog(schema)
+    def __init__(self, database: Database, journal: Journal | None = None) -> None:
         self.database = database
-        self.owner = database.users[schema]
-        self.dictionary = Dictionary(self.catalog, flavour, database)
+        self.schemas = database.schemas
         self.journal = journal
         #: what refuses rows that are inserted into a table of this name, if anything is switched on to
         self.row_fault: Callable[[str], Callable[[Row], None] | None] = lambda _table: None
@@ -115,15 +117,20 @@ class Engine:
         if not isinstance(prepared.statement, Select | Compound):
             return []
         unknown = [Value(b"", None)] * prepared.binds
-        query = Query(self.dictionary, client, unknown)
-        return (await query.run(prepared.statement, describe_only=True)).columns
+        return (await self._query(client, unknown).run(prepared.statement, describe_only=True)).columns
 
     async def query(self, prepared: Prepared, client: Client, binds: Binds) -> Result:
         """Answer a query. Raises: OracleError."""
         if not isinstance(prepared.statement, Select | Compound):
             raise OracleError(900)
         _check_binds(prepared, binds)
-        return await Query(self.dictionary, client, _values(binds, 0)).run(prepared.statement)
+        return await self._query(client, _values(binds, 0)).run(prepared.statement)
+
+    def _names(self, client: Client) -> Names:
+        return Names.of(self.schemas, client)
+
+    def _query(self, client: Client, binds: Sequence[Value]) -> Query:
+        return Query(Dictionary(self._names(client), self.database), client, binds)
 
     async def run(self, prepared: Prepared, client: Client, binds: Binds, *, collect_errors: bool) -> Outcome:
         """Run anything but a query.
@@ -132,18 +139,15 @@ class Engine:
         the outcome.
         """
         statement = prepared.statement
-        if isinstance(statement, Insert):
+        if isinstance(statement, Insert | Delete | Update | InsertSelect):
             _check_binds(prepared, binds)
-            self.catalog.table(statement.table)
-            self.owner.check_writes()
+            table = self._target(statement, client)
+            if not isinstance(statement, Insert):
+                return await self._change(statement, table, client, binds, collect_errors)
             scope = Scope(client.context(), [], slots=bind_types_as_columns(binds.types))
-            plan = self._plan(statement, scope, binds.types)
+            plan = self._plan(table, statement, scope, binds.types)
             rows = normalise_binds(binds.rows, binds.types)
-            return await Inserter(self.catalog.log, client, self._plan).run(plan, rows, collect_errors=collect_errors)
-        if isinstance(statement, Delete | Update | InsertSelect):
-            _check_binds(prepared, binds)
-            self.owner.check_writes()
-            return await self._change(statement, client, binds, collect_errors)
+            return await self._inserter(client).run(plan, rows, collect_errors=collect_errors)
         if isinstance(statement, Ddl):
             self._define(statement, prepared.sql, client)
         elif isinstance(statement, Commit):
@@ -152,31 +156,57 @@ class Engine:
             self.rollback(client)
         elif isinstance(statement, Administration):
             self.commit(client)
-            self.database.administer(statement, self.owner.name, client.context().session_id)
+            self.database.administer(statement, client.context().user, client.context().session_id)
         elif isinstance(statement, AlterSession):
-            client.nls = altered(client.nls, statement, self.catalog.schema)
+            client.nls = altered(client.nls, statement, self.database.users)
         else:
             raise OracleError(900)
         return Outcome()
 
-    def _define(self, statement: Ddl, sql: str, client: Client) -> None:
-        if isinstance(statement, CreateTable):
-            self.owner.check_may("CREATE TABLE")
-        if isinstance(statement, CreateTrigger):
-            self.owner.check_may("CREATE TRIGGER")
-            ready(statement, self.catalog.table(statement.table), client.context(), self._plan)
-        self.commit(client)
-        self.catalog.run(statement, client.txn)
-        if self.journal is not None:
-            self.journal.write_ddl(sql)
+    def in_schema(self, nls: Nls, schema: str) -> Nls:
+        """Return a session's settings with another current schema. Raises: OracleError: 1435, there is no such user."""
+        return altered(nls, AlterSession((("CURRENT_SCHEMA", schema),)), self.database.users)
 
-    def _plan(self, statement: Insert, scope: Scope, bind_types: Sequence[BindType] = ()) -> InsertPlan:
-        table = self.catalog.table(statement.table)
+    def _define(self, statement: Ddl, sql: str, client: Client) -> None:
+        names, user = self._names(client), self.database.users[client.context().user]
+        schema = names.schema_of(statement)
+        if isinstance(statement, CreateTable):
+            user.check_may("CREATE TABLE")
+        if isinstance(statement, CreateTrigger):
+            user.check_may("CREATE TRIGGER")
+            table = self.schemas.of(schema).table(statement.table)
+            ready(statement, table, client.context(), self._trigger_plan)
+        if isinstance(statement, CreateAlias):
+            target = names.whole(statement.target)
+            if statement.is_view:
+                names.table(target, "SELECT")
+            statement = replace(statement, target=target)
+        self.commit(client)
+        self.schemas.of(schema).run(statement, client.txn)
+        if self.journal is not None:
+            self.journal.write_ddl(sql, schema)
+
+    def _target(self, statement: Dml, client: Client) -> Table:
+        """Return the table that a statement changes. Raises: OracleError: the user can't, or nobody can."""
+        names = self._names(client)
+        table = names.table(statement.table, PRIVILEGES[type(statement)])
+        self.database.users[names.user].check_writes()
+        self.database.users[table.schema].tablespace.check_writable()
+        return table
+
+    def _inserter(self, client: Client) -> Inserter:
+        return Inserter(self.schemas.log, client, self._trigger_plan)
+
+    def _trigger_plan(self, statement: Insert, scope: Scope, owner: str) -> InsertPlan:
+        """Plan an INSERT of a trigger, which has its owner's rights, whoever sets it off."""
+        return self._plan(Names(self.schemas, owner, owner).table(statement.table, "INSERT"), statement, scope)
+
+    def _plan(self, table: Table, statement: Insert, scope: Scope, bind_types: Sequence[BindType] = ()) -> InsertPlan:
         return InsertPlan(table, statement, scope, bind_types, self._row_check(table))
 
     def _row_check(self, table: Table) -> Callable[[Row], None] | None:
         """Return what each new row must pass: faults that are switched on, and the room in its tablespace."""
-        fault, tablespace = self.row_fault(table.name), self.owner.tablespace
+        fault, tablespace = self.row_fault(table.name), self.database.users[table.schema].tablespace
         if tablespace.size_bytes is None:
             return fault
 
@@ -189,14 +219,19 @@ class Engine:
         return check
 
     async def _change(
-        self, statement: Delete | Update | InsertSelect, client: Client, binds: Binds, collect_errors: bool
+        self,
+        statement: Delete | Update | InsertSelect,
+        table: Table,
+        client: Client,
+        binds: Binds,
+        collect_errors: bool,
     ) -> Outcome:
         outcome = Outcome()
         for offset in range(len(binds.rows)):
             await give_way(offset)
-            query = Query(self.dictionary, client, _values(binds, offset))
+            query = self._query(client, _values(binds, offset))
             try:
-                outcome.add(await Changer(query, client, self._plan).run(statement))
+                outcome.add(await Changer(query, client, self._trigger_plan).run(statement, table))
             except OracleError as error:
                 if not collect_errors:
                     outcome.failure = error
@@ -210,19 +245,19 @@ class Engine:
         if not client.txn.is_open:
             return
         try:
-            self.catalog.log.check_deferred(client.txn)
+            self.schemas.log.check_deferred(client.txn)
         except OracleError as error:
             self.rollback(client)
             raise OracleError(2091, text=f"transaction rolled back\n{error.text}") from None
         if self.journal is not None:
             waits = (client.nls.commit_wait or self.database.commit_wait) != "NOWAIT"
             self.journal.write_commit(client.txn, waits=waits)
-        self.catalog.log.commit(client.txn)
+        self.schemas.log.commit(client.txn)
 
     def rollback(self, client: Client) -> None:
         """Roll the client's transaction back."""
         if client.txn.is_open:
-            self.catalog.log.rollback(client.txn)
+            self.schemas.log.rollback(client.txn)
 
 
 def _check_binds(prepared: Prepared, binds: Binds) -> None:

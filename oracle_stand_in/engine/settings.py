@@ -1,5 +1,6 @@
 """ALTER SESSION: which settings have an effect, which are none here, and which are refused."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 from oracle_stand_in.data.datetimes import elements
@@ -30,8 +31,11 @@ FIXED = {
 }
 
 
-def altered(nls: Nls, statement: AlterSession, schema: str) -> Nls:
-    """Return a session's settings after ALTER SESSION SET. Raises: OracleError: one of them is not to be had."""
+def altered(nls: Nls, statement: AlterSession, users: Container[str]) -> Nls:
+    """Return a session's settings after ALTER SESSION SET. Raises: OracleError: one of them is not to be had.
+
+    Args: users: the names of those that there are, each of whom has a schema.
+    """
     for name, value in statement.settings:
         if name in EFFECTIVE:
             if name == "TIME_ZONE":
@@ -43,8 +47,9 @@ def altered(nls: Nls, statement: AlterSession, schema: str) -> Nls:
             elements(value)
             nls = replace(nls, **{EFFECTIVE[name]: value})
         elif name == "CURRENT_SCHEMA":
-            if value.upper() != schema:
-                raise OracleError(1435, text="user does not exist")
+            if value not in users:
+                raise OracleError(1435)
+            nls = replace(nls, current_schema=value)
         elif name not in HARMLESS and value.upper() not in FIXED.get(name, ()):
             raise unsupported(f"ALTER SESSION SET {name} = {value}")
     return nls

@@ -5,7 +5,7 @@ from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.changes.insert import Outcome
 from oracle_stand_in.engine.client import Client
-from oracle_stand_in.engine.engine import Binds, Engine
+from oracle_stand_in.engine.engine import Binds
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.faults.state import Cut, CutFault, fires
 from oracle_stand_in.protocol import answers
@@ -35,8 +35,7 @@ class Calls:
 
     def __init__(self, instance: Instance, dialogue: Dialogue, client: Client) -> None:
         self.instance = instance
-        #: of the user who is logged on
-        self.engine: Engine = instance.engine
+        self.engine = instance.engine
         self.dialogue = dialogue
         self.client = client
         #: as V$SESSTAT counts them

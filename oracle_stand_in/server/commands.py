@@ -142,11 +142,11 @@ class Commands:
 
     def character_set(self, name: str) -> None:
         """Call the database's character set so in the dictionary; texts are stored as they come all the same."""
-        self._instance.engine.catalog.character_set = name
+        self._instance.database.character_set = name
 
     def database_role(self, name: str) -> None:
         """Say that the database is this, such as a PHYSICAL STANDBY; it takes writes all the same."""
-        self._instance.engine.catalog.database_role = name
+        self._instance.database.role = name
 
     def lock_account(self) -> None:
         """Lock the account: logons get ORA-28000."""
@@ -183,7 +183,7 @@ class Commands:
             "sessions": len(instance.database.sessions),
             "connections_open": len(self._server.connections),
             **instance.counters.as_dict(),
-            "tables": {name: len(table.rows) for name, table in instance.engine.catalog.tables.items()},
+            "tables": {name: len(table.rows) for name, table in instance.kept.tables.items()},
             "faults": faults,
         }
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.engine import Engine
+from oracle_stand_in.engine.storage.catalog import Catalog
 from oracle_stand_in.engine.storage.journal import Journal
 from oracle_stand_in.faults.state import Faults
 from oracle_stand_in.flavour import Flavour
@@ -63,24 +64,15 @@ class Instance:
         self.tls = tls
         self.flavour = flavour
         self.faults = Faults()
-        self.engine = self._new_engine(user.upper(), journal)
-        self._engines = {user.upper(): self.engine}
-        self.database.tables_of = lambda name: list(self.engine_of(name).catalog.tables)
-        self.database.forget = self._forget
+        self.engine = Engine(self.database, journal)
+        self.engine.row_fault = self.faults.row_fault
         self.counters = Counters()
         self._last_session = 0
 
-    def _new_engine(self, user: str, journal: Journal | None = None) -> Engine:
-        engine = Engine(user, self.flavour, self.database, journal)
-        engine.row_fault = self.faults.row_fault
-        return engine
-
-    def _forget(self, user: str) -> None:
-        self._engines.pop(user, None)
-
-    def engine_of(self, user: str) -> Engine:
-        """Return what runs a user's statements: each has a schema of its own, and sees no other."""
-        return self._engines.get(user) or self._engines.setdefault(user, self._new_engine(user))
+    @property
+    def kept(self) -> Catalog:
+        """The schema of the account, whose tables are in the data file."""
+        return self.database.schemas.of(self.account.name)
 
     def new_session_id(self) -> int:
         """Return a number for a new session."""

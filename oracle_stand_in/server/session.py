@@ -100,7 +100,7 @@ class Session:
         """Return what statements may ask about this session."""
         return Context(
             self.user, self.instance.service, self.id, self.program, self.machine, now(), self.nls, self.values,
-            self.engine.catalog.database_role,
+            self.instance.database.role,
         )  # fmt: skip
 
     async def wait(self, event: "asyncio.Future[None]") -> None:
@@ -114,7 +114,6 @@ class Session:
         client = await logon.run()
         self.user, self.program, self.machine = client.user, client.program, client.machine
         self.values.update(client.contexts)
-        self.engine = self._calls.engine = self.instance.engine_of(client.user)
         await self._set_up(client.alter_session)
         self.instance.database.sessions.append(self)
         self._answered = time.monotonic()
@@ -156,7 +155,7 @@ class Session:
         self._end_if_over()
         self._is_busy = True
         try:
-            answer = await self._calls.run(header.function)
+            answer = await self._answer(header)
         except OracleError as error:
             answer = self._dialogue.error(error)
         except (BreakError, ClosedError, EndSession, ProtocolError, RowError, *UNREADABLE):
@@ -182,6 +181,11 @@ class Session:
         if header.function == Function.LOGOFF:
             self.connection.cut("fin")
             raise EndSession
+
+    async def _answer(self, header: Header) -> bytes:
+        if header.piggybacks.schema is not None:
+            self.nls = self.engine.in_schema(self.nls, header.piggybacks.schema)
+        return await self._calls.run(header.function)
 
     def _leave(self) -> None:
         if self in self.instance.database.sessions:

@@ -133,6 +133,7 @@ class CreateAlias:
     table: TableRef
     target: TableRef
     is_view: bool
+    replaces: bool
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,10 @@ class CreateIndex:
 
 @dataclass(frozen=True)
 class DropIndex:
-    """DROP INDEX."""
+    """DROP INDEX; `schema` as it was written."""
 
     name: str
+    schema: str | None
 
 
 @dataclass(frozen=True)
@@ -237,9 +239,10 @@ class CreateTrigger:
 
 @dataclass(frozen=True)
 class DropTrigger:
-    """DROP TRIGGER."""
+    """DROP TRIGGER; `schema` as it was written."""
 
     name: str
+    schema: str | None
 
 
 Dml: TypeAlias = Insert | InsertSelect | Delete | Update

@@ -26,9 +26,11 @@ class Changer:
         self.log: TransactionLog = query.log
         self.client = client
 
-    async def run(self, statement: Delete | Update | InsertSelect) -> int:
-        """Run the statement and return how many rows it touched. Raises: OracleError: nothing is changed then."""
-        table = self.query.dictionary.catalog.table(statement.table)
+    async def run(self, statement: Delete | Update | InsertSelect, table: Table) -> int:
+        """Run the statement and return how many rows it touched. Raises: OracleError: nothing is changed then.
+
+        Args: table: what it changes.
+        """
         txn = self.client.txn
 
         def touched() -> list[Table]:
@@ -54,7 +56,7 @@ class Changer:
         scope = self._scope(table, statement.table.alias)
         await self.query.answer_subqueries(statement.where, scope)
         taken = await self._take_out(table, statement.where, scope)
-        await check_children(self.query.dictionary.catalog, self.client, table, [row for _, row in taken])
+        await check_children(self.query.names.schemas.of(table.schema), self.client, table, [row for _, row in taken])
         return len(taken)
 
     async def _take_out(self, table: Table, where: Condition | None, scope: Scope) -> list[tuple[bytes, Row]]:
@@ -101,7 +103,7 @@ class Changer:
         for key, new in renewed:
             await inserter.insert(table, new, key if not table.primary else None)
         await check_parents(self.log, self.client, table, [new for _, new in renewed])
-        await check_children(self.query.dictionary.catalog, self.client, table, [row for _, row in touched])
+        await check_children(self.query.names.schemas.of(table.schema), self.client, table, [row for _, row in touched])
         return len(renewed)
 
     async def _insert(self, table: Table, statement: InsertSelect) -> int:

@@ -14,8 +14,8 @@ from oracle_stand_in.sql.evaluation.evaluate import Scope, compile_expression, c
 from oracle_stand_in.sql.statements import CreateTrigger, If, Insert, InsertRow, RaiseError, Step
 from oracle_stand_in.sql.syntax import Expression, Name
 
-#: plans an INSERT whose values are functions of the rows of a scope
-Planner = Callable[[Insert, Scope], InsertPlan]
+#: plans an INSERT of a user's, whose values are functions of the rows of a scope
+Planner = Callable[[Insert, Scope, str], InsertPlan]
 #: inserts a row of a plan, from the row that the trigger fires for
 InsertInto = Callable[[InsertPlan, Row], Awaitable[None]]
 #: one step of a body, ready to run
@@ -126,7 +126,7 @@ class _Body:
         return run
 
     def _insert(self, step: InsertRow) -> Run:
-        plan = self._planner(step.insert, self._scope)
+        plan = self._planner(step.insert, self._scope, self._owner)
 
         async def run(row: Row, insert: InsertInto) -> None:
             await insert(plan, row)

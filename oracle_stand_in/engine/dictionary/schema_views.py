@@ -9,7 +9,7 @@ from oracle_stand_in.sql.evaluation.context import Context
 
 
 def _tables(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         yield {
             "OWNER": table.schema, "TABLE_NAME": table.name, "TABLESPACE_NAME": "USERS", "STATUS": "VALID",
             "NUM_ROWS": len(table.rows), "TEMPORARY": "Y" if table.is_temporary else "N", "SECONDARY": "N",
@@ -44,7 +44,7 @@ def _column(table: Table, number: int, column: TableColumn) -> Cells:
 
 
 def _tab_columns(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         for number, column in enumerate(table.columns, 1):
             yield _column(table, number, column)
 
@@ -60,7 +60,7 @@ owned(
 
 
 def _constraints(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         common: dict[str, str] = {
             "OWNER": table.schema, "TABLE_NAME": table.name, "STATUS": "ENABLED", "DEFERRABLE": "NOT DEFERRABLE",
             "DEFERRED": "IMMEDIATE", "VALIDATED": "VALIDATED", "GENERATED": "USER NAME",
@@ -93,7 +93,7 @@ view(
 
 
 def _cons_columns(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         keys = [(table.primary_name, table.primary)]
         keys += [(unique.name, unique.columns) for unique in table.unique_keys if unique.is_constraint]
         keys += [(foreign.name, foreign.columns) for foreign in table.foreign_keys]
@@ -112,7 +112,7 @@ view(
 
 
 def _indexes(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         for index in table.indexes:
             yield {
                 "OWNER": table.schema, "INDEX_NAME": index.name, "TABLE_OWNER": table.schema, "TABLE_NAME": table.name,
@@ -131,7 +131,7 @@ owned(
 
 
 def _ind_columns(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         for index in table.indexes:
             for position, column in enumerate(index.columns, 1):
                 is_hidden = index.is_functional and table.columns[column].type.kind is Kind.ZONED
@@ -150,7 +150,7 @@ view(
 
 
 def _objects(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         names = [(table.name, "TABLE"), *((index.name, "INDEX") for index in table.indexes)]
         names += [(trigger.name, "TRIGGER") for trigger in table.triggers]
         for name, kind in names:
@@ -161,7 +161,7 @@ owned("OBJECTS", "OBJECT_NAME OBJECT_TYPE STATUS", _objects)
 
 
 def _triggers(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         for trigger in table.triggers:
             yield {
                 "OWNER": table.schema, "TRIGGER_NAME": trigger.name, "TABLE_OWNER": table.schema,
@@ -179,12 +179,12 @@ owned(
 
 
 def _table_comments(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         yield {"OWNER": table.schema, "TABLE_NAME": table.name, "TABLE_TYPE": "TABLE"}
 
 
 def _column_comments(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for table in d.catalog.tables.values():
+    for table in d.tables:
         for column in table.columns:
             yield {"OWNER": table.schema, "TABLE_NAME": table.name, "COLUMN_NAME": column.name}
 
@@ -194,17 +194,17 @@ owned("COL_COMMENTS", "TABLE_NAME COLUMN_NAME COMMENTS:t", _column_comments)
 
 
 def _views(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for name, alias in d.catalog.aliases.items():
+    for owner, name, alias in d.aliases:
         if alias.is_view:
             text = f"SELECT * FROM {alias.target.name}"  # noqa: S608 - shown, and run by nobody
-            yield {"OWNER": d.catalog.schema, "VIEW_NAME": name, "TEXT": text, "TEXT_VC": text, "READ_ONLY": "N"}
+            yield {"OWNER": owner, "VIEW_NAME": name, "TEXT": text, "TEXT_VC": text, "READ_ONLY": "N"}
 
 
 def _synonyms(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    for name, alias in d.catalog.aliases.items():
+    for owner, name, alias in d.aliases:
         if not alias.is_view:
             yield {
-                "OWNER": d.catalog.schema, "SYNONYM_NAME": name, "TABLE_OWNER": d.catalog.schema,
+                "OWNER": owner, "SYNONYM_NAME": name, "TABLE_OWNER": alias.target.schema or owner,
                 "TABLE_NAME": alias.target.name,
             }  # fmt: skip
 

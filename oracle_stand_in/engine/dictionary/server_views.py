@@ -31,7 +31,7 @@ def _session_parameters(_d: Dictionary, context: Context) -> Iterator[Cells]:
 
 
 def _database_parameters(d: Dictionary, _context: Context) -> Iterator[Cells]:
-    of_database = {"NLS_CHARACTERSET": d.catalog.character_set, "NLS_NCHAR_CHARACTERSET": "AL16UTF16"}
+    of_database = {"NLS_CHARACTERSET": d.database.character_set, "NLS_NCHAR_CHARACTERSET": "AL16UTF16"}
     return _parameters(FIXED_PARAMETERS | of_database | {"NLS_DATE_FORMAT": "DD-MON-RR", "DBTIMEZONE": DATABASE_ZONE})
 
 

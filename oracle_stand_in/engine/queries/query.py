@@ -53,7 +53,8 @@ class Query:
 
     def __init__(self, dictionary: Dictionary, client: Client, binds: Sequence[Value]) -> None:
         self.dictionary = dictionary
-        self.log = dictionary.catalog.log
+        self.names = dictionary.names
+        self.log = self.names.schemas.log
         self.client = client
         self.binds = binds
 
@@ -173,9 +174,10 @@ class Query:
             unpack = unpacker(len(inner.columns))
             return FromItem(named(inner.columns, ref.alias), None, [unpack(row) for row in inner.rows])
         view = VIEWS.get(ref.name)
-        if view is not None and ref.name not in self.dictionary.catalog.tables and ref.schema in (None, "SYS"):
+        own = self.names.schemas.of(self.names.schema).tables
+        if view is not None and ref.name not in own and ref.schema in (None, "SYS"):
             return FromItem(named(view.columns, ref.alias), None, view.raw_rows(self.dictionary, self.client.context()))
-        table = self.dictionary.catalog.table(ref)
+        table = self.names.table(ref, "SELECT")
         return FromItem(named(list(table.columns), ref.alias), table, [])
 
     def _quick(self, select: Select, sources: list[FromItem]) -> Result | None:

@@ -34,16 +34,12 @@ FIRST_CONSTRAINT = 8001
 class Catalog:
     """One schema and what is in it."""
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, log: TransactionLog | None = None) -> None:
         self.schema = schema
         self.tables: dict[str, Table] = {}
         #: views and synonyms, by name
         self.aliases: dict[str, CreateAlias] = {}
-        self.log = TransactionLog()
-        #: what the dictionary calls it; texts are stored in UTF-8 all the same
-        self.character_set = "AL32UTF8"
-        #: what it says that the database is; it takes writes all the same
-        self.database_role = "PRIMARY"
+        self.log = log or TransactionLog()
         #: goes up with every DDL statement, so that plans know when they are out of date
         self.version = 0
         self._next_constraint = FIRST_CONSTRAINT
@@ -51,8 +47,9 @@ class Catalog:
     def table(self, ref: TableRef) -> Table:
         """Return a table. Raises: OracleError: 942, there is none of this name in this schema."""
         alias = self.aliases.get(ref.name)
-        table = self.tables.get(alias.target.name if alias else ref.name)
-        if table is None or ref.schema not in (None, self.schema):
+        meant = alias.target if alias else ref
+        table = self.tables.get(meant.name)
+        if table is None or not {ref.schema, meant.schema} <= {None, self.schema}:
             raise OracleError(942, position=ref.position)
         return table
 
@@ -103,12 +100,10 @@ class Catalog:
             table.columns[index] = replace(old, name=statement.name)
 
     def _create_alias(self, statement: CreateAlias) -> None:
-        if statement.table.name in self.aliases:
+        if statement.replaces and statement.table.name in self.aliases:
             self._check_alias(DropAlias(statement.table, statement.is_view))
         else:
             self._check_new_name(statement.table.name)
-        if statement.is_view:
-            self.table(statement.target)
         self.aliases[statement.table.name] = statement
 
     def _check_alias(self, statement: DropAlias) -> None:
@@ -160,8 +155,6 @@ class Catalog:
         return name
 
     def _create_table(self, statement: CreateTable) -> None:
-        if statement.table.schema not in (None, self.schema):
-            raise OracleError(1031, position=statement.table.position)
         self._check_new_name(statement.table.name)
         names = [column.name for column in statement.columns]
         if len(set(names)) < len(names):

@@ -30,9 +30,14 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: BinaryIO | None = None
+        self._schema = ""
 
     def open(self, catalog: Catalog) -> int:
-        """Bring the catalog to where the log ends and open the log for more; return the number of records read."""
+        """Bring the catalog to where the log ends and open the log for more; return the number of records read.
+
+        What happens in other schemas is not kept.
+        """
+        self._schema = catalog.schema
         self.path.touch()
         valid = records = 0
         for end, content in _records(self.path.read_bytes()):
@@ -42,13 +47,14 @@ class Journal:
         self._file = self.path.open("ab")
         return records
 
-    def write_ddl(self, sql: str) -> None:
-        """Note a DDL statement."""
-        self._write(DEFINITION + sql.encode())
+    def write_ddl(self, sql: str, schema: str) -> None:
+        """Note a DDL statement. Args: schema: that of what it makes or changes."""
+        if schema == self._schema:
+            self._write(DEFINITION + sql.encode())
 
     def write_commit(self, txn: Transaction, *, waits: bool = True) -> None:
         """Note a transaction's changes; without `waits` they are on no disk until another commit waits."""
-        changes = lasting(txn)
+        changes = [each for each in lasting(txn) if each[0].schema == self._schema]
         parts = [COMMIT, ub(len(changes))]
         for table, overlay in changes:
             parts += _changes(table, overlay)

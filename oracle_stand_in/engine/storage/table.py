@@ -115,6 +115,8 @@ class Table:
         self.foreign_keys: list[ForeignKey] = []
         self.triggers: list[CreateTrigger] = []
         self.indexes: list[Index] = []
+        #: what its owner lets others do with it: user -> INSERT, SELECT...
+        self.grants: dict[str, frozenset[str]] = {}
         self.is_partitioned = False
         #: each session sees its own rows, until it commits
         self.is_temporary = False

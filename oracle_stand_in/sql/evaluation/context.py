@@ -37,9 +37,8 @@ def _nothing(_context: Context) -> str:
 
 #: parameters of SYS_CONTEXT('USERENV', ...)
 USERENV: dict[str, Callable[[Context], str]] = {
-    **dict.fromkeys(
-        ("SESSION_USER", "CURRENT_USER", "CURRENT_SCHEMA", "AUTHENTICATED_IDENTITY"), lambda context: context.user
-    ),
+    **dict.fromkeys(("SESSION_USER", "CURRENT_USER", "AUTHENTICATED_IDENTITY"), lambda context: context.user),
+    "CURRENT_SCHEMA": lambda context: context.nls.current_schema or context.user,
     **dict.fromkeys(("DB_NAME", "DB_UNIQUE_NAME", "CON_NAME"), lambda context: context.service.upper()),
     **dict.fromkeys(("SID", "SESSIONID"), lambda context: str(context.session_id)),
     **{name: _set_by_client(name) for name in ("MODULE", "ACTION", "CLIENT_IDENTIFIER", "CLIENT_INFO")},

@@ -26,7 +26,7 @@ SIZE = re.compile(r"(\d+)([KMG]?)")
 SESSION = re.compile(r"(\d+)\s*,\s*(\d+)(?:\s*,\s*@\d+)?")
 #: what is to be had by GRANT: the rest has no meaning here
 PRIVILEGES = frozenset((
-    "CREATE SESSION", "CREATE TABLE", "CREATE TRIGGER", "UNLIMITED TABLESPACE",
+    "CREATE SESSION", "CREATE TABLE", "CREATE TRIGGER", "UNLIMITED TABLESPACE", "SELECT ANY DICTIONARY",
 ))  # fmt: skip
 
 

@@ -33,9 +33,9 @@ def create(stream: TokenStream) -> Ddl:
         return _create_table(stream)
     if stream.accept("GLOBAL", "TEMPORARY", "TABLE"):
         return _create_table(stream, is_temporary=True)
-    stream.accept("OR", "REPLACE")
+    replaces = stream.accept("OR", "REPLACE")
     if stream.at_any("VIEW", "SYNONYM"):
-        return _create_alias(stream)
+        return _create_alias(stream, replaces=replaces)
     unique = stream.accept("UNIQUE")
     if stream.accept("INDEX"):
         return _create_index(stream, unique)
@@ -55,9 +55,11 @@ def drop(stream: TokenStream) -> Ddl:
         is_view = stream.next().text == "VIEW"
         return DropAlias(table_ref(stream), is_view)
     if stream.accept("INDEX"):
-        return DropIndex(table_ref(stream).name)
+        index = table_ref(stream)
+        return DropIndex(index.name, index.schema)
     if stream.accept("TRIGGER"):
-        return DropTrigger(table_ref(stream).name)
+        trigger = table_ref(stream)
+        return DropTrigger(trigger.name, trigger.schema)
     raise unsupported(f"DROP {stream.current.text}", stream.current.position)
 
 
@@ -108,17 +110,17 @@ def _create_table(stream: TokenStream, *, is_temporary: bool = False) -> CreateT
     return CreateTable(table, tuple(columns), tuple(constraints), partition, is_temporary)
 
 
-def _create_alias(stream: TokenStream) -> CreateAlias:
+def _create_alias(stream: TokenStream, *, replaces: bool) -> CreateAlias:
     """Parse VIEW name AS SELECT * FROM table, or SYNONYM name FOR table."""
     is_view = stream.next().text == "VIEW"
     name = table_ref(stream)
     if not is_view:
         stream.expect("FOR")
-        return CreateAlias(name, table_ref(stream), is_view)
+        return CreateAlias(name, table_ref(stream), is_view, replaces)
     stream.expect("AS", "SELECT")
     if not (stream.accept_symbol("*") and stream.accept("FROM")):
         raise unsupported("CREATE VIEW of more than SELECT * FROM a table", stream.current.position)
-    return CreateAlias(name, table_ref(stream), is_view)
+    return CreateAlias(name, table_ref(stream), is_view, replaces)
 
 
 def _partition(stream: TokenStream) -> RangePartition:

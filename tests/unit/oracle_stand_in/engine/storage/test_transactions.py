@@ -183,7 +183,7 @@ def test_journal_brings_back_what_was_committed(tmp_path: Path) -> None:
     statement, _ = parse_statement(sql)
     assert isinstance(statement, CreateTable)
     catalog.run(statement, Transaction())
-    journal.write_ddl(sql)
+    journal.write_ddl(sql, "APP")
     txn = Transaction()
     for number in range(3):
         put(catalog.log, catalog.tables["T"], txn, b"%d" % number, b"v%d" % number * 100)
