@@ -118,9 +118,10 @@ def read_message(raw: bytes) -> tuple[PollingData, Sequence[Fault]]:
             tag_timestamps={address: told_time(text) for address, text in wire.tag_timestamps.items()},
             rows=rows,
         )
+        has_odd_names = _has_odd_names(raw, wire)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         return salvage(raw, error)
-    if _has_odd_names(raw, wire):
+    if has_odd_names:
         return salvage(raw, ValueError("a name stands there more than once"))
     # A poll that read nothing, or one whose readings stand under another name: they must not vanish.
     return (data, ()) if data.tag_values or data.error_tags or rows else salvage(raw, ValueError("it names no tag"))

@@ -253,6 +253,14 @@ def test_a_text_that_looks_like_names_costs_nothing() -> None:
     assert faults == {}
 
 
+def test_a_part_that_nobody_reads_may_have_a_name_that_is_no_text() -> None:
+    """Kind: a side path that ends the main one. The question whether names repeat refused the message for it."""
+    raw = '{"timestamp":"2026-01-01","plc_code":"P","tag_values":{"a":1,"b":2},"설비":"A"}'.encode("cp949")
+    data, faults = read_message(raw)
+    assert [(value.tag_value, value.quality) for value in expand(data)] == [("1", "GOOD"), ("2", "GOOD")]
+    assert not faults
+
+
 @pytest.mark.parametrize(
     ("pack", "words"),
     [
