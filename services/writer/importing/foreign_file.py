@@ -51,8 +51,8 @@ class ForeignReader:
 class ForeignFile(RowsFile):
     """A file that somebody else wrote; it is only read.
 
-    Raises: UnusableFileError: it can't be read, or not for certain; FileInUseError: it is not whole yet. The text says
-        what to do.
+    Raises: UnusableFileError: it can't be read, or not for certain, or is not whole yet; the text says what to do. Nobody
+        takes it later by himself, as `recover` takes a file that is in use now.
     """
 
     def __init__(self, path: Path, said: Said, columns: Columns) -> None:
@@ -64,7 +64,7 @@ class ForeignFile(RowsFile):
             end = os.pread(self._file.fileno(), 4, max(0, self.size_bytes - 4)).rstrip(b"\0")
             self._is_torn = not end.endswith((b"\n", b"\r"))
             if self._is_torn and is_being_written(self._file.fileno()):
-                raise FileInUseError(
+                raise UnusableFileError(
                     f"{self.name}: left out, another program has it open to write it, and its last line has no end: "
                     "import it once that program has closed it"
                 )
