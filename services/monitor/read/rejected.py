@@ -76,7 +76,9 @@ class RejectedReader:
         record = self._known.get((what, code))
         if record is None:
             return RejectedOfCode(what, code, count)
-        examples = tuple(_as_listed(example, files) for example in self._examples.get((what, code), ()))
+        examples = self._examples.get((what, code), ())
+        if files:  # seldom: there may be thousands of examples, each second
+            examples = tuple(_as_listed(example, files) for example in examples)
         return RejectedOfCode(what, code, count, record.again, record.first_at, record.last_at, examples)
 
 
