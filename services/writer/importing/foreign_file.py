@@ -51,8 +51,8 @@ class ForeignReader:
 class ForeignFile(RowsFile):
     """A file that somebody else wrote; it is only read.
 
-    Raises: UnusableFileError: it can't be read, or not for certain, or is not whole yet; the text says what to do. Nobody
-        takes it later by himself, as `recover` takes a file that is in use now.
+    Raises: UnusableFileError: it can't be read, or not for certain, or is not whole yet; the text says what to do. For
+        a file that is in use now nobody comes again by himself, as `recover` is called again.
     """
 
     def __init__(self, path: Path, said: Said, columns: Columns) -> None:
