@@ -33,6 +33,7 @@ from oracle_stand_in.sql.statements import (
     Ddl,
     Delete,
     Dml,
+    GrantOn,
     Insert,
     InsertSelect,
     Rollback,
@@ -157,6 +158,9 @@ class Engine:
         elif isinstance(statement, Administration):
             self.commit(client)
             self.database.administer(statement, client.context().user, client.context().session_id)
+        elif isinstance(statement, GrantOn):
+            self.commit(client)
+            self._names(client).grant(statement, self.database.users)
         elif isinstance(statement, AlterSession):
             client.nls = altered(client.nls, statement, self.database.users)
         else:

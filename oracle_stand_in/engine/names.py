@@ -1,13 +1,14 @@
 """What names mean to whoever asks, and what he may do with the tables that they name."""
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from oracle_stand_in.engine.client import Client
 from oracle_stand_in.engine.database import ADMIN
 from oracle_stand_in.engine.storage.schemas import Schemas
 from oracle_stand_in.engine.storage.table import Table
-from oracle_stand_in.errors import OracleError
-from oracle_stand_in.sql.statements import CreateAlias, CreateTable, Ddl, DropIndex, DropTrigger
+from oracle_stand_in.errors import OracleError, unsupported
+from oracle_stand_in.sql.statements import CreateAlias, CreateTable, Ddl, DropIndex, DropTrigger, GrantOn
 from oracle_stand_in.sql.syntax import TableRef
 
 #: a right that nobody is granted
@@ -58,6 +59,28 @@ class Names:
         if ref is not None and not isinstance(statement, CreateTable | CreateAlias):
             self.table(ref, OWNERS)
         raise OracleError(1031)
+
+    def grant(self, statement: GrantOn, users: Container[str]) -> None:
+        """Give others rights to a table, or take them back. Args: users: the names of those that there are.
+
+        Raises: OracleError: 942, 1031: it is another's; 1749, 1917, 1927: to or from whom; nothing is changed.
+        """
+        table = self.table(statement.table, OWNERS)
+        if self.schemas.is_view(statement.table.schema or self.schema, statement.table.name):
+            raise unsupported("rights to views", statement.table.position)
+        had = {user: table.grants.get(user, frozenset()) for user in statement.users}
+        for user, rights in had.items():
+            if user not in users:
+                raise OracleError(1917, user)
+            if user == self.user:
+                raise OracleError(1749)
+            if statement.takes_back and not rights & statement.privileges:
+                raise OracleError(1927)
+        for user, rights in had.items():
+            left = rights - statement.privileges if statement.takes_back else rights | statement.privileges
+            table.grants[user] = left
+            if not left:
+                del table.grants[user]
 
     def rules(self, schema: str) -> bool:
         """Whether the user may do with a schema as he likes: his own, and a DBA with all."""

@@ -44,6 +44,16 @@ class Update:
 
 
 @dataclass(frozen=True)
+class GrantOn:
+    """GRANT or REVOKE of what may be done with a table."""
+
+    privileges: frozenset[str]
+    table: TableRef
+    users: tuple[str, ...]
+    takes_back: bool
+
+
+@dataclass(frozen=True)
 class Commit:
     """COMMIT."""
 
@@ -254,4 +264,4 @@ Ddl: TypeAlias = (
 )  # fmt: skip
 
 
-Statement: TypeAlias = Query | Dml | Ddl | Administration | Commit | Rollback | AlterSession
+Statement: TypeAlias = Query | Dml | Ddl | Administration | GrantOn | Commit | Rollback | AlterSession

@@ -193,6 +193,21 @@ owned("TAB_COMMENTS", "TABLE_NAME TABLE_TYPE COMMENTS:t", _table_comments)
 owned("COL_COMMENTS", "TABLE_NAME COLUMN_NAME COMMENTS:t", _column_comments)
 
 
+def _grants(d: Dictionary, context: Context) -> Iterator[Cells]:
+    """Return rights to tables; who is no DBA sees those that concern him. All are the owner's, also if a DBA grants."""
+    for table in (table for catalog in d.names.schemas for table in catalog.tables.values()):
+        for user, privilege in ((user, each) for user, rights in table.grants.items() for each in sorted(rights)):
+            if d.reach == "DBA" or context.user in (user, table.schema):
+                yield {
+                    "GRANTEE": user, "OWNER": table.schema, "TABLE_SCHEMA": table.schema, "TABLE_NAME": table.name,
+                    "GRANTOR": table.schema, "PRIVILEGE": privilege, "GRANTABLE": "NO",
+                }  # fmt: skip
+
+
+view("USER_TAB_PRIVS DBA_TAB_PRIVS", "GRANTEE OWNER TABLE_NAME GRANTOR PRIVILEGE GRANTABLE", _grants)
+view("ALL_TAB_PRIVS", "GRANTOR GRANTEE TABLE_SCHEMA TABLE_NAME PRIVILEGE GRANTABLE", _grants)
+
+
 def _views(d: Dictionary, _context: Context) -> Iterator[Cells]:
     for owner, name, alias in d.aliases:
         if alias.is_view:

@@ -36,6 +36,11 @@ class Schemas:
             owner, name = alias.target.schema or owner, alias.target.name
         return None
 
+    def is_view(self, owner: str, name: str) -> bool:
+        """Whether a name that stands for a table does so through a view."""
+        alias = self.of(owner).aliases.get(name)
+        return alias is not None and (alias.is_view or self.is_view(alias.target.schema or owner, alias.target.name))
+
     def empty(self, owner: str) -> None:
         """Let go what a user has."""
         self._catalogs.pop(owner, None)

@@ -18,6 +18,8 @@ from oracle_stand_in.sql.administration import (
     SetUser,
 )
 from oracle_stand_in.sql.parser.lexer import TokenKind, TokenStream
+from oracle_stand_in.sql.parser.query import table_ref
+from oracle_stand_in.sql.statements import GrantOn
 
 #: bytes in a size as it is written: 1M, 64K
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
@@ -28,6 +30,9 @@ SESSION = re.compile(r"(\d+)\s*,\s*(\d+)(?:\s*,\s*@\d+)?")
 PRIVILEGES = frozenset((
     "CREATE SESSION", "CREATE TABLE", "CREATE TRIGGER", "UNLIMITED TABLESPACE", "SELECT ANY DICTIONARY",
 ))  # fmt: skip
+#: the same ON a table
+TABLE_PRIVILEGES = frozenset(("SELECT", "INSERT", "UPDATE", "DELETE"))
+ALL = frozenset(("ALL", "ALL PRIVILEGES"))
 
 
 def at_administration(stream: TokenStream) -> bool:
@@ -38,8 +43,11 @@ def at_administration(stream: TokenStream) -> bool:
     return stream.at_any("CREATE", "ALTER", "DROP") and kind in ("USER", "PROFILE", "TABLESPACE")
 
 
-def administration(stream: TokenStream) -> Administration:
-    """Parse a DBA's statement. Raises: OracleError: it has an option that is not known here."""
+def administration(stream: TokenStream) -> Administration | GrantOn:
+    """Parse a DBA's statement, or what anybody lets others do with his table.
+
+    Raises: OracleError: it has an option that is not known here.
+    """
     verb = stream.next().text
     if verb in ("GRANT", "REVOKE"):
         return _grant(stream, takes_back=verb == "REVOKE")
@@ -170,7 +178,7 @@ def _drop_tablespace(stream: TokenStream) -> DropTablespace:
     return DropTablespace(name, with_contents)
 
 
-def _grant(stream: TokenStream, takes_back: bool) -> Grant:
+def _grant(stream: TokenStream, takes_back: bool) -> Grant | GrantOn:
     privileges = []
     while True:
         words = []
@@ -179,13 +187,22 @@ def _grant(stream: TokenStream, takes_back: bool) -> Grant:
         privileges.append(" ".join(words))
         if not stream.accept_symbol(","):
             break
-    if stream.at("ON") or not PRIVILEGES.issuperset(privileges):
-        raise unsupported(f"GRANT {', '.join(privileges)}: only {', '.join(sorted(PRIVILEGES))}")
+    table = table_ref(stream) if stream.accept("ON") else None
+    _check_known(privileges, PRIVILEGES if table is None else TABLE_PRIVILEGES | ALL)
     stream.expect("FROM" if takes_back else "TO")
     users = [stream.name()]
     while stream.accept_symbol(","):
         users.append(stream.name())
-    return Grant(tuple(privileges), tuple(users), takes_back)
+    if table is None:
+        return Grant(tuple(privileges), tuple(users), takes_back)
+    wanted = frozenset(privileges)
+    return GrantOn(TABLE_PRIVILEGES if wanted & ALL else wanted, table, tuple(users), takes_back)
+
+
+def _check_known(privileges: list[str], known: frozenset[str]) -> None:
+    """Raises: OracleError: 900, one of them has no meaning here."""
+    if not known.issuperset(privileges):
+        raise unsupported(f"GRANT {', '.join(privileges)}: only {', '.join(sorted(known))}")
 
 
 def _alter_system(stream: TokenStream) -> KillSession | AlterSystem:

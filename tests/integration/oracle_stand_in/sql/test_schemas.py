@@ -1,62 +1,13 @@
 """Several users' schemas: whose tables a name means, and deploy/oracle as a DBA runs it."""
 
-import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import oracledb
 import pytest
 
-from oracle_stand_in.engine.init_script import split_script
 from oracle_stand_in.process import OracleStandIn
 from tests.integration.oracle_stand_in.sql.asking import refused, rows
-
-SCRIPTS = Path("deploy/oracle")
-#: what the scripts make is called so here
-OTHER_NAMES = {"tagpipe_writer": "w", "tagpipe": "o"}
-INSERT = "INSERT INTO {} (tag_name, tag_value, timestamp, quality) VALUES (:1, '1', SYSTIMESTAMP, 'GOOD')"
-
-Connect = Callable[[str], oracledb.Connection]
-
-
-@pytest.fixture
-def connect(stand_in: OracleStandIn) -> Iterator[Connect]:
-    """Logs users on; o and w are gone at the end."""
-    open_ones: list[oracledb.Connection] = []
-
-    def connect(user: str) -> oracledb.Connection:
-        password = stand_in.password if user == "system" else "Pw_1"
-        open_ones.append(oracledb.connect(user=user, password=password, dsn=stand_in.dsn))
-        return open_ones[-1]
-
-    yield connect
-    for each in open_ones:
-        each.close()
-    with oracledb.connect(user="system", password=stand_in.password, dsn=stand_in.dsn) as connection:
-        for (user,) in rows(connection.cursor(), "SELECT username FROM all_users WHERE username IN ('O', 'W')"):
-            connection.cursor().execute(f"DROP USER {user} CASCADE")
-
-
-@pytest.fixture
-def dba(connect: Connect) -> oracledb.Cursor:
-    return connect("system").cursor()
-
-
-def run_script(cursor: oracledb.Cursor, script: str) -> None:
-    text = (SCRIPTS / script).read_text(encoding="utf-8")
-    for old, new in OTHER_NAMES.items():
-        text = re.sub(rf"\b{old}\b", new, text, flags=re.IGNORECASE).replace(f"'{new}'", f"'{new.upper()}'")
-    for statement in split_script(text):
-        cursor.execute(statement)
-
-
-def make_tables(dba: oracledb.Cursor, script: str = "02_tag_data.sql") -> None:
-    """Make the owner o with its table, and w, who may log on and nothing else."""
-    run_script(dba, "01_user.sql")
-    dba.execute('CREATE USER w IDENTIFIED BY "Pw_1"')
-    dba.execute("GRANT CREATE SESSION TO w")
-    dba.execute("ALTER SESSION SET CURRENT_SCHEMA = o")
-    run_script(dba, script)
+from tests.integration.oracle_stand_in.sql.users import INSERT, Connect, make_tables, run_script
 
 
 def test_nobody_logs_on_as_a_user_without_authentication(dba: oracledb.Cursor, stand_in: OracleStandIn) -> None:
