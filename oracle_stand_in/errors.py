@@ -141,6 +141,7 @@ MESSAGES = {
     4081: "trigger '{}' already exists",
     4095: "trigger '{}' already exists on another table, cannot replace it",
     4098: "trigger '{}' is invalid and failed re-validation",
+    6535: "statement string in EXECUTE IMMEDIATE is NULL or 0 length",
     12081: "update operation not allowed on table {}",
     12516: "TNS:listener could not find available handler with matching protocol stack",
     12520: "TNS:listener could not find available handler for requested type of server",

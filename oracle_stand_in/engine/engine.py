@@ -8,6 +8,7 @@ from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.nls import Nls
 from oracle_stand_in.data.rows import Row
+from oracle_stand_in.engine.block import failed, texts
 from oracle_stand_in.engine.changes.change import Changer
 from oracle_stand_in.engine.changes.insert import Inserter, Outcome
 from oracle_stand_in.engine.changes.plan import InsertPlan, bind_types_as_columns, normalise_binds
@@ -20,12 +21,13 @@ from oracle_stand_in.engine.queries.query import Query, Result
 from oracle_stand_in.engine.settings import altered
 from oracle_stand_in.engine.storage.journal import Journal
 from oracle_stand_in.engine.storage.table import Table
-from oracle_stand_in.errors import OracleError
+from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.administration import Administration
 from oracle_stand_in.sql.evaluation.evaluate import Scope, Value
 from oracle_stand_in.sql.parser.statement import parse_statement
 from oracle_stand_in.sql.statements import (
     AlterSession,
+    Block,
     Commit,
     CreateAlias,
     CreateTable,
@@ -158,6 +160,8 @@ class Engine:
         elif isinstance(statement, Administration):
             self.commit(client)
             self.database.administer(statement, client.context().user, client.context().session_id)
+        elif isinstance(statement, Block):
+            await self._run_block(statement, client)
         elif isinstance(statement, GrantOn):
             self.commit(client)
             self._names(client).grant(statement, self.database.users)
@@ -189,6 +193,22 @@ class Engine:
         self.schemas.of(schema).run(statement, client.txn)
         if self.journal is not None:
             self.journal.write_ddl(sql, schema)
+
+    async def _run_block(self, block: Block, client: Client) -> None:
+        """Run what a block executes. Raises: OracleError: the first that fails; those before it stay: DDL commits."""
+        async for text, step in texts(block, self._query(client, []), client):
+            try:
+                await self._execute_immediate(text, client)
+            except OracleError as error:
+                raise failed(error, step) from None
+
+    async def _execute_immediate(self, text: str, client: Client) -> None:
+        prepared = self.prepare(text)
+        if not isinstance(prepared.statement, Ddl | Administration | GrantOn):
+            raise unsupported("EXECUTE IMMEDIATE of anything but DDL")
+        if text.rstrip().endswith(";"):
+            raise OracleError(911)
+        await self.run(prepared, client, NO_BINDS, collect_errors=False)
 
     def _target(self, statement: Dml, client: Client) -> Table:
         """Return the table that a statement changes. Raises: OracleError: the user can't, or nobody can."""

@@ -70,6 +70,8 @@ class Names:
             raise unsupported("rights to views", statement.table.position)
         had = {user: table.grants.get(user, frozenset()) for user in statement.users}
         for user, rights in had.items():
+            if user == "PUBLIC":
+                raise unsupported("rights of PUBLIC", statement.table.position)
             if user not in users:
                 raise OracleError(1917, user)
             if user == self.user:

@@ -255,6 +255,24 @@ class DropTrigger:
     schema: str | None
 
 
+@dataclass(frozen=True)
+class ExecuteText:
+    """EXECUTE IMMEDIATE text; `line`: where in the block, from 1."""
+
+    text: Expression
+    line: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """BEGIN FOR row IN (query) LOOP steps END LOOP; END; `line`: where in the block the query begins, from 1."""
+
+    row: str
+    query: Query
+    line: int
+    steps: tuple[ExecuteText, ...]
+
+
 Dml: TypeAlias = Insert | InsertSelect | Delete | Update
 
 
@@ -264,4 +282,4 @@ Ddl: TypeAlias = (
 )  # fmt: skip
 
 
-Statement: TypeAlias = Query | Dml | Ddl | Administration | GrantOn | Commit | Rollback | AlterSession
+Statement: TypeAlias = Query | Dml | Ddl | Administration | GrantOn | Commit | Rollback | AlterSession | Block

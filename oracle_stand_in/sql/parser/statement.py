@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from oracle_stand_in.errors import unsupported
 from oracle_stand_in.sql.parser.administration import administration, at_administration
+from oracle_stand_in.sql.parser.block import BEGIN, block
 from oracle_stand_in.sql.parser.ddl import alter_table, create, drop, truncate
 from oracle_stand_in.sql.parser.dml import delete, insert, update
 from oracle_stand_in.sql.parser.lexer import TokenKind, TokenStream
@@ -14,7 +15,7 @@ from oracle_stand_in.sql.statements import AlterSession, Commit, Rollback, State
 
 #: what begins PL/SQL, whose words are not looked at
 PLSQL = re.compile(
-    r"\s*(?:BEGIN|DECLARE|CALL|CREATE\s+(?:OR\s+REPLACE\s+)?(?:EDITIONABLE\s+)?"
+    r"\s*(?:DECLARE|CALL|CREATE\s+(?:OR\s+REPLACE\s+)?(?:EDITIONABLE\s+)?"
     r"(?:PROCEDURE|FUNCTION|PACKAGE|TYPE))\b",
     re.IGNORECASE,
 )
@@ -28,6 +29,8 @@ def parse_statement(sql: str) -> tuple[Statement, int]:
     """
     if CREATE_TRIGGER.match(sql):
         return create_trigger(sql), 0
+    if BEGIN.match(sql):
+        return block(sql), 0
     if match := PLSQL.match(sql):
         raise unsupported(f"PL/SQL ({' '.join(match[0].split()).upper()})")
     stream = TokenStream(sql)
