@@ -33,7 +33,7 @@ if count == 0 then
   return {0, 0}
 end
 redis.call('SADD', KEYS[3], KEYS[2])
-redis.call('HINCRBY', KEYS[4], 'removed', count)
+redis.pcall('HINCRBY', KEYS[4], 'removed', count)
 
 local left = redis.call('LLEN', KEYS[1])
 -- A token says what is true now: left for the next writer, taken away when nothing is left to come for.

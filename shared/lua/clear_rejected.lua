@@ -27,10 +27,10 @@ for i = 1, count do
     if becomes == '-' then dropped = dropped + 1 else redis.call('RPUSH', KEYS[4], string.sub(becomes, 2)) end
   end
 end
-redis.call('SET', KEYS[2], math.max(0, tonumber(redis.call('GET', KEYS[2]) or 0) - freed))
+redis.call('SET', KEYS[2], math.max(0, (tonumber(redis.pcall('GET', KEYS[2])) or 0) - freed))
 local function count_all(name, by)
   if by > 0 then
-    redis.call('HINCRBY', KEYS[3], name, by)
+    redis.pcall('HINCRBY', KEYS[3], name, by)
     redis.pcall('HINCRBY', KEYS[5], name, by)
   end
 end

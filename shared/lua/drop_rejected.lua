@@ -6,8 +6,8 @@
 local dropped = redis.call('LLEN', KEYS[1])
 if dropped > 0 then
   redis.call('DEL', KEYS[1], KEYS[2])
-  redis.call('HINCRBY', KEYS[3], 'rejected_dropped', dropped)
-  redis.call('HINCRBY', KEYS[4], 'rejected_dropped', dropped)
+  redis.pcall('HINCRBY', KEYS[3], 'rejected_dropped', dropped)
+  redis.pcall('HINCRBY', KEYS[4], 'rejected_dropped', dropped)
   redis.call('EXPIRE', KEYS[4], ARGV[1])
 end
 return dropped

@@ -15,8 +15,8 @@
 -- when the list holds another number of messages than were expanded: the caller claims again.
 local CHUNK = 5000 -- Lua's unpack takes about 8,000
 -- Main path first: what can't be read as what it is stops here, before anything was moved. What comes after the values
--- (waste, windows, wake-up tokens) is a side path: spoiled by a stranger it is left out, and counted where something is
--- lost.
+-- (waste, counts, windows, wake-up tokens) is a side path: spoiled by a stranger it is left out, and counted where something
+-- is lost; a count that is none is told by the monitor.
 local history = redis.call('HMGET', KEYS[4], 'began_at_us', 'inserted', 'written')
 redis.call('SCARD', KEYS[2])
 local claimed = redis.call('LLEN', KEYS[1])
@@ -65,7 +65,7 @@ reply[2] = depth
 local rejected_dropped = 0
 local function set_aside()
   local waiting = redis.call('LLEN', KEYS[8])
-  local bytes = waiting > 0 and tonumber(redis.call('GET', KEYS[9]) or 0) or 0
+  local bytes = waiting > 0 and tonumber(redis.pcall('GET', KEYS[9])) or 0
   for i = first_rejected, first_item - 1 do
     redis.call('RPUSH', KEYS[8], ARGV[i])
     waiting, bytes = waiting + 1, bytes + #ARGV[i]
@@ -85,7 +85,7 @@ redis.call('SREM', KEYS[2], KEYS[1])
 local window = KEYS[10]
 local function count(name, n)
   if n > 0 then
-    redis.call('HINCRBY', KEYS[4], name, n)
+    redis.pcall('HINCRBY', KEYS[4], name, n)
     redis.pcall('HINCRBY', window, name, n)
   end
 end

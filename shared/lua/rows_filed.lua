@@ -5,7 +5,7 @@
 -- ARGV  rows...
 -- Returns how many still wait.
 for i = 1, #ARGV do
-  if redis.call('LREM', KEYS[1], 1, ARGV[i]) == 1 then redis.call('DECRBY', KEYS[2], #ARGV[i]) end
+  if redis.call('LREM', KEYS[1], 1, ARGV[i]) == 1 then redis.pcall('DECRBY', KEYS[2], #ARGV[i]) end
 end
 local waiting = redis.call('LLEN', KEYS[1])
 if waiting == 0 then redis.call('DEL', KEYS[2]) end

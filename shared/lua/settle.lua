@@ -19,7 +19,7 @@ redis.call('DEL', KEYS[1])
 redis.call('SREM', KEYS[2], KEYS[1])
 local window = KEYS[7]
 local function count(name, by)
-  redis.call('HINCRBY', KEYS[3], name, by)
+  redis.pcall('HINCRBY', KEYS[3], name, by)
   redis.pcall('HINCRBY', window, name, by)
 end
 local rows = tonumber(ARGV[5])
@@ -29,10 +29,10 @@ local function queue_rows()
   local bytes, waiting = 0, 0
   for i = 6, 5 + rows do
     waiting = redis.call('RPUSH', KEYS[5], ARGV[i])
-    bytes = redis.call('INCRBY', KEYS[6], #ARGV[i])
+    bytes = tonumber(redis.pcall('INCRBY', KEYS[6], #ARGV[i])) or 0
   end
   while waiting > tonumber(ARGV[3]) or (waiting > 0 and bytes > tonumber(ARGV[4])) do
-    bytes = redis.call('DECRBY', KEYS[6], #redis.call('LPOP', KEYS[5]))
+    bytes = tonumber(redis.pcall('DECRBY', KEYS[6], #redis.call('LPOP', KEYS[5]))) or 0
     waiting, dropped = waiting - 1, dropped + 1
   end
   if waiting == 0 then redis.call('DEL', KEYS[6]) end

@@ -9,10 +9,13 @@ import pytest
 from sandbox.harness.command import run_command
 from sandbox.harness.feed import START
 from sandbox.harness.waiting import wait_until
-from services.consumer.rejected.rejected_list import RejectedList
-from shared.counters import Counter
+from services.consumer.rejected.rejected_list import Choice, RejectedList
+from shared.counters import WINDOW_BUCKET_S, Counter
 from shared.queues.data_queue import MAX_REJECTED_MESSAGES
 from tests.pipeline import Pipeline
+
+#: One that can be put back.
+ENTRY = json.dumps({"reason": "no time", "at": START.isoformat(), "consumer": "one", "message": "{}"})
 
 GOOD = {"timestamp": START.isoformat(), "plc_code": "P"}
 
@@ -304,3 +307,28 @@ def test_what_is_listed_gives_the_terminal_no_order(pipeline: Pipeline) -> None:
     assert "owned" in listed.stdout
     assert len(listed.stdout.splitlines()) == 3
     assert all(line.isprintable() for line in listed.stdout.splitlines())
+
+
+@pytest.mark.parametrize("place", ["counters", "window", "rejected_bytes"])
+def test_a_count_that_is_none_is_no_reason_to_say_that_nothing_was_cleared(pipeline: Pipeline, place: str) -> None:
+    """Kind: a count that could end the move of which it tells: entries were gone, "failed", and counted nowhere."""
+    keys, command = pipeline.keys, pipeline.link.command
+    command("RPUSH", keys.rejected_messages, ENTRY, ENTRY)
+    spoiled = [getattr(keys, place)]
+    if place == "window":
+        now = int(command("TIME")[0]) // WINDOW_BUCKET_S
+        spoiled = [keys.window(now + later) for later in range(6)]
+    for key in spoiled:
+        if place == "counters":
+            command("HSET", key, Counter.REJECTED_RETRIED, "1e6", Counter.REJECTED_DROPPED, "1e6")
+        else:
+            command("RPUSH", key, "who wrote this?")
+    kept = RejectedList(pipeline.link, keys)
+    assert kept.retry(Choice(most=1)).done == 1
+    for key in spoiled:
+        if place == "rejected_bytes":
+            command("SET", key, "who wrote this?")
+    command("RPUSH", keys.rejected_messages, ENTRY)
+    assert kept.retry(Choice(most=1)).done == 1
+    assert kept.drop().done == 1
+    assert (pipeline.queue.depth(), len(kept)) == (2, 0)

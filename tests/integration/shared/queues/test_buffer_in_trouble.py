@@ -183,3 +183,31 @@ def test_where_the_ledger_itself_is_spoiled_nothing_is_moved(one: Side, place: s
         one.link.command("RESTORE", getattr(one.keys, place), 0, good)
     assert held(one.claim()) == ["1", "2"]
     one.snapshot()
+
+
+@pytest.mark.parametrize("spoiled", ["1e6", "", str(2**63 - 1)])
+def test_a_count_that_somebody_set_to_what_is_none_costs_no_value_and_no_rejected_row(one: Side, spoiled: str) -> None:
+    """Kind: a count that could end the move of which it tells; the batch was gone before its rejected rows were kept."""
+    one.link.command("HSET", one.keys.counters, *(item for name in Counter for item in (name, spoiled)))
+    one.push("1", "2", "3")
+    assert one.buffer.settle(one.claim(2), {Counter.WRITTEN: 1, Counter.REJECTED: 1}, {}, [b"a row"])
+    assert one.link.command("LRANGE", one.keys.rejected_rows, 0, -1) == [b"a row"]
+    assert held(one.claim()) == ["3"]
+
+
+@pytest.mark.parametrize("spoil", [("RPUSH",), ("SET",)])
+def test_a_number_of_bytes_that_is_none_costs_nothing_of_what_it_counts(one: Side, spoil: tuple[str]) -> None:
+    """Kind: as above: what was rejected was counted as lost though there was room for it."""
+    for key in one.keys.rejected_rows_bytes, one.keys.rejected_bytes:
+        one.link.command(*spoil, key, "who wrote this?")
+    one.link.command("RPUSH", one.keys.data_queue, "message")
+    batch = one.queue.claim(one.messages, 1, 10**6)
+    assert batch is not None
+    one.buffer.push(batch, lines("1", "2"), [b"a", b"b"])
+    assert one.buffer.settle(one.claim(), {Counter.REJECTED: 2}, {}, [b"row 1", b"row 2"])
+    assert one.link.command("LRANGE", one.keys.rejected_rows, 0, -1) == [b"row 1", b"row 2"]
+    assert one.link.command("LRANGE", one.keys.rejected_messages, 0, -1) == [b"a", b"b"]
+    snapshot = one.snapshot()
+    assert (snapshot[Counter.ROWS_DROPPED], snapshot[Counter.REJECTED_DROPPED]) == (0, 0)
+    one.link.run("rows_filed", [one.keys.rejected_rows, one.keys.rejected_rows_bytes], [b"row 1"])
+    assert one.link.command("LLEN", one.keys.rejected_rows) == 1
