@@ -24,6 +24,9 @@ EXIT_SETTINGS, EXIT_FATAL = 2, 1
 
 _STDIN = 0
 
+#: What Python says where the system lets nobody have another thread.
+_NO_THREAD = "start new thread"
+
 #: Objects that may be in cycles which are made, less those that go, until the collector looks at them; Python's is 700.
 _COLLECT_AFTER = 20_000
 
@@ -162,6 +165,9 @@ def run_service(settings_class: type[S], main: Callable[[S], int | None]) -> Non
         get_logger().critical(str(error))
         raise SystemExit(EXIT_FATAL) from None
     except Exception as error:  # noqa: BLE001 - said in the log's own form; the process ends
-        get_logger().critical(f"Ending: {error!r}; what was in hand is in Redis", exc_info=True)
+        limit = (
+            " (the limit: pids_limit in Compose, TasksMax of systemd, ulimit -u)" if _NO_THREAD in str(error) else ""
+        )
+        get_logger().critical(f"Ending: {error!r}{limit}; what was in hand is in Redis", exc_info=True)
         raise SystemExit(EXIT_FATAL) from None
     raise SystemExit(status or 0)

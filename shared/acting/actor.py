@@ -146,8 +146,7 @@ class Actor:
         if action is None:
             self.board.drop(posted)
         elif action.is_free(now) and action.is_given_up(now):
-            state, text = _given_up(action)
-            self.board.end(posted, action, state, text, self._me)
+            self.board.end(posted, action, *_given_up(action), self._me)
 
     @property
     def _me(self) -> str:
@@ -160,9 +159,9 @@ class Actor:
         return duty is not None and is_free and not action.has_ended and duty.is_mine(action)
 
     def _take(self, posted: Posted, action: Action, now: float) -> None:
-        if action.stop_asked_by:
-            text = f"stopped: {action.owner} is gone, and nobody carried on"
-            self.board.end(posted, action, ActionState.STOPPED, text, self._me)
+        if action.stop_asked_by or action.is_given_up(now):
+            # The monitor ends it, too, where one runs: what was asked days ago, or in a copy of Redis, is not done now.
+            self.board.end(posted, action, *_given_up(action), self._me)
             return
         if action.attempts >= MAX_ATTEMPTS:
             text = f"given up: {action.attempts} processes ended while they were at it, {action.owner} the last"

@@ -1,5 +1,6 @@
 """One moment of the pipeline: the ledger, read in one step."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -14,6 +15,9 @@ from shared.zones import age_s
 
 #: Questions for one moment: with ten thousand batches a second one in a few meets none that came between.
 _MOST_QUESTIONS = 100
+
+#: A count that Redis can add to, as it writes it: not `+7`, ` 7`, an empty text, or what is about to overflow.
+_IS_COUNT = re.compile(rb"0|[1-9][0-9]{0,17}")
 
 #: Lists that one question names.
 _MOST_LISTS = 50_000
@@ -110,9 +114,5 @@ def _timestamp(begin: bytes, zone: tzinfo, now: float) -> float | None:
 
 
 def _count(text: bytes | None) -> int | None:
-    """Return a count, 0 where there is none yet; None for what is no count."""
-    try:
-        count = int(text or 0)
-    except ValueError:
-        return None
-    return count if count >= 0 else None
+    """Return a count, 0 where there is none yet; None for what is no count: to such a text HINCRBY adds nothing."""
+    return 0 if text is None else int(text) if _IS_COUNT.fullmatch(text) else None

@@ -102,7 +102,11 @@ class RedisReader:
         keys = self._keys
         ledger = take_snapshot(self._link, keys, self._zone)
         if ledger.spoiled:
-            raise FatalError(f"{keys.counters} in Redis holds something that is no count: {', '.join(ledger.spoiled)}")
+            spoiled = " ".join(ledger.spoiled)
+            raise FatalError(
+                f"{keys.counters} in Redis holds something that is no count, and is raised no more: "
+                f"redis-cli HDEL '{keys.counters}' {spoiled}"
+            )
         numbers = self._log.to_read(ledger.taken_at)
         scans = (
             self._heartbeats.scan, self._files, self._overflows, self._polling, self._inflight, self._claimed,

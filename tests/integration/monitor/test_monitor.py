@@ -193,7 +193,9 @@ def test_total_that_is_no_number_is_a_503_with_the_reason_until_it_is_cured(
     pipeline.push(7)
     link.command("HSET", keys.counters, "written", "many")
     wait_until(lambda: monitor.get("/api/ledger").status_code == 503, what="the 503")
-    assert "no count" in monitor.get("/api/ledger").json()["details"]["reason"]
+    reason = monitor.get("/api/ledger").json()["details"]["reason"]
+    assert "no count" in reason
+    assert reason.endswith(f"redis-cli HDEL '{keys.counters}' written")
     assert {alert["code"] for alert in monitor.get("/api/alerts").json()["alerts"]} >= {"redis_away"}
     link.command("HDEL", keys.counters, "written")
     monitor.shows("/api/ledger", {"inserted": 7})

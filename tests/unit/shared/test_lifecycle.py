@@ -90,6 +90,22 @@ def test_a_hangup_ends_who_has_a_terminal_and_nobody_else(terminal: bool, said: 
     os.close(theirs)
 
 
+def test_a_limit_of_threads_is_named() -> None:
+    """Kind: words that do not help: a container's limit of pids is a traceback."""
+    ended = run("""
+        import threading
+        from shared.lifecycle import run_service
+        from shared.settings.models import ServiceSettings
+        def main(settings):
+            def none(*_):
+                raise RuntimeError("can't start new thread")
+            threading._start_new_thread = none
+            threading.Thread(target=print).start()
+        run_service(ServiceSettings, main)
+    """)
+    assert (ended.returncode, "pids_limit in Compose" in ended.stderr) == (1, True), ended.stderr
+
+
 @pytest.mark.req("FR-020")
 def test_wrong_settings_are_one_line_each_and_exit_status_2(tmp_path: Path) -> None:
     program = "from services.writer.__main__ import app; app()"

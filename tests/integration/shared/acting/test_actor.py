@@ -246,6 +246,17 @@ def test_what_processes_seem_to_die_of_is_given_up(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True])
+def test_what_was_asked_long_ago_is_not_done_now_by_who_sees_it_first(scene: Scene, begun: bool) -> None:
+    """Kind: what was asked for counts for ever: a stack that starts days later, a copy of Redis that is restored."""
+    owner = {"owner": "writer:gone", "alive_at": scene.board.now(), "started_at": 1.0, "attempts": 1}
+    action = scene.ask(None, **(owner if begun else {}))
+    scene.age(action, 3 * 86_400)
+    worker = Worker()
+    scene.process("one", "writer", recovers(worker)).run_once()
+    assert (worker.begun, scene.open(), scene.last().state) == ([], None, "failed" if begun else "expired")
+
+
+@pytest.mark.parametrize("begun", [False, True])
 def test_what_nobody_takes_up_or_carries_on_ends_and_says_so(scene: Scene, begun: bool) -> None:
     """Kind: a click that is followed by nothing, for ever: no owner, or one of a version that knows no actions."""
     owner = {"owner": "writer:gone", "alive_at": scene.board.now(), "started_at": 1.0}

@@ -13,6 +13,7 @@ from shared.models import Lines, TagValue, encode_value
 from shared.queues.buffer import (
     PushOutcome,
 )
+from shared.queues.snapshot import take_snapshot
 from tests.integration.shared.queues.sides import Side, held, lines, numbered, raws, side
 from tests.lossy_proxy import LossyProxy
 
@@ -185,14 +186,16 @@ def test_where_the_ledger_itself_is_spoiled_nothing_is_moved(one: Side, place: s
     one.snapshot()
 
 
-@pytest.mark.parametrize("spoiled", ["1e6", "", str(2**63 - 1)])
+@pytest.mark.parametrize("spoiled", ["1e6", "", " 7", "+7", "007", str(2**63 - 1)])
 def test_a_count_that_somebody_set_to_what_is_none_costs_no_value_and_no_rejected_row(one: Side, spoiled: str) -> None:
-    """Kind: a count that could end the move of which it tells; the batch was gone before its rejected rows were kept."""
+    """Kind: a count that could end the move of which it tells; the batch was gone before its rejected rows."""
     one.link.command("HSET", one.keys.counters, *(item for name in Counter for item in (name, spoiled)))
     one.push("1", "2", "3")
     assert one.buffer.settle(one.claim(2), {Counter.WRITTEN: 1, Counter.REJECTED: 1}, {}, [b"a row"])
     assert one.link.command("LRANGE", one.keys.rejected_rows, 0, -1) == [b"a row"]
     assert held(one.claim()) == ["3"]
+    # What is raised no more is told, each by its name.
+    assert set(take_snapshot(one.link, one.keys).spoiled) == set(Counter)
 
 
 @pytest.mark.parametrize("spoil", [("RPUSH",), ("SET",)])
