@@ -1,8 +1,7 @@
 """Runs statements: the one place where parser, catalog, transactions and journal meet."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
 from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
@@ -17,6 +16,7 @@ from oracle_stand_in.engine.client import Client, give_way
 from oracle_stand_in.engine.database import Database
 from oracle_stand_in.engine.dictionary.dictionary import Dictionary
 from oracle_stand_in.engine.names import Names
+from oracle_stand_in.engine.prepared import NO_BINDS, Binds, Prepared, prepare
 from oracle_stand_in.engine.queries.query import Query, Result
 from oracle_stand_in.engine.settings import altered
 from oracle_stand_in.engine.storage.journal import Journal
@@ -24,7 +24,6 @@ from oracle_stand_in.engine.storage.table import Table
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.sql.administration import Administration
 from oracle_stand_in.sql.evaluation.evaluate import Scope, Value
-from oracle_stand_in.sql.parser.statement import parse_statement
 from oracle_stand_in.sql.statements import (
     AlterSession,
     Block,
@@ -39,65 +38,12 @@ from oracle_stand_in.sql.statements import (
     Insert,
     InsertSelect,
     Rollback,
-    Statement,
     Update,
 )
-from oracle_stand_in.sql.syntax import Compound, Select, TableRef
+from oracle_stand_in.sql.syntax import Compound, Select
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """A parsed statement."""
-
-    sql: str
-    statement: Statement
-    binds: int
-
-    @property
-    def is_query(self) -> bool:
-        """Whether it answers with rows."""
-        return isinstance(self.statement, Select | Compound)
-
-    @property
-    def is_setting(self) -> bool:
-        """Whether it belongs to the session's beginning: faults that strike the next execution leave it alone."""
-        return isinstance(self.statement, AlterSession)
-
-    @property
-    def target(self) -> str | None:
-        """The table that a DML statement writes to, or the first that a query reads."""
-        if isinstance(self.statement, Insert | InsertSelect | Delete | Update):
-            return self.statement.table.name
-        if isinstance(self.statement, Select) and isinstance(self.statement.sources[0], TableRef):
-            return self.statement.sources[0].name
-        return None
-
-    @property
-    def verb(self) -> str:
-        """The word that the statement begins with."""
-        return self.sql.split(None, 1)[0].upper() if self.sql.strip() else ""
-
-
-@dataclass(frozen=True)
-class Binds:
-    """The binds of one call: their types, and a row of them for each execution."""
-
-    types: Sequence[BindType]
-    rows: list[Row]
-
-
-#: statements that are known in their parsed form, as a server's shared pool knows them
-PARSED = 200
-
-NO_BINDS = Binds((), [()])
 #: the right to its table that a statement needs
 PRIVILEGES = {Insert: "INSERT", InsertSelect: "INSERT", Update: "UPDATE", Delete: "DELETE"}
-
-
-@lru_cache(maxsize=PARSED)
-def _prepared(sql: str) -> Prepared:
-    statement, binds = parse_statement(sql)
-    return Prepared(sql, statement, binds)
 
 
 class Engine:
@@ -110,11 +56,6 @@ class Engine:
         #: what refuses rows that are inserted into a table of this name, if anything is switched on to
         self.row_fault: Callable[[str], Callable[[Row], None] | None] = lambda _table: None
 
-    @staticmethod
-    def prepare(sql: str) -> Prepared:
-        """Parse a statement. Raises: OracleError: it is none, or none that the stand-in knows."""
-        return _prepared(sql)
-
     async def describe(self, prepared: Prepared, client: Client) -> list[Column]:
         """Return a query's columns without running it. Raises: OracleError: it makes no sense."""
         if not isinstance(prepared.statement, Select | Compound):
@@ -126,8 +67,8 @@ class Engine:
         """Answer a query. Raises: OracleError."""
         if not isinstance(prepared.statement, Select | Compound):
             raise OracleError(900)
-        _check_binds(prepared, binds)
-        return await self._query(client, _values(binds, 0)).run(prepared.statement)
+        prepared.check(binds)
+        return await self._query(client, binds.values(0)).run(prepared.statement)
 
     def _names(self, client: Client) -> Names:
         return Names.of(self.schemas, client)
@@ -143,7 +84,7 @@ class Engine:
         """
         statement = prepared.statement
         if isinstance(statement, Insert | Delete | Update | InsertSelect):
-            _check_binds(prepared, binds)
+            prepared.check(binds)
             table = self._target(statement, client)
             if not isinstance(statement, Insert):
                 return await self._change(statement, table, client, binds, collect_errors)
@@ -203,7 +144,7 @@ class Engine:
                 raise failed(error, step) from None
 
     async def _execute_immediate(self, text: str, client: Client) -> None:
-        prepared = self.prepare(text)
+        prepared = prepare(text)
         if not isinstance(prepared.statement, Ddl | Administration | GrantOn):
             raise unsupported("EXECUTE IMMEDIATE of anything but DDL")
         if text.rstrip().endswith(";"):
@@ -253,7 +194,7 @@ class Engine:
         outcome = Outcome()
         for offset in range(len(binds.rows)):
             await give_way(offset)
-            query = self._query(client, _values(binds, offset))
+            query = self._query(client, binds.values(offset))
             try:
                 outcome.add(await Changer(query, client, self._trigger_plan).run(statement, table))
             except OracleError as error:
@@ -282,19 +223,3 @@ class Engine:
         """Roll the client's transaction back."""
         if client.txn.is_open:
             self.schemas.log.rollback(client.txn)
-
-
-def _check_binds(prepared: Prepared, binds: Binds) -> None:
-    if prepared.binds > len(binds.types):
-        raise OracleError(1008)
-    if prepared.binds < len(binds.types):
-        raise OracleError(1036, text="illegal variable name/number")
-
-
-def _values(binds: Binds, offset: int) -> list[Value]:
-    """Return one execution's binds as constants."""
-    if not binds.types:
-        return []
-    row = normalise_binds([binds.rows[offset]], binds.types)[0]
-    slots = bind_types_as_columns(binds.types)
-    return [Value(raw, kind) for raw, (_, kind) in zip(row, slots.values(), strict=True)]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from oracle_stand_in.data.clock import now
 from oracle_stand_in.data.nls import DEFAULT_NLS, Nls
-from oracle_stand_in.engine.engine import NO_BINDS, Engine
+from oracle_stand_in.engine.engine import Engine
+from oracle_stand_in.engine.prepared import NO_BINDS, prepare
 from oracle_stand_in.engine.storage.transactions import Transaction
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.sql.evaluation.context import Context
@@ -102,7 +103,7 @@ async def run_script(engine: Engine, user: str, text: str) -> list[str]:
             notes.append(f"skipped: {summary}")
             continue
         try:
-            prepared = engine.prepare(statement)
+            prepared = prepare(statement)
             if prepared.is_query:
                 await engine.query(prepared, client, NO_BINDS)
                 continue

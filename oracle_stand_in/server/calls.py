@@ -5,7 +5,7 @@ from oracle_stand_in.data.column_types import Column
 from oracle_stand_in.data.rows import Row
 from oracle_stand_in.engine.changes.insert import Outcome
 from oracle_stand_in.engine.client import Client
-from oracle_stand_in.engine.engine import Binds
+from oracle_stand_in.engine.prepared import Binds, prepare
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.faults.state import Cut, CutFault, fires
 from oracle_stand_in.protocol import answers
@@ -132,10 +132,10 @@ class Calls:
         if request.sql is None:
             cursor = self.cursors.cursor(request.cursor_id)
         elif request.cursor_id:
-            cursor = Cursor(request.cursor_id, self.engine.prepare(request.sql))
+            cursor = Cursor(request.cursor_id, prepare(request.sql))
         else:
             self.parses += 1
-            cursor = Cursor(self.cursors.new_id(), self.engine.prepare(request.sql))
+            cursor = Cursor(self.cursors.new_id(), prepare(request.sql))
         if request.options & Option.EXECUTE and not cursor.prepared.is_setting:
             self._cut(self.instance.faults.before_execute)
         cursor.bind_types = request.bind_types

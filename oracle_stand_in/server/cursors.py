@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from oracle_stand_in.data.binds import BindType
 from oracle_stand_in.data.column_types import Column
-from oracle_stand_in.engine.engine import Prepared
+from oracle_stand_in.engine.prepared import Prepared
 from oracle_stand_in.errors import OracleError
 from oracle_stand_in.protocol.auth import MAX_OPEN_CURSORS
 

@@ -9,7 +9,7 @@ from oracle_stand_in.data.nls import DEFAULT_NLS
 from oracle_stand_in.data.rows import RowError
 from oracle_stand_in.data.values import NumberRangeError
 from oracle_stand_in.engine.database import SessionFacts
-from oracle_stand_in.engine.engine import NO_BINDS, Engine
+from oracle_stand_in.engine.prepared import NO_BINDS, prepare
 from oracle_stand_in.engine.storage.transactions import Transaction
 from oracle_stand_in.errors import OracleError, unsupported
 from oracle_stand_in.protocol.packets import ProtocolError
@@ -124,7 +124,7 @@ class Session:
         """Run what a client asks for in its logon; what is not understood there is left alone, as Oracle does."""
         try:
             if statement:
-                await self.engine.run(Engine.prepare(statement), self, NO_BINDS, collect_errors=False)
+                await self.engine.run(prepare(statement), self, NO_BINDS, collect_errors=False)
         except OracleError as error:
             log.info("session %d: %s in %s", self.id, error.text, statement)
 

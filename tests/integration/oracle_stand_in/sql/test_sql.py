@@ -209,7 +209,7 @@ def test_insert_select_copies_all_or_nothing(cursor: oracledb.Cursor) -> None:
         ("SELECT TO_DATE('2026-13-01', 'YYYY-MM-DD') FROM dual", "ORA-01843"),
         ("SELECT TO_DATE('2026-01-01x', 'YYYY-MM-DD') FROM dual", "ORA-01830"),
         ("ALTER SESSION SET CONTAINER = FREEPDB1", "ORA-00900"),
-        ("GRANT SELECT ON t TO x", "ORA-00900"),
+        ("GRANT SELECT ON t TO x", "ORA-01917"),
         ("CREATE USER x IDENTIFIED BY y", "ORA-01031"),
     ],
 )
