@@ -22,11 +22,12 @@ from services.writer.conformance.command import CLAIMS
 from tests.relay import Relay
 
 #: What the stand-in can't be asked: it has no standby (a test of its own plays one), and some claims nobody can ask.
-UNTRIED = {"standby", "out-of-band-break", "deployed"}
+UNTRIED = {"standby", "out-of-band-break"}
 
 #: What is asked of it only where there is a DBA's account.
 BY_A_DBA = {
     "killed-session", "sessions-per-user", "account", "read-only", "idle-time", "tablespace-full", "partition-full",
+    "deployed",
 }  # fmt: skip
 
 
