@@ -8,7 +8,7 @@ import oracledb
 
 from services.writer.oracle.columns import FoundColumn, described
 from services.writer.oracle.errors import oracle_error, translated
-from services.writer.sink import SinkError
+from services.writer.sink import SinkError, Verdict
 
 #: There is no such column.
 _NO_COLUMN = "ORA-00904"
@@ -99,8 +99,8 @@ class TableShape:
         try:
             self.locate()
         except SinkError as error:
-            # Whoever may not read the dictionary may write all the same.
-            if not error.needs_a_person:
+            # Whoever may not read the dictionary, or gets no answer of it in time, may write all the same.
+            if error.verdict is Verdict.CONNECTION_LOST:
                 raise
         if self.loss is not None:
             raise self.loss

@@ -162,7 +162,7 @@ class OracleSink:
             if shape.is_table:
                 is_guarded = guards(shape.unique_keys(), self.table.layout.key)
             elif self._clock.monotonic() >= self._try_again_at:
-                # Of a view, or a table behind a link, no dictionary tells. Seldom: a trigger may tell of a row.
+                # Of a view, or a table behind a link, no dictionary tells, nor one without an answer. Seldom: triggers.
                 is_guarded = not (self.may_select and self._refusals.takes_twice(connection))
                 self._try_again_at = self._clock.monotonic() + TRY_S
             else:

@@ -121,6 +121,21 @@ def test_a_database_that_will_be_put_back_is_given_nothing(oracle: OracleTarget,
         sink.close()
 
 
+@pytest.mark.parametrize("code", [2003, 1013, 1652], ids=["not known", "too slow", "no room to sort"])
+def test_a_dictionary_that_can_t_be_asked_keeps_no_value_from_the_table(
+    oracle: OracleTarget, faults: OracleControl, code: int
+) -> None:
+    """Kind: a side path that ends the main one. Since rows of temporary tables are looked for, a dictionary that does
+    not answer in time, as ALL_TABLES of a large database, had every value go to the backup: the table takes them.
+    """
+    with oracle.table() as name:
+        sink = OracleSink(oracle.settings(name))
+        faults.fail_next(count=None, ora_code=code, table="all_tables")
+        assert ends(sink.write(tag_values(3))) == (3, 0, 0, 0)
+        sink.probe()
+        sink.close()
+
+
 def test_what_a_database_that_waits_for_no_disk_confirms_is_there_after_its_crash(tmp_path: Path) -> None:
     """Kind: a confirmation of less than one takes it for. With COMMIT_WAIT=NOWAIT, which somebody set for speed, a
     database answers before its redo is written: the crash took what was counted as written.
