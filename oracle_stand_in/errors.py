@@ -47,6 +47,7 @@ MESSAGES = {
     959: "tablespace '{}' does not exist",
     971: "missing SET keyword",
     979: "not a GROUP BY expression",
+    980: "synonym translation is no longer valid",
     1000: "maximum open cursors exceeded",
     1001: "invalid cursor",
     1008: "not all variables bound",

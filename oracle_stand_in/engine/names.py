@@ -32,9 +32,13 @@ class Names:
     def table(self, ref: TableRef, privilege: str) -> Table:
         """Return a table that the user has a right to.
 
-        Raises: OracleError: 942: there is none, or none that he has any right to; 1031: he has others than this one.
+        Raises: OracleError: 942: there is none, or none that he has any right to; 980: there is none any more that the
+            synonym stands for; 1031: he has other rights than this one.
         """
-        table = self.schemas.find(ref.schema or self.schema, ref.name)
+        schema = ref.schema or self.schema
+        table = self.schemas.find(schema, ref.name)
+        if table is None and self.rules(schema) and self.schemas.is_synonym(schema, ref.name):
+            raise OracleError(980, position=ref.position)
         if table is None or not self.sees(table):
             raise OracleError(942, position=ref.position)
         if not self.rules(table.schema) and privilege not in table.grants[self.user]:

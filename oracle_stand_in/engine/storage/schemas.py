@@ -36,6 +36,11 @@ class Schemas:
             owner, name = alias.target.schema or owner, alias.target.name
         return None
 
+    def is_synonym(self, owner: str, name: str) -> bool:
+        """Whether a name is a synonym, wherever it leads."""
+        alias = self.of(owner).aliases.get(name)
+        return alias is not None and not alias.is_view
+
     def is_view(self, owner: str, name: str) -> bool:
         """Whether a name that stands for a table does so through a view."""
         alias = self.of(owner).aliases.get(name)

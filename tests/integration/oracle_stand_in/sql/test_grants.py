@@ -84,7 +84,9 @@ def test_what_is_taken_back_is_gone_at_once(dba: oracledb.Cursor, writer: oracle
 
 def test_a_table_that_is_made_again_is_nobody_else_s(dba: oracledb.Cursor, writer: oracledb.Cursor) -> None:
     dba.execute("DROP TABLE tag_data")
-    assert refused(writer, "SELECT * FROM tag_data").startswith("ORA-00942")
+    for sql in ("SELECT * FROM tag_data", INSERT.format("tag_data").replace(":1", "'a'")):
+        assert refused(writer, sql) == "ORA-00980: synonym translation is no longer valid"
+    assert refused(writer, "SELECT * FROM o.tag_data").startswith("ORA-00942")
     dba.execute("CREATE TABLE tag_data (a NUMBER)")
     assert refused(writer, "SELECT * FROM tag_data").startswith("ORA-00942")
 
