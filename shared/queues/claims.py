@@ -135,14 +135,14 @@ class Claims:
     def sweep(self, at_each: Callable[[], None] = lambda: None, *, only_own: bool = False) -> int:
         """Take over the lists of dead processes and forgotten ones of this process; return how many elements.
 
-        Those of this process lose an expiry that somebody gave them.
+        Those of this process lose an expiry that somebody gave them, and stand again in a set that somebody deleted.
 
         `only_own`: only the latter. `at_each` is called before each list: there may be many, and each is a round trip.
         Raises: RedisUnavailableError: some may be taken over; the next sweep goes on.
         """
         with self._lock:
             held = [*self._active]
-        let_stay(self.link, held)
+        let_stay(self.link, held, self.index_key)
         taken = 0
         prefix = self.list_key("", "").rstrip(":")
         for raw in self._names_of_lists():

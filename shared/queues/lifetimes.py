@@ -12,9 +12,10 @@ from shared.redis.link import RedisLink
 _log = get_logger()
 
 
-def let_stay(link: RedisLink, keys: Sequence[str]) -> None:
-    """Let keys stay. Raises: RedisUnavailableError."""
-    for key in link.run("stay", keys) if keys else ():
+def let_stay(link: RedisLink, keys: Sequence[str], index_key: str | None = None) -> None:
+    """Let keys stay, and in the set that names them, which others may delete. Raises: RedisUnavailableError."""
+    places, args = (keys, []) if index_key is None else ([*keys, index_key], [1])
+    for key in link.run("stay", places, args) if keys else ():
         name = key.decode(errors="replace")
         _log.error(
             f"Somebody gave {name} an expiry: all that it holds would have vanished then. It is taken away; see "

@@ -65,6 +65,23 @@ def test_messages_of_the_dead_come_one_by_one_in_order_and_are_counted_when_open
     assert two.claim() is None
 
 
+def test_a_list_is_found_though_somebody_deletes_the_set_that_names_it(redis_server: EmbeddedRedis, keys: Keys) -> None:
+    """Kind: what others may delete. The set was gone, later its owner died: nobody looked for his messages again."""
+    one, two = (Consumer(redis_server.url, keys, name) for name in ("one", "two"))
+    one.link.command("RPUSH", keys.data_queue, "a", "b", "c")
+    held = one.claim()
+    assert held is not None
+    settled = one.claims.open()
+    one.link.command("DEL", keys.claimed)
+    one.claims.sweep()
+    assert one.lists() == {held.list_key: 3}, f"and not {settled}, which holds nothing"
+    one.link.command("PEXPIRE", keys.claimed, 60_000)
+    one.claims.sweep()
+    assert one.link.command("PTTL", keys.claimed) == -1
+    one.die()
+    assert two.claims.sweep() == 3
+
+
 def test_only_what_was_opened_counts(redis_server: EmbeddedRedis, keys: Keys) -> None:
     """Kind: a protection that takes the innocent for the guilty."""
     consumers = [Consumer(redis_server.url, keys, f"c{number}") for number in range(MAX_TAKEOVERS + 2)]
