@@ -92,8 +92,8 @@ class RejectedList:
         if choice.is_all:
             # In one step, that needs no room: where Redis is full of it, this is what helps.
             dropped = Cleared(drop_rejected(self._link, self._keys))
-            if dropped.done:
-                self._examples.forget_all(Rejected.MESSAGE, Rejected.TAG)
+            # Whatever was there: the answer before this one may have been lost, with its examples still told.
+            self._examples.forget_all(Rejected.MESSAGE, Rejected.TAG)
             return dropped
         return self._clear(lambda entry: _GOES if choice.has(entry) else _STAYS, choice.most, goes_on)
 

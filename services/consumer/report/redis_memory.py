@@ -4,11 +4,13 @@ Data goes before waste: what was rejected is dropped first, counted. Then values
 DataQueue does not take what is left.
 """
 
-from services.consumer.rejected.rejected_list import RejectedList
 from shared.clock import Clock
 from shared.errors import RedisRefusedError
+from shared.journal.rejected_examples import RejectedExamples
 from shared.keys import Keys
 from shared.logs import get_logger
+from shared.queues.data_queue import drop_rejected
+from shared.records.rejected import Rejected
 from shared.redis.link import RedisLink
 
 #: Share of Redis' `maxmemory` from which it is short of memory, and from which it refuses writes or is about to.
@@ -39,7 +41,8 @@ class RedisMemory:
         used, limit = self._usage()
         share = used / limit if limit else 0.0
         self.is_short = share >= SHORT_SHARE
-        if self.is_short and (dropped := RejectedList(self._link, self._keys).drop().done):
+        if self.is_short and (dropped := drop_rejected(self._link, self._keys)):
+            RejectedExamples(self._link, self._keys).forget_all(Rejected.MESSAGE, Rejected.TAG)
             _log.error(f"Redis is short of memory: {dropped} rejected messages were dropped to make room for data")
         self._note(used, limit, is_full=share >= FULL_SHARE)
 

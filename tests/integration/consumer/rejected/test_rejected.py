@@ -9,9 +9,11 @@ import pytest
 from sandbox.harness.command import run_command
 from sandbox.harness.feed import START
 from sandbox.harness.waiting import wait_until
+from services.consumer.rejected.entries import example_of
 from services.consumer.rejected.rejected_list import Choice, RejectedList
 from shared.counters import WINDOW_BUCKET_S, Counter
-from shared.queues.data_queue import MAX_REJECTED_MESSAGES
+from shared.journal.rejected_examples import RejectedExamples
+from shared.queues.data_queue import MAX_REJECTED_MESSAGES, drop_rejected
 from tests.pipeline import Pipeline
 
 #: One that can be put back.
@@ -332,3 +334,17 @@ def test_a_count_that_is_none_is_no_reason_to_say_that_nothing_was_cleared(pipel
     assert kept.retry(Choice(most=1)).done == 1
     assert kept.drop().done == 1
     assert (pipeline.queue.depth(), len(kept)) == (2, 0)
+
+
+def test_a_drop_whose_answer_was_lost_takes_the_examples_along_when_it_is_repeated(pipeline: Pipeline) -> None:
+    """Kind: a step that is repeated does half of it. The list was empty by then, and what is not there stayed shown."""
+    link, keys = pipeline.link, pipeline.keys
+    examples = RejectedExamples(link, keys)
+    what, code, example = example_of(ENTRY.encode())
+    examples.note(what, code, example.at, example)
+    examples.flush()
+    link.command("RPUSH", keys.rejected_messages, ENTRY)
+    drop_rejected(link, keys)  # and the answer was lost
+    assert link.command("LLEN", keys.rejected_examples(what, code)) == 1
+    assert RejectedList(link, keys).drop().done == 0
+    assert link.command("LLEN", keys.rejected_examples(what, code)) == 0
