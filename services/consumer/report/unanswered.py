@@ -42,7 +42,8 @@ class UnansweredRequests:
         places = [self._keys.poll_requests, self._keys.services]
         count, has_poller = self._link.run("unanswered", places, [int(HEARTBEAT_EXPIRY_S)])
         is_unanswered, now_s = bool(count) and not has_poller, self._clock.monotonic()
-        if not is_unanswered or self.waiting is None:
+        # Where they became fewer, another consumer has dropped the old ones: how many of these are left nobody knows.
+        if not is_unanswered or self.waiting is None or count < self.waiting:
             self._since_s, self._there_since = now_s, count
         self.waiting = count if is_unanswered else None
         too_old = self._there_since if is_unanswered and now_s - self._since_s >= DROPPED_AFTER_S else 0
@@ -60,4 +61,5 @@ class UnansweredRequests:
             _log.warning(f"Requests to poll that nobody takes can't be dropped: {error}", kind="requests refused")
             return
         self.dropped = (self.dropped or 0) + excess
+        self.waiting = (self.waiting or excess) - excess or None
         _log.warning(f"{excess} requests to poll were dropped: no poller took them", kind="requests dropped")

@@ -40,6 +40,24 @@ def test_what_nobody_takes_for_a_minute_is_told_and_dropped_and_what_came_since_
     assert requests.waiting is None
 
 
+def test_of_several_consumers_one_drops_what_is_too_old_and_the_others_nothing_younger(
+    link: RedisLink, keys: Keys
+) -> None:
+    """Kind: what each does by itself is done twice. The second dropped as many, of those that came since."""
+    clock = FakeClock()
+    both = [UnansweredRequests(link, keys, clock) for _ in range(2)]
+    _ask(link, keys, "a", "b")
+    for later_s, more in ((0, ()), (DROPPED_AFTER_S - 1, ("c", "d")), (1, ())):
+        clock.advance(later_s)
+        if more:
+            _ask(link, keys, *more)
+        for requests in both:
+            requests.look()
+    assert _left(link, keys) == [b"c", b"d"]
+    assert [requests.dropped for requests in both] == [2, None]
+    assert both[1].waiting == 2
+
+
 def test_where_a_poller_lives_they_are_its_own_up_to_a_number(link: RedisLink, keys: Keys) -> None:
     clock = FakeClock()
     requests = UnansweredRequests(link, keys, clock)
