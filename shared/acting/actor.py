@@ -213,10 +213,10 @@ class Actor:
         if (posted := self.board.move(job.posted, begun, step=ActionState.RUNNING, by=self._me)) is None:
             return
         job.posted, job.action = posted, begun
-        job.thread = threading.Thread(
-            target=self._work, args=[duty, job], name=f"action-{job.action.kind}", daemon=True
-        )
-        job.thread.start()
+        thread = threading.Thread(target=self._work, args=[duty, job], name=f"action-{job.action.kind}", daemon=True)
+        thread.start()
+        # Not before: where no thread can be had, this is raised, and the next turn tries again.
+        job.thread = thread
 
     def _work(self, duty: Duty, job: Job) -> None:
         try:

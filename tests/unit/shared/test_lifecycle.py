@@ -106,6 +106,19 @@ def test_a_limit_of_threads_is_named() -> None:
     assert (ended.returncode, "pids_limit in Compose" in ended.stderr) == (1, True), ended.stderr
 
 
+def test_a_writer_ends_in_good_order_though_no_thread_is_left_to_close_its_connections() -> None:
+    """Kind: half alive: an end that needs what the limit of threads no longer gives."""
+    ended = run("""
+        import threading, types
+        from services.writer.leave import close_and_leave
+        def none(_thread):
+            raise RuntimeError("can't start new thread")
+        threading.Thread.start = none
+        close_and_leave(types.SimpleNamespace(close=print), 0)
+    """)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @pytest.mark.req("FR-020")
 def test_wrong_settings_are_one_line_each_and_exit_status_2(tmp_path: Path) -> None:
     program = "from services.writer.__main__ import app; app()"

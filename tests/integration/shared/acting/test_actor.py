@@ -245,6 +245,26 @@ def test_what_processes_seem_to_die_of_is_given_up(scene: Scene) -> None:
     assert "3 processes ended while they were at it" in str(scene.last().outcome)
 
 
+def test_an_action_for_which_no_thread_is_left_is_begun_with_once_there_is_one(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: half alive: with the limit of threads reached it was running for ever, and what came after it waited."""
+    worker = Worker()
+    worker.may_end.set()
+    actor = scene.process("one", "writer", recovers(worker))
+    scene.ask()
+
+    def none(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none)
+        with pytest.raises(RuntimeError, match="new thread"):
+            actor.run_once()
+    scene.ends(actor)
+    assert (worker.begun, scene.last().state) == (["recover-None"], "done")
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_what_was_asked_long_ago_is_not_done_now_by_who_sees_it_first(scene: Scene, begun: bool) -> None:
     """Kind: what was asked for counts for ever: a stack that starts days later, a copy of Redis that is restored."""
