@@ -59,11 +59,11 @@ def feed(pipeline: Pipeline, command: list[str], plcs: list[str], more: dict[str
         assert found == wanted
         assert messages_of(pipeline) - before == len(plcs)
         # Rows are many for their bytes, too: a message that is larger than any may be would be lost whole.
+        refused = pipeline.csv_rows("rejected")
         for number in range(300):
             long = {"plc": plcs[0], "tag": "T", "time": f"2026-01-03T00:00:00.{number:06d}Z", "value": "x" * 30_000}
             process.stdin.write(json.dumps(long).encode() + b"\n")
         process.stdin.flush()
-        refused = pipeline.csv_rows("rejected")
         wait_until(lambda: len(pipeline.csv_rows("rejected")) == len(refused) + 300, 60, "texts that no column takes")
         # A stop in good order: what was read is put first.
         process.stdin.write(json.dumps({**row_of(plcs[0]), "value": "the last"}).encode() + b"\n")
