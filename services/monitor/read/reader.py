@@ -18,7 +18,7 @@ from services.monitor.read.tags import Tags
 from shared.counters import HISTOGRAM_ABOVE, HISTOGRAM_BOUNDS_MS, Counter, Window
 from shared.errors import FatalError
 from shared.keys import Keys, list_owner
-from shared.queues.snapshot import take_snapshot
+from shared.queues.snapshot import Snapshot, take_snapshot
 from shared.records.events import OverflowEpisode
 from shared.records.files import BackupFile
 from shared.records.heartbeats import PollerStatus
@@ -101,12 +101,7 @@ class RedisReader:
         """
         keys = self._keys
         ledger = take_snapshot(self._link, keys, self._zone)
-        if ledger.spoiled:
-            spoiled = " ".join(ledger.spoiled)
-            raise FatalError(
-                f"{keys.counters} in Redis holds something that is no count, and is raised no more: "
-                f"redis-cli HDEL '{keys.counters}' {spoiled}"
-            )
+        _refuse_spoiled(ledger, keys)
         numbers = self._log.to_read(ledger.taken_at)
         scans = (
             self._heartbeats.scan, self._files, self._overflows, self._polling, self._inflight, self._claimed,
@@ -168,3 +163,13 @@ class RedisReader:
 def _batches(numbers: range) -> list[range]:
     """Return the numbers of buckets as few at a time as Redis reads in a moment."""
     return [numbers[start : start + _WINDOWS_AT_ONCE] for start in range(0, len(numbers), _WINDOWS_AT_ONCE)]
+
+
+def _refuse_spoiled(ledger: Snapshot, keys: Keys) -> None:
+    """Go on where each counter is one. Raises: FatalError: somebody set one to what is none."""
+    if ledger.spoiled:
+        spoiled = " ".join(ledger.spoiled)
+        raise FatalError(
+            f"{keys.counters} in Redis holds something that is no count, and is raised no more: "
+            f"redis-cli HDEL '{keys.counters}' {spoiled}"
+        )
